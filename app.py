@@ -1,0 +1,37 @@
+"""The first page: what this is, three first looks, and the latest runs."""
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.dispatch import ensure_worker
+from igbviz.presets import PRESETS
+from igbviz.runs import submit
+
+cache = ui.shell("Home")
+ensure_worker(cache)
+
+st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
+st.markdown(
+    "An untrained network is not neutral: it tends to give one class almost all the probability. The loss decides what happens next. "
+    "Press a button; a small network trains in the background on this machine, and you see which classes ever come alive."
+)
+looks = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")
+for column, name in zip(st.columns(len(looks)), looks, strict=True):
+    with column.container(border=True, height="stretch"):
+        preset = PRESETS[name]
+        st.markdown(f"**{preset.title.partition(': ')[2]}**")
+        st.latex(preset.config.loss.formula)
+        st.caption(preset.look_for)
+        if st.button("Watch", icon=":material/play_arrow:", type="primary", key=name):
+            run = submit(preset.config, cache)
+            st.switch_page("pages/Train.py", query_params={"run": run.id})
+
+rows = ui.run_rows(cache)[:8]
+if rows:
+    st.subheader("Latest runs", anchor=False)
+    for row in rows:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            ui.state_badge(row["state"])
+            label = f"{row['loss']} · {row['model']} · {row['dataset']} · seed {row['seed']}" if row["loss"] else row["id"]
+            st.page_link("pages/Train.py", label=label, query_params={"run": row["id"]})
+            st.caption(row["submitted"] or row["note"])

@@ -1,0 +1,38 @@
+"""igbviz: watch a network lose (or keep) its first prejudice.
+
+    import igbviz
+    config = igbviz.RunConfig(loss={"name": "piecewise-zero", "cutoff": 0.1})
+    for snapshot in igbviz.train(config): ...      # here and now, as a stream
+    run = igbviz.submit(config)                    # in the background, kept in cache/
+
+Names are imported when first used, so that describing a run or reading a trajectory never waits for torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ConfigError": "description",
+    "DataError": "datasets",
+    "Diverged": "training",
+    "PRESETS": "presets",
+    "Run": "runs",
+    "RunConfig": "config",
+    "Trajectory": "trajectory",
+    "list_runs": "runs",
+    "submit": "runs",
+    "train": "training",
+}
+_MODULES = {"charts", "datasets", "initializations", "losses", "models", "optimizers", "presets", "runs", "schedules", "trajectory"}
+
+__all__ = sorted([*_HOMES, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"igbviz.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"igbviz.{name}")
+    raise AttributeError(f"module 'igbviz' has no attribute {name!r}")

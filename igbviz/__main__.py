@@ -1,0 +1,3 @@
+from igbviz.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,400 @@
+"""Pictures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
+
+Time runs on a log axis that begins at "Init.", the untrained network: what decides a run happens in its first batches. A figure never
+grows with its run: `thin` picks the probes that are drawn from a fixed grid in log time, so the points stay where they were drawn.
+Backgrounds are transparent and text has no colour of its own, so that a page can put in its own; `themed` does it for files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from igbviz.colours import FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.trajectory import Trajectory
+
+Unit = Literal["epoch", "step"]
+CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+MOST_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
+SHARES = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
+FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something to look at: a number for each class, or for all of them, at every probe."""
+
+    title: str
+    axis: str
+    caption: str
+    values: Callable[[Trajectory], np.ndarray]  # (T, K), or (T,) where per_class is False
+    share: bool = True  # lies between 0 and 1
+    chance: bool = False  # 1/K is what a network without prejudice has
+    per_class: bool = True
+
+
+QUANTITIES = {
+    "true_class_probability": Quantity(
+        "Probability of the true class",
+        "mean probability p̄ₖ",
+        "How probable the network holds the right answer, averaged over the images of a class (Eq. 4). "
+        "At Init. the favoured class is near 1 and the others near 0; in the first batches they gather at 1/K.",
+        Trajectory.true_class_probability,
+        chance=True,
+    ),
+    "accuracy": Quantity(
+        "Accuracy per class",
+        "accuracy (share of images)",
+        "Share of the images of a class that are guessed right (Eq. 5). It lags behind the probability: only the largest one counts.",
+        Trajectory.accuracy,
+        chance=True,
+    ),
+    "predicted_probability": Quantity(
+        "Predicted probability",
+        "mean probability over all images",
+        "What the network predicts on average, whatever the image shows (Fig. 1). Without prejudice every class would have 1/K.",
+        Trajectory.predicted_probability,
+        chance=True,
+    ),
+    "guess_fraction": Quantity(
+        "Share of guesses",
+        "share of all images",
+        "How many of all images are guessed as each class. One class near 1 is initial guessing bias at its strongest.",
+        Trajectory.guess_fraction,
+        chance=True,
+    ),
+    "signal": Quantity(
+        "Training signal",
+        "mean gradient norm on the logits",
+        "How hard the images of a class pull on the network. The classes with the strong pull steer the training.",
+        lambda trajectory: trajectory.signal,
+        share=False,
+    ),
+    "silent": Quantity(
+        "Ignored images",
+        "share of images without signal",
+        "Share of the images of a class that the loss ignores: their pull is under 1 % of what cross-entropy would give.",
+        lambda trajectory: trajectory.silent,
+    ),
+    "balanced_accuracy": Quantity(
+        "Balanced accuracy",
+        "mean accuracy of the classes",
+        "The accuracy when every class counts the same. A network that guesses one class only has 1/K.",
+        Trajectory.balanced_accuracy,
+        chance=True,
+        per_class=False,
+    ),
+    "guess_entropy": Quantity(
+        "Evenness of guesses",
+        "entropy of the guesses (1 = even)",
+        "0 when every image is guessed as one class, 1 when the guesses are spread evenly: how fast the prejudice is lost.",
+        Trajectory.guess_entropy,
+        per_class=False,
+    ),
+    "train_loss": Quantity(
+        "Training loss",
+        "mean loss since the last probe",
+        "What the training descends. A falling loss does not mean that every class is learned.",
+        lambda trajectory: trajectory.train_loss,
+        share=False,
+        per_class=False,
+    ),
+}
+
+
+def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
+    """Indices of the probes to draw: the first in each of `per_decade` cells a decade of steps, Init. and the last.
+
+    The cells do not depend on the length of the run, so a point once drawn stays, and only the last one moves.
+    """
+    step = np.asarray(step)
+    if not len(step):
+        return np.empty(0, dtype=np.intp)
+    cell = np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+    first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
+    return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Where a step lies on the log axis. Zero has no place on it, so Init. stands half a decade left of the first step."""
+
+    steps_per_epoch: float
+    epochs: float
+    unit: Unit = "epoch"
+
+    @classmethod
+    def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
+        """The axis of a planned run; what is not given is taken from the probes so far."""
+        step, epoch = (float(trajectory.step[-1]), float(trajectory.epoch[-1])) if len(trajectory) else (0.0, 0.0)
+        return cls(steps_per_epoch or (step / epoch if step and epoch else 1.0), epochs or epoch or 1.0, unit)
+
+    @property
+    def per_step(self) -> float:
+        return 1 / self.steps_per_epoch if self.unit == "epoch" else 1.0
+
+    @property
+    def init(self) -> float:
+        return self.per_step * 10**-0.5
+
+    @property
+    def last(self) -> float:
+        """The place of the planned end; never left of the tenth step, so that the shortest run has an axis too."""
+        return self.per_step * max(self.epochs * self.steps_per_epoch, 10.0)
+
+    @property
+    def span(self) -> float:
+        """Decades from Init. to the end."""
+        return float(np.log10(self.last / self.init))
+
+    @property
+    def left(self) -> float:
+        """The left edge of the picture, as a power of ten."""
+        return float(np.log10(self.init)) - 0.025 * self.span
+
+    def place(self, step: np.ndarray | float) -> np.ndarray:
+        """Steps to places on the axis; 0 to Init."""
+        step = np.asarray(step, dtype=np.float64)
+        return np.where(step > 0, step * self.per_step, self.init).astype(np.float32)
+
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Init., the decades, and on a short axis also their 2 and 5."""
+        low, high = self.per_step * 0.999, self.last * 1.001
+        exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        digits = (1,) if np.log10(high / low) > 2.5 else (1, 2, 5)
+        places = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
+        return [self.init, *places], ["Init.", *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in places)]
+
+    def minor_ticks(self) -> list[float]:
+        exponents = range(int(np.floor(np.log10(self.per_step))), int(np.ceil(np.log10(self.last))) + 1)
+        return [d * 10.0**e for e in exponents for d in range(2, 10) if self.per_step <= d * 10.0**e <= self.last]
+
+    def layout(self) -> dict[str, Any]:
+        """The plotly axis. Its range is that of the planned run, so that it does not creep while the run grows."""
+        places, words = self.ticks()
+        return {
+            "type": "log",
+            "range": [self.left, float(np.log10(self.last)) + 0.01 * self.span],
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": words,
+            "minor": {"tickvals": self.minor_ticks(), "ticks": "outside", "ticklen": 3, "tickcolor": NEUTRAL},
+            "title": {"text": "epochs (log scale)" if self.unit == "epoch" else "optimizer steps (log scale)", "standoff": 6},
+        }
+
+    def furniture(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
+        """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
+        gap = self.init * 10**0.25
+        untrained = {"type": "rect", "x0": 10**self.left, "x1": gap, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
+        shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, _upright(gap, "dot")]
+        notes = []
+        lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
+        for epoch, words, dash, row in [*lines, *((epoch, words, "solid", 1) for epoch, words in marks)]:
+            x = float(self.place(epoch * self.steps_per_epoch))
+            shapes.append(_upright(x, dash))
+            place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            notes.append(place | {"text": words, "showarrow": False, "font": {"size": 12}})
+        return shapes, notes
+
+
+def curves(
+    trajectory: Trajectory,
+    quantity: str = "true_class_probability",
+    *,
+    steps_per_epoch: float | None = None,
+    epochs: float | None = None,
+    unit: Unit = "epoch",
+    marks: Sequence[tuple[float, str]] = (),
+    title: str | None = None,
+    height: int = 480,
+    legend: bool = True,
+) -> go.Figure:
+    """A quantity over log time: one line a class, the class that the untrained network favours drawn thick.
+
+    `marks` are vertical lines at (epoch, label), such as a change of the loss. With many classes: the favoured one, the median, the
+    band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free.
+    """
+    what = QUANTITIES[quantity]
+    axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
+    shapes, notes = axis.furniture(marks)
+    favoured = trajectory[:1].favoured()
+    drawn = trajectory[thin(trajectory.step)]
+    x = axis.place(drawn.step)
+    hover = np.stack([drawn.step, drawn.epoch, drawn.seconds], -1).astype(np.float32)
+    values = np.asarray(what.values(drawn), dtype=np.float32)
+    if not what.per_class:
+        traces = [_line(x, values, hover, what.title, class_style(0), 3)]
+    elif trajectory.classes > MOST_LINES:
+        traces = _summary(x, values, hover, trajectory.class_names, favoured)
+    else:
+        top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
+        gap = 15 * top / max(height - 190, 60)  # 15 pixels of what margins and legend leave of the height
+        ends = _spread(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
+        traces = []
+        for k, name in enumerate(trajectory.class_names):
+            style, first = class_style(k), k == favoured
+            label = f"{name} ★ favoured at Init." if first else name
+            traces.append(_line(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
+            traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.colour, name))
+
+    figure = _figure(traces, what, title, height, trajectory, shapes, notes)
+    figure["layout"]["xaxis"] |= axis.layout()
+    figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["showlegend"] = legend and what.per_class
+    figure["layout"]["margin"] |= {"t": 78 if marks else 62}
+    return go.Figure(figure)
+
+
+def bars(
+    trajectory: Trajectory,
+    index: int = -1,
+    quantity: str = "predicted_probability",
+    *,
+    title: str | None = None,
+    height: int = 480,
+) -> go.Figure:
+    """A quantity of every class at one probe: the state of the network as bars, on the same scale as `curves`."""
+    what = QUANTITIES[quantity]
+    favoured, names = trajectory[:1].favoured(), trajectory.class_names
+    styles = [class_style(k) for k in range(trajectory.classes)]
+    traces, when = [], ""
+    if len(trajectory):
+        probe = trajectory[[index]]
+        values = np.asarray(what.values(probe), dtype=np.float32).reshape(-1)
+        step = int(probe.step[0])
+        when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
+        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MOST_LINES else None
+        look = {"color": [s.colour for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
+        if what.per_class:
+            look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
+        traces = [{
+            "type": "bar", "x": list(range(len(values))), "y": values, "marker": look, "text": words, "textposition": "outside",
+            "cliponaxis": False, "hovertext": list(names) if what.per_class else [what.title],
+            "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
+        }]  # fmt: skip
+    figure = _figure(traces, what, title, height, trajectory)
+    labels = [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)] if what.per_class else [what.title]
+    shown = [k for k in range(len(labels)) if len(labels) <= MOST_LINES or k == favoured]
+    places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
+    figure["layout"]["xaxis"] |= places | {"showgrid": False, "title": {"text": when}}
+    figure["layout"]["yaxis"] |= SHARES | {"range": [0, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"] |= {"showlegend": False, "bargap": 0.25}
+    figure["layout"]["margin"] |= {"r": 40}
+    return go.Figure(figure)
+
+
+CHARTS: dict[str, Callable[..., go.Figure]] = {"curves": curves, "bars": bars}
+
+
+def themed(figure: go.Figure, dark: bool) -> go.Figure:
+    """A copy with the colours of a page of its own, for files: a live page puts in its own colours."""
+    text, paper = ("#fafafa", "#0e1117") if dark else ("#31333f", "#ffffff")
+    return go.Figure(figure).update_layout(
+        font_color=text, paper_bgcolor=paper, plot_bgcolor=paper, hoverlabel={"bgcolor": paper, "font": {"color": text}}
+    )
+
+
+def to_html(figure: go.Figure, dark: bool) -> str:
+    """One HTML page that needs nothing else: plotly.js is inside (4.8 MB), so that it opens without a network."""
+    page = themed(figure, dark).to_html(config=CONFIG, include_plotlyjs=True, default_width="100%")
+    background = "#0e1117" if dark else "#ffffff"
+    return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)
+
+
+def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()) -> dict[str, Any]:
+    title = what.title if title is None else title
+    chance = _chance(trajectory.classes) if what.chance else ([], [])
+    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
+    last = int(trajectory.step[-1]) if len(trajectory) else 0
+    favoured = trajectory[:1].favoured()
+    words = f"{title or what.title}: {len(trajectory)} probes up to step {last}"
+    if favoured is not None:
+        words += f"; favoured at Init.: {trajectory.class_names[favoured]}"
+    return {
+        "data": traces,
+        "layout": {
+            "template": {},
+            "height": height,
+            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
+            "font": {"size": 14, "family": FONT},
+            "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": dict(axis),
+            "yaxis": axis | {"title": {"text": what.axis}, "showline": False},
+            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -60 / (height - 190), "yanchor": "top", "font": {"size": 13}},
+            "hovermode": "closest",
+            "hoverdistance": 30,
+            "dragmode": "zoom",
+            "shapes": [*shapes, *chance[0]],
+            "annotations": [*notes, *chance[1]],
+            "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
+            "meta": {"step": last, "words": words},
+        },
+    }
+
+
+def _line(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
+    value = "<b>%{fullData.name}</b>  %{y:.4f}<br>"
+    return {
+        "type": "scatter", "mode": "lines", "x": x, "y": y, "customdata": hover, "name": label, "legendgroup": group or label,
+        "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
+        "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} s<extra></extra>",
+    }  # fmt: skip
+
+
+def _ends(x, y, label_y: float, words: str, colour: str, group: str) -> dict[str, Any]:
+    """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it hides with it."""
+    at = [0, -1, -1] if len(x) else []
+    return {
+        "type": "scatter", "mode": "markers+text", "x": x[at], "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
+        "text": ["", "", f"\u00a0\u00a0{words}"], "textposition": "middle right", "textfont": {"color": colour, "size": 13},
+        "marker": {"color": colour, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}}, "legendgroup": group,
+        "showlegend": False, "hoverinfo": "skip", "cliponaxis": False,
+    }  # fmt: skip
+
+
+def _summary(x, values: np.ndarray, hover, names: Sequence[str], favoured: int | None) -> list[dict[str, Any]]:
+    """Many classes in six traces; their number does not change while the run grows."""
+    if len(values):
+        low, tenth, median, ninetieth, high = np.nanquantile(values, [0, 0.1, 0.5, 0.9, 1], axis=1).astype(np.float32)
+    else:
+        low = tenth = median = ninetieth = high = np.empty(0, np.float32)
+    plain, dotted = ClassStyle(NEUTRAL, (), ""), ClassStyle(NEUTRAL, (2, 3), "")
+    edge = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
+    upper = _line(x, ninetieth, hover, "80 % of the classes", plain, 0) | edge | {"showlegend": False}
+    lower = _line(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
+    extremes = [_line(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))]
+    own = values[:, favoured] if favoured is not None else low
+    name = "favoured at Init." if favoured is None else f"{names[favoured]} ★ favoured at Init."
+    median = _line(x, median, hover, "median class", plain, 3)
+    return [upper, lower, *extremes, median, _line(x, own, hover, name, class_style(favoured or 0), 4.5)]
+
+
+def _spread(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Places for labels at least `gap` apart and near the wanted ones: half way between pushing up only and pushing down only."""
+    order = np.argsort(wanted, kind="stable")
+    offset = gap * np.arange(len(wanted))
+    free = np.nan_to_num(wanted)[order] - offset
+    up, down = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
+    places = np.empty(len(wanted))
+    places[order] = offset + np.clip((up + down) / 2, low, max(low, high - offset[-1]))
+    return places
+
+
+def _upright(x: float, dash: str) -> dict[str, Any]:
+    line = {"color": NEUTRAL, "dash": dash, "width": 1.5}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"}
+
+
+def _chance(classes: int) -> tuple[list[dict], list[dict]]:
+    """Shape and annotation of the line at 1/K."""
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
+    # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
+    side = {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
+    note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
+    return [line | {"line": {"color": NEUTRAL, "dash": "dot", "width": 1.5}}], [note | {"font": {"size": 12}}]

@@ -1,0 +1,93 @@
+"""`RunConfig`: everything that decides the numbers of a run, and nothing else. Equal choices are one run, for everybody."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from igbviz.datasets import AnyDataset, FashionMini
+from igbviz.description import ConfigError, Description
+from igbviz.initializations import AnyInitialization, HeNormal
+from igbviz.losses import AnyLoss, CrossEntropy
+from igbviz.models import AnyModel, Mlp
+from igbviz.optimizers import AnyOptimizer, Sgd
+from igbviz.probes import Probes
+from igbviz.schedules import AnySchedule, Immediate
+
+# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...):
+# runs of another version then keep their folders and their names.
+NUMERICS = 1
+
+
+class RunConfig(Description):
+    """One run, described. Whatever is left out has a default; `id` names the run and its folder."""
+
+    dataset: AnyDataset = FashionMini()
+    model: AnyModel = Mlp()
+    initialization: AnyInitialization = HeNormal()
+    loss: AnyLoss = CrossEntropy()
+    schedule: AnySchedule = Immediate()
+    optimizer: AnyOptimizer = Sgd()
+    batch_size: int = Field(32, ge=1, le=65_536, description="Training images an optimizer step looks at.")
+    epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is fine.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the weights, the order of the batches and the choice of probe images.")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the network; the losses are always float32.")
+    probes: Probes = Probes()
+
+    @model_validator(mode="after")
+    def _batch_norm_needs_a_batch(self) -> Self:
+        if self.batch_size == 1 and self.model.has_batch_norm:
+            raise ConfigError((("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images"))
+        return self
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
+        return cls.model_validate(values)
+
+    def to_json(self) -> str:
+        """All choices, defaults included, as indented JSON that `from_json` reads back."""
+        return self.model_dump_json(indent=2)
+
+    @property
+    def id(self) -> str:
+        """A short readable name and a hash of the canonical choices and the numerics' version."""
+        words = (self.dataset.name, self.model.name, self.loss.name, f"s{self.seed}")
+        return f"{'-'.join(map(_slug, words))}-{_digest(self.canonical())}"
+
+    @property
+    def group(self) -> str:
+        """The same for all seeds of one setting."""
+        return _digest({key: value for key, value in self.canonical().items() if key != "seed"})
+
+    def with_(self, **changes: Any) -> Self:
+        """This configuration with some fields replaced, checked like a new one."""
+        return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
+
+    def steps_per_epoch(self, train_size: int) -> int:
+        """Batches in a pass over `train_size` images. The last one may be short, but is left out when it holds a single image,
+        which BatchNorm could not use."""
+        full, rest = divmod(train_size, self.batch_size)
+        return max(1, full + (rest > 1 or (rest == 1 and self.batch_size == 1)))
+
+    def total_steps(self, train_size: int) -> int:
+        """Optimizer steps of the whole run."""
+        return max(1, math.floor(self.epochs * self.steps_per_epoch(train_size) + 0.5))
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps([NUMERICS, value], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _slug(word: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")

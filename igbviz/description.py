@@ -1,0 +1,152 @@
+"""What every choice of a run is made of: small frozen models that explain themselves.
+
+A `Description` is one choice (a loss, a data set, a network ...) told apart by its `name`; its fields are the knobs. The limits and
+the help written in `Field(...)` are the only copy: the page draws its widgets from them, the command line and JSON are checked against
+them, and the sentence a user reads after a wrong value is made from them. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+
+class ConfigError(ValueError):
+    """Something the user chose is not possible. The message is one sentence a problem: field, value, what is allowed."""
+
+    def __init__(self, *problems: tuple[tuple[str, ...], str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{'.'.join(path)} {text}".strip() for path, text in problems))
+
+    def inside(self, *path: str) -> ConfigError:
+        """The same problems, seen from the description that holds this one in its field `path`."""
+        return ConfigError(*((path + inner, text) for inner, text in self.problems))
+
+
+class Description(BaseModel):
+    """Base of every part of a configuration. Equal values are equal descriptions; `canonical()` is what they are hashed by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _explained(type(self), error) from None
+
+    @classmethod
+    def model_validate(cls, values: Any, **_: Any) -> Self:
+        """Build from a mapping; raises `ConfigError` with one sentence a wrong field."""
+        if isinstance(values, cls):
+            return values
+        if not isinstance(values, Mapping):
+            raise ConfigError(((), f"{values!r} is not a {cls.__name__}: give its fields as a mapping"))
+        return cls(**values)
+
+    def canonical(self) -> dict[str, Any]:
+        """The choices that differ from the defaults, nested, with every `name`: the identity of a description.
+
+        Leaving defaults out keeps an old run's identity when a new knob is added later.
+        """
+        chosen = {}
+        for key, field in type(self).model_fields.items():
+            value = getattr(self, key)
+            if key == "name" or (value != field.default and not (field.json_schema_extra or {}).get("incidental")):
+                chosen[key] = value.canonical() if isinstance(value, Description) else value
+        return chosen
+
+    @classmethod
+    def knobs(cls) -> dict[str, FieldInfo]:
+        """The fields a user can turn, in order: all but the name."""
+        return {key: field for key, field in cls.model_fields.items() if key != "name"}
+
+
+def by_name(*classes: type[Description]) -> dict[str, type[Description]]:
+    """A registry from the classes themselves; a class whose name is a Literal of several stands under each of them."""
+    return {name: cls for cls in classes for name in get_args(cls.model_fields["name"].annotation)}
+
+
+def any_of(registry: Mapping[str, type[Description]]) -> Any:
+    """The pydantic type 'one of the descriptions in this registry', chosen by `name`."""
+    return Annotated[Union[tuple(dict.fromkeys(registry.values()))], Field(discriminator="name")]
+
+
+def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
+    """The alternatives a field accepts, each as (type, limits): [(int, {'ge': 1}), (Literal['all'], {})]."""
+
+    def walk(kind: Any, rules: list[Any]) -> list[tuple[Any, dict[str, float]]]:
+        if get_origin(kind) in (Union, types.UnionType):
+            return [found for part in get_args(kind) for found in walk(part, rules)]
+        if get_origin(kind) is Annotated:
+            inner = [rule for info in kind.__metadata__ for rule in getattr(info, "metadata", [info])]
+            return walk(get_args(kind)[0], inner)
+        return [(kind, {key: getattr(rule, key) for rule in rules for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)})]
+
+    return walk(field.annotation, field.metadata)
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a field accepts, in words: 'a number from 0 to 1', 'one of a, b', ..."""
+    words = []
+    for kind, bounds in kinds(field):
+        if get_origin(kind) is Literal:
+            words.append("one of " + ", ".join(map(str, get_args(kind))) if len(get_args(kind)) > 1 else repr(get_args(kind)[0]))
+        elif kind is bool:
+            words.append("true or false")
+        elif kind in (int, float):
+            words.append(("a whole number" if kind is int else "a number") + _range(bounds))
+        elif kind is str:
+            words.append("text")
+        elif kind is type(None):
+            words.append("nothing")
+        elif isinstance(kind, type) and issubclass(kind, Description):
+            words.extend(get_args(kind.model_fields["name"].annotation) if "name" in kind.model_fields else [f"the fields of {kind.__name__}"])
+    return "one of " + ", ".join(words) if len(words) > 2 else " or ".join(words)
+
+
+def _range(bounds: dict[str, float]) -> str:
+    low = f"{bounds['ge']:g}" if "ge" in bounds else f"above {bounds['gt']:g}" if "gt" in bounds else ""
+    high = f"{bounds['le']:g}" if "le" in bounds else f"below {bounds['lt']:g}" if "lt" in bounds else ""
+    if "ge" in bounds and "le" in bounds:
+        return f" from {low} to {high}"
+    parts = [f"of at least {low}" if "ge" in bounds else low, f"at most {high}" if "le" in bounds else high]
+    return " " + " and ".join(part for part in parts if part) if any(parts) else ""
+
+
+def _explained(cls: type[Description], error: ValidationError) -> ConfigError:
+    problems: list[tuple[tuple[str, ...], str]] = []
+    for line in error.errors():
+        location = tuple(str(part) for part in line["loc"])
+        cause = (line.get("ctx") or {}).get("error")
+        if isinstance(cause, ConfigError):  # a part of this description explained itself already
+            problems += cause.inside(*location[:1]).problems
+        elif line["type"] == "extra_forbidden":
+            names = ", ".join(cls.model_fields)
+            problems.append((location, f"is not a field of {_title(cls)}; its fields are: {names}"))
+        elif line["type"] == "missing":
+            problems.append((location, f"is missing, allowed: {allowed(cls.model_fields[location[0]])}"))
+        elif line["type"] == "value_error":
+            problems.append((location, str(cause)))
+        else:
+            field = cls.model_fields.get(location[0]) if location else None
+            value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
+            problems.append((location[:1], f"is {_short(value)}, allowed: {allowed(field) if field else line['msg']}"))
+    return ConfigError(*dict.fromkeys(problems))  # a field with several types is reported once for each of them
+
+
+def _title(cls: type[Description]) -> str:
+    field = cls.model_fields.get("name")
+    return field.default if field is not None and isinstance(field.default, str) else cls.__name__
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def listing(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,90 @@
+"""The queue and the workers of one cache folder, seen from outside: files and locks, no service, no database.
+
+    cache/queue/<time>-<run id>   an empty file: this run wants to be worked on. It stays until the run has ended, so a run whose worker
+                                  died is found again by the next worker.
+    cache/workers/keeper-0.lock   held by the keeper, a small process that starts the real worker and starts it again if it dies.
+    cache/workers/worker.log      what both of them said.
+
+Alive means *holds its lock*: a process number can be reused and a killed child still answers, but the kernel frees a lock at once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PROJECT = Path(__file__).parents[1]
+_last_look: dict[Path, float] = {}
+
+
+def enqueue(cache: Path, run_id: str) -> None:
+    """Put a run at the end of the queue, unless it stands there already."""
+    with lock(cache / "queue.lock"):
+        if not any(entry.run_id == run_id for entry in waiting(cache)):
+            (cache / "queue").mkdir(parents=True, exist_ok=True)
+            (cache / "queue" / f"{time.time_ns():020d}-{run_id}").touch()
+
+
+def dequeue(cache: Path, run_id: str) -> None:
+    """Take a run out of the queue, wherever it stands."""
+    for entry in waiting(cache):
+        if entry.run_id == run_id:
+            entry.path.unlink(missing_ok=True)
+
+
+class Waiting:
+    """One entry of the queue."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_id = path.name.partition("-")[2]
+
+
+def waiting(cache: Path) -> list[Waiting]:
+    """The queue, first come first."""
+    try:
+        names = sorted(os.listdir(cache / "queue"))
+    except FileNotFoundError:
+        return []
+    return [Waiting(cache / "queue" / name) for name in names]
+
+
+def ensure_worker(cache: Path, patience: float = 2.0) -> None:
+    """Make sure that somebody works on this cache: starts a detached worker unless one lives. Asked again within `patience` seconds,
+    it does nothing, so that a page may call it at every refresh."""
+    cache = cache.resolve()
+    now = time.monotonic()
+    if now - _last_look.get(cache, -patience) < patience or is_held(cache / "workers" / "keeper-0.lock"):
+        return
+    _last_look[cache] = now
+    (cache / "workers").mkdir(parents=True, exist_ok=True)
+    with open(cache / "workers" / "worker.log", "ab") as log:
+        # A session of its own: closing the terminal or stopping the server must not stop a training.
+        subprocess.Popen(
+            [sys.executable, "-m", "igbviz.worker", str(cache)],
+            cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+def lock(path: Path, timeout: float = 10.0) -> FileLock:
+    """An inter-process lock on a file whose folder is made when missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path, timeout=timeout)
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds this lock now."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a read-only folder: nobody can hold it either
+        return False

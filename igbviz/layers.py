@@ -1,0 +1,96 @@
+"""The torch side of `igbviz.models`: layers that torch lacks, and what it takes to fit an ImageNet network to small or grey images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from igbviz.description import ConfigError
+
+
+class Elementwise(nn.Module):
+    """An activation that is a plain function of its input."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(inputs)
+
+    def extra_repr(self) -> str:
+        return self.function.__name__
+
+
+class Resize(nn.Module):
+    """Bilinear resizing of images to side x side pixels."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(images, (self.side, self.side), mode="bilinear", align_corners=False)
+
+    def extra_repr(self) -> str:
+        return f"{self.side}"
+
+
+def shifted_relu(inputs: torch.Tensor) -> torch.Tensor:
+    """ReLU less its own mean for a standard normal input: centred, so it adds no common drift to the nodes of a layer."""
+    return inputs.relu() - 1 / math.sqrt(2 * math.pi)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "erf": partial(Elementwise, torch.erf),
+    "linear": nn.Identity,
+    "abs": partial(Elementwise, torch.abs),
+    "shifted-relu": partial(Elementwise, shifted_relu),
+}
+
+# Of one-dimensional features; Identity ignores the number of features that the others need.
+NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "none": nn.Identity,
+    "batch": nn.BatchNorm1d,
+    "layer": nn.LayerNorm,
+    "rms": nn.RMSNorm,
+}
+
+
+def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
+    """A network made for colour images of side x side pixels, changed to take images of `shape` = (channels, height, width)."""
+    channels, *size = shape
+    stem = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    if channels > stem.in_channels:
+        raise ConfigError((("name",), f"stands for a network of 1 to {stem.in_channels} colour channels, but these images have {channels}"))
+    if channels < stem.in_channels:
+        # A part of the drawn weights rather than new ones: every architecture has its own distribution, and grey and colour networks
+        # of one seed share all other weights.
+        stem.in_channels, stem.weight = channels, nn.Parameter(stem.weight.detach()[:, :channels].clone())
+    return network if size == [side, side] else nn.Sequential(Resize(side), network)
+
+
+def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Module:
+    """A VGG whose 4096-wide head gives way to one linear layer on the mean over the image; the weights are drawn as torchvision does."""
+    with torch.device("meta"):  # the original head is never allocated: filling its 120 million weights would take seconds
+        network = constructor(weights=None, init_weights=False)
+        network.avgpool, network.classifier = nn.AdaptiveAvgPool2d(1), nn.Linear(512, classes)
+    network.to_empty(device=torch.get_default_device())
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+        elif isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0, 0.01)
+            nn.init.zeros_(layer.bias)
+    return network

@@ -1,0 +1,62 @@
+"""The chart that grows while one looks at it: the only Streamlit component of the app.
+
+`st.plotly_chart` draws a new chart whenever its data changes, and the viewer's zoom is gone. Here the figure goes to `Plotly.react` on
+the same piece of the page, so that zoom and hidden classes survive every update. All points are sent each time, since Streamlit may
+drop an update that a newer one overtakes; thinned figures keep that small, and `payload` sends an array that traces share only once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+JAVASCRIPT = Path(__file__).with_suffix(".js")
+PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
+
+_mount = st.components.v2.component("igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
+
+
+def live_chart(figure: go.Figure, *, key: str, height: int | None = None, on_click: bool = False) -> dict[str, Any] | None:
+    """Draw or update a figure. With `on_click`, a click on a point reruns and is returned once as {"x", "y", "name", "point"}."""
+    height = int(height or figure.layout.height or 420)
+    data = {"figure": payload(figure), "height": height, "clicks": on_click, "plotly": _plotly_address()}
+    result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
+    return result.clicked if on_click else None
+
+
+def payload(figure: go.Figure) -> str:
+    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared": its index}."""
+    shared: dict[Any, int] = {}
+
+    def referring(value: Any) -> Any:
+        if isinstance(value, dict) and "bdata" in value:
+            return {"$shared": shared.setdefault(tuple(value.items()), len(shared))}
+        if isinstance(value, dict):
+            return {name: referring(inner) for name, inner in value.items()}
+        if isinstance(value, str) and len(value) > 40:
+            return {"$shared": shared.setdefault(value, len(shared))}
+        return [referring(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    spec = referring(figure.to_plotly_json())
+    spec["shared"] = [value if isinstance(value, str) else dict(value) for value in shared]
+    return json.dumps(spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist)  # plotly leaves empty arrays as they are
+
+
+def _plotly_address() -> str:
+    """Where the server has plotly.js, relative to the app.
+
+    Declaring a (never mounted) component of the old kind makes Streamlit serve a folder: here the one of the installed plotly package,
+    so that nothing is copied and no network is needed. Done at each draw, because a declaration outside of a page's run is not kept.
+    """
+    return f"component/{declare_component('plotly', path=PLOTLY_FOLDER).name}/plotly.min.js?v={plotly.__version__}"
+
+
+def _nothing() -> None:
+    """A trigger is only returned to those who registered a callback for it."""

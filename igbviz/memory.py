@@ -1,0 +1,30 @@
+"""Whether a run can fit into memory at all: asked before anything is allocated, because an over-committed machine kills what it likes."""
+
+from __future__ import annotations
+
+import os
+
+from igbviz.config import RunConfig
+from igbviz.datasets import Facts
+from igbviz.description import ConfigError
+
+COPIES = {"sgd": 3, "adam": 4, "adamw": 4}  # of every weight: itself, its gradient, what the optimizer remembers
+
+
+def require_memory(config: RunConfig, facts: Facts, free: float | None = None) -> None:
+    """Raise ConfigError when the weights alone need more than `free` bytes (default: what the machine has left)."""
+    free = free_memory() if free is None else free
+    weights = config.model.weights((facts.channels, facts.side, facts.side), len(facts.class_names))
+    needed = 4.0 * weights * COPIES[config.optimizer.name]
+    if needed > free:
+        raise ConfigError((("model",), f"needs about {needed / 1e9:,.0f} GB of memory for training, allowed: at most the "
+                           f"{free / 1e9:,.0f} GB that are free here; lower its width or depth"))  # fmt: skip
+
+
+def free_memory() -> float:
+    """Bytes of main memory that can be used without pushing others out; all of it where the system does not tell."""
+    try:
+        with open("/proc/meminfo") as lines:
+            return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -1,0 +1,62 @@
+"""From the logits of one probe to its tables: everything is reduced where the logits lie, and copied to the host once."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from igbviz.losses import wide
+from igbviz.trajectory import P_EDGES
+
+SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than this share of cross-entropy's
+
+
+@torch.no_grad()
+def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
+    """The probe's columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
+
+    `logits` (N, K) and `labels` (N,) on one device; `loss` has `values(logits, labels) -> (N,)`. Every class must be present.
+    """
+    logits = wide(logits)
+    examples, classes = logits.shape
+    exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
+    truth = torch.nn.functional.one_hot(labels, classes).to(exact)  # (N, K); sums over a class are products with it: deterministic
+    sizes = truth.sum(0)
+
+    log_prob = logits.log_softmax(-1)
+    prob = log_prob.exp().to(exact)
+    guess = log_prob.argmax(-1)
+    p_true = prob.gather(1, labels[:, None]).squeeze(1)
+
+    force = _logit_gradient(logits, labels, loss).to(exact).norm(dim=1)
+    yardstick = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
+    silent = (force < SILENT * yardstick).to(exact)
+
+    bins = len(P_EDGES) - 1
+    edges = torch.as_tensor(P_EDGES[1:-1], dtype=exact, device=logits.device)
+    p_bin = torch.bucketize(p_true, edges)  # lower < p <= upper
+
+    parts = {
+        "mean_prob": truth.T @ prob / sizes[:, None],
+        "confusion": _count(labels * classes + guess, classes * classes, exact),
+        "signal": truth.T @ force / sizes,
+        "silent": truth.T @ silent / sizes,
+        "p_hist": _count(labels * bins + p_bin, classes * bins, exact),
+    }
+    shapes = {"mean_prob": (classes, classes), "confusion": (classes, classes), "p_hist": (classes, bins)}
+    flat = torch.cat([part.reshape(-1) for part in parts.values()]).cpu().numpy()  # the one copy
+    pieces = np.split(flat, np.cumsum([part.numel() for part in parts.values()])[:-1])
+    return {name: piece.reshape(shapes.get(name, (classes,))) for name, piece in zip(parts, pieces, strict=True)}
+
+
+def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
+    """(N, K) d loss / d logits, sample by sample: the values are independent, so their sum has all gradients at once."""
+    with torch.enable_grad():
+        leaf = logits.detach().requires_grad_()
+        return torch.autograd.grad(loss.values(leaf, labels).sum(), leaf)[0]
+
+
+def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """How often each of 0..length-1 occurs. Whole numbers add up the same in any order, so this is deterministic on a GPU, too."""
+    return torch.zeros(length, dtype=torch.int64, device=index.device).scatter_add_(0, index, torch.ones_like(index)).to(dtype)

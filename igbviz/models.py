@@ -1,0 +1,271 @@
+"""Networks that classify images: frozen descriptions that build a torch module and know what a forward pass costs.
+
+Weights are drawn from torch's global random generator, so the caller seeds. Describing a network imports no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from igbviz.description import Description, any_of, by_name
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+Activation = Literal["relu", "leaky-relu", "tanh", "gelu", "erf", "linear", "abs", "shifted-relu"]
+ACTIVATION_HELP = (
+    "What every node does to its input. shifted-relu is relu(x) - 1/sqrt(2 pi): its mean over standard normal inputs is zero, so it "
+    "starts without a prejudice where the weights keep that variance."
+)
+
+
+class Model(Description):
+    """One architecture."""
+
+    title: ClassVar[str]
+    help: ClassVar[str]
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether any layer normalises over the batch: such a network needs two images to train and has a train and an eval mode."""
+        return False
+
+    def build(self, shape: Shape, classes: int) -> Any:
+        """A new torch module from images (batch, *shape) to logits (batch, classes)."""
+        raise NotImplementedError
+
+    def flops(self, shape: Shape, classes: int) -> float:
+        """Multiply-accumulates of one forward pass of one image; an estimate of time needs no more."""
+        raise NotImplementedError
+
+    def weights(self, shape: Shape, classes: int) -> float:
+        """Number of weights, where knobs can make it large; 0 for networks of a fixed and moderate size."""
+        return 0.0
+
+
+class Mlp(Model):
+    """Fully connected network, the subject of the theory of initial guessing bias (Francazi, Lucchi, Baity-Jesi 2024, arXiv 2306.00809).
+
+    Its hidden layers and its head are its only `torch.nn.Linear`, in order.
+    """
+
+    name: Literal["mlp"] = "mlp"
+    depth: int = Field(3, ge=1, le=100, description="Number of hidden layers.")
+    width: int = Field(256, ge=1, le=8192, description="Outputs of a hidden layer.")
+    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    normalization: Literal["none", "batch", "layer", "rms"] = Field(
+        "none", description="Batch centres every node over the images of a batch, layer every image over its nodes; rms only rescales."
+    )
+    placement: Literal["before", "after"] = Field("before", description="Normalise before the activation, or after it and its max pooling.")
+    max_pool: int = Field(1, ge=1, le=64, description="A layer's output is the largest of so many independent nodes; 1 is no pooling.")
+    bias: bool = Field(True, description="Give every layer a bias.")
+    title: ClassVar[str] = "Fully connected"
+    help: ClassVar[str] = "The pixels as one list, through hidden layers of equal width: what theory describes exactly when it is wide."
+
+    @property
+    def has_batch_norm(self) -> bool:
+        return self.normalization == "batch"
+
+    def build(self, shape: Shape, classes: int) -> Any:
+        from torch import nn
+
+        from igbviz.layers import ACTIVATIONS, NORMALIZATIONS
+
+        before, after = (self.normalization if self.placement == place else "none" for place in ("before", "after"))
+        inputs, nodes = math.prod(shape), self.width * self.max_pool
+        layers: list[nn.Module] = [nn.Flatten()]
+        for _ in range(self.depth):
+            layers += [
+                nn.Linear(inputs, nodes, bias=self.bias),
+                NORMALIZATIONS[before](nodes),
+                ACTIVATIONS[self.activation](),
+                nn.MaxPool1d(self.max_pool) if self.max_pool > 1 else nn.Identity(),
+                NORMALIZATIONS[after](self.width),
+            ]
+            inputs = self.width
+        return nn.Sequential(*layers, nn.Linear(inputs, classes, bias=self.bias))
+
+    def flops(self, shape: Shape, classes: int) -> float:
+        hidden = (math.prod(shape) + (self.depth - 1) * self.width) * self.width * self.max_pool
+        return float(hidden + self.width * classes)
+
+    def weights(self, shape: Shape, classes: int) -> float:
+        return self.flops(shape, classes)  # every weight is used once
+
+
+class Cnn(Model):
+    """Plain convolutional network (after LeCun et al. 1998 and, in its 3x3 blocks, Simonyan and Zisserman 2015, arXiv 1409.1556)."""
+
+    name: Literal["cnn"] = "cnn"
+    depth: int = Field(3, ge=1, le=8, description="Number of 3x3 convolutions.")
+    width: int = Field(32, ge=1, le=1024, description="Channels of the first convolution; every pooling doubles them, up to four times.")
+    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    normalization: Literal["none", "batch"] = Field("none", description="Batch: BatchNorm between convolution and activation.")
+    title: ClassVar[str] = "Convolutional"
+    help: ClassVar[str] = "3x3 convolutions, with 2x2 max pooling while the image has 8 pixels a side, then the mean over the image."
+
+    @property
+    def has_batch_norm(self) -> bool:
+        return self.normalization == "batch"
+
+    def _blocks(self, shape: Shape) -> Iterator[tuple[int, int, int, bool]]:
+        """Of every block: channels in, channels out, pixels, and whether it ends in pooling."""
+        channels, height, width = shape
+        filters = self.width
+        for _ in range(self.depth):
+            pooled = min(height, width) >= 8
+            yield channels, filters, height * width, pooled
+            channels = filters
+            if pooled:
+                height, width, filters = height // 2, width // 2, min(2 * filters, 4 * self.width)
+
+    def build(self, shape: Shape, classes: int) -> Any:
+        from torch import nn
+
+        from igbviz.layers import ACTIVATIONS
+
+        layers: list[nn.Module] = []
+        for channels, filters, _, pooled in self._blocks(shape):
+            layers.append(nn.Conv2d(channels, filters, 3, padding=1, bias=not self.has_batch_norm))  # BatchNorm has a bias of its own
+            layers += [nn.BatchNorm2d(filters)] if self.has_batch_norm else []
+            layers.append(ACTIVATIONS[self.activation]())
+            layers += [nn.MaxPool2d(2)] if pooled else []
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(filters, classes))
+
+    def flops(self, shape: Shape, classes: int) -> float:
+        blocks = list(self._blocks(shape))
+        return float(sum(9 * channels * filters * pixels for channels, filters, pixels, _ in blocks) + blocks[-1][1] * classes)
+
+    def weights(self, shape: Shape, classes: int) -> float:
+        return float(sum(9 * channels * filters for channels, filters, _, _ in self._blocks(shape)))
+
+
+class VitTiny(Model):
+    """Vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929), of the size called tiny in DeiT (Touvron et al. 2021, arXiv
+    2012.12877) but with 6 layers, on patches of 4x4 pixels. Images are resized to the next multiple of 4."""
+
+    name: Literal["vit_tiny"] = "vit_tiny"
+    title: ClassVar[str] = "Small vision transformer"
+    help: ClassVar[str] = "Patches of 4x4 pixels, 6 layers of 3-headed attention. torchvision starts its head at zero: no guess at all."
+
+    def build(self, shape: Shape, classes: int) -> Any:
+        from igbviz._torchvision import torchvision
+        from igbviz.layers import fitted
+
+        side = _next_multiple(4, max(shape[1:]))
+        network = torchvision.models.VisionTransformer(
+            image_size=side, patch_size=4, num_layers=6, num_heads=3, hidden_dim=192, mlp_dim=768, num_classes=classes
+        )
+        return fitted(network, shape, side)
+
+    def flops(self, shape: Shape, classes: int) -> float:
+        patches = (_next_multiple(4, max(shape[1:])) // 4) ** 2
+        tokens = patches + 1  # one more collects the answer
+        # Query, key, value and output are four matrices, the two of the MLP are as large as eight; attention itself is two products.
+        layer = 12 * 192**2 * tokens + 2 * 192 * tokens**2
+        return float(16 * shape[0] * 192 * patches + 6 * layer + 192 * classes)
+
+
+# Every classifier of torchvision, with the billions of multiply-accumulates of one 224x224 image (from the meta data of its weights,
+# scaled to 224 where those are for another size). A table, so that listing the networks needs no torchvision.
+# fmt: off
+TORCHVISION = {
+    "alexnet": 0.714, "convnext_base": 15.36, "convnext_large": 34.36, "convnext_small": 8.684, "convnext_tiny": 4.456,
+    "densenet121": 2.834, "densenet161": 7.728, "densenet169": 3.36, "densenet201": 4.291, "efficientnet_b0": 0.386,
+    "efficientnet_b1": 0.5985, "efficientnet_b2": 0.6582, "efficientnet_b3": 1.019, "efficientnet_b4": 1.527, "efficientnet_b5": 2.477,
+    "efficientnet_b6": 3.432, "efficientnet_b7": 5.261, "efficientnet_v2_l": 12.21, "efficientnet_v2_m": 5.353,
+    "efficientnet_v2_s": 2.847, "googlenet": 1.498, "inception_v3": 3.206, "maxvit_t": 5.558, "mnasnet0_5": 0.104, "mnasnet0_75": 0.215,
+    "mnasnet1_0": 0.314, "mnasnet1_3": 0.526, "mobilenet_v2": 0.301, "mobilenet_v3_large": 0.217, "mobilenet_v3_small": 0.057,
+    "regnet_x_16gf": 15.94, "regnet_x_1_6gf": 1.603, "regnet_x_32gf": 31.74, "regnet_x_3_2gf": 3.177, "regnet_x_400mf": 0.414,
+    "regnet_x_800mf": 0.8, "regnet_x_8gf": 7.995, "regnet_y_128gf": 127.5, "regnet_y_16gf": 15.91, "regnet_y_1_6gf": 1.612,
+    "regnet_y_32gf": 32.28, "regnet_y_3_2gf": 3.176, "regnet_y_400mf": 0.402, "regnet_y_800mf": 0.834, "regnet_y_8gf": 8.473,
+    "resnet101": 7.801, "resnet152": 11.51, "resnet18": 1.814, "resnet34": 3.664, "resnet50": 4.089, "resnext101_32x8d": 16.41,
+    "resnext101_64x4d": 15.46, "resnext50_32x4d": 4.23, "shufflenet_v2_x0_5": 0.04, "shufflenet_v2_x1_0": 0.145,
+    "shufflenet_v2_x1_5": 0.296, "shufflenet_v2_x2_0": 0.583, "squeezenet1_0": 0.819, "squeezenet1_1": 0.349, "swin_b": 15.43,
+    "swin_s": 8.741, "swin_t": 4.491, "swin_v2_b": 15.56, "swin_v2_s": 8.84, "swin_v2_t": 4.548, "vgg11": 7.609, "vgg11_bn": 7.609,
+    "vgg13": 11.31, "vgg13_bn": 11.31, "vgg16": 15.47, "vgg16_bn": 15.47, "vgg19": 19.63, "vgg19_bn": 19.63, "vit_b_16": 17.56,
+    "vit_b_32": 4.409, "vit_h_14": 167.3, "vit_l_16": 61.55, "vit_l_32": 15.38, "wide_resnet101_2": 22.75, "wide_resnet50_2": 11.4,
+}
+# fmt: on
+
+# The smallest side that an architecture can take, found by trying and rounded up to a usual size; those not named take any.
+SMALLEST_SIDE = {"alexnet": 64, "convnext": 32, "densenet": 32, "googlenet": 16, "inception": 96, "squeezenet": 24, "swin": 4, "vgg": 32}
+WITHOUT_BATCH_NORM = ("alexnet", "convnext", "squeezenet", "swin", "vit")
+VGG_HEAD = 0.1236e9  # multiply-accumulates of the ImageNet head, at any image size
+
+
+class Torchvision(Model):
+    """A classifier of torchvision with the weights it starts from, not trained. Among them AlexNet (Krizhevsky 2014, arXiv 1404.5997),
+    VGG (Simonyan and Zisserman 2015, arXiv 1409.1556), ResNet (He et al. 2016, arXiv 1512.03385), DenseNet (Huang et al. 2017, arXiv
+    1608.06993), EfficientNet (Tan and Le 2019, arXiv 1905.11946), ViT (Dosovitskiy et al. 2021, arXiv 2010.11929) and ConvNeXt (Liu et
+    al. 2022, arXiv 2201.03545).
+
+    Grey images meet the first of the three colour channels of the first convolution. Images that are not square, or too small for the
+    architecture, are resized by a layer in front.
+    """
+
+    name: Literal[tuple(TORCHVISION)] = "resnet18"
+    compact_head: bool = Field(
+        True, description="Only changes VGG: one linear layer in place of its ImageNet head, whose 120 million weights see one pixel here."
+    )
+    title: ClassVar[str] = "torchvision"
+    help: ClassVar[str] = "An architecture known from ImageNet, untrained. The vision transformers start with a zero head: no guess at all."
+
+    @property
+    def has_batch_norm(self) -> bool:
+        return self.name.endswith("_bn") if self.name.startswith("vgg") else not self.name.startswith(WITHOUT_BATCH_NORM)
+
+    @property
+    def _replaces_head(self) -> bool:
+        return self.compact_head and self.name.startswith("vgg")
+
+    def side(self, shape: Shape) -> int:
+        """The side of the square images that the network itself gets, resized if need be."""
+        side = max(shape[1:])
+        if self.name.startswith("vit"):
+            return _next_multiple(int(self.name.split("_")[-1]), side)  # whole patches
+        if self.name.startswith("maxvit"):
+            return _next_multiple(224, side)  # whole windows of 7x7 at a 32nd of the size
+        return max([side, *(least for prefix, least in SMALLEST_SIDE.items() if self.name.startswith(prefix))])
+
+    def build(self, shape: Shape, classes: int) -> Any:
+        from igbviz._torchvision import torchvision
+        from igbviz.layers import compact_vgg, fitted
+
+        side = self.side(shape)
+        if self._replaces_head:
+            return fitted(compact_vgg(getattr(torchvision.models, self.name), classes), shape, side)
+        without_extra_heads = {"aux_logits": False, "init_weights": True}
+        options = {
+            "googlenet": without_extra_heads,
+            "inception": without_extra_heads,
+            "maxvit": {"input_size": (side, side)},
+            "vit": {"image_size": side},
+        }.get(self.name.split("_")[0], {})
+        return fitted(torchvision.models.get_model(self.name, weights=None, num_classes=classes, **options), shape, side)
+
+    def flops(self, shape: Shape, classes: int) -> float:
+        head = VGG_HEAD if self.name.startswith("vgg") else 0.0
+        side = self.side(shape)
+        if self.name.startswith("swin"):
+            side = max(side, 80)  # small maps are padded to whole windows of 7x7 or 8x8: counted, 28 and 32 pixels cost as much as 80
+        body = (TORCHVISION[self.name] * 1e9 - head) * (side / 224) ** 2
+        return body + (0.0 if self._replaces_head else head)
+
+
+def last_layer(module: Any, classes: int) -> Any:
+    """The layer that makes the logits: the last linear layer or convolution with one output a class."""
+    from torch import nn
+
+    return [layer for layer in module.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)) and len(layer.weight) == classes][-1]
+
+
+def _next_multiple(step: int, side: int) -> int:
+    return math.ceil(side / step) * step
+
+
+MODELS = by_name(Mlp, Cnn, VitTiny, Torchvision)
+AnyModel = any_of(MODELS)

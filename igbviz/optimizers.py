@@ -1,0 +1,91 @@
+"""Optimizers and their learning rate in time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from igbviz.description import ConfigError, Description, any_of, by_name
+
+
+class Optimizer(Description):
+    """What all optimizers share: a learning rate, how it moves in time, and weight decay."""
+
+    title: ClassVar[str]
+    learning_rate: float = Field(0.01, gt=0, le=100, description="Step size.")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="Pull of every weight towards zero.")
+    warmup_steps: int = Field(0, ge=0, le=1_000_000, description="The learning rate rises linearly over so many first steps.")
+    decay: Literal["constant", "cosine"] = Field("constant", description="After the warm-up: stay, or fall to zero along a cosine.")
+
+    def build(self, parameters: Any) -> Any:
+        """The torch optimizer over these parameters."""
+        raise NotImplementedError
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """The learning rate of step number `step` (from 0) out of `steps`."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        if self.decay == "constant":
+            return self.learning_rate
+        progress = (step - self.warmup_steps) / max(1, steps - self.warmup_steps)
+        return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+    @property
+    def moves(self) -> bool:
+        """Whether the learning rate changes in time."""
+        return self.warmup_steps > 0 or self.decay != "constant"
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent, as in the paper."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: float = Field(0.0, ge=0, lt=1, description="Share of the last step that is kept.")
+    nesterov: bool = Field(False, description="Look ahead along the momentum.")
+    title: ClassVar[str] = "SGD"
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ConfigError((("nesterov",), "is True with momentum 0, allowed: only with a momentum above 0"))
+        return self
+
+    def build(self, parameters: Any) -> Any:
+        import torch
+
+        return torch.optim.SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov)
+
+
+class Adam(Optimizer):
+    """Adam: steps of a size that forgets how large the gradient is."""
+
+    name: Literal["adam"] = "adam"
+    learning_rate: float = Field(0.001, gt=0, le=100, description="Step size.")
+    beta1: float = Field(0.9, ge=0, lt=1, description="Memory of the mean gradient.")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Memory of the squared gradient.")
+    epsilon: float = Field(1e-8, gt=0, le=1, description="Keeps the division finite.")
+    title: ClassVar[str] = "Adam"
+
+    def build(self, parameters: Any) -> Any:
+        import torch
+
+        return torch.optim.Adam(parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay)
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: float = Field(0.01, ge=0, le=10, description="Pull of every weight towards zero.")
+    title: ClassVar[str] = "AdamW"
+
+    def build(self, parameters: Any) -> Any:
+        import torch
+
+        return torch.optim.AdamW(parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay)
+
+
+OPTIMIZERS = by_name(Sgd, Adam, AdamW)
+AnyOptimizer = any_of(OPTIMIZERS)

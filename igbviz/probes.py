@@ -1,0 +1,43 @@
+"""When and on what a run looks at itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from igbviz.description import Description
+
+
+class Probes(Description):
+    """The probes of a run: test images that the network is asked about, at chosen steps, without learning from them."""
+
+    size: Annotated[int, Field(ge=10, le=1_000_000)] | Literal["all"] = Field(
+        2000, description="Test images a probe looks at: a stratified, seeded subset, or 'all' of them."
+    )
+    schedule: Literal["log", "batch"] = Field(
+        "log",
+        description="'log': so many probes even in log time. 'batch', as in the paper: at init, after every batch of the first epoch, "
+        "then after every epoch.",
+    )
+    count: int = Field(60, ge=2, le=5000, description="Probes of a 'log' schedule, with the one at init and the last one.")
+    batch_norm: Literal["eval", "batch"] = Field(
+        "eval",
+        description="What BatchNorm divides by in a probe: its running statistics ('eval'; at init they change nothing), or those of the "
+        "probed images in chunks of 500 ('batch'), which look far less biased.",
+    )
+
+    def steps(self, total: int, steps_per_epoch: int) -> np.ndarray:
+        """The optimizer steps after which a run of `total` steps is probed: sorted, distinct, 0 and `total` among them."""
+        if self.schedule == "batch":
+            first_epoch = np.arange(min(steps_per_epoch, total) + 1)
+            epochs = np.arange(steps_per_epoch, total + 1, steps_per_epoch)
+            return np.unique(np.concatenate([first_epoch, epochs, [total]]))
+        if total + 1 <= self.count:
+            return np.arange(total + 1)
+        # Even steps in log time collide when rounded (1.2 and 1.4 are both 1): ask for more until enough distinct ones are there.
+        asked = self.count
+        while len(steps := np.unique(np.geomspace(total, 1, asked - 1).round().astype(int))) < self.count - 1:
+            asked += 1
+        return np.concatenate([[0], steps])

@@ -1,0 +1,32 @@
+"""The charts of a run: its trajectory on the time axis that its configuration plans."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from igbviz import charts
+from igbviz.config import RunConfig
+from igbviz.trajectory import Trajectory
+
+
+def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch") -> go.Figure:
+    """`charts.curves` with the planned length of the run, and a line where its loss changes."""
+    steps_per_epoch = _steps_per_epoch(trajectory)
+    mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
+    marks = [mark] if mark and 0 < mark[0] < config.epochs else []
+    return charts.curves(trajectory, quantity, steps_per_epoch=steps_per_epoch, epochs=config.epochs, unit=unit, marks=marks)
+
+
+def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:
+    """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
+    figures = [run_curves(trajectory, config, name) for name in ("true_class_probability", "accuracy")] + [charts.bars(trajectory, 0)]
+    parts = [
+        charts.themed(figure, dark=False).to_html(config=charts.CONFIG, include_plotlyjs=not place, full_html=False)
+        for place, figure in enumerate(figures)
+    ]
+    return f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head><body>{"".join(parts)}</body></html>'
+
+
+def _steps_per_epoch(trajectory: Trajectory) -> int | None:
+    last = trajectory.records[-1] if len(trajectory) else None
+    return round(float(last["step"] / last["epoch"])) if last is not None and last["epoch"] > 0 else None

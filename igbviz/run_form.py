@@ -1,0 +1,84 @@
+"""The side bar of the Train page: a run described with widgets, what it will cost, and the button that starts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.config import RunConfig
+from igbviz.datasets import DATASETS, DataError
+from igbviz.description import ConfigError
+from igbviz.estimates import estimate
+from igbviz.initializations import INITIALIZATIONS
+from igbviz.losses import LOSSES
+from igbviz.models import MODELS
+from igbviz.optimizers import OPTIMIZERS
+from igbviz.presets import DEFAULT, PRESETS
+from igbviz.probes import Probes
+from igbviz.runs import Run, RunError, submit
+from igbviz.schedules import SCHEDULES
+
+SHOWN_RUN = "(settings of the run shown)"
+
+
+def draw(cache: Path, shown: Run | None) -> None:
+    """Draw the form; pressing its button submits the run and turns the page to it. `shown` is the run on the page, to start from."""
+    key, base = _base(shown)
+    top = st.container()
+    try:
+        config = RunConfig(**_choices(base, key))
+        expected = estimate(config, cache)
+    except (ConfigError, DataError) as error:
+        top.error(f"{error}.", icon=":material/edit:")
+        return
+    if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
+        show(submit(config, cache))
+    top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{ui.duration(expected.seconds)}**, {expected.basis}.")
+
+
+def show(run: Run) -> None:
+    """Turn the page to this run: its name goes into the address bar, so that the link opens it anywhere."""
+    st.query_params["run"] = run.id
+    st.rerun()
+
+
+def _base(shown: Run | None) -> tuple[str, RunConfig]:
+    names = [name for name in PRESETS if name != "first-look"]
+    if shown is not None:
+        names.append(SHOWN_RUN)
+    name = st.selectbox(
+        "Preset", names, index=names.index(DEFAULT), format_func=lambda n: PRESETS[n].title if n in PRESETS else n, key="preset"
+    )
+    if name == SHOWN_RUN:
+        try:
+            return f"run-{shown.id}", shown.config
+        except RunError as error:
+            st.warning(f"{error}.")
+            name = DEFAULT
+    st.caption(PRESETS[name].look_for)
+    return name, PRESETS[name].config
+
+
+def _choices(base: RunConfig, key: str) -> dict[str, Any]:
+    fields = RunConfig.model_fields
+
+    def part(label: str, field: str, registry) -> dict[str, Any]:
+        return ui.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
+
+    def single(*names: str) -> dict[str, Any]:
+        return {name: ui.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+
+    with st.expander("Loss", expanded=True, icon=":material/trending_down:"):
+        chosen = {"loss": part("Loss", "loss", LOSSES), "schedule": part("When it acts", "schedule", SCHEDULES)}
+    with st.expander("Network", icon=":material/hub:"):
+        chosen |= {"model": part("Network", "model", MODELS), "initialization": part("Initialisation", "initialization", INITIALIZATIONS)}
+    with st.expander("Data", icon=":material/image:"):
+        chosen |= {"dataset": part("Data", "dataset", DATASETS)}
+    with st.expander("Training", icon=":material/fitness_center:"):
+        chosen |= {"optimizer": part("Optimizer", "optimizer", OPTIMIZERS), **single("batch_size", "epochs", "seed", "precision")}
+    with st.expander("Probes", icon=":material/monitoring:"):
+        chosen |= {"probes": ui.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
+    return chosen

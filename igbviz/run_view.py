@@ -1,0 +1,153 @@
+"""A run on the page: where it stands, the two live charts, the state at one moment, and everything one may take away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from igbviz import charts, export, ui
+from igbviz.live_chart import live_chart
+from igbviz.run_charts import run_curves
+from igbviz.run_form import show
+from igbviz.runs import Run, RunError, Status, submit
+from igbviz.trajectory import Trajectory
+
+LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
+FIRST_SECONDS, FAST, SLOW = 30.0, 0.4, 1.0  # a young run is looked at more often: its first steps are the story
+
+
+def view(run: Run) -> None:
+    """The whole view. Only what moves is drawn again, by a timer that ends with the run."""
+    try:
+        status, config = run.status, run.config
+    except RunError as error:
+        st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
+        return
+    st.subheader(_title(config), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: charts.QUANTITIES[name].title
+        )
+        unit = st.segmented_control("Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format)
+
+    every = None if status.ended else FAST if status.seconds < FIRST_SECONDS else SLOW
+
+    @st.fragment(run_every=every)
+    def moving() -> None:
+        now = run.status
+        _standing(run, now)
+        _charts(run, quantity, unit, now)
+        if every is not None and (now.ended or (every == FAST and now.seconds >= FIRST_SECONDS)):
+            st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
+
+    moving()
+    _take_away(run)
+
+
+def _title(config) -> str:
+    knobs = {name: value for name, value in config.loss.canonical().items() if name != "name"}
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
+    return f"{config.loss.title}{f' ({words})' if words else ''} · {config.model.name} · {config.dataset.name} · seed {config.seed}"
+
+
+def _standing(run: Run, status: Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        ui.state_badge(status.state)
+        st.caption(_sentence(status))
+        if status.state in ("queued", "running"):
+            if st.button("Stop", icon=":material/stop:", key="stop"):
+                run.stop()
+                st.rerun(scope="fragment")
+        if status.state in ("stopped", "failed", "lost"):
+            if st.button("Resume", icon=":material/play_arrow:", key="resume"):
+                run.resume()
+                st.rerun()
+        if st.button("Run again with another seed", icon=":material/casino:", key="again"):
+            config = run.config
+            show(submit(config.with_(seed=config.seed + 1), run.cache))
+    if status.state == "running" and status.steps:
+        st.progress(min(status.step / status.steps, 1.0))
+
+
+def _sentence(status: Status) -> str:
+    if not status.steps:
+        return status.message
+    parts = [f"step {status.step:,} of {status.steps:,}", f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
+    if status.steps_per_second:
+        parts.append(f"{status.steps_per_second:,.0f} steps/s" if status.steps_per_second >= 10 else f"{status.steps_per_second:.2f} steps/s")
+    parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
+    prefix = "" if status.state in ("running", "done") else f"{status.message} "
+    return prefix + ", ".join(parts) + f", on {status.device}"
+
+
+def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
+    size = _size(run)
+    if not size:
+        if status.state == "running":
+            st.info(run.log(1) or status.message, icon=":material/hourglass_top:")
+        elif status.state == "queued":
+            st.info("Waiting for its turn: one run at a time on a device, first come first served.", icon=":material/hourglass_empty:")
+        return
+    left, right = st.columns(2)
+    for column, name, key in ((left, quantity, "chart-left"), (right, "accuracy", "chart-right")):
+        with column:
+            live_chart(_curves(str(run.path), size, name, unit), key=key)
+            st.caption(charts.QUANTITIES[name].caption)
+    trajectory = _trajectory(str(run.path), size)
+    index = len(trajectory) - 1
+    if status.ended and len(trajectory) > 1:
+        shown = charts.thin(trajectory.step)
+        index = st.select_slider(
+            "Look back in time", shown.tolist(), value=int(shown[-1]), key="moment", format_func=lambda i: _moment(trajectory, i)
+        )
+    live_chart(_bars(str(run.path), size, index), key="chart-bars")
+    st.caption(f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, whatever they show.")
+
+
+def _moment(trajectory: Trajectory, index: int) -> str:
+    step = int(trajectory.step[index])
+    return f"step {step:,}" if step else "init"
+
+
+def _size(run: Run) -> int:
+    path = run.path / "trajectory.bin"
+    return path.stat().st_size if path.exists() else 0
+
+
+# Everybody who watches the same run at the same moment shares one figure: the key is the length of the file.
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _trajectory(path: str, size: int) -> Trajectory:
+    return Run(Path(path)).trajectory()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _curves(path: str, size: int, quantity: str, unit: str):
+    return run_curves(_trajectory(path, size), Run(Path(path)).config, quantity, unit)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _bars(path: str, size: int, index: int):
+    return charts.bars(_trajectory(path, size), index)
+
+
+def _take_away(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, (suffix, mime, make) in export.FORMATS.items():
+            st.download_button(
+                label, data=lambda make=make: make(run), file_name=f"{run.id}{suffix}", mime=mime, on_click="ignore", key=f"get{suffix}"
+            )
+    with st.expander("The same run in Python", icon=":material/code:"):
+        st.code(export.python_lines(run.config), language="python")
+    schema = run.schema
+    if schema:
+        probes = run.config.probes
+        st.caption(
+            f"{schema['data']}; {schema['parameters']:,} parameters; probes of {schema['probe_images']:,} test images, BatchNorm "
+            f"{'in eval mode' if probes.batch_norm == 'eval' else 'with batch statistics'}; seed {run.config.seed}; {run.config.precision} on "
+            f"{schema['device']}, torch {schema['torch']}; {schema['date']}; run `{run.id}`"
+        )
+
+

@@ -1,0 +1,290 @@
+"""A run is a folder. `submit` makes it and asks for a worker; `Run` reads it, stops it, resumes it, deletes it.
+
+    cache/runs/<id>/config.json     the choices, written once
+                    schema.json     columns of the records, class names, versions, device: written by the worker before the first record
+                    trajectory.bin  one record a probe, appended
+                    status.json     replaced as a whole; always written after the records that it mentions
+                    checkpoint.pt   to go on from; names the length of trajectory.bin that it belongs to
+                    log.txt  lock  stop
+
+A page reload, a second browser, a restart of the server or a copy of the folder need nothing else: the folder is the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from igbviz import dispatch
+from igbviz.config import RunConfig
+from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype
+
+DEFAULT_CACHE = dispatch.PROJECT / "cache"
+STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
+ENDED = ("done", "stopped", "failed", "diverged")
+_RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
+
+
+class RunError(ValueError):
+    """A run that is not there, cannot be read or cannot do what was asked: one sentence."""
+
+
+class Status(BaseModel):
+    """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody works on it)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: Literal["queued", "running", "done", "stopped", "failed", "diverged", "lost"]
+    message: str = ""  # one sentence for people: what it is doing, or why it ended
+    step: int = 0
+    steps: int = 0
+    epoch: float = 0.0
+    snapshots: int = 0
+    seconds: float = 0.0  # training and probing so far
+    steps_per_second: float = 0.0
+    eta: float | None = None  # seconds to go
+    device: str = ""
+    pid: int | None = None
+    attempts: int = 0  # times that a worker began or went on with it
+    submitted: float = 0.0
+    updated: float = 0.0
+
+    def __str__(self) -> str:
+        return self.state
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Run:
+    """A handle on one run's folder. It holds no state: every property reads the folder."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
+        """The run of this name. Raises RunError for a name that is none, or that is not in the cache."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: small letters, digits, '-' and '_'")
+        for folder in ("runs", "gallery"):
+            if (path := Path(cache) / folder / run_id).is_dir():
+                return cls(path)
+        raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it lives on another machine")
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def cache(self) -> Path:
+        return self.path.parent.parent
+
+    @property
+    def config(self) -> RunConfig:
+        """Raises RunError when the file is missing, torn or from another program."""
+        try:
+            return RunConfig.from_json((self.path / "config.json").read_text())
+        except (OSError, ValueError) as error:
+            raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
+
+    @property
+    def status(self) -> Status:
+        """The state now. A run that waits or was lost has its worker called back, so that looking is all it takes to go on."""
+        status = self.stored_status()
+        if status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended:
+            status = status.model_copy(update={"state": "lost", "message": "The worker process is gone; the run goes on by itself."})
+        if status.state in ("queued", "lost") and any(entry.run_id == self.id for entry in dispatch.waiting(self.cache)):
+            dispatch.ensure_worker(self.cache)
+        return status
+
+    def stored_status(self) -> Status:
+        """The status as last written. Raises RunError when the file is missing, torn or from another program."""
+        try:
+            return Status.model_validate_json((self.path / "status.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else "is torn or from another program"
+            raise RunError(f"run {self.id} cannot be read: status.json {reason}") from None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker holds this run's lock."""
+        return dispatch.is_held(self.path / "lock")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Columns, class names, steps per epoch, versions and device; empty before the worker has begun."""
+        try:
+            return json.loads((self.path / "schema.json").read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, json.JSONDecodeError) as error:
+            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+
+    def trajectory(self) -> Trajectory:
+        """All whole records so far. Raises RunError when the schema is unreadable."""
+        schema = self.schema
+        if not schema:
+            names = self.config.dataset.facts().class_names
+            return Trajectory.read(self.path / "trajectory.bin", snapshot_dtype(len(names)), names)
+        try:
+            return Trajectory.read(self.path / "trajectory.bin", dtype_from(schema["columns"]), tuple(schema["class_names"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+
+    def log(self, lines: int = 20) -> str:
+        """The last lines of what the worker said."""
+        path = self.path / "log.txt"
+        return "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:]) if path.exists() else ""
+
+    def stop(self) -> None:
+        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays."""
+        (self.path / "stop").touch()
+        try:
+            with dispatch.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
+                dispatch.dequeue(self.cache, self.id)
+                if not (status := self.stored_status()).ended:
+                    self.write_status(status.model_copy(update={"state": "stopped", "message": "Stopped before it was worked on."}))
+        except Timeout:
+            pass
+
+    def resume(self) -> None:
+        """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
+        status = self.stored_status()
+        if status.state in ("done", "diverged"):
+            return
+        (self.path / "stop").unlink(missing_ok=True)
+        if not self.is_alive:
+            again = {"state": "queued", "message": "Waiting for its turn.", "attempts": 0}
+            self.write_status(status.model_copy(update=again))
+        dispatch.enqueue(self.cache, self.id)
+        dispatch.ensure_worker(self.cache, patience=0.0)
+
+    def delete(self, timeout: float = 30.0) -> None:
+        """Stop the run if need be and remove its folder. Raises RunError when its worker does not let go in time."""
+        if not self.path.is_dir():
+            return
+        self.stop_quietly()
+        try:
+            with dispatch.lock(self.path / "lock", timeout=timeout):
+                grave = self.path.with_name(f".deleted-{time.time_ns()}")
+                self.path.rename(grave)  # gone for every reader at once, then file by file
+        except Timeout:
+            raise RunError(f"run {self.id} is still being worked on after {timeout:g} s: try again in a moment") from None
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def stop_quietly(self) -> None:
+        """`stop`, also for a run whose files cannot be read."""
+        try:
+            self.stop()
+        except RunError:
+            dispatch.dequeue(self.cache, self.id)
+
+    def wait(self, timeout: float = 3600.0) -> Status:
+        """Block until the run has ended and return its status; TimeoutError after `timeout` seconds."""
+        for status in self.follow(timeout=timeout):
+            pass
+        return status
+
+    def follow(self, every: float = 0.1, timeout: float = 3600.0) -> Iterator[Status]:
+        """The status again and again until the run has ended."""
+        until = time.monotonic() + timeout
+        while not (status := self.status).ended:
+            yield status
+            if time.monotonic() > until:
+                raise TimeoutError(f"run {self.id} is still {status.state} after {timeout:g} s")
+            time.sleep(every)
+        yield status
+
+    def write_status(self, status: Status) -> None:
+        write_json(self.path / "status.json", status.model_copy(update={"updated": time.time()}).model_dump())
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+
+
+def submit(config: RunConfig | dict, cache: str | Path = DEFAULT_CACHE) -> Run:
+    """Make sure that this run exists and will be worked on, and return it at once.
+
+    The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
+    failed or lost one goes on from its checkpoint.
+    """
+    config = RunConfig.model_validate(config)
+    cache = Path(cache)
+    run = Run(cache / "runs" / config.id)
+    with dispatch.lock(cache / "submit.lock"):
+        if not (run.path / "status.json").exists():
+            run.path.mkdir(parents=True, exist_ok=True)
+            write_text(run.path / "config.json", config.to_json())
+            run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+            dispatch.enqueue(cache, run.id)
+        elif run.status.state in ("stopped", "failed", "lost"):
+            run.resume()
+    if not run.status.ended:
+        dispatch.ensure_worker(cache)
+    return run
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of the list of runs: cheap to read, so that thousands can be listed. `problem` says why a run is unreadable."""
+
+    run: Run
+    state: str = "unreadable"
+    config: dict[str, Any] | None = None
+    status: dict[str, Any] | None = None
+    problem: str = ""
+
+
+def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
+    """Every run in the cache, newest first; torn and foreign folders are listed as unreadable with the reason."""
+    listed = []
+    for folder in ("runs", "gallery"):
+        root = Path(cache) / folder
+        if root.is_dir():
+            listed += [_listed(Path(entry.path)) for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
+    return sorted(listed, key=lambda line: -(line.status or {}).get("submitted", 0.0))
+
+
+def _listed(path: Path) -> Listed:
+    run = Run(path)
+    problem = ""
+    try:
+        problem = "config.json"
+        config = json.loads((path / "config.json").read_bytes())
+        problem = "status.json"
+        status = json.loads((path / "status.json").read_bytes())
+        state = status["state"]
+        if state not in STATES or not isinstance(config, dict):
+            raise ValueError(f"state {state!r} is unknown")
+    except FileNotFoundError:
+        return Listed(run, problem=f"{problem} is missing")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Listed(run, problem=f"{problem} is torn or from another program ({error})")
+    if state == "running" and not run.is_alive:
+        state = "lost"
+    return Listed(run, state, config, status)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole: a reader sees the old text or the new, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)

@@ -1,0 +1,91 @@
+"""When the chosen loss acts: from the first step, after a start with cross-entropy, or mixed in little by little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from igbviz.description import Description, any_of, by_name
+from igbviz.losses import CrossEntropy, Loss
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """(1 - share) cross-entropy + share loss, with the two calls of a `Loss` that training needs."""
+
+    loss: Loss
+    share: float
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        return (1 - self.share) * CrossEntropy().values(logits, labels) + self.share * self.loss.values(logits, labels)
+
+    def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
+        start, end = CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
+        return (1 - self.share) * start + self.share * end
+
+
+class Schedule(Description):
+    """What drives each step of a run."""
+
+    title: ClassVar[str]
+
+    def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss | Mixture:
+        """The loss that optimizer step number `step` (from 0) descends."""
+        raise NotImplementedError
+
+    def mark(self, steps_per_epoch: int) -> tuple[float, str] | None:
+        """(epoch, label) of the moment the loss takes over, for a line on the charts; None when it acts from the start."""
+        return None
+
+
+class Immediate(Schedule):
+    """The loss acts from the first step (d = 0 in the paper)."""
+
+    name: Literal["immediate"] = "immediate"
+    title: ClassVar[str] = "the loss from the first step"
+
+    def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss:
+        return loss
+
+
+class Delayed(Schedule):
+    """What the two schedules that begin with cross-entropy share: a duration d."""
+
+    duration: float = Field(1.0, ge=0, le=10_000, description="How long, d in the papers; a fraction of an epoch is fine.")
+    unit: Literal["epochs", "steps"] = Field("epochs", description="What the duration counts.")
+
+    def steps(self, steps_per_epoch: int) -> int:
+        return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
+
+
+class Switch(Delayed):
+    """Cross-entropy for d epochs, then the loss: the usual way to give robust losses a start."""
+
+    name: Literal["switch"] = "switch"
+    title: ClassVar[str] = "cross-entropy first, then the loss"
+
+    def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss:
+        return CrossEntropy() if step < self.steps(steps_per_epoch) else loss
+
+    def mark(self, steps_per_epoch: int) -> tuple[float, str]:
+        return self.steps(steps_per_epoch) / steps_per_epoch, "loss switches"
+
+
+class Mix(Delayed):
+    """From cross-entropy to the loss in a straight line over d epochs."""
+
+    name: Literal["mix"] = "mix"
+    title: ClassVar[str] = "mixed in linearly"
+
+    def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss | Mixture:
+        end = self.steps(steps_per_epoch)
+        return Mixture(loss, step / end) if step < end else loss
+
+    def mark(self, steps_per_epoch: int) -> tuple[float, str]:
+        return self.steps(steps_per_epoch) / steps_per_epoch, "mixed in fully"
+
+
+SCHEDULES = by_name(Immediate, Switch, Mix)
+AnySchedule = any_of(SCHEDULES)

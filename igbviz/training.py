@@ -1,0 +1,251 @@
+"""Train as a stream: `for snapshot in train(config)`. No files, no page, no globals; what happens to a snapshot is the caller's choice.
+
+Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step. Nothing random needs
+to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from igbviz.config import RunConfig
+from igbviz.datasets import Data, probe_indices
+from igbviz.losses import wide
+from igbviz.memory import require_memory
+from igbviz.metrics import measure
+from igbviz.trajectory import snapshot_dtype
+
+PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
+
+
+class Diverged(ArithmeticError):
+    """A loss or a logit is no longer a finite number. `step` is the optimizer step that met it."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"The loss or the logits became infinite or NaN at step {step}: lower the learning rate or the input scale.")
+
+
+def train(config: RunConfig, device: str | None = None) -> Iterator[np.void]:
+    """Train as described and yield a snapshot before any update and after every probe step.
+
+    A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand.
+    Raises Diverged when the numbers are no longer finite, DataError when the data cannot be had.
+    """
+    for tick in Training(config, device).ticks():
+        if tick is not None:
+            yield tick
+
+
+def best_device() -> torch.device:
+    """A GPU if there is one, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class Training:
+    """A run in progress. `ticks()` drives it; between ticks `state()` is all that is needed to go on elsewhere."""
+
+    def __init__(self, config: RunConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None) -> None:
+        self.config = config
+        self.device = torch.device(device) if device else best_device()
+        require_memory(config, config.dataset.facts())
+        self.data: Data = config.dataset.load(self.device)
+        self.train_size = len(self.data.train_labels)
+        self.steps_per_epoch = config.steps_per_epoch(self.train_size)
+        self.steps = config.total_steps(self.train_size)
+        self.probe_steps = config.probes.steps(self.steps, self.steps_per_epoch)
+
+        chosen = probe_indices(self.data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
+        self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
+        self._require_every_class()
+
+        self.network = build_network(config, self.data).to(self.device)
+        if any(isinstance(layer, nn.Conv2d) for layer in self.network.modules()):
+            self.network = self.network.to(memory_format=torch.channels_last)
+        self.parameters = list(self.network.parameters())
+        self.optimizer = config.optimizer.build(self.parameters)
+        self.has_dropout = any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0 for layer in self.network.modules()) or any(
+            getattr(layer, "dropout", 0.0) for layer in self.network.modules() if isinstance(layer, nn.MultiheadAttention)
+        )
+        self.dtype = snapshot_dtype(self.data.classes)
+        exact = torch.float32 if self.device.type == "mps" else torch.float64
+        self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
+
+        self.step = self.snapshots = self.loss_steps = 0
+        self.seconds = self.step_seconds = self.probe_seconds = 0.0
+        self._timed_steps = self._timed_probes = 0  # since this process began
+        self._epoch = -1
+        if state is not None:
+            self._restore(state)
+
+    def ticks(self) -> Iterator[np.void | None]:
+        """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
+        so that the caller can look at the clock, save `state()` or stop."""
+        while True:
+            if self.snapshots < len(self.probe_steps) and self.probe_steps[self.snapshots] == self.step:
+                self._check_finite()
+                snapshot = yield from self._probe()
+                self.snapshots += 1
+                yield snapshot
+            if self.step == self.steps:
+                return
+            started = time.perf_counter()
+            self._step()
+            self._count_time("step_seconds", started)
+            self._timed_steps += 1
+            if self.device.type == "cpu" or self.step % 32 == 0:  # reading a number back stalls a GPU
+                self._check_finite()
+            yield None
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on, as tensors and plain numbers."""
+        return {
+            "step": self.step,
+            "snapshots": self.snapshots,
+            "seconds": self.seconds,
+            "loss_sum": self.loss_sum.item(),
+            "loss_steps": self.loss_steps,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def pace(self) -> tuple[float, float]:
+        """Seconds a step and seconds a probed image, as measured so far in this process."""
+        images = self._timed_probes * len(self.probe_labels)
+        return self.step_seconds / max(self._timed_steps, 1), self.probe_seconds / max(images, 1)
+
+    def remaining(self) -> float:
+        """Expected seconds to the end."""
+        step, image = self.pace()
+        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * len(self.probe_labels) * image
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.snapshots, self.loss_steps = state["step"], state["snapshots"], state["loss_steps"]
+        self.loss_sum.fill_(state["loss_sum"])
+        self.seconds = state["seconds"]
+
+    def _step(self) -> None:
+        config, number = self.config, self.step
+        images, labels = self._batch(number)
+        if config.optimizer.moves:
+            for group in self.optimizer.param_groups:
+                group["lr"] = config.optimizer.rate_at(number, self.steps)
+        with self._arithmetic(), self._dropout(number):
+            logits = wide(self.network(images))
+        loss = config.schedule.at(number, self.steps_per_epoch, config.loss).batch_loss(logits, labels, self.parameters)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._arithmetic():
+            loss.backward()
+        self.optimizer.step()
+        # A loss may hide a broken logit (piecewise-zero calls it 0): 0 * sum keeps the sum finite and lets NaN and infinity through.
+        self.loss_sum += loss.detach() + 0 * logits.detach().sum()
+        self.loss_steps += 1
+        self.step += 1
+
+    def _batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        epoch, place = divmod(number, self.steps_per_epoch)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(_mix(self.config.seed, 1, epoch))
+            self._order, self._epoch = torch.randperm(self.train_size, generator=generator).to(self.device), epoch
+        index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        return self.data.train_images.index_select(0, index), self.data.train_labels.index_select(0, index)
+
+    def _probe(self) -> Iterator[None]:
+        started = time.perf_counter()
+        pieces = math.ceil(len(self.probe_labels) / PROBE_CHUNK)
+        logits = []
+        for images in self.probe_images.tensor_split(pieces):
+            with torch.inference_mode(), self._arithmetic(), probing(self.network, self.config.probes.batch_norm):
+                logits.append(wide(self.network(images)))
+            if len(logits) < pieces:
+                self._count_time("probe_seconds", started)
+                yield None
+                started = time.perf_counter()
+        # The loss that drives the next step; after the last step, the one that drove it.
+        loss = self.config.schedule.at(min(self.step, self.steps - 1), self.steps_per_epoch, self.config.loss)
+        columns = measure(torch.cat(logits).clone(), self.probe_labels, loss)
+        if not np.isfinite(columns["mean_prob"]).all():
+            raise Diverged(self.step)
+        snapshot = np.zeros((), self.dtype)
+        for name, values in columns.items():
+            snapshot[name] = values
+        snapshot["train_loss"] = self.loss_sum.item() / self.loss_steps if self.loss_steps else math.nan
+        self.loss_sum.zero_()
+        self.loss_steps = 0
+        self._count_time("probe_seconds", started)
+        self._timed_probes += 1
+        snapshot["step"], snapshot["epoch"], snapshot["seconds"] = self.step, self.step / self.steps_per_epoch, self.seconds
+        return snapshot[()]
+
+    def _check_finite(self) -> None:
+        if not math.isfinite(self.loss_sum.item()):
+            raise Diverged(self.step)
+
+    def _count_time(self, what: str, started: float) -> None:
+        passed = time.perf_counter() - started
+        self.seconds += passed
+        setattr(self, what, getattr(self, what) + passed)
+
+    @contextlib.contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """The chosen precision; on a GPU, kernels that give the same bits every time and full float32 products."""
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
+        exact = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
+        with half, exact if self.device.type == "cuda" else contextlib.nullcontext():
+            yield
+
+    @contextlib.contextmanager
+    def _dropout(self, number: int) -> Iterator[None]:
+        if not self.has_dropout:
+            yield
+            return
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(_mix(self.config.seed, 2, number))
+            yield
+
+    def _require_every_class(self) -> None:
+        present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
+        if not present.all():
+            raise ValueError(f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes")
+
+
+def build_network(config: RunConfig, data: Data) -> nn.Module:
+    """The untrained network, on the CPU: the same weights for the same seed on every device. Leaves torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_mix(config.seed, 0, 0))
+        network = config.model.build(data.shape, data.classes)
+        config.initialization.apply(network, data.classes)
+    return network.train()
+
+
+@contextlib.contextmanager
+def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
+    """Evaluation mode; with batch_norm='batch', BatchNorm uses the statistics of the images at hand and forgets them."""
+    network.eval()
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)] if batch_norm == "batch" else []
+    for layer in norms:
+        layer.train()
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in norms:
+            layer.track_running_stats = True
+        network.train()
+
+
+def _mix(seed: int, purpose: int, when: int) -> int:
+    """One 63-bit seed from three numbers, so that no two random streams of a run are related."""
+    return int(np.random.SeedSequence([seed, purpose, when]).generate_state(1, np.uint64)[0] >> 1)

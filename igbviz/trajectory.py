@@ -1,0 +1,179 @@
+"""The stream of a run as arrays: what one probe records, and every curve that follows from it.
+
+A probe is one look at the network over a fixed set of test images. It is stored as one fixed-size numpy record, so a file of records
+can be appended to by one process and mapped by many. Only small tables are stored; every quantity of the paper is derived from them
+here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice. Shapes: T probes, K classes, B histogram bins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+# Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a million" and
+# "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs (0.1, 0.5) are edges.
+# A bin holds lower < p <= upper (the first one also p = 0): p exactly at a cutoff counts as below it, as in piecewise-zero loss.
+P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.02])
+
+
+def snapshot_dtype(classes: int) -> np.dtype:
+    """The record of one probe. The dtype is the schema: it is stored beside the data and read back from there."""
+    k, bins = classes, len(P_EDGES) - 1
+    return np.dtype([
+        ("step", "<i8"),  # optimizer steps taken before this probe; 0 is the untrained network
+        ("epoch", "<f8"),  # step / steps per epoch
+        ("seconds", "<f8"),  # wall clock since training began: the only column that differs between two identical runs
+        ("train_loss", "<f8"),  # mean loss of the training batches since the previous probe; NaN at step 0
+        ("mean_prob", "<f4", (k, k)),  # mean softmax probability [true class, predicted class]
+        ("confusion", "<i4", (k, k)),  # counts of the largest probability [true class, predicted class]
+        ("signal", "<f4", (k,)),  # mean Euclidean norm of d loss / d logits, by true class
+        ("silent", "<f4", (k,)),  # share of samples whose norm is under 1 % of cross-entropy's, by true class
+        ("p_hist", "<i4", (k, bins)),  # counts of p_y in P_EDGES, by true class
+    ])  # fmt: skip
+
+
+def schema(dtype: np.dtype) -> list:
+    """A dtype as plain lists for JSON; `dtype_from` reads it back."""
+    return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
+
+
+def dtype_from(columns: list) -> np.dtype:
+    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns."""
+    try:
+        dtype = np.dtype([(str(name), str(kind), tuple(int(n) for n in shape)) for name, kind, shape in columns])
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise ValueError(f"the schema is not a list of [name, kind, shape]: {error}") from None
+    if dtype.hasobject or not {"step", "epoch", "mean_prob", "confusion"} <= set(dtype.names or ()):
+        raise ValueError("the schema lacks one of step, epoch, mean_prob, confusion")
+    return dtype
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The probes of one run so far: `records` is (T,) of `snapshot_dtype(K)`, oldest first."""
+
+    records: np.ndarray
+    class_names: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = self.class_names or tuple(str(k) for k in range(self.classes))
+        if len(names) != self.classes:
+            raise ValueError(f"class_names has {len(names)} names, the records have {self.classes} classes")
+        object.__setattr__(self, "class_names", tuple(names))
+
+    @classmethod
+    def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Trajectory:
+        """The whole records of a file; a torn last one, still being written, is left out."""
+        size = path.stat().st_size if path.exists() else 0
+        records = np.fromfile(path, dtype, count=size // dtype.itemsize) if size >= dtype.itemsize else np.empty(0, dtype)
+        return cls(records, class_names)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, which: slice | np.ndarray) -> Trajectory:
+        return Trajectory(self.records[which], self.class_names)
+
+    @property
+    def classes(self) -> int:
+        return self.records.dtype["mean_prob"].shape[0]
+
+    # The stored columns.
+    @property
+    def step(self) -> np.ndarray:
+        """(T,) optimizer steps before each probe; the first is 0."""
+        return self.records["step"]
+
+    @property
+    def epoch(self) -> np.ndarray:
+        """(T,) passes over the training set before each probe, a fraction inside an epoch."""
+        return self.records["epoch"]
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """(T,) wall-clock seconds of training and probing before each probe."""
+        return self.records["seconds"]
+
+    @property
+    def train_loss(self) -> np.ndarray:
+        """(T,) mean loss of the training batches since the previous probe; NaN at step 0."""
+        return self.records["train_loss"]
+
+    @property
+    def mean_prob(self) -> np.ndarray:
+        """(T, K, K) mean softmax probability [probe, true class, predicted class]; rows sum to 1."""
+        return self.records["mean_prob"]
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(T, K, K) number of probe images [probe, true class, predicted class]."""
+        return self.records["confusion"]
+
+    @property
+    def signal(self) -> np.ndarray:
+        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: who steers the training."""
+        return self.records["signal"]
+
+    @property
+    def silent(self) -> np.ndarray:
+        """(T, K) share of the probe images of a class that the loss ignores (norm under 1 % of cross-entropy's)."""
+        return self.records["silent"]
+
+    @property
+    def p_hist(self) -> np.ndarray:
+        """(T, K, B) counts of the true class's probability in `P_EDGES`."""
+        return self.records["p_hist"]
+
+    # What follows from them.
+    def class_sizes(self) -> np.ndarray:
+        """(T, K) probe images of each true class; constant in time."""
+        return self.confusion.sum(-1)
+
+    def true_class_probability(self) -> np.ndarray:
+        """(T, K) mean probability of the true class over the images of that class (paper, Eq. 4)."""
+        return np.diagonal(self.mean_prob, axis1=1, axis2=2)
+
+    def accuracy(self) -> np.ndarray:
+        """(T, K) share of the images of a class that are guessed right (paper, Eq. 5)."""
+        return np.diagonal(self.confusion, axis1=1, axis2=2) / self.class_sizes()
+
+    def predicted_probability(self) -> np.ndarray:
+        """(T, K) mean probability of each class over the whole probe set, whatever the truth (paper, Fig. 1); rows sum to 1."""
+        sizes = self.class_sizes().astype(np.float64)
+        return np.einsum("tk,tkj->tj", sizes / sizes.sum(-1, keepdims=True), self.mean_prob)
+
+    def guess_fraction(self) -> np.ndarray:
+        """(T, K) share of the probe set that is guessed as each class (G_k in the theory of initial guessing bias)."""
+        return self.confusion.sum(1) / self.confusion.sum((1, 2))[:, None]
+
+    def balanced_accuracy(self) -> np.ndarray:
+        """(T,) mean of the per-class accuracies."""
+        return self.accuracy().mean(-1)
+
+    def guess_entropy(self) -> np.ndarray:
+        """(T,) entropy of the guess fractions over its largest value ln K: 0 for one class only, 1 for an even spread."""
+        g = self.guess_fraction()
+        return np.abs(np.where(g > 0, g * np.log(np.where(g > 0, g, 1.0)), 0.0).sum(-1)) / np.log(self.classes)
+
+    def favoured(self) -> int | None:
+        """The class that the untrained network gives most probability to (largest bar of Fig. 1); None before the first probe."""
+        return int(self.predicted_probability()[0].argmax()) if len(self) else None
+
+    def to_frame(self):
+        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class quantities."""
+        import pandas as pd
+
+        t, k = len(self), self.classes
+        per_probe = {name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss")}
+        per_class = {
+            "true_class_probability": self.true_class_probability(),
+            "accuracy": self.accuracy(),
+            "predicted_probability": self.predicted_probability(),
+            "guess_fraction": self.guess_fraction(),
+            "signal": self.signal,
+            "silent": self.silent,
+        }
+        names = np.tile(np.array(self.class_names, dtype=object), t)
+        return pd.DataFrame(per_probe | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()})

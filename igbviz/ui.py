@@ -1,0 +1,190 @@
+"""What the pages share: the frame, widgets made from descriptions, and the live view of a run. The only module that knows Streamlit,
+next to the chart component."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from igbviz.description import Description, kinds
+from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
+
+MENU = (
+    ("app.py", "Home", ":material/home:"),
+    ("pages/Train.py", "Train and watch", ":material/play_circle:"),
+    ("pages/Runs.py", "Runs", ":material/folder_open:"),
+)
+STATE_LOOKS = {
+    "queued": ("gray", ":material/hourglass_empty:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "done": ("green", ":material/check:"),
+    "stopped": ("orange", ":material/stop:"),
+    "lost": ("orange", ":material/sync_problem:"),
+    "failed": ("red", ":material/error:"),
+    "diverged": ("red", ":material/trending_up:"),
+    "unreadable": ("gray", ":material/broken_image:"),
+}
+
+
+def shell(title: str) -> Path:
+    """The frame of every page: window title, menu. Returns the cache folder that the page works on."""
+    st.set_page_config(page_title=f"{title} · igbviz", page_icon=":material/ssid_chart:", layout="wide")
+    with st.sidebar:
+        st.markdown("### igbviz")
+        for path, label, icon in MENU:
+            st.page_link(path, label=label, icon=icon)
+    return cache_folder()
+
+
+def cache_folder() -> Path:
+    """The folder of runs: IGBVIZ_CACHE, or cache/ beside the app."""
+    import os
+
+    return Path(os.environ.get("IGBVIZ_CACHE", DEFAULT_CACHE))
+
+
+def state_badge(state: str) -> None:
+    colour, icon = STATE_LOOKS[state]
+    st.badge(state, color=colour, icon=icon)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in words that fit: '8 s', '3 min', '2.5 h', '4 days'."""
+    if seconds is None:
+        return "unknown"
+    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else "under a second"
+
+
+# Widgets from descriptions.
+
+
+def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
+    """A selector for one of the descriptions in a registry and the widgets of its knobs; the chosen values as a mapping."""
+    names = list(registry)
+    name = st.selectbox(
+        label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name"
+    )
+    part = registry[name]
+    if part.__doc__:
+        st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
+    formula = getattr(part, "formula", None)
+    if formula:
+        st.latex(formula)
+    values = start.model_dump() if start.name == name else {}
+    return {"name": name} | knobs(part, values, f"{key}-{name}")
+
+
+def part_title(part: type[Description], name: str) -> str:
+    """How a description is called on the page; its own name where one class stands for several."""
+    several = len(get_args(part.model_fields["name"].annotation)) > 1
+    return name if several else getattr(part, "title", name)
+
+
+def knobs(part: type[Description], values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A widget for every knob of a description, with its limits and help; returns what they are set to."""
+    chosen = {}
+    for name, field in part.knobs().items():
+        chosen[name] = knob(name, field, values.get(name, field.default), f"{key}-{name}")
+    return chosen
+
+
+def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
+    """One widget, made from the type, limits and help of a field."""
+    label = field.title or name.replace("_", " ").capitalize()
+    alternatives = dict((get_origin(kind) or kind, (kind, bounds)) for kind, bounds in kinds(field))
+    common = {"help": field.description, "key": key}
+    number = next((kind for kind in (bool, int, float) if kind in alternatives), None)
+    words = get_args(alternatives[Literal][0]) if Literal in alternatives else ()
+    if number is bool:
+        return st.toggle(label, value=value, **common)
+    if words and number is None:
+        return st.selectbox(label, words, index=words.index(value), **common)
+    if words:  # a number or a word, as in 'all'
+        if st.toggle(f"{label}: {words[0]}", value=value in words, key=f"{key}-{words[0]}", help=field.description):
+            return words[0]
+        value = 2000 if value in words else value
+    if number is not None:
+        bounds = alternatives[number][1]
+        lowest, highest = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
+        return st.number_input(
+            label,
+            min_value=None if lowest is None else number(lowest),
+            max_value=None if highest is None else number(highest),
+            value=None if value is None else number(value),
+            step=1 if number is int else _step(value),
+            format="%d" if number is int else "%g",
+            placeholder="as it is",
+            **common,
+        )
+    text = st.text_input(label, value=value or "", **common)
+    return text or (None if type(None) in alternatives else "")
+
+
+def _step(value: float | None) -> float:
+    """A tenth of the value's own size: 0.1 moves by 0.01, 0.001 by 0.0001."""
+    import math
+
+    return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1
+
+
+# Lists of runs. Cached for a moment and shared: thirty viewers of a list read the folders once.
+
+
+@st.cache_data(ttl=2, max_entries=4, show_spinner=False)
+def _rows(cache: str) -> list[dict[str, Any]]:
+    return [_row(line) for line in list_runs(cache)]
+
+
+def run_rows(cache: Path) -> list[dict[str, Any]]:
+    """One mapping a run for a table, newest first."""
+    return _rows(str(cache))
+
+
+def _row(line: Listed) -> dict[str, Any]:
+    config, status = line.config or {}, line.status or {}
+    name = {part: (config.get(part) or {}).get("name", "") for part in ("dataset", "model", "initialization", "loss")}
+    return {
+        "id": line.run.id,
+        "state": line.state,
+        **name,
+        "epochs": config.get("epochs"),
+        "seed": config.get("seed"),
+        "seconds": status.get("seconds"),
+        "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(status["submitted"])) if status.get("submitted") else "",
+        "note": line.problem or status.get("message", ""),
+        "shipped": line.run.path.parent.name == "gallery",
+    }
+
+
+def forget_rows() -> None:
+    """Read the list afresh next time: something was changed from this page."""
+    _rows.clear()
+
+
+def open_run(run_id: str, cache: Path) -> Run | None:
+    """The run of a link; a friendly sentence and None when there is no such run."""
+    try:
+        return Run.open(run_id, cache)
+    except RunError as error:
+        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        return None
+
+
+def how_it_works() -> None:
+    """What the Train page says before a run is chosen."""
+    st.title("Train and watch", anchor=False)
+    st.markdown(
+        "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close the page, reload it or "
+        "send its link to somebody else, and the run goes on.\n\n"
+        "The charts begin at **Init.**, the network before its first step, and run on a logarithmic time axis, because the first prejudice "
+        "is won or lost within the first batches. On the left the probability a class gets, on the right how many of its images are "
+        "recognised; the class that the untrained network favours is drawn bold."
+    )

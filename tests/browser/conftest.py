@@ -1,0 +1,100 @@
+"""What every browser test needs: a Chromium, a Streamlit server on a free port, and a page that tells when it has drawn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "tests" / "artefacts"
+
+
+def find_chromium() -> str | None:
+    """The path of an installed Chromium or Chrome, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll a condition that is no matter of the page; AssertionError naming `what` when it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium for the whole session. Without one the tests are skipped, but on a CI machine they fail."""
+    program = find_chromium()
+    if program is None:
+        sentence = "No Chromium found: install chromium or google-chrome to run the browser tests."
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def serve(tmp_path) -> Iterator[Callable[..., str]]:
+    """serve(app, env=None, theme=None, base="") -> address. The servers end with the test; what they printed is in tmp_path."""
+    servers = []
+
+    def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
+        port = free_port()
+        options = {
+            "server.port": port, "server.address": "127.0.0.1", "server.headless": "true", "server.fileWatcherType": "none",
+            "server.baseUrlPath": base, "browser.gatherUsageStats": "false", "theme.base": theme or "light",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "streamlit", "run", str(app)] + [f"--{name}={value}" for name, value in options.items()]
+        python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        output = (tmp_path / f"server-{port}.txt").open("wb")
+        environment = os.environ | {"PYTHONPATH": python_path} | (env or {})
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        servers.append((server, output))
+        address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
+        wait_until(lambda: server.poll() is not None or _healthy(address), 60, f"the start of {app}")
+        assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
+        return address
+
+    yield start
+    for server, output in servers:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        output.close()
+
+
+@pytest.fixture
+def artefacts() -> Path:
+    """The folder for screenshots, ignored by git."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    return ARTEFACTS
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

@@ -1,0 +1,80 @@
+"""A run small enough for every test, a cache of its own for each, and no worker left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from igbviz.config import RunConfig
+
+TINY = {
+    "dataset": {"name": "gaussian-noise", "size": 8, "train_examples": 256, "test_examples": 60, "classes": 3},
+    "model": {"name": "mlp", "depth": 2, "width": 16},
+    "optimizer": {"name": "sgd", "learning_rate": 0.05},
+    "batch_size": 16,
+    "epochs": 2,
+    "probes": {"size": 60, "count": 12},
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: needs a Chromium")
+    config.addinivalue_line("markers", "worker: starts the real background process")
+
+
+@pytest.fixture
+def tiny() -> RunConfig:
+    """16 steps an epoch, two epochs, 12 probes: well under a second."""
+    return RunConfig(**TINY)
+
+
+@pytest.fixture
+def slow_tiny() -> RunConfig:
+    """Long enough to be caught running: some thousand steps, with probes, momentum and dropout-free BatchNorm state to restore."""
+    return RunConfig(
+        **TINY
+        | {
+            "model": {"name": "mlp", "depth": 3, "width": 64, "normalization": "batch"},
+            "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+            "epochs": 250,
+            "probes": {"size": 60, "count": 200},
+        }
+    )
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Path]:
+    """An empty cache folder; the workers that a test started on it are ended with it."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    yield folder
+    end_workers(folder)
+
+
+def worker_processes(cache: Path) -> dict[int, str]:
+    """Process numbers of the keepers and workers of a cache, with their command lines."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if "igbviz.worker" in command and str(cache.resolve()) in command:
+            found[int(entry.name)] = command
+    return found
+
+
+def end_workers(cache: Path) -> None:
+    until = time.monotonic() + 10
+    while (alive := worker_processes(cache)) and time.monotonic() < until:
+        for number in alive:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)

@@ -1,0 +1,205 @@
+"""Every chart of every quantity holds for runs of any length and any number of classes; time and size keep their promises."""
+
+import base64
+import json
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, _spread, bars, curves, themed, thin, to_html
+from igbviz.live_chart import payload
+from igbviz.trajectory import Trajectory, snapshot_dtype
+
+PLAN = {"steps_per_epoch": 1563, "epochs": 20}
+
+
+def trajectory(probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0) -> Trajectory:
+    """Random but valid probes: rows of probabilities sum to 1, every class has images, the loss is NaN at step 0."""
+    rng = np.random.default_rng(seed)
+    records = np.zeros(probes, snapshot_dtype(classes))
+    step = np.arange(probes) if last_step is None else np.unique(np.append(0, np.geomspace(1, last_step, max(probes - 1, 1)).astype(int)))
+    records = records[: len(step)]
+    records["step"], records["epoch"], records["seconds"] = step, step / 1563, step * 0.01
+    records["train_loss"] = np.where(step == 0, np.nan, 2.3)
+    records["mean_prob"] = rng.dirichlet(np.full(classes, 0.3), (len(step), classes))
+    records["confusion"] = rng.multinomial(50, np.full(classes, 1 / classes), (len(step), classes))
+    records["signal"], records["silent"] = rng.random((2, len(step), classes))
+    return Trajectory(records)
+
+
+def arrays(figure: go.Figure) -> list[np.ndarray]:
+    return [np.asarray(values) for trace in figure.data for values in (trace.x, trace.y, trace.customdata) if values is not None]
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+@pytest.mark.parametrize("probes", [0, 1, 50])
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_chart_of_every_quantity(chart, quantity, probes, classes):
+    figure = CHARTS[chart](trajectory(probes, classes), quantity=quantity)
+    assert isinstance(figure, go.Figure)
+    assert figure.layout.title.text == QUANTITIES[quantity].title
+    assert figure.layout.uirevision == "kept"
+    assert len(figure.data) <= 2 * 20
+    assert all(trace.type in ("scatter", "bar") for trace in figure.data)  # never scattergl: a page of charts runs out of WebGL contexts
+    json.loads(payload(figure))
+    json.loads(figure.to_json())
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_quantities_have_their_shape(quantity):
+    values = QUANTITIES[quantity].values(trajectory(7, 4))
+    assert values.shape == ((7, 4) if QUANTITIES[quantity].per_class else (7,))
+    assert all((QUANTITIES[quantity].title, QUANTITIES[quantity].axis, QUANTITIES[quantity].caption))
+
+
+def test_thinning_never_moves_a_point():
+    step = trajectory(50_000).step
+    for length in (1, 2, 30, 1_000, 20_000):
+        early, later = thin(step[:length]), thin(step)
+        assert set(early[:-1]) <= set(later)
+        assert early[0] == 0 and early[-1] == length - 1
+
+
+def test_thinning_is_bounded_by_log_time():
+    for probes in (50, 50_000, 500_000):
+        kept = thin(np.arange(probes))
+        assert np.all(np.diff(kept) > 0)
+        assert len(kept) <= 40 * np.log10(probes) + 3
+    assert list(thin(np.array([], dtype=int))) == []
+    assert list(thin(np.array([0]))) == [0]
+    assert list(thin(np.array([0, 1, 2, 3]))) == [0, 1, 2, 3]
+
+
+def test_a_figure_does_not_grow_with_the_run():
+    short, long = (len(payload(curves(trajectory(probes, last_step=31_000), **PLAN))) for probes in (1_000, 50_000))
+    assert long <= 25_000
+    assert long <= short * 1.1
+
+
+@pytest.mark.parametrize(("unit", "first"), [("epoch", 1 / 1563), ("step", 1.0)])
+def test_init_stands_half_a_decade_before_the_first_step(unit, first):
+    figure = curves(trajectory(50), unit=unit, **PLAN)
+    x = figure.data[0].x
+    assert x[1] == pytest.approx(first, rel=1e-6)
+    assert np.log10(x[1] / x[0]) == pytest.approx(0.5, abs=1e-6)
+    assert figure.layout.xaxis.ticktext[0] == "Init."
+    assert figure.layout.xaxis.tickvals[0] == pytest.approx(x[0])
+    assert figure.data[0].customdata[0, 0] == 0
+
+
+def test_the_axis_has_decades_and_an_end_that_is_planned():
+    _, words = TimeAxis(1563, 20).ticks()
+    assert words == ["Init.", "0.001", "0.01", "0.1", "1", "10"]
+    assert TimeAxis(1563, 20, "step").ticks()[1] == ["Init.", "1", "10", "100", "1000", "10000"]
+    assert TimeAxis(10, 2).ticks()[1] == ["Init.", "0.1", "0.2", "0.5", "1", "2"]
+    ranges = {tuple(curves(trajectory(probes), **PLAN).layout.xaxis.range) for probes in (0, 1, 50)}
+    assert len(ranges) == 1
+
+
+@pytest.mark.parametrize("axis", [TimeAxis(1, 1), TimeAxis(1563, 0.01), TimeAxis(5e5, 1e4), TimeAxis(3, 1, "step")])
+def test_the_axis_holds_at_its_limits(axis):
+    places, words = axis.ticks()
+    assert len(places) == len(words) and sorted(places) == places
+    low, high = axis.layout()["range"]
+    assert low < np.log10(places[0]) and np.log10(places[-1]) < high
+
+
+def test_epoch_one_and_marks_are_drawn_where_they_happen():
+    figure = curves(trajectory(50), marks=[(3, "switch")], **PLAN)
+    notes = {note.text: note.x for note in figure.layout.annotations}
+    assert notes["epoch 1"] == pytest.approx(0, abs=1e-6)
+    assert notes["switch"] == pytest.approx(np.log10(3), abs=1e-6)
+    assert any(shape.x0 == pytest.approx(3, rel=1e-6) for shape in figure.layout.shapes)
+
+
+def test_the_favoured_class_is_thick_and_named():
+    run = trajectory(20)
+    thick = [trace for trace in curves(run, **PLAN).data if trace.mode == "lines" and trace.line.width > 4]
+    assert [trace.name for trace in thick] == [f"{run.favoured()} ★ favoured at Init."]
+    assert f"<b>{run.favoured()} ★</b>" in bars(run).layout.xaxis.ticktext
+    many = trajectory(20, 100)
+    assert curves(many, **PLAN).data[-1].name == f"{many.favoured()} ★ favoured at Init."
+
+
+def test_many_classes_are_a_band_whose_number_of_traces_is_constant():
+    assert len({len(curves(trajectory(probes, 100)).data) for probes in (0, 1, 50)}) == 1
+    run = trajectory(9, 100)
+    names = {trace.name: trace.y for trace in curves(run, "accuracy").data}
+    assert names["median class"] == pytest.approx(np.median(run.accuracy(), axis=1), abs=1e-6)
+
+
+def test_the_end_label_hides_with_its_class():
+    figure = curves(trajectory(20), **PLAN)
+    groups = [trace.legendgroup for trace in figure.data]
+    assert groups[0::2] == groups[1::2] == [str(k) for k in range(10)]
+
+
+def test_labels_keep_their_distance_and_order():
+    wanted = np.array([0.1, 0.11, 0.1, 0.9, 0.02])
+    places = _spread(wanted, 0.05, 0.0, 1.0)
+    assert np.diff(np.sort(places)).min() >= 0.05 - 1e-9
+    assert places.min() >= 0 and places.max() <= 1
+    assert places[3] == pytest.approx(0.9)
+    assert np.all(np.diff(places[np.argsort(wanted, kind="stable")]) > 0)
+    assert np.isfinite(_spread(np.full(10, np.nan), 0.2, 0.0, 1.0)).all()
+
+
+def test_the_missing_loss_at_init_is_a_gap():
+    figure = curves(trajectory(20), "train_loss", **PLAN)
+    assert np.isnan(figure.data[0].y[0]) and np.isfinite(figure.data[0].y[1:]).all()
+    assert "NaN" not in payload(figure)
+
+
+def test_bars_show_one_probe_on_the_scale_of_probabilities():
+    run = trajectory(20)
+    for index, when in ((0, "Init."), (-1, "step 19 · epoch 0.0122")):
+        figure = bars(run, index)
+        assert figure.data[0].y == pytest.approx(run.predicted_probability()[index])
+        assert figure.layout.xaxis.title.text == when
+    assert figure.layout.yaxis.range == (0, 1.02)
+    assert set(figure.data[0].marker.pattern.shape) == {"", "/"}
+
+
+def test_one_over_k_is_drawn_for_probabilities_only():
+    assert any(note.text == "1/K" for note in curves(trajectory(5, 4)).layout.annotations)
+    assert not any(note.text == "1/K" for note in curves(trajectory(5, 4), "signal").layout.annotations)
+
+
+def test_payload_sends_shared_arrays_once_and_loses_nothing():
+    figure = curves(trajectory(300, last_step=20_000), **PLAN)
+    spec = json.loads(payload(figure))
+    lines = [trace for trace in spec["data"] if trace["mode"] == "lines"]
+    assert len({trace["x"]["$shared"] for trace in lines}) == len({trace["customdata"]["$shared"] for trace in lines}) == 1
+    assert len({trace["y"]["$shared"] for trace in lines}) == 10
+    for trace, original in zip(lines, figure.data[::2], strict=True):
+        sent = spec["shared"][trace["y"]["$shared"]]
+        assert sent["dtype"] == "f4"
+        assert np.array_equal(np.frombuffer(base64.b64decode(sent["bdata"]), "<f4"), original.y)
+
+
+def test_payload_depends_on_the_figure_alone():
+    assert payload(curves(trajectory(9), **PLAN)) == payload(curves(trajectory(9), **PLAN))
+    assert payload(curves(trajectory(9), **PLAN)) != payload(curves(trajectory(10), **PLAN))
+
+
+def test_numbers_are_sent_in_single_precision():
+    figure = curves(trajectory(30), **PLAN)
+    assert {values.dtype for values in arrays(figure) if values.dtype.kind == "f"} == {np.dtype("float32")}
+
+
+def test_themes_for_files():
+    figure = curves(trajectory(5), **PLAN)
+    assert figure.layout.font.color is None and figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    light, dark = themed(figure, dark=False), themed(figure, dark=True)
+    assert (light.layout.paper_bgcolor, dark.layout.paper_bgcolor) == ("#ffffff", "#0e1117")
+    assert light.layout.font.color != dark.layout.font.color
+    assert figure.layout.font.color is None
+
+
+def test_html_stands_alone():
+    page = to_html(bars(trajectory(5)), dark=True)
+    assert "background:#0e1117" in page
+    assert len(page) > 4_000_000  # plotly.js is inside
+    assert '<script src="' not in page and "cdn.plot.ly/plotly" not in page

@@ -1,0 +1,105 @@
+"""A configuration is checked, explains itself, and has one identity."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from igbviz.config import RunConfig
+from igbviz.description import ConfigError
+
+PAPER = {
+    "dataset": {"name": "cifar10", "grayscale": True},
+    "model": {"name": "resnet50"},
+    "initialization": {"name": "he-normal"},
+    "loss": {"name": "piecewise-zero", "cutoff": 0.1},
+    "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.0, "weight_decay": 0.0},
+    "batch_size": 32,
+    "epochs": 1,
+    "seed": 0,
+    "probes": {"size": 2000, "schedule": "log", "count": 60, "batch_norm": "eval"},
+}
+
+
+def test_json_round_trip() -> None:
+    config = RunConfig(**PAPER)
+    assert RunConfig.from_json(config.to_json()) == config
+    assert RunConfig.from_json(json.dumps(PAPER)).id == config.id
+    assert config.loss.cutoff == 0.1 and config.model.name == "resnet50"
+
+
+def test_same_choices_same_id_however_written() -> None:
+    assert RunConfig().id == RunConfig(seed=0, epochs=1, loss={"name": "cross-entropy"}).id
+    assert RunConfig(epochs=2).id == RunConfig(epochs=2.0).id
+    assert len({RunConfig(**change).id for change in ({}, {"seed": 1}, {"batch_size": 33}, {"loss": {"name": "blurry"}})}) == 4
+
+
+def test_id_is_the_same_in_another_process() -> None:
+    code = "import igbviz; print(igbviz.RunConfig(seed=3).id)"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert other == RunConfig(seed=3).id
+
+
+def test_seeds_of_one_setting_are_a_group() -> None:
+    assert RunConfig(seed=1).group == RunConfig(seed=2).group != RunConfig(seed=1, batch_size=16).group
+
+
+def test_where_the_files_lie_is_no_choice() -> None:
+    assert RunConfig(dataset={"name": "mnist", "folder": "/a"}).id == RunConfig(dataset={"name": "mnist"}).id
+
+
+def test_frozen() -> None:
+    with pytest.raises(ValidationError):
+        RunConfig().seed = 1
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"batch_size": 0}, ["batch_size", "0", "from 1"]),
+        ({"epochs": -1}, ["epochs", "-1", "above 0"]),
+        ({"epochs": float("nan")}, ["epochs", "nan", "a number"]),
+        ({"loss": {"name": "piecewise-zero", "cutoff": 1.5}}, ["loss.cutoff", "1.5", "0", "below 1"]),
+        ({"loss": {"name": "piecewise"}}, ["loss", "'piecewise'", "piecewise-zero", "blurry"]),
+        ({"loss": {"name": "blurry", "cutoff": 0.1}}, ["loss.cutoff", "not a field", "gamma"]),
+        ({"loss": {"gamma": 1}}, ["loss", "without a name", "cross-entropy"]),
+        ({"loss": 7}, ["loss", "7", "cross-entropy"]),
+        ({"colour": "red"}, ["colour", "not a field", "batch_size"]),
+        ({"probes": {"size": "some"}}, ["probes.size", "'some'", "whole number", "'all'"]),
+        ({"probes": {"size": 2}}, ["probes.size", "2", "10"]),
+        ({"model": {"name": "resnet18"}, "batch_size": 1}, ["batch_size", "1", "at least 2"]),
+        ({"optimizer": {"name": "sgd", "nesterov": True}}, ["optimizer.nesterov", "momentum"]),
+        ({"dataset": {"name": "cifar11"}}, ["dataset", "'cifar11'", "cifar10"]),
+    ],
+)
+def test_wrong_values_are_one_sentence(values: dict, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**values)
+    text = str(caught.value)
+    assert all(word in text for word in words), text
+    assert "\n" not in text and text.count("allowed") + text.count("its fields are") == 1, text
+    with pytest.raises(ConfigError, match="allowed|its fields are"):
+        RunConfig.from_json(json.dumps(values))
+
+
+def test_several_wrong_values_are_all_named() -> None:
+    with pytest.raises(ConfigError, match="batch_size.*; seed"):
+        RunConfig(batch_size=0, seed=-1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"resnet"'])
+def test_json_that_is_no_configuration(text: str) -> None:
+    with pytest.raises(ConfigError):
+        RunConfig.from_json(text)
+
+
+def test_steps() -> None:
+    config = RunConfig(batch_size=32, epochs=1)
+    assert config.steps_per_epoch(50_000) == 1563 and config.total_steps(50_000) == 1563
+    assert config.steps_per_epoch(33) == 1, "a last batch of one image is left out"
+    assert config.with_(epochs=0.5).total_steps(10_000) == 157
+    assert config.with_(epochs=1e-6).total_steps(10_000) == 1

@@ -1,0 +1,542 @@
+"""Every data set gives tensors of the promised kind, the same each time, or one sentence that says what to do."""
+
+import gzip
+import pickle
+import subprocess
+import sys
+import threading
+import urllib.request
+from functools import partial
+from hashlib import md5
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from igbviz import datasets, image_folder
+from igbviz.datasets import (
+    DATASETS,
+    Data,
+    DataError,
+    Downloaded,
+    FashionMini,
+    FashionMnist,
+    GaussianNoise,
+    IdxImages,
+    ImageFolder,
+    first_of_each_class,
+    luma,
+    probe_indices,
+)
+from igbviz.description import ConfigError
+
+PROJECT = Path(__file__).parents[1]
+DOWNLOADED = {name: cls for name, cls in DATASETS.items() if issubclass(cls, Downloaded)}
+PARTS = ("train_images", "train_labels", "test_images", "test_labels")
+LIKE_MNIST = {name: cls for name, cls in DATASETS.items() if issubclass(cls, IdxImages)}
+
+
+@pytest.fixture(autouse=True)
+def data_root(tmp_path, monkeypatch):
+    """Nothing outside of this test's own folder is read or written."""
+    root = tmp_path / "data"
+    monkeypatch.setenv("IGBVIZ_DATA", str(root))
+    monkeypatch.setattr(datasets, "PROJECT_DATA", tmp_path / "nothing here")
+    monkeypatch.setattr(datasets, "SYSTEM_DATA", tmp_path / "nothing there")
+    return root
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*_, **__):
+        raise URLError("no network in this test")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An image folder of two classes, 3 + 2 PNGs each, of random colours, 12 wide and 10 high."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            (tmp_path / "images" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "images" / split / name / f"{number}.png")
+    return tmp_path / "images"
+
+
+def write_idx(place: Path, packed: bool, labels=(0, 1, 2, 1, 0), side: int = 4) -> np.ndarray:
+    """Four IDX files; returns the training images in them."""
+    place.mkdir(parents=True, exist_ok=True)
+    images = np.random.default_rng(len(labels)).integers(0, 256, (len(labels), side, side), dtype=np.uint8)
+    for part in ("train", "t10k"):
+        for array, kind in ((images, "images-idx3"), (np.array(labels, np.uint8), "labels-idx1")):
+            content = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
+            (place / f"{part}-{kind}-ubyte{'.gz' if packed else ''}").write_bytes(gzip.compress(content) if packed else content)
+    return images
+
+
+def sentence(action, *names) -> str:
+    """The message of the DataError that `action` raises: one line that holds all the names."""
+    with pytest.raises(DataError) as caught:
+        action()
+    message = str(caught.value)
+    assert "\n" not in message and ". " not in message and len(message) < 400, message
+    assert all(str(name) in message for name in names), message
+    return message
+
+
+def same(one: Data, other: Data) -> bool:
+    return all(torch.equal(getattr(one, part), getattr(other, part)) for part in PARTS)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_description_stands_on_its_own(name):
+    description = DATASETS[name]()
+    assert description.canonical() == {"name": name}
+    assert description.title and description.help.endswith(".")
+    assert all(field.description for field in description.knobs().values())
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in DOWNLOADED])
+def test_every_data_set_at_hand_keeps_its_promises(name, folder):
+    description = DATASETS[name](folder=str(folder)) if name == "image-folder" else DATASETS[name]()
+    facts, data = description.facts(), description.load()
+    assert data.train_images.dtype == data.test_images.dtype == torch.float32
+    assert data.train_labels.dtype == data.test_labels.dtype == torch.int64
+    assert (facts.channels, facts.side) == (data.shape[0], max(data.shape[1:]))
+    assert facts.train_size == len(data.train_images) == len(data.train_labels)
+    assert facts.test_size == len(data.test_images) == len(data.test_labels)
+    assert facts.class_names == data.class_names and len(facts.class_names) == data.classes
+    assert set(data.train_labels.tolist()) == set(data.test_labels.tolist()) == set(range(data.classes))
+    assert description.title in data.source and f"{facts.train_size} + {facts.test_size}" in data.source
+    assert same(data, description.load())
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_facts_of_the_known_sets_add_up(name):
+    cls = DOWNLOADED[name]
+    facts = cls.stored_facts
+    assert cls().facts() == facts, "the counts by class add up to the training set"
+    assert len(set(facts.class_names)) == len(facts.class_names)
+    assert cls(examples_per_class=1).facts().train_size == len(facts.class_names)
+    assert cls(examples_per_class=5600).facts().train_size < facts.train_size or name == "cifar10" or name == "cifar100"
+    assert cls(size=64).facts().side == 64
+    assert cls(folder="anywhere").canonical() == {"name": name}, "where files lie does not change a number"
+    assert ("grayscale" in cls.knobs()) == (facts.channels == 3)
+
+
+def test_grey_colours_have_one_channel():
+    assert DATASETS["cifar10"](grayscale=True).facts().channels == 1
+    assert DATASETS["cifar100"]().facts().class_names == tuple(sorted(DATASETS["cifar100"]().facts().class_names))
+
+
+def test_a_field_out_of_its_limits_is_explained():
+    with pytest.raises(ConfigError, match="size is 7, allowed: a whole number from 8 to 512 or nothing"):
+        FashionMini(size=7)
+    with pytest.raises(ConfigError, match="scaling is 'loud', allowed: one of standardised, unit, raw"):
+        FashionMini(scaling="loud")
+
+
+def test_fashion_mini_is_balanced_and_standardised():
+    data = FashionMini().load()
+    assert data.shape == (1, 28, 28)
+    assert data.train_labels.bincount().tolist() == [1000] * 10 and data.test_labels.bincount().tolist() == [200] * 10
+    assert abs(data.train_images.double().mean()) < 1e-6 and abs(data.train_images.double().std() - 1) < 1e-4
+    assert abs(data.test_images.double().mean()) > 1e-4, "scaled by the training images, not by its own"
+
+
+@pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+def test_fashion_mini_is_the_beginning_of_fashion_mnist(monkeypatch):
+    monkeypatch.setattr(datasets, "SYSTEM_DATA", Path("/usr/share/datasets"))
+    whole, mini = FashionMnist(examples_per_class=1000, scaling="raw").load(), FashionMini(scaling="raw").load()
+    assert torch.equal(whole.train_images, mini.train_images) and torch.equal(whole.train_labels, mini.train_labels)
+    assert len(whole.test_images) == 10_000 and "/usr/share/datasets/fashion-mnist" in whole.source
+
+
+def test_the_licence_stands_beside_the_embedded_images():
+    assert "Copyright (c) 2017 Zalando SE" in (PROJECT / "igbviz/data/LICENSE-fashion-mnist.txt").read_text()
+
+
+def test_scalings_are_the_same_images_on_other_scales():
+    raw, unit, standardised = (FashionMini(scaling=scaling).load() for scaling in ("raw", "unit", "standardised"))
+    assert raw.train_images.min() == 0 and raw.train_images.max() == 255 and raw.train_images.frac().abs().max() == 0
+    assert torch.equal(raw.train_images / 255, unit.train_images)
+    mean, spread = raw.train_images.double().mean(), raw.train_images.double().std(correction=0)
+    for part in ("train_images", "test_images"):
+        assert torch.allclose(((getattr(raw, part) - mean) / spread).float(), getattr(standardised, part), atol=1e-5)
+
+
+def test_each_channel_is_standardised_by_itself_and_a_constant_one_becomes_zero(folder):
+    for number, path in enumerate(sorted(folder.glob("*/*/*.png"))):
+        Image.new("RGB", (12, 10), (number, 10 * number, 77)).save(path)
+    images = ImageFolder(folder=str(folder)).load().train_images
+    assert torch.allclose(images.mean((0, 2, 3)), torch.zeros(3), atol=1e-6)
+    assert torch.allclose(images.std((0, 2, 3), correction=0), torch.tensor([1.0, 1.0, 0.0]))
+
+
+def test_resizing_is_antialiased_and_agrees_with_pillow():
+    raw, small = FashionMini(scaling="raw").load(), FashionMini(scaling="raw", size=14).load()
+    assert small.shape == (1, 14, 14) and FashionMini(size=14).facts().side == 14
+    for before, after in zip(raw.test_images[:20, 0], small.test_images[:20, 0], strict=True):
+        pillow = Image.fromarray(before.byte().numpy()).resize((14, 14), Image.Resampling.BILINEAR)
+        assert np.abs(np.asarray(pillow, np.float32) - after.numpy()).max() <= 1
+    resized = FashionMini(size=14).load().train_images
+    assert abs(resized.mean()) < 1e-5 and abs(resized.std() - 1) < 1e-3, "standardised as the network sees them"
+
+
+def test_folders_and_archives_are_resized_alike(folder):
+    whole, small = (ImageFolder(folder=str(folder), scaling="raw", size=size).load().train_images for size in (None, 8))
+    archive = torch.nn.functional.interpolate(whole, (8, 8), mode="bilinear", antialias=True)
+    assert (small - archive).abs().max() <= 1
+
+
+def test_examples_per_class_keeps_the_first_ones_and_the_scale():
+    whole, few = FashionMini().load(), FashionMini(examples_per_class=3).load()
+    assert few.train_labels.bincount().tolist() == [3] * 10 and FashionMini(examples_per_class=3).facts().train_size == 30
+    kept = first_of_each_class(whole.train_labels.numpy(), 3)
+    assert torch.equal(few.train_images, whole.train_images[kept]) and torch.equal(few.test_images, whole.test_images)
+    assert first_of_each_class(np.array([1, 0, 1, 1, 0, 2]), 2).tolist() == [0, 1, 2, 4, 5]
+
+
+def test_grey_is_luma_in_folders_and_in_archives_alike(folder):
+    colours, grey = (ImageFolder(folder=str(folder), grayscale=flag, scaling="raw").load() for flag in (False, True))
+    assert colours.shape == (3, 10, 12) and grey.shape == (1, 10, 12)
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    assert ((colours.train_images * weights).sum(1) - grey.train_images[:, 0]).abs().max() <= 0.501
+    assert torch.equal(luma(colours.train_images.byte()), grey.train_images.byte())
+
+
+def test_an_image_folder_is_read_in_the_order_of_names(folder):
+    data = ImageFolder(folder=str(folder), scaling="raw", examples_per_class=2).load()
+    assert data.class_names == ("cat", "dog") and data.train_labels.tolist() == [0, 0, 1, 1] and data.test_labels.tolist() == [0, 0, 1, 1]
+    for image, path in zip(data.train_images, ("cat/0", "cat/1", "dog/0", "dog/1"), strict=True):
+        assert np.array_equal(image.permute(1, 2, 0), np.asarray(Image.open(folder / "train" / f"{path}.png")))
+
+
+def test_images_of_many_kinds_and_sizes_become_one_size(folder):
+    Image.new("L", (30, 31), 200).save(folder / "train" / "dog" / "0.png")
+    Image.new("RGBA", (5, 5), (1, 2, 3, 4)).save(folder / "test" / "cat" / "0.PNG")
+    (folder / "train" / "dog" / "notes.txt").write_text("not an image, not counted")
+    data = ImageFolder(folder=str(folder), scaling="raw").load()
+    assert data.shape == (3, 10, 12) and len(data.train_images) == 6 and data.train_images[3].unique().tolist() == [200]
+    assert ImageFolder(folder=str(folder), size=16).load().shape == (3, 16, 16)
+
+
+def test_facts_of_a_folder_follow_the_folder(folder):
+    description = ImageFolder(folder=str(folder), grayscale=True)
+    assert description.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
+    (folder / "train" / "cat" / "1.png").unlink()
+    assert description.facts().train_size == 5
+
+
+def break_nothing_chosen(folder):
+    return ImageFolder(), ["folder"]
+
+
+def break_missing(folder):
+    return ImageFolder(folder=str(folder / "elsewhere")), [folder / "elsewhere" / "train"]
+
+
+def break_no_test(folder):
+    (folder / "test").rename(folder / "exam")
+    return ImageFolder(folder=str(folder)), [folder / "test"]
+
+
+def break_other_classes(folder):
+    (folder / "test" / "dog").rename(folder / "test" / "wolf")
+    return ImageFolder(folder=str(folder)), [folder, "dog, wolf"]
+
+
+def break_one_class(folder):
+    for split in ("train", "test"):
+        (folder / split / "dog").rename(folder / split / ".dog")
+    return ImageFolder(folder=str(folder)), [folder / "train", "at least 2"]
+
+
+def break_empty_class(folder):
+    for path in (folder / "test" / "dog").iterdir():
+        path.unlink()
+    return ImageFolder(folder=str(folder)), [folder / "test" / "dog", ".jpg"]
+
+
+def break_text_as_image(folder):
+    (folder / "train" / "dog" / "1.png").write_text("no image")
+    return ImageFolder(folder=str(folder)), [folder / "train" / "dog" / "1.png"]
+
+
+def break_torn_image(folder):
+    path = folder / "test" / "dog" / "1.png"
+    path.write_bytes(path.read_bytes()[:200])
+    return ImageFolder(folder=str(folder)), [path]
+
+
+def break_torn_first_image(folder):
+    (folder / "train" / "cat" / "0.png").write_bytes(b"")
+    return ImageFolder(folder=str(folder)), [folder / "train" / "cat" / "0.png"]
+
+
+BROKEN = {name: function for name, function in list(globals().items()) if name.startswith("break_")}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_with_a_folder_is_one_sentence(broken, folder, data_root):
+    description, names = broken(folder)
+    sentence(description.load, *names)
+    assert not list(data_root.glob("decoded/*")), "nothing half decoded is kept"
+
+
+def test_too_many_pixels_are_refused_before_the_work(folder, monkeypatch):
+    monkeypatch.setattr(image_folder, "LARGEST", 1000)
+    monkeypatch.setattr(image_folder, "_decode", None)
+    sentence(ImageFolder(folder=str(folder)).load, folder, "10 images of 3 x 10 x 12", "size")
+    sentence(FashionMini(size=14).load, "10000 images of 1 x 14 x 14")
+    sentence(GaussianNoise().load, "12000 images")
+
+
+def test_decoded_images_are_kept_until_the_folder_changes(folder, data_root, monkeypatch):
+    decodings = []
+    decode = image_folder._decode
+    monkeypatch.setattr(image_folder, "_decode", lambda *wanted: decodings.append(wanted) or decode(*wanted))
+    description = ImageFolder(folder=str(folder))
+    first = description.load()
+    assert same(first, description.load()) and len(decodings) == 2, "train and test, once each"
+    assert len(list(data_root.glob("decoded/*"))) == 1, "and no unfinished file is left"
+
+    for other in ({"grayscale": True}, {"size": 16}):
+        assert not torch.equal(ImageFolder(folder=str(folder), **other).load().train_images[:1, :1, :10, :12], first.train_images[:1, :1])
+    assert len(decodings) == 6
+
+    Image.new("RGB", (12, 10)).save(folder / "train" / "cat" / "0.png")
+    assert not same(first, description.load()) and len(decodings) == 8
+
+
+DAMAGE = {
+    "half of it": lambda content: content[: len(content) // 2],
+    "a hole": lambda content: content[:300] + bytes(40) + content[340:],
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_torn_kept_file_is_decoded_anew(damage, folder, data_root):
+    description = ImageFolder(folder=str(folder))
+    first = description.load()
+    (kept,) = data_root.glob("decoded/*.npz")
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    assert kept.read_bytes() != whole
+    assert same(first, description.load())
+    assert kept.read_bytes() == whole, "and repaired"
+
+
+def test_nowhere_to_keep_only_costs_the_time(folder, tmp_path, monkeypatch):
+    first = ImageFolder(folder=str(folder)).load()
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "a file" / "in the way"))
+    assert same(first, ImageFolder(folder=str(folder)).load())
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("name", LIKE_MNIST)
+def test_idx_files_are_found_where_people_put_them(name, packed, data_root, tmp_path, offline):
+    cls = LIKE_MNIST[name]
+    for number, inner in enumerate((".", "raw", cls.torchvision_place, name), start=3):
+        images = write_idx(tmp_path / "own" / str(number) / inner, packed, labels=range(number))
+        data = cls(folder=str(tmp_path / "own" / str(number)), scaling="raw").load()
+        assert torch.equal(data.train_images[:, 0].byte(), torch.from_numpy(images)) and data.train_labels.tolist() == list(range(number))
+    write_idx(data_root, packed)
+    sentence(cls().load)  # in a shared folder nobody knows whose files these are
+    write_idx(data_root / name, packed)
+    assert str(data_root / name) in cls().load().source
+
+
+def test_the_users_folder_comes_before_the_shared_ones(tmp_path, data_root):
+    write_idx(data_root / "mnist", True, labels=(0, 1))
+    write_idx(tmp_path / "own", True, labels=(2, 3, 4))
+    assert DATASETS["mnist"]().load().train_labels.tolist() == [0, 1]
+    assert DATASETS["mnist"](folder=str(tmp_path / "own")).load().train_labels.tolist() == [2, 3, 4]
+    assert DATASETS["mnist"](folder=str(tmp_path / "gone")).load().train_labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_damaged_idx_files_are_named(packed, tmp_path):
+    write_idx(tmp_path, packed)
+    path = next(tmp_path.glob("train-images*"))
+    path.write_bytes(path.read_bytes()[:-9])
+    sentence(DATASETS["mnist"](folder=str(tmp_path)).load, path, "delete it")
+    path.write_bytes(b"<html>not found</html>")
+    sentence(DATASETS["mnist"](folder=str(tmp_path)).load, path)
+    write_idx(tmp_path, packed, labels=(0, 25))
+    sentence(DATASETS["mnist"](folder=str(tmp_path)).load, tmp_path, "not MNIST")
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_offline_one_sentence_says_what_to_put_where(name, offline, data_root, tmp_path):
+    cls = DOWNLOADED[name]
+    sentence(cls().load, cls.title, "no network in this test", cls.files, data_root)
+    sentence(cls(folder=str(tmp_path / "own")).load, cls.files, tmp_path / "own")
+
+
+def test_a_download_folder_that_cannot_be_written_is_said(offline, tmp_path, monkeypatch):
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "a file" / "in the way"))
+    sentence(DATASETS["mnist"]().load, "a file/in the way")
+
+
+def test_what_is_missing_is_downloaded_once(tmp_path, data_root, monkeypatch):
+    from igbviz._torchvision import torchvision
+
+    mnist = torchvision.datasets.MNIST
+    write_idx(tmp_path / "mirror", packed=True)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(mnist, "resources", [(name, None) for name, _ in mnist.resources])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path / "mirror")) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setattr(mnist, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        data = DATASETS["mnist"]().load()
+        server.shutdown()
+    assert data.train_labels.tolist() == [0, 1, 2, 1, 0] and str(data_root / "MNIST" / "raw") in data.source
+    assert same(data, DATASETS["mnist"]().load())
+
+
+class Trap:
+    """A pickle that leaves a trace if anyone reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_cifar_is_read_only_after_its_checksum(tmp_path, offline, monkeypatch):
+    from igbviz._torchvision import torchvision
+
+    cifar = torchvision.datasets.CIFAR10
+    place = tmp_path / "own" / cifar.base_folder
+    place.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
+
+    def original(name: str, content: object) -> str:
+        (place / name).write_bytes(pickle.dumps(content))
+        return md5((place / name).read_bytes()).hexdigest()
+
+    batch = {"data": pixels.reshape(2, -1), "labels": [3, 7]}
+    monkeypatch.setattr(cifar, "train_list", [[name, original(name, batch)] for name, _ in cifar.train_list])
+    monkeypatch.setattr(cifar, "test_list", [[name, original(name, batch)] for name, _ in cifar.test_list])
+    monkeypatch.setattr(cifar, "meta", cifar.meta | {"md5": original("batches.meta", {"label_names": list(datasets.CIFAR10)})})
+    for folder in (place, place.parent):
+        data = DATASETS["cifar10"](folder=str(folder), scaling="raw").load()
+        assert np.array_equal(data.test_images.numpy(), pixels) and data.train_labels.tolist() == [3, 7] * 5
+    assert DATASETS["cifar10"](folder=str(place), grayscale=True).load().shape == (1, 32, 32)
+
+    original("data_batch_3", Trap(tmp_path / "trace"))
+    sentence(DATASETS["cifar10"](folder=str(place)).load, "cifar-10-batches-py")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_svhn_is_read_from_its_two_files(tmp_path, monkeypatch):
+    from scipy.io import savemat
+
+    from igbviz._torchvision import torchvision
+
+    images = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 4), dtype=np.uint8)
+    checked = {}
+    for split in ("train", "test"):
+        savemat(tmp_path / f"{split}_32x32.mat", {"X": images, "y": np.array([[1], [10], [9], [2]])})
+        checked[split] = ["", f"{split}_32x32.mat", md5((tmp_path / f"{split}_32x32.mat").read_bytes()).hexdigest()]
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", checked)
+    data = DATASETS["svhn"](folder=str(tmp_path), scaling="raw").load()
+    assert data.train_labels.tolist() == [1, 0, 9, 2], "the digit 0 is stored as 10"
+    assert np.array_equal(data.test_images.numpy(), images.transpose(3, 2, 0, 1))
+
+
+def test_gaussian_noise_is_what_it_says():
+    data = GaussianNoise(classes=4, channels=3, size=16, train_examples=4000, test_examples=50).load()
+    assert data.shape == (3, 16, 16) and data.classes == 4
+    assert abs(data.train_images.mean()) < 0.005 and abs(data.train_images.std() - 1) < 0.005
+    assert all(abs(count - 1000) < 150 for count in data.train_labels.bincount().tolist())
+    assert not torch.equal(data.train_images[:50], data.test_images)
+
+
+def test_gaussian_noise_is_drawn_from_its_own_seed():
+    small = dict(size=8, train_examples=20, test_examples=10)
+    one = GaussianNoise(**small).load()
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    assert same(one, GaussianNoise(**small).load())
+    assert torch.equal(state, torch.get_rng_state()), "and leaves the random numbers of others alone"
+    assert not same(one, GaussianNoise(**small, data_seed=1).load())
+    assert torch.equal(one.test_images, GaussianNoise(**small | {"train_examples": 30}).load().test_images)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("description", [FashionMini(size=16), GaussianNoise()], ids=lambda value: value.name)
+def test_the_numbers_are_the_same_on_every_device(description):
+    there = description.load("cuda")
+    assert there.train_images.device.type == there.test_labels.device.type == "cuda"
+    here = Data(*(getattr(there, part).cpu() for part in PARTS), (), "")
+    assert same(description.load(), here)
+
+
+def test_probe_indices_are_distinct_seeded_and_mixed():
+    labels = torch.arange(10).repeat_interleave(100)
+    chosen = probe_indices(labels, 200, seed=3)
+    assert chosen.dtype == torch.int64 and len(set(chosen.tolist())) == 200
+    assert labels[chosen].bincount().tolist() == [20] * 10
+    assert len(labels[chosen][:50].unique()) > 5, "random order: a batch of neighbours has many classes"
+    state = torch.get_rng_state()
+    assert torch.equal(chosen, probe_indices(labels, 200, seed=3)) and torch.equal(state, torch.get_rng_state())
+    assert not torch.equal(chosen, probe_indices(labels, 200, seed=4))
+    assert labels[probe_indices(labels, 205, seed=0)].bincount().tolist() == [21] * 5 + [20] * 5
+
+
+@pytest.mark.parametrize("size", ["all", 100, 101])
+def test_probes_of_everything_are_still_shuffled(size):
+    labels = torch.arange(10).repeat(10)
+    chosen = probe_indices(labels, size, seed=0)
+    assert sorted(chosen.tolist()) == list(range(100)) and chosen.tolist() != list(range(100))
+    assert torch.equal(chosen, probe_indices(labels, "all", seed=0))
+
+
+def test_unequal_classes_get_their_share_and_none_is_left_out():
+    labels = torch.tensor([0] * 100 + [1] * 50 + [2] * 50)
+    assert labels[probe_indices(labels, 20, seed=0)].bincount().tolist() == [10, 5, 5]
+    rare = torch.tensor([0] * 1000 + [2] * 2 + [3])  # and no example of class 1
+    for size in (3, 10, 500):
+        assert all(labels > 0 for labels in rare[probe_indices(rare, size, seed=1)].bincount()[[0, 2, 3]])
+
+
+def fresh(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+
+
+def test_describing_a_data_set_imports_no_torch(folder):
+    code = f"""
+import sys
+from igbviz.datasets import DATASETS
+for name, cls in DATASETS.items():
+    (cls(folder={str(folder)!r}) if name == "image-folder" else cls()).facts()
+print([name for name in ("torch", "torchvision") if name in sys.modules])
+"""
+    assert fresh(code).strip() == "[]"
+    assert fresh("import sys, igbviz.datasets; print('torch' in sys.modules, 'PIL' in sys.modules)").split() == ["False", "False"]
+
+
+def test_torchvision_imports_beside_any_torch():
+    code = """
+from igbviz._torchvision import torchvision
+import sys, torch
+from torchvision import datasets, models, transforms
+assert sys.modules["torchvision"] is torchvision
+network = models.resnet18(num_classes=7).eval()
+print(network(torch.zeros(1, 3, 32, 32)).shape[1], datasets.CIFAR10.base_folder, transforms.Grayscale.__name__)
+"""
+    assert fresh(code).split() == ["7", "cifar-10-batches-py", "Grayscale"]

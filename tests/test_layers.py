@@ -1,0 +1,61 @@
+"""Imports point down, and describing or showing a run never imports torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "igbviz"
+
+# From the ground up. A module may import those of lower lines, and on its own line those to its left.
+LAYERS = [
+    ["description", "trajectory", "colours", "_torchvision"],
+    ["losses", "layers", "image_folder"],
+    ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules"],
+    ["config"],
+    ["presets", "memory", "training", "dispatch", "charts"],
+    ["run_charts", "runs"],
+    ["estimates", "export"],
+    ["session", "worker"],
+    ["live_chart", "ui", "run_form", "run_view", "cli"],
+    ["__init__", "__main__"],
+]
+RANK = {name: (height, place) for height, names in enumerate(LAYERS) for place, name in enumerate(names)}
+STREAMLIT = {"live_chart", "ui", "run_form", "run_view"}
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that this file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "igbviz":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("igbviz."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("igbviz.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_imports_point_down(path: Path) -> None:
+    assert path.stem in RANK, f"give {path.stem} a layer"
+    upward = {name for name in imports(path) if RANK[name] >= RANK[path.stem]}
+    assert not upward, f"{path.stem} imports {upward} from above"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_streamlit_stays_at_the_edge(path: Path) -> None:
+    text = path.read_text()
+    assert path.stem in STREAMLIT or not ("import streamlit" in text or "from streamlit" in text)
+
+
+def test_pages_need_no_torch() -> None:
+    names = sorted({name for path in [*PACKAGE.parent.glob("pages/*.py"), PACKAGE.parent / "app.py"] for name in imports(path)})
+    lines = "; ".join(f"import igbviz.{name}" for name in names)
+    code = f"import sys, igbviz; {lines}; igbviz.RunConfig().id; assert not {{'torch', 'torchvision'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=True)

@@ -1,0 +1,66 @@
+"""The tables of a probe against loops over samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from igbviz.losses import Blurry, CrossEntropy, PiecewiseZero
+from igbviz.metrics import measure
+from igbviz.trajectory import P_EDGES
+
+LOSSES = [CrossEntropy(), PiecewiseZero(cutoff=0.1), Blurry(), Blurry(detach_weight=True)]
+
+
+def by_loop(logits: torch.Tensor, labels: torch.Tensor, loss) -> dict[str, np.ndarray]:
+    n, k = logits.shape
+    out = {"mean_prob": np.zeros((k, k)), "confusion": np.zeros((k, k)), "signal": np.zeros(k), "silent": np.zeros(k)}
+    out["p_hist"] = np.zeros((k, len(P_EDGES) - 1))
+    sizes = np.bincount(labels, minlength=k)
+    for z, y in zip(logits.double(), labels.tolist(), strict=True):
+        p = torch.softmax(z, 0)
+        leaf = z.clone().requires_grad_()
+        loss.values(leaf[None], torch.tensor([y])).sum().backward()
+        norm = leaf.grad.norm().item()
+        onehot = torch.zeros(k, dtype=torch.float64)
+        onehot[y] = 1
+        out["mean_prob"][y] += p.numpy() / sizes[y]
+        out["confusion"][y, int(z.argmax())] += 1
+        out["signal"][y] += norm / sizes[y]
+        out["silent"][y] += (norm < 0.01 * (p - onehot).norm().item()) / sizes[y]
+        upper = next(i for i in range(1, len(P_EDGES)) if p[y] <= P_EDGES[i] or i == len(P_EDGES) - 1)
+        out["p_hist"][y, upper - 1] += 1
+    return out
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("spread", [0.5, 5.0, 60.0])
+def test_against_a_loop(loss, spread: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(97, 4, generator=generator) * spread
+    labels = torch.arange(97) % 4
+    expected, measured = by_loop(logits, labels, loss), measure(logits, labels, loss)
+    for name, values in expected.items():
+        np.testing.assert_allclose(measured[name], values, rtol=2e-5, atol=2e-6, err_msg=name)
+
+
+def test_tables_add_up() -> None:
+    logits, labels = torch.randn(50, 5) * 30, torch.arange(50) % 5
+    measured = measure(logits, labels, CrossEntropy())
+    np.testing.assert_allclose(measured["mean_prob"].sum(1), 1, rtol=1e-6)
+    assert measured["confusion"].sum() == measured["p_hist"].sum() == 50
+    assert (measured["silent"] == 0).all(), "cross-entropy ignores nobody"
+
+
+def test_piecewise_zero_is_silent_exactly_at_and_below_the_cutoff() -> None:
+    probability = torch.tensor([0.05, 0.0999, 0.1001, 0.5], dtype=torch.float64)
+    logits = torch.stack([probability.log(), (1 - probability).log()], 1)
+    logits = torch.cat([logits, logits.flip(1)])
+    measured = measure(logits, torch.tensor([0] * 4 + [1] * 4), PiecewiseZero(cutoff=0.1))
+    np.testing.assert_allclose(measured["silent"], [0.5, 0.5])
+
+
+def test_half_precision_logits() -> None:
+    logits, labels = (torch.randn(40, 4) * 10).bfloat16(), torch.arange(40) % 4
+    np.testing.assert_allclose(measure(logits, labels, CrossEntropy())["mean_prob"].sum(1), 1, rtol=1e-5)

@@ -1,0 +1,213 @@
+"""The stream itself: probes before and between steps, bit-equal repeats, resume, and what the arithmetic does."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from igbviz.config import RunConfig
+from igbviz.training import Diverged, Training, build_network, train
+from igbviz.trajectory import Trajectory
+
+COLUMNS = ["step", "epoch", "train_loss", "mean_prob", "confusion", "signal", "silent", "p_hist"]  # all but the wall clock
+
+
+def run(config: RunConfig) -> np.ndarray:
+    return np.array(list(train(config, "cpu")))
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return all(a[name].tobytes() == b[name].tobytes() for name in COLUMNS)
+
+
+def test_probes_come_at_the_planned_steps(tiny: RunConfig) -> None:
+    records = run(tiny)
+    assert records["step"].tolist() == tiny.probes.steps(32, 16).tolist()
+    assert records["step"][0] == 0 and records["step"][-1] == 32
+    np.testing.assert_allclose(records["epoch"], records["step"] / 16)
+    assert np.isnan(records["train_loss"][0]) and np.isfinite(records["train_loss"][1:]).all()
+    assert (np.diff(records["seconds"]) > 0).all()
+    assert (records["confusion"].sum((1, 2)) == 60).all()
+
+
+def test_two_identical_runs_are_bit_equal(tiny: RunConfig) -> None:
+    assert same(run(tiny), run(tiny))
+    assert not same(run(tiny), run(tiny.with_(seed=1)))
+
+
+def test_the_callers_random_numbers_are_left_alone(tiny: RunConfig) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    run(tiny)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_first_probe_is_the_untrained_network(tiny: RunConfig) -> None:
+    first = next(iter(train(tiny, "cpu")))
+    network = build_network(tiny, tiny.dataset.load()).eval()
+    data = tiny.dataset.load()
+    with torch.no_grad():
+        guesses = network(data.test_images).argmax(1)
+    assert first["confusion"].sum(0).tolist() == torch.bincount(guesses, minlength=3).tolist()
+
+
+def test_against_a_plain_loop(tiny: RunConfig) -> None:
+    """The whole trajectory, recomputed by the textbook."""
+    config = tiny.with_(loss={"name": "blurry", "gamma": 0.5}, optimizer={"name": "sgd", "learning_rate": 0.05, "momentum": 0.5})
+    data = config.dataset.load()
+    network = build_network(config, data)
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.5)
+    reference = Training(config, "cpu")
+    expected = {}
+    for step in range(33):
+        network.eval()
+        with torch.no_grad():
+            p = network(data.test_images).softmax(1)
+        expected[step] = [p[data.test_labels == k].mean(0).numpy() for k in range(3)]
+        network.train()
+        if step < 32:
+            images, labels = reference._batch(step)
+            p = network(images).softmax(1)[torch.arange(len(labels)), labels]
+            loss = (-(p**0.5) * p.log()).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    for record in run(config):
+        np.testing.assert_allclose(record["mean_prob"], expected[int(record["step"])], rtol=2e-4, atol=1e-6)
+
+
+def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
+    training = Training(tiny.with_(batch_size=18), "cpu")
+    seen = torch.cat([training._batch(step)[0] for step in range(training.steps_per_epoch)])
+    assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
+    again = torch.cat([training._batch(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)])
+    assert not torch.equal(seen, again), "another order in the next epoch"
+
+
+VARIANTS = {
+    "momentum": {"optimizer": {"name": "sgd", "momentum": 0.9, "learning_rate": 0.05}},
+    "adam, cosine": {"optimizer": {"name": "adam", "decay": "cosine", "warmup_steps": 5}},
+    "adamw": {"optimizer": {"name": "adamw"}},
+    "batch norm": {"model": {"name": "mlp", "depth": 2, "width": 16, "normalization": "batch"}},
+    "batch statistics": {
+        "model": {"name": "mlp", "depth": 2, "width": 16, "normalization": "batch"},
+        "probes": {"size": 60, "count": 12, "batch_norm": "batch"},
+    },
+    "convolutions": {"model": {"name": "cnn", "depth": 2, "width": 4}},
+    "dropout": {"model": {"name": "mobilenet_v2"}, "epochs": 0.25},
+    "bfloat16": {"precision": "bfloat16"},
+    "switch": {"schedule": {"name": "switch", "duration": 0.5}, "loss": {"name": "piecewise-zero"}},
+    "every batch": {"probes": {"size": "all", "schedule": "batch"}},
+}
+
+
+@pytest.mark.parametrize("change", VARIANTS.values(), ids=VARIANTS)
+def test_resume_is_bit_equal(tiny: RunConfig, change: dict) -> None:
+    """Stop after any tick, save, load in a new Training: the rest is the same, bit for bit."""
+    config = tiny.with_(**change)
+    whole = run(config)
+    for stop_after in (0, 1, 7):
+        training, records = Training(config, "cpu"), []
+        for tick, snapshot in enumerate(training.ticks()):
+            if snapshot is not None:
+                records.append(snapshot)
+            if tick == stop_after:
+                break
+        file = io.BytesIO()
+        torch.save(training.state(), file)
+        file.seek(0)
+        second = Training(config, "cpu", torch.load(file, weights_only=True))
+        records += [snapshot for snapshot in second.ticks() if snapshot is not None]
+        assert same(np.array(records), whole), f"stopped after tick {stop_after}"
+        assert records[-1]["seconds"] > records[0]["seconds"]
+
+
+def test_a_probe_changes_nothing(tiny: RunConfig) -> None:
+    """More probes, the same training: also with batch statistics."""
+    for model in ({"name": "mlp", "normalization": "batch", "width": 16}, {"name": "cnn", "normalization": "batch", "width": 4, "depth": 2}):
+        for mode in ("eval", "batch"):
+            few = run(tiny.with_(model=model, probes={"size": 60, "count": 3, "batch_norm": mode}))
+            many = run(tiny.with_(model=model, probes={"size": 60, "schedule": "batch", "batch_norm": mode}))
+            assert few[-1]["mean_prob"].tobytes() == many[-1]["mean_prob"].tobytes()
+
+
+def test_batch_statistics_are_far_less_biased_at_init() -> None:
+    """A fresh BatchNorm in eval mode is the identity; over a batch it takes every node's mean away."""
+    noise = {"name": "gaussian-noise", "size": 32, "train_examples": 64, "test_examples": 200}
+    largest = {"eval": 0.0, "batch": 0.0}
+    for mode in largest:
+        for seed in range(3):
+            probes = {"size": 200, "count": 2, "batch_norm": mode}
+            config = RunConfig(dataset=noise, model={"name": "resnet18"}, initialization={"name": "torchvision"}, probes=probes, seed=seed)
+            largest[mode] += Trajectory(np.array([next(iter(train(config, "cpu")))])).guess_fraction().max() / 3
+    assert largest["eval"] > 1.5 * largest["batch"]
+
+
+def test_switch_starts_as_cross_entropy(tiny: RunConfig) -> None:
+    plain = run(tiny)
+    switched = run(tiny.with_(loss={"name": "piecewise-zero", "cutoff": 0.4}, schedule={"name": "switch", "duration": 1}))
+    before = plain["step"] <= 16
+    assert before.sum() > 3
+    np.testing.assert_array_equal(plain["mean_prob"][before], switched["mean_prob"][before])
+    assert not np.array_equal(plain["mean_prob"][-1], switched["mean_prob"][-1])
+    assert switched["silent"][0].max() == 0 and switched["silent"][-1].max() > 0
+
+
+def test_silent_loss_leaves_the_network_alone(tiny: RunConfig) -> None:
+    """Piecewise-zero with everybody below the cutoff is no training at all."""
+    records = run(tiny.with_(loss={"name": "piecewise-zero", "cutoff": 0.999999}, initialization={"name": "he-normal"}))
+    np.testing.assert_array_equal(records["mean_prob"][0], records["mean_prob"][-1])
+    assert records["silent"].min() == 1
+
+
+def test_divergence_is_told_with_its_step(tiny: RunConfig) -> None:
+    wild = tiny.with_(optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64})
+    records = []
+    with pytest.raises(Diverged, match="step") as caught:
+        for snapshot in train(wild, "cpu"):
+            records.append(snapshot)
+    assert records and all(np.isfinite(record["mean_prob"]).all() for record in records)
+    assert caught.value.step >= records[-1]["step"]
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "piecewise-zero", "blurry"])
+def test_a_loss_cannot_hide_a_broken_network(tiny: RunConfig, loss: str) -> None:
+    """Piecewise-zero calls a sample with p = NaN ignored, with loss 0; the run must notice all the same."""
+    training = Training(tiny.with_(loss={"name": loss}), "cpu")
+    ticks = training.ticks()
+    next(ticks)
+    with torch.no_grad():
+        training.parameters[0].fill_(float("nan"))
+    with pytest.raises(Diverged, match="at step 1"):
+        list(ticks)
+
+
+def test_too_small_a_probe_is_a_sentence(tiny: RunConfig) -> None:
+    many = tiny.with_(dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 100})
+    with pytest.raises(ValueError, match="probes.size is 10, allowed: enough for an image of each of 50 classes"):
+        next(iter(train(many.with_(probes={"size": 10}), "cpu")))
+
+
+def test_bfloat16_is_close_to_float32(tiny: RunConfig) -> None:
+    full, half = run(tiny), run(tiny.with_(precision="bfloat16"))
+    assert not same(full, half)
+    np.testing.assert_allclose(full["mean_prob"], half["mean_prob"], atol=0.03)
+
+
+def test_learning_rate_in_time(tiny: RunConfig) -> None:
+    optimizer = tiny.with_(optimizer={"name": "sgd", "learning_rate": 1.0, "warmup_steps": 4, "decay": "cosine"}).optimizer
+    rates = [optimizer.rate_at(step, 20) for step in range(20)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0] and rates[4] == 1.0
+    assert all(later < earlier for earlier, later in zip(rates[4:], rates[5:], strict=False)) and rates[-1] < 0.02
+
+
+def test_gpu_or_none(tiny: RunConfig) -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    training = Training(tiny, device)
+    assert next(training.network.parameters()).device.type == device
+    assert isinstance(training.network, nn.Module) and training.network.training

@@ -1,0 +1,171 @@
+"""The real background process: what it writes, and that nothing stops it from ending the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from igbviz import dispatch
+from igbviz.config import RunConfig
+from igbviz.runs import Run, Status, list_runs, submit
+from igbviz.training import train
+from tests.conftest import worker_processes
+from tests.test_training import same
+
+pytestmark = pytest.mark.worker
+
+
+def until(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def workers(cache: Path) -> list[int]:
+    return [number for number, command in worker_processes(cache).items() if "--work" in command]
+
+
+def test_from_submit_to_done(tiny: RunConfig, cache: Path) -> None:
+    run = submit(tiny, cache)
+    assert run.status.state in ("queued", "running")
+    status = run.wait(90)
+    assert status.state == "done" and status.step == status.steps == 32 and status.snapshots == 12 and status.eta is None
+    trajectory = run.trajectory()
+    assert same(trajectory.records, np.array(list(train(tiny)))), "the worker adds nothing and loses nothing"
+    assert {"device", "torch", "threads", "data", "steps_per_epoch"} <= set(run.schema)
+    assert not (run.path / "checkpoint.pt").exists() and not dispatch.waiting(cache)
+    again = submit(tiny, cache)
+    assert again == run and again.status.state == "done", "a finished run comes back from disk"
+
+
+def test_kill_minus_nine_changes_nothing(slow_tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGBVIZ_CHECKPOINT_SECONDS", "0.05")
+    run = submit(slow_tiny, cache)
+    for snapshots in (20, 90):
+        until(lambda enough=snapshots: run.status.snapshots > enough and (run.path / "checkpoint.pt").exists())
+        pid = run.status.pid
+        os.kill(pid, signal.SIGKILL)
+        until(lambda killed=pid: run.status.state == "done" or run.status.pid not in (None, killed))
+    assert run.wait(120).state == "done"
+    assert same(run.trajectory().records, np.array(list(train(slow_tiny)))), "byte for byte as an undisturbed run"
+
+
+def test_killed_with_its_keeper_it_goes_on_at_the_next_look(slow_tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGBVIZ_CHECKPOINT_SECONDS", "0.05")
+    run = submit(slow_tiny.with_(seed=1), cache)
+    until(lambda: run.status.snapshots > 20)
+    for number in worker_processes(cache):
+        os.kill(number, signal.SIGKILL)
+    until(lambda: not run.is_alive)
+    assert run.stored_status().state == "running", "nobody was there to say otherwise"
+    assert run.wait(120).state == "done"
+    assert same(run.trajectory().records, np.array(list(train(run.config))))
+
+
+def test_stop_then_resume_is_bit_equal(slow_tiny: RunConfig, cache: Path) -> None:
+    run = submit(slow_tiny.with_(seed=2), cache)
+    until(lambda: run.status.snapshots > 30)
+    run.stop()
+    stopped = run.wait(20)
+    assert stopped.state == "stopped" and 30 < len(run.trajectory()) < 200
+    run.resume()
+    assert run.wait(120).state == "done"
+    assert same(run.trajectory().records, np.array(list(train(run.config))))
+
+
+def test_ten_at_once_are_one_run(tiny: RunConfig, cache: Path) -> None:
+    code = f"import igbviz; igbviz.submit(igbviz.RunConfig.from_json({tiny.to_json()!r}), {str(cache)!r})"
+    with ThreadPoolExecutor(10) as pool:
+        codes = list(pool.map(lambda _: subprocess.run([sys.executable, "-c", code], check=False).returncode, range(10)))
+    assert codes == [0] * 10
+    (line,) = list_runs(cache)
+    assert line.run.wait(90).state == "done"
+    until(lambda: len(workers(cache)) <= 1)
+    assert len(line.run.trajectory()) == 12 and line.run.status.attempts == 1
+
+
+def test_one_run_at_a_time_in_order(slow_tiny: RunConfig, cache: Path) -> None:
+    first, second = (submit(slow_tiny.with_(seed=seed), cache) for seed in (11, 10))
+    until(lambda: first.status.state == "running")
+    assert second.status.state == "queued"
+    second.stop()
+    assert second.status.state == "stopped" and first.status.state == "running"
+    first.stop()
+    assert first.wait(20).state == "stopped"
+
+
+def test_delete_while_it_runs(slow_tiny: RunConfig, cache: Path) -> None:
+    run = submit(slow_tiny.with_(seed=3), cache)
+    until(lambda: run.status.snapshots > 5)
+    run.delete()
+    assert not run.path.exists() and not list_runs(cache)
+
+
+def test_divergence_keeps_the_curves(tiny: RunConfig, cache: Path) -> None:
+    wild = tiny.with_(optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64})
+    run = submit(wild, cache)
+    status = run.wait(90)
+    assert status.state == "diverged" and "step" in status.message and "learning rate" in status.message
+    assert len(run.trajectory()) >= 1
+    assert submit(wild, cache).status.state == "diverged", "the same numbers would diverge again"
+
+
+def test_failures_are_one_sentence(tiny: RunConfig, cache: Path) -> None:
+    nowhere = submit(tiny.with_(dataset={"name": "image-folder", "folder": "/no/such/place"}), cache)
+    huge = submit(tiny.with_(batch_size=256, model={"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64}), cache)
+    status = nowhere.wait(90)
+    assert status.state == "failed" and "/no/such/place" in status.message and "\n" not in status.message
+    status = huge.wait(120)
+    assert status.state == "failed" and "memory" in status.message and "lower" in status.message.lower()
+    fine = submit(tiny, cache)
+    assert fine.wait(90).state == "done", "the worker lives on"
+
+
+def stopped_run(config: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run that no worker has seen, to be damaged before it starts."""
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+        run = submit(config, cache)
+        run.stop()
+    return run
+
+
+def test_a_run_that_kills_its_worker_is_given_up(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stopped_run(tiny.with_(seed=4), cache, monkeypatch)
+    (run.path / "stop").unlink()
+    run.write_status(Status(state="running", attempts=3, step=5, steps=32))
+    dispatch.enqueue(cache, run.id)
+    status = run.wait(60)
+    assert status.state == "failed" and "died 3 times" in status.message
+    run.resume()
+    assert run.wait(60).state == "done"
+
+
+def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/dev/full refuses every byte: a disk without space, for one file."""
+    run = stopped_run(tiny.with_(seed=5), cache, monkeypatch)
+    (run.path / "trajectory.bin").symlink_to("/dev/full")
+    run.resume()
+    status = run.wait(60)
+    assert status.state == "failed" and "disk is full" in status.message
+    (run.path / "trajectory.bin").unlink()
+    run.resume()
+    assert run.wait(60).state == "done", "space was freed"
+
+
+def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stopped_run(tiny.with_(seed=6), cache, monkeypatch)
+    (run.path / "checkpoint.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
+    (run.path / "trajectory.bin").write_bytes(b"x" * 1000)
+    run.resume()
+    assert run.wait(60).state == "done"
+    assert same(run.trajectory().records, np.array(list(train(run.config))))
