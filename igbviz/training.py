@@ -70,7 +70,7 @@ class Training:
         self._require_every_class()
 
         self.network = build_network(config, self.data).to(self.device)
-        if any(isinstance(layer, nn.Conv2d) for layer in self.network.modules()):
+        if self.device.type == "cuda" or config.model.channels_last_on_cpu:
             self.network = self.network.to(memory_format=torch.channels_last)
         self.parameters = list(self.network.parameters())
         self.optimizer = config.optimizer.build(self.parameters)
