@@ -35,7 +35,7 @@ _FIRST_LOOK = {
     "dataset": {"name": "fashion-mini", "scaling": "raw"},
     "model": {"name": "mlp", "depth": 4},
     "initialization": {"name": "he-normal"},
-    "optimizer": {"name": "sgd", "learning_rate": 1e-4},
+    "optimizer": {"name": "sgd", "learning_rate": 1e-5},
     "epochs": 10,
 }
 

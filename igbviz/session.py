@@ -165,7 +165,7 @@ class Session:
             "data": training.data.source,
             "parameters": sum(parameter.numel() for parameter in training.parameters),
             "device": device_name(self.device),
-            "threads": torch.get_num_threads(),
+            "threads": training.threads,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",

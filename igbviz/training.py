@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from igbviz.metrics import measure
 from igbviz.trajectory import snapshot_dtype
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
+
+# Multiply-accumulates of a step below which one thread is used: two are a quarter faster on an idle machine, but three times slower
+# when something else, such as the browser that draws the curves, wants one of two cores.
+SMALL_STEP = 1e8
 
 
 class Diverged(ArithmeticError):
@@ -72,8 +77,8 @@ class Training:
         self.network = build_network(config, self.data).to(self.device)
         if self.device.type == "cuda" or config.model.channels_last_on_cpu:
             self.network = self.network.to(memory_format=torch.channels_last)
+        self.threads = self._threads()
         self.parameters = list(self.network.parameters())
-        self.optimizer = config.optimizer.build(self.parameters)
         self.has_dropout = any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0 for layer in self.network.modules()) or any(
             getattr(layer, "dropout", 0.0) for layer in self.network.modules() if isinstance(layer, nn.MultiheadAttention)
         )
@@ -87,6 +92,11 @@ class Training:
         self._epoch = -1
         if state is not None:
             self._restore(state)
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Built when first needed: making the first one costs torch a second of imports, which the first probe need not wait for."""
+        return self.config.optimizer.build(self.parameters)
 
     def ticks(self) -> Iterator[np.void | None]:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
@@ -142,13 +152,15 @@ class Training:
         if config.optimizer.moves:
             for group in self.optimizer.param_groups:
                 group["lr"] = config.optimizer.rate_at(number, self.steps)
-        with self._arithmetic(), self._dropout(number):
-            logits = wide(self.network(images))
-        loss = config.schedule.at(number, self.steps_per_epoch, config.loss).batch_loss(logits, labels, self.parameters)
-        self.optimizer.zero_grad(set_to_none=True)
         with self._arithmetic():
+            with self._dropout(number):
+                logits = wide(self.network(images))
+            if self.device.type == "cpu":
+                logits.register_hook(without_denormals)
+            loss = config.schedule.at(number, self.steps_per_epoch, config.loss).batch_loss(logits, labels, self.parameters)
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-        self.optimizer.step()
+            self.optimizer.step()
         # A loss may hide a broken logit (piecewise-zero calls it 0): 0 * sum keeps the sum finite and lets NaN and infinity through.
         self.loss_sum += loss.detach() + 0 * logits.detach().sum()
         self.loss_steps += 1
@@ -200,10 +212,15 @@ class Training:
 
     @contextlib.contextmanager
     def _arithmetic(self) -> Iterator[None]:
-        """The chosen precision; on a GPU, kernels that give the same bits every time and full float32 products."""
-        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
-        exact = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
-        with half, exact if self.device.type == "cuda" else contextlib.nullcontext():
+        """The chosen precision; on a GPU kernels that give the same bits every time and full float32 products; on a CPU the threads."""
+        with contextlib.ExitStack() as stack:
+            if self.config.precision == "bfloat16":
+                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
+            if self.device.type == "cuda":
+                stack.enter_context(torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False))
+            if self.threads != (before := torch.get_num_threads()):
+                torch.set_num_threads(self.threads)
+                stack.callback(torch.set_num_threads, before)
             yield
 
     @contextlib.contextmanager
@@ -214,6 +231,10 @@ class Training:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(_mix(self.config.seed, 2, number))
             yield
+
+    def _threads(self) -> int:
+        work = 3 * self.config.batch_size * self.config.model.flops(self.data.shape, self.data.classes)
+        return 1 if self.device.type == "cpu" and work < SMALL_STEP else torch.get_num_threads()
 
     def _require_every_class(self) -> None:
         present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
@@ -228,6 +249,12 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
         network = config.model.build(data.shape, data.classes)
         config.initialization.apply(network, data.classes)
     return network.train()
+
+
+def without_denormals(gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient with entries below 1e-30 set to zero. A network that is sure of itself gives classes a p of 1e-40; a CPU computes with
+    such denormal numbers so slowly that a step takes up to twice as long, and they move no float32 weight."""
+    return torch.nn.functional.hardshrink(gradient, 1e-30)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ STATE_LOOKS = {
 def shell(title: str) -> Path:
     """The frame of every page: window title, menu. Returns the cache folder that the page works on."""
     st.set_page_config(page_title=f"{title} · igbviz", page_icon=":material/ssid_chart:", layout="wide")
+    st.html("<style>.block-container {padding-top: 2.5rem; padding-bottom: 2rem}</style>")  # a projector has few lines
     with st.sidebar:
         st.markdown("### igbviz")
         for path, label, icon in MENU:

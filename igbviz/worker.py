@@ -48,7 +48,8 @@ def work(cache: Path, slot: int) -> None:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
     with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # a worker left over from a killed keeper is waited for
-        warm_up(device)
+        if not take_one(cache, device):  # somebody waits already: the first point first
+            warm_up(device)
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < IDLE_SECONDS and os.getppid() == keeper:
             if take_one(cache, device):
