@@ -33,5 +33,5 @@ if rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             ui.state_badge(row["state"])
             label = f"{row['loss']} · {row['model']} · {row['dataset']} · seed {row['seed']}" if row["loss"] else row["id"]
-            st.page_link("pages/Train.py", label=label, query_params={"run": row["id"]})
+            ui.link("pages/Train.py", label, run=row["id"])
             st.caption(row["submitted"] or row["note"])

@@ -46,11 +46,10 @@ def show(run: Run) -> None:
 
 
 def _base(shown: Run | None) -> tuple[str, RunConfig]:
-    names = [name for name in PRESETS if name != "first-look"]
-    if shown is not None:
-        names.append(SHOWN_RUN)
+    names = [name for name in PRESETS if name != "first-look"] + ([SHOWN_RUN] if shown else [])
+    start = SHOWN_RUN if shown else DEFAULT  # somebody who follows a link to a run finds its settings here
     name = st.selectbox(
-        "Preset", names, index=names.index(DEFAULT), format_func=lambda n: PRESETS[n].title if n in PRESETS else n, key="preset"
+        "Preset", names, index=names.index(start), format_func=lambda n: PRESETS[n].title if n in PRESETS else n, key="preset"
     )
     if name == SHOWN_RUN:
         try:

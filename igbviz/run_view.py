@@ -147,7 +147,7 @@ def _take_away(run: Run) -> None:
         st.caption(
             f"{schema['data']}; {schema['parameters']:,} parameters; probes of {schema['probe_images']:,} test images, BatchNorm "
             f"{'in eval mode' if probes.batch_norm == 'eval' else 'with batch statistics'}; seed {run.config.seed}; {run.config.precision} on "
-            f"{schema['device']}, torch {schema['torch']}; {schema['date']}; run `{run.id}`"
+            f"{schema['device']} ({schema['threads']} threads), torch {schema['torch']}; {schema['date']}; run `{run.id}`"
         )
 
 

@@ -30,7 +30,7 @@ from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype
 
-DEFAULT_CACHE = dispatch.PROJECT / "cache"
+DEFAULT_CACHE = Path(os.environ.get("IGBVIZ_CACHE", dispatch.PROJECT / "cache"))  # where runs live unless a caller says otherwise
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
 ENDED = ("done", "stopped", "failed", "diverged")
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")

@@ -174,7 +174,7 @@ class Session:
 
 
 def device_name(device: torch.device) -> str:
-    """A device in words: 'NVIDIA H100', 'CPU, 2 threads'."""
+    """A device in words: 'NVIDIA H100', 'CPU'."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else "Apple GPU (MPS)"
+    return "CPU" if device.type == "cpu" else "Apple GPU (MPS)"

@@ -7,6 +7,7 @@ here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,11 @@ class Trajectory:
         if len(names) != self.classes:
             raise ValueError(f"class_names has {len(names)} names, the records have {self.classes} classes")
         object.__setattr__(self, "class_names", tuple(names))
+
+    @classmethod
+    def of(cls, snapshots: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Trajectory:
+        """The trajectory of what `train` has yielded (at least one snapshot)."""
+        return cls(np.array(list(snapshots)), class_names)
 
     @classmethod
     def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Trajectory:

@@ -3,6 +3,8 @@ next to the chart component."""
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
+from streamlit.errors import StreamlitPageNotFoundError
 
 from igbviz.description import Description, kinds
 from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
@@ -18,6 +21,11 @@ MENU = (
     ("app.py", "Home", ":material/home:"),
     ("pages/Train.py", "Train and watch", ":material/play_circle:"),
     ("pages/Runs.py", "Runs", ":material/folder_open:"),
+)
+# Drawn here, since named icons are fetched from the network: a class that rises, one that falls.
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke-width="2.4" stroke-linecap="round">'
+    '<path d="M2 2.5C6 2.5 7 12 14 12" stroke="#d55e00"/><path d="M2 13.5C7 13.5 8 5 14 5" stroke="#2f74c0"/></svg>'
 )
 STATE_LOOKS = {
     "queued": ("gray", ":material/hourglass_empty:"),
@@ -33,19 +41,25 @@ STATE_LOOKS = {
 
 def shell(title: str) -> Path:
     """The frame of every page: window title, menu. Returns the cache folder that the page works on."""
-    st.set_page_config(page_title=f"{title} · igbviz", page_icon=":material/ssid_chart:", layout="wide")
+    st.set_page_config(page_title=f"{title} · igbviz", page_icon=ICON, layout="wide")
     st.html("<style>.block-container {padding-top: 2.5rem; padding-bottom: 2rem}</style>")  # a projector has few lines
     with st.sidebar:
         st.markdown("### igbviz")
         for path, label, icon in MENU:
-            st.page_link(path, label=label, icon=icon)
+            link(path, label, icon=icon)
     return cache_folder()
 
 
-def cache_folder() -> Path:
-    """The folder of runs: IGBVIZ_CACHE, or cache/ beside the app."""
-    import os
+def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
+    """A link to another page; only its label where a page is run by itself and has no siblings."""
+    try:
+        st.page_link(page, label=label, icon=icon, query_params=query or None)
+    except StreamlitPageNotFoundError:
+        st.caption(label)
 
+
+def cache_folder() -> Path:
+    """The folder of runs; read at every draw, so that tests can set it."""
     return Path(os.environ.get("IGBVIZ_CACHE", DEFAULT_CACHE))
 
 
@@ -131,8 +145,6 @@ def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
 
 def _step(value: float | None) -> float:
     """A tenth of the value's own size: 0.1 moves by 0.01, 0.001 by 0.0001."""
-    import math
-
     return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1
 
 

@@ -11,7 +11,7 @@ st.title("Runs", anchor=False)
 rows = ui.run_rows(cache)
 if not rows:
     st.info("Nothing has run here yet.", icon=":material/info:")
-    st.page_link("pages/Train.py", label="Train a first network", icon=":material/play_circle:")
+    ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
     st.stop()
 
 words = st.text_input("Find", placeholder="words that a run has in its name, state or note", key="find").lower().split()
@@ -25,7 +25,7 @@ st.caption(f"{len(found)} of {len(rows)} runs. Tick one to open it, or several t
 
 with st.container(horizontal=True):
     if len(chosen) == 1:
-        st.page_link("pages/Train.py", label="Open", icon=":material/open_in_new:", query_params={"run": chosen[0].id})
+        ui.link("pages/Train.py", "Open", icon=":material/open_in_new:", run=chosen[0].id)
     for label, icon, action in (("Stop", "stop", "stop"), ("Resume", "play_arrow", "resume"), ("Delete", "delete", "delete")):
         if st.button(label, icon=f":material/{icon}:", disabled=not chosen, key=action):
             for run in chosen:

@@ -22,11 +22,6 @@ TINY = {
 }
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: needs a Chromium")
-    config.addinivalue_line("markers", "worker: starts the real background process")
-
-
 @pytest.fixture
 def tiny() -> RunConfig:
     """16 steps an epoch, two epochs, 12 probes: well under a second."""

@@ -1,0 +1,138 @@
+"""A visitor with a real browser: press the button, see points arrive, zoom, reload, share the link, stop, resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from igbviz.runs import list_runs
+from tests.browser.conftest import ROOT, wait_until
+from tests.conftest import end_workers
+
+pytestmark = [pytest.mark.browser, pytest.mark.worker]
+
+LEFT = ".st-key-chart-left .igbviz-live-chart"
+RIGHT = ".st-key-chart-right .igbviz-live-chart"
+
+
+@pytest.fixture
+def app(serve, cache: Path):
+    """The app on an empty cache, without a network: (address, cache)."""
+    yield serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache
+    end_workers(cache)
+
+
+def visit(browser, address: str, **options):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
+    page.outside = []  # everything that is asked of any other machine
+    page.on("request", lambda request: page.outside.append(request.url) if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None)
+    page.goto(address)
+    return page
+
+
+def points(page, chart: str = LEFT) -> int:
+    return int(page.locator(chart).get_attribute("data-points") or 0)
+
+
+def number(page, name: str, key: str, value: str) -> None:
+    field = page.locator(f".st-key-{key} input")
+    field.fill(value)
+    field.press("Enter")
+
+
+def long_run(page) -> None:
+    """Describe a run of some minutes in the form and start it."""
+    page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
+    page.get_by_text("Training", exact=True).click()
+    number(page, "Epochs", "first-look-cross-entropy-epochs", "400")
+    page.get_by_text("1,252,", exact=False).or_(page.get_by_text("125,200 steps", exact=False)).first.wait_for(timeout=15_000)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
+
+
+def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
+    address, cache = app
+    page = visit(browser, address)
+    page.get_by_role("button", name="Watch").first.click()
+    page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
+    first = points(page)
+    wait_until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
+    page.get_by_text("in all", exact=False).wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)  # the last figure
+    assert points(page) == points(page, RIGHT) == 60
+    names = page.evaluate(f"document.querySelector('{LEFT}')._fullLayout.xaxis.ticktext")
+    assert names[0] == "Init." and page.get_by_text("favoured at Init.").count() > 0
+    page.screenshot(path=artefacts / "train_light.png", full_page=True)
+    assert not page.outside, "nothing comes from the network"
+
+    other = visit(browser, page.url, color_scheme="dark")  # a second browser, from the link alone
+    other.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
+    assert points(other) == points(page)
+    other.wait_for_timeout(1000)
+    other.screenshot(path=artefacts / "train_second_browser.png", full_page=True)
+
+    page.get_by_role("button", name="Run again with another seed").click()
+    page.wait_for_url(lambda url: "-s1-" in url, timeout=20_000)
+    wait_until(lambda: len(list_runs(cache)) == 2, 20, "a second run")
+
+
+def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
+    address, _ = app
+    page = visit(browser, f"{address}/Train")
+    long_run(page)
+    chart = page.locator(LEFT)
+    page.evaluate(f"document.querySelector('{LEFT}').__mine = 1")
+    chart.locator(".legendtoggle").nth(1).click()
+    page.wait_for_timeout(600)  # plotly waits for a double click
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
+    page.mouse.up()
+    state = f"(() => {{ const g = document.querySelector('{LEFT}'); return [g.__mine, g._fullLayout.xaxis.range, g._fullLayout.yaxis.range, g._fullData.map(t => t.visible)] }})()"
+    page.wait_for_timeout(300)
+    before = page.evaluate(state)
+    assert "legendonly" in before[3]
+    for _ in range(3):
+        draws = int(chart.get_attribute("data-draws"))
+        wait_until(lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old, 60, "an update")
+    assert page.evaluate(state) == before
+
+
+def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> None:
+    address, cache = app
+    page = visit(browser, f"{address}/Train")
+    long_run(page)
+    (listed,) = list_runs(cache)
+    page.reload()
+    page.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
+    assert listed.run.id in page.url
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for(timeout=20_000)
+    assert listed.run.status.state == "stopped"
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Stop").wait_for(timeout=20_000)
+    wait_until(lambda: listed.run.status.state == "running", 30, "going on")
+
+    page.close()  # nobody looks, and the server goes; the run does not care
+    second = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)})
+    again = visit(browser, f"{second}/Train?run={listed.run.id}")
+    again.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
+    before = listed.run.status.step
+    wait_until(lambda: listed.run.status.step > before, 30, "a run that goes on")
+    listed.run.stop()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["", "Train", "Runs"])
+def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, name: str, theme: str) -> None:
+    address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}, theme=theme)
+    page = visit(browser, f"{address}/{name}")
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
+    page.get_by_text("igbviz").first.wait_for()
+    assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
+    page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
+    assert not page.outside
+
+

@@ -1,0 +1,142 @@
+"""Every page, headless, on an empty cache, on a finished run, a waiting one, a damaged one and a wrong link."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from igbviz import dispatch, ui
+from igbviz.config import RunConfig
+from igbviz.presets import PRESETS
+from igbviz.runs import Run, Status, submit, write_json
+from igbviz.training import Training
+from igbviz.trajectory import schema
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr("igbviz.runs.dispatch.ensure_worker", lambda *_, **__: None)
+    ui.forget_rows()
+    return tmp_path
+
+
+def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
+    """A run as a worker leaves it, made in this process."""
+    run = submit(config, cache)
+    training = Training(config, "cpu")
+    records = [snapshot for snapshot in training.ticks() if snapshot is not None]
+    names = list(training.data.class_names)
+    write_json(run.path / "schema.json", {
+        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch, "data": "noise",
+        "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
+    })  # fmt: skip
+    (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
+    run.write_status(Status(state=state, step=training.step, steps=training.steps, snapshots=len(records), epoch=2.0, device="CPU"))
+    dispatch.dequeue(cache, run.id)
+    return run
+
+
+def page(path: Path, **query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    if path.name != "app.py":
+        test.switch_page(f"pages/{path.name}")
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.run()
+    assert not test.exception, test.exception
+    return test
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_empty_cache(path: Path) -> None:
+    page(path)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -> None:
+    run = finished(tiny, own_cache)
+    submit(tiny.with_(seed=1), own_cache)
+    torn = submit(tiny.with_(seed=2), own_cache)
+    (torn.path / "config.json").write_text("{")
+    page(path)
+    page(path, run=run.id)
+    page(path, run=torn.id)
+
+
+@pytest.mark.parametrize("state", ["done", "stopped", "failed", "diverged", "queued"])
+def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> None:
+    run = finished(tiny, own_cache, state)
+    test = page(ROOT / "pages/Train.py", run=run.id)
+    buttons = {button.key for button in test.button}
+    assert ("stop" in buttons) == (state == "queued")
+    assert ("resume" in buttons) == (state in ("stopped", "failed"))
+    assert ("moment" in {slider.key for slider in test.select_slider}) == (state != "queued")
+
+
+def test_wrong_links_are_friendly(own_cache: Path) -> None:
+    for name in ("nowhere", "../../etc/passwd", "a b", "<script>"):
+        test = page(ROOT / "pages/Train.py", run=name)
+        assert "leads nowhere" in test.warning[0].value
+
+
+def test_the_button_submits_what_the_form_says(own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    test.selectbox(key="preset").select("first-look-piecewise-zero").run()
+    test.number_input(key="first-look-piecewise-zero-loss-piecewise-zero-cutoff").set_value(0.25).run()
+    test.button(key="train").click().run()
+    assert not test.exception
+    (name,) = os.listdir(own_cache / "runs")
+    run = Run.open(name, own_cache)
+    expected = PRESETS["first-look-piecewise-zero"].config.with_(loss={"name": "piecewise-zero", "cutoff": 0.25})
+    assert run.config == expected and run.id in test.query_params["run"]
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "first-look"])
+def test_every_preset_fills_the_form_with_itself(preset: str, own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    test.selectbox(key="preset").select(preset).run()
+    assert not test.exception and not test.error
+    test.button(key="train").click().run()
+    (name,) = os.listdir(own_cache / "runs")
+    assert Run.open(name, own_cache).config == PRESETS[preset].config
+
+
+def test_every_part_can_be_chosen(own_cache: Path) -> None:
+    """Each loss, network, data set ... draws its knobs without an error."""
+    from igbviz.datasets import DATASETS
+    from igbviz.initializations import INITIALIZATIONS
+    from igbviz.losses import LOSSES
+    from igbviz.models import MODELS, TORCHVISION
+    from igbviz.optimizers import OPTIMIZERS
+    from igbviz.schedules import SCHEDULES
+
+    test = page(ROOT / "pages/Train.py")
+    registries = {"loss": LOSSES, "schedule": SCHEDULES, "model": MODELS, "initialization": INITIALIZATIONS, "dataset": DATASETS}
+    for part, registry in (registries | {"optimizer": OPTIMIZERS}).items():
+        for name in registry:
+            if name in TORCHVISION and name not in ("resnet50", "vgg11"):
+                continue
+            test.selectbox(key=f"first-look-cross-entropy-{part}-name").select(name).run()
+            assert not test.exception, (part, name)
+
+
+def test_a_wrong_combination_is_a_sentence_and_no_button(own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    test.toggle(key="first-look-cross-entropy-optimizer-sgd-nesterov").set_value(True).run()
+    assert not test.exception and "optimizer.nesterov" in test.error[0].value
+    assert "train" not in {button.key for button in test.button}
+
+
+def test_first_page_starts_a_first_look(own_cache: Path) -> None:
+    test = page(ROOT / "app.py")
+    test.button(key="first-look-piecewise-zero").click().run()
+    assert [name for name in os.listdir(own_cache / "runs")] == [PRESETS["first-look-piecewise-zero"].config.id]

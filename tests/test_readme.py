@@ -1,0 +1,75 @@
+"""The README's commands do what it says, and its map is the house."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import end_workers
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def test_the_first_two_commands_are_install_and_run() -> None:
+    app, tests = blocks("sh")[:2]
+    assert app.strip() == "pip install -r requirements.txt && streamlit run app.py"  # the browser tests run it
+    assert tests.strip() == "pip install -r requirements.txt && python -m pytest"  # you are looking at it
+
+
+def run(command: list[str], cache: Path) -> str:
+    environment = os.environ | {"IGBVIZ_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.worker
+def test_commands_without_a_browser(cache: Path) -> None:
+    lines = [line for line in blocks("sh")[2].splitlines() if line]
+    assert len(lines) == 3
+    for line in lines:
+        words = line.split()
+        assert words[0] == "python"
+        output = run([sys.executable, *words[1:]], cache)
+    assert "2 runs" in output and output.count("done") == 2
+    name = re.search(r"(\S+piecewise-zero\S+)", output)[1]
+    assert "mean accuracy" in run([sys.executable, "-m", "igbviz", "show", name], cache)
+    for suffix in ("csv", "parquet", "html", "json"):
+        out = cache / f"run.{suffix}"
+        run([sys.executable, "-m", "igbviz", "export", name, "--out", str(out)], cache)
+        assert out.stat().st_size > 100
+    assert "done" in run([sys.executable, "-m", "igbviz", "train", str(cache / "run.json")], cache)
+
+
+@pytest.mark.worker
+def test_the_lines_of_python(cache: Path) -> None:
+    (code,) = blocks("python")
+    assert re.match(r"done 0\.\d+", run([sys.executable, "-c", code], cache))
+
+
+def test_the_map_is_the_house() -> None:
+    table = README.split("| file |")[1].split("\n\n")[0]
+    named = set(re.findall(r"(\w+\.py)", table))
+    there = {path.name for path in ROOT.glob("igbviz/*.py")} - {"__init__.py", "__main__.py", "_torchvision.py"} | {"app.py"}
+    assert named == there
+
+
+def test_the_picture_is_there() -> None:
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_top_level_is_as_agreed() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    names = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    assert names <= {"app.py", "igbviz", "pages", "cache", "tests", "requirements.txt", "README.md", "pyproject.toml"}
