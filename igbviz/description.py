@@ -72,7 +72,7 @@ def by_name(*classes: type[Description]) -> dict[str, type[Description]]:
 
 def any_of(registry: Mapping[str, type[Description]]) -> Any:
     """The pydantic type 'one of the descriptions in this registry', chosen by `name`."""
-    return Annotated[Union[tuple(dict.fromkeys(registry.values()))], Field(discriminator="name")]
+    return Annotated[tuple(dict.fromkeys(registry.values())), Field(discriminator="name")]
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
@@ -104,7 +104,9 @@ def allowed(field: FieldInfo) -> str:
         elif kind is type(None):
             words.append("nothing")
         elif isinstance(kind, type) and issubclass(kind, Description):
-            words.extend(get_args(kind.model_fields["name"].annotation) if "name" in kind.model_fields else [f"the fields of {kind.__name__}"])
+            words.extend(
+                get_args(kind.model_fields["name"].annotation) if "name" in kind.model_fields else [f"the fields of {kind.__name__}"]
+            )
     return "one of " + ", ".join(words) if len(words) > 2 else " or ".join(words)
 
 

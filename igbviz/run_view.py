@@ -75,7 +75,9 @@ def _sentence(status: Status) -> str:
         return status.message
     parts = [f"step {status.step:,} of {status.steps:,}", f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
     if status.steps_per_second:
-        parts.append(f"{status.steps_per_second:,.0f} steps/s" if status.steps_per_second >= 10 else f"{status.steps_per_second:.2f} steps/s")
+        parts.append(
+            f"{status.steps_per_second:,.0f} steps/s" if status.steps_per_second >= 10 else f"{status.steps_per_second:.2f} steps/s"
+        )
     parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
     prefix = "" if status.state in ("running", "done") else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
@@ -102,7 +104,9 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             "Look back in time", shown.tolist(), value=int(shown[-1]), key="moment", format_func=lambda i: _moment(trajectory, i)
         )
     live_chart(_bars(str(run.path), size, index), key="chart-bars")
-    st.caption(f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, whatever they show.")
+    st.caption(
+        f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, whatever they show."
+    )
 
 
 def _moment(trajectory: Trajectory, index: int) -> str:
@@ -143,11 +147,10 @@ def _take_away(run: Run) -> None:
         st.code(export.python_lines(run.config), language="python")
     schema = run.schema
     if schema:
-        probes = run.config.probes
+        config = run.config
+        mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
         st.caption(
-            f"{schema['data']}; {schema['parameters']:,} parameters; probes of {schema['probe_images']:,} test images, BatchNorm "
-            f"{'in eval mode' if probes.batch_norm == 'eval' else 'with batch statistics'}; seed {run.config.seed}; {run.config.precision} on "
-            f"{schema['device']} ({schema['threads']} threads), torch {schema['torch']}; {schema['date']}; run `{run.id}`"
+            f"{schema['data']}; {schema['parameters']:,} parameters; probes of {schema['probe_images']:,} test images, BatchNorm {mode}; "
+            f"seed {config.seed}; {config.precision} on {schema['device']} ({schema['threads']} threads), torch {schema['torch']}; "
+            f"{schema['date']}; run `{run.id}`"
         )
-
-

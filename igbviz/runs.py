@@ -194,9 +194,8 @@ class Run:
 
     def wait(self, timeout: float = 3600.0) -> Status:
         """Block until the run has ended and return its status; TimeoutError after `timeout` seconds."""
-        for status in self.follow(timeout=timeout):
-            pass
-        return status
+        *_, last = self.follow(timeout=timeout)
+        return last
 
     def follow(self, every: float = 0.1, timeout: float = 3600.0) -> Iterator[Status]:
         """The status again and again until the run has ended."""

@@ -239,7 +239,9 @@ class Training:
     def _require_every_class(self) -> None:
         present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
         if not present.all():
-            raise ValueError(f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes")
+            raise ValueError(
+                f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes"
+            )
 
 
 def build_network(config: RunConfig, data: Data) -> nn.Module:

@@ -84,9 +84,7 @@ def duration(seconds: float | None) -> str:
 def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
     """A selector for one of the descriptions in a registry and the widgets of its knobs; the chosen values as a mapping."""
     names = list(registry)
-    name = st.selectbox(
-        label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name"
-    )
+    name = st.selectbox(label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name")
     part = registry[name]
     if part.__doc__:
         st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))

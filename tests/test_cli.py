@@ -27,7 +27,9 @@ def test_presets(name: str) -> None:
 
 
 def test_changes() -> None:
-    config = read_config("first-look", ["loss.name=piecewise-zero", "loss.cutoff=0.2", "epochs=0.5", "probes.size=all", "dataset.scaling=unit"])
+    config = read_config(
+        "first-look", ["loss.name=piecewise-zero", "loss.cutoff=0.2", "epochs=0.5", "probes.size=all", "dataset.scaling=unit"]
+    )
     assert (config.loss.name, config.loss.cutoff, config.epochs, config.probes.size) == ("piecewise-zero", 0.2, 0.5, "all")
     assert config.dataset.scaling == "unit" and config.model == PRESETS["first-look"].config.model
     assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", "knobs of the old loss are gone"

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import end_workers
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 

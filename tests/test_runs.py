@@ -120,7 +120,9 @@ def test_a_thousand_runs_are_listed_newest_first(tiny: RunConfig, tmp_path: Path
     for seed in range(1000):
         path = tmp_path / "runs" / f"run-{seed}"
         path.mkdir(parents=True)
-        (path / "config.json").write_text(tiny.with_(seed=seed).to_json() if seed < 3 else (tmp_path / "runs/run-0/config.json").read_text())
+        (path / "config.json").write_text(
+            tiny.with_(seed=seed).to_json() if seed < 3 else (tmp_path / "runs/run-0/config.json").read_text()
+        )
         (path / "status.json").write_text(Status(state="done", submitted=seed).model_dump_json())
     listed = list_runs(tmp_path)
     assert [line.run.id for line in listed[:2]] == ["run-999", "run-998"] and len(listed) == 1000

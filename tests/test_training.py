@@ -129,7 +129,10 @@ def test_resume_is_bit_equal(tiny: RunConfig, change: dict) -> None:
 
 def test_a_probe_changes_nothing(tiny: RunConfig) -> None:
     """More probes, the same training: also with batch statistics."""
-    for model in ({"name": "mlp", "normalization": "batch", "width": 16}, {"name": "cnn", "normalization": "batch", "width": 4, "depth": 2}):
+    for model in (
+        {"name": "mlp", "normalization": "batch", "width": 16},
+        {"name": "cnn", "normalization": "batch", "width": 4, "depth": 2},
+    ):
         for mode in ("eval", "batch"):
             few = run(tiny.with_(model=model, probes={"size": 60, "count": 3, "batch_norm": mode}))
             many = run(tiny.with_(model=model, probes={"size": 60, "schedule": "batch", "batch_norm": mode}))

@@ -29,7 +29,9 @@ def test_derived_curves() -> None:
     np.testing.assert_allclose(t.true_class_probability(), [[0.8, 0.1, 0.1], [0.5, 0.6, 0.8]], rtol=1e-6)
     np.testing.assert_allclose(t.accuracy(), [[1, 0, 0], [2 / 3, 1, 1]])
     np.testing.assert_allclose(t.predicted_probability()[0], [0.8, 0.1, 0.1], rtol=1e-6)
-    np.testing.assert_allclose(t.predicted_probability()[1], (3 * np.array([0.5, 0.25, 0.25]) + 2 * np.array([0.2, 0.6, 0.2]) + [0.1, 0.1, 0.8]) / 6, rtol=1e-6)
+    np.testing.assert_allclose(
+        t.predicted_probability()[1], (3 * np.array([0.5, 0.25, 0.25]) + 2 * np.array([0.2, 0.6, 0.2]) + [0.1, 0.1, 0.8]) / 6, rtol=1e-6
+    )
     np.testing.assert_allclose(t.guess_fraction(), [[1, 0, 0], [2 / 6, 3 / 6, 1 / 6]])
     np.testing.assert_allclose(t.balanced_accuracy(), [1 / 3, 8 / 9])
     assert t.guess_entropy()[0] == 0 and 0.9 < t.guess_entropy()[1] < 1
@@ -39,7 +41,16 @@ def test_frame_is_tidy() -> None:
     frame = by_hand().to_frame()
     assert len(frame) == 6 and frame["class"].tolist() == ["cat", "dog", "owl"] * 2
     assert frame.loc[frame["step"] == 4].set_index("class").loc["dog", "accuracy"] == 1
-    assert {"epoch", "seconds", "train_loss", "true_class_probability", "predicted_probability", "guess_fraction", "signal", "silent"} <= set(frame)
+    assert {
+        "epoch",
+        "seconds",
+        "train_loss",
+        "true_class_probability",
+        "predicted_probability",
+        "guess_fraction",
+        "signal",
+        "silent",
+    } <= set(frame)
 
 
 def test_empty() -> None:

@@ -26,7 +26,10 @@ def app(serve, cache: Path):
 def visit(browser, address: str, **options):
     page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
     page.outside = []  # everything that is asked of any other machine
-    page.on("request", lambda request: page.outside.append(request.url) if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda request: page.outside.append(request.url) if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None,
+    )
     page.goto(address)
     return page
 
@@ -134,5 +137,3 @@ def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Pat
     assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
     page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
     assert not page.outside
-
-
