@@ -20,7 +20,7 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
     with column.container(border=True, height="stretch"):
         preset = PRESETS[name]
         st.markdown(f"**{preset.title.partition(': ')[2]}**")
-        st.latex(preset.config.loss.formula)
+        st.latex(preset.config.loss.latex())
         st.caption(preset.look_for)
         if st.button("Watch", icon=":material/play_arrow:", type="primary", key=name):
             run = submit(preset.config, cache)

@@ -72,7 +72,7 @@ def by_name(*classes: type[Description]) -> dict[str, type[Description]]:
 
 def any_of(registry: Mapping[str, type[Description]]) -> Any:
     """The pydantic type 'one of the descriptions in this registry', chosen by `name`."""
-    return Annotated[tuple(dict.fromkeys(registry.values())), Field(discriminator="name")]
+    return Annotated[Union[tuple(dict.fromkeys(registry.values()))], Field(discriminator="name")]  # noqa: UP007 (made at run time)
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:

@@ -3,6 +3,7 @@ next to the chart component."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -14,7 +15,9 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz.description import Description, kinds
+from igbviz.description import ConfigError, Description, kinds
+from igbviz.formula_loss import symbols
+from igbviz.losses import Loss
 from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
 
 MENU = (
@@ -88,11 +91,13 @@ def choose_part(label: str, registry: Mapping[str, type[Description]], start: De
     part = registry[name]
     if part.__doc__:
         st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
-    formula = getattr(part, "formula", None)
-    if formula:
-        st.latex(formula)
+    formula = st.empty()
     values = start.model_dump() if start.name == name else {}
-    return {"name": name} | knobs(part, values, f"{key}-{name}")
+    chosen = {"name": name} | knobs(part, values, f"{key}-{name}")
+    if issubclass(part, Loss):
+        with contextlib.suppress(ConfigError):  # said by whoever builds the whole configuration
+            formula.latex(part(**chosen).latex())
+    return chosen
 
 
 def part_title(part: type[Description], name: str) -> str:
@@ -105,8 +110,20 @@ def knobs(part: type[Description], values: Mapping[str, Any], key: str) -> dict[
     """A widget for every knob of a description, with its limits and help; returns what they are set to."""
     chosen = {}
     for name, field in part.knobs().items():
+        if get_origin(field.annotation) is dict:  # a number for each name that a formula asks for
+            chosen[name] = _parameters(chosen.get("formula", ""), values.get(name, {}), f"{key}-{name}")
+            continue
         chosen[name] = knob(name, field, values.get(name, field.default), f"{key}-{name}")
     return chosen
+
+
+def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str, float]:
+    try:
+        return {
+            name: st.number_input(name, value=float(values.get(name, 1.0)), format="%g", key=f"{key}-{name}") for name in symbols(formula)
+        }
+    except ConfigError:
+        return dict(values)  # the formula cannot be read; the sentence about it comes with the whole configuration
 
 
 def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:

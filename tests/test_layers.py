@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
     ["description", "trajectory", "colours", "_torchvision"],
-    ["losses", "layers", "image_folder"],
+    ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules"],
     ["config"],
     ["presets", "memory", "training", "dispatch", "charts"],

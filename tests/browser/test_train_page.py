@@ -93,10 +93,11 @@ def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
     page.mouse.up()
-    state = f"(() => {{ const g = document.querySelector('{LEFT}'); return [g.__mine, g._fullLayout.xaxis.range, g._fullLayout.yaxis.range, g._fullData.map(t => t.visible)] }})()"
+    look = "[g.__mine, g._fullLayout.xaxis.range, g._fullLayout.yaxis.range, g._fullData.map(t => t.visible)]"
+    state = f"(() => {{ const g = document.querySelector('{LEFT}'); return {look} }})()"
     page.wait_for_timeout(300)
     before = page.evaluate(state)
-    assert "legendonly" in before[3]
+    assert before[0] == 1 and "legendonly" in before[3]
     for _ in range(3):
         draws = int(chart.get_attribute("data-draws"))
         wait_until(lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old, 60, "an update")

@@ -1,0 +1,236 @@
+"""Make your own loss: a formula of p, typed by the user, becomes a `LossOfP` like every other.
+
+The text is read by Python's own parser and never run: only numbers, names, the usual operators and the functions listed below are let
+through, and a small evaluator walks the tree. It carries the derivative along with the value, rule by rule, so the weight is exact.
+(A computer algebra system would simplify constants such as 9**9**9 while reading and hang the server; here everything is floating
+point, where such a number is merely infinite and refused.) Its own tidied text is the formula's identity.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from igbviz.description import ConfigError, listing
+from igbviz.loss_base import LossOfP, probability_grid
+
+LONGEST = 200  # characters of a formula
+LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
+
+Rule = Callable[[ModuleType, Any], tuple[Any, Any]]
+FUNCTIONS: dict[str, Rule] = {  # value and derivative by the argument
+    "exp": lambda xp, x: (xp.exp(x), xp.exp(x)),
+    "log": lambda xp, x: (xp.log(x), 1 / x),
+    "sqrt": lambda xp, x: (xp.sqrt(x), 0.5 / xp.sqrt(x)),
+    "abs": lambda xp, x: (xp.abs(x), xp.sign(x)),
+    "sin": lambda xp, x: (xp.sin(x), xp.cos(x)),
+    "cos": lambda xp, x: (xp.cos(x), -xp.sin(x)),
+    "tanh": lambda xp, x: (xp.tanh(x), 1 - xp.tanh(x) ** 2),
+}
+CHOICES = {"min": lambda a, b: a <= b, "max": lambda a, b: a >= b}
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+GREEK = "alpha beta gamma delta epsilon eta theta kappa mu nu rho sigma tau phi psi omega".split()
+
+
+class Custom(LossOfP):
+    """A loss of your own: any formula of p, the probability of the true class, with sliders for its other symbols."""
+
+    name: Literal["custom"] = "custom"
+    formula: str = Field(
+        "-p**g*log(p)",
+        description=f"A formula of p with + - * / ** ( ) and {', '.join([*FUNCTIONS, *CHOICES])}; every other name is a parameter.",
+    )
+    parameters: dict[str, float] = Field({"g": 0.7}, description="A number for each name in the formula other than p.")
+    title: ClassVar[str] = "Your own formula"
+    source: ClassVar[str] = "you"
+    effect: ClassVar[str] = "whatever w(p) = -p f'(p) says: it pulls where that is positive, ignores at 0 and pushes down below"
+
+    @field_validator("formula")
+    @classmethod
+    def _tidy(cls, text: str) -> str:
+        return ast.unparse(_tree(text)).replace(" ", "")
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _needed(cls, values: Any, info: ValidationInfo) -> Any:
+        """Numbers for exactly the formula's names. Idle ones are dropped, so that a default or an old slider does no harm."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(((), f"are {values!r}, allowed: a number for each name in the formula"))
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e6:
+                raise ConfigError(((str(name),), f"is {value!r}, allowed: a number from -1e6 to 1e6"))
+        formula = info.data.get("formula", "p")  # missing if it was wrong itself, which is said already
+        if missing := set(symbols(formula)) - set(values):
+            raise ConfigError(((), f"lack a number for {listing(missing)}, found in the formula {formula}"))
+        return {name: float(values[name]) for name in symbols(formula)}
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if (place := _trouble(self.formula, tuple(self.parameters.items()))) is not None:
+            raise ConfigError((("formula",), f"is {self.formula}, not a finite real number with a finite slope at p = {place:.4g}"))
+        return self
+
+    def __hash__(self) -> int:
+        return hash((self.formula, tuple(self.parameters.items())))
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        exact = xp.asarray(log_p, dtype=xp.float64)
+        inside = xp.clip(exact, LOWEST, HIGHEST)
+        value, slope = evaluate(self.formula, self.parameters, inside, xp)
+        # Nearer to 0 or 1 than a formula can be trusted to be finite, it goes on as a straight line in log p.
+        return xp.asarray(value + slope * (exact - inside), dtype=log_p.dtype)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        inside = xp.clip(xp.asarray(log_p, dtype=xp.float64), LOWEST, HIGHEST)
+        return xp.asarray(-evaluate(self.formula, self.parameters, inside, xp)[1], dtype=log_p.dtype)
+
+    def latex(self) -> str:
+        return _latex(_tree(self.formula))
+
+
+# Asked of the class, as in a list of all losses, the formula is that of any loss of p; every instance has its own text.
+Custom.formula = "f(p_y)"
+
+
+def symbols(formula: str) -> list[str]:
+    """The parameters a formula needs, in order of appearance: what a page makes sliders of. Raises ConfigError if it cannot be read."""
+    names = [node.id for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name)]
+    return [name for name in dict.fromkeys(names) if name != "p" and name not in FUNCTIONS and name not in CHOICES]
+
+
+def evaluate(formula: str, parameters: Mapping[str, float], log_p: Any, xp: ModuleType) -> tuple[Any, Any]:
+    """Value and derivative by log p, elementwise, of a formula that was checked."""
+    p, one = xp.exp(log_p), xp.ones_like(log_p)
+    known = {name: (value * one, 0 * one) for name, value in parameters.items()}
+    return _value_and_slope(_tree(formula), known | {"p": (p, p)}, one, xp)
+
+
+def _value_and_slope(node: ast.expr, known: Mapping[str, tuple[Any, Any]], one: Any, xp: ModuleType) -> tuple[Any, Any]:
+    """Forward differentiation: each operator passes on its value together with its derivative."""
+    match node:
+        case ast.Constant():
+            return node.value * one, 0 * one
+        case ast.Name():
+            return known[node.id]
+        case ast.UnaryOp():
+            value, slope = _value_and_slope(node.operand, known, one, xp)
+            return -value, -slope
+        case ast.Call(args=[single]):
+            value, slope = _value_and_slope(single, known, one, xp)
+            value, rate = FUNCTIONS[node.func.id](xp, value)
+            return value, rate * slope
+        case ast.Call(args=[first, second]) | ast.BinOp(left=first, right=second):
+            a, da = _value_and_slope(first, known, one, xp)
+            b, db = _value_and_slope(second, known, one, xp)
+    if isinstance(node, ast.Call):
+        choose_first = CHOICES[node.func.id](a, b)
+        return xp.where(choose_first, a, b), xp.where(choose_first, da, db)
+    match node.op:
+        case ast.Add():
+            return a + b, da + db
+        case ast.Sub():
+            return a - b, da - db
+        case ast.Mult():
+            return a * b, da * b + a * db
+        case ast.Div():
+            return a / b, (da - a / b * db) / b
+    power = a**b
+    slope = b * a ** (b - 1) * da
+    if any(isinstance(part, ast.Name) and part.id == "p" for part in ast.walk(node.right)):
+        slope = slope + power * xp.log(a) * db  # only then: with a fixed exponent the base may be negative
+    return power, slope
+
+
+@lru_cache(maxsize=256)
+def _tree(text: str) -> ast.expr:
+    """The parsed formula, every node of it allowed. `^` is read as a power, as it is written by hand."""
+    if len(text) > LONGEST:
+        raise ConfigError(((), f"has {len(text)} characters, allowed: at most {LONGEST}"))
+    try:
+        tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise ConfigError(((), f"is {text!r}, which cannot be read as a formula: {getattr(error, 'msg', error)}")) from None
+    called = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.BinOp(op=op) if isinstance(op, OPERATORS):
+                pass
+            case ast.UnaryOp(op=ast.USub()) | ast.operator() | ast.unaryop() | ast.expr_context():
+                pass
+            case ast.Constant(value=value) if type(value) in (int, float) and abs(value) <= 1e12:
+                pass
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (name in FUNCTIONS and len(args) == 1) or (
+                name in CHOICES and len(args) == 2 and not any(isinstance(part, ast.Starred) for part in args)
+            ):
+                called.add(id(node.func))
+            case ast.Name(id=name) if name.isascii() and ((name in FUNCTIONS or name in CHOICES) == (id(node) in called)):
+                pass
+            case _:
+                part = ast.unparse(node)
+                raise ConfigError(((), f"holds {part!r}, allowed: numbers up to 1e12, names, + - * / ** ( ), "
+                                       f"{', '.join(FUNCTIONS)} of one and {', '.join(CHOICES)} of two"))  # fmt: skip
+    return tree
+
+
+@lru_cache(maxsize=256)
+def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float | None:
+    """A p inside (0, 1) at which the formula or its slope is not a finite real number; None if there is none to be found."""
+
+    def pull(log_p: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            value, slope = evaluate(formula, dict(parameters), log_p, np)
+        return np.where(np.isfinite(value) & np.isfinite(slope), np.abs(slope), np.inf)
+
+    grid = probability_grid()
+    size = pull(grid)
+    if np.isinf(size).any():
+        return float(np.exp(grid[np.isinf(size).argmax()]))
+    # A pole may hide between two points of the grid: climb every peak of the slope, and see whether it has a top.
+    peaks = 1 + np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] >= size[2:]) & (size[1:-1] > 0))
+    peaks = peaks[np.argsort(size[peaks])[-16:]]
+    low, high, foot = grid[peaks - 1], grid[peaks + 1], size[peaks]
+    for _ in range(14):
+        points = np.linspace(low, high, 33)
+        heights = pull(points)
+        top, each = heights.argmax(0), np.arange(len(peaks))
+        low, high = points[np.maximum(top - 1, 0), each], points[np.minimum(top + 1, 32), each]
+    endless = heights.max(0) > 1e6 * (1 + foot) if len(peaks) else np.array([False])
+    return float(np.exp((low + high) / 2)[endless][0]) if endless.any() else None
+
+
+def _latex(node: ast.expr) -> str:
+    """LaTeX of a checked formula, with the parentheses that its operators need."""
+    match node:
+        case ast.Constant():
+            return repr(node.value)
+        case ast.Name(id=name):
+            upright = rf"\mathrm{{{name}}}".replace("_", r"\_")
+            return "p_y" if name == "p" else name if len(name) == 1 else f"\\{name}" if name in GREEK else upright
+        case ast.UnaryOp():
+            return "-" + _latex_inside(node.operand, ast.Add, ast.Sub)
+        case ast.Call(func=ast.Name(id=name), args=args):
+            inner = ", ".join(map(_latex, args))
+            shapes = {"sqrt": rf"\sqrt{{{inner}}}", "abs": rf"\left|{inner}\right|", "exp": f"e^{{{inner}}}"}
+            return shapes.get(name, rf"\{name}\left({inner}\right)")
+        case ast.BinOp(op=ast.Add()):
+            return f"{_latex(node.left)} + {_latex(node.right)}"
+        case ast.BinOp(op=ast.Sub()):
+            return f"{_latex(node.left)} - {_latex_inside(node.right, ast.Add, ast.Sub)}"
+        case ast.BinOp(op=ast.Mult()):
+            return rf"{_latex_inside(node.left, ast.Add, ast.Sub)} \cdot {_latex_inside(node.right, ast.Add, ast.Sub)}"
+        case ast.BinOp(op=ast.Div()):
+            return rf"\frac{{{_latex(node.left)}}}{{{_latex(node.right)}}}"
+    return f"{_latex_inside(node.left, *OPERATORS, ast.USub)}^{{{_latex(node.right)}}}"
+
+
+def _latex_inside(node: ast.expr, *weaker: type[ast.AST]) -> str:
+    """The operand, in parentheses if it is made by an operator that binds less than the one around it."""
+    text = _latex(node)
+    return rf"\left({text}\right)" if isinstance(getattr(node, "op", None), weaker) else text

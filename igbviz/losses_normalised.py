@@ -1,0 +1,229 @@
+"""Normalised losses and what is built from them: active-passive pairs and active negative losses.
+
+A loss is normalised by dividing it by its sum over all possible labels. That makes any loss robust and bounded, but the sum grows with
+the favoured class's lead, so that the pull of the others fades; a second, "passive" part is therefore added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from igbviz.loss_base import Loss, LossOfP, at_least, library, log_softmax, pick
+from igbviz.losses_of_p import (
+    DETACH_HELP,
+    AsymmetricExponential,
+    AsymmetricGCE,
+    AsymmetricUnhinged,
+    Focal,
+    MeanAbsoluteError,
+    ReverseCrossEntropy,
+)
+
+APL = "Ma, Huang, Wang, Romano, Erfani, Bailey 2020 (arXiv 2006.13554)"
+ALF = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
+ANL = "Ye, Li, Dai, Wang 2023 (NeurIPS)"
+NCE = r"\frac{\log p_y}{\sum_k \log p_k}"
+NFL = r"\frac{(1 - p_y)^{\gamma} \log p_y}{\sum_k (1 - p_k)^{\gamma} \log p_k}"
+FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
+
+
+def normalised(terms: Any, labels: Any) -> Any:
+    """(batch,) the label's share of a (batch, classes) table of losses of one sign, one for each label that might have been given."""
+    return pick(terms, labels) / terms.sum(-1)
+
+
+class NormalisedCrossEntropy(Loss):
+    """Normalised cross-entropy (NCE)."""
+
+    name: Literal["nce"] = "nce"
+    title: ClassVar[str] = "Normalised cross-entropy"
+    formula: ClassVar[str] = NCE
+    source: ClassVar[str] = APL
+    effect: ClassVar[str] = "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        return normalised(log_softmax(logits), labels)
+
+
+class NormalisedFocal(Loss):
+    """Normalised focal loss (NFL)."""
+
+    name: Literal["nfl"] = "nfl"
+    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(False, description=DETACH_HELP)
+    title: ClassVar[str] = "Normalised focal"
+    formula: ClassVar[str] = NFL
+    source: ClassVar[str] = APL
+    effect: ClassVar[str] = "pulls it up as normalised cross-entropy does, and leaves the favourite even more alone"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        return normalised(Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_softmax(logits)), labels)
+
+
+class ActivePassive(Loss):
+    """alpha times a normalised loss, which raises the true class, plus beta times a loss of p, which lowers the others."""
+
+    alpha: float = Field(1.0, ge=0, le=100, description="Share of the active part, the normalised loss.")
+    beta: float = Field(1.0, ge=0, le=100, description="Share of the passive part.")
+
+    def active_terms(self, log_p: Any) -> Any:
+        """(batch, classes) the active loss before it is normalised; of either sign."""
+        return log_p
+
+    def passive(self) -> LossOfP:
+        raise NotImplementedError
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p = log_softmax(logits)
+        return self.alpha * normalised(self.active_terms(log_p), labels) + self.beta * self.passive().at(pick(log_p, labels))
+
+
+class NceRce(ActivePassive):
+    """NCE and reverse cross-entropy."""
+
+    name: Literal["nce-rce"] = "nce-rce"
+    title: ClassVar[str] = "NCE + RCE"
+    formula: ClassVar[str] = rf"\alpha {NCE} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
+    source: ClassVar[str] = APL
+    effect: ClassVar[str] = "leaves its return to NCE's weak pull: the much larger RCE only takes hold once p is no longer small"
+
+    def passive(self) -> LossOfP:
+        return ReverseCrossEntropy()
+
+
+class NceMae(ActivePassive):
+    """NCE and mean absolute error."""
+
+    name: Literal["nce-mae"] = "nce-mae"
+    title: ClassVar[str] = "NCE + MAE"
+    formula: ClassVar[str] = rf"\alpha {NCE} + \beta (1 - p_y)"
+    source: ClassVar[str] = APL
+    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since mean absolute error adds only p"
+
+    def passive(self) -> LossOfP:
+        return MeanAbsoluteError()
+
+
+class NflRce(ActivePassive):
+    """NFL and reverse cross-entropy."""
+
+    name: Literal["nfl-rce"] = "nfl-rce"
+    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(False, description=DETACH_HELP)
+    title: ClassVar[str] = "NFL + RCE"
+    formula: ClassVar[str] = rf"\alpha {NFL} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
+    source: ClassVar[str] = APL
+    effect: ClassVar[str] = "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
+
+    def active_terms(self, log_p: Any) -> Any:
+        return Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_p)
+
+    def passive(self) -> LossOfP:
+        return ReverseCrossEntropy()
+
+
+class NceAgce(ActivePassive):
+    """NCE and the asymmetric generalised cross-entropy."""
+
+    name: Literal["nce-agce"] = "nce-agce"
+    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
+    a: float = Field(6.0, ge=0.01, le=20, description="Shift added to p in AGCE.")
+    q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it favours small p, above 1 large p.")
+    title: ClassVar[str] = "NCE + AGCE"
+    formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
+    source: ClassVar[str] = ALF
+    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AGCE's is in proportion to p"
+
+    def passive(self) -> LossOfP:
+        return AsymmetricGCE(a=self.a, q=self.q)
+
+
+class NceAul(ActivePassive):
+    """NCE and the asymmetric unhinged loss."""
+
+    name: Literal["nce-aul"] = "nce-aul"
+    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
+    a: float = Field(6.3, ge=1.01, le=20, description="Knob of AUL: the larger, the closer to a straight line in p.")
+    q: float = Field(1.5, gt=0, le=5, description="Power of AUL; at 1 it is mean absolute error.")
+    title: ClassVar[str] = "NCE + AUL"
+    formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a - p_y)^q - (a - 1)^q}}{{q}}"
+    source: ClassVar[str] = ALF
+    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AUL's is in proportion to p"
+
+    def passive(self) -> LossOfP:
+        return AsymmetricUnhinged(a=self.a, q=self.q)
+
+
+class NceAel(ActivePassive):
+    """NCE and the asymmetric exponential loss."""
+
+    name: Literal["nce-ael"] = "nce-ael"
+    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
+    a: float = Field(5.0, ge=0.05, le=20, description="Knob of AEL: how slowly it falls with p.")
+    title: ClassVar[str] = "NCE + AEL"
+    formula: ClassVar[str] = rf"\alpha {NCE} + \beta e^{{-p_y / a}}"
+    source: ClassVar[str] = ALF
+    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AEL's is in proportion to p"
+
+    def passive(self) -> LossOfP:
+        return AsymmetricExponential(a=self.a)
+
+
+class ActiveNegative(Loss):
+    """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight decay.
+
+    The twin turns each term upside down, worst - term, and normalises that: 1 minus the label's share. Terms end at p_min, where they
+    reach the worst; nothing pulls a class that is less probable still.
+    """
+
+    alpha: float = Field(5.0, ge=0, le=100, description="Share of the normalised loss.")
+    beta: float = Field(5.0, ge=0, le=100, description="Share of its negative twin.")
+    p_min: float = Field(1e-7, ge=1e-12, le=1e-4, description="Least probability that the negative twin tells from zero.")
+    l1: float = Field(5e-5, ge=0, le=1, description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.")
+
+    def terms(self, log_p: Any) -> Any:
+        """(batch, classes) losses before normalisation, at least 0."""
+        return -log_p
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p, floor = log_softmax(logits), math.log(self.p_min)
+        worst = self.terms(library(log_p).full_like(log_p[:1, :1], floor))
+        room = worst - self.terms(at_least(log_p, floor))  # the formula's own floor: the gradient below it is zero on purpose
+        return self.alpha * normalised(self.terms(log_p), labels) + self.beta * (1 - normalised(room, labels))
+
+    def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        return super().batch_loss(logits, labels) + self.l1 * sum(parameter.abs().sum() for parameter in parameters)
+
+
+class ActiveNegativeCrossEntropy(ActiveNegative):
+    """Active negative loss built on cross-entropy."""
+
+    name: Literal["anl-ce"] = "anl-ce"
+    title: ClassVar[str] = "Active negative CE"
+    formula: ClassVar[str] = (
+        rf"\alpha {NCE} + \beta \left(1 - \frac{{A + \log p_y}}{{\sum_k (A + \log p_k)}}\right), \quad A = -\log p_{{\min}} \ge -\log p_k"
+    )
+    source: ClassVar[str] = ANL
+    effect: ClassVar[str] = "pulls gently, and below p_min only through its fading NCE part: the negative twin falls silent there"
+
+
+class ActiveNegativeFocal(ActiveNegative):
+    """Active negative loss built on focal loss."""
+
+    name: Literal["anl-fl"] = "anl-fl"
+    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(False, description=DETACH_HELP)
+    title: ClassVar[str] = "Active negative focal"
+    formula: ClassVar[str] = (
+        r"\alpha \frac{F_y}{\sum_k F_k} + \beta \left(1 - \frac{A - F_y}{\sum_k (A - F_k)}\right), \quad "
+        r"F_k = -(1 - p_k)^{\gamma} \log p_k \le A = F(p_{\min})"
+    )
+    source: ClassVar[str] = ANL
+    effect: ClassVar[str] = "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
+
+    def terms(self, log_p: Any) -> Any:
+        return Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_p)

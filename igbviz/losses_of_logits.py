@@ -1,0 +1,179 @@
+"""Losses that look at the whole vector of logits: mixed targets, margins, centres, and cross-entropy of tamed logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from igbviz.loss_base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, wide
+
+
+class LabelSmoothing(Loss):
+    """Cross-entropy against labels that give a little of themselves to all classes."""
+
+    name: Literal["label-smoothing"] = "label-smoothing"
+    epsilon: float = Field(0.1, ge=0, lt=1, description="Part of the label spread evenly over all classes, its own included.")
+    title: ClassVar[str] = "Label smoothing"
+    formula: ClassVar[str] = r"-(1 - \epsilon) \log p_y - \frac{\epsilon}{K} \sum_k \log p_k"
+    source: ClassVar[str] = "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016 (arXiv 1512.00567)"
+    effect: ClassVar[str] = "pulls as cross-entropy does, and lifts every improbable class a little, whatever the label"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p = log_softmax(logits)
+        return -(1 - self.epsilon) * pick(log_p, labels) - self.epsilon * log_p.mean(-1)
+
+
+class SoftBootstrapping(Loss):
+    """Cross-entropy against a mixture of the label and the network's own probabilities."""
+
+    name: Literal["bootstrapping-soft"] = "bootstrapping-soft"
+    beta: float = Field(0.95, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network.")
+    title: ClassVar[str] = "Soft bootstrapping"
+    formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \sum_k p_k \log p_k"
+    source: ClassVar[str] = "Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich 2014 (arXiv 1412.6596)"
+    effect: ClassVar[str] = "pulls nearly as hard as cross-entropy, with a small reward for being sure of whatever is believed"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p = log_softmax(logits)
+        entropy = -(library(log_p).exp(log_p) * log_p).sum(-1)
+        return -self.beta * pick(log_p, labels) + (1 - self.beta) * entropy
+
+
+class HardBootstrapping(Loss):
+    """Cross-entropy against a mixture of the label and the network's own guess."""
+
+    name: Literal["bootstrapping-hard"] = "bootstrapping-hard"
+    beta: float = Field(0.8, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network.")
+    title: ClassVar[str] = "Hard bootstrapping"
+    formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \log \max_k p_k"
+    source: ClassVar[str] = "Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich 2014 (arXiv 1412.6596)"
+    effect: ClassVar[str] = "pulls a little less than cross-entropy, because the first guess is given a share of every label"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p, guess = log_softmax(logits), held(logits).argmax(-1)
+        return -self.beta * pick(log_p, labels) - (1 - self.beta) * pick(log_p, guess)
+
+
+class Curriculum(Loss):
+    """Noise-pruned curriculum loss: in each batch, only the samples that are easy enough are trained on.
+
+    A single sample's value is its soft hinge, a margin to the runner-up where the guess is right and to the log-sum-exp of all logits
+    where it is wrong. Which samples count is a matter of the whole batch, so it is decided in `batch_loss`.
+    """
+
+    name: Literal["curriculum"] = "curriculum"
+    noise_rate: float = Field(0.2, ge=0, lt=1, description="Part of the labels held to be wrong; the larger, the fewer samples are kept.")
+    title: ClassVar[str] = "Curriculum (NPCL)"
+    formula: ClassVar[str] = (
+        r"\max(0,\, 1 - z_y + s), \quad s = \begin{cases} \max_{j \ne y} z_j & \text{guess right} \\ "
+        r"\log \sum_k e^{z_k} & \text{guess wrong} \end{cases}"
+    )
+    source: ClassVar[str] = "Lyu, Tsang 2019 (arXiv 1905.10045)"
+    effect: ClassVar[str] = "drops it from the batch as too hard, so early on it trains mostly on the favoured class"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        lead = _lead(logits, labels)
+        # 1 - z_y + logsumexp(z) is 1 - log p_y, which keeps its digits for large logits.
+        return library(logits).where(held(lead) > 0, at_least(1 - lead, 0.0), 1 - true_log_probability(logits, labels))
+
+    def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        logits = wide(logits)
+        kept = self.kept(logits, labels)
+        values = self.values(logits, labels)
+        return values.where(kept, values.new_zeros(())).sum() / kept.sum()
+
+    def kept(self, logits: Any, labels: Any) -> Any:
+        """(batch,) true for the samples that are trained on: the easiest, as long as their hinges fit into a budget.
+
+        Each sample taken costs its hard hinge, and every further one lowers the budget by 1; one more is taken if the budget still
+        allows it. The sum over nothing is 0, so the easiest sample always fits: the selection is never empty.
+        """
+        lead, samples, trust = _lead(logits.detach(), labels), len(labels), 1 - self.noise_rate
+        budget = trust**2 * samples + trust * (lead <= 0).sum()
+        hinges, order = at_least(1 - lead, 0.0).sort(stable=True)
+        spent = hinges.cumsum(0)
+        fits = spent + library(spent).arange(samples, device=spent.device) <= budget
+        taken = fits.sum()
+        taken = taken + (spent.where(fits, spent.new_zeros(())).max() + taken <= budget)
+        return order.argsort() < taken  # the order's own order is the rank of each sample
+
+
+class MaxMahalanobis(Loss):
+    """Squared distance of the logits to fixed centres, the corners of a simplex as far apart as can be: no softmax at all."""
+
+    name: Literal["mmc"] = "mmc"
+    norm: float = Field(10.0, gt=0, le=1000, description="Distance of the centres from the origin; the gradient grows with it.")
+    symmetric: bool = Field(
+        False,
+        description="Turn the simplex so that all classes are alike and the nearest centre is the largest logit. Off, as published: "
+        "the same simplex, one class after the other, the last without a coordinate of its own.",
+    )
+    title: ClassVar[str] = "Max-Mahalanobis centres"
+    formula: ClassVar[str] = r"\lVert z - \mu_y \rVert^2, \quad \lVert \mu_k \rVert = C, \quad \cos(\mu_j, \mu_k) = -\frac{1}{K - 1}"
+    source: ClassVar[str] = "Pang, Xu, Dong, Du, Chen, Zhu 2020 (arXiv 1905.10626)"
+    effect: ClassVar[str] = "pulls the harder the farther it is from its centre, and never lets go: the opposite of mean absolute error"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        centres = self.norm * simplex(logits.shape[-1], self.symmetric)
+        own = centres[labels] if isinstance(logits, np.ndarray) else logits.new_tensor(centres)[labels.long()]
+        return ((logits - own) ** 2).sum(-1)
+
+
+@lru_cache
+def simplex(classes: int, symmetric: bool = False) -> np.ndarray:
+    """(classes, classes) rows of length 1, any two at the same angle. Published: triangular, the first row along the first axis."""
+    if symmetric:
+        return (np.eye(classes) - 1 / classes) * np.sqrt(classes / (classes - 1))
+    rows = np.zeros((classes, classes))
+    for j in range(classes - 1):
+        left = classes - 1 - j  # rows below share coordinate j evenly: all rows together sum to zero
+        rows[j, j] = np.sqrt(classes * left / ((classes - 1) * (left + 1)))
+        rows[j + 1 :, j] = -rows[j, j] / left
+    return rows
+
+
+class LogitNorm(Loss):
+    """Cross-entropy of logits brought to one length: only their direction is learned."""
+
+    name: Literal["logit-norm"] = "logit-norm"
+    tau: float = Field(0.04, ge=0.001, le=100, description="Temperature; the logits' length becomes 1/tau.")
+    title: ClassVar[str] = "LogitNorm"
+    formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(\frac{z}{\tau\,(\lVert z \rVert + 10^{-7})}\right)"
+    source: ClassVar[str] = "Wei, Xie, Cheng, Feng, An, Li 2022 (arXiv 2205.09310)"
+    effect: ClassVar[str] = "lifts it without pressing on a dominant favourite, by steps that shrink with the length of the logits"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        return -true_log_probability(logits / (self.tau * (_length(logits) + 1e-7)), labels)
+
+
+class LogitClip(Loss):
+    """Cross-entropy of logits that are never longer than tau."""
+
+    name: Literal["logit-clip"] = "logit-clip"
+    tau: float = Field(1.0, ge=0.001, le=1000, description="Longest that the logits may be; large is cross-entropy.")
+    title: ClassVar[str] = "LogitClip"
+    formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(z \min(1, \tau / \lVert z \rVert)\right)"
+    source: ClassVar[str] = "Wei, Zhuang, Xie, Feng, Niu, An, Li 2023 (arXiv 2212.04055)"
+    effect: ClassVar[str] = "lifts it without pressing on a dominant favourite once the logits are longer than tau"
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        return -true_log_probability(logits * (self.tau / at_least(_length(logits), self.tau)), labels)
+
+
+def _length(logits: Any) -> Any:
+    """(batch, 1) Euclidean length, kept off zero where the root has no derivative."""
+    return library(logits).sqrt(at_least((logits * logits).sum(-1), 1e-30))[:, None]
+
+
+def _lead(logits: Any, labels: Any) -> Any:
+    """(batch,) how far the true logit stands above the best of the others; the guess is right where this is positive."""
+    others = held(logits) + 0  # a copy
+    if isinstance(others, np.ndarray):
+        np.put_along_axis(others, labels[:, None], -np.inf, -1)
+    else:
+        others.scatter_(-1, labels.long()[:, None], -np.inf)
+    return pick(logits, labels) - pick(logits, others.argmax(-1))

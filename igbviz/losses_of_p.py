@@ -1,0 +1,268 @@
+"""Losses of the true class's probability alone: each is its f and its weight w = -df/dlog p, as functions of log p.
+
+1 - p is always -expm1(log p), which keeps its digits where p rounds to 1; powers of p are exp(q log p), finite where p underflows.
+"""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from igbviz.loss_base import LossOfP
+
+LOG_OF_ZERO = math.log(1e-4)  # what reverse cross-entropy takes for log 0
+DETACH_HELP = "Hold the factor before the logarithm fixed when differentiating. Off, the formula as printed; on, as in much public code."
+
+
+class CrossEntropy(LossOfP):
+    """Cross-entropy: the usual loss, and the yardstick of all the others."""
+
+    name: Literal["cross-entropy"] = "cross-entropy"
+    title: ClassVar[str] = "Cross-entropy"
+    formula: ClassVar[str] = r"-\log p_y"
+    source: ClassVar[str] = "Good 1952; paper, Eq. 1"
+    effect: ClassVar[str] = "pulls every sample with full force, however improbable its class: it leaves any first guess"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -log_p
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.ones_like(log_p)
+
+    def at(self, log_p: Any) -> Any:
+        return -log_p  # the same, without the detour by f and w
+
+
+class Blurry(LossOfP):
+    """Blurry loss: trusts a sample less, the less probable the network holds its label."""
+
+    name: Literal["blurry"] = "blurry"
+    gamma: float = Field(0.7, ge=0, le=10, description="How fast trust fades with p; 0 is cross-entropy.")
+    detach_weight: bool = Field(
+        False,
+        description="Hold p^gamma fixed when differentiating. Off, the formula as printed, which pushes the true class down below "
+        "p = exp(-1/gamma); on, always the right way, and the gradient of GCE.",
+    )
+    title: ClassVar[str] = "Blurry"
+    formula: ClassVar[str] = r"-p_y^{\gamma} \log p_y"
+    source: ClassVar[str] = "Pellegrino, Szczecina, Fieguth 2024 (arXiv 2511.16512); paper, Eq. 2"
+    effect: ClassVar[str] = "pushes it further down below p = exp(-1/gamma), unless the weight is detached; then it pulls, but faintly"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -xp.exp(self.gamma * log_p) * log_p
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        trust = xp.exp(self.gamma * log_p)
+        return trust if self.detach_weight else trust * (1 + self.gamma * log_p)
+
+
+class PiecewiseZero(LossOfP):
+    """Piecewise-zero loss: cross-entropy, but samples whose label is improbable are ignored."""
+
+    name: Literal["piecewise-zero"] = "piecewise-zero"
+    cutoff: float = Field(0.1, ge=0, lt=1, description="Samples with p at or below this count as mislabelled and are ignored.")
+    title: ClassVar[str] = "Piecewise-zero"
+    formula: ClassVar[str] = r"\begin{cases} 0 & p_y \le c \\ -\log p_y & p_y > c \end{cases}"
+    source: ClassVar[str] = "Pellegrino, Szczecina, Fieguth 2024 (arXiv 2511.16512); paper, Eq. 3"
+    effect: ClassVar[str] = "ignores it: no gradient at all at or below the cutoff, so it can stay there for ever"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.where(above(self.cutoff, log_p, xp), -log_p, xp.zeros_like(log_p))  # where, not a product: 0 * inf is not 0
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.where(above(self.cutoff, log_p, xp), xp.ones_like(log_p), xp.zeros_like(log_p))
+
+
+class Focal(LossOfP):
+    """Focal loss: turns away from samples that are already right."""
+
+    name: Literal["focal"] = "focal"
+    gamma: float = Field(2.0, ge=0, le=10, description="How fast interest fades as p nears 1; 0 is cross-entropy.")
+    detach_weight: bool = Field(False, description=DETACH_HELP)
+    title: ClassVar[str] = "Focal"
+    formula: ClassVar[str] = r"-(1 - p_y)^{\gamma} \log p_y"
+    source: ClassVar[str] = "Lin, Goyal, Girshick, He, Dollár 2017 (arXiv 1708.02002)"
+    effect: ClassVar[str] = "pulls as hard as cross-entropy, and lets go of the classes that the network already gets right"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -((-xp.expm1(log_p)) ** self.gamma) * log_p
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        interest = (-xp.expm1(log_p)) ** self.gamma
+        if self.detach_weight:
+            return interest
+        # (1-p)^(gamma-1) log p would be inf * 0 at p = 1; with log p / (1-p), which tends to -1, it is a plain number.
+        below = xp.clip(log_p, None, -1e-30)
+        return interest * (1 + self.gamma * xp.exp(log_p) * below / xp.expm1(below))
+
+
+class MeanAbsoluteError(LossOfP):
+    """Mean absolute error of the probabilities, halved so that it runs from 1 to 0."""
+
+    name: Literal["mae"] = "mae"
+    title: ClassVar[str] = "Mean absolute error"
+    formula: ClassVar[str] = r"1 - p_y"
+    source: ClassVar[str] = "Ghosh, Kumar, Sastry 2017 (arXiv 1712.09482)"
+    effect: ClassVar[str] = "pulls in proportion to p, so hardly at all: the rarer the guess, the slower its return"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -xp.expm1(log_p)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.exp(log_p)
+
+
+class GeneralisedCrossEntropy(LossOfP):
+    """Generalised cross-entropy, Lq: one knob from cross-entropy to mean absolute error."""
+
+    name: Literal["gce"] = "gce"
+    q: float = Field(0.7, gt=0, le=1, description="Near 0 it is cross-entropy, at 1 mean absolute error.")
+    title: ClassVar[str] = "Generalised cross-entropy"
+    formula: ClassVar[str] = r"\frac{1 - p_y^{q}}{q}"
+    source: ClassVar[str] = "Zhang, Sabuncu 2018 (arXiv 1805.07836)"
+    effect: ClassVar[str] = "pulls with force p^q: the right way, but the more faintly the more improbable"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -xp.expm1(self.q * log_p) / self.q
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.exp(self.q * log_p)
+
+
+class TruncatedGCE(LossOfP):
+    """Truncated generalised cross-entropy: flat for samples whose label is improbable."""
+
+    name: Literal["truncated-gce"] = "truncated-gce"
+    q: float = Field(0.7, gt=0, le=1, description="Near 0 cross-entropy above the threshold, at 1 mean absolute error.")
+    k: float = Field(0.5, ge=0, lt=1, description="Samples with p at or below this all cost the same and pull no more.")
+    title: ClassVar[str] = "Truncated GCE"
+    formula: ClassVar[str] = r"\begin{cases} (1 - k^{q})/q & p_y \le k \\ (1 - p_y^{q})/q & p_y > k \end{cases}"
+    source: ClassVar[str] = "Zhang, Sabuncu 2018 (arXiv 1805.07836)"
+    effect: ClassVar[str] = "ignores it, like piecewise-zero but from a much higher threshold, so it needs a start with another loss"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        flat = (1 - self.k**self.q) / self.q
+        return xp.where(above(self.k, log_p, xp), -xp.expm1(self.q * log_p) / self.q, flat * xp.ones_like(log_p))
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.where(above(self.k, log_p, xp), xp.exp(self.q * log_p), xp.zeros_like(log_p))
+
+
+class ReverseCrossEntropy(LossOfP):
+    """Reverse cross-entropy: label and prediction change places, and log 0 is taken to be log 1e-4."""
+
+    name: Literal["rce"] = "rce"
+    title: ClassVar[str] = "Reverse cross-entropy"
+    formula: ClassVar[str] = r"A\,(p_y - 1), \quad A = \log 10^{-4}"
+    source: ClassVar[str] = "Wang, Ma, Chen, Luo, Yi, Bailey 2019 (arXiv 1908.06112)"
+    effect: ClassVar[str] = "pulls in proportion to p, as mean absolute error does, 9.2 times as hard: still next to nothing"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return LOG_OF_ZERO * xp.expm1(log_p)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return -LOG_OF_ZERO * xp.exp(log_p)
+
+
+class SymmetricCrossEntropy(LossOfP):
+    """Symmetric cross-entropy: a little cross-entropy for learning, reverse cross-entropy for robustness."""
+
+    name: Literal["sce"] = "sce"
+    alpha: float = Field(0.1, ge=0, le=100, description="Share of cross-entropy: the pull that improbable classes keep.")
+    beta: float = Field(1.0, ge=0, le=100, description="Share of reverse cross-entropy.")
+    title: ClassVar[str] = "Symmetric cross-entropy"
+    formula: ClassVar[str] = r"-\alpha \log p_y + \beta A\,(p_y - 1), \quad A = \log 10^{-4}"
+    source: ClassVar[str] = "Wang, Ma, Chen, Luo, Yi, Bailey 2019 (arXiv 1908.06112)"
+    effect: ClassVar[str] = "pulls with at least alpha of cross-entropy's force, so it returns, ten times slower by default"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return -self.alpha * log_p + self.beta * LOG_OF_ZERO * xp.expm1(log_p)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return self.alpha - self.beta * LOG_OF_ZERO * xp.exp(log_p)
+
+
+class AsymmetricGCE(LossOfP):
+    """Asymmetric generalised cross-entropy (AGCE): GCE of a shifted p."""
+
+    name: Literal["agce"] = "agce"
+    a: float = Field(0.6, ge=0.01, le=20, description="Shift added to p; towards 0 it is GCE.")
+    q: float = Field(0.6, gt=0, le=5, description="Power; below 1 it favours small p, above 1 large p.")
+    title: ClassVar[str] = "Asymmetric GCE"
+    formula: ClassVar[str] = r"\frac{(a + 1)^{q} - (a + p_y)^{q}}{q}"
+    source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
+    effect: ClassVar[str] = "pulls in proportion to p once p is below a: as faintly as mean absolute error"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        # The difference of powers as one expm1 of the ratio's logarithm: no cancellation as p nears 1.
+        ratio = xp.log1p(xp.expm1(log_p) / (self.a + 1))
+        return -((self.a + 1) ** self.q) * xp.expm1(self.q * ratio) / self.q
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        p = xp.exp(log_p)
+        return p * (self.a + p) ** (self.q - 1)
+
+
+class AsymmetricUnhinged(LossOfP):
+    """Asymmetric unhinged loss (AUL)."""
+
+    name: Literal["aul"] = "aul"
+    a: float = Field(5.5, ge=1.01, le=20, description="The larger, the closer to a straight line in p.")
+    q: float = Field(3.0, gt=0, le=5, description="Power; at 1 it is mean absolute error.")
+    title: ClassVar[str] = "Asymmetric unhinged"
+    formula: ClassVar[str] = r"\frac{(a - p_y)^{q} - (a - 1)^{q}}{q}"
+    source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
+    effect: ClassVar[str] = "pulls in proportion to p, some 30 times as hard as mean absolute error by default: slow, then violent"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        ratio = xp.log1p(-xp.expm1(log_p) / (self.a - 1))  # as in AGCE, seen from the other side
+        return (self.a - 1) ** self.q * xp.expm1(self.q * ratio) / self.q
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        p = xp.exp(log_p)
+        return p * (self.a - p) ** (self.q - 1)
+
+
+class AsymmetricExponential(LossOfP):
+    """Asymmetric exponential loss (AEL); its least value is exp(-1/a), not 0."""
+
+    name: Literal["ael"] = "ael"
+    a: float = Field(2.5, ge=0.05, le=20, description="How slowly it falls with p; large is a straight line.")
+    title: ClassVar[str] = "Asymmetric exponential"
+    formula: ClassVar[str] = r"e^{-p_y / a}"
+    source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
+    effect: ClassVar[str] = "pulls in proportion to p / a: weaker than mean absolute error, and nothing for the improbable"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.exp(-xp.exp(log_p) / self.a)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        share = xp.exp(log_p) / self.a
+        return share * xp.exp(-share)
+
+
+class PHuberCrossEntropy(LossOfP):
+    """Partially Huberised cross-entropy: goes on as a straight line in p where cross-entropy would be steeper than tau."""
+
+    name: Literal["phuber-ce"] = "phuber-ce"
+    tau: float = Field(2.0, ge=1, le=1e6, description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.")
+    title: ClassVar[str] = "Partially Huberised cross-entropy"
+    formula: ClassVar[str] = r"\begin{cases} -\log p_y & p_y > 1/\tau \\ 1 + \log \tau - \tau p_y & p_y \le 1/\tau \end{cases}"
+    source: ClassVar[str] = "Menon, Rawat, Reddi, Kumar 2020 (ICLR)"
+    effect: ClassVar[str] = "pulls with force tau p below p = 1/tau: tau times mean absolute error, and full force above"
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        beyond = log_p + math.log(self.tau)
+        straight = 1 + math.log(self.tau) - xp.exp(xp.clip(beyond, None, 0))
+        return xp.where(beyond > 0, -log_p, straight)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.exp(xp.clip(log_p + math.log(self.tau), None, 0))
+
+
+def above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
+    """Where p lies above the threshold; everywhere at threshold 0, also where p underflows."""
+    return xp.exp(log_p) > threshold if threshold else xp.ones_like(log_p, dtype=bool)

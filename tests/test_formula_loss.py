@@ -1,0 +1,175 @@
+"""Formulas typed by users: what is read, what is refused and why, and that the derivative is the derivative."""
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from igbviz.description import ConfigError
+from igbviz.formula_loss import FUNCTIONS, LONGEST, Custom, evaluate, symbols
+from igbviz.losses import LOSSES
+
+GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
+    "-log(p)": ({}, lambda p: -np.log(p), lambda p: -1 / p),
+    "(1-p**q)/q": ({"q": 0.7}, lambda p: (1 - p**0.7) / 0.7, lambda p: -(p**-0.3)),
+    "-(1-p)**2*log(p)": ({}, lambda p: -((1 - p) ** 2) * np.log(p), lambda p: 2 * (1 - p) * np.log(p) - (1 - p) ** 2 / p),
+    "exp(-p/a)": ({"a": 2.5}, lambda p: np.exp(-p / 2.5), lambda p: -np.exp(-p / 2.5) / 2.5),
+    "min(1-p,-log(p)/3)": (
+        {},
+        lambda p: np.minimum(1 - p, -np.log(p) / 3),
+        lambda p: np.where(1 - p <= -np.log(p) / 3, -1, -1 / (3 * p)),
+    ),
+    "max(0.3,p)": ({}, lambda p: np.maximum(0.3, p), lambda p: 1.0 * (p > 0.3)),
+    "abs(p-b)": ({"b": 0.4321}, lambda p: abs(p - 0.4321), lambda p: np.sign(p - 0.4321)),
+    "sqrt(1-p)+sin(p)*cos(p)": ({}, lambda p: np.sqrt(1 - p) + np.sin(2 * p) / 2, lambda p: -0.5 / np.sqrt(1 - p) + np.cos(2 * p)),
+    "-tanh(k*p)": ({"k": 3}, lambda p: -np.tanh(3 * p), lambda p: -3 / np.cosh(3 * p) ** 2),
+    "p**p": ({}, lambda p: p**p, lambda p: p**p * (np.log(p) + 1)),
+    "2**-p": ({}, lambda p: 2**-p, lambda p: -np.log(2) * 2**-p),
+    "(p-1)**2-(p-1)**3": ({}, lambda p: (p - 1) ** 2 - (p - 1) ** 3, lambda p: 2 * (p - 1) - 3 * (p - 1) ** 2),
+}
+
+
+@pytest.mark.parametrize("formula", GOOD)
+def test_value_and_weight_are_the_formula_and_its_derivative(formula):
+    parameters, value, slope = GOOD[formula]
+    loss, p = Custom(formula=formula, parameters=parameters), np.linspace(0.011, 0.989, 150)
+    np.testing.assert_allclose(loss.f(np.log(p), np), value(p), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(loss.weight(np.log(p), np), -p * slope(p), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("formula", GOOD)
+def test_autograd_agrees_with_the_carried_derivative(formula):
+    parameters = GOOD[formula][0]
+    log_p = torch.linspace(-5, -0.02, 100, dtype=torch.float64, requires_grad=True)
+    value, slope = evaluate(formula, parameters, log_p, torch)
+    torch.testing.assert_close(torch.autograd.grad(value.sum(), log_p)[0], slope.detach())
+
+
+@pytest.mark.parametrize("formula", GOOD)
+def test_own_formulas_stay_finite_for_any_logits(formula):
+    logits = torch.zeros(4, 10)
+    logits[0, 3], logits[1, 7], logits[2, 3], logits[3, 7] = 1e4, 1e4, 60, 30
+    logits.requires_grad_()
+    values = Custom(formula=formula, parameters=GOOD[formula][0])(logits, torch.tensor([7, 7, 7, 7]))
+    values.sum().backward()
+    assert values.dtype == torch.float32 and values.isfinite().all() and logits.grad.isfinite().all()
+
+
+def test_beyond_its_range_a_formula_goes_on_as_a_straight_line():
+    loss, log_p = Custom(formula="-log(p)"), np.array([-1e4, -100.0, -1e-15, 0.0])
+    np.testing.assert_allclose(loss.f(log_p, np), -log_p, atol=1e-15)
+    np.testing.assert_allclose(loss.weight(log_p, np), 1)
+
+
+def test_the_tidied_text_is_the_identity():
+    one, same = Custom(formula=" -p ** g  * log( p )"), Custom(formula="-p^g*log(p)", parameters={"g": 0.7})
+    assert one == same and hash(one) == hash(same) and one.canonical() == {"name": "custom"}
+    assert Custom(formula=one.formula).formula == one.formula
+    other = Custom(formula="(1 - p^q)/q", parameters={"q": 0.5})
+    assert other.canonical() == {"name": "custom", "formula": "(1-p**q)/q", "parameters": {"q": 0.5}}
+    assert LOSSES["custom"].model_validate(other.canonical()) == other
+
+
+def test_symbols_become_sliders_and_idle_numbers_are_dropped():
+    assert symbols("-a*p**g*log(p)+a") == ["a", "g"] and symbols("exp(p)") == []
+    assert Custom(formula="-b*log(p)", parameters={"a": 1, "b": 2}).parameters == {"b": 2.0}
+
+
+def test_latex_has_the_parentheses_that_are_needed():
+    assert Custom().latex() == r"-p_y^{g} \cdot \log\left(p_y\right)"
+    assert Custom(formula="1-(p-(1-p))").latex() == r"1 - \left(p_y - \left(1 - p_y\right)\right)"
+    assert Custom(formula="(1-p)**gamma/sqrt(p)", parameters={"gamma": 2}).latex() == r"\frac{\left(1 - p_y\right)^{\gamma}}{\sqrt{p_y}}"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "__import__('os')", "p.real", "[p]", "p if p else 1", "lambda: p", "p > 0.1", "p and p", "p[0]", "f'{p}'", "'p'", "(p, p)",
+        "p // 2", "p % 2", "~p", "not p", "1j * p", "True * p", "None", "1e13 * p", "log", "exp + p", "log(p, 2)", "log()", "log(x=p)",
+        "min(p)", "min(*p, p)", "p(2)", "eval(p)", "open(p)", "(p := 2)", "p @ p", "p << 2", "π * p",
+    ],
+)  # fmt: skip
+def test_only_arithmetic_is_let_through(formula):
+    with pytest.raises(ConfigError, match="^formula holds .*, allowed: numbers up to 1e12, names"):
+        Custom(formula=formula)
+
+
+@pytest.mark.parametrize("formula", ["", "  ", "p +", "(p", "p\0", "p = 1", "import os", "p; p", "-log(p)*lambda"])
+def test_what_is_no_formula_cannot_be_read(formula):
+    with pytest.raises(ConfigError, match="^formula is .*cannot be read as a formula"):
+        Custom(formula=formula)
+
+
+@pytest.mark.parametrize(
+    "formula, place",
+    [
+        ("log(p-0.5)", "1e-30"), ("sqrt(0.3-p)", "0.3"), ("1/(p-0.5)", "0.5"), ("1/(p-0.31234567)", "0.3123"),
+        ("log(abs(p-0.777777))", "0.7778"), ("1/sin(1000*p+0.3)", "0."), ("exp(1/p)", "1e-30"), ("p/p*9**9**9", "1e-30"), ("p/0", "1e-30"),
+        ("(0-2)**p", "1e-30"),
+    ],
+)  # fmt: skip
+def test_poles_and_what_is_not_real_are_named_with_their_place(formula, place):
+    with pytest.raises(ConfigError, match="not a finite real number with a finite slope at p = ") as problem:
+        Custom(formula=formula)
+    assert f"at p = {place}" in str(problem.value) and str(problem.value).startswith("formula is ")
+
+
+@pytest.mark.parametrize(
+    "choices, sentence",
+    [
+        ({"formula": "q*p"}, "parameters lack a number for q"),
+        ({"parameters": {"g": "big"}}, "parameters.g is 'big', allowed: a number from -1e6 to 1e6"),
+        ({"parameters": {"g": float("nan")}}, "parameters.g is nan"),
+        ({"parameters": {"g": 1e9}}, "parameters.g is 1000000000.0"),
+        ({"parameters": {"g": True}}, "parameters.g is True"),
+        ({"parameters": 3}, "parameters are 3, allowed: a number for each name in the formula"),
+        ({"formula": 7}, "formula is 7, allowed: text"),
+        ({"formula": "p" * (LONGEST + 1)}, f"formula has {LONGEST + 1} characters, allowed: at most {LONGEST}"),
+    ],
+)
+def test_wrong_choices_are_one_sentence(choices, sentence):
+    with pytest.raises(ConfigError) as problem:
+        Custom(**choices)
+    assert str(problem.value).startswith(sentence) and ";" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["9**9**9**9**9*p", "exp(exp(exp(exp(p/p*9.5))))", "(" * 99 + "p" + ")" * 99, "-" * 199 + "p", "**".join(["p"] * 60),
+     "exp(" * 39 + "p" + ")" * 39, "((((9*p)**99)**99)**99)**99", "9" * 200, "max(p," * 28 + "p" + ")" * 28],
+)  # fmt: skip
+def test_no_formula_keeps_the_server_busy(formula):
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            Custom(formula=formula).checks()
+        except ConfigError:
+            pass
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "formula, expected",
+    [
+        ("-log(p)", []),
+        ("1-max(p,0.1)", [("silent", 0, 0.1)]),
+        ("-log(max(p,0.0000001))", [("silent", 0, 0)]),
+        ("p", [("wrong way", 0, 1)]),
+        ("(p-0.25)**2", [("wrong way", 0.25, 1)]),
+        ("0*p", [("silent", 0, 1)]),
+        ("1/p", [("blow-up", 0, 0), ("blow-up", 0, 0)]),
+        ("sqrt(1-p)", [("blow-up", 1, 1)]),
+        ("-cos(1000*p)", [("wrong way", 0, 1)]),
+    ],
+)
+def test_checks_warn_before_the_training_does(formula, expected):
+    found = Custom(formula=formula).checks()
+    assert [(kind, round(low, 2), round(high, 2)) for kind, low, high, _ in found] == expected
+    assert all(finding.text and "\n" not in finding.text for finding in found)
+
+
+def test_the_help_names_every_function():
+    assert all(name in Custom.model_fields["formula"].description for name in FUNCTIONS)

@@ -1,0 +1,474 @@
+"""Every loss of the registry against plain float64 formulas, known numbers, its limits, and the worst logits a network can produce."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from igbviz.description import ConfigError, kinds
+from igbviz.losses import LOSSES, LossOfP
+from igbviz.losses_of_logits import simplex
+
+A = math.log(1e-4)
+DETACHED = [(name, {"detach_weight": True}) for name, cls in LOSSES.items() if "detach_weight" in cls.model_fields]
+OTHERS = [("focal", {"gamma": 0.5}), ("mmc", {"symmetric": True}), ("curriculum", {"noise_rate": 0.0}), ("logit-clip", {"tau": 4.0})]
+ATTACHED = [(name, {}) for name in LOSSES] + OTHERS
+CASES = ATTACHED + DETACHED
+
+
+def name_of(case):
+    return "-".join([case[0], *(f"{key}={value}" for key, value in case[1].items())]) if isinstance(case, tuple) else str(case)
+
+
+def every(cases):
+    return pytest.mark.parametrize("name, knobs", cases, ids=map(name_of, cases))
+
+
+every_p_only = pytest.mark.parametrize("name", [name for name, cls in LOSSES.items() if cls.depends_on_p_only])
+
+
+def draw(batch=48, classes=10, scale=2.0, seed=0):
+    random = np.random.default_rng(seed)
+    return torch.tensor(scale * random.normal(size=(batch, classes))), torch.tensor(random.integers(0, classes, batch))
+
+
+def value_and_gradient(loss, logits, labels):
+    leaf = logits.clone().requires_grad_()
+    values = loss(leaf, labels)
+    return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+
+
+def own(table, y):
+    return table[torch.arange(len(y)), y]
+
+
+def nce(z, y):
+    return own(z.log_softmax(1), y) / z.log_softmax(1).sum(1)
+
+
+def focal_terms(z, g, detached=False, p_min=0.0):
+    p = z.softmax(1).clamp(min=p_min)
+    return (1 - (p.detach() if detached else p)) ** g * -p.log()
+
+
+def nfl(z, y, g, detached=False):
+    terms = focal_terms(z, g, detached)
+    return own(terms, y) / terms.sum(1)
+
+
+def negative(terms, y, worst):
+    return 1 - own(worst - terms, y) / (worst - terms).sum(1)
+
+
+def soft_hinge(z, y):
+    rows = []
+    for row, label in zip(z, y, strict=True):
+        rival = torch.cat([row[:label], row[label + 1 :]]).max()
+        rows.append((1 - row[label] + (rival if row[label] > rival else row.exp().sum().log())).clamp(min=0))
+    return torch.stack(rows)
+
+
+def far_corner(z, y, symmetric):
+    return ((z - 10 * torch.tensor(simplex(z.shape[1], symmetric))[y]) ** 2).sum(1)
+
+
+def bootstrapped(z, y, b):
+    return -b * own(z.log_softmax(1), y) - (1 - b) * z.log_softmax(1).max(1).values
+
+
+REFERENCE = {  # of logits z, labels y, p = p_y and all knobs k: the printed formula, no guards
+    "cross-entropy": lambda z, y, p, k: -p.log(),
+    "blurry": lambda z, y, p, k: -((p.detach() if k.detach_weight else p) ** k.gamma) * p.log(),
+    "piecewise-zero": lambda z, y, p, k: -p.log() * (p > k.cutoff),
+    "label-smoothing": lambda z, y, p, k: torch.nn.functional.cross_entropy(z, y, label_smoothing=k.epsilon, reduction="none"),
+    "focal": lambda z, y, p, k: own(focal_terms(z, k.gamma, k.detach_weight), y),
+    "mae": lambda z, y, p, k: 1 - p,
+    "gce": lambda z, y, p, k: (1 - p**k.q) / k.q,
+    "truncated-gce": lambda z, y, p, k: (1 - p.clamp(min=k.k) ** k.q) / k.q,
+    "rce": lambda z, y, p, k: -A * (1 - p),
+    "sce": lambda z, y, p, k: -k.alpha * p.log() - k.beta * A * (1 - p),
+    "nce": lambda z, y, p, k: nce(z, y),
+    "nfl": lambda z, y, p, k: nfl(z, y, k.gamma, k.detach_weight),
+    "nce-rce": lambda z, y, p, k: k.alpha * nce(z, y) - k.beta * A * (1 - p),
+    "nce-mae": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * (1 - p),
+    "nfl-rce": lambda z, y, p, k: k.alpha * nfl(z, y, k.gamma, k.detach_weight) - k.beta * A * (1 - p),
+    "anl-ce": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * negative(focal_terms(z, 0.0, p_min=k.p_min), y, -math.log(k.p_min)),
+    "anl-fl": lambda z, y, p, k: (
+        k.alpha * nfl(z, y, k.gamma, k.detach_weight)
+        + k.beta * negative(focal_terms(z, k.gamma, k.detach_weight, k.p_min), y, -((1 - k.p_min) ** k.gamma) * math.log(k.p_min))
+    ),
+    "agce": lambda z, y, p, k: ((k.a + 1) ** k.q - (k.a + p) ** k.q) / k.q,
+    "aul": lambda z, y, p, k: ((k.a - p) ** k.q - (k.a - 1) ** k.q) / k.q,
+    "ael": lambda z, y, p, k: (-p / k.a).exp(),
+    "nce-agce": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * ((k.a + 1) ** k.q - (k.a + p) ** k.q) / k.q,
+    "nce-aul": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * ((k.a - p) ** k.q - (k.a - 1) ** k.q) / k.q,
+    "nce-ael": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * (-p / k.a).exp(),
+    "curriculum": lambda z, y, p, k: soft_hinge(z, y),
+    "phuber-ce": lambda z, y, p, k: torch.where(p > 1 / k.tau, -p.log(), 1 + math.log(k.tau) - k.tau * p),
+    "mmc": lambda z, y, p, k: far_corner(z, y, k.symmetric),
+    "bootstrapping-soft": lambda z, y, p, k: -k.beta * p.log() - (1 - k.beta) * (z.softmax(1) * z.softmax(1).log()).sum(1),
+    "bootstrapping-hard": lambda z, y, p, k: bootstrapped(z, y, k.beta),
+    "logit-norm": lambda z, y, p, k: -own((z / (z.norm(dim=1, keepdim=True) + 1e-7) / k.tau).log_softmax(1), y),
+    "logit-clip": lambda z, y, p, k: -own((z * (k.tau / z.norm(dim=1, keepdim=True)).clamp(max=1)).log_softmax(1), y),
+    "custom": lambda z, y, p, k: -(p ** k.parameters["g"]) * p.log(),
+}
+
+
+@every(CASES)
+def test_value_and_gradient_are_those_of_the_plain_formula(name, knobs):
+    loss = LOSSES[name](**knobs)
+    for classes, scale in ((10, 0.3), (10, 2.0), (2, 1.0), (100, 4.0)):
+        logits, labels = draw(classes=classes, scale=scale)
+        values, gradient = value_and_gradient(loss, logits, labels)
+        plain, slope = value_and_gradient(lambda z, y: REFERENCE[name](z, y, own(z.softmax(1), y), loss), logits, labels)
+        torch.testing.assert_close(values, plain, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(gradient, slope, rtol=1e-8, atol=1e-10)
+
+
+LOGITS, LABEL = [0.31, -1.27, 0.84, 1.92, -0.45, 1.36, -2.03, 0.07, -0.66, 0.59], 5
+NUMBERS = {  # value, and slope by the true logit, at these logits (p_y = 0.2068), where published code and exact arithmetic agree
+    "cross-entropy": (1.5759869, -0.79319664),
+    "blurry": (0.52292922, 0.027158905),
+    "label-smoothing": (1.7051869, None),
+    "focal": (0.99154935, None),
+    "gce": (0.95455622, None),
+    "truncated-gce": (0.54918256, 0.0),
+    "rce": (7.305611, None),
+    "sce": (7.4632097, None),
+    "nce": (0.05495098, None),
+    "nfl": (0.05063684, None),
+    "anl-ce": (4.7260006, None),
+    "anl-fl": (4.7019227, None),
+    "agce": (0.74439398, None),
+    "aul": (19.059806, None),
+    "ael": (0.92060764, None),
+    "nce-agce": (8.2068613, None),
+    "curriculum": (2.5759869, None),
+    "phuber-ce": (1.2795405, None),
+    "mmc": (91.831884, None),
+    "bootstrapping-soft": (1.5891793, None),
+    "bootstrapping-hard": (1.4639869, None),
+    "logit-norm": (3.8948306, None),
+    "logit-clip": (1.9935761, None),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_known_numbers(name):
+    value, slope = NUMBERS[name]
+    values, gradient = value_and_gradient(LOSSES[name](), torch.tensor([LOGITS], dtype=torch.float64), torch.tensor([LABEL]))
+    assert values.item() == pytest.approx(value, rel=1e-7)
+    assert slope is None or gradient[0, LABEL].item() == pytest.approx(slope, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "name, knobs, pulls",  # at p = 1e-6, 0.1, 0.9
+    [
+        ("blurry", {}, (-5.5e-4, -0.122, 0.860)),
+        ("blurry", {"detach_weight": True}, (6.3e-5, 0.200, 0.929)),
+        ("focal", {}, (1.0, 1.22, 0.029)),
+        ("focal", {"gamma": 0.5}, (1.0, 1.07, 0.466)),
+        ("truncated-gce", {}, (0.0, 0.0, 0.929)),
+        ("sce", {}, (0.1, 1.02, 8.39)),
+        ("aul", {}, (2.0e-5 * 1.51, 2.92, 19.0)),
+        ("ael", {}, (4e-7, 0.038, 0.251)),
+        ("phuber-ce", {}, (2e-6, 0.2, 1.0)),
+    ],
+)
+def test_known_pulls(name, knobs, pulls):
+    assert LOSSES[name](**knobs).weight(np.log([1e-6, 0.1, 0.9]), np) == pytest.approx(pulls, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "left, right, tolerance",
+    [
+        (("blurry", {"gamma": 0}), ("cross-entropy", {}), 1e-12),
+        (("focal", {"gamma": 0}), ("cross-entropy", {}), 1e-12),
+        (("piecewise-zero", {"cutoff": 0}), ("cross-entropy", {}), 1e-12),
+        (("gce", {"q": 1e-9}), ("cross-entropy", {}), 1e-7),
+        (("gce", {"q": 1}), ("mae", {}), 1e-12),
+        (("truncated-gce", {"k": 0}), ("gce", {}), 1e-12),
+        (("phuber-ce", {"tau": 1e6}), ("cross-entropy", {}), 1e-12),
+        (("phuber-ce", {"tau": 1}), ("mae", {}), 1e-12),
+        (("label-smoothing", {"epsilon": 0}), ("cross-entropy", {}), 1e-12),
+        (("bootstrapping-soft", {"beta": 1}), ("cross-entropy", {}), 1e-12),
+        (("bootstrapping-hard", {"beta": 1}), ("cross-entropy", {}), 1e-12),
+        (("logit-clip", {"tau": 1000}), ("cross-entropy", {}), 1e-12),
+        (("sce", {"alpha": 1, "beta": 0}), ("cross-entropy", {}), 1e-12),
+        (("sce", {"alpha": 0, "beta": 1}), ("rce", {}), 1e-12),
+        (("aul", {"q": 1}), ("mae", {}), 1e-12),
+        (("agce", {"q": 1}), ("mae", {}), 1e-12),
+        (("nfl", {"gamma": 0}), ("nce", {}), 1e-12),
+        (("nce-rce", {"beta": 0}), ("nce", {}), 1e-12),
+        (("nce-rce", {"alpha": 0}), ("rce", {}), 1e-12),
+        (("nfl-rce", {"gamma": 0}), ("nce-rce", {}), 1e-12),
+        (("anl-ce", {"alpha": 1, "beta": 0}), ("nce", {}), 1e-12),
+        (("anl-fl", {"gamma": 0}), ("anl-ce", {}), 1e-12),
+        (("custom", {"formula": "-log(p)"}), ("cross-entropy", {}), 1e-9),
+        (("custom", {}), ("blurry", {}), 1e-9),
+    ],
+    ids=name_of,
+)
+def test_a_loss_at_the_end_of_its_knob_is_another_loss(left, right, tolerance):
+    logits, labels = draw()
+    for ours, theirs in zip(
+        value_and_gradient(LOSSES[left[0]](**left[1]), logits, labels),
+        value_and_gradient(LOSSES[right[0]](**right[1]), logits, labels),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def test_a_detached_blurry_loss_trains_exactly_as_gce():
+    logits, labels = draw()
+    detached = value_and_gradient(LOSSES["blurry"](gamma=0.7, detach_weight=True), logits, labels)[1]
+    torch.testing.assert_close(detached, value_and_gradient(LOSSES["gce"](q=0.7), logits, labels)[1])
+
+
+@every(ATTACHED)
+def test_the_gradient_is_the_slope_of_the_value(name, knobs):
+    logits, labels = draw(batch=4, classes=5, seed=3)
+    assert torch.autograd.gradcheck(lambda z: LOSSES[name](**knobs)(z, labels), logits.requires_grad_())
+
+
+@every(CASES)
+def test_classes_may_be_numbered_in_any_order(name, knobs):
+    if name == "mmc" and not knobs:
+        pytest.skip("the published centres give each class its own coordinates")
+    logits, labels = draw()
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
+    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits, labels)
+    again, turned = value_and_gradient(LOSSES[name](**knobs), logits[:, order], order.argsort()[labels])
+    torch.testing.assert_close(values, again)
+    torch.testing.assert_close(gradient[:, order], turned)
+
+
+@every(CASES)
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)])
+def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtype, tolerance):
+    logits, labels = draw()
+    rounded = logits.to(dtype)
+    values, gradient = value_and_gradient(LOSSES[name](**knobs), rounded, labels)
+    exact, slope = value_and_gradient(LOSSES[name](**knobs), rounded.double(), labels)
+    assert values.dtype == gradient.dtype == dtype
+    torch.testing.assert_close(values.double(), exact, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(gradient.double(), slope, rtol=tolerance, atol=tolerance * max(1.0, slope.abs().max().item()))
+
+
+def worst_logits():
+    """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no logits at all."""
+    rows = [torch.zeros(10), torch.full((10,), 1e4), torch.full((10,), -1e4), torch.linspace(-1e4, 1e4, 10), torch.linspace(-9, 9, 10)]
+    for gap in (1e-20, 1e-9, 16.0, 17.5, 40.0, 104.0, 120.0, 1e4):
+        for sign in (1, -1):
+            rows.append(sign * gap * torch.eye(10)[3])
+            rows.append(sign * gap * (2 * torch.eye(10)[3] - 1))
+    return torch.stack(rows + rows), torch.tensor([3] * len(rows) + [7] * len(rows))
+
+
+@every(CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
+    logits, labels = worst_logits()
+    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits.to(dtype), labels)
+    assert values.isfinite().all() and gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"])
+def test_a_hopeless_sample_still_pulls_with_full_force(name):
+    """No hidden clamp: at p = exp(-1e4) the gradient is what the formula says, not zero."""
+    logits, labels = torch.zeros(1, 10), torch.tensor([7])
+    logits[0, 3] = 1e4
+    assert value_and_gradient(LOSSES[name](), logits, labels)[1][0, 7] < -0.05
+
+
+@every(CASES)
+def test_the_gradient_without_torch_is_that_of_autograd(name, knobs):
+    loss = LOSSES[name](**knobs)
+    for logits, labels in (draw(), draw(classes=3, scale=10), (worst_logits()[0].double(), worst_logits()[1])):
+        expected = value_and_gradient(loss, logits, labels)[1].numpy()
+        scale = np.abs(expected).max(1, keepdims=True)
+        assert np.abs(loss.gradient(logits.numpy(), labels.numpy()) - expected).max() <= 1e-9 * max(1.0, scale.max())
+
+
+@every(CASES)
+def test_values_of_numpy_arrays_are_those_of_tensors(name, knobs):
+    logits, labels = draw()
+    loss = LOSSES[name](**knobs)
+    np.testing.assert_allclose(loss(logits.numpy(), labels.numpy()), loss(logits, labels), rtol=1e-12, atol=1e-14)
+
+
+def test_losses_are_described_and_drawn_without_torch():
+    code = """
+import sys
+sys.modules["torch"] = sys.modules["sympy"] = None  # importing either would now fail
+import numpy as np
+from igbviz.losses import LOSSES
+for cls in LOSSES.values():
+    loss = cls()
+    assert np.isfinite(loss.gradient(np.eye(4), np.array([0, 0, 1, 2]))).all()
+    assert loss.latex()
+    if loss.depends_on_p_only:
+        loss.f(np.log([0.1, 0.9]), np), loss.weight(np.log([0.1, 0.9]), np), loss.checks()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"})
+
+
+@every_p_only
+def test_the_weight_is_the_slope_of_f(name):
+    loss, log_p = LOSSES[name](), np.log(np.array([1e-9, 1e-4, 0.03, 0.12, 0.3, 0.4999, 0.51, 0.8, 0.99, 0.999999]))
+    step = 1e-6 * np.maximum(1e-3, -log_p)
+    slope = -(loss.f(log_p + step, np) - loss.f(log_p - step, np)) / (2 * step)
+    np.testing.assert_allclose(loss.weight(log_p, np), slope, rtol=1e-5, atol=1e-7)
+
+
+@every_p_only
+def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
+    loss, log_p = LOSSES[name](), np.concatenate([-np.geomspace(1e-12, 1e4, 200), [0.0]])
+    for curve in (loss.f, loss.weight):
+        np.testing.assert_allclose(curve(log_p, np), curve(torch.tensor(log_p), torch).numpy(), rtol=1e-12, atol=1e-300)
+        narrow = curve(torch.tensor(log_p, dtype=torch.float32), torch)
+        assert narrow.dtype == torch.float32 and narrow.isfinite().all()
+
+
+@every_p_only
+def test_a_loss_of_p_is_cross_entropy_with_one_number_a_sample(name):
+    loss = LOSSES[name]()
+    logits, labels = draw()
+    gradient, plain = value_and_gradient(loss, logits, labels)[1], value_and_gradient(LOSSES["cross-entropy"](), logits, labels)[1]
+    weight = loss.weight(own(logits.log_softmax(1), labels), torch)
+    torch.testing.assert_close(gradient, weight[:, None] * plain)
+
+
+def test_checks_tell_who_is_ignored_and_who_is_pushed_down():
+    def found(name, **knobs):
+        return [(kind, round(low, 2), round(high, 2)) for kind, low, high, _ in LOSSES[name](**knobs).checks()]
+
+    assert found("cross-entropy") == found("mae") == found("blurry", detach_weight=True) == []
+    assert found("piecewise-zero") == [("silent", 0, 0.1)]
+    assert found("truncated-gce") == [("silent", 0, 0.5)]
+    assert found("blurry") == [("wrong way", 0, round(math.exp(-1 / 0.7), 2))]
+
+
+@every([(name, {}) for name in LOSSES])
+def test_every_loss_explains_itself(name, knobs):
+    cls = LOSSES[name]
+    assert all(isinstance(text, str) and text for text in (cls.title, cls.formula, cls.source, cls.effect, cls().latex()))
+    assert cls().canonical() == {"name": name} and cls() == cls() and hash(cls()) == hash(cls())
+    assert cls.model_validate(cls().model_dump()) == cls()
+    assert issubclass(cls, LossOfP) == cls.depends_on_p_only
+    assert all(field.description for field in cls.knobs().values())
+    with pytest.raises(ConfigError, match="is not a field of"):
+        cls(unheard_of=1)
+
+
+@pytest.mark.parametrize(
+    "name, knob, rule, bound",
+    [
+        (name, knob, *limit)
+        for name, cls in LOSSES.items()
+        for knob, field in cls.knobs().items()
+        for _, limits in kinds(field)
+        for limit in limits.items()
+    ],
+)
+def test_knobs_end_where_they_say(name, knob, rule, bound):
+    beyond = {"ge": bound - 1e-6, "gt": bound, "le": bound + 1, "lt": bound}[rule]
+    for wrong in (beyond, float("nan"), "much"):
+        with pytest.raises(ConfigError, match=f"^{knob} is .*, allowed: a number"):
+            LOSSES[name](**{knob: wrong})
+    if rule in ("ge", "le"):
+        values, gradient = value_and_gradient(LOSSES[name](**{knob: bound}), worst_logits()[0].double(), worst_logits()[1])
+        assert values.isfinite().all() and gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "logits, labels, sentence",
+    [
+        (torch.zeros(3, 4), torch.tensor([0, 1]), "do not fit"),
+        (torch.zeros(4), torch.tensor([0, 1, 2, 3]), "do not fit"),
+        (torch.zeros(2, 4), torch.tensor([0, 4]), "labels run from 0 to 4, allowed: 0 to 3"),
+        (torch.zeros(2, 4), torch.tensor([-1, 0]), "labels run from -1 to 0, allowed: 0 to 3"),
+        (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), "labels are of type torch.float32, allowed: whole numbers"),
+        (torch.zeros(2, 1), torch.tensor([0, 0]), "logits have 1 classes, allowed: at least 2"),
+    ],
+)
+def test_wrong_labels_are_named(logits, labels, sentence):
+    for ask in (lambda: LOSSES["nce"]()(logits, labels), lambda: LOSSES["nce"]().gradient(logits.numpy(), labels.numpy())):
+        with pytest.raises(ConfigError) as problem:
+            ask()
+        assert sentence.replace("torch.", "") in str(problem.value).replace("torch.", "")
+
+
+@every(CASES)
+def test_small_label_types_will_do(name, knobs):
+    logits, labels = draw()
+    torch.testing.assert_close(LOSSES[name](**knobs)(logits, labels.to(torch.uint8)), LOSSES[name](**knobs)(logits, labels))
+
+
+@every([(name, {}) for name in LOSSES if name != "curriculum"])
+def test_a_step_descends_the_mean(name, knobs):
+    logits, labels = draw()
+    torch.testing.assert_close(LOSSES[name]().batch_loss(logits, labels), LOSSES[name]()(logits, labels).mean())
+
+
+@pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])
+def test_active_negative_losses_charge_for_all_parameters(name):
+    logits, labels = draw()
+    parameters = [torch.tensor([1.0, -2.0], requires_grad=True), torch.tensor([[-3.0]], requires_grad=True)]
+    loss = LOSSES[name](l1=0.5).batch_loss(logits, labels, iter(parameters))
+    assert loss.item() == pytest.approx(LOSSES[name]()(logits, labels).mean().item() + 3.0)
+    loss.backward()
+    assert parameters[0].grad.tolist() == [0.5, -0.5]
+
+
+def selected(logits, labels, noise_rate):
+    """The selection of the curriculum loss, one sample after the other."""
+    hinges, wrong = [], 0
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        rival = max(row[:label] + row[label + 1 :])
+        hinges.append(max(0.0, 1 - row[label] + rival))
+        wrong += row[label] <= rival
+    budget = (1 - noise_rate) ** 2 * len(hinges) + (1 - noise_rate) * wrong
+    chosen, spent = [], 0.0
+    for sample in sorted(range(len(hinges)), key=hinges.__getitem__):
+        if spent + hinges[sample] > budget - len(chosen):
+            return chosen + [sample] * (spent <= budget - len(chosen))
+        chosen.append(sample)
+        spent += hinges[sample]
+    return chosen
+
+
+@pytest.mark.parametrize("noise_rate", [0.0, 0.2, 0.45, 0.9])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 4.0, 30.0])
+def test_the_curriculum_takes_the_easiest_samples_that_fit_its_budget(noise_rate, scale):
+    loss = LOSSES["curriculum"](noise_rate=noise_rate)
+    for seed in range(5):
+        logits, labels = draw(scale=scale, seed=seed)
+        logits[:20, :].scatter_add_(1, labels[:20, None], torch.full((20, 1), 2 * scale, dtype=torch.float64))
+        chosen = selected(logits, labels, noise_rate)
+        assert sorted(chosen) == loss.kept(logits, labels).nonzero().flatten().tolist()
+        torch.testing.assert_close(loss.batch_loss(logits, labels), loss(logits, labels)[chosen].mean())
+
+
+@pytest.mark.parametrize("samples", [1, 5])
+def test_a_batch_too_hard_for_the_curriculum_keeps_its_easiest_sample(samples):
+    logits = torch.zeros(samples, 10)
+    logits[:, 3] = torch.linspace(1e4, 9e3, samples)
+    logits.requires_grad_()
+    value = LOSSES["curriculum"](noise_rate=0.9).batch_loss(logits, torch.full((samples,), 7))
+    value.backward()
+    assert value.isfinite() and logits.grad.isfinite().all()
+    assert logits.grad.any(1).tolist() == [False] * (samples - 1) + [True]
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+def test_the_centres_are_a_regular_simplex_and_each_is_guessed_as_itself(classes, symmetric):
+    centres = simplex(classes, symmetric)
+    cosines = np.full((classes, classes), -1 / (classes - 1))
+    np.fill_diagonal(cosines, 1)
+    np.testing.assert_allclose(centres @ centres.T, cosines, atol=1e-12)
+    assert centres.argmax(1).tolist() == list(range(classes))
