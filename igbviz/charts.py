@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.colours import FAINT, NEUTRAL, ClassStyle, class_style
-from igbviz.trajectory import Trajectory
+from igbviz.trajectory import Trajectory, thin
 
 Unit = Literal["epoch", "step"]
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -104,19 +104,6 @@ QUANTITIES = {
         per_class=False,
     ),
 }
-
-
-def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
-    """Indices of the probes to draw: the first in each of `per_decade` cells a decade of steps, Init. and the last.
-
-    The cells do not depend on the length of the run, so a point once drawn stays, and only the last one moves.
-    """
-    step = np.asarray(step)
-    if not len(step):
-        return np.empty(0, dtype=np.intp)
-    cell = np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
-    first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
-    return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,14 @@ PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
 _mount = st.components.v2.component("igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
 
 
-def live_chart(figure: go.Figure, *, key: str, height: int | None = None, on_click: bool = False) -> dict[str, Any] | None:
-    """Draw or update a figure. With `on_click`, a click on a point reruns and is returned once as {"x", "y", "name", "point"}."""
-    height = int(height or figure.layout.height or 420)
-    data = {"figure": payload(figure), "height": height, "clicks": on_click, "plotly": _plotly_address()}
+def live_chart(figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False) -> dict[str, Any] | None:
+    """Draw or update a figure, or its `payload`, made once for many viewers (then say its height).
+
+    With `on_click`, a click on a point reruns and is returned once as {"x", "y", "name", "point"}.
+    """
+    if not isinstance(figure, str):
+        height, figure = height or figure.layout.height, payload(figure)
+    data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": _plotly_address()}
     result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 

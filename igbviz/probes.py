@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Annotated, Literal
 
 import numpy as np
@@ -36,8 +37,10 @@ class Probes(Description):
             return np.unique(np.concatenate([first_epoch, epochs, [total]]))
         if total + 1 <= self.count:
             return np.arange(total + 1)
-        # Even steps in log time collide when rounded (1.2 and 1.4 are both 1): ask for more until enough distinct ones are there.
-        asked = self.count
-        while len(steps := np.unique(np.geomspace(total, 1, asked - 1).round().astype(int))) < self.count - 1:
-            asked += 1
-        return np.concatenate([[0], steps])
+        # Even steps in log time collide when rounded (1.2 and 1.4 are both 1): ask for as many as leave `count` distinct ones.
+        asked = bisect_left(range(100 * total), self.count - 1, lo=self.count - 1, key=lambda n: len(_even_in_log_time(n, total)))
+        return np.concatenate([[0], _even_in_log_time(asked, total)])
+
+
+def _even_in_log_time(count: int, total: int) -> np.ndarray:
+    return np.unique(np.geomspace(total, 1, count).round().astype(int))

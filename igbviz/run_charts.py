@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from igbviz import charts
@@ -9,12 +11,12 @@ from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
 
 
-def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch") -> go.Figure:
-    """`charts.curves` with the planned length of the run, and a line where its loss changes."""
+def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch", **look: Any) -> go.Figure:
+    """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it."""
     steps_per_epoch = _steps_per_epoch(trajectory)
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
     marks = [mark] if mark and 0 < mark[0] < config.epochs else []
-    return charts.curves(trajectory, quantity, steps_per_epoch=steps_per_epoch, epochs=config.epochs, unit=unit, marks=marks)
+    return charts.curves(trajectory, quantity, steps_per_epoch=steps_per_epoch, epochs=config.epochs, unit=unit, marks=marks, **look)
 
 
 def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:

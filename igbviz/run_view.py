@@ -7,20 +7,21 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz import charts, export, ui
-from igbviz.live_chart import live_chart
+from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import run_curves
 from igbviz.run_form import show
 from igbviz.runs import Run, RunError, Status, submit
 from igbviz.trajectory import Trajectory
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
+HEIGHT, BARS_HEIGHT = 480, 360  # pixels
 FIRST_SECONDS, FAST, SLOW = 30.0, 0.4, 1.0  # a young run is looked at more often: its first steps are the story
 
 
 def view(run: Run) -> None:
     """The whole view. Only what moves is drawn again, by a timer that ends with the run."""
     try:
-        status, config = run.status, run.config
+        status, config, _ = run.status, run.config, run.trajectory()
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
@@ -94,16 +95,15 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     left, right = st.columns(2)
     for column, name, key in ((left, quantity, "chart-left"), (right, "accuracy", "chart-right")):
         with column:
-            live_chart(_curves(str(run.path), size, name, unit), key=key)
+            live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
             st.caption(charts.QUANTITIES[name].caption)
     trajectory = _trajectory(str(run.path), size)
     index = len(trajectory) - 1
     if status.ended and len(trajectory) > 1:
-        shown = charts.thin(trajectory.step)
         index = st.select_slider(
-            "Look back in time", shown.tolist(), value=int(shown[-1]), key="moment", format_func=lambda i: _moment(trajectory, i)
+            "Look back in time", range(len(trajectory)), value=index, key="moment", format_func=lambda i: _moment(trajectory, i)
         )
-    live_chart(_bars(str(run.path), size, index), key="chart-bars")
+    live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)
     st.caption(
         f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, whatever they show."
     )
@@ -119,22 +119,22 @@ def _size(run: Run) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-# Everybody who watches the same run at the same moment shares one figure: the key is the length of the file.
+# Everybody who watches the same run at the same moment shares one figure, ready to be sent: the key is the length of the file.
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _trajectory(path: str, size: int) -> Trajectory:
-    return Run(Path(path)).trajectory()
+    return Run(Path(path)).glance()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _curves(path: str, size: int, quantity: str, unit: str):
-    return run_curves(_trajectory(path, size), Run(Path(path)).config, quantity, unit)
+def _curves(path: str, size: int, quantity: str, unit: str) -> str:
+    return payload(run_curves(_trajectory(path, size), Run(Path(path)).config, quantity, unit, height=HEIGHT))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _bars(path: str, size: int, index: int):
-    return charts.bars(_trajectory(path, size), index)
+def _bars(path: str, size: int, index: int) -> str:
+    return payload(charts.bars(_trajectory(path, size), index, height=BARS_HEIGHT))
 
 
 def _take_away(run: Run) -> None:

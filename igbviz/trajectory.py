@@ -51,6 +51,19 @@ def dtype_from(columns: list) -> np.dtype:
     return dtype
 
 
+def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
+    """Indices of the probes to draw: the first in each of `per_decade` cells a decade of steps, Init. and the last.
+
+    The cells do not depend on the length of the run, so a point once drawn stays, and only the last one moves.
+    """
+    step = np.asarray(step)
+    if not len(step):
+        return np.empty(0, dtype=np.intp)
+    cell = np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+    first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
+    return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """The probes of one run so far: `records` is (T,) of `snapshot_dtype(K)`, oldest first."""
@@ -71,10 +84,12 @@ class Trajectory:
 
     @classmethod
     def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Trajectory:
-        """The whole records of a file; a torn last one, still being written, is left out."""
-        size = path.stat().st_size if path.exists() else 0
-        records = np.fromfile(path, dtype, count=size // dtype.itemsize) if size >= dtype.itemsize else np.empty(0, dtype)
-        return cls(records, class_names)
+        """The whole records of a file; a torn last one, still being written, is left out.
+
+        The file is mapped, not read: what nobody looks at costs nothing, however long the run.
+        """
+        whole = path.stat().st_size // dtype.itemsize if path.exists() else 0
+        return cls(np.memmap(path, dtype, "r", shape=(whole,)) if whole else np.empty(0, dtype), class_names)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -477,11 +477,11 @@ def test_gaussian_noise_is_drawn_from_its_own_seed():
     assert torch.equal(one.test_images, GaussianNoise(**small | {"train_examples": 30}).load().test_images)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("device", ["cpu"] + ["cuda"] * torch.cuda.is_available())
 @pytest.mark.parametrize("description", [FashionMini(size=16), GaussianNoise()], ids=lambda value: value.name)
-def test_the_numbers_are_the_same_on_every_device(description):
-    there = description.load("cuda")
-    assert there.train_images.device.type == there.test_labels.device.type == "cuda"
+def test_the_numbers_are_the_same_on_every_device(description, device):
+    there = description.load(device)
+    assert there.train_images.device.type == there.test_labels.device.type == device
     here = Data(*(getattr(there, part).cpu() for part in PARTS), (), "")
     assert same(description.load(), here)
 

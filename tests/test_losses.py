@@ -234,10 +234,8 @@ def test_the_gradient_is_the_slope_of_the_value(name, knobs):
     assert torch.autograd.gradcheck(lambda z: LOSSES[name](**knobs)(z, labels), logits.requires_grad_())
 
 
-@every(CASES)
+@every([case for case in CASES if case != ("mmc", {})])  # its published centres give each class its own coordinates
 def test_classes_may_be_numbered_in_any_order(name, knobs):
-    if name == "mmc" and not knobs:
-        pytest.skip("the published centres give each class its own coordinates")
     logits, labels = draw()
     order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
     values, gradient = value_and_gradient(LOSSES[name](**knobs), logits, labels)

@@ -36,7 +36,7 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
     names = list(training.data.class_names)
     write_json(run.path / "schema.json", {
-        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch, "data": "noise",
+        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch, "steps": training.steps, "data": "noise",
         "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
@@ -65,11 +65,12 @@ def test_empty_cache(path: Path) -> None:
 def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -> None:
     run = finished(tiny, own_cache)
     submit(tiny.with_(seed=1), own_cache)
-    torn = submit(tiny.with_(seed=2), own_cache)
-    (torn.path / "config.json").write_text("{")
+    for seed, file in enumerate(("config.json", "status.json", "schema.json"), start=2):
+        torn = submit(tiny.with_(seed=seed), own_cache)
+        (torn.path / file).write_text("{")
+        page(path, run=torn.id)
     page(path)
     page(path, run=run.id)
-    page(path, run=torn.id)
 
 
 @pytest.mark.parametrize("state", ["done", "stopped", "failed", "diverged", "queued"])

@@ -1,0 +1,184 @@
+"""`python -m tests.benchmarks [--json FILE]`: what is promised about speed, measured side by side in one process, as ratios.
+
+Medians of several alternating repeats; the machine is named. Nothing here is a test: a number that changes is for people to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from igbviz import charts
+from igbviz.config import RunConfig
+from igbviz.live_chart import payload
+from igbviz.losses import LOSSES
+from igbviz.presets import PRESETS
+from igbviz.run_charts import run_curves
+from igbviz.runs import Run, Status, list_runs, write_json
+from igbviz.training import PROBE_CHUNK, Training, build_network, probing
+from igbviz.trajectory import Trajectory, schema, snapshot_dtype
+
+REPEATS = 7
+
+
+def alternating(ways: dict[str, Callable[[], Any]], times: int = 1, repeats: int = REPEATS) -> dict[str, list[float]]:
+    """Milliseconds of each way, taken in turn so that a busy moment of the machine hits all of them."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        way()
+    for _ in range(repeats):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            for _ in range(times):
+                way()
+            taken[name].append((time.perf_counter() - started) / times * 1e3)
+    return taken
+
+
+def row(case: str, taken: dict[str, list[float]]) -> dict[str, Any]:
+    """Medians, spread and the ratio of the first way to the second; printed and returned."""
+    medians = {name: statistics.median(values) for name, values in taken.items()}
+    first, second = list(medians)[:2]
+    ratio = medians[first] / medians[second]
+    words = ", ".join(f"{name} {medians[name]:.3g} ms ({min(values):.3g}-{max(values):.3g})" for name, values in taken.items())
+    print(f"{case:42} {words}; ratio {ratio:.3f}", flush=True)
+    return {"case": case, "ms": taken, "ratio": ratio}
+
+
+def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str, Any]]:
+    """The engine against bare forward, backward, step, and against a bare forward pass over the probe set, on the same batches."""
+    training = Training(config.with_(epochs=1000, probes={"size": config.probes.size, "count": 2}), "cpu")
+    ticks = training.ticks()
+    while training.step < 20:
+        next(ticks)
+    network = build_network(config, training.data)
+    if config.model.channels_last_on_cpu:
+        network = network.to(memory_format=torch.channels_last)
+    network.load_state_dict(training.network.state_dict())
+    optimizer = config.optimizer.build(network.parameters())
+    place = iter(range(10**9))
+
+    def bare() -> None:
+        images, labels = training._batch(next(place) % training.steps_per_epoch)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
+
+    def probe() -> None:
+        for _ in training._probe():
+            pass
+
+    def forward() -> None:
+        with torch.inference_mode(), probing(network, "eval"):
+            for images in training.probe_images.split(PROBE_CHUNK):
+                network(images)
+
+    threads = torch.get_num_threads()
+    found = [row(f"{name}: step, engine / bare", alternating({"engine": lambda: next(ticks), "bare": bare}, times))]
+    torch.set_num_threads(training.threads)
+    found.append(row(f"{name}: probe, engine / bare forward", alternating({"engine": probe, "bare": forward}, max(1, times // 20))))
+    torch.set_num_threads(threads)
+    return found
+
+
+def losses(times: int = 200) -> list[dict[str, Any]]:
+    """A step of the default network with each loss against the same step with cross-entropy, at batch 32."""
+    found = []
+    base = PRESETS["first-look"].config.with_(dataset={"name": "fashion-mini"}, epochs=1000, probes={"size": 100, "count": 2})
+
+    def stepping(name: str) -> Callable[[], Any]:
+        training = Training(base.with_(loss={"name": name}, optimizer={"name": "sgd", "learning_rate": 1e-6}), "cpu")
+        ticks = training.ticks()
+        while training.step < 5:
+            next(ticks)
+        return lambda: next(ticks)
+
+    for name in LOSSES:
+        ways = {name: stepping(name), "cross-entropy ": stepping("cross-entropy")}
+        found.append(row(f"step with {name} / cross-entropy", alternating(ways, times, 5)))
+    return found
+
+
+def a_long_run(probes: int) -> Trajectory:
+    """A made-up run with so many probes of ten classes."""
+    records = np.zeros(probes, snapshot_dtype(10))
+    records["step"] = np.arange(probes)
+    records["epoch"] = records["step"] / 313
+    records["mean_prob"] = np.random.default_rng(0).dirichlet(np.ones(10), (probes, 10)).astype(np.float32)
+    records["confusion"] = np.random.default_rng(0).integers(1, 99, (probes, 10, 10))
+    return Trajectory(records)
+
+
+def refresh() -> list[dict[str, Any]]:
+    """Server time and bytes of one refresh of the live view, from the file to what is sent: a long run against a short one."""
+    probes = {"schedule": "batch", "size": 10}
+    ways = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (50_000, 50):
+            config = PRESETS["first-look"].config.with_(batch_size=1, epochs=5, probes=probes, seed=count)
+            run = Run(Path(folder) / config.id)
+            run.path.mkdir()
+            (run.path / "config.json").write_text(config.to_json())
+            (run.path / "trajectory.bin").write_bytes(a_long_run(count).records.tobytes())
+            names = [str(k) for k in range(10)]
+            write_json(run.path / "schema.json", {
+                "columns": schema(snapshot_dtype(10)), "class_names": names, "steps": 50_000, "steps_per_epoch": 60_000
+            })  # fmt: skip
+
+            def once(run: Run = run, config: RunConfig = config) -> int:
+                shown = run.glance()
+                figures = [run_curves(shown, config, name) for name in ("true_class_probability", "accuracy")]
+                return sum(len(payload(figure)) for figure in [*figures, charts.bars(shown)])
+
+            ways[f"{count} probes ({len(run.glance())} drawn), {once() / 1000:.0f} kB"] = once
+        return [row("refresh, file to payload", alternating(ways, 3))]
+
+
+def listing() -> list[dict[str, Any]]:
+    """The list of runs with a thousand of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(1000):
+            path = Path(folder) / "runs" / f"run-{seed}"
+            path.mkdir(parents=True)
+            (path / "config.json").write_text(RunConfig().to_json())
+            (path / "status.json").write_text(Status(state="done", submitted=seed).model_dump_json())
+        once = {"1000 runs": lambda: list_runs(folder), "and again": lambda: list_runs(folder)}
+        return [row("list of runs", alternating(once, 1))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tests.benchmarks")
+    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    parser.add_argument("--only", choices=["engine", "losses", "refresh", "listing"])
+    options = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {time.ctime()}")
+    rows: list[dict[str, Any]] = []
+    if options.only in (None, "engine"):
+        rows += steps_and_probes("first look (mlp)", PRESETS["first-look"].config, 200)
+        rows += steps_and_probes("cnn", RunConfig(model={"name": "cnn"}), 20)
+        noise = {"name": "gaussian-noise", "size": 32, "train_examples": 640}
+        rows += steps_and_probes("resnet18, 32x32", RunConfig(dataset=noise, model={"name": "resnet18"}, probes={"size": 500}), 3)
+    if options.only in (None, "refresh"):
+        rows += refresh()
+    if options.only in (None, "listing"):
+        rows += listing()
+    if options.only in (None, "losses"):
+        rows += losses()
+    if options.json:
+        options.json.write_text(
+            json.dumps({"machine": platform.platform(), "torch": torch.__version__, "date": time.ctime(), "rows": rows})
+        )
+
+
+if __name__ == "__main__":
+    main()
