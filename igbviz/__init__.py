@@ -25,7 +25,19 @@ _HOMES = {
     "submit": "runs",
     "train": "training",
 }
-_MODULES = {"charts", "datasets", "initializations", "losses", "models", "optimizers", "presets", "runs", "schedules", "trajectory"}
+_MODULES = {
+    "charts",
+    "datasets",
+    "initializations",
+    "losses",
+    "models",
+    "optimizers",
+    "presets",
+    "runs",
+    "schedules",
+    "theory",
+    "trajectory",
+}
 
 __all__ = sorted([*_HOMES, *_MODULES])
 

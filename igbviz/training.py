@@ -217,7 +217,7 @@ class Training:
             if self.config.precision == "bfloat16":
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
             if self.device.type == "cuda":
-                stack.enter_context(torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False))
+                stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))
             if self.threads != (before := torch.get_num_threads()):
                 torch.set_num_threads(self.threads)
                 stack.callback(torch.set_num_threads, before)

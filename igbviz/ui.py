@@ -23,6 +23,8 @@ from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
 MENU = (
     ("app.py", "Home", ":material/home:"),
     ("pages/Train.py", "Train and watch", ":material/play_circle:"),
+    ("pages/Losses.py", "Losses", ":material/trending_down:"),
+    ("pages/Phases.py", "Phase diagram", ":material/gradient:"),
     ("pages/Runs.py", "Runs", ":material/folder_open:"),
 )
 # Drawn here, since named icons are fetched from the network: a class that rises, one that falls.

@@ -13,19 +13,19 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
-    ["description", "trajectory", "colours", "_torchvision"],
+    ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules"],
     ["config"],
-    ["presets", "memory", "training", "dispatch", "charts"],
+    ["presets", "memory", "training", "dispatch", "charts", "theory_charts", "loss_charts"],
     ["run_charts", "runs"],
-    ["estimates", "export"],
+    ["estimates", "export", "escape"],
     ["session", "worker"],
-    ["live_chart", "ui", "run_form", "run_view", "cli"],
+    ["live_chart", "ui", "run_form", "run_view", "loss_page", "cli"],
     ["__init__", "__main__"],
 ]
 RANK = {name: (height, place) for height, names in enumerate(LAYERS) for place, name in enumerate(names)}
-STREAMLIT = {"live_chart", "ui", "run_form", "run_view"}
+STREAMLIT = {"live_chart", "ui", "run_form", "run_view", "loss_page"}
 
 
 def imports(path: Path) -> set[str]:

@@ -36,7 +36,8 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
     names = list(training.data.class_names)
     write_json(run.path / "schema.json", {
-        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch, "steps": training.steps, "data": "noise",
+        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch,
+        "steps": training.steps, "data": "noise",
         "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))

@@ -1,0 +1,77 @@
+"""Predictions for untrained networks, in numpy: initial guessing bias and mean-field theory, which are one theory.
+
+    kernels     what an activation does to Gaussian pre-activations
+    recursion   variance, correlation and gamma from layer to layer; gradients, pooling, normalisation
+    phases      where depth leads, the edge of chaos and the lines of equal gamma, depth scales, maps
+    guessing    the law of the guesses, regimes, and gamma from finite data
+
+Everything a page needs is named here: `from igbviz import theory`, then `theory.gamma_by_depth("relu", 2, 0, depth=21)`. gamma is
+Var_W(mu) / Var_chi(O), how far the centres of the logits spread over networks, in units of how far logits spread over inputs;
+c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809, 2505.11312, 2505.12096.
+"""
+
+from igbviz.guessing import (
+    DEEP_PREJUDICE_CUT,
+    PREJUDICE_CUT,
+    REGIMES,
+    expected_max_guess,
+    gamma_from_cosine,
+    gamma_from_guesses,
+    gamma_variance_ratio,
+    guess_cdf,
+    guess_fractions,
+    guess_pdf,
+    guess_quantile,
+    guess_variance,
+    jackknife,
+    mean_cosine,
+    regime,
+)
+from igbviz.kernels import ACTIVATIONS, Activation, kernel, leaky_relu
+from igbviz.phases import QUANTITIES, FixedPoint, depth_scales, edge_of_chaos, fixed_point, gamma_star, iso_gamma, phase_map
+from igbviz.recursion import (
+    PLACEMENTS,
+    correlation_by_depth,
+    gamma_by_depth,
+    gradient_gain,
+    max_pool_gamma,
+    normalised_gamma,
+    variance_by_depth,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "DEEP_PREJUDICE_CUT",
+    "PLACEMENTS",
+    "PREJUDICE_CUT",
+    "QUANTITIES",
+    "REGIMES",
+    "Activation",
+    "FixedPoint",
+    "correlation_by_depth",
+    "depth_scales",
+    "edge_of_chaos",
+    "expected_max_guess",
+    "fixed_point",
+    "gamma_by_depth",
+    "gamma_from_cosine",
+    "gamma_from_guesses",
+    "gamma_star",
+    "gamma_variance_ratio",
+    "gradient_gain",
+    "guess_cdf",
+    "guess_fractions",
+    "guess_pdf",
+    "guess_quantile",
+    "guess_variance",
+    "iso_gamma",
+    "jackknife",
+    "kernel",
+    "leaky_relu",
+    "max_pool_gamma",
+    "mean_cosine",
+    "normalised_gamma",
+    "phase_map",
+    "regime",
+    "variance_by_depth",
+]

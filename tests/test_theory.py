@@ -1,0 +1,531 @@
+"""igbviz.theory against high-precision references, sampled networks, identities and limits."""
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import integrate
+from scipy.special import ndtr
+
+from igbviz import theory
+
+NAMES = list(theory.ACTIVATIONS)
+PI = math.pi
+EXTREMES = [(0, 0), (0, 0.1), (0.5, 0), (1, 0), (4, 0), (4, 1), (1e-3, 1e-3)]  # (sigma_w2, sigma_b2)
+MATCHED = 2 * PI / (PI - 1)  # the weight variance at which relu - 1/sqrt(2 pi) keeps q = 1
+
+# gamma^1 .. gamma^21, from an independent computation
+RELU_HE = [
+    0.0, 0.4669422069242593, 0.9752348616386118, 1.5305290624830377, 2.1343396794768412, 2.787109181702009, 3.4889085639417265,
+    4.239663559906361, 5.039241879828883, 5.887490520182635, 6.784252651242494, 7.729375389004744, 8.722713251302954, 9.764129494344434,
+    10.853496391974772, 11.990694992728072, 13.17561463166393, 14.408152342520085, 15.688212246636, 17.015704957994437, 18.3905470235139,
+]  # fmt: skip
+TANH_ORDERED = [
+    0.03333333333333333, 0.1024182911313203, 0.20213244254375118, 0.32728993348839747, 0.4742685964448096, 0.6407782109783965,
+    0.8255021806760985, 1.0278168387531132, 1.24759501930221, 1.4850720344618853, 1.7407547053149424, 2.0153600067935353,
+    2.3097743104305777, 2.6250270639746303, 2.962274604389261, 3.3227910710947555, 3.707964290352056, 4.119295154559383,
+    4.5583994895922375, 5.027011736063943, 5.526990002382203,
+]  # fmt: skip
+TANH_ORDERED_CHI = [0.5842784522820855, 0.7709234964074378, 0.852848487013744, 0.8931319666777348, 0.9140498826648783]
+
+
+# --- references that share nothing with the module but the problem ---
+
+
+def correlated_moment(name, q, s):
+    """E phi(u) phi(v) with 40 digits: variance q, covariance s."""
+    pi = mpmath.pi
+    if name == "erf":
+        return 2 / pi * mpmath.asin(2 * s / (1 + 2 * q))
+    if name == "gelu":
+        x = 1 + q
+        return s / 4 + s * mpmath.asin(s / x) / (2 * pi) + (q * (q * x - s * s) + s * s) / (2 * pi * x * mpmath.sqrt(x * x - s * s))
+    phi = theory.kernel(name)
+    odd, even, shift = mpmath.mpf(phi.odd), mpmath.mpf(phi.even), mpmath.mpf(phi.shift)
+    c = s / q
+    both = 2 * q / pi * (mpmath.sqrt(1 - c * c) + c * mpmath.asin(c))
+    return odd**2 * s + even**2 * both + 2 * even * shift * mpmath.sqrt(2 * q / pi) + shift**2
+
+
+def gamma_reference(name, sigma_w2, sigma_b2, depth, c0=0.0, q0=1.0):
+    """The recursion in 60 digits, with 1 - c by subtraction."""
+    with mpmath.workdps(60):
+        w, b = mpmath.mpf(sigma_w2), mpmath.mpf(sigma_b2)
+        q, s = w * mpmath.mpf(q0) + b, w * mpmath.mpf(q0) * mpmath.mpf(c0) + b
+        gammas = [s / (q - s)]
+        for _ in range(depth - 1):
+            q, s = b + w * correlated_moment(name, q, q), b + w * correlated_moment(name, q, s)
+            gammas.append(s / (q - s))
+        return np.array([float(gamma) for gamma in gammas])
+
+
+def tanh_reference(sigma_w2, sigma_b2, depth):
+    """Mean and variance over each input's own fluctuation, on a grid: exact to rounding for the q used here."""
+    z = np.arange(-10, 10.01, 0.08)
+    weights = np.exp(-(z**2) / 2)
+    weights /= weights.sum()
+    q, gamma, gammas = sigma_w2 + sigma_b2, sigma_b2 / sigma_w2, []
+    for _ in range(depth):
+        gammas.append(gamma)
+        outputs = np.tanh(np.sqrt(q) * (np.sqrt(gamma / (1 + gamma)) * z[:, None] + np.sqrt(1 / (1 + gamma)) * z))
+        centre = outputs @ weights
+        shared, private = weights @ centre**2, weights @ ((outputs - centre[:, None]) ** 2 @ weights)
+        q, gamma = sigma_b2 + sigma_w2 * (shared + private), (sigma_b2 + sigma_w2 * shared) / (sigma_w2 * private)
+    return np.array(gammas)
+
+
+def same(found, expected, relative=1e-10, absolute=0.0):
+    np.testing.assert_allclose(found, expected, rtol=relative, atol=absolute)
+
+
+# --- layer by layer ---
+
+
+def test_gamma_of_the_reference_networks():
+    same(theory.gamma_by_depth("relu", 2, 0, 21), RELU_HE, 1e-13)
+    same(theory.gamma_by_depth("tanh", 1.5, 0.05, 21), TANH_ORDERED, 1e-12)
+    same(theory.gradient_gain("tanh", 1.5, 0.05, 5), TANH_ORDERED_CHI, 1e-13)
+    same(theory.gradient_gain("relu", 2, 0, 21), np.ones(21), 1e-14)
+    same(theory.gradient_gain("shifted-relu", MATCHED, 0, 21, q0=1 / MATCHED), np.full(21, PI / (PI - 1)), 1e-12)
+    assert np.all(theory.gamma_by_depth("shifted-relu", MATCHED, 0, 21, q0=1 / MATCHED) < 1e-28)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "tanh"])
+@pytest.mark.parametrize(
+    "sigma_w2, sigma_b2, c0, q0", [(2, 0, 0, 1), (1.2, 0.1, 0, 1), (1 / 3, 1 / 3000, 0, 1), (3.5, 0.02, 0.3, 2), (2.1, 1e-12, 1e-9, 1)]
+)
+def test_gamma_against_sixty_digits(name, sigma_w2, sigma_b2, c0, q0):
+    """As deep as gamma = 1e12 and beyond, where 1 - c is below float64's resolution of c."""
+    expected = gamma_reference(name, sigma_w2, sigma_b2, 40, c0, q0)
+    within = expected < 1e25  # the reference itself runs out of digits later
+    same(theory.gamma_by_depth(name, sigma_w2, sigma_b2, 40, c0, q0)[within], expected[within], 1e-11, 1e-40)
+
+
+@pytest.mark.parametrize("sigma_w2, sigma_b2", [(0.9, 0.1), (1 / 3, 1 / 3000), (2.4, 0.05), (4.0, 1e-8)])
+def test_gamma_of_tanh_against_a_grid(sigma_w2, sigma_b2):
+    same(theory.gamma_by_depth("tanh", sigma_w2, sigma_b2, 25), tanh_reference(sigma_w2, sigma_b2, 25), 1e-10)
+
+
+def test_tanh_variance_and_gradient_by_adaptive_quadrature():
+    phi = theory.kernel("tanh")
+    for q in (0.01, 1.0, 30.0, 1000.0):
+        expectations = {phi.moment(q): lambda u: math.tanh(u) ** 2, phi.slopes(q, 1.0, 0.0): lambda u: math.cosh(min(u, 100)) ** -4}
+        for found, f in expectations.items():
+            density = 2 / math.sqrt(2 * PI * q)
+            expected, _ = integrate.quad(
+                lambda u, f=f, q=q, density=density: density * f(u) * math.exp(-(u**2) / (2 * q)),
+                0,
+                12 * math.sqrt(q),
+                points=[1],
+                epsabs=0,
+            )
+            same(found, expected, 1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernels_are_averages_of_the_activation(name):
+    """Closed forms against plain sums over a grid; kinks limit the grid to 1e-4."""
+    phi, q, c = theory.kernel(name), 1.7, 0.6
+    z = np.arange(-8, 8, 0.02) + 0.01
+    weights = np.exp(-(z**2) / 2)
+    weights /= weights.sum()
+    values = phi(np.sqrt(q) * z)
+    product = weights @ (values * (phi(np.sqrt(q) * (c * z[:, None] + np.sqrt(1 - c * c) * z)) @ weights))
+    moment, mean = weights @ values**2, weights @ values
+    same(phi.mean(q), mean, 1e-4, 1e-12)
+    same(phi.moment(q), moment, 1e-4)
+    same(phi.private(q, c, 1 - c), moment - product, 2e-4)
+    same(phi.covariance(q, c, 1 - c), product - mean**2, 2e-4)
+    # derivatives of the closed forms: dV/dq, and the slopes' correlation as d E phi phi / d (q c)
+    step = 1e-5
+    same(phi.moment_slope(q), (phi.moment(q + step) - phi.moment(q - step)) / (2 * step), 1e-8)
+    same(phi.slopes(q, c, 1 - c), (phi.private(q, c - step, 1 - c + step) - phi.private(q, c + step, 1 - c - step)) / (2 * step * q), 1e-8)
+    assert phi.covariance(q, 0.0, 1.0) == 0 and phi.private(q, 1.0, 0.0) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shared_and_private_part_make_the_moment(name):
+    phi = theory.kernel(name)
+    q, d = np.geomspace(1e-6, 1e6, 25)[:, None], np.array([1e-14, 1e-6, 0.1, 0.5, 0.99, 1.0])
+    parts = phi.mean(q) ** 2 + phi.covariance(q, 1 - d, d) + phi.private(q, 1 - d, d)
+    same(parts, phi.moment(q) * np.ones_like(d), 1e-12)
+    assert np.all(np.diff(phi.private(q, 1 - d, d), axis=1) > 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_correlation_is_gamma_over_one_plus_gamma(name):
+    gamma = theory.gamma_by_depth(name, 1.7, 0.03, 12, c0=0.2)
+    same(theory.correlation_by_depth(name, 1.7, 0.03, 12, c0=0.2), gamma / (1 + gamma), 1e-14)
+
+
+def test_first_steps_in_closed_form():
+    same(theory.gamma_by_depth("relu", 0.7, 0, 2)[1], 1 / (PI - 1), 1e-14)
+    same(theory.gamma_by_depth("abs", 3, 0, 2)[1], 2 / (PI - 2), 1e-14)
+    for slope in (0.01, 0.2, 1.0):
+        expected = (1 - slope) ** 2 / (PI * (1 + slope**2) - (1 - slope) ** 2)
+        same(theory.gamma_by_depth(theory.leaky_relu(slope), 2, 0, 2)[1], expected, 1e-13)
+    same(theory.gamma_by_depth("linear", 1.5, 0.3, 30), [0.3 / 1.5 * sum(1.5**-k for k in range(layer)) for layer in range(1, 31)], 1e-13)
+    for name in NAMES:
+        same(theory.gamma_by_depth(name, 1.5, 0.3, 1), [0.2], 1e-15)
+
+
+def test_relu_without_bias_has_one_curve_for_every_weight_variance():
+    for sigma_w2 in (0.0, 1e-3, 1.0, 2.5, 40.0):
+        same(theory.gamma_by_depth("relu", sigma_w2, 0, 2000), theory.gamma_by_depth("relu", 2, 0, 2000), 1e-9)
+    gamma = theory.gamma_by_depth("relu", 2, 0, 2000)
+    assert abs(gamma[99] / 100**2 - 0.0274) < 1e-4 and np.all(np.diff(gamma) > 0)  # towards 2 l^2 / (9 pi^2), slowly
+
+
+def test_default_initialisation_of_torch():
+    """U(-1/sqrt n, 1/sqrt n) weights and biases, n = 1000: the most prejudiced of all."""
+    relu, tanh = (theory.gamma_by_depth(name, 1 / 3, 1 / 3000, 10) for name in ("relu", "tanh"))
+    same(relu[[1, 4, 9]], [0.4768, 6.746, 4.48e4], 1e-3)
+    same(tanh[[4, 9]], [0.2249, 56.3], 1e-3)
+
+
+def test_gelu_first_gains_then_loses_prejudice():
+    gamma = theory.gamma_by_depth("gelu", 2, 0, 60)
+    assert np.argmax(gamma) == 12 and abs(gamma[12] - 1.7503) < 1e-4 and abs(gamma[-1] - 1.65) < 1e-2
+
+
+@pytest.mark.parametrize("name, sigma", list(itertools.product(NAMES, EXTREMES)))
+def test_very_deep_networks_never_give_nan(name, sigma):
+    for values in (theory.gamma_by_depth(name, *sigma, 500), theory.gradient_gain(name, *sigma, 500, cumulative=True)):
+        assert values.shape == (500,) and not np.any(np.isnan(values)) and np.all(values >= 0)
+
+
+def test_mean_zero_activations_stay_at_zero():
+    for name, sigma_w2 in itertools.product(("tanh", "erf", "linear"), (0.5, 1.0, 3.0)):
+        assert np.all(theory.gamma_by_depth(name, sigma_w2, 0, 200) == 0)
+    # but remember a correlation that they were given
+    for c0, expected in ((0.5, 0.4828), (0.9, 0.8915)):
+        assert abs(theory.correlation_by_depth("tanh", 0.5, 0, 200, c0)[-1] - expected) < 1e-4
+    assert np.all(np.isinf(theory.gamma_by_depth("tanh", 2, 0, 5, c0=1)))
+
+
+def test_cumulative_gain_is_the_product():
+    gain = theory.gradient_gain("tanh", 3, 0.05, 20)
+    total = theory.gradient_gain("tanh", 3, 0.05, 20, cumulative=True)
+    same(total, np.concatenate([[1], np.cumprod(gain[:-1])]), 1e-14)
+    assert abs(math.log(total[-1]) - 3.113) < 2e-2  # measured in sampled networks of width 1000: 3.111 +- 0.016
+
+
+# --- pooling and normalisation ---
+
+
+def test_max_pooling():
+    same([theory.max_pool_gamma("linear", k) for k in (2, 4, 9)], [1 / (PI - 1), 2.155, 6.171], 1e-4)
+    same([theory.max_pool_gamma("relu", k) for k in (1, 2, 4, 9)], [1 / (PI - 1), 1.04147, 2.4293, 6.187], 3e-5)
+    same([theory.max_pool_gamma("tanh", k) for k in (2, 4, 9)], [0.4972, 3.741, 27.98], 2e-4)
+    for name in NAMES:
+        same(theory.max_pool_gamma(name, 1), theory.gamma_by_depth(name, 1, 0, 2)[1], 1e-10, 1e-25)
+        series = [theory.max_pool_gamma(name, k) for k in (1, 2, 3, 5, 20, 100)]
+        assert np.all(np.diff(series) > 0)
+
+
+@pytest.mark.parametrize("name", ["gelu", "abs"])
+def test_max_pooling_of_activations_that_turn_round(name):
+    best = theory.kernel(name)(np.random.default_rng(0).normal(size=(400_000, 3))).max(axis=1)
+    assert abs(best.mean() ** 2 / best.var() / theory.max_pool_gamma(name, 3) - 1) < 0.01
+
+
+def test_normalised_relu():
+    plain = theory.gamma_by_depth("relu", 2, 0, 8)
+    for placement in ("none", "layer-before", "rms-before", "rms-after"):
+        same(theory.normalised_gamma(placement, 8), plain, 1e-12)
+    same(theory.normalised_gamma("batch-before", 8), [0] + [1 / (PI - 1)] * 7, 1e-13)
+    assert np.all(theory.normalised_gamma("batch-after", 8) == 0) and np.all(theory.normalised_gamma("layer-after", 8) == 0)
+    same(theory.normalised_gamma("batch-after", 8, sigma_b2=0.1), np.full(8, 0.05), 1e-14)
+    # correlated data: layer normalisation after phi forgets them by pi / (2 (pi - 1)) a layer, batch normalisation at once
+    gamma = theory.normalised_gamma("layer-after", 60, c0=0.5)
+    same(gamma[-1] / gamma[-2], PI / (2 * (PI - 1)), 1e-6)
+    same(theory.normalised_gamma("batch-before", 3, c0=0.5)[1:], np.full(2, 1 / (PI - 1)), 1e-13)
+    assert set(theory.PLACEMENTS) == {"none"} | {f"{kind}-{where}" for kind in ("batch", "layer", "rms") for where in ("before", "after")}
+
+
+# --- phases ---
+
+
+def test_edge_of_chaos_of_tanh():
+    published = {0: 1, 0.001: 1.1891895852346797, 0.01: 1.4242052904885958, 0.05: 1.760955, 0.1: 1.986073, 0.2: 2.285152, 0.3: 2.505127}
+    for sigma_b2, sigma_w2 in published.items():
+        same(theory.edge_of_chaos("tanh", sigma_b2), sigma_w2, 1e-12 if sigma_b2 in (0, 0.001, 0.01) else 4e-7)
+    near = theory.edge_of_chaos("tanh", 1e-9) - 1
+    assert abs(near / (2 * (0.75e-9) ** (1 / 3)) - 1) < 1e-2
+
+
+def test_edge_of_chaos_of_the_others():
+    for sigma_b2 in (0, 0.01, 1.0):
+        assert theory.edge_of_chaos("relu", sigma_b2) == theory.edge_of_chaos("shifted-relu", sigma_b2) == 2
+        assert theory.edge_of_chaos("linear", sigma_b2) == theory.edge_of_chaos("abs", sigma_b2) == 1
+        same(theory.edge_of_chaos("leaky-relu", sigma_b2), 2 / 1.0001, 1e-15)
+    same(theory.edge_of_chaos("gelu", 0), 4, 1e-12)
+    same(theory.edge_of_chaos("gelu", 0.172922), 1.983058, 1e-6)
+    for q in (1e-3, 0.4, 3.0):
+        sigma_w2, sigma_b2 = PI / 4 * math.sqrt(1 + 4 * q), q - math.sqrt(1 + 4 * q) / 2 * math.asin(2 * q / (1 + 2 * q))
+        same(theory.edge_of_chaos("erf", sigma_b2), sigma_w2, 1e-9)
+
+
+@pytest.mark.parametrize("name, sigma_b2", [("tanh", 1e-4), ("tanh", 0.05), ("tanh", 2.0), ("erf", 0.05), ("gelu", 0.3)])
+def test_gradients_neither_grow_nor_vanish_on_the_edge(name, sigma_b2):
+    sigma_w2 = theory.edge_of_chaos(name, sigma_b2)
+    assert abs(theory.fixed_point(name, sigma_w2, sigma_b2).chi_1 - 1) < 1e-10
+    assert theory.fixed_point(name, sigma_w2 * 0.999, sigma_b2).c_star == 1
+    assert theory.fixed_point(name, sigma_w2 * 1.001, sigma_b2).c_star < 1
+
+
+@pytest.mark.parametrize(
+    "name, sigma_w2, sigma_b2", [("tanh", 2.5, 0.05), ("erf", 4, 1), ("shifted-relu", 2.5, 0.05), ("gelu", 1.985, 0.4)]
+)
+def test_fixed_point_is_where_depth_leads(name, sigma_w2, sigma_b2):
+    q_star, chi_1, c_star = theory.fixed_point(name, sigma_w2, sigma_b2)
+    deep = 2500 if name == "gelu" else 400
+    same(theory.variance_by_depth(name, sigma_w2, sigma_b2, deep)[-1], q_star, 1e-7)
+    same(theory.correlation_by_depth(name, sigma_w2, sigma_b2, deep)[-1], c_star, 1e-7)
+    same(theory.gamma_by_depth(name, sigma_w2, sigma_b2, deep)[-1], theory.gamma_star(name, sigma_w2, sigma_b2), 1e-5)
+    same(theory.gradient_gain(name, sigma_w2, sigma_b2, deep)[-1], chi_1, 1e-8)
+    assert chi_1 > 1 > c_star > 0
+
+
+def test_lines_of_equal_gamma():
+    for sigma_b2, sigma_w2 in {0.01: 1.684669, 0.05: 2.378266, 0.1: 2.924765, 0.2: 3.761095}.items():
+        same(theory.iso_gamma("tanh", 1, sigma_b2), sigma_w2, 3e-7)
+    for name, gamma, sigma_b2 in itertools.product(("tanh", "erf"), (1e-6, 0.1, 1, 30, 1e4), (1e-3, 0.05, 1)):
+        same(theory.gamma_star(name, theory.iso_gamma(name, gamma, sigma_b2), sigma_b2), gamma, 1e-6)
+    same(theory.gamma_star("shifted-relu", theory.iso_gamma("shifted-relu", 3, 0.02), 0.02), 3, 1e-10)
+    same(theory.gamma_star("gelu", theory.iso_gamma("gelu", 500, 0.4), 0.4), 500, 1e-8)
+    same(theory.gamma_star("linear", theory.iso_gamma("linear", 3, 0.3), 0.3), 3, 1e-12)
+    lines = np.stack([theory.iso_gamma("tanh", gamma, [0.01, 0.1, 0.5]) for gamma in (0.3, 1, 12, np.inf)], axis=1)
+    assert np.all(np.diff(lines, axis=0) > 0) and np.all(np.diff(lines, axis=1) < 0)
+    same([theory.iso_gamma(name, 1, 0) for name in ("tanh", "erf")], [1, PI / 4], 1e-12)
+    assert theory.iso_gamma("relu", 1, 0.1) == theory.iso_gamma("tanh", 0, 0.1) == np.inf
+    same([theory.iso_gamma("tanh", 0, 0), theory.iso_gamma("shifted-relu", 0, 0)], [1, MATCHED], 1e-12)
+
+
+def test_fixed_points_that_do_not_exist():
+    inf = np.inf
+    assert theory.fixed_point("relu", 1, 0) == (0, 0.5, 1) and theory.fixed_point("relu", 2, 0) == (2, 1, 1)
+    assert theory.fixed_point("relu", 2, 0.1) == (inf, 1, 1) and theory.fixed_point("relu", 3, 0.1) == (inf, 1.5, 1)
+    same(theory.fixed_point("relu", 1.5, 0.1), (0.4, 0.75, 1), 1e-14)
+    assert theory.fixed_point("tanh", 1, 0) == (0, 1, 0) and theory.fixed_point("tanh", 0, 0.2) == (0.2, 0, 1)
+    q_star, chi_1, c_star = theory.fixed_point("tanh", 2, 0)
+    assert chi_1 > 1 and c_star == 0 and abs(q_star - 2 * theory.kernel("tanh").moment(q_star)) < 1e-15
+    same(theory.fixed_point("shifted-relu", MATCHED, 0), (1, PI / (PI - 1), 0), 1e-7, 1e-30)
+    assert theory.fixed_point("linear", 0.5, 0) == (0, 0.5, 0) and theory.gamma_star("linear", 4, 1) == pytest.approx(1 / 3)
+    # GELU at (2, 0) dies out while gamma settles; with a larger variance it explodes, and is then a ReLU
+    q_star, chi_1, c_star = theory.fixed_point("gelu", 2, 0)
+    assert q_star == 0 and chi_1 == 0.5 and c_star == pytest.approx(theory.correlation_by_depth("gelu", 2, 0, 200)[-1])
+    assert theory.fixed_point("gelu", 3, 0.1) == (inf, 1.5, 1)
+
+
+def test_depth_scales():
+    xi_q, xi_c = theory.depth_scales("tanh", 1.5, 0.05)
+    chi_1 = theory.fixed_point("tanh", 1.5, 0.05).chi_1
+    same(xi_c, -1 / math.log(chi_1), 1e-12)
+    q = theory.variance_by_depth("tanh", 1.5, 0.05, 40)
+    same(math.log((q[20] - q[39]) / (q[24] - q[39])), 4 / xi_q, 1e-2)
+    # chaotic: the slope at c*, not at 1
+    c = theory.correlation_by_depth("tanh", 3, 0.05, 400)
+    same(math.log((c[40] - c[-1]) / (c[44] - c[-1])), 4 / theory.depth_scales("tanh", 3, 0.05)[1], 3e-3)
+    inf = np.inf
+    assert theory.depth_scales("relu", 2, 0) == (inf, inf) and theory.depth_scales("relu", 3, 0.1) == (inf, inf)
+    same(theory.depth_scales("relu", 1, 0), (1 / math.log(2), inf), 1e-14)  # correlations of a bias-free ReLU net creep as a power
+    same(theory.depth_scales("relu", 1, 0.1), (1 / math.log(2), 1 / math.log(2)), 1e-14)
+    assert theory.depth_scales("tanh", 0, 0.1) == (0, 0)
+    edge = theory.depth_scales("tanh", theory.edge_of_chaos("tanh", 0.05), 0.05)
+    assert edge[1] > 1e8 and edge[0] < 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maps_agree_with_single_points(name):
+    sigma_w2, sigma_b2 = [0.0, 0.7, 1.0, 1.9, 2.5, 4.0], [0.0, 0.04, 0.5]
+    maps = {quantity: theory.phase_map(name, sigma_w2, sigma_b2, quantity) for quantity in theory.QUANTITIES}
+    for (row, b), (column, w) in itertools.product(enumerate(sigma_b2), enumerate(sigma_w2)):
+        _, chi_1, c_star = theory.fixed_point(name, w, b)
+        point = dict(gamma_star=theory.gamma_star(name, w, b), c_star=c_star, chi_1=chi_1, depth_scale=theory.depth_scales(name, w, b)[1])
+        for quantity, value in point.items():
+            assert maps[quantity].shape == (3, 6)
+            same(maps[quantity][row, column], value, 1e-6, 1e-12)
+
+
+@pytest.mark.parametrize("name, quantity", list(itertools.product(NAMES, theory.QUANTITIES)))
+def test_fine_maps_have_no_holes(name, quantity):
+    values = theory.phase_map(name, np.linspace(0, 5, 41), np.linspace(0, 0.5, 21), quantity)
+    assert values.shape == (21, 41) and not np.any(np.isnan(values)) and np.all(values >= 0)
+
+
+# --- guesses ---
+
+
+def test_two_class_law():
+    p = np.array([0.01, 0.1, 0.25, 0.5, 0.9])
+    same(theory.guess_pdf(p, 1), np.ones(5), 1e-14)
+    same(theory.guess_cdf(p, 1), p, 1e-13)
+    same(theory.guess_quantile(p, 1), p, 1e-13)
+    for gamma in (0.1, 0.467, 1, 3, 20):
+        c = gamma / (1 + gamma)
+        # integrals over x = Phi^-1(g), where the integrand is a bell; by symmetry over the left half, whose g have all their digits
+        x = np.arange(-36, 0.005, 0.01)
+        g, width = ndtr(x), np.exp(-(x**2) / 2) / math.sqrt(2 * PI) * np.where(x < -0.005, 0.02, 0.01)
+        mass = theory.guess_pdf(g, gamma) * width
+        same([mass.sum(), mass @ (g - 0.5) ** 2], [1, math.asin(c) / (2 * PI)], 1e-9)
+        same(theory.guess_pdf(1 - p, gamma), theory.guess_pdf(p, gamma), 1e-11)
+        same(theory.guess_variance(gamma), math.asin(c) / (2 * PI), 1e-13)
+        same(theory.guess_cdf(theory.guess_quantile(p[:4], gamma), gamma), p[:4], 1e-12)
+        guesses = theory.guess_quantile((np.arange(200_000) + 0.5) / 200_000, gamma)
+        same(guesses.mean(), 0.5, 1e-9)
+        same(guesses.var(), theory.guess_variance(gamma), 1e-4)
+        same(np.maximum(guesses, 1 - guesses).mean(), theory.expected_max_guess(gamma, 2), 1e-5)
+
+
+def test_law_at_its_limits():
+    inf, ends = np.inf, np.array([-0.1, 0, 0.3, 0.5, 1, 1.1])
+    same(theory.guess_pdf(ends, 0), [0, 0, 0, inf, 0, 0])
+    same(theory.guess_pdf(ends, inf), [0, inf, 0, 0, inf, 0])
+    same(theory.guess_pdf(ends[[1, 4]], 0.5), [0, 0])
+    same(theory.guess_pdf(ends[[1, 4]], 2), [inf, inf])
+    same(theory.guess_cdf(ends, 0), [0, 0, 0, 1, 1, 1])
+    same(theory.guess_cdf(ends, inf), [0, 0.5, 0.5, 0.5, 1, 1])
+    same(theory.guess_quantile([0, 0.3, 0.5, 1], 0), [0.5] * 4)
+    same(theory.guess_quantile([0, 0.3, 0.5, 1], inf), [0, 0, 0.5, 1])
+    same(theory.guess_variance([0, 1e-9, inf]), [0, 1e-9 / (2 * PI), 0.25], 1e-8)
+
+
+def test_shares_of_several_classes():
+    expected = [0.13780601335066114, 0.001978652995194892, 0.07937507826919896, 0.7808402553849451]
+    same(theory.guess_fractions([0.5, -1.0, 0.25, 1.5], 2.0), expected, 1e-12)
+    z = np.random.default_rng(0).normal(size=(5, 3, 7))
+    shares = theory.guess_fractions(z, 4.0)
+    assert shares.shape == z.shape
+    same(shares.sum(axis=-1), np.ones((5, 3)), 1e-12)
+    assert np.all(shares.argmax(axis=-1) == z.argmax(axis=-1))
+    pairs = np.random.default_rng(1).normal(size=(50, 2))
+    expected = ndtr(math.sqrt(3) * (pairs[:, 0] - pairs[:, 1]) / math.sqrt(2))
+    same(theory.guess_fractions(pairs, 3.0)[:, 0], expected, 1e-8)
+    same(theory.guess_fractions([1.0, 1.0, 0.0], np.inf), [0.5, 0.5, 0])
+    same(theory.guess_fractions([1.0, 2.0, 0.0], 0), [1 / 3] * 3, 1e-13)
+
+
+def test_expected_share_of_the_favourite():
+    gamma = np.array([0, 0.1, 1, 10, 1e6, np.inf])
+    same(theory.expected_max_guess(gamma, 2), 0.5 + np.arctan(np.sqrt(gamma)) / PI, 1e-14)
+    for classes, table in {3: [0.447, 0.564, 0.642, 0.756, 0.855, 0.952], 10: [0.200, 0.331, 0.432, 0.596, 0.752, 0.917]}.items():
+        same(theory.expected_max_guess([0.1, 0.467, 1, 3, 10, 100], classes), table, 0, 4e-3)  # sampled, standard error 0.001 to 0.002
+    for classes in (3, 10, 1000):
+        values = theory.expected_max_guess(np.array([0, 1e-9, 0.01, 1, 100, 1e12, np.inf]), classes)
+        assert np.all(np.diff(values) > 0) and values[0] == 1 / classes and values[-1] == 1
+    z = np.random.default_rng(0).normal(size=(4000, 5))
+    sampled = theory.guess_fractions(z, 2.0).max(axis=-1)
+    assert abs(sampled.mean() - theory.expected_max_guess(2.0, 5)) < 4 * sampled.std() / math.sqrt(4000)
+
+
+def test_regimes():
+    cut = theory.DEEP_PREJUDICE_CUT
+    same(cut, 11.896, 1e-4)
+    for threshold, gamma in ((0.75, theory.PREJUDICE_CUT), (0.99, cut)):
+        same(2 * theory.guess_cdf(1 - threshold, gamma), 0.5, 1e-12)
+    found = [theory.regime(gamma) for gamma in (0, 0.999, 1, 11.8, 11.9, np.inf)]
+    assert found == ["neutral"] * 2 + ["weak prejudice"] * 2 + ["deep prejudice"] * 2
+
+
+# --- finite networks and data ---
+
+
+def sampled_gammas(name, sigma_w2, depth, width=300, networks=40, inputs=400):
+    """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1 at the last."""
+    rng = np.random.default_rng(3)
+    phi = theory.kernel(name)
+    means, variances, guesses, cosines = np.empty((networks, depth)), np.empty((networks, depth)), [], np.empty((networks, depth))
+    for network in range(networks):
+        x = rng.normal(size=(inputs, width))
+        for layer in range(depth):
+            y = x @ rng.normal(scale=math.sqrt(sigma_w2 / width), size=(width, width))
+            means[network, layer], variances[network, layer] = np.mean(y.mean(axis=0) ** 2), np.mean(y.var(axis=0, ddof=1))
+            cosines[network, layer] = theory.mean_cosine(y)
+            x = phi(y)
+        guesses.extend(np.mean(y[:, 0:width:2] > y[:, 1:width:2], axis=0))
+    return means, variances, cosines, np.array(guesses)
+
+
+def ratio_of_means(means, variances):
+    return theory.gamma_variance_ratio(means.mean(), variances.mean(), 400)
+
+
+def test_sampled_relu_networks():
+    means, variances, cosines, guesses = sampled_gammas("relu", 2.0, 4)
+    expected = theory.gamma_by_depth("relu", 2, 0, 4)
+    for layer in range(4):
+        gamma, error = theory.jackknife(ratio_of_means, means[:, layer], variances[:, layer])
+        assert abs(gamma - expected[layer]) < 4 * error + 0.03 * expected[layer]  # finite width takes about 1 % a layer
+        gamma, error = theory.jackknife(lambda c: theory.gamma_from_cosine(c.mean()), cosines[:, layer])
+        assert abs(gamma - expected[layer]) < 4 * error + 0.02 * expected[layer]
+    assert abs(theory.gamma_from_guesses(guesses, 400) / expected[-1] - 1) < 0.1
+
+
+def test_sampled_tanh_networks_have_no_bias():
+    means, variances, cosines, guesses = sampled_gammas("tanh", 2.0, 3)
+    gamma, error = theory.jackknife(ratio_of_means, means[:, -1], variances[:, -1])
+    assert abs(gamma) < 5 * error + 1e-4 and error < 1e-4
+    assert abs(theory.gamma_from_cosine(cosines[:, -1].mean())) < 3e-4 and abs(theory.gamma_from_guesses(guesses, 400)) < 2e-3
+
+
+def test_gamma_from_sampled_guesses_is_unbiased():
+    rng = np.random.default_rng(0)
+    for gamma in (0.0, 0.1, 2.0, 30.0):
+        guesses = theory.guess_quantile(rng.uniform(size=40_000), gamma)
+        counted = rng.binomial(50, guesses) / 50  # few inputs: the counting noise is large
+        assert theory.gamma_from_guesses(counted, 50) == pytest.approx(gamma, rel=0.05, abs=0.005)
+    assert theory.gamma_from_guesses(np.array([0.0, 1.0, 1.0]), 100) == np.inf
+
+
+def test_estimators_at_their_limits():
+    same(theory.gamma_variance_ratio(0.3, 0.2, 100), 1.49, 1e-14)
+    assert theory.gamma_variance_ratio(0.0, 0.0, np.inf) == 0 and theory.gamma_variance_ratio(1.0, 0.0, 10) == np.inf
+    same(theory.gamma_from_cosine([0, 0.5, 1]), [0, 1, np.inf])
+    outputs = np.random.default_rng(0).normal(size=(6, 4)) + 1
+    units = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+    same(theory.mean_cosine(outputs), np.mean([units[a] @ units[b] for a, b in itertools.permutations(range(6), 2)]), 1e-12)
+    assert theory.mean_cosine(np.ones((3, 5, 2))).shape == (3,) and np.all(theory.mean_cosine(np.zeros((5, 2))) == 0)
+    values = np.random.default_rng(0).normal(size=30)
+    same(theory.jackknife(np.mean, values), (values.mean(), values.std(ddof=1) / math.sqrt(30)), 1e-12)
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    "call, sentence",
+    [
+        (lambda: theory.gamma_by_depth("swish", 2, 0, 5), "activation is 'swish', allowed: relu, leaky-relu, tanh, erf, gelu"),
+        (lambda: theory.gamma_by_depth("relu", -2.0, 0, 5), "sigma_w2 is -2.0, allowed: a variance, at least 0"),
+        (lambda: theory.fixed_point("relu", 2, -0.1), "sigma_b2 is -0.1, allowed"),
+        (lambda: theory.edge_of_chaos("tanh", np.float64(-0.1)), "sigma_b2 is -0.1, allowed"),
+        (lambda: theory.phase_map("tanh", [1.0, -3.0], [0.1], "c_star"), "sigma_w2 is -3.0, allowed"),
+        (lambda: theory.phase_map("tanh", [1.0], [0.1], "q"), "quantity is 'q', allowed: gamma_star, c_star, chi_1, depth_scale"),
+        (lambda: theory.gamma_by_depth("relu", float("nan"), 0, 5), "sigma_w2 is nan, allowed"),
+        (lambda: theory.variance_by_depth("relu", 2, 0, 0), "depth is 0, allowed: a whole number of at least 1"),
+        (lambda: theory.gradient_gain("relu", 2, 0, 2.5), "depth is 2.5, allowed"),
+        (lambda: theory.correlation_by_depth("relu", 2, 0, 5, c0=1.5), "c0 is 1.5, allowed: a correlation from 0 to 1"),
+        (lambda: theory.gamma_by_depth("relu", 2, 0, 5, q0=0), "q0 is 0, allowed"),
+        (lambda: theory.guess_pdf(0.5, [1.0, -1.0]), "gamma is -1.0, allowed: a ratio of variances, at least 0"),
+        (lambda: theory.iso_gamma("tanh", -1, 0.1), "gamma is -1, allowed"),
+        (lambda: theory.regime(float("nan")), "gamma is nan, allowed"),
+        (lambda: theory.expected_max_guess(1.0, 1), "classes is 1, allowed: a whole number of at least 2"),
+        (lambda: theory.guess_fractions([1.0], 1.0), "classes is 1, allowed"),
+        (lambda: theory.guess_quantile(1.5, 1.0), "p is 1.5, allowed: a probability from 0 to 1"),
+        (lambda: theory.max_pool_gamma("relu", 0), "k is 0, allowed"),
+        (lambda: theory.normalised_gamma("batch", 5), "placement is 'batch', allowed: none, batch-before"),
+        (lambda: theory.gamma_from_guesses([0.2, 1.2], 10), "G is 1.2, allowed: shares from 0 to 1"),
+        (lambda: theory.gamma_from_guesses([0.2], 1), "D is 1, allowed: at least 2"),
+        (lambda: theory.gamma_variance_ratio(-1.0, 1.0, 10), "mu_sq_mean is -1.0, allowed"),
+        (lambda: theory.gamma_from_cosine(2.0), "c is 2.0, allowed"),
+        (lambda: theory.jackknife(np.mean, [1.0]), "networks is 1, allowed"),
+        (lambda: theory.leaky_relu(2), "slope is 2, allowed: 0 to 1"),
+    ],
+)
+def test_wrong_arguments_are_explained(call, sentence):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)
