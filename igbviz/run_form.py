@@ -57,6 +57,9 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT
+    asked = st.query_params.get("loss")  # a link from the page of losses
+    if name == DEFAULT and asked in LOSSES:
+        return f"{name}-{asked}", PRESETS[name].config.with_(loss={"name": asked})
     st.caption(PRESETS[name].look_for)
     return name, PRESETS[name].config
 

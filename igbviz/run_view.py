@@ -85,7 +85,7 @@ def _sentence(status: Status) -> str:
 
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
-    size = _size(run)
+    size = ui.record_bytes(run)
     if not size:
         if status.state == "running":
             st.info(run.log(1) or status.message, icon=":material/hourglass_top:")
@@ -97,7 +97,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
         with column:
             live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
             st.caption(charts.QUANTITIES[name].caption)
-    trajectory = _trajectory(str(run.path), size)
+    trajectory = ui.shown_trajectory(str(run.path), size)
     index = len(trajectory) - 1
     if status.ended and len(trajectory) > 1:
         index = st.select_slider(
@@ -114,27 +114,17 @@ def _moment(trajectory: Trajectory, index: int) -> str:
     return f"step {step:,}" if step else "init"
 
 
-def _size(run: Run) -> int:
-    path = run.path / "trajectory.bin"
-    return path.stat().st_size if path.exists() else 0
-
-
 # Everybody who watches the same run at the same moment shares one figure, ready to be sent: the key is the length of the file.
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _trajectory(path: str, size: int) -> Trajectory:
-    return Run(Path(path)).glance()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
-    return payload(run_curves(_trajectory(path, size), Run(Path(path)).config, quantity, unit, height=HEIGHT))
+    return payload(run_curves(ui.shown_trajectory(path, size), Run(Path(path)).config, quantity, unit, height=HEIGHT))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _bars(path: str, size: int, index: int) -> str:
-    return payload(charts.bars(_trajectory(path, size), index, height=BARS_HEIGHT))
+    return payload(charts.bars(ui.shown_trajectory(path, size), index, height=BARS_HEIGHT))
 
 
 def _take_away(run: Run) -> None:

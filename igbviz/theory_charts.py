@@ -33,8 +33,8 @@ MAPS = {
     "gamma_star": MapQuantity(
         "Bias of infinitely deep networks, γ*",
         "log₁₀ γ*",
-        "How strongly a very deep untrained network prefers one class. Towards the edge of chaos it grows without bound; in the ordered phase "
-        "it is infinite: every input gets the same answer.",
+        "How strongly a very deep untrained network prefers one class. Towards the edge of chaos it grows without bound; in the "
+        "ordered phase it is infinite: every input gets the same answer.",
         log=True,
         low=-2,
         high=3,

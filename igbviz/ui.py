@@ -19,6 +19,7 @@ from igbviz.description import ConfigError, Description, kinds
 from igbviz.formula_loss import symbols
 from igbviz.losses import Loss
 from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
+from igbviz.trajectory import Trajectory
 
 MENU = (
     ("app.py", "Home", ":material/home:"),
@@ -206,6 +207,21 @@ def open_run(run_id: str, cache: Path) -> Run | None:
     except RunError as error:
         st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
         return None
+
+
+# Everybody who watches the same run at the same moment shares what was read of it: the key is the length of its file.
+
+
+def record_bytes(run: Run) -> int:
+    """Bytes of records so far; 0 before the first probe."""
+    path = run.path / "trajectory.bin"
+    return path.stat().st_size if path.exists() else 0
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def shown_trajectory(path: str, size: int) -> Trajectory:
+    """The probes that charts draw, of the run in this folder when its records had `size` bytes."""
+    return Run(Path(path)).glance()
 
 
 def how_it_works() -> None:

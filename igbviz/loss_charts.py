@@ -1,0 +1,351 @@
+"""Pictures of losses: what they do at every p, on the logits, and how much of a real run stands where. Arrays in, plotly figures out.
+
+A loss pulls the true class's logit with some force; that of cross-entropy is 1 everywhere. Where it is negative the class is pushed
+down, and where it is next to nothing the loss is silent. The first pictures of this module are maps of that force over p, with the
+images of a run standing on the same map. Everything is numpy; nothing is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from igbviz.charts import FONT, MOST_LINES
+from igbviz.colours import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.loss_base import Loss, LossOfP, probability_grid
+from igbviz.losses import LOSSES
+from igbviz.trajectory import P_EDGES, Trajectory
+
+SILENT = 0.01  # a pull under this share of cross-entropy's counts as none, as in the probes of a run
+LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
+LEFT = LEAST * 10**-0.8  # where that bar begins
+MOST_ZONES = 24  # a formula that swings more often is not shaded
+LEADS = np.linspace(0, 40, 161)  # logits
+KINDS: dict[str, tuple[str, str]] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
+    "right": ("pushes the right way", "rgba(60,105,239,0.10)"),
+    "silent": ("silent", "rgba(128,132,144,0.30)"),
+    "wrong": ("pushes the wrong way", "rgba(226,102,2,0.20)"),
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A function of p that every loss of p has."""
+
+    title: str
+    axis: str
+    caption: str
+    values: Callable[[LossOfP, np.ndarray], np.ndarray]  # at log p, elementwise
+    always: tuple[float, float]  # what the vertical axis shows in any case
+    tallest: float  # what it shows at most, in units of the largest value above p = 0.05
+
+
+QUANTITIES = {
+    "weight": Quantity(
+        "Force w(p)",
+        "force w(p) = −p f′(p)",
+        "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as cross-entropy does, "
+        "at 0 it has no say, below 0 it pushes its own class further down.",
+        lambda loss, log_p: loss.weight(log_p, np),
+        always=(-0.2, 1.1),
+        tallest=5,
+    ),
+    "value": Quantity(
+        "Loss f(p)",
+        "loss f(p)",
+        "What an image costs when its true class has probability p. Training goes downhill: where the line is flat nothing moves, and "
+        "where it rises to the right, a better guess costs more.",
+        lambda loss, log_p: loss.f(log_p, np),
+        always=(0, 1),
+        tallest=5,
+    ),
+    "slope": Quantity(
+        "Slope dL/dp",
+        "slope dL/dp",
+        "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax multiplies it by p on the "
+        "way to the logits, so compare forces, not slopes.",
+        lambda loss, log_p: -loss.weight(log_p, np) * np.exp(-log_p),
+        always=(-1, 0.2),
+        tallest=1,
+    ),
+}
+
+
+class Zone(NamedTuple):
+    """A stretch of p in which a loss does one thing."""
+
+    kind: Literal["right", "silent", "wrong"]
+    low: float
+    high: float
+
+    def words(self) -> str:
+        place = f"from p = {self.low:.2g} to {self.high:.2g}"
+        if self.low == 0 or self.high == 1:
+            place = "at every p" if self.high - self.low == 1 else f"above p = {self.low:.2g}" if self.low else f"below p = {self.high:.2g}"
+        return f"{'is silent' if self.kind == 'silent' else KINDS[self.kind][0]} {place}"
+
+
+def loss_style(name: str) -> ClassStyle:
+    """The look of a loss: its place in the registry decides, so that it is the same in every picture.
+
+    As for classes, but where those begin again after twenty, the dashes move on by one: forty looks.
+    """
+    k = list(LOSSES).index(name)
+    return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
+
+
+def zones(loss: LossOfP) -> list[Zone]:
+    """What the loss does from p = 0 to p = 1, each stretch beginning where the one before ends."""
+    log_p = probability_grid()
+    pull = loss.weight(log_p, np)
+    does = np.where(np.abs(pull) < SILENT, 0, np.sign(pull)).astype(int)
+    change = np.flatnonzero(np.diff(does)) + 1
+    for first, after in zip(change[:-1], change[1:], strict=True):
+        if does[first] == 0 and does[first - 1] == -does[after]:  # it only turns round here, which is no silence
+            does[first:after] = np.where(pull[first:after] < 0, -1, 1)
+    change = np.flatnonzero(np.diff(does)) + 1
+    low, high = log_p[change - 1], log_p[change]
+    level = SILENT * (does[change - 1] + does[change])  # 0 between right and wrong, otherwise the edge of silence on that side
+    begins_above = pull[change - 1] > level
+    for _ in range(60):
+        middle = (low + high) / 2
+        before = (loss.weight(middle, np) > level) == begins_above
+        low, high = np.where(before, middle, low), np.where(before, high, middle)
+    edges = [0.0, *np.exp(high).tolist(), 1.0]
+    kinds = [("silent", "right", "wrong")[does[place]] for place in [0, *change]]
+    return [Zone(kind, *ends) for kind, *ends in zip(kinds, edges[:-1], edges[1:], strict=True)]
+
+
+def standing(trajectory: Trajectory, index: int, parts: Sequence[Zone]) -> np.ndarray:
+    """(K, 3) share of the images of each class in the zones of `KINDS`, at one probe; rows sum to 1.
+
+    Inside a bin of the histogram the images are taken to be spread evenly.
+    """
+    counts = trajectory.p_hist[index].astype(np.float64)
+    below = np.pad(counts.cumsum(-1), ((0, 0), (1, 0))) / counts.sum(-1, keepdims=True)
+    shares = np.zeros((len(counts), len(KINDS)))
+    for zone in parts:
+        low, high = (np.array([np.interp(end, P_EDGES, row) for row in below]) for end in (zone.low, zone.high))
+        shares[:, list(KINDS).index(zone.kind)] += high - low
+    return shares
+
+
+def typical_probability(trajectory: Trajectory, index: int = 0) -> float:
+    """The p_y that half of the probed images stay below. (Their mean says little: with a guess that ignores the image it is 1/K.)"""
+    below = np.pad(trajectory.p_hist[index].sum(0).cumsum(), (1, 0))
+    return float(np.interp(below[-1] / 2, below, P_EDGES))
+
+
+def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on the axis."""
+    low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
+    edges = np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
+    first = np.abs(P_EDGES[:, None] - edges[:-1]).argmin(0)  # drawn edges are edges of the record
+    counts = trajectory.p_hist[index]
+    return edges, np.add.reduceat(counts, first, axis=-1) / counts.sum()
+
+
+def over_p(
+    chosen: Mapping[str, Loss],
+    quantity: str = "weight",
+    *,
+    log: bool = True,
+    shaded: Sequence[Zone] = (),
+    marks: Sequence[tuple[float, str]] = (),
+    run: tuple[Trajectory, int, int | None] | None = None,
+    height: int = 640,
+) -> go.Figure:
+    """A quantity of every chosen loss of p, by name; above it the images of a run at one probe, on the same axis.
+
+    `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or None for all).
+    """
+    what = QUANTITIES[quantity]
+    p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
+    with np.errstate(all="ignore"):
+        log_p = np.log(np.maximum(p, 1e-12))
+        drawn = {name: what.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+    traces = [_line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{what.title} = %{{y:.4g}}") for name, values in drawn.items()]
+    layout = _layout(height, f"{what.title} of {len(drawn)} losses over the probability p of the true class")
+    layout["uirevision"] = f"{quantity} {log}"
+    places = {"type": "log", "range": [np.log10(LEFT), 0.02], "dtick": 1, "exponentformat": "power", "showexponent": "all"}
+    layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
+    layout["xaxis"] |= places if log else {"range": [-0.01, 1.01], "dtick": 0.1}
+    top = 0.62 if run else 1.0
+    layout["yaxis"] |= {"title": {"text": what.axis}, "domain": [0, top], "range": _range(what, p, drawn), "zeroline": True}
+    layout["shapes"], layout["annotations"] = _furniture(shaded, marks, log, top)
+    layout["legend"] |= {"orientation": "h", "x": 0, "y": -58 / (height - 150), "yanchor": "top"}
+    layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": 104}
+    if run:
+        traces += _bars(*run, log)
+        layout["yaxis2"] = layout["yaxis"] | {"domain": [top + 0.06, 1], "title": {"text": "share of images"}, "tickformat": ".0%"}
+        layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.25}
+        layout["legend2"] = {"x": 1.01, "y": 1.02, "xanchor": "left", "yanchor": "top", "traceorder": "normal", "font": {"size": 13}}
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def over_lead(chosen: Mapping[str, Loss], classes: int = 10, height: int = 380) -> go.Figure:
+    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of all others."""
+    slopes = {name: loss.gradient(_one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64)) for name, loss in chosen.items()}
+    panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
+    layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
+    traces: list[dict[str, Any]] = []
+    layout["annotations"] = []
+    limit = _limit([np.abs(table[LEADS >= 1]).max() for table in slopes.values()])
+    side = 1 / len(panels)
+    for place, words in enumerate(panels):
+        axis = "" if place == 0 else str(place + 1)
+        left, right = place * side, (place + 1) * side - 0.02
+        for name, table in slopes.items():
+            line = _line(LEADS, table[:, place], name, chosen[name].title, f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
+        layout[f"xaxis{axis}"] = layout["xaxis"] | {"domain": [left, right], "anchor": f"y{axis}", "range": [-0.5, 40.5], "matches": "x"}
+        layout[f"yaxis{axis}"] = layout["yaxis"] | {"anchor": f"x{axis}", "range": [-limit, limit], "zeroline": True, "matches": "y"}
+        layout[f"yaxis{axis}"] |= {"showticklabels": place == 0}
+        layout["annotations"].append(
+            {
+                "x": (left + right) / 2,
+                "y": 1,
+                "xref": "paper",
+                "yref": "paper",
+                "xanchor": "center",
+                "yanchor": "bottom",
+                "text": words,
+                "showarrow": False,
+            }
+        )
+    layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
+    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {"text": "lead of the favoured logit over all others"}
+    layout["yaxis"]["title"] = {"text": "gradient on the logit"}
+    layout["legend"] |= {"orientation": "h", "x": 0, "y": -56 / (height - 146), "yanchor": "top"}
+    layout["margin"] |= {"b": 96}
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def force(loss: Loss, p: float, classes: int) -> float:
+    """The pull on the true class's logit in units of cross-entropy: w(p), or what corresponds to it for a loss of all logits.
+
+    Such a loss is asked where the true class has probability p and one favoured class stands above K - 1 equal others.
+    """
+    if isinstance(loss, LossOfP):
+        return float(loss.weight(np.log([p]), np)[0])
+    lead = np.log(max(1 / p - (classes - 1), 1.0))
+    slope = loss.gradient(_one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
+    return float(-slope[0, 0] / (1 - p))  # that of cross-entropy is -(1 - p)
+
+
+def ranking(classes: int) -> list[dict[str, Any]]:
+    """Every loss as it is by default, the strongest pull on an improbable class first."""
+    # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, and rounding should not decide that.
+    even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
+    rows = [
+        {"name": name, "title": kind.title, "even": force(kind(), even, classes), "rare": force(kind(), rare, classes),
+         "effect": kind.effect, "source": kind.source, "of p only": kind.depends_on_p_only}
+        for name, kind in LOSSES.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["rare"], -row["even"]))
+
+
+def _one_favoured(lead: np.ndarray, classes: int) -> np.ndarray:
+    """(leads, classes) logits: the true class is 0 and the favoured one 1."""
+    return np.outer(lead, np.arange(classes) == 1).astype(np.float64)
+
+
+def _range(what: Quantity, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
+    """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
+    values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
+    tallest = what.tallest * np.abs(values[:, p >= 0.05]).max()
+    low = min(what.always[0], max(values.min(), -tallest))
+    high = max(what.always[1], min(values.max(), tallest))
+    return [float(low - 0.04 * (high - low)), float(high + 0.04 * (high - low))]
+
+
+def _limit(largest: Sequence[float]) -> float:
+    """A scale on which the strongest loss fits, unless the others would vanish beside it."""
+    return float(1.1 * min(max(largest, default=1.0), max(3.0, 3 * min(largest, default=1.0))))
+
+
+def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> dict[str, Any]:
+    style = loss_style(name)
+    return {
+        "type": "scatter", "mode": "lines", "x": x.astype(np.float32), "y": np.where(np.isfinite(y), y, np.nan).astype(np.float32),
+        "name": title, "legendgroup": name, "line": {"color": style.colour, "dash": style.dashed(3), "width": 3},
+        "hovertemplate": f"<b>%{{fullData.name}}</b><br>{hover}<extra></extra>",
+    }  # fmt: skip
+
+
+def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> list[dict[str, Any]]:
+    """The histogram: one stack of classes, or one class by itself. Many classes are the favoured one and the rest."""
+    edges, shares = crowd(trajectory, index, log)
+    names, favoured = trajectory.class_names, trajectory[:1].favoured()
+    if only is not None:
+        parts = [(names[only], shares[only] / shares[only].sum(), class_style(only))]
+    elif trajectory.classes > MOST_LINES:
+        rest = shares.sum(0) - shares[favoured]
+        parts = [(f"{names[favoured]} ★", shares[favoured], class_style(favoured)), ("all others", rest, ClassStyle(NEUTRAL, (), ""))]
+    else:
+        parts = [(f"{name} ★" if k == favoured else name, shares[k], class_style(k)) for k, name in enumerate(names)]
+    drawn = np.maximum(edges, LEFT) if log else edges
+    where = [f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}" for low, high in zip(edges, edges[1:], strict=False)]
+    return [
+        {
+            "type": "bar", "x": (drawn[1:] + drawn[:-1]) / 2, "width": np.diff(drawn), "y": share.astype(np.float32), "name": words,
+            "yaxis": "y2", "legend": "legend2", "showlegend": len(parts) > 1, "hovertext": where,
+            "marker": {"color": style.colour, "line": {"width": 0},
+                       "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55}},
+            "hovertemplate": "<b>%{fullData.name}</b><br>%{hovertext}: %{y:.1%} of the images<extra></extra>",
+        }
+        for words, share, style in parts
+    ]  # fmt: skip
+
+
+def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float) -> tuple[list, list]:
+    """Shapes and annotations: named zones and upright lines."""
+    shapes: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    left, right = (np.log10(LEFT), 0.0) if log else (0.0, 1.0)
+
+    def place(p: float) -> float:
+        """On the axis as annotations count it: in decades if it is a log axis."""
+        return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
+
+    for zone in shaded if len(shaded) <= MOST_ZONES else ():
+        words, shade = KINDS[zone.kind]
+        low, high = place(zone.low), place(zone.high)
+        x0, x1 = (10**low, 10**high) if log else (low, high)
+        band = {"type": "rect", "x0": x0, "x1": x1, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}, "layer": "below"}
+        shapes.append(band | {"fillcolor": shade})
+        room = (high - low) / (right - left)
+        if room > 0.025:
+            turned = room < 0.012 * len(words)  # too narrow for its name
+            notes.append({
+                "x": (low + high) / 2, "y": top if turned else 0.0, "yref": "paper", "yanchor": "top" if turned else "bottom",
+                "yshift": -6 if turned else 4, "text": words, "showarrow": False, "textangle": -90 if turned else 0, "font": {"size": 13},
+            })  # fmt: skip
+    if log:
+        less = {"x": np.log10(LEAST * LEFT) / 2, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
+        notes.append(less | {"xanchor": "center", "showarrow": False})
+    for row, (p, words) in enumerate(marks):
+        x = 10 ** place(p) if log else place(p)
+        line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
+        shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+        side = "left" if place(p) < (left + right) / 2 else "right"
+        notes.append({
+            "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
+            "text": words, "showarrow": False, "font": {"size": 12},
+        })  # fmt: skip
+    return shapes, notes
+
+
+def _layout(height: int, words: str) -> dict[str, Any]:
+    axis = {"gridcolor": FAINT, "zeroline": False, "zerolinecolor": NEUTRAL, "zerolinewidth": 1.5, "linecolor": NEUTRAL}
+    axis |= {"ticks": "outside", "tickcolor": NEUTRAL}
+    return {
+        "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": {"l": 70, "r": 20, "t": 34, "b": 56},
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "xaxis": dict(axis), "yaxis": dict(axis),
+        "legend": {"font": {"size": 13}, "groupclick": "togglegroup"}, "hovermode": "closest", "hoverdistance": 30, "barmode": "stack",
+        "uirevision": "kept", "meta": {"words": words},
+    }  # fmt: skip

@@ -1,0 +1,286 @@
+"""The page of losses, from top to bottom: choose, look at the force over p, see who of a real run stands where, compare all."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from igbviz import charts, loss_charts, ui
+from igbviz.colours import NEUTRAL, ClassStyle
+from igbviz.description import ConfigError
+from igbviz.formula_loss import Custom
+from igbviz.live_chart import live_chart, payload
+from igbviz.loss_base import Loss, LossOfP
+from igbviz.loss_charts import KINDS, QUANTITIES, Zone, loss_style
+from igbviz.losses import LOSSES
+from igbviz.run_charts import run_curves
+from igbviz.runs import Run, RunError
+from igbviz.trajectory import P_EDGES, Trajectory
+
+START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
+MOST = 6
+EVERY_CLASS = "every class"
+CARDS, SIGNAL_HEIGHT, LEAD_HEIGHT = 1010, 440, 380  # pixels; the cards are as high as the picture beside them
+
+
+SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # the parts of a long formula, in LaTeX: a card is narrow
+
+
+class Shown(NamedTuple):
+    """What the picture over p shows: a run at one probe, if there is any, and the zones of one loss."""
+
+    run: Run | None
+    trajectory: Trajectory | None
+    index: int
+    focus: str | None
+    shaded: list[Zone]
+
+
+def draw(cache: Path) -> None:
+    """The whole page. Everything is drawn at each change; it takes about a tenth of a second."""
+    st.title("Losses", anchor=False)
+    st.markdown(
+        "A loss decides **who is heard**. With a loss of p, the probability of the true class, every image pulls its class up with the "
+        "force of cross-entropy times a number w(p). A network with a strong first guess holds almost every image improbable: "
+        "if w is 0 there, the image is silent, and if it is negative, it is pushed the wrong way."
+    )
+    names = st.multiselect(
+        "Losses", list(LOSSES), default=START, max_selections=MOST, format_func=lambda name: LOSSES[name].title, key="losses"
+    )
+    st.html("<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: hidden}</style>")
+    left, right = st.columns([1, 2.4], gap="medium")
+    with left.container(height=CARDS, border=False, key="cards"):
+        chosen = {name: loss for name in names if (loss := _card(name)) is not None}
+    with right:
+        shown = _map(chosen, cache)
+    _who_is_heard(shown)
+    _over_lead(chosen)
+    _table(shown.trajectory.classes if shown.trajectory is not None else 10)
+
+
+def _card(name: str) -> Loss | None:
+    """One loss: what it is, its knobs, and a way to train with it. None, and a sentence, where its knobs make no loss."""
+    kind, style = LOSSES[name], loss_style(name)
+    with st.container(border=True):
+        st.html(f"{_line_sample(style)} <b>{escape(kind.title)}</b>")
+        formula = st.empty()
+        settings = ui.knobs(kind, {}, f"losses-{name}")
+        try:
+            loss = kind(**settings)
+        except ConfigError as error:
+            st.error(f"{error}.", icon=":material/edit:")
+            return None
+        formula.latex(rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}")
+        if isinstance(loss, Custom):
+            for finding in loss.checks():
+                st.warning(f"It {finding.text}.", icon=":material/warning:")
+        st.caption(f"What it does to an improbable class: {kind.effect}.  \n*{kind.source}*")
+        ui.link("pages/Train.py", "Train with its defaults", icon=":material/play_circle:", loss=name)
+    return loss
+
+
+def _line_sample(style: ClassStyle) -> str:
+    """A piece of the line that a loss is drawn with, as HTML."""
+    stops, at = [], 0
+    for place, length in enumerate(style.dash or (34,)):
+        stops.append(f"{'transparent' if place % 2 else style.colour} {at}px {at + length}px")
+        at += length
+    stripes = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
+    return f'<span style="display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle;background:{stripes}"></span>'
+
+
+def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
+    """The picture over p with the images of a run on it, its switches, and the slider that moves it in time."""
+    of_p = {name: loss for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+    parts = {name: loss_charts.zones(loss) for name, loss in of_p.items()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Over p", list(QUANTITIES), default="weight", required=True, key="quantity", format_func=lambda name: QUANTITIES[name].title
+        )
+        scale = st.segmented_control("Axis of p", ("log", "linear"), default="log", required=True, key="scale")
+        divided = [name for name in parts if len(parts[name]) > 1]
+        focus = None
+        if parts:  # a list that was empty once would stay without a choice
+            focus = st.selectbox(
+                "Shade the zones of",
+                list(parts),
+                index=list(parts).index(divided[0]) if divided else 0,
+                format_func=lambda name: LOSSES[name].title,
+                key="focus",
+                width=190,
+            )
+    run, trajectory, only = _choose_run(cache)
+    picture, index = st.container(), 0
+    if trajectory is not None and len(trajectory) > 1:
+        index = st.select_slider(
+            "Move in time", range(len(trajectory)), value=0, key="moment", format_func=lambda i: _moment(trajectory, i)
+        )
+    classes = trajectory.classes if trajectory is not None else 10
+    marks = [(1 / classes, "an even guess, 1/K")]
+    if trajectory is not None:
+        marks.append((loss_charts.typical_probability(trajectory), "half of the images begin left of this"))
+    seen = None if trajectory is None else (trajectory, index, only)
+    shaded = parts.get(focus, [])
+    with picture:
+        live_chart(loss_charts.over_p(of_p, quantity, log=scale == "log", shaded=shaded, marks=marks, run=seen), key="chart-over-p")
+    _say(chosen, of_p, quantity, focus, shaded)
+    return Shown(run, trajectory, index, focus, shaded)
+
+
+def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus: str | None, shaded: list[Zone]) -> None:
+    sentences = [QUANTITIES[quantity].caption]
+    if focus in of_p:
+        words = (
+            "; ".join(zone.words() for zone in shaded)
+            if len(shaded) <= loss_charts.MOST_ZONES
+            else "changes its mind too often to be shaded"
+        )
+        sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
+    if missing := [loss.title for name, loss in chosen.items() if name not in of_p]:
+        sentences.append(f"Not in this picture, since it is no function of p alone: {', '.join(missing)}; see further down.")
+    st.caption(" ".join(sentences))
+
+
+def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None]:
+    """The run whose images stand in the picture, and which of its classes, None for all; a way to the Train page where there is no run."""
+    rows = {row["id"]: row for row in ui.run_rows(cache) if row["state"] not in ("unreadable", "queued")}
+    if not rows:
+        st.info("Train a network once, and its images stand here above the losses: who is heard, and who is not.", icon=":material/info:")
+        ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
+        return None, None, None
+    choice, which = st.columns([3, 1])
+    asked = st.query_params.get("run")
+    name = choice.selectbox(
+        "Images of this run",
+        list(rows),
+        index=list(rows).index(asked) if asked in rows else 0,
+        format_func=lambda name: "{loss} · {model} · {dataset} · seed {seed} · {state}".format(**rows[name]),
+        key="images",
+    )
+    try:
+        run = Run.open(name, cache)
+        trajectory, _ = ui.shown_trajectory(str(run.path), ui.record_bytes(run)), run.config  # both can be unreadable
+    except RunError as error:
+        st.warning(f"{error}.", icon=":material/broken_image:")
+        return None, None, None
+    columns = trajectory.records.dtype
+    if not len(trajectory) or "p_hist" not in columns.names or columns["p_hist"].shape[1] != len(P_EDGES) - 1:
+        st.info("This run has no record of its images' probabilities yet.", icon=":material/info:")
+        return None, None, None
+    names = [EVERY_CLASS, *trajectory.class_names]
+    place = which.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
+    return run, trajectory, place - 1 if place else None
+
+
+def _moment(trajectory: Trajectory, index: int) -> str:
+    step = int(trajectory.step[index])
+    return f"step {step:,}" if step else "init"
+
+
+def _who_is_heard(shown: Shown) -> None:
+    """Class by class: the share of images in each zone of the focused loss, and how hard the run's own loss was pulled."""
+    run, trajectory, index, focus, shaded = shown
+    if run is None:
+        return
+    st.subheader("Who is heard", anchor=False)
+    table, steering = st.columns([1, 1.3], gap="medium")
+    favoured = trajectory.favoured()
+    if focus is not None:
+        shares = loss_charts.standing(trajectory, index, shaded)
+        names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
+        frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
+        frame.insert(0, "class", names)
+        percent = {words: st.column_config.NumberColumn(words.removeprefix("pushes the "), format="%.0f %%") for words, _ in KINDS.values()}
+        with table:
+            silent, wrong = (np.average(shares[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))
+            st.markdown(f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} silent, {wrong:.0%} pushed the wrong way**")
+            st.dataframe(frame, hide_index=True, column_config=percent, height=min(420, 38 + 35 * len(frame)))
+            st.caption(
+                "Share of the images of each class in the shaded zones: what this loss would do with the network as the run left it. "
+                "★ is favoured by the untrained network."
+            )
+    else:
+        table.caption("Choose a loss that depends on p alone, and here stands, class by class, whom it would hear.")
+    with steering:
+        live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
+        st.caption(
+            f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). {charts.QUANTITIES['signal'].caption} "
+            "The upright line is the moment chosen above."
+        )
+
+
+def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
+    """The payload of the training signal over time with a line at one probe, put into the text that all viewers share."""
+    spec = json.loads(_curves(str(run.path), ui.record_bytes(run)))
+    place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
+    line = {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 2.5, "color": NEUTRAL}}
+    spec["layout"]["shapes"].append(line)
+    return json.dumps(spec, separators=(",", ":"))
+
+
+def _over_lead(chosen: dict[str, Loss]) -> None:
+    st.subheader("On the logits", anchor=False)
+    if not chosen:
+        return
+    live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=LEAD_HEIGHT)
+    st.caption(
+        "Ten classes; one that is not the true one leads all others by so many logits. A negative gradient lifts a logit, a positive one "
+        "lowers it. To leave a first guess the true class has to be lifted (left) and the favoured one lowered (middle): normalised losses "
+        "do hardly the second, losses that are silent do neither. What leaves the picture can be reached by dragging the axis."
+    )
+
+
+def _table(classes: int) -> None:
+    st.subheader("The whole family", anchor=False)
+    frame = pd.DataFrame(_ranking(classes))
+    frame["train"] = [f"Train?loss={name}" for name in frame["name"]]
+    frame["of p only"] = frame["of p only"].map({True: "p", False: "all logits"})
+    number = {"format": "%.3g"}
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=["title", "even", "rare", "train", "effect", "of p only", "source"],
+        column_config={
+            "title": st.column_config.TextColumn("loss", width=220),
+            "even": st.column_config.NumberColumn(f"force at 1/{classes}", **number),
+            "rare": st.column_config.NumberColumn("force at 1e-4", **number),
+            "train": st.column_config.LinkColumn("train", display_text="train this", width=80),
+            "effect": st.column_config.TextColumn("a class that it holds improbable: it ...", width=560),
+            "of p only": st.column_config.TextColumn("looks at", width=80),
+            "source": st.column_config.TextColumn("source", width=300),
+        },
+        height=38 + 35 * len(frame),
+        key="family",
+    )
+    st.caption(
+        "Force: the gradient on the true class's logit in units of cross-entropy's, with every loss as it is by default; for a loss of p "
+        f"this is w(p). The others are asked where one favoured class stands above {classes - 1} equal others, so far that the true class "
+        f"has this p. At 1/{classes} (taken just below it) all logits are equal there, which is where LogitNorm divides by nothing. "
+        "Click on a heading to sort."
+    )
+
+
+# Shared by everybody who looks at the same run; the key is the length of its file.
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _curves(path: str, size: int) -> str:
+    look = {"legend": False, "title": "Who steers: training signal", "height": SIGNAL_HEIGHT}
+    return payload(run_curves(ui.shown_trajectory(path, size), Run(Path(path)).config, "signal", **look))
+
+
+@lru_cache(maxsize=16)
+def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
+    return payload(loss_charts.over_lead(dict(chosen), height=LEAD_HEIGHT))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _ranking(classes: int) -> list[dict]:
+    return loss_charts.ranking(classes)

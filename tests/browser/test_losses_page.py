@@ -1,0 +1,74 @@
+"""A visitor of the page of losses: turn a knob and see the picture move, move in time, go and train; in light and in dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from igbviz.presets import PRESETS
+from tests.browser.conftest import ROOT, wait_until
+from tests.browser.test_train_page import visit
+from tests.test_pages import finished, own_cache
+
+__all__ = ["own_cache"]
+pytestmark = pytest.mark.browser
+
+MAP = ".st-key-chart-over-p .igbviz-live-chart"
+LEAD = ".st-key-chart-over-lead .igbviz-live-chart"
+
+
+def drawn(page, chart: str) -> int:
+    return int(page.locator(chart).get_attribute("data-draws") or 0)
+
+
+def opened(browser, address: str, **options):
+    page = visit(browser, f"{address}/Losses", **options)
+    for chart in (MAP, LEAD):
+        page.locator(f"{chart}[data-points]").wait_for(timeout=60_000)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
+    return page
+
+
+def photograph(page, path: Path) -> None:
+    """The whole page: Streamlit scrolls a part of it, so the window is made as high as that is."""
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1400, "height": height})
+    page.wait_for_timeout(1500)
+    page.screenshot(path=path)
+
+
+def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> None:
+    finished(PRESETS["first-look-piecewise-zero"].config.with_(epochs=0.2), own_cache)
+    page = opened(browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}))
+
+    line = f"document.querySelector('{MAP}')._fullData.find(trace => trace.name === 'Blurry')"
+    trough = f"(line => line.x[line.y.indexOf(Math.min(...line.y))])({line})"
+    before = drawn(page, MAP)
+    assert 0.05 < page.evaluate(trough) < 0.06  # exp(-2 / 0.7)
+    gamma = page.locator(".st-key-losses-blurry-gamma input")
+    gamma.fill("0.2")
+    gamma.press("Enter")
+    wait_until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "a new picture")
+    assert page.evaluate(trough) < 1e-4, "the wrong way begins at a smaller p"
+
+    before = drawn(page, MAP)
+    slider = page.locator(".st-key-moment").locator("[role=slider], input[type=range]").first
+    for _ in range(5):
+        slider.press("ArrowRight")
+    wait_until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "another moment")
+    page.get_by_text("Piecewise-zero", exact=True).first.wait_for()
+    with page.expect_navigation(url="**/Train?loss=blurry", wait_until="commit"):
+        page.locator("a[href*='loss=blurry']").first.click()
+    page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
+    assert page.locator("[data-testid=stException]").count() == 0 and not page.outside
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
+    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.2), own_cache)
+    page = opened(browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme), color_scheme=theme)
+    photograph(page, artefacts / f"losses_{theme}.png")
+    assert page.locator("[data-testid=stException]").count() == 0 and not page.outside
+    box = page.locator(MAP).bounding_box()
+    assert page.locator(f"{MAP} .legend").count() >= 1 and box["width"] > 500
