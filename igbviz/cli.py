@@ -77,6 +77,29 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def escape(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from igbviz import escape as study
+
+    if options.table:
+        print(study.block())
+        study.publish()
+        return 0
+    rows = study.current(study.read())
+    wanted = study.missing(study.trials(options.seeds), rows)
+    try:
+        with tqdm(study.measure(wanted, options.workers), total=len(wanted), unit="run", dynamic_ncols=True, disable=None) as bar:
+            for row in bar:
+                rows = [*rows, row]
+                study.write(rows)
+                bar.set_description(row.loss, refresh=False)
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on from here", file=sys.stderr)
+    print(study.table(rows))
+    return 0
+
+
 def table(run: Run) -> str:
     """The last probe, a line a class."""
     trajectory = run.trajectory()
@@ -146,4 +169,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("run", help="a run's name, as `igbviz runs` lists it")
         if name == "export":
             command.add_argument("--out", required=True, help="the file to write")
+    words = "train one biased network with every loss, here and now, and tell when each leaves its first guess"
+    command = commands.add_parser("escape", help=words, description=words)
+    command.set_defaults(command=escape)
+    command.add_argument("--seeds", type=int, default=5, help="runs of each loss; those already measured are not made again")
+    command.add_argument("--workers", type=int, default=2, help="processes, of one thread each")
+    command.add_argument("--table", action="store_true", help="measure nothing; put the table and the picture into the README")
     return parser

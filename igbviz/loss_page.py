@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from html import escape
+from html import escape as escaped
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import charts, loss_charts, ui
+from igbviz import charts, escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
 from igbviz.description import ConfigError
 from igbviz.formula_loss import Custom
@@ -63,13 +63,14 @@ def draw(cache: Path) -> None:
     _who_is_heard(shown)
     _over_lead(chosen)
     _table(shown.trajectory.classes if shown.trajectory is not None else 10)
+    _measured()
 
 
 def _card(name: str) -> Loss | None:
     """One loss: what it is, its knobs, and a way to train with it. None, and a sentence, where its knobs make no loss."""
     kind, style = LOSSES[name], loss_style(name)
     with st.container(border=True):
-        st.html(f"{_line_sample(style)} <b>{escape(kind.title)}</b>")
+        st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
         formula = st.empty()
         settings = ui.knobs(kind, {}, f"losses-{name}")
         try:
@@ -267,6 +268,19 @@ def _table(classes: int) -> None:
     )
 
 
+def _measured() -> None:
+    """The measured answer, as it ships with the program: who leaves the first guess, and when."""
+    st.header("Who escapes?", anchor=False)
+    picture, height, numbers = _escape()
+    live_chart(picture, key="losses-escape", height=height)
+    st.caption(
+        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from which on its guesses stay "
+        "evenly spread; right: how accurate it ends. Dots are medians, bars go from least to most."
+    )
+    with st.expander("The numbers, and how they were measured", icon=":material/table:"):
+        st.markdown(numbers)
+
+
 # Shared by everybody who looks at the same run; the key is the length of its file.
 
 
@@ -279,6 +293,12 @@ def _curves(path: str, size: int) -> str:
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
     return payload(loss_charts.over_lead(dict(chosen), height=LEAD_HEIGHT))
+
+
+@lru_cache(maxsize=1)
+def _escape() -> tuple[str, int, str]:
+    figure = escape.picture(escape.read())
+    return payload(figure), figure.layout.height, escape.block()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
