@@ -15,12 +15,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ConfigError": "description",
+    "Ensemble": "ensembles",
+    "EnsembleConfig": "ensembles",
     "DataError": "datasets",
     "Diverged": "training",
     "PRESETS": "presets",
     "Run": "runs",
     "RunConfig": "config",
     "Trajectory": "trajectory",
+    "initialize": "ensembles",
     "list_runs": "runs",
     "submit": "runs",
     "train": "training",

@@ -62,12 +62,12 @@ class RunConfig(Description):
     def id(self) -> str:
         """A short readable name and a hash of the canonical choices and the numerics' version."""
         words = (self.dataset.name, self.model.name, self.loss.name, f"s{self.seed}")
-        return f"{'-'.join(map(_slug, words))}-{_digest(self.canonical())}"
+        return f"{'-'.join(map(slug, words))}-{digest(self.canonical())}"
 
     @property
     def group(self) -> str:
         """The same for all seeds of one setting."""
-        return _digest({key: value for key, value in self.canonical().items() if key != "seed"})
+        return digest({key: value for key, value in self.canonical().items() if key != "seed"})
 
     def with_(self, **changes: Any) -> Self:
         """This configuration with some fields replaced, checked like a new one."""
@@ -84,10 +84,12 @@ class RunConfig(Description):
         return max(1, math.floor(self.epochs * self.steps_per_epoch(train_size) + 0.5))
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Ten hexadecimal digits that stand for a JSON value and the version of the numerics."""
     text = json.dumps([NUMERICS, value], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _slug(word: str) -> str:
+def slug(word: str) -> str:
+    """A word as it may stand in a run's name."""
     return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")

@@ -22,6 +22,7 @@ from igbviz.datasets import Data, probe_indices
 from igbviz.losses import wide
 from igbviz.memory import require_memory
 from igbviz.metrics import measure
+from igbviz.seeds import DROPOUT, ORDER, WEIGHTS, mixed
 from igbviz.trajectory import snapshot_dtype
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
@@ -169,7 +170,7 @@ class Training:
     def _batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         epoch, place = divmod(number, self.steps_per_epoch)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(_mix(self.config.seed, 1, epoch))
+            generator = torch.Generator().manual_seed(mixed(self.config.seed, ORDER, epoch))
             self._order, self._epoch = torch.randperm(self.train_size, generator=generator).to(self.device), epoch
         index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
         return self.data.train_images.index_select(0, index), self.data.train_labels.index_select(0, index)
@@ -229,7 +230,7 @@ class Training:
             yield
             return
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(_mix(self.config.seed, 2, number))
+            torch.manual_seed(mixed(self.config.seed, DROPOUT, number))
             yield
 
     def _threads(self) -> int:
@@ -247,7 +248,7 @@ class Training:
 def build_network(config: RunConfig, data: Data) -> nn.Module:
     """The untrained network, on the CPU: the same weights for the same seed on every device. Leaves torch's global generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_mix(config.seed, 0, 0))
+        torch.default_generator.manual_seed(mixed(config.seed, WEIGHTS, 0))
         network = config.model.build(data.shape, data.classes)
         config.initialization.apply(network, data.classes)
     return network.train()
@@ -273,8 +274,3 @@ def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
         for layer in norms:
             layer.track_running_stats = True
         network.train()
-
-
-def _mix(seed: int, purpose: int, when: int) -> int:
-    """One 63-bit seed from three numbers, so that no two random streams of a run are related."""
-    return int(np.random.SeedSequence([seed, purpose, when]).generate_state(1, np.uint64)[0] >> 1)

@@ -13,11 +13,24 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
-    ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory"],
+    ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules"],
-    ["config"],
-    ["presets", "memory", "training", "dispatch", "charts", "theory_charts", "loss_charts"],
+    ["config", "estimators", "ensemble_records"],
+    [
+        "presets",
+        "memory",
+        "training",
+        "ensemble_config",
+        "ensemble_measures",
+        "stacked_mlp",
+        "initial_networks",
+        "ensembles",
+        "dispatch",
+        "charts",
+        "theory_charts",
+        "loss_charts",
+    ],
     ["run_charts", "runs"],
     ["estimates", "export", "escape"],
     ["session", "worker"],

@@ -1,0 +1,143 @@
+"""What is kept of every network of an ensemble, and what follows from it. N networks, K classes, L linear layers (head included).
+
+A network is one fixed-size numpy record, so a file of them can grow while it is read. Stored are sums over the inputs; every law and
+every gamma is derived from them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from igbviz.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
+from igbviz.guessing import gamma_from_cosine, gamma_variance_ratio
+
+Estimator = Literal["variance", "cosine", "guesses"]
+
+
+def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtype:
+    """The record of one network with so many classes, measured layers (0 where layers are not measured) and weight gradients."""
+    columns = [
+        ("network", "<i8"),  # its number in the ensemble
+        ("guesses", "<i4", (classes,)),  # inputs given to each class; their sum is the number of inputs
+        ("centre", "<f8", (classes,)),  # mean of each logit over the inputs
+        ("spread", "<f8", (classes,)),  # standard deviation of each logit over the inputs
+        ("probability", "<f8", (classes,)),  # mean softmax probability of each class
+        # Of the logits less their mean over the classes, which no guess depends on:
+        ("variance", "<f8"),  # over the inputs, summed over the classes, divided by K - 1
+        ("cosine", "<f8"),  # mean over all pairs of different inputs
+    ]
+    if layers:
+        columns += [
+            ("nodes", "<i4", (layers,)),  # outputs of the layer
+            ("layer_centre", "<f8", (layers,)),  # mean over the nodes of the squared mean over the inputs, before the activation
+            ("layer_variance", "<f8", (layers,)),  # mean over the nodes of the variance over the inputs
+            ("layer_cosine", "<f8", (layers,)),  # mean over all pairs of different inputs
+        ]
+    if gradients:
+        columns.append(("gradient", "<f8", (gradients,)))  # norm of the gradient of the mean loss by each layer's weights
+        if layers:
+            columns.append(("backward", "<f8", (layers,)))  # root mean square over inputs of |d loss of an input / d its pre-activations|
+    return np.dtype(columns)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The networks measured so far: `records` is (N,) of `ensemble_dtype(K, ...)`."""
+
+    records: np.ndarray
+    class_names: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = self.class_names or tuple(str(k) for k in range(self.classes))
+        if len(names) != self.classes:
+            raise ValueError(f"class_names has {len(names)} names, the records have {self.classes} classes")
+        object.__setattr__(self, "class_names", tuple(names))
+
+    @classmethod
+    def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Ensemble:
+        """The ensemble of what `initialize` has yielded (at least one network)."""
+        return cls(np.array(list(records)), class_names)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, which: slice | np.ndarray) -> Ensemble:
+        return Ensemble(self.records[which], self.class_names)
+
+    @property
+    def classes(self) -> int:
+        return self.records.dtype["guesses"].shape[0]
+
+    @property
+    def inputs(self) -> int:
+        """D, the inputs that every network was asked about."""
+        return int(self.records["guesses"][0].sum())
+
+    def guess_fraction(self) -> np.ndarray:
+        """(N, K) share of the inputs that each network gives to each class, G_k; rows sum to 1."""
+        return self.records["guesses"] / self.records["guesses"].sum(-1, keepdims=True)
+
+    def largest_guess(self) -> np.ndarray:
+        """(N,) share of the inputs that go to the favoured class."""
+        return self.guess_fraction().max(-1, initial=0)
+
+    def gamma(self, estimator: Estimator = "variance") -> tuple[float, float]:
+        """gamma of the logits and its standard error over networks (jackknife).
+
+            variance   sum_c mu_c^2 / sum_c Var_c - 1/D of class-centred logits: the definition
+            cosine     from the mean cosine of two inputs' class-centred logits, blind to the norms of the inputs
+            guesses    from how often two inputs get the same guess
+
+        1/D is how far the mean over D inputs fluctuates by itself. Near gamma = 0 all three can fall below 0, and where batch statistics
+        remove every centre, -1/D is left.
+        """
+        records = self.records
+        if estimator == "variance":
+            centred = records["centre"] - records["centre"].mean(-1, keepdims=True)
+            squares = (centred**2).sum(-1) / (self.classes - 1)
+            value, error = jackknife_of_means(self._ratio, squares, records["variance"])
+        elif estimator == "cosine":
+            value, error = jackknife_of_means(self._from_cosine(self.classes - 1), records["cosine"])
+        elif estimator == "guesses":
+            value, error = jackknife_of_means(
+                lambda agreement: gamma_from_cosine(correlation_from_agreement(agreement, self.classes)),
+                agreement_of_guesses(records["guesses"]),
+            )
+        else:
+            raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine, guesses")
+        return float(value), float(error)
+
+    def gamma_by_depth(self, estimator: Literal["variance", "cosine"] = "variance") -> np.ndarray:
+        """(L, 2) gamma of the pre-activations of every linear layer and its standard error over networks; the logits are the last.
+
+        Here the nodes of a layer stand for networks (given the layer below they are independent), so wide layers need few networks.
+        """
+        if "layer_centre" not in self.records.dtype.names:
+            raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")
+        if estimator == "variance":
+            return np.stack(jackknife_of_means(self._ratio, self.records["layer_centre"], self.records["layer_variance"]), axis=-1)
+        if estimator == "cosine":
+            layers = zip(self.records["nodes"][0], self.records["layer_cosine"].T, strict=True)
+            return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
+        raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
+
+    def to_frame(self):
+        """A tidy pandas table, one row a (network, class): network, class, guess_fraction, centre, spread, probability, cosine."""
+        import pandas as pd
+
+        n, k = len(self), self.classes
+        per_network = {name: np.repeat(self.records[name], k) for name in ("network", "variance", "cosine")}
+        per_class = {"guess_fraction": self.guess_fraction()} | {name: self.records[name] for name in ("centre", "spread", "probability")}
+        names = np.tile(np.array(self.class_names, dtype=object), n)
+        return pd.DataFrame(per_network | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()})
+
+    def _ratio(self, squares: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        # A sum less one of its terms can end a rounding below 0.
+        return gamma_variance_ratio(np.maximum(squares, 0), np.maximum(variances, 0), self.inputs)
+
+    def _from_cosine(self, dimensions: int):
+        return lambda cosine: gamma_from_cosine(correlation_from_cosine(cosine, dimensions))

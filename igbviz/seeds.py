@@ -1,0 +1,13 @@
+"""One seed from three numbers, so that no two random streams of the program are related."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# What a stream is for. Part of the numerics: these never change their meaning.
+WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER = range(5)
+
+
+def mixed(seed: int, purpose: int, when: int) -> int:
+    """A 63-bit seed for the stream of this purpose at this moment (a step, an epoch, the number of a network)."""
+    return int(np.random.SeedSequence([seed, purpose, when]).generate_state(1, np.uint64)[0] >> 1)
