@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from igbviz import ui
-from igbviz.dispatch import ensure_worker
-from igbviz.presets import PRESETS
-from igbviz.runs import submit
+from igbviz.dispatch import cache_folder, ensure_worker
+
+ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
+
+from igbviz import loss_page, ui  # noqa: E402
+from igbviz.presets import PRESETS  # noqa: E402
 
 cache = ui.shell("Home")
-ensure_worker(cache)
 
 st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
 st.markdown(
@@ -23,8 +24,8 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
         st.latex(preset.config.loss.latex())
         st.caption(preset.look_for)
         if st.button("Watch", icon=":material/play_arrow:", type="primary", key=name):
-            run = submit(preset.config, cache)
-            st.switch_page("pages/Train.py", query_params={"run": run.id})
+            if run := ui.start(preset.config, cache):
+                st.switch_page("pages/Train.py", query_params={"run": run.id})
 
 rows = ui.run_rows(cache)[:8]
 if rows:
@@ -35,3 +36,5 @@ if rows:
             label = f"{row['loss']} · {row['model']} · {row['dataset']} · seed {row['seed']}" if row["loss"] else row["id"]
             ui.link("pages/Train.py", label, run=row["id"])
             st.caption(row["submitted"] or row["note"])
+
+loss_page.measured()

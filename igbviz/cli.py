@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.config import RunConfig
+from igbviz.datasets import DataError
 from igbviz.description import ConfigError, Description, listing
 from igbviz.presets import PRESETS
-from igbviz.runs import DEFAULT_CACHE, Run, RunError, list_runs, submit
+from igbviz.runs import DEFAULT_CACHE, Run, list_runs, submit
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.changes += rest
     try:
         return options.command(options)
-    except (ConfigError, RunError, OSError) as error:
+    except (ValueError, OSError, DataError) as error:  # ConfigError and RunError are ValueErrors
         print(f"igbviz: {error}", file=sys.stderr)
         return 2
 
@@ -146,7 +147,7 @@ def _changed(values: dict[str, Any], path: list[str], value: Any, key: str) -> d
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -50,7 +50,7 @@ class RunConfig(Description):
         """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
         return cls.model_validate(values)
 

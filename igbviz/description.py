@@ -32,7 +32,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -43,20 +43,22 @@ class Description(BaseModel):
         """Build from a mapping; raises `ConfigError` with one sentence a wrong field."""
         if isinstance(values, cls):
             return values
-        if not isinstance(values, Mapping):
+        if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
             raise ConfigError(((), f"{values!r} is not a {cls.__name__}: give its fields as a mapping"))
         return cls(**values)
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self, incidental: bool = False) -> dict[str, Any]:
         """The choices that differ from the defaults, nested, with every `name`: the identity of a description.
 
-        Leaving defaults out keeps an old run's identity when a new knob is added later.
+        Leaving defaults out keeps an old run's identity when a new knob is added later. With `incidental` also what does not change the
+        numbers, such as the folder that the data lie in.
         """
         chosen = {}
         for key, field in type(self).model_fields.items():
             value = getattr(self, key)
-            if key == "name" or (value != field.default and not (field.json_schema_extra or {}).get("incidental")):
-                chosen[key] = value.canonical() if isinstance(value, Description) else value
+            counts = incidental or not (field.json_schema_extra or {}).get("incidental")
+            if key == "name" or (value != field.default and counts):
+                chosen[key] = value.canonical(incidental) if isinstance(value, Description) else value
         return chosen
 
     @classmethod

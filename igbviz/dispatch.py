@@ -22,6 +22,11 @@ PROJECT = Path(__file__).parents[1]
 _last_look: dict[Path, float] = {}
 
 
+def cache_folder() -> Path:
+    """Where runs live unless a caller says otherwise: IGBVIZ_CACHE, or cache/ in the project."""
+    return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
+
+
 def enqueue(cache: Path, run_id: str) -> None:
     """Put a run at the end of the queue, unless it stands there already."""
     with lock(cache / "queue.lock"):

@@ -73,6 +73,7 @@ def _key(config: RunConfig, facts: Facts) -> str:
 def _read(cache: Path) -> dict[str, dict]:
     try:
         paces = json.loads((cache / "speeds.json").read_text())
-        return {key: pace for key, pace in paces.items() if {"step", "image", "batch_size", "rate"} <= set(pace)}
+        numbers = ("step", "image", "batch_size", "rate")
+        return {key: pace for key, pace in paces.items() if all(isinstance(pace.get(name), int | float) for name in numbers)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}  # missing or torn: only the estimate is worse

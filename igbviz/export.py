@@ -36,7 +36,7 @@ def json(run: Run) -> bytes:
 
 def python_lines(config: RunConfig) -> str:
     """The few lines of Python that make this run."""
-    choices = pformat(config.canonical(), sort_dicts=False, width=100)
+    choices = pformat(config.canonical(incidental=True), sort_dicts=False, width=100)
     made = f"config = igbviz.RunConfig(**{choices})\nrun = igbviz.submit(config)"
     return f"import igbviz\n\n{made}\nrun.wait()\nprint(run.trajectory().to_frame())"
 

@@ -147,6 +147,13 @@ def _between(low: float, high: float) -> str:
 
 
 def _check(logits: Any, labels: Any) -> None:
+    for name, values in (("logits", logits), ("labels", labels)):
+        if not (hasattr(values, "ndim") and hasattr(values, "dtype")):
+            raise ConfigError(((name,), f"are of type {type(values).__name__}, allowed: a tensor or an array"))
+    if type(logits) is not type(labels):
+        raise ConfigError((("labels",), f"are of type {type(labels).__name__}, allowed: {type(logits).__name__}, like the logits"))
+    if "float" not in str(logits.dtype):
+        raise ConfigError((("logits",), f"are of type {logits.dtype}, allowed: floating-point numbers"))
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ConfigError(((), f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)} do not fit: "
                                "allowed are (batch, classes) and (batch,)"))  # fmt: skip

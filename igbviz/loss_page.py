@@ -63,7 +63,7 @@ def draw(cache: Path) -> None:
     _who_is_heard(shown)
     _over_lead(chosen)
     _table(shown.trajectory.classes if shown.trajectory is not None else 10)
-    _measured()
+    measured()
 
 
 def _card(name: str) -> Loss | None:
@@ -268,8 +268,8 @@ def _table(classes: int) -> None:
     )
 
 
-def _measured() -> None:
-    """The measured answer, as it ships with the program: who leaves the first guess, and when."""
+def measured() -> None:
+    """The measured answer, as it ships with the program: who leaves the first guess, and when. Also on the first page."""
     st.header("Who escapes?", anchor=False)
     picture, height, numbers = _escape()
     live_chart(picture, key="losses-escape", height=height)

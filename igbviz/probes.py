@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -37,9 +38,17 @@ class Probes(Description):
             return np.unique(np.concatenate([first_epoch, epochs, [total]]))
         if total + 1 <= self.count:
             return np.arange(total + 1)
-        # Even steps in log time collide when rounded (1.2 and 1.4 are both 1): ask for as many as leave `count` distinct ones.
-        asked = bisect_left(range(100 * total), self.count - 1, lo=self.count - 1, key=lambda n: len(_even_in_log_time(n, total)))
-        return np.concatenate([[0], _even_in_log_time(asked, total)])
+        return np.concatenate([[0], _distinct(self.count - 1, total)])
+
+
+@lru_cache(maxsize=64)
+def _distinct(count: int, total: int) -> np.ndarray:
+    """`count` distinct steps from 1 to `total`, even in log time. Rounded ones collide (1.2 and 1.4 are both 1), so more are asked for."""
+    enough = count
+    while len(_even_in_log_time(enough, total)) < count:
+        enough *= 2
+    asked = bisect_left(range(enough), count, lo=count, key=lambda n: len(_even_in_log_time(n, total)))
+    return _even_in_log_time(asked, total)
 
 
 def _even_in_log_time(count: int, total: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.presets import DEFAULT, PRESETS
 from igbviz.probes import Probes
-from igbviz.runs import Run, RunError, submit
+from igbviz.runs import Run, RunError
 from igbviz.schedules import SCHEDULES
 
 SHOWN_RUN = "(settings of the run shown)"
@@ -31,11 +31,12 @@ def draw(cache: Path, shown: Run | None) -> None:
     try:
         config = RunConfig(**_choices(base, key))
         expected = estimate(config, cache)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, OSError) as error:
         top.error(f"{error}.", icon=":material/edit:")
         return
     if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
-        show(submit(config, cache))
+        if run := ui.start(config, cache):
+            show(run)
     top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{ui.duration(expected.seconds)}**, {expected.basis}.")
 
 

@@ -10,12 +10,12 @@ from igbviz import charts, export, ui
 from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import run_curves
 from igbviz.run_form import show
-from igbviz.runs import Run, RunError, Status, submit
+from igbviz.runs import Run, RunError, Status
 from igbviz.trajectory import Trajectory
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
-FIRST_SECONDS, FAST, SLOW = 30.0, 0.4, 1.0  # a young run is looked at more often: its first steps are the story
+FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 
 
 def view(run: Run) -> None:
@@ -36,9 +36,13 @@ def view(run: Run) -> None:
 
     @st.fragment(run_every=every)
     def moving() -> None:
-        now = run.status
-        _standing(run, now)
-        _charts(run, quantity, unit, now)
+        try:
+            now = run.status
+            _standing(run, now)
+            _charts(run, quantity, unit, now)
+        except (RunError, OSError) as error:
+            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
         if every is not None and (now.ended or (every == FAST and now.seconds >= FIRST_SECONDS)):
             st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
 
@@ -66,7 +70,8 @@ def _standing(run: Run, status: Status) -> None:
                 st.rerun()
         if st.button("Run again with another seed", icon=":material/casino:", key="again"):
             config = run.config
-            show(submit(config.with_(seed=config.seed + 1), run.cache))
+            if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
+                show(again)
     if status.state == "running" and status.steps:
         st.progress(min(status.step / status.steps, 1.0))
 

@@ -13,6 +13,7 @@ A page reload, a second browser, a restart of the server or a copy of the folder
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -24,13 +25,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
+from igbviz.datasets import DataError
 from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype, thin
 
-DEFAULT_CACHE = Path(os.environ.get("IGBVIZ_CACHE", dispatch.PROJECT / "cache"))  # where runs live unless a caller says otherwise
+DEFAULT_CACHE = dispatch.cache_folder()
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
 ENDED = ("done", "stopped", "failed", "diverged")
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
@@ -43,7 +45,7 @@ class RunError(ValueError):
 class Status(BaseModel):
     """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody works on it)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     state: Literal["queued", "running", "done", "stopped", "failed", "diverged", "lost"]
     message: str = ""  # one sentence for people: what it is doing, or why it ended
@@ -57,7 +59,7 @@ class Status(BaseModel):
     device: str = ""
     pid: int | None = None
     attempts: int = 0  # times that a worker began or went on with it
-    submitted: float = 0.0
+    submitted: float = Field(0.0, ge=0, le=1e11)  # seconds since 1970
     updated: float = 0.0
 
     def __str__(self) -> str:
@@ -130,18 +132,21 @@ class Run:
             return json.loads((self.path / "schema.json").read_text())
         except FileNotFoundError:
             return {}
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
 
     def trajectory(self) -> Trajectory:
         """All whole records so far. Raises RunError when the schema is unreadable."""
         schema = self.schema
         if not schema:
-            names = self.config.dataset.facts().class_names
+            try:
+                names = self.config.dataset.facts().class_names
+            except DataError:
+                names = ("?", "??")  # the run failed because its data are not there; it has no records either
             return Trajectory.read(self.path / "trajectory.bin", snapshot_dtype(len(names)), names)
         try:
             return Trajectory.read(self.path / "trajectory.bin", dtype_from(schema["columns"]), tuple(schema["class_names"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
 
     def glance(self) -> Trajectory:
@@ -171,14 +176,17 @@ class Run:
 
     def resume(self) -> None:
         """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
-        status = self.stored_status()
-        if status.state in ("done", "diverged"):
-            return
-        (self.path / "stop").unlink(missing_ok=True)
-        if not self.is_alive:
-            again = {"state": "queued", "message": "Waiting for its turn.", "attempts": 0}
-            self.write_status(status.model_copy(update=again))
-        dispatch.enqueue(self.cache, self.id)
+        try:
+            # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
+            with dispatch.lock(self.path / "lock", timeout=2.0):
+                status = self.stored_status()
+                if status.state in ("done", "diverged"):
+                    return
+                (self.path / "stop").unlink(missing_ok=True)
+                self.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0}))
+                dispatch.enqueue(self.cache, self.id)
+        except Timeout:
+            (self.path / "stop").unlink(missing_ok=True)  # it is being worked on
         dispatch.ensure_worker(self.cache, patience=0.0)
 
     def delete(self, timeout: float = 30.0) -> None:
@@ -201,14 +209,14 @@ class Run:
         except RunError:
             dispatch.dequeue(self.cache, self.id)
 
-    def wait(self, timeout: float = 3600.0) -> Status:
-        """Block until the run has ended and return its status; TimeoutError after `timeout` seconds."""
+    def wait(self, timeout: float | None = None) -> Status:
+        """Block until the run has ended and return its status; TimeoutError after `timeout` seconds, if any."""
         *_, last = self.follow(timeout=timeout)
         return last
 
-    def follow(self, every: float = 0.1, timeout: float = 3600.0) -> Iterator[Status]:
+    def follow(self, every: float = 0.1, timeout: float | None = None) -> Iterator[Status]:
         """The status again and again until the run has ended."""
-        until = time.monotonic() + timeout
+        until = math.inf if timeout is None else time.monotonic() + timeout
         while not (status := self.status).ended:
             yield status
             if time.monotonic() > until:
@@ -240,6 +248,7 @@ def submit(config: RunConfig | dict, cache: str | Path = DEFAULT_CACHE) -> Run:
             run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
             dispatch.enqueue(cache, run.id)
         elif run.status.state in ("stopped", "failed", "lost"):
+            write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder to find the data in
             run.resume()
     if not run.status.ended:
         dispatch.ensure_worker(cache)
@@ -274,10 +283,15 @@ def _listed(path: Path) -> Listed:
         problem = "config.json"
         config = json.loads((path / "config.json").read_bytes())
         problem = "status.json"
-        status = json.loads((path / "status.json").read_bytes())
+        status = Status.model_validate_json((path / "status.json").read_bytes()).model_dump()
         state = status["state"]
-        if state not in STATES or not isinstance(config, dict):
-            raise ValueError(f"state {state!r} is unknown")
+        problem = "config.json"
+        if not isinstance(config, dict) or not all(
+            isinstance(config.get(part, {}), dict) for part in ("dataset", "model", "loss", "initialization")
+        ):
+            raise ValueError("it does not describe a run")
+    except ValidationError:
+        return Listed(run, problem=f"{problem} is torn or from another program")
     except FileNotFoundError:
         return Listed(run, problem=f"{problem} is missing")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -67,6 +67,7 @@ class Session:
     def __init__(self, run: Run, device: torch.device) -> None:
         self.run, self.device = run, device
         self.checkpoint = run.path / "checkpoint.pt"
+        self.records = run.path / "trajectory.bin"
         self.stop_file = run.path / "stop"
 
     def go(self) -> None:
@@ -80,6 +81,8 @@ class Session:
                               "memory runs out: lower the batch size, the probe size or the network's width.")  # fmt: skip
         self._tell("running", "Preparing data and network ...", attempts=self.status.attempts + 1, pid=os.getpid())
         self.training = Training(self.run.config, self.device, self._load())
+        if self._kept() > self._recorded():  # records that the checkpoint counts on are gone: begin again
+            self.training = Training(self.run.config, self.device)
         write_json(self.run.path / "schema.json", self._provenance())
         try:
             stopped = self._train()
@@ -97,13 +100,14 @@ class Session:
         training = self.training
         looked = saved = time.monotonic()
         cost = 0.0
-        with open(self.run.path / "trajectory.bin", "ab", buffering=0) as file:
-            kept = training.snapshots * training.dtype.itemsize
-            if file.seek(0, os.SEEK_END) != kept:
-                file.truncate(kept)  # what came after the checkpoint is made again, bit for bit
+        if self._recorded() != self._kept():
+            self._cut()
+        with open(self.records, "ab", buffering=0) as file:
             for snapshot in training.ticks():
                 if snapshot is not None:
-                    file.write(snapshot.tobytes())  # the record first, the status that mentions it second
+                    # The record first, the status that mentions it second.
+                    if file.write(snapshot.tobytes()) < training.dtype.itemsize:
+                        raise OSError(errno.ENOSPC, "a record was written in part")
                 now = time.monotonic()
                 if now - looked > STATUS_SECONDS or (snapshot is not None and snapshot["step"] == 0):
                     looked = now
@@ -115,6 +119,18 @@ class Session:
                     saved = time.monotonic()
                     cost = saved - now
         return False
+
+    def _kept(self) -> int:
+        return self.training.snapshots * self.training.dtype.itemsize
+
+    def _recorded(self) -> int:
+        return self.records.stat().st_size if self.records.exists() else 0
+
+    def _cut(self) -> None:
+        """Drop what came after the checkpoint: it is made again, bit for bit. A new file, since readers may have mapped the old one."""
+        temporary = self.records.with_suffix(".tmp")
+        temporary.write_bytes(self.records.read_bytes()[: self._kept()])
+        os.replace(temporary, self.records)
 
     def _progress(self) -> dict:
         training = self.training

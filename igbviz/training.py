@@ -80,9 +80,7 @@ class Training:
             self.network = self.network.to(memory_format=torch.channels_last)
         self.threads = self._threads()
         self.parameters = list(self.network.parameters())
-        self.has_dropout = any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0 for layer in self.network.modules()) or any(
-            getattr(layer, "dropout", 0.0) for layer in self.network.modules() if isinstance(layer, nn.MultiheadAttention)
-        )
+        self.has_dropout = any(map(_draws, self.network.modules()))
         self.dtype = snapshot_dtype(self.data.classes)
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
@@ -243,6 +241,11 @@ class Training:
             raise ValueError(
                 f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes"
             )
+
+
+def _draws(layer: nn.Module) -> bool:
+    """Whether a layer throws dice in training: dropout of nodes, of attention, or of whole branches (torchvision's StochasticDepth)."""
+    return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))
 
 
 def build_network(config: RunConfig, data: Data) -> nn.Module:

@@ -48,6 +48,8 @@ def dtype_from(columns: list) -> np.dtype:
         raise ValueError(f"the schema is not a list of [name, kind, shape]: {error}") from None
     if dtype.hasobject or not {"step", "epoch", "mean_prob", "confusion"} <= set(dtype.names or ()):
         raise ValueError("the schema lacks one of step, epoch, mean_prob, confusion")
+    if len(dtype["mean_prob"].shape) != 2:
+        raise ValueError("the schema's mean_prob is not a table of classes by classes")
     return dtype
 
 

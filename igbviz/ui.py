@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,12 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
+from igbviz.config import RunConfig
 from igbviz.description import ConfigError, Description, kinds
+from igbviz.dispatch import cache_folder
 from igbviz.formula_loss import symbols
 from igbviz.losses import Loss
-from igbviz.runs import DEFAULT_CACHE, Listed, Run, RunError, list_runs
+from igbviz.runs import Listed, Run, RunError, list_runs, submit
 from igbviz.trajectory import Trajectory
 
 MENU = (
@@ -53,7 +54,7 @@ def shell(title: str) -> Path:
         st.markdown("### igbviz")
         for path, label, icon in MENU:
             link(path, label, icon=icon)
-    return cache_folder()
+    return cache_folder()  # read at every draw, so that tests can set it
 
 
 def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
@@ -62,11 +63,6 @@ def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query or None)
     except StreamlitPageNotFoundError:
         st.caption(label)
-
-
-def cache_folder() -> Path:
-    """The folder of runs; read at every draw, so that tests can set it."""
-    return Path(os.environ.get("IGBVIZ_CACHE", DEFAULT_CACHE))
 
 
 def state_badge(state: str) -> None:
@@ -198,6 +194,15 @@ def _row(line: Listed) -> dict[str, Any]:
 def forget_rows() -> None:
     """Read the list afresh next time: something was changed from this page."""
     _rows.clear()
+
+
+def start(config: RunConfig | dict[str, Any], cache: Path) -> Run | None:
+    """Submit a run; one sentence on the page and None when that cannot be done."""
+    try:
+        return submit(config, cache)
+    except (ConfigError, RunError, OSError) as error:
+        st.error(f"{error}.", icon=":material/error:")
+        return None
 
 
 def open_run(run_id: str, cache: Path) -> Run | None:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 LOOK_SECONDS = 0.05  # between two looks at an empty queue: a listing of a folder, some microseconds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a dead worker is started again; longer if it dies at once each time
 NICENESS = 5  # the pages on the same cores go first
 
 
@@ -25,9 +26,13 @@ def keep(cache: Path, slot: int) -> None:
     """Keep the worker of this device slot alive until it leaves by itself."""
     try:
         with FileLock(cache / "workers" / f"keeper-{slot}.lock", timeout=0):
-            while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
-                print(f"{time.ctime()}: worker {slot} ended with code {code}; starting it again", flush=True)
-                time.sleep(0.2)
+            pause, environment = SHORTEST_PAUSE, os.environ | {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # the same bits every time on a GPU
+            started = time.monotonic()
+            while (code := subprocess.call(_command(cache, slot, "--work"), env=environment)) != 0:
+                pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+                print(f"{time.ctime()}: worker {slot} ended with code {code}; starting it again in {pause:g} s", flush=True)
+                time.sleep(pause)
+                started = time.monotonic()
     except Timeout:
         pass  # another keeper was faster
 
@@ -44,6 +49,7 @@ def work(cache: Path, slot: int) -> None:
     device = best_device()
     if device.type == "cuda":
         device = torch.device("cuda", slot)
+        torch.use_deterministic_algorithms(True, warn_only=True)
         if slot == 0:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
@@ -76,6 +82,8 @@ def take_one(cache: Path, device) -> bool:
                 return True
         except Timeout:
             continue
+        except OSError as error:  # a folder that cannot be written must not keep the others waiting
+            print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
     return False
 
 

@@ -3,9 +3,7 @@
 import streamlit as st
 
 from igbviz import theory, theory_charts, ui
-from igbviz.config import RunConfig
 from igbviz.live_chart import live_chart
-from igbviz.runs import submit
 
 cache = ui.shell("Phase diagram")
 st.title("Order, chaos and the first prejudice", anchor=False)
@@ -36,8 +34,8 @@ with right:
     if st.button("Train here", icon=":material/play_arrow:", key="phase-train"):
         start = {"name": "gaussian", "sigma_w2": sigma_w2, "sigma_b2": sigma_b2}
         network = {"name": "mlp", "depth": max(1, depth - 1), "activation": activation}
-        run = submit(RunConfig(model=network, initialization=start, epochs=3), cache)
-        st.switch_page("pages/Train.py", query_params={"run": run.id})
+        if run := ui.start({"model": network, "initialization": start, "epochs": 3}, cache):
+            st.switch_page("pages/Train.py", query_params={"run": run.id})
 with left:
     largest_w, largest_b = max(4.0, 1.25 * sigma_w2), max(0.5, 1.25 * sigma_b2)
     picture = theory_charts.phase_map(activation, quantity, largest_w, largest_b, (sigma_w2, sigma_b2))

@@ -18,9 +18,14 @@ words = st.text_input("Find", placeholder="words that a run has in its name, sta
 found = [row for row in rows if all(word in " ".join(map(str, row.values())).lower() for word in words)]
 table = pd.DataFrame(found, columns=list(rows[0]))
 picked = st.dataframe(
-    table, hide_index=True, on_select="rerun", selection_mode="multi-row", key="table", column_order=[c for c in table if c != "shipped"]
+    table,
+    hide_index=True,
+    on_select="rerun",
+    selection_mode="multi-row",
+    key=f"table-{hash(tuple(table['id']))}",
+    column_order=[c for c in table if c != "shipped"],
 ).selection.rows
-chosen = [ui.open_run(found[i]["id"], cache) for i in picked if i < len(found)]
+chosen = [run for i in picked if i < len(found) and (run := ui.open_run(found[i]["id"], cache))]
 st.caption(f"{len(found)} of {len(rows)} runs. Tick one to open it, or several to stop or delete them.")
 
 with st.container(horizontal=True):

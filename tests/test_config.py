@@ -91,7 +91,7 @@ def test_several_wrong_values_are_all_named() -> None:
         RunConfig(batch_size=0, seed=-1)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"resnet"'])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"resnet"', '{"self": 1}', '{"seed": ' + "9" * 5000 + "}", "[" * 99_999])
 def test_json_that_is_no_configuration(text: str) -> None:
     with pytest.raises(ConfigError):
         RunConfig.from_json(text)

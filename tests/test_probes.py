@@ -23,6 +23,11 @@ def test_log_schedule_is_even_in_log_time() -> None:
     assert late.max() < 1.2 * late.min()
 
 
+def test_a_very_long_plan_is_made_at_once() -> None:
+    steps = Probes(count=200).steps(3_000_000, 300)
+    assert len(steps) == 200 and steps[-1] == 3_000_000
+
+
 def test_batch_schedule_is_the_papers() -> None:
     steps = Probes(schedule="batch").steps(20 * 1563, 1563)
     assert steps.tolist() == [*range(1564), *range(2 * 1563, 20 * 1563 + 1, 1563)]

@@ -102,6 +102,35 @@ def test_damaged_files_are_one_sentence_and_harm_nobody_else(tiny: RunConfig, tm
     assert [line.run.id for line in list_runs(tmp_path)] == [good.id]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("status.json", '{"state": "done", "submitted": null}'),
+        ("status.json", '{"state": "done", "submitted": 1e300}'),
+        ("config.json", '{"dataset": "x"}'),
+        ("config.json", "\udcff"),
+    ],
+)
+def test_odd_values_in_the_files_of_one_run_leave_the_list_alone(tiny: RunConfig, tmp_path: Path, file: str, text: str) -> None:
+    good, bad = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
+    (bad.path / file).write_bytes(text.encode(errors="surrogateescape"))
+    states = {line.run.id: line.state for line in list_runs(tmp_path)}
+    assert states == {good.id: "queued", bad.id: "unreadable"}
+
+
+def test_another_folder_for_the_data_reaches_the_run(tmp_path: Path) -> None:
+    first = submit({"dataset": {"name": "mnist"}}, tmp_path)
+    first.write_status(Status(state="failed"))
+    second = submit({"dataset": {"name": "mnist", "folder": "/somewhere"}}, tmp_path)
+    assert second == first and second.config.dataset.folder == "/somewhere" and second.status.state == "queued"
+
+
+def test_a_run_whose_data_are_gone_can_still_be_looked_at(tmp_path: Path) -> None:
+    run = submit({"dataset": {"name": "image-folder", "folder": "/nowhere"}}, tmp_path)
+    run.write_status(Status(state="failed", message="no data"))
+    assert len(run.trajectory()) == 0
+
+
 def test_foreign_folders_are_listed_as_unreadable(tmp_path: Path) -> None:
     (tmp_path / "runs" / "holiday-pictures").mkdir(parents=True)
     (tmp_path / "runs" / "a-file").write_text("hello")
