@@ -42,7 +42,7 @@ QUANTITIES = {
         "Probability of the true class",
         "mean probability p̄ₖ",
         "How probable the network holds the right answer, averaged over the images of a class (Eq. 4). "
-        "At Init. the favoured class is near 1 and the others near 0; in the first batches they gather at 1/K.",
+        "A strong first guess is a line near 1 at Init. with the others near 0; a loss that hears every class brings them together.",
         Trajectory.true_class_probability,
         chance=True,
     ),

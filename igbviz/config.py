@@ -45,19 +45,6 @@ class RunConfig(Description):
             raise ConfigError((("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images"))
         return self
 
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
-        return cls.model_validate(values)
-
-    def to_json(self) -> str:
-        """All choices, defaults included, as indented JSON that `from_json` reads back."""
-        return self.model_dump_json(indent=2)
-
     @property
     def id(self) -> str:
         """A short readable name and a hash of the canonical choices and the numerics' version."""

@@ -7,6 +7,7 @@ them, and the sentence a user reads after a wrong value is made from them. Nothi
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -46,6 +47,19 @@ class Description(BaseModel):
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
             raise ConfigError(((), f"{values!r} is not a {cls.__name__}: give its fields as a mapping"))
         return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
+        return cls.model_validate(values)
+
+    def to_json(self) -> str:
+        """All choices, defaults included, as indented JSON that `from_json` reads back."""
+        return self.model_dump_json(indent=2)
 
     def canonical(self, incidental: bool = False) -> dict[str, Any]:
         """The choices that differ from the defaults, nested, with every `name`: the identity of a description.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Literal, Self
 
@@ -45,19 +44,6 @@ class EnsembleConfig(Description):
             problem = f"is true with {self.model.name}, allowed: false, since only torchvision's networks come with trained weights"
             raise ConfigError((("pretrained",), problem))
         return self
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
-        return cls.model_validate(values)
-
-    def to_json(self) -> str:
-        """All choices, defaults included, as indented JSON that `from_json` reads back."""
-        return self.model_dump_json(indent=2)
 
     @property
     def id(self) -> str:
