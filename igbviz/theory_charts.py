@@ -13,7 +13,8 @@ from igbviz.colours import FAINT, NEUTRAL, class_style
 
 GRID = 100  # points a side of a map
 LINES = 60  # points of a line across it
-LEVELS = {"γ* = 1": 1.0, "γ* = 11.9": theory.DEEP_PREJUDICE_CUT}  # where prejudice begins, and where it becomes deep
+# Lines of equal bias: where prejudice begins, and where it becomes deep.
+LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_PREJUDICE_CUT, "dot")}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ MAPS = {
         "Bias of infinitely deep networks, γ*",
         "log₁₀ γ*",
         "How strongly a very deep untrained network prefers one class. Towards the edge of chaos it grows without bound; in the "
-        "ordered phase it is infinite: every input gets the same answer.",
+        "ordered phase, with biases, it is infinite: every input gets the same answer.",
         log=True,
         low=-2,
         high=3,
@@ -85,8 +86,8 @@ def phase_map(
     }]  # fmt: skip
     heights = np.linspace(0, largest_b, LINES) ** 2 / largest_b  # denser near 0, where the edge of tanh is vertical
     traces.append(_line(theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"))
-    for words, level in LEVELS.items():
-        traces.append(_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, "dash"))
+    for words, (level, dash) in LEVELS.items():
+        traces.append(_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash))
     if point is not None:
         traces.append({
             "type": "scatter", "x": [point[0]], "y": [point[1]], "mode": "markers", "name": "chosen point", "hoverinfo": "skip",
