@@ -72,8 +72,10 @@ def _standing(run: Run, status: Status) -> None:
             config = run.config
             if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
+    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
+    bar = st.empty()
     if status.state == "running" and status.steps:
-        st.progress(min(status.step / status.steps, 1.0))
+        bar.progress(min(status.step / status.steps, 1.0))
 
 
 def _sentence(status: Status) -> str:
@@ -104,8 +106,9 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             st.caption(charts.QUANTITIES[name].caption)
     trajectory = ui.shown_trajectory(str(run.path), size)
     index = len(trajectory) - 1
+    slider = st.container()
     if status.ended and len(trajectory) > 1:
-        index = st.select_slider(
+        index = slider.select_slider(
             "Look back in time", range(len(trajectory)), value=index, key="moment", format_func=lambda i: _moment(trajectory, i)
         )
     live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)

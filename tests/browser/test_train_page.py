@@ -60,10 +60,12 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
     page.get_by_role("button", name="Watch").first.click()
     page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
     first = points(page)
+    page.evaluate(f"document.querySelector('{LEFT}').__mine = 1")
     wait_until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
     page.get_by_text("in all", exact=False).wait_for(timeout=120_000)
     page.wait_for_timeout(1500)  # the last figure
     assert points(page) == points(page, RIGHT) == 60
+    assert page.evaluate(f"document.querySelector('{LEFT}').__mine") == 1, "the same chart from the first point to the last"
     names = page.evaluate(f"document.querySelector('{LEFT}')._fullLayout.xaxis.ticktext")
     assert names[0] == "Init." and page.get_by_text("favoured at Init.").count() > 0
     page.screenshot(path=artefacts / "train_light.png", full_page=True)
