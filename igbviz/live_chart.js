@@ -50,7 +50,7 @@ function dressed(layout, theme) {
 // What the viewer sees, zoom and hidden classes included, on an opaque background and sharp enough for a projector.
 function download(node, format) {
   const { background } = themeOf(node);
-  const name = (node.layout.title?.text || "chart").replace(/<[^>]*>/g, "").replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase();
+  const name = (node.layout.title?.text || node.layout.meta?.name || "chart").replace(/<[^>]*>/g, "").replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase();
   const figure = { data: node.data, layout: { ...node.layout, paper_bgcolor: background, plot_bgcolor: background } };
   const size = { width: node.clientWidth, height: node.clientHeight, scale: format === "png" ? 3 : 1 };
   return window.Plotly.downloadImage(figure, { format, filename: name, ...size });
@@ -73,6 +73,40 @@ function configuration(Plotly) {
     modeBarButtonsToAdd: [button("png", Plotly.Icons.camera), button("svg", Plotly.Icons.disk)],
   };
   return settings;
+}
+
+// In a figure whose meta says "linked": what the pointer shows in one panel is marked in all others, the same moment by an upright
+// line, the same legend group by a dot and its value. Plotly's own hover would answer with a box for every line of every panel.
+function linked(node, { x, xaxis: own, yaxis: ownY, fullData: { legendgroup: group } }) {
+  const make = (name, attributes, parent) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+    return parent.appendChild(element);
+  };
+  node.querySelector(":scope > .igbviz-linked")?.remove();
+  const place = "position:absolute;inset:0;width:100%;height:100%;pointer-events:none;overflow:hidden";
+  const layer = make("svg", { class: "igbviz-linked", "aria-hidden": "true", style: place }, node);
+  const { text, background } = themeOf(node);
+  for (const { xaxis, yaxis } of Object.values(node._fullLayout._plots)) {
+    const left = xaxis.d2p(x);
+    if (!(left >= 0 && left <= xaxis._length)) continue; // zoomed out of sight
+    const upright = { x1: xaxis._offset + left, x2: xaxis._offset + left, y1: yaxis._offset, y2: yaxis._offset + yaxis._length };
+    make("line", { ...upright, stroke: text, "stroke-width": 1, opacity: 0.6 }, layer);
+    for (const trace of node._fullData) {
+      const here = trace.visible === true && trace.xaxis === xaxis._id && trace.yaxis === yaxis._id && trace.legendgroup === group;
+      if (!here || trace.hoverinfo === "skip" || trace.mode !== "lines") continue;
+      const away = Array.from(trace.x, (other) => Math.abs(xaxis.d2p(other) - left));
+      const nearest = away.indexOf(Math.min(...away));
+      if (!(away[nearest] < xaxis._length / 20) || !Number.isFinite(trace.y[nearest])) continue; // this run has not come so far
+      const at = { cx: xaxis._offset + xaxis.d2p(trace.x[nearest]), cy: yaxis._offset + yaxis.d2p(trace.y[nearest]) };
+      make("circle", { ...at, r: 4, fill: trace.line.color, stroke: background, "stroke-width": 1.5 }, layer);
+      if (xaxis._id === own._id && yaxis._id === ownY._id) continue; // plotly's own label says it
+      const side = left < 0.85 * xaxis._length ? 1 : -1;
+      const look = `font:13px ${node._fullLayout.font.family};paint-order:stroke;stroke:${background};stroke-width:4px;fill:${text}`;
+      const anchor = side > 0 ? "start" : "end";
+      make("text", { x: at.cx + 8 * side, y: at.cy + 4, "text-anchor": anchor, style: look }, layer).textContent = trace.y[nearest].toFixed(2);
+    }
+  }
 }
 
 async function draw(chart) {
@@ -113,6 +147,9 @@ function listen(chart, Plotly) {
   });
   chart.width = chart.node.clientWidth;
   chart.observer.observe(chart.node);
+  const isLinked = () => chart.node.layout.meta?.linked;
+  chart.node.on("plotly_hover", ({ points: [point] }) => isLinked() && linked(chart.node, point));
+  chart.node.on("plotly_unhover", () => chart.node.querySelector(":scope > .igbviz-linked")?.remove());
   chart.node.on("plotly_click", ({ points: [point] }) => {
     chart.clicked?.({ x: point.x, y: point.y, name: point.data.name ?? "", point: point.pointIndex });
   });
@@ -136,11 +173,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.wanted = data.height + JSON.stringify(themeOf(chart.node)) + data.figure;
   draw(chart);
 
+  // Streamlit also calls this when a newer update overtakes this one: the chart only goes when its place on the page has gone.
   return () => {
+    if (parentElement.isConnected) return;
     chart.gone = true;
     chart.observer?.disconnect();
     window.Plotly?.purge(chart.node);
-    chart.node.remove();
     charts.delete(parentElement);
   };
 }

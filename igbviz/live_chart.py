@@ -7,6 +7,7 @@ drop an update that a newer one overtakes; thinned figures keep that small, and 
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,17 @@ def live_chart(figure: go.Figure | str, *, key: str, height: int | None = None, 
     return result.clicked if on_click else None
 
 
-def payload(figure: go.Figure) -> str:
-    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared": its index}."""
+def payload(figure: go.Figure | dict[str, Any]) -> str:
+    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared": its index}.
+
+    A figure may also come as a plain dictionary with float32 arrays, unchecked: that saves plotly's three milliseconds a line.
+    """
     shared: dict[Any, int] = {}
 
     def referring(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.size:
+            shape = {"shape": ", ".join(map(str, value.shape))} if value.ndim > 1 else {}
+            value = {"dtype": "f4", "bdata": base64.b64encode(np.ascontiguousarray(value)).decode()} | shape
         if isinstance(value, dict) and "bdata" in value:
             return {"$shared": shared.setdefault(tuple(value.items()), len(shared))}
         if isinstance(value, dict):
@@ -48,7 +55,7 @@ def payload(figure: go.Figure) -> str:
             return {"$shared": shared.setdefault(value, len(shared))}
         return [referring(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
-    spec = referring(figure.to_plotly_json())
+    spec = referring(figure if isinstance(figure, dict) else figure.to_plotly_json())
     spec["shared"] = [value if isinstance(value, str) else dict(value) for value in shared]
     return json.dumps(spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist)  # plotly leaves empty arrays as they are
 

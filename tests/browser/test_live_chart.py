@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from igbviz.live_chart import JAVASCRIPT
+
 APP = Path(__file__).with_name("growing_app.py")
 CHART = ".st-key-curves .igbviz-live-chart"
 RIGHT = ".st-key-right .igbviz-live-chart"
@@ -72,6 +74,25 @@ def test_zoom_and_hidden_classes_survive_updates(serve, page):
     assert state(page) == touched and touched["tag"] == "mine"
     assert int(page.get_attribute(CHART, "data-points")) > points
     assert not page.problems
+
+
+def test_an_overtaken_update_does_not_take_the_chart_away(serve, page):
+    """Streamlit cleans up after an update that a newer one overtook, while the chart is still wanted."""
+    page.goto(serve(APP))
+    drawn(page)
+    left = page.evaluate(
+        """async (source) => {
+            const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+            const place = document.body.appendChild(document.createElement("div"));
+            const data = {figure: '{"data": [], "layout": {}, "shared": []}', height: 100, plotly: "already loaded"};
+            const overtaken = module.default({data, parentElement: place});
+            module.default({data, parentElement: place});
+            overtaken();
+            return place.children.length;
+        }""",
+        JAVASCRIPT.read_text(),
+    )
+    assert left == 1
 
 
 def test_nothing_is_drawn_when_nothing_changed(serve, page):
