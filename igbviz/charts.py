@@ -35,6 +35,7 @@ class Quantity:
     share: bool = True  # lies between 0 and 1
     chance: bool = False  # 1/K is what a network without prejudice has
     per_class: bool = True
+    noisy: bool = False  # known only for runs with wrong labels: NaN for the others
 
 
 QUANTITIES = {
@@ -103,6 +104,39 @@ QUANTITIES = {
         share=False,
         per_class=False,
     ),
+    "memorised": Quantity(
+        "Wrong labels memorised",
+        "share of wrongly labelled images",
+        "Share of the wrongly labelled training images that are guessed as the wrong label they carry: how much of the noise is learned by "
+        "heart.",
+        lambda trajectory: trajectory.memorised,
+        per_class=False,
+        noisy=True,
+    ),
+    "resisted": Quantity(
+        "Wrong labels resisted",
+        "share of wrongly labelled images",
+        "Share of the wrongly labelled training images that are guessed as what they really show, against their label.",
+        lambda trajectory: trajectory.resisted,
+        per_class=False,
+        noisy=True,
+    ),
+}
+
+# The three shares of `wrong_labels` in one chart: colours apart for all eyes, and a dash each.
+WRONG_LABELS = Quantity(
+    "What becomes of wrong labels",
+    "share of wrongly labelled images",
+    "Training images whose label is wrong: guessed as that wrong label (memorised), as what they really show (resisted), or as something "
+    "else. A robust loss keeps resisting; cross-entropy first resists, then learns the noise by heart.",
+    lambda trajectory: np.stack([trajectory.memorised, trajectory.resisted, trajectory.otherwise], -1),
+    per_class=False,
+    noisy=True,
+)
+WRONG_LABEL_LOOKS = {
+    "memorised": ClassStyle(class_style(1).colour, (), ""),
+    "resisted": ClassStyle(class_style(0).colour, (7, 3), ""),
+    "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
 }
 
 
@@ -207,11 +241,9 @@ def curves(
     """
     what = QUANTITIES[quantity]
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
-    shapes, notes = axis.furniture(marks)
     favoured = trajectory[:1].favoured()
     drawn = trajectory[thin(trajectory.step)]
-    x = axis.place(drawn.step)
-    hover = np.stack([drawn.step, drawn.epoch, drawn.seconds], -1).astype(np.float32)
+    x, hover = axis.place(drawn.step), _hover(drawn)
     values = np.asarray(what.values(drawn), dtype=np.float32)
     if not what.per_class:
         traces = [_line(x, values, hover, what.title, class_style(0), 3)]
@@ -227,13 +259,32 @@ def curves(
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(_line(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
             traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.colour, name))
+    return _in_time(traces, what, trajectory, axis, marks, title, height, legend and what.per_class)
 
-    figure = _figure(traces, what, title, height, trajectory, shapes, notes)
-    figure["layout"]["xaxis"] |= axis.layout()
-    figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
-    figure["layout"]["showlegend"] = legend and what.per_class
-    figure["layout"]["margin"] |= {"t": 78 if marks else 62}
-    return go.Figure(figure)
+
+def wrong_labels(
+    trajectory: Trajectory,
+    *,
+    steps_per_epoch: float | None = None,
+    epochs: float | None = None,
+    unit: Unit = "epoch",
+    marks: Sequence[tuple[float, str]] = (),
+    title: str | None = None,
+    height: int = 480,
+    legend: bool = True,
+) -> go.Figure:
+    """What becomes of the wrongly labelled training images over log time: memorised, resisted, otherwise, three shares that sum to 1.
+    Lines without points for a run without wrong labels. The parameters are those of `curves`."""
+    axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
+    drawn = trajectory[thin(trajectory.step)] if trajectory.has_noise else trajectory[:0]
+    x, hover = axis.place(drawn.step), _hover(drawn)
+    values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
+    ends = _spread(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
+    traces = []
+    for k, (name, style) in enumerate(WRONG_LABEL_LOOKS.items()):
+        traces.append(_line(x, values[:, k], hover, name, style, 3, group=name))
+        traces.append(_ends(x, values[:, k], ends[k], name, style.colour, name))
+    return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend)
 
 
 def bars(
@@ -323,6 +374,21 @@ def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: 
             "meta": {"step": last, "words": words},
         },
     }
+
+
+def _in_time(
+    traces, what: Quantity, trajectory: Trajectory, axis: TimeAxis, marks, title: str | None, height: int, legend: bool
+) -> go.Figure:
+    figure = _figure(traces, what, title, height, trajectory, *axis.furniture(marks))
+    figure["layout"]["xaxis"] |= axis.layout()
+    figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["showlegend"] = legend
+    figure["layout"]["margin"] |= {"t": 78 if marks else 62}
+    return go.Figure(figure)
+
+
+def _hover(drawn: Trajectory) -> np.ndarray:
+    return np.stack([drawn.step, drawn.epoch, drawn.seconds], -1).astype(np.float32)
 
 
 def _line(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:

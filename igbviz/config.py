@@ -10,9 +10,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from igbviz.datasets import AnyDataset, FashionMini
+from igbviz.datasets import AnyDataset, FashionMini, ImageFolder
 from igbviz.description import ConfigError, Description
+from igbviz.imbalance import Imbalance
 from igbviz.initializations import AnyInitialization, HeNormal
+from igbviz.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
 from igbviz.models import AnyModel, Mlp
 from igbviz.optimizers import AnyOptimizer, Sgd
@@ -28,6 +30,8 @@ class RunConfig(Description):
     """One run, described. Whatever is left out has a default; `id` names the run and its folder."""
 
     dataset: AnyDataset = FashionMini()
+    label_noise: AnyLabelNoise = TrueLabels()
+    imbalance: Imbalance = Imbalance()
     model: AnyModel = Mlp()
     initialization: AnyInitialization = HeNormal()
     loss: AnyLoss = CrossEntropy()
@@ -35,7 +39,9 @@ class RunConfig(Description):
     optimizer: AnyOptimizer = Sgd()
     batch_size: int = Field(32, ge=1, le=65_536, description="Training images an optimizer step looks at.")
     epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is fine.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the weights, the order of the batches and the choice of probe images.")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels."
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the network; the losses are always float32.")
     probes: Probes = Probes()
 
@@ -45,20 +51,30 @@ class RunConfig(Description):
             raise ConfigError((("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images"))
         return self
 
+    @model_validator(mode="after")
+    def _made_for_these_classes(self) -> Self:
+        if not isinstance(self.dataset, ImageFolder):  # a folder may change or vanish: what it holds is looked at when the run begins
+            self.require_classes(len(self.dataset.facts().class_names))
+        return self
+
     @property
     def id(self) -> str:
         """A short readable name and a hash of the canonical choices and the numerics' version."""
-        words = (self.dataset.name, self.model.name, self.loss.name, f"s{self.seed}")
-        return f"{'-'.join(map(slug, words))}-{digest(self.canonical())}"
+        words = (self.dataset.name, self.label_noise.label, self.imbalance.label, self.model.name, self.loss.name, f"s{self.seed}")
+        return f"{'-'.join(map(slug, filter(None, words)))}-{digest(self.canonical())}"
 
     @property
     def group(self) -> str:
         """The same for all seeds of one setting."""
         return digest({key: value for key, value in self.canonical().items() if key != "seed"})
 
-    def with_(self, **changes: Any) -> Self:
-        """This configuration with some fields replaced, checked like a new one."""
-        return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
+    def require_classes(self, classes: int) -> None:
+        """Raise ConfigError where label noise or imbalance speak of other classes than the data's."""
+        for name in ("label_noise", "imbalance"):
+            try:
+                getattr(self, name).require_classes(classes)
+            except ConfigError as error:
+                raise error.inside(name) from None
 
     def steps_per_epoch(self, train_size: int) -> int:
         """Batches in a pass over `train_size` images. The last one may be short, but is left out when it holds a single image,

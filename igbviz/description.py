@@ -75,6 +75,10 @@ class Description(BaseModel):
                 chosen[key] = value.canonical(incidental) if isinstance(value, Description) else value
         return chosen
 
+    def with_(self, **changes: Any) -> Self:
+        """This description with some fields replaced, checked like a new one."""
+        return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
+
     @classmethod
     def knobs(cls) -> dict[str, FieldInfo]:
         """The fields a user can turn, in order: all but the name."""

@@ -10,18 +10,22 @@ from igbviz import charts
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
 
+WRONG_LABELS = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
+
 
 def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch", **look: Any) -> go.Figure:
     """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it."""
     steps_per_epoch = _steps_per_epoch(trajectory)
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
     marks = [mark] if mark and 0 < mark[0] < config.epochs else []
-    return charts.curves(trajectory, quantity, steps_per_epoch=steps_per_epoch, epochs=config.epochs, unit=unit, marks=marks, **look)
+    plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | look
+    return charts.wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS else charts.curves(trajectory, quantity, **plan)
 
 
 def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:
     """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
-    figures = [run_curves(trajectory, config, name) for name in ("true_class_probability", "accuracy")] + [charts.bars(trajectory, 0)]
+    names = ["true_class_probability", "accuracy", *([WRONG_LABELS] if trajectory.has_noise else [])]
+    figures = [run_curves(trajectory, config, name) for name in names] + [charts.bars(trajectory, 0)]
     parts = [
         charts.themed(figure, dark=False).to_html(config=charts.CONFIG, include_plotlyjs=not place, full_html=False)
         for place, figure in enumerate(figures)

@@ -12,7 +12,9 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
 from igbviz.description import ConfigError
 from igbviz.estimates import estimate
+from igbviz.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS
+from igbviz.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
@@ -79,9 +81,32 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Network", icon=":material/hub:"):
         chosen |= {"model": part("Network", "model", MODELS), "initialization": part("Initialisation", "initialization", INITIALIZATIONS)}
     with st.expander("Data", icon=":material/image:"):
-        chosen |= {"dataset": part("Data", "dataset", DATASETS)}
+        chosen |= {"dataset": part("Data", "dataset", DATASETS), "label_noise": part("Label noise", "label_noise", LABEL_NOISE)}
+        chosen |= {"imbalance": _imbalance(chosen["dataset"], base.imbalance, f"{key}-imbalance")}
     with st.expander("Training", icon=":material/fitness_center:"):
         chosen |= {"optimizer": part("Optimizer", "optimizer", OPTIMIZERS), **single("batch_size", "epochs", "seed", "precision")}
     with st.expander("Probes", icon=":material/monitoring:"):
         chosen |= {"probes": ui.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
+    return chosen
+
+
+def _imbalance(dataset: dict[str, Any], start: Imbalance, key: str) -> dict[str, Any]:
+    knobs = Imbalance.knobs()
+    chosen = {"ratio": ui.knob("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
+    if chosen["ratio"] == 1:
+        return chosen
+    try:
+        names = DATASETS[dataset["name"]](**dataset).facts().class_names
+    except (ConfigError, DataError, OSError):
+        names = ()  # said above the form
+    labels = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."} | dict(enumerate(names))
+    options = list(labels)
+    chosen["majority"] = st.selectbox(
+        knobs["majority"].title,
+        options,
+        index=options.index(start.majority) if start.majority in options else 0,
+        format_func=lambda option: labels.get(option, str(option)),
+        help=knobs["majority"].description,
+        key=f"{key}-majority-{dataset['name']}",
+    )
     return chosen

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, export, ui
+from igbviz import charts, export, standing, ui
 from igbviz.live_chart import live_chart, payload
-from igbviz.run_charts import run_curves
+from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_form import show
 from igbviz.runs import Run, RunError, Status
 from igbviz.trajectory import Trajectory
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
-FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 
 
 def view(run: Run) -> None:
@@ -32,18 +31,18 @@ def view(run: Run) -> None:
         )
         unit = st.segmented_control("Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format)
 
-    every = None if status.ended else FAST if status.seconds < FIRST_SECONDS else SLOW
+    every = standing.refresh(status)
 
     @st.fragment(run_every=every)
     def moving() -> None:
         try:
             now = run.status
-            _standing(run, now)
+            standing.draw(run, now, show)
             _charts(run, quantity, unit, now)
         except (RunError, OSError) as error:
             st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
             return
-        if every is not None and (now.ended or (every == FAST and now.seconds >= FIRST_SECONDS)):
+        if every != standing.refresh(now):
             st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
 
     moving()
@@ -53,42 +52,8 @@ def view(run: Run) -> None:
 def _title(config) -> str:
     knobs = {name: value for name, value in config.loss.canonical().items() if name != "name"}
     words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
-    return f"{config.loss.title}{f' ({words})' if words else ''} · {config.model.name} · {config.dataset.name} · seed {config.seed}"
-
-
-def _standing(run: Run, status: Status) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        ui.state_badge(status.state)
-        st.caption(_sentence(status))
-        if status.state in ("queued", "running"):
-            if st.button("Stop", icon=":material/stop:", key="stop"):
-                run.stop()
-                st.rerun(scope="fragment")
-        if status.state in ("stopped", "failed", "lost"):
-            if st.button("Resume", icon=":material/play_arrow:", key="resume"):
-                run.resume()
-                st.rerun()
-        if st.button("Run again with another seed", icon=":material/casino:", key="again"):
-            config = run.config
-            if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
-                show(again)
-    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
-    bar = st.empty()
-    if status.state == "running" and status.steps:
-        bar.progress(min(status.step / status.steps, 1.0))
-
-
-def _sentence(status: Status) -> str:
-    if not status.steps:
-        return status.message
-    parts = [f"step {status.step:,} of {status.steps:,}", f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
-    if status.steps_per_second:
-        parts.append(
-            f"{status.steps_per_second:,.0f} steps/s" if status.steps_per_second >= 10 else f"{status.steps_per_second:.2f} steps/s"
-        )
-    parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
-    prefix = "" if status.state in ("running", "done") else f"{status.message} "
-    return prefix + ", ".join(parts) + f", on {status.device}"
+    data = ", ".join(filter(None, (config.dataset.name, config.label_noise.label, config.imbalance.label)))
+    return f"{config.loss.title}{f' ({words})' if words else ''} · {config.model.name} · {data} · seed {config.seed}"
 
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
@@ -105,6 +70,9 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
             st.caption(charts.QUANTITIES[name].caption)
     trajectory = ui.shown_trajectory(str(run.path), size)
+    if trajectory.has_noise:
+        live_chart(_curves(str(run.path), size, WRONG_LABELS, unit), key="chart-wrong-labels", height=HEIGHT)
+        st.caption(charts.WRONG_LABELS.caption)
     index = len(trajectory) - 1
     slider = st.container()
     if status.ended and len(trajectory) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 # What a stream is for. Part of the numerics: these never change their meaning.
-WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER = range(5)
+WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER, WRONG_LABELS, WRONG_PROBE, MINORITY = range(8)
 
 
 def mixed(seed: int, purpose: int, when: int) -> int:

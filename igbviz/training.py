@@ -1,7 +1,7 @@
 """Train as a stream: `for snapshot in train(config)`. No files, no page, no globals; what happens to a snapshot is the caller's choice.
 
-Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step. Nothing random needs
-to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for bit.
+Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step, wrong labels. Nothing
+random needs to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for bit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +23,8 @@ from igbviz.datasets import Data, probe_indices
 from igbviz.losses import wide
 from igbviz.memory import require_memory
 from igbviz.metrics import measure
-from igbviz.seeds import DROPOUT, ORDER, WEIGHTS, mixed
-from igbviz.trajectory import snapshot_dtype
+from igbviz.seeds import DROPOUT, MINORITY, ORDER, WEIGHTS, WRONG_LABELS, WRONG_PROBE, mixed
+from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
 
@@ -61,15 +62,15 @@ def best_device() -> torch.device:
 class Training:
     """A run in progress. `ticks()` drives it; between ticks `state()` is all that is needed to go on elsewhere."""
 
+    doing = "Training ..."
+
     def __init__(self, config: RunConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None) -> None:
         self.config = config
         self.device = torch.device(device) if device else best_device()
-        require_memory(config, config.dataset.facts())
+        facts = config.dataset.facts()
+        require_memory(config, facts)
+        config.require_classes(len(facts.class_names))
         self.data: Data = config.dataset.load(self.device)
-        self.train_size = len(self.data.train_labels)
-        self.steps_per_epoch = config.steps_per_epoch(self.train_size)
-        self.steps = config.total_steps(self.train_size)
-        self.probe_steps = config.probes.steps(self.steps, self.steps_per_epoch)
 
         chosen = probe_indices(self.data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
         self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
@@ -81,14 +82,23 @@ class Training:
         self.threads = self._threads()
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
-        self.dtype = snapshot_dtype(self.data.classes)
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
         self.step = self.snapshots = self.loss_steps = 0
         self.seconds = self.step_seconds = self.probe_seconds = 0.0
-        self._timed_steps = self._timed_probes = 0  # since this process began
+        self._timed_steps = self._timed_images = 0  # since this process began
         self._epoch = -1
+
+        # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the other way.
+        self.majority: int | None = self._choose_majority() if state is None else state.get("majority")
+        self.data, true_labels = spoiled(self.data, config, self.majority)
+        self._choose_wrong_images(true_labels)
+        self.dtype = snapshot_dtype(self.data.classes, noisy=len(self.wrong_images) > 0)
+        self.train_size = len(self.data.train_labels)
+        self.steps_per_epoch = config.steps_per_epoch(self.train_size)
+        self.steps = config.total_steps(self.train_size)
+        self.probe_steps = config.probes.steps(self.steps, self.steps_per_epoch)
         if state is not None:
             self._restore(state)
 
@@ -126,17 +136,39 @@ class Training:
             "loss_steps": self.loss_steps,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "majority": self.majority,
+        }
+
+    def progress(self) -> dict[str, Any]:
+        """How far it is, in the words of `runs.Status`."""
+        return {
+            "step": self.step,
+            "steps": self.steps,
+            "epoch": self.step / self.steps_per_epoch,
+            "snapshots": self.snapshots,
+            "seconds": self.seconds,
+            "steps_per_second": 1 / self.pace()[0] if self.step_seconds else 0.0,
+            "eta": self.remaining(),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Sizes that are known only now, kept beside the records."""
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "steps": self.steps,
+            "probe_images": len(self.probe_labels),
+            "parameters": sum(parameter.numel() for parameter in self.parameters),
         }
 
     def pace(self) -> tuple[float, float]:
         """Seconds a step and seconds a probed image, as measured so far in this process."""
-        images = self._timed_probes * len(self.probe_labels)
-        return self.step_seconds / max(self._timed_steps, 1), self.probe_seconds / max(images, 1)
+        return self.step_seconds / max(self._timed_steps, 1), self.probe_seconds / max(self._timed_images, 1)
 
     def remaining(self) -> float:
         """Expected seconds to the end."""
         step, image = self.pace()
-        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * len(self.probe_labels) * image
+        images = len(self.probe_labels) + len(self.wrong_images)
+        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * images * image
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
@@ -174,31 +206,64 @@ class Training:
         return self.data.train_images.index_select(0, index), self.data.train_labels.index_select(0, index)
 
     def _probe(self) -> Iterator[None]:
+        pieces: list[torch.Tensor] = []
+        for images in (self.probe_images, self.wrong_images):
+            for piece in self._logits(images):
+                if pieces:
+                    yield None
+                pieces.append(piece)
         started = time.perf_counter()
-        pieces = math.ceil(len(self.probe_labels) / PROBE_CHUNK)
-        logits = []
-        for images in self.probe_images.tensor_split(pieces):
-            with torch.inference_mode(), self._arithmetic(), probing(self.network, self.config.probes.batch_norm):
-                logits.append(wide(self.network(images)))
-            if len(logits) < pieces:
-                self._count_time("probe_seconds", started)
-                yield None
-                started = time.perf_counter()
+        logits, wrong_logits = torch.cat(pieces).clone().split([len(self.probe_images), len(self.wrong_images)])
         # The loss that drives the next step; after the last step, the one that drove it.
         loss = self.config.schedule.at(min(self.step, self.steps - 1), self.steps_per_epoch, self.config.loss)
-        columns = measure(torch.cat(logits).clone(), self.probe_labels, loss)
+        columns = measure(logits, self.probe_labels, loss)
         if not np.isfinite(columns["mean_prob"]).all():
             raise Diverged(self.step)
         snapshot = np.zeros((), self.dtype)
         for name, values in columns.items():
             snapshot[name] = values
+        if len(wrong_logits):
+            guess = wrong_logits.argmax(-1)
+            memorised, resisted = (int((guess == labels).sum()) for labels in (self.wrong_labels, self.wrong_true_labels))
+            for name, count in zip(WRONG_LABEL_SHARES, (memorised, resisted, len(guess) - memorised - resisted), strict=True):
+                snapshot[name] = count / len(guess)
         snapshot["train_loss"] = self.loss_sum.item() / self.loss_steps if self.loss_steps else math.nan
         self.loss_sum.zero_()
         self.loss_steps = 0
         self._count_time("probe_seconds", started)
-        self._timed_probes += 1
         snapshot["step"], snapshot["epoch"], snapshot["seconds"] = self.step, self.step / self.steps_per_epoch, self.seconds
         return snapshot[()]
+
+    def _logits(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The network's answers to these images without learning from them, piece by piece."""
+        for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
+            started = time.perf_counter()
+            with torch.inference_mode(), self._arithmetic(), probing(self.network, self.config.probes.batch_norm):
+                logits = wide(self.network(piece))
+            self._count_time("probe_seconds", started)
+            self._timed_images += len(piece)
+            yield logits
+
+    def _choose_majority(self) -> int | None:
+        """The class that keeps all its training images, if that is one; where the untrained network decides, it is asked as in a probe."""
+        imbalance = self.config.imbalance
+        if imbalance.ratio == 1:
+            return None
+        if isinstance(imbalance.majority, int):
+            return imbalance.majority
+        columns = measure(torch.cat(list(self._logits(self.probe_images))).clone(), self.probe_labels, self.config.loss)
+        first = np.zeros(1, snapshot_dtype(self.data.classes))
+        first["mean_prob"], first["confusion"] = columns["mean_prob"], columns["confusion"]
+        belief = Trajectory(first).predicted_probability()[0]
+        return int(belief.argmax() if imbalance.majority == "favoured" else belief.argmin())
+
+    def _choose_wrong_images(self, true_labels: torch.Tensor) -> None:
+        """The part of the wrongly labelled training images that the probes look at: a seeded choice, at most as many as test images."""
+        wrong = (self.data.train_labels != true_labels).nonzero().squeeze(1)
+        most, seed = len(self.probe_labels), mixed(self.config.seed, WRONG_PROBE, 0)
+        chosen = wrong[probe_indices(true_labels[wrong].cpu(), most, seed).to(self.device)]
+        self.wrong_images = self.data.train_images[chosen]
+        self.wrong_labels, self.wrong_true_labels = self.data.train_labels[chosen], true_labels[chosen]
 
     def _check_finite(self) -> None:
         if not math.isfinite(self.loss_sum.item()):
@@ -255,6 +320,23 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
         network = config.model.build(data.shape, data.classes)
         config.initialization.apply(network, data.classes)
     return network.train()
+
+
+def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:
+    """The data with the training images and labels that imbalance (in favour of class `majority`) and label noise leave, and the true
+    labels (N,) of these images."""
+    device, source = data.train_labels.device, data.source
+    if majority is not None:
+        seed = mixed(config.seed, MINORITY, 0)
+        kept = torch.from_numpy(config.imbalance.kept(data.train_labels.cpu().numpy(), majority, seed)).to(device)
+        source += f"; {len(kept)} left to train on, {config.imbalance.ratio}:1 in favour of {data.class_names[majority]}"
+        data = replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept], source=source)
+    truth = data.train_labels
+    seed = mixed(config.seed, WRONG_LABELS, 0)
+    given = torch.from_numpy(config.label_noise.given(truth.cpu().numpy(), data.classes, seed)).to(device)
+    if wrong := int((given != truth).sum()):
+        data = replace(data, train_labels=given, source=f"{source}; {wrong} of {len(given)} training labels wrong")
+    return data, truth
 
 
 def without_denormals(gradient: torch.Tensor) -> torch.Tensor:

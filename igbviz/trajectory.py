@@ -7,7 +7,7 @@ here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +19,15 @@ import numpy as np
 P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.02])
 
 
-def snapshot_dtype(classes: int) -> np.dtype:
-    """The record of one probe. The dtype is the schema: it is stored beside the data and read back from there."""
+# What becomes of training images with a wrong label, as shares of them that sum to 1: guessed as that label, as their true class, else.
+WRONG_LABEL_SHARES = ("memorised", "resisted", "otherwise")
+
+
+def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
+    """The record of one probe; `noisy` adds the shares of wrongly labelled training images. The dtype is the schema: it is stored beside
+    the data and read back from there."""
     k, bins = classes, len(P_EDGES) - 1
+    shares = [(name, "<f8") for name in WRONG_LABEL_SHARES] if noisy else []
     return np.dtype([
         ("step", "<i8"),  # optimizer steps taken before this probe; 0 is the untrained network
         ("epoch", "<f8"),  # step / steps per epoch
@@ -32,6 +38,7 @@ def snapshot_dtype(classes: int) -> np.dtype:
         ("signal", "<f4", (k,)),  # mean Euclidean norm of d loss / d logits, by true class
         ("silent", "<f4", (k,)),  # share of samples whose norm is under 1 % of cross-entropy's, by true class
         ("p_hist", "<i4", (k, bins)),  # counts of p_y in P_EDGES, by true class
+        *shares,
     ])  # fmt: skip
 
 
@@ -40,17 +47,23 @@ def schema(dtype: np.dtype) -> list:
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 
 
-def dtype_from(columns: list) -> np.dtype:
-    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns."""
+def dtype_from(columns: list, needed: Collection[str] = ("step", "epoch", "mean_prob", "confusion")) -> np.dtype:
+    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns, the needed ones among them."""
     try:
         dtype = np.dtype([(str(name), str(kind), tuple(int(n) for n in shape)) for name, kind, shape in columns])
     except (TypeError, ValueError, SyntaxError) as error:
         raise ValueError(f"the schema is not a list of [name, kind, shape]: {error}") from None
-    if dtype.hasobject or not {"step", "epoch", "mean_prob", "confusion"} <= set(dtype.names or ()):
-        raise ValueError("the schema lacks one of step, epoch, mean_prob, confusion")
-    if len(dtype["mean_prob"].shape) != 2:
+    if dtype.hasobject or not set(needed) <= set(dtype.names or ()):
+        raise ValueError(f"the schema lacks one of {', '.join(needed)}")
+    if "mean_prob" in needed and len(dtype["mean_prob"].shape) != 2:
         raise ValueError("the schema's mean_prob is not a table of classes by classes")
     return dtype
+
+
+def whole_records(path: Path, dtype: np.dtype) -> np.ndarray:
+    """The whole records of a file, mapped; a torn last one, still being written, is left out."""
+    whole = path.stat().st_size // dtype.itemsize if path.exists() else 0
+    return np.memmap(path, dtype, "r", shape=(whole,)) if whole else np.empty(0, dtype)
 
 
 def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
@@ -90,8 +103,7 @@ class Trajectory:
 
         The file is mapped, not read: what nobody looks at costs nothing, however long the run.
         """
-        whole = path.stat().st_size // dtype.itemsize if path.exists() else 0
-        return cls(np.memmap(path, dtype, "r", shape=(whole,)) if whole else np.empty(0, dtype), class_names)
+        return cls(whole_records(path, dtype), class_names)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -149,6 +161,30 @@ class Trajectory:
         """(T, K, B) counts of the true class's probability in `P_EDGES`."""
         return self.records["p_hist"]
 
+    # Stored only by runs with wrong labels; NaN in the others.
+    @property
+    def has_noise(self) -> bool:
+        """Whether the probes looked at training images with wrong labels."""
+        return set(WRONG_LABEL_SHARES) <= set(self.records.dtype.names)
+
+    @property
+    def memorised(self) -> np.ndarray:
+        """(T,) share of the wrongly labelled training images that are guessed as the wrong label they carry."""
+        return self._share("memorised")
+
+    @property
+    def resisted(self) -> np.ndarray:
+        """(T,) share of the wrongly labelled training images that are guessed as their true class."""
+        return self._share("resisted")
+
+    @property
+    def otherwise(self) -> np.ndarray:
+        """(T,) share of the wrongly labelled training images that are guessed as neither."""
+        return self._share("otherwise")
+
+    def _share(self, name: str) -> np.ndarray:
+        return self.records[name] if self.has_noise else np.full(len(self), np.nan)
+
     # What follows from them.
     def class_sizes(self) -> np.ndarray:
         """(T, K) probe images of each true class; constant in time."""
@@ -185,11 +221,13 @@ class Trajectory:
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
     def to_frame(self):
-        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class quantities."""
+        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class quantities; with wrong
+        labels also their shares."""
         import pandas as pd
 
         t, k = len(self), self.classes
-        per_probe = {name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss")}
+        shares = WRONG_LABEL_SHARES if self.has_noise else ()
+        per_probe = {name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss", *shares)}
         per_class = {
             "true_class_probability": self.true_class_probability(),
             "accuracy": self.accuracy(),

@@ -7,17 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, _spread, bars, curves, themed, thin, to_html
+from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, _spread, bars, curves, themed, thin, to_html, wrong_labels
 from igbviz.live_chart import payload
 from igbviz.trajectory import Trajectory, snapshot_dtype
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
 
 
-def trajectory(probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0) -> Trajectory:
+def trajectory(probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0, noisy: bool = False) -> Trajectory:
     """Random but valid probes: rows of probabilities sum to 1, every class has images, the loss is NaN at step 0."""
     rng = np.random.default_rng(seed)
-    records = np.zeros(probes, snapshot_dtype(classes))
+    records = np.zeros(probes, snapshot_dtype(classes, noisy))
     step = np.arange(probes) if last_step is None else np.unique(np.append(0, np.geomspace(1, last_step, max(probes - 1, 1)).astype(int)))
     records = records[: len(step)]
     records["step"], records["epoch"], records["seconds"] = step, step / 1563, step * 0.01
@@ -25,6 +25,8 @@ def trajectory(probes: int, classes: int = 10, last_step: int | None = None, see
     records["mean_prob"] = rng.dirichlet(np.full(classes, 0.3), (len(step), classes))
     records["confusion"] = rng.multinomial(50, np.full(classes, 1 / classes), (len(step), classes))
     records["signal"], records["silent"] = rng.random((2, len(step), classes))
+    if noisy:
+        records["memorised"], records["resisted"], records["otherwise"] = rng.dirichlet(np.ones(3), len(step)).T
     return Trajectory(records)
 
 
@@ -203,3 +205,29 @@ def test_html_stands_alone():
     assert "background:#0e1117" in page
     assert len(page) > 4_000_000  # plotly.js is inside
     assert '<script src="' not in page and "cdn.plot.ly/plotly" not in page
+
+
+@pytest.mark.parametrize("quantity", [name for name, what in QUANTITIES.items() if what.noisy])
+def test_quantities_of_wrong_labels_are_empty_without_them(quantity):
+    assert np.isnan(QUANTITIES[quantity].values(trajectory(7))).all()
+    run = trajectory(7, noisy=True)
+    assert np.array_equal(QUANTITIES[quantity].values(run), run.records[quantity])
+
+
+@pytest.mark.parametrize("probes", [0, 1, 50])
+def test_wrong_labels_are_three_shares_in_one_chart(probes):
+    run = trajectory(probes, noisy=True)
+    figure = wrong_labels(run, marks=[(3, "switch")], **PLAN)
+    lines = {trace.name: trace for trace in figure.data if trace.mode == "lines"}
+    assert list(lines) == ["memorised", "resisted", "otherwise"] and len(figure.data) == 6
+    for name, line in lines.items():
+        np.testing.assert_allclose(line.y, run.records[name][thin(run.step)], rtol=1e-6)
+    assert len({(line.line.color, line.line.dash) for line in lines.values()}) == len({line.line.dash for line in lines.values()}) == 3
+    assert figure.layout.yaxis.range == (-0.02, 1.02) and figure.layout.showlegend
+    assert tuple(figure.layout.xaxis.range) == tuple(curves(run, **PLAN).layout.xaxis.range), "stands beside the other charts"
+    json.loads(payload(figure))
+
+
+def test_a_run_without_wrong_labels_has_an_empty_chart_of_them():
+    figure = wrong_labels(trajectory(50), **PLAN)
+    assert all(len(trace.x) == 0 for trace in figure.data)

@@ -38,6 +38,28 @@ def test_same_choices_same_id_however_written() -> None:
     assert len({RunConfig(**change).id for change in ({}, {"seed": 1}, {"batch_size": 33}, {"loss": {"name": "blurry"}})}) == 4
 
 
+def test_ids_are_for_ever() -> None:
+    """As they were before the first knob was added: a new one left at its default must not rename the runs of old."""
+    assert RunConfig().id == "fashion-mini-mlp-cross-entropy-s0-ede0de8074"
+    assert RunConfig(**PAPER).id == "cifar10-resnet50-piecewise-zero-s0-b35799e3ef"
+    assert RunConfig(label_noise={"name": "none"}, imbalance={"ratio": 1, "majority": 3}).id == RunConfig().id
+
+
+def test_wrong_labels_and_imbalance_stand_in_the_name() -> None:
+    spoiled = RunConfig(label_noise={"name": "symmetric", "rate": 0.4}, imbalance={"ratio": 10, "majority": "unfavoured"})
+    assert spoiled.id.startswith("fashion-mini-symmetric-noise-40-imbalance-10-1-unfavoured-mlp-cross-entropy-s0-")
+    ratios = {RunConfig(imbalance={"ratio": 10, "majority": who}).id for who in ("favoured", "unfavoured", 0, 1)}
+    rates = {RunConfig(label_noise={"name": name, "rate": rate}).id for name in ("symmetric", "pair-flip") for rate in (0.2, 0.4)}
+    assert len(ratios) == len(rates) == 4
+
+
+def test_what_a_folder_holds_is_looked_at_when_the_run_begins() -> None:
+    folder = {"name": "image-folder", "folder": "/nowhere"}
+    config = RunConfig(dataset=folder, label_noise={"name": "matrix", "matrix": [[0.9, 0.1], [0, 1]]})
+    with pytest.raises(ConfigError, match="^label_noise.matrix has 2 rows, allowed: 3, one for each class of the data$"):
+        config.require_classes(3)
+
+
 def test_id_is_the_same_in_another_process() -> None:
     code = "import igbviz; print(igbviz.RunConfig(seed=3).id)"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

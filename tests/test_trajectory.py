@@ -70,9 +70,21 @@ def test_file_round_trip_and_torn_tail(tmp_path: Path) -> None:
     assert len(Trajectory.read(tmp_path / "missing", snapshot_dtype(3))) == 0
 
 
-def test_schema_round_trip() -> None:
-    dtype = snapshot_dtype(7)
+@pytest.mark.parametrize("noisy", [False, True])
+def test_schema_round_trip(noisy: bool) -> None:
+    dtype = snapshot_dtype(7, noisy)
     assert dtype_from(json.loads(json.dumps(schema(dtype)))) == dtype
+
+
+def test_shares_of_wrong_labels_where_there_are_any() -> None:
+    clean, noisy = by_hand(), Trajectory(np.zeros(2, snapshot_dtype(3, noisy=True)))
+    noisy.records["confusion"] = clean.confusion
+    noisy.records["memorised"], noisy.records["resisted"], noisy.records["otherwise"] = [0.25, 0.5], [0.5, 0.25], 0.25
+    assert noisy.has_noise and noisy[1:].memorised.tolist() == [0.5] and noisy.resisted.tolist() == [0.5, 0.25]
+    assert noisy.to_frame()["memorised"].tolist() == [0.25] * 3 + [0.5] * 3
+    assert not clean.has_noise and np.isnan([clean.memorised, clean.resisted, clean.otherwise]).all()
+    assert clean.memorised.shape == (2,) and "memorised" not in clean.to_frame()
+    assert snapshot_dtype(3).names == snapshot_dtype(3, noisy=True).names[:-3], "old files are read as ever"
 
 
 @pytest.mark.parametrize("columns", [None, [["step", "O", []]], [["step", "<i8"]], [["x", "<f4", []]], "columns", [["step", "spam", []]]])

@@ -1,0 +1,56 @@
+"""Where a run stands, on the page: its state in words, a bar, and what can be done with it. The same for both kinds of run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.runs import Run, Status
+
+FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
+
+
+def refresh(*statuses: Status) -> float | None:
+    """Seconds between two looks at these runs; None when all have ended."""
+    going = [status for status in statuses if not status.ended]
+    return None if not going else FAST if min(status.seconds for status in going) < FIRST_SECONDS else SLOW
+
+
+def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:
+    """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        ui.state_badge(status.state)
+        st.caption(sentence(status, "network" if isinstance(run.config, EnsembleConfig) else "step"))
+        if status.state in ("queued", "running"):
+            if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
+                run.stop()
+                st.rerun(scope="fragment")
+        if status.state in ("stopped", "failed", "lost"):
+            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
+                run.resume()
+                st.rerun()
+        if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
+            config = run.config
+            if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
+                show(again)
+    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
+    bar = st.empty()
+    if status.state == "running" and status.steps:
+        bar.progress(min(status.step / status.steps, 1.0))
+
+
+def sentence(status: Status, unit: str = "step") -> str:
+    """'step 120 of 3,130, epoch 0.38, 31 probes, 130 steps/s, 23 s to go, on CPU'."""
+    if not status.steps:
+        return status.message
+    parts = [f"{unit} {status.step:,} of {status.steps:,}"]
+    if unit == "step":
+        parts += [f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
+    if pace := status.steps_per_second:
+        parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
+    parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
+    prefix = "" if status.state in ("running", "done") else f"{status.message} "
+    return prefix + ", ".join(parts) + f", on {status.device}"
