@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from igbviz.ensemble_records import HISTOGRAM_EDGES
+
 # Below this share of the mean square, a variance has lost too many digits when it is computed as mean square less squared mean.
 CANCELLED = 0.01
 
@@ -42,7 +44,10 @@ def measure_layer(outputs: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def measure_logits(logits: Tensor) -> dict[str, Tensor]:
-    """(B, D, K) logits to the columns guesses, centre, spread, probability (B, K), variance and cosine (B,). The first of equals wins."""
+    """(B, D, K) logits to the columns guesses, centre, spread, probability (B, K), histogram (B, K, bins), variance and cosine (B,).
+
+    The first of equals wins.
+    """
     classes = logits.shape[-1]
     guesses = torch.zeros(len(logits), classes, dtype=torch.int64, device=logits.device)
     guess = logits.argmax(-1)
@@ -55,9 +60,23 @@ def measure_logits(logits: Tensor) -> dict[str, Tensor]:
         "centre": centre,
         "spread": spread,
         "probability": probability,
+        "histogram": histogram(logits, centre, spread),
         "variance": centred["variance"] * classes / (classes - 1),
         "cosine": centred["cosine"],
     }
+
+
+def histogram(logits: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    """(B, K, bins) counts of (B, D, K) logits between `HISTOGRAM_EDGES`; of equal logits all in the bin that begins at 0."""
+    networks, _, classes = logits.shape
+    low, bins = float(HISTOGRAM_EDGES[0]), len(HISTOGRAM_EDGES) - 1
+    per_bin = float(HISTOGRAM_EDGES[1]) - low
+    standard = (logits - centre[:, None]).div_(torch.where(spread > 0, spread, 1)[:, None])
+    # Clamped as whole numbers: these have no NaN, which would be counted outside of the table. Such a network is refused later.
+    place = standard.sub_(low).div_(per_bin).long().clamp_(0, bins - 1).add_(torch.arange(classes, device=logits.device) * bins)
+    counts = torch.zeros(networks, classes * bins, dtype=torch.int32, device=logits.device)
+    one = torch.ones((), dtype=torch.int32, device=logits.device)
+    return counts.scatter_add_(1, place.flatten(1), one.expand(networks, place[0].numel())).view(networks, classes, bins)
 
 
 def exact(values: Tensor) -> Tensor:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from igbviz.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
 from igbviz.guessing import gamma_from_cosine, gamma_variance_ratio
+from igbviz.trajectory import whole_records
 
 Estimator = Literal["variance", "cosine", "guesses"]
+
+# Of the logits of a class less their centre, in units of their spread; the two outermost bins also hold what lies beyond them.
+HISTOGRAM_EDGES = np.linspace(-4, 4, 33)
 
 
 def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtype:
@@ -26,6 +31,7 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
         ("centre", "<f8", (classes,)),  # mean of each logit over the inputs
         ("spread", "<f8", (classes,)),  # standard deviation of each logit over the inputs
         ("probability", "<f8", (classes,)),  # mean softmax probability of each class
+        ("histogram", "<i4", (classes, len(HISTOGRAM_EDGES) - 1)),  # inputs in each bin of (logit - centre) / spread
         # Of the logits less their mean over the classes, which no guess depends on:
         ("variance", "<f8"),  # over the inputs, summed over the classes, divided by K - 1
         ("cosine", "<f8"),  # mean over all pairs of different inputs
@@ -61,6 +67,11 @@ class Ensemble:
     def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Ensemble:
         """The ensemble of what `initialize` has yielded (at least one network)."""
         return cls(np.array(list(records)), class_names)
+
+    @classmethod
+    def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Ensemble:
+        """The whole records of a file, mapped; a torn last one, still being written, is left out."""
+        return cls(whole_records(path, dtype), class_names)
 
     def __len__(self) -> int:
         return len(self.records)

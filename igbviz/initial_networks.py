@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,18 +49,22 @@ class Overflow(ArithmeticError):
         super().__init__(f"The outputs of network {network} are too large to be numbers: lower the depth, the weights or the input scale.")
 
 
+def subject(config: EnsembleConfig, device: torch.device) -> Subject:
+    """What draws and measures the networks of this ensemble. Raises ConfigError when there is no room for them."""
+    require_room(config, config.dataset.facts())
+    return (StackedNetworks if isinstance(config.model, Mlp) else SingleNetworks)(config, device)
+
+
 def blocks(config: EnsembleConfig, device: str | torch.device | None = None, largest: int | None = None) -> Iterator[np.ndarray]:
     """Records (n,) of `ensemble_dtype`, n = 1, 1, 2, 4, ... up to `largest` (default: what is fastest), together config.networks."""
-    device = torch.device(device) if device else best_device()
-    require_room(config, config.dataset.facts())
-    subject = StackedNetworks if isinstance(config.model, Mlp) else SingleNetworks
-    yield from subject(config, device).blocks(largest)
+    yield from subject(config, torch.device(device) if device else best_device()).blocks(largest)
 
 
 class Subject:
     """What all networks of an ensemble share: inputs, labels, training batches and the shapes of data and answers."""
 
     largest = 1  # networks in a block
+    layered = False  # whether every layer is measured
 
     def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -68,17 +73,39 @@ class Subject:
         chosen = probe_indices(self.data.test_labels.cpu(), config.inputs, config.seed).to(device)
         self.images, self.labels = self.data.test_images[chosen], self.data.test_labels[chosen]
 
-    def blocks(self, largest: int | None = None) -> Iterator[np.ndarray]:
-        # Chosen once: how a sum is split between threads decides its last bits.
-        work = self.largest * self.config.inputs * self.config.model.flops(self.shape, self.classes)
-        threads = 1 if self.device.type == "cpu" and work < SMALL_BLOCK else torch.get_num_threads()
-        largest, done = largest or self.largest, 0
+    def blocks(self, largest: int | None = None, done: int = 0) -> Iterator[np.ndarray]:
+        """The records of the networks from number `done` on."""
+        largest = largest or self.largest
         while done < self.config.networks:
             numbers = range(done, min(done + min(max(done, 1), largest), self.config.networks))
-            with _arithmetic(self.device, threads):
+            with _arithmetic(self.device, self.threads):
                 columns = self.columns(numbers)
-            yield _records(columns, numbers)
+            yield self._records(columns, numbers)
             done = numbers.stop
+
+    @cached_property
+    def threads(self) -> int:
+        """Chosen once: how a sum is split between threads decides its last bits."""
+        work = self.largest * self.config.inputs * self.config.model.flops(self.shape, self.classes)
+        return 1 if self.device.type == "cpu" and work < SMALL_BLOCK else torch.get_num_threads()
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The record of a network; known before one is drawn."""
+        with torch.device("meta"):
+            network = self.config.model.build(self.shape, self.classes)
+        weights = sum(1 for _ in _weights(network))
+        return ensemble_dtype(self.classes, weights if self.layered else 0, weights if self.config.gradients else 0)
+
+    def _records(self, columns: dict[str, Tensor], numbers: range) -> np.ndarray:
+        records = np.zeros(len(numbers), self.dtype)
+        records["network"] = numbers
+        for name, values in columns.items():
+            records[name] = values.detach().cpu().numpy()
+            broken = ~np.isfinite(records[name].reshape(len(numbers), -1)).all(1)
+            if broken.any():
+                raise Overflow(numbers[int(broken.argmax())])
+        return records
 
     def columns(self, numbers: range) -> dict[str, Tensor]:
         """The columns of these networks' records, each (len(numbers), ...)."""
@@ -101,6 +128,8 @@ class Subject:
 
 class StackedNetworks(Subject):
     """Fully connected networks, measured layer by layer."""
+
+    layered = True
 
     def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -163,7 +192,7 @@ class SingleNetworks(Subject):
         config, network = self.config, self._network(seed)
         if config.batch_norm == "after":
             self._pass_training_batches(network)
-        weights = [layer.weight for layer in network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
+        weights = list(_weights(network))
         slopes: list[Tensor] = []
         pieces = math.ceil(len(self.labels) / self.batch)
         logits = []
@@ -200,16 +229,9 @@ class SingleNetworks(Subject):
                 network(images)
 
 
-def _records(columns: dict[str, Tensor], numbers: range) -> np.ndarray:
-    layers, gradients = (columns[name].shape[1] if name in columns else 0 for name in ("nodes", "gradient"))
-    records = np.zeros(len(numbers), ensemble_dtype(columns["centre"].shape[1], layers, gradients))
-    records["network"] = numbers
-    for name, values in columns.items():
-        records[name] = values.detach().cpu().numpy()
-        broken = ~np.isfinite(records[name].reshape(len(numbers), -1)).all(1)
-        if broken.any():
-            raise Overflow(numbers[int(broken.argmax())])
-    return records
+def _weights(network: nn.Module) -> Iterator[Tensor]:
+    """The weights of every linear and convolutional layer, from the first to the last."""
+    return (layer.weight for layer in network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
 
 
 def _trained_weights(name: str) -> dict[str, Tensor]:

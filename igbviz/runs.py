@@ -1,8 +1,11 @@
 """A run is a folder. `submit` makes it and asks for a worker; `Run` reads it, stops it, resumes it, deletes it.
 
+There are two kinds: a training (RunConfig) leaves a trajectory, an ensemble of untrained networks (EnsembleConfig) leaves one record a
+network. All but the reading of the records is the same for both.
+
     cache/runs/<id>/config.json     the choices, written once
                     schema.json     columns of the records, class names, versions, device: written by the worker before the first record
-                    trajectory.bin  one record a probe, appended
+                    trajectory.bin  one record a probe (of an ensemble: a network), appended
                     status.json     replaced as a whole; always written after the records that it mentions
                     checkpoint.pt   to go on from; names the length of trajectory.bin that it belongs to
                     log.txt  lock  stop
@@ -30,6 +33,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensemble_records import Ensemble, ensemble_dtype
 from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype, thin
 
 DEFAULT_CACHE = dispatch.cache_folder()
@@ -40,6 +45,13 @@ _RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
 
 class RunError(ValueError):
     """A run that is not there, cannot be read or cannot do what was asked: one sentence."""
+
+
+def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig | EnsembleConfig:
+    """The description of either kind of run: an ensemble's choices name its `networks`. Raises ConfigError."""
+    if isinstance(choices, EnsembleConfig) or (isinstance(choices, dict) and "networks" in choices):
+        return EnsembleConfig.model_validate(choices)
+    return RunConfig.model_validate(choices)
 
 
 class Status(BaseModel):
@@ -95,10 +107,10 @@ class Run:
         return self.path.parent.parent
 
     @property
-    def config(self) -> RunConfig:
+    def config(self) -> RunConfig | EnsembleConfig:
         """Raises RunError when the file is missing, torn or from another program."""
         try:
-            return RunConfig.from_json((self.path / "config.json").read_text())
+            return described(json.loads((self.path / "config.json").read_text()))
         except (OSError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
 
@@ -135,17 +147,36 @@ class Run:
         except (OSError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
 
+    @property
+    def records(self) -> Path:
+        """The file that grows while the run is worked on."""
+        return self.path / "trajectory.bin"
+
+    def ensemble(self) -> Ensemble:
+        """All networks measured so far. Raises RunError when the schema is unreadable or the run is a training."""
+        if not isinstance(self.config, EnsembleConfig):
+            raise RunError(f"run {self.id} is a training, allowed: an ensemble of untrained networks")
+        schema = self.schema
+        names = tuple(schema["class_names"]) if "class_names" in schema else ("?", "??")
+        try:
+            dtype = dtype_from(schema["columns"], {"network", "guesses", "centre"}) if schema else ensemble_dtype(len(names))
+            return Ensemble.read(self.records, dtype, names)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+
     def trajectory(self) -> Trajectory:
-        """All whole records so far. Raises RunError when the schema is unreadable."""
+        """All whole records so far. Raises RunError when the schema is unreadable or the run is no training."""
+        if isinstance(self.config, EnsembleConfig):
+            raise RunError(f"run {self.id} is an ensemble of untrained networks, allowed: a training")
         schema = self.schema
         if not schema:
             try:
                 names = self.config.dataset.facts().class_names
             except DataError:
                 names = ("?", "??")  # the run failed because its data are not there; it has no records either
-            return Trajectory.read(self.path / "trajectory.bin", snapshot_dtype(len(names)), names)
+            return Trajectory.read(self.records, snapshot_dtype(len(names)), names)
         try:
-            return Trajectory.read(self.path / "trajectory.bin", dtype_from(schema["columns"]), tuple(schema["class_names"]))
+            return Trajectory.read(self.records, dtype_from(schema["columns"]), tuple(schema["class_names"]))
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
 
@@ -232,13 +263,13 @@ class Run:
         return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
 
 
-def submit(config: RunConfig | dict, cache: str | Path = DEFAULT_CACHE) -> Run:
+def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE) -> Run:
     """Make sure that this run exists and will be worked on, and return it at once.
 
     The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
     failed or lost one goes on from its checkpoint.
     """
-    config = RunConfig.model_validate(config)
+    config = described(config)
     cache = Path(cache)
     run = Run(cache / "runs" / config.id)
     with dispatch.lock(cache / "submit.lock"):

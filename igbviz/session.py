@@ -1,4 +1,8 @@
-"""One worker's work on one run: what the training yields is appended to the run's folder, and whatever happens is told there."""
+"""One worker's work on one run: what its job yields is appended to the run's folder, and whatever happens is told there.
+
+A job is a Training or an Initializing: `ticks()` drives it and yields records of `dtype`, between ticks `state()` is all that is needed to
+go on elsewhere, `progress()` says how far it is and `facts()` what the numbers were made from.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from typing import TextIO
 import torch
 
 from igbviz import estimates
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.initializing import Initializing, Overflow
 from igbviz.runs import Run, RunError, Status, write_json
 from igbviz.training import Diverged, Training
 from igbviz.trajectory import schema
@@ -24,7 +30,7 @@ ATTEMPTS = 3  # a run on which the worker dies so often without getting further 
 
 
 def work_on(run: Run, device: torch.device) -> None:
-    """Train one run to its end, its stop or its failure; the caller holds its lock."""
+    """Work on one run to its end, its stop or its failure; the caller holds its lock."""
     with open(run.path / "log.txt", "a", buffering=1) as log:
         terminal, sys.stderr = sys.stderr, log  # the progress bar of a download belongs to the run that waits for it
         try:
@@ -80,38 +86,41 @@ class Session:
             return self._tell("failed", f"The worker process died {ATTEMPTS} times on this run without getting further, as it does when "
                               "memory runs out: lower the batch size, the probe size or the network's width.")  # fmt: skip
         self._tell("running", "Preparing data and network ...", attempts=self.status.attempts + 1, pid=os.getpid())
-        self.training = Training(self.run.config, self.device, self._load())
+        config = self.run.config
+        kind = Initializing if isinstance(config, EnsembleConfig) else Training
+        self.job = kind(config, self.device, self._load())
         if self._kept() > self._recorded():  # records that the checkpoint counts on are gone: begin again
-            self.training = Training(self.run.config, self.device)
+            self.job = kind(config, self.device)
         write_json(self.run.path / "schema.json", self._provenance())
         try:
-            stopped = self._train()
-        except Diverged as error:
+            stopped = self._work()
+        except (Diverged, Overflow) as error:
             return self._ended("diverged", str(error))
         if stopped:
             self._save()
-            return self._tell("stopped", "Stopped on request; it can be resumed.", **self._progress())
+            return self._tell("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
         self._ended("done", "Finished.")
-        training = self.training
-        estimates.note(self.run.config, self.run.config.dataset.facts(), self.run.cache, *training.pace())
+        if isinstance(self.job, Training):
+            estimates.note(config, config.dataset.facts(), self.run.cache, *self.job.pace())
 
-    def _train(self) -> bool:
-        """Append what the training yields. True when it was asked to stop."""
-        training = self.training
+    def _work(self) -> bool:
+        """Append what the job yields. True when it was asked to stop."""
+        job = self.job
         looked = saved = time.monotonic()
         cost = 0.0
         if self._recorded() != self._kept():
             self._cut()
         with open(self.records, "ab", buffering=0) as file:
-            for snapshot in training.ticks():
-                if snapshot is not None:
+            for record in job.ticks():
+                first = record is not None and file.tell() == 0
+                if record is not None:
                     # The record first, the status that mentions it second.
-                    if file.write(snapshot.tobytes()) < training.dtype.itemsize:
+                    if file.write(record.tobytes()) < job.dtype.itemsize:
                         raise OSError(errno.ENOSPC, "a record was written in part")
                 now = time.monotonic()
-                if now - looked > STATUS_SECONDS or (snapshot is not None and snapshot["step"] == 0):
+                if now - looked > STATUS_SECONDS or first:
                     looked = now
-                    self._tell("running", "Training ...", **self._progress())
+                    self._tell("running", job.doing, **job.progress())
                     if self.stop_file.exists():
                         return True
                 if now - saved > max(CHECKPOINT_SECONDS, cost / CHECKPOINT_SHARE):
@@ -121,7 +130,7 @@ class Session:
         return False
 
     def _kept(self) -> int:
-        return self.training.snapshots * self.training.dtype.itemsize
+        return self.job.snapshots * self.job.dtype.itemsize
 
     def _recorded(self) -> int:
         return self.records.stat().st_size if self.records.exists() else 0
@@ -132,20 +141,8 @@ class Session:
         temporary.write_bytes(self.records.read_bytes()[: self._kept()])
         os.replace(temporary, self.records)
 
-    def _progress(self) -> dict:
-        training = self.training
-        return {
-            "step": training.step,
-            "steps": training.steps,
-            "epoch": training.step / training.steps_per_epoch,
-            "snapshots": training.snapshots,
-            "seconds": training.seconds,
-            "steps_per_second": 1 / training.pace()[0] if training.step_seconds else 0.0,
-            "eta": training.remaining(),
-        }
-
     def _ended(self, state: str, message: str) -> None:
-        self._tell(state, message, **self._progress())
+        self._tell(state, message, **self.job.progress())
         self.checkpoint.unlink(missing_ok=True)
 
     def _tell(self, state: str, message: str, **more) -> None:
@@ -156,7 +153,7 @@ class Session:
 
     def _save(self) -> None:
         temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(self.training.state(), temporary)
+        torch.save(self.job.state(), temporary)
         os.replace(temporary, self.checkpoint)
         self.status = self.status.model_copy(update={"attempts": 1})  # it got further: an earlier death does not count any more
 
@@ -171,17 +168,13 @@ class Session:
             return None
 
     def _provenance(self) -> dict:
-        training = self.training
         return {
-            "columns": schema(training.dtype),
-            "class_names": list(training.data.class_names),
-            "steps_per_epoch": training.steps_per_epoch,
-            "steps": training.steps,
-            "probe_images": len(training.probe_labels),
-            "data": training.data.source,
-            "parameters": sum(parameter.numel() for parameter in training.parameters),
+            "columns": schema(self.job.dtype),
+            "class_names": list(self.job.data.class_names),
+            "data": self.job.data.source,
+            **self.job.facts(),
             "device": device_name(self.device),
-            "threads": training.threads,
+            "threads": self.job.threads,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",

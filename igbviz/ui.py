@@ -17,6 +17,7 @@ from streamlit.errors import StreamlitPageNotFoundError
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError, Description, kinds
 from igbviz.dispatch import cache_folder
+from igbviz.ensemble_config import EnsembleConfig
 from igbviz.formula_loss import symbols
 from igbviz.losses import Loss
 from igbviz.runs import Listed, Run, RunError, list_runs, submit
@@ -25,6 +26,7 @@ from igbviz.trajectory import Trajectory
 MENU = (
     ("app.py", "Home", ":material/home:"),
     ("pages/Train.py", "Train and watch", ":material/play_circle:"),
+    ("pages/Initialisation.py", "Before training", ":material/casino:"),
     ("pages/Losses.py", "Losses", ":material/trending_down:"),
     ("pages/Phases.py", "Phase diagram", ":material/gradient:"),
     ("pages/Runs.py", "Runs", ":material/folder_open:"),
@@ -196,7 +198,7 @@ def forget_rows() -> None:
     _rows.clear()
 
 
-def start(config: RunConfig | dict[str, Any], cache: Path) -> Run | None:
+def start(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path) -> Run | None:
     """Submit a run; one sentence on the page and None when that cannot be done."""
     try:
         return submit(config, cache)
@@ -205,13 +207,22 @@ def start(config: RunConfig | dict[str, Any], cache: Path) -> Run | None:
         return None
 
 
-def open_run(run_id: str, cache: Path) -> Run | None:
-    """The run of a link; a friendly sentence and None when there is no such run."""
+def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> Run | None:
+    """The run of a link; a friendly sentence and None when there is no such run. One of the other kind turns to its own page."""
     try:
-        return Run.open(run_id, cache)
+        run = Run.open(run_id, cache)
     except RunError as error:
         st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
         return None
+    with contextlib.suppress(RunError):  # an unreadable run is told of by whoever shows it
+        if not isinstance(run.config, kind):
+            st.switch_page(page_of(run.config), query_params={"run": run.id})
+    return run
+
+
+def page_of(config: RunConfig | EnsembleConfig) -> str:
+    """The page that shows runs of this kind."""
+    return "pages/Initialisation.py" if isinstance(config, EnsembleConfig) else "pages/Train.py"
 
 
 # Everybody who watches the same run at the same moment shares what was read of it: the key is the length of its file.
@@ -219,8 +230,7 @@ def open_run(run_id: str, cache: Path) -> Run | None:
 
 def record_bytes(run: Run) -> int:
     """Bytes of records so far; 0 before the first probe."""
-    path = run.path / "trajectory.bin"
-    return path.stat().st_size if path.exists() else 0
+    return run.records.stat().st_size if run.records.exists() else 0
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

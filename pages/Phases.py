@@ -3,6 +3,7 @@
 import streamlit as st
 
 from igbviz import theory, theory_charts, ui
+from igbviz.ensemble_config import EnsembleConfig
 from igbviz.live_chart import live_chart
 
 cache = ui.shell("Phase diagram")
@@ -31,11 +32,17 @@ with right:
         f"After {depth} layers γ = **{gamma:.3g}**: {theory.regime(gamma)}; the largest of ten guess fractions is "
         f"{theory.expected_max_guess(min(float(gamma), 1e6), 10):.2f} on average (0.10 without bias)."
     )
-    if st.button("Train here", icon=":material/play_arrow:", key="phase-train"):
-        start = {"name": "gaussian", "sigma_w2": sigma_w2, "sigma_b2": sigma_b2}
-        network = {"name": "mlp", "depth": max(1, depth - 1), "activation": activation}
-        if run := ui.start({"model": network, "initialization": start, "epochs": 3}, cache):
-            st.switch_page("pages/Train.py", query_params={"run": run.id})
+    here = {
+        "initialization": {"name": "gaussian", "sigma_w2": sigma_w2, "sigma_b2": sigma_b2},
+        "model": {"name": "mlp", "depth": max(1, depth - 1), "activation": activation},
+    }
+    with st.container(horizontal=True):
+        if st.button("Initialise here", icon=":material/casino:", key="phase-initialize", help="Draw a hundred such networks on noise."):
+            if run := ui.start(EnsembleConfig(**here), cache):
+                st.switch_page("pages/Initialisation.py", query_params={"run": run.id})
+        if st.button("Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."):
+            if run := ui.start(here | {"epochs": 3}, cache):
+                st.switch_page("pages/Train.py", query_params={"run": run.id})
 with left:
     largest_w, largest_b = max(4.0, 1.25 * sigma_w2), max(0.5, 1.25 * sigma_b2)
     picture = theory_charts.phase_map(activation, quantity, largest_w, largest_b, (sigma_w2, sigma_b2))

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 LAYERS = [
     ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
-    ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules"],
+    ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
     ["config", "estimators", "ensemble_records"],
     [
         "presets",
@@ -25,20 +25,24 @@ LAYERS = [
         "ensemble_measures",
         "stacked_mlp",
         "initial_networks",
+        "initializing",
         "ensembles",
+        "what_if",
+        "predictions",
         "dispatch",
         "charts",
         "theory_charts",
         "loss_charts",
+        "initial_charts",
     ],
     ["run_charts", "runs"],
     ["estimates", "export", "escape"],
     ["session", "worker"],
-    ["live_chart", "ui", "run_form", "run_view", "loss_page", "cli"],
+    ["live_chart", "ui", "standing", "run_form", "run_view", "initial_form", "initial_view", "loss_page", "cli"],
     ["__init__", "__main__"],
 ]
 RANK = {name: (height, place) for height, names in enumerate(LAYERS) for place, name in enumerate(names)}
-STREAMLIT = {"live_chart", "ui", "run_form", "run_view", "loss_page"}
+STREAMLIT = {"live_chart", "ui", "standing", "run_form", "run_view", "initial_form", "initial_view", "loss_page"}
 
 
 def imports(path: Path) -> set[str]:

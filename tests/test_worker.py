@@ -15,7 +15,8 @@ import pytest
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
-from igbviz.runs import Run, Status, list_runs, submit
+from igbviz.ensembles import EnsembleConfig, initialize
+from igbviz.runs import Run, RunError, Status, list_runs, submit
 from igbviz.training import train
 from tests.conftest import worker_processes
 from tests.test_training import same
@@ -169,3 +170,29 @@ def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeyp
     run.resume()
     assert run.wait(60).state == "done"
     assert same(run.trajectory().records, np.array(list(train(run.config))))
+
+
+def test_an_ensemble_is_a_run_like_any_other(cache: Path) -> None:
+    """Untrained networks go through the same queue; stopped and resumed, they are the networks of an undisturbed stream."""
+    noise = {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 400}
+    config = EnsembleConfig(dataset=noise, model={"name": "mlp", "depth": 20, "width": 128}, inputs=400, networks=600)
+    run = submit(config, cache)
+    until(lambda: run.status.snapshots > 5)
+    run.stop()
+    until(lambda: run.status.ended)
+    assert run.status.state == "stopped" and 0 < len(run.ensemble()) < 600
+    run.resume()
+    assert run.wait(60).state == "done" and run.status.step == 600
+    assert np.array_equal(run.ensemble().records, np.array(list(initialize(config))))
+    assert submit(config.model_dump(), cache).id == run.id == config.id
+    with pytest.raises(RunError, match="is an ensemble of untrained networks"):
+        run.trajectory()
+
+
+def test_an_ensemble_that_overflows_says_so(cache: Path) -> None:
+    noise = {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 20}
+    wild = {"name": "gaussian", "sigma_w2": 100.0}
+    run = submit(EnsembleConfig(dataset=noise, model={"name": "mlp", "depth": 100, "width": 64, "activation": "linear"},
+                                initialization=wild, inputs=20, networks=3), cache)  # fmt: skip
+    status = run.wait(60)
+    assert status.state == "diverged" and "too large to be numbers" in status.message

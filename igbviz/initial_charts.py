@@ -1,0 +1,347 @@
+"""Pictures of untrained networks: what one of them says, how the guesses of many are spread, and how the bias comes about layer by layer.
+
+An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured is blue, theory is orange, as class 0 and 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from igbviz import theory
+from igbviz.charts import FONT, MOST_LINES, SHARES
+from igbviz.colours import FAINT, NEUTRAL, class_style
+from igbviz.ensemble_records import HISTOGRAM_EDGES, Ensemble
+from igbviz.predictions import GuessLaw, Prediction, guess_law
+
+MEASURED, THEORY = class_style(0).colour, class_style(1).colour
+RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
+BINS = 20  # of the histogram of guesses; more where theory expects a narrow one
+LEAST, MOST = 1e-4, 1e9  # gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32
+
+ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
+    "variance": ("ratio of variances", "the definition; lower where the inputs differ in norm"),
+    "cosine": ("cosines", "the angle between the outputs of two inputs, whatever their norms"),
+    "guesses": ("guesses", "how often two inputs get the same guess, and nothing else"),
+}
+
+CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
+WHERE = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
+REGIME_LABELS = "neutral<br>γ < 1", "weak prejudice", f"deep prejudice<br>γ ≥ {CUT}"
+
+CAPTIONS = {
+    "outputs": "One untrained network: how the logits of each class are spread over the inputs, and their centre (upright line). Where "
+    "the centres lie further apart than the curves are wide, the class on the right gets the guesses, whatever the input shows.",
+    "guesses": "Every network gives each class a share of its guesses; this is how the shares are spread over networks. One hump: neutral "
+    "(γ < 1). At γ = 1 half of all networks with two classes give one of them more than 75 % of the guesses, and the hump has become flat; "
+    "above, prejudice grows, and from γ = 11.9 on, deep prejudice, it is more than 99 %. Theory counts its guesses on as many inputs.",
+    "gamma_by_depth": "How biased each layer is: γ compares how far the centres of its outputs differ between nodes with how far outputs "
+    "differ between inputs. Above 1 the centre decides more than the input. Error bars are standard errors over networks.",
+    "class_probabilities": "The probability that one untrained network gives each class, averaged over all inputs. Without prejudice every "
+    "class would have 1/K.",
+}
+
+
+def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
+    """How one network's logits are spread over the inputs: a curve and a centre for each class; `network` is its place in the ensemble.
+
+    With many classes: the favoured one, the runners-up, and the mean of all others.
+    """
+    record, names = ensemble.records[network], ensemble.class_names
+    ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
+    # Of equal guesses the first class wins, as it does for every input.
+    favoured = int(record["guesses"].argmax())
+    many = ensemble.classes > MOST_LINES
+    drawn = [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1] if many else list(range(ensemble.classes))
+    share = record["guesses"] / record["guesses"].sum()
+    middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
+    step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
+    places = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
+    density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
+    spread = record["spread"]
+    curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
+    top = float(curves[drawn].max()) or 1.0
+    traces: list[dict[str, Any]] = []
+    if many:
+        rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
+        traces += _others(record["centre"][rest], spread[rest], density[rest], places)
+    for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
+        style, first = class_style(k), k == favoured
+        label = f"<b>{names[k]} ★ {share[k]:.0%}</b>" if first else f"{names[k]} {share[k]:.0%}"
+        about = (
+            f"<b>{names[k]}</b> {share[k]:.1%} of the guesses<br>centre {record['centre'][k]:.4g}, spread {spread[k]:.3g}<extra></extra>"
+        )
+        common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k), "hovertemplate": about}
+        width = 4 if first else 2
+        traces.append(common | {
+            "x": (record["centre"][k] + spread[k] * places).astype(np.float32), "y": curves[k].astype(np.float32), "name": label,
+            "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
+            "fill": "tozeroy", "fillcolor": _shade(style.colour, 0.25 if first else 0.08),
+        })  # fmt: skip
+        peak = 1.06 * top if first else float(curves[k].max()) or top
+        traces.append(common | {
+            "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
+            "line": {"color": style.colour, "width": 3 if first else 1.5},
+        })  # fmt: skip
+    words = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
+    figure = _figure(traces, f"Outputs of network {record['network']}", words, height)
+    figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
+    figure["layout"]["yaxis"] |= {"title": {"text": "inputs per unit of logit"}, "range": [0, 1.16 * top]}
+    mark = {"x": float(record["centre"][favoured]), "y": 1.06 * top, "yanchor": "bottom", "text": f"<b>{names[favoured]} ★</b>"}
+    figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).colour}})
+    if not spread.any():
+        figure["layout"]["annotations"].append(_note("every input has the same logits", 0.52, 0.5))
+    return go.Figure(figure)
+
+
+def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
+    """How the shares of the guesses are spread over networks: of class 0 where there are two, of the favoured class where there are more.
+
+    With the `gamma` that theory predicts for the logits: the density it expects, and the mean of the favoured class's share.
+    """
+    two = ensemble.classes == 2
+    shares = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
+    low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
+    law = None if gamma is None or np.isnan(gamma) else guess_law(float(gamma), ensemble.classes, ensemble.inputs)
+    edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
+    counts, _ = np.histogram(shares, edges)
+    measured = counts / (networks * (edges[1] - edges[0]))
+    whose = f"for class {ensemble.class_names[0]}" if two else "for the favoured class"
+    traces: list[dict[str, Any]] = [{
+        "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
+        "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
+        "marker": {"color": _shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
+        "hovertemplate": f"share near %{{x:.3f}}<br>%{{customdata}} of {networks:,}<extra></extra>",
+    }]  # fmt: skip
+    top = 1.15 * float(measured.max())
+    largest = ensemble.largest_guess()
+    error = float(largest.std(ddof=1)) / networks**0.5 if networks > 1 else np.inf
+    mean = f"mean {'larger' if two else 'largest'} share {_with_error(largest.mean(), error)}"
+    lines = [(float(largest.mean()), f"┃ {mean}", MEASURED, "solid")]
+    if law is not None:
+        if len(law.place):
+            traces.append({
+                "type": "scatter", "mode": "lines", "x": law.place.astype(np.float32), "y": np.minimum(law.density, 1e6).astype(np.float32),
+                "name": f"theory at γ = {_number(gamma)}", "line": {"color": THEORY, "width": 3},
+                "hovertemplate": "share %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
+            })  # fmt: skip
+        top = max(top, 1.15 * law.height(edges))
+        lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
+    value, gamma_error = ensemble.gamma("guesses")
+    words = f"{_count(networks)}: {_regime(value, gamma_error)}"
+    figure = _figure(traces, f"Guesses {whose}", words, height)
+    figure["layout"]["shapes"] += [_upright(x, colour, dash) for x, _, colour, dash in lines]
+    means = " &nbsp;".join(f'<span style="color:{colour}">{text}</span>' for _, text, colour, _ in lines)
+    header = _note(f"{_regime(value, gamma_error)}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
+    figure["layout"]["annotations"].append(header)
+    margin = 0.01 * (1 - low)
+    figure["layout"]["xaxis"] |= {"title": {"text": "share of the guesses", "standoff": 6}, "range": [low - margin, 1 + margin]}
+    figure["layout"]["yaxis"] |= {"title": {"text": "density of networks"}, "range": [0, top]}
+    figure["layout"]["margin"] |= {"t": 88}
+    return go.Figure(figure)
+
+
+def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, height: int = 420) -> go.Figure:
+    """gamma of every linear layer, theory as a line and what was measured as points. For ensembles that were measured layer by layer.
+
+    What has no place on the log axis, or next to none, stands as an open triangle at its edge.
+    """
+    measured = {name: ensemble.gamma_by_depth(name) for name in ("variance", "cosine")}
+    layers = np.arange(1, len(measured["variance"]) + 1)
+    everything = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
+    within = everything[(everything > LEAST) & (everything < MOST)]
+    low, high = min(within.min(initial=0.1), 0.1) / 2, max(within.max(initial=30), 30) * 2
+    edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
+    traces: list[dict[str, Any]] = []
+    if prediction:
+        words = [f"layer {layer}<br>theory: γ = {_number(value)}" for layer, value in zip(layers, prediction.gamma, strict=True)]
+        line = {"name": "theory", "line": {"color": THEORY, "width": 3}, "hovertext": words, "hoverinfo": "text"}
+        place = np.clip(prediction.gamma, *edges)
+        traces.append({"type": "scatter", "mode": "lines", "x": layers, "y": place.astype(np.float32), "legendgroup": "theory"} | line)
+        traces += _beyond(layers, prediction.gamma, edges, words, "theory", THEORY)
+    size = 9 if len(layers) <= 40 else 6
+    looks = {"variance": ("circle", -0.1), "cosine": ("diamond-open", 0.1)}
+    for name, values in measured.items():
+        title, (symbol, shift) = ESTIMATORS[name][0], looks[name]
+        words = [f"layer {layer}<br>{title}: γ = {_with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)]
+        inside = (values[:, 0] > edges[0]) & (values[:, 0] < edges[1])
+        y, error = np.where(inside[:, None], values, np.nan).T
+        error = np.where(np.isfinite(error), error, np.nan)
+        bars = {"type": "data", "symmetric": False, "array": error.astype(np.float32), "thickness": 1.5, "width": 3}
+        bars["arrayminus"] = np.minimum(error, y - low / 2).astype(np.float32)  # a log axis has no place for the rest
+        traces.append({
+            "type": "scatter", "mode": "markers", "x": (layers + shift).astype(np.float32), "y": y.astype(np.float32), "error_y": bars,
+            "name": f"measured, {title}", "legendgroup": name, "hovertext": words, "hoverinfo": "text",
+            "marker": {"color": MEASURED, "symbol": symbol, "size": size, "line": {"width": 1.5, "color": MEASURED}},
+        })  # fmt: skip
+        traces += _beyond(layers + shift, values[:, 0], edges, words, name, MEASURED)
+    words = f"{_count(len(ensemble))}: γ of the logits {_with_error(*measured['variance'][-1])}"
+    figure = _figure(traces, "Bias layer by layer", words, height)
+    cuts = {theory.PREJUDICE_CUT: "dash", theory.DEEP_PREJUDICE_CUT: "dot"}
+    for cut, dash in cuts.items():
+        line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": cut, "layer": "below"}
+        figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}})
+    first, last = np.log10(list(cuts))
+    for y, side, text in zip((first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True):
+        note = _note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
+        figure["layout"]["annotations"].append(note | {"font": {"size": 12}})
+    notes = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
+    notes += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
+    figure["layout"]["annotations"].append(_note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
+    room = 0.02 * len(layers) + 0.3
+    figure["layout"]["xaxis"] |= {"title": {"text": "linear layer; the last gives the logits", "standoff": 6}, "tick0": 1}
+    figure["layout"]["xaxis"] |= {"range": [1 - room, len(layers) + room], "dtick": max(1, round(len(layers) / 10))}
+    figure["layout"]["yaxis"] |= {"title": {"text": "bias γ"}, "type": "log", "range": [np.log10(low), np.log10(high)], "dtick": 1}
+    figure["layout"]["yaxis"] |= {"exponentformat": "power"}
+    figure["layout"]["margin"] |= {"l": 72, "r": 108, "t": 66}
+    return go.Figure(figure)
+
+
+def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
+    """The mean probability that one network gives each class, whatever the input; `network` is its place in the ensemble."""
+    record, names = ensemble.records[network], ensemble.class_names
+    favoured, classes = int(record["guesses"].argmax()), ensemble.classes
+    many = classes > MOST_LINES
+    values, styles = record["probability"], [class_style(k) for k in range(classes)]
+    look = {"color": [style.colour for style in styles], "line": {"width": 0}}
+    look["pattern"] = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
+    bars = {
+        "type": "bar", "x": np.arange(classes), "y": values.astype(np.float32), "marker": look, "textposition": "outside",
+        "text": None if many else [f"{value:.2f}" for value in values], "cliponaxis": False, "hovertext": list(names),
+        "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
+    }  # fmt: skip
+    words = f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
+    figure = _figure([bars], f"Mean probabilities of network {record['network']}", words, height)
+    shown = [favoured] if many else range(classes)
+    labels = [f"<b>{names[k]} ★</b>" if k == favoured else names[k] for k in shown]
+    figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
+    figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
+    top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
+    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | ({} if many else SHARES)
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
+    figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}})
+    figure["layout"]["annotations"].append(_note("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
+    figure["layout"] |= {"showlegend": False, "bargap": 0.25}
+    figure["layout"]["margin"] |= {"r": 56, "b": 76}
+    return go.Figure(figure)
+
+
+def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
+    """Rows of a table: gamma of the logits by each estimator, its standard error (None for one network), and what the estimator sees."""
+    rows = []
+    for name, (title, sees) in ESTIMATORS.items():
+        value, error = ensemble.gamma(name)
+        known = error if np.isfinite(error) else None
+        rows.append({"estimator": title, "gamma": value, "standard error": known, "networks": len(ensemble), "sees": sees})
+    return rows
+
+
+def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
+    """Enough for a narrow law, and not so many that shares, which are whole numbers of inputs, leave bins empty."""
+    wanted = BINS
+    if law is not None:
+        # next to 1 one bar is as good as many
+        width = float(law.quantiles.std()) if law.mean < 0.9 else 1.0
+        wanted = max(BINS, min(10 * BINS, round(2.5 * (1 - low) / max(width, 1e-6))))
+    return max(5, min(wanted, int(inputs * (1 - low)) // 4))
+
+
+def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, places: np.ndarray) -> list[dict[str, Any]]:
+    """The mean curve of many classes, and their centres as a row of strokes."""
+    x = np.linspace((centres + spreads * places[0]).min(), (centres + spreads * places[-1]).max(), 101)
+    spread = spreads > 0
+    pairs = zip(centres[spread], spreads[spread], density[spread], strict=True)
+    curves = [np.interp((x - centre) / width, places, values) / width for centre, width, values in pairs]
+    mean = np.sum(curves, axis=0) / len(centres) if curves else np.zeros_like(x)
+    common = {"type": "scatter", "hoverinfo": "skip", "legendgroup": "others", "x": x.astype(np.float32)}
+    return [
+        common | {"mode": "lines", "y": mean.astype(np.float32), "name": f"mean of the other {len(centres)}", "fill": "tozeroy",
+                  "line": {"color": NEUTRAL, "width": 2}, "fillcolor": FAINT},
+        common | {"mode": "markers", "x": centres.astype(np.float32), "y": np.zeros(len(centres), np.float32), "showlegend": False,
+                  "marker": {"symbol": "line-ns-open", "size": 10, "color": NEUTRAL}, "cliponaxis": False},
+    ]  # fmt: skip
+
+
+def _beyond(
+    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], words: list[str], group: str, colour: str
+) -> list[dict[str, Any]]:
+    """What lies beyond the edges of the picture, as open triangles at them."""
+    low, high = edges
+    beyond = np.flatnonzero((gamma <= low) | (gamma >= high))
+    if not len(beyond):
+        return []
+    symbols = ["triangle-down-open" if value <= low else "triangle-up-open" for value in gamma[beyond]]
+    return [{
+        "type": "scatter", "mode": "markers", "x": x[beyond].astype(np.float32), "y": np.clip(gamma[beyond], low, high).astype(np.float32),
+        "legendgroup": group, "showlegend": False, "hoverinfo": "text", "cliponaxis": False,
+        "hovertext": [words[place] for place in beyond],
+        "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": colour}},
+    }]  # fmt: skip
+
+
+def _regime(gamma: float, error: float) -> str:
+    """In words: gamma with its error, and the regime it lies in, or the two that it may lie in."""
+    if gamma == np.inf:
+        return "every network gives all its guesses to one class: deep prejudice"
+    if not np.isfinite(error):
+        return "the law of the guesses takes more than one network"
+    first, last = (theory.regime(max(end, 0.0)) for end in (gamma - error, gamma + error))
+    return f"γ = {_with_error(gamma, error)}: {f'{first} ({WHERE[first]})' if first == last else f'{first} or {last}'}"
+
+
+def _with_error(value: float, error: float) -> str:
+    """The error with two digits, the value with as many decimals; without an error three digits."""
+    if not (np.isfinite(error) and np.isfinite(value)):
+        return _number(value)
+    if error < 1e-6:
+        return f"{value:.3g} ± {error:.1g}"
+    decimals = max(0, int(1 - np.floor(np.log10(error))))
+    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def _number(value: float) -> str:
+    return "∞" if value == np.inf else f"{value:.3g}"
+
+
+def _count(networks: int) -> str:
+    return "1 network" if networks == 1 else f"{networks:,} networks"
+
+
+def _shade(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": colour, "dash": dash, "width": 2}}
+
+
+def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
+    """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "showarrow": False,
+        "font": {"size": 13},
+    } | place
+
+
+def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -> dict[str, Any]:
+    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
+    return {
+        "data": traces,
+        "layout": {
+            "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
+            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
+            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest", "hoverdistance": 30,
+            "xaxis": dict(axis), "yaxis": axis | {"showline": False}, "uirevision": "kept", "shapes": [], "annotations": [],
+            "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
+            "meta": {"words": f"{title}: {words}"},
+        },
+    }  # fmt: skip

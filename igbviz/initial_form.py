@@ -1,0 +1,100 @@
+"""The side bar of the Initialisation page: an ensemble of untrained networks described with widgets, and the button that draws it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.datasets import DATASETS, DataError
+from igbviz.description import ConfigError
+from igbviz.ensemble_config import EnsembleConfig, require_room
+from igbviz.initializations import INITIALIZATIONS
+from igbviz.models import MODELS
+from igbviz.runs import Run, RunError
+
+SHOWN = "(the networks shown)"
+COUNTED = ("networks", "inputs", "seed")
+LOOKED_AT = ("batch_norm", "passes", "gradients", "pretrained")
+
+
+@dataclass(frozen=True)
+class Start:
+    title: str
+    look_for: str
+    config: EnsembleConfig
+
+
+_NOISE = {"name": "gaussian-noise", "train_examples": 1000}
+_GREY_32 = _NOISE | {"size": 32, "test_examples": 500}
+STARTS = {
+    "relu": Start("ReLU, ten layers, noise", "The theory's own setting: γ grows like the square of the depth.",
+                  EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10})),
+    "two-classes": Start("Two classes", "The law of the share of one class: a hill for weak bias, a bath tub for strong.",
+                         EnsembleConfig(dataset=_NOISE | {"classes": 2}, model={"name": "mlp", "depth": 10}, networks=500)),
+    "tanh": Start("tanh without biases", "Neutral at every depth: no class is preferred.",
+                  EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10, "activation": "tanh"})),
+    "fashion": Start("ReLU, three layers, clothes", "Real images are alike from the start, and the prejudice is stronger than on noise.",
+                     EnsembleConfig(dataset={"name": "fashion-mini"}, model={"name": "mlp", "depth": 3})),
+    "resnet50": Start("ResNet-50, fresh, noise", "In eval mode nearly every input gets the same guess; compare with batch statistics.",
+                      EnsembleConfig(dataset=_GREY_32, model={"name": "resnet50"}, networks=10, inputs=100,
+                                     initialization={"name": "torchvision"})),
+}  # fmt: skip
+
+
+def draw(cache: Path, shown: Run | None) -> None:
+    """Draw the form; pressing its button submits the ensemble and turns the page to it."""
+    key, base = _base(shown)
+    top = st.container()
+    try:
+        config = EnsembleConfig(**_choices(base, key))
+        require_room(config, config.dataset.facts())
+    except (ConfigError, DataError, OSError) as error:
+        top.error(f"{error}.", icon=":material/edit:")
+        return
+    if top.button("Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"):
+        if run := ui.start(config, cache):
+            show(run)
+
+
+def show(run: Run, against: Run | None = None) -> None:
+    """Turn the page to this ensemble, or to two side by side; their names in the address bar open them anywhere."""
+    st.query_params.from_dict({"run": run.id} | ({"against": against.id} if against else {}))
+    st.rerun()
+
+
+def _base(shown: Run | None) -> tuple[str, EnsembleConfig]:
+    names = [*STARTS, *([SHOWN] if shown else [])]
+    name = st.selectbox("Start from", names, index=len(names) - 1 if shown else 0, key="start",
+                        format_func=lambda n: STARTS[n].title if n in STARTS else n)  # fmt: skip
+    if name == SHOWN:
+        try:
+            return f"run-{shown.id}", shown.config
+        except RunError as error:
+            st.warning(f"{error}.")
+            name = next(iter(STARTS))
+    st.caption(STARTS[name].look_for)
+    return name, STARTS[name].config
+
+
+def _choices(base: EnsembleConfig, key: str) -> dict[str, Any]:
+    fields = EnsembleConfig.model_fields
+
+    def part(label: str, field: str, registry) -> dict[str, Any]:
+        return ui.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
+
+    def single(names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: ui.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+
+    with st.expander("Networks", expanded=True, icon=":material/hub:"):
+        chosen = single(COUNTED) | {"model": part("Architecture", "model", MODELS)}
+    with st.expander("Initialisation", icon=":material/casino:"):
+        chosen |= {"initialization": part("Initialisation", "initialization", INITIALIZATIONS)}
+    with st.expander("Inputs", icon=":material/image:"):
+        chosen |= {"dataset": part("Data", "dataset", DATASETS)}
+    with st.expander("What is measured", icon=":material/straighten:"):
+        chosen |= single(LOOKED_AT)
+    return chosen

@@ -1,0 +1,144 @@
+"""Untrained networks on the page: what each of them guesses, how all of them are prejudiced, and what theory says; one ensemble or two
+side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from igbviz import initial_charts, standing, ui
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import Ensemble
+from igbviz.initial_form import show
+from igbviz.live_chart import live_chart, payload
+from igbviz.predictions import Prediction, measured_start, predicted_gamma
+from igbviz.runs import Run, RunError
+from igbviz.what_if import changes
+
+HEIGHT = 400  # pixels
+CAPTIONS = {
+    "outputs": "The outputs of one network, a hill for each class over all inputs, its centre marked. Where the centres lie further apart "
+    "than the hills are wide, one class wins whatever the input.",
+    "guesses": "How many of the inputs go to the class that a network favours, counted over all networks; the line is the law that theory "
+    "gives at the measured γ.",
+    "gamma_by_depth": "γ compares how far centres differ between networks with how far outputs differ between inputs. Below 1 a network is "
+    "nearly neutral, above 11.9 most networks give nearly every input one answer. Bars: one standard error.",
+    "class_probabilities": "The mean probability of each class over all inputs (the paper's Figure 1). Without prejudice every class would "
+    "have 1/K.",
+}
+
+
+def view(runs: list[Run]) -> None:
+    """One ensemble with its charts two by two, or two with the same charts next to each other."""
+    try:
+        configs, statuses = [run.config for run in runs], [run.status for run in runs]
+    except RunError as error:
+        st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
+        return
+    what_if(runs[0], configs[0])
+    fewest = min(config.networks for config in configs)
+    network = st.number_input("Look at network", 0, fewest - 1, 0, key="network", help="The charts of a single network show this one.")
+    every = standing.refresh(*statuses)
+
+    @st.fragment(run_every=every)
+    def moving() -> None:
+        try:
+            now = [run.status for run in runs]
+            columns = st.columns(len(runs))
+            for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
+                with columns[place]:
+                    st.subheader(title(config), anchor=False)
+                    standing.draw(run, status, show, key=f"{place}-")
+            _charts(runs, network)
+        except (RunError, OSError) as error:
+            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        if every != standing.refresh(*now):
+            st.rerun()
+
+    moving()
+    for place, run in enumerate(runs):
+        _provenance(run, place)
+
+
+def title(config: EnsembleConfig) -> str:
+    model, start = config.model, config.initialization
+    words = [f"{config.networks} × {model.name}"]
+    words += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
+    words += [start.name, *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name")]
+    if model.has_batch_norm:
+        words.append({"eval": "eval mode", "batch": "batch statistics", "after": f"eval after {config.passes} batches"}[config.batch_norm])
+    return ", ".join(words) + f" · {config.dataset.name} · seed {config.seed}"
+
+
+def what_if(run: Run, config: EnsembleConfig) -> None:
+    """Buttons that change one thing and put the two ensembles side by side."""
+    st.markdown("**What if ...**")
+    with st.container(horizontal=True):
+        for key, (change, other) in changes(config).items():
+            if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (against := ui.start(other, run.cache)):
+                show(run, against)
+
+
+def _charts(runs: list[Run], network: int) -> None:
+    """Every chart keeps its place while networks arrive. One ensemble: two charts a row; two: the same chart of both."""
+    drawn = [_drawn(str(run.path), ui.record_bytes(run), network) for run in runs]
+    if not any(drawn):
+        st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
+        return
+    kinds = [kind for kind in CAPTIONS if any(kind in charts for charts in drawn)]
+    places = [(kind, i) for kind in kinds for i in range(len(runs))]
+    for row in range(0, len(places), 2):
+        for column, (kind, i) in zip(st.columns(2), places[row : row + 2], strict=False):
+            with column:
+                if kind in drawn[i]:
+                    live_chart(drawn[i][kind], key=f"{kind}-{i}", height=HEIGHT)
+                    st.caption(CAPTIONS[kind])
+                else:
+                    st.caption("Only fully connected networks are measured layer by layer.")
+    for column, charts in zip(st.columns(len(runs)), drawn, strict=True):
+        if charts:
+            with column:
+                st.dataframe(pd.DataFrame(charts["table"]), hide_index=True)
+                st.caption(charts["basis"])
+
+
+# Everybody who watches the same ensemble at the same moment shares its figures: the key is the length of its file.
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
+    """Payloads of the charts by kind, the table of estimates and what the theory's line assumes; empty before the first network."""
+    run = Run(Path(path))
+    ensemble, config = run.ensemble(), run.config
+    if not len(ensemble):
+        return {}
+    prediction = _prediction(config, ensemble)
+    gamma = ensemble.gamma("cosine" if ensemble.classes > 2 else "variance")[0]
+    charts = {
+        "outputs": initial_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+        "guesses": initial_charts.guesses(ensemble, max(gamma, 0.0), height=HEIGHT),
+        "class_probabilities": initial_charts.class_probabilities(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+    }
+    if "layer_centre" in ensemble.records.dtype.names:
+        charts["gamma_by_depth"] = initial_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
+    basis = f"Line: {prediction.basis}." if prediction else "Theory has no prediction for this architecture; the measurement stands alone."
+    return {kind: payload(figure) for kind, figure in charts.items()} | {"table": initial_charts.estimators(ensemble), "basis": basis}
+
+
+def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:
+    layered = "layer_centre" in ensemble.records.dtype.names
+    start = measured_start(ensemble) if layered and config.dataset.name != "gaussian-noise" else {}
+    return predicted_gamma(config, **{name: value for name, value in start.items() if np.isfinite(value)})
+
+
+def _provenance(run: Run, place: int) -> None:
+    if schema := run.schema:
+        st.caption(
+            f"{schema['data']}; {schema['inputs']:,} inputs; {schema['parameters']:,} weights a network; float32 on {schema['device']} "
+            f"({schema['threads']} threads), torch {schema['torch']}; {schema['date']}; run `{run.id}`"
+        )
