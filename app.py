@@ -6,7 +6,7 @@ from igbviz.dispatch import cache_folder, ensure_worker
 
 ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
-from igbviz import loss_page, ui  # noqa: E402
+from igbviz import labels, loss_page, ui  # noqa: E402
 from igbviz.presets import PRESETS  # noqa: E402
 
 cache = ui.shell("Home")
@@ -27,14 +27,13 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
             if run := ui.start(preset.config, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
-rows = ui.run_rows(cache)[:8]
+rows = [row for row in ui.run_rows(cache) if not row["archived"]][:8]
 if rows:
     st.subheader("Latest runs", anchor=False)
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             ui.state_badge(row["state"])
-            label = f"{row['loss']} · {row['model']} · {row['dataset']} · seed {row['seed']}" if row["loss"] else row["id"]
-            ui.link("pages/Train.py", label, run=row["id"])
-            st.caption(row["submitted"] or row["note"])
+            ui.link("pages/Train.py", labels.plain(row["title"]), run=row["id"])
+            st.caption(row["submitted"] or labels.plain(row["note"]))
 
 loss_page.measured()

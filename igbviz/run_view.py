@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, export, standing, ui
+from igbviz import charts, export, labels, standing, ui
 from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_form import show
@@ -60,7 +60,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     size = ui.record_bytes(run)
     if not size:
         if status.state == "running":
-            st.info(run.log(1) or status.message, icon=":material/hourglass_top:")
+            st.info(labels.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
             st.info("Waiting for its turn: one run at a time on a device, first come first served.", icon=":material/hourglass_empty:")
         return
@@ -111,12 +111,8 @@ def _take_away(run: Run) -> None:
             )
     with st.expander("The same run in Python", icon=":material/code:"):
         st.code(export.python_lines(run.config), language="python")
-    schema = run.schema
-    if schema:
+    if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        st.caption(
-            f"{schema['data']}; {schema['parameters']:,} parameters; probes of {schema['probe_images']:,} test images, BatchNorm {mode}; "
-            f"seed {config.seed}; {config.precision} on {schema['device']} ({schema['threads']} threads), torch {schema['torch']}; "
-            f"{schema['date']}; run `{run.id}`"
-        )
+        probes = f"probes of {schema['probe_images']:,} test images, BatchNorm {mode}"
+        standing.provenance(run, f"{schema['parameters']:,} parameters", probes, f"seed {config.seed}", precision=config.precision)

@@ -111,7 +111,7 @@ class Run:
         """Raises RunError when the file is missing, torn or from another program."""
         try:
             return described(json.loads((self.path / "config.json").read_text()))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
 
     @property
@@ -144,7 +144,7 @@ class Run:
             return json.loads((self.path / "schema.json").read_text())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
 
     @property
@@ -299,15 +299,16 @@ class Listed:
 
 def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
     """Every run in the cache, newest first; torn and foreign folders are listed as unreadable with the reason."""
-    listed = []
+    found = []
     for folder in ("runs", "gallery"):
         root = Path(cache) / folder
         if root.is_dir():
-            listed += [_listed(Path(entry.path)) for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
-    return sorted(listed, key=lambda line: -(line.status or {}).get("submitted", 0.0))
+            found += [listed(Path(entry.path)) for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
+    return sorted(found, key=lambda line: -(line.status or {}).get("submitted", 0.0))
 
 
-def _listed(path: Path) -> Listed:
+def listed(path: Path) -> Listed:
+    """The line of the run in this folder."""
     run = Run(path)
     problem = ""
     try:
@@ -325,7 +326,7 @@ def _listed(path: Path) -> Listed:
         return Listed(run, problem=f"{problem} is torn or from another program")
     except FileNotFoundError:
         return Listed(run, problem=f"{problem} is missing")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return Listed(run, problem=f"{problem} is torn or from another program ({error})")
     if state == "running" and not run.is_alive:
         state = "lost"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from igbviz import ui
+from igbviz import labels, ui
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.runs import Run, Status
 
@@ -23,7 +23,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.state_badge(status.state)
-        st.caption(sentence(status, "network" if isinstance(run.config, EnsembleConfig) else "step"))
+        st.caption(labels.plain(sentence(status, "network" if isinstance(run.config, EnsembleConfig) else "step")))
         if status.state in ("queued", "running"):
             if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
                 run.stop()
@@ -54,3 +54,10 @@ def sentence(status: Status, unit: str = "step") -> str:
     parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
     prefix = "" if status.state in ("running", "done") else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
+
+
+def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
+    """One line on what the numbers were made from: data, what was measured, arithmetic, device, versions, date."""
+    schema = run.schema
+    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({schema['threads']} threads)", f"torch {schema['torch']}"]
+    st.caption(labels.plain("; ".join([*parts, schema["date"], f"run {run.id}"])))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -14,13 +13,14 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
+from igbviz import library
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError, Description, kinds
 from igbviz.dispatch import cache_folder
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.formula_loss import symbols
 from igbviz.losses import Loss
-from igbviz.runs import Listed, Run, RunError, list_runs, submit
+from igbviz.runs import Run, RunError, submit
 from igbviz.trajectory import Trajectory
 
 MENU = (
@@ -29,6 +29,7 @@ MENU = (
     ("pages/Initialisation.py", "Before training", ":material/casino:"),
     ("pages/Losses.py", "Losses", ":material/trending_down:"),
     ("pages/Phases.py", "Phase diagram", ":material/gradient:"),
+    ("pages/Compare.py", "Compare", ":material/compare:"),
     ("pages/Runs.py", "Runs", ":material/folder_open:"),
 )
 # Drawn here, since named icons are fetched from the network: a class that rises, one that falls.
@@ -164,33 +165,17 @@ def _step(value: float | None) -> float:
     return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1
 
 
-# Lists of runs. Cached for a moment and shared: thirty viewers of a list read the folders once.
+# Lists of runs. Kept for a moment and shared, not copied: thirty viewers of a list look at the folders once.
 
 
-@st.cache_data(ttl=2, max_entries=4, show_spinner=False)
-def _rows(cache: str) -> list[dict[str, Any]]:
-    return [_row(line) for line in list_runs(cache)]
+@st.cache_resource(ttl=2, max_entries=4, show_spinner=False)
+def _rows(cache: str) -> list[library.Row]:
+    return library.rows(cache)
 
 
-def run_rows(cache: Path) -> list[dict[str, Any]]:
-    """One mapping a run for a table, newest first."""
+def run_rows(cache: Path) -> list[library.Row]:
+    """One mapping a run for a table, newest first; see `library.rows`. To be read only: other viewers look at the same list."""
     return _rows(str(cache))
-
-
-def _row(line: Listed) -> dict[str, Any]:
-    config, status = line.config or {}, line.status or {}
-    name = {part: (config.get(part) or {}).get("name", "") for part in ("dataset", "model", "initialization", "loss")}
-    return {
-        "id": line.run.id,
-        "state": line.state,
-        **name,
-        "epochs": config.get("epochs"),
-        "seed": config.get("seed"),
-        "seconds": status.get("seconds"),
-        "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(status["submitted"])) if status.get("submitted") else "",
-        "note": line.problem or status.get("message", ""),
-        "shipped": line.run.path.parent.name == "gallery",
-    }
 
 
 def forget_rows() -> None:
