@@ -70,10 +70,9 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
         label = f"<b>{names[k]} ★ {share[k]:.0%}</b>" if first else f"{names[k]} {share[k]:.0%}"
-        about = (
-            f"<b>{names[k]}</b> {share[k]:.1%} of the guesses<br>centre {record['centre'][k]:.4g}, spread {spread[k]:.3g}<extra></extra>"
-        )
-        common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k), "hovertemplate": about}
+        about = f"<b>{names[k]}</b> {share[k]:.1%} of the guesses<br>centre {record['centre'][k]:.4g}, spread {spread[k]:.3g}"
+        common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k)}
+        common["hovertemplate"] = about + "<extra></extra>"
         width = 4 if first else 2
         traces.append(common | {
             "x": (record["centre"][k] + spread[k] * places).astype(np.float32), "y": curves[k].astype(np.float32), "name": label,
@@ -106,7 +105,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
     law = None if gamma is None or np.isnan(gamma) else guess_law(float(gamma), ensemble.classes, ensemble.inputs)
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
-    counts, _ = np.histogram(shares, edges)
+    counts, _ = np.histogram(np.clip(shares, low, 1), edges)
     measured = counts / (networks * (edges[1] - edges[0]))
     whose = f"for class {ensemble.class_names[0]}" if two else "for the favoured class"
     traces: list[dict[str, Any]] = [{
@@ -129,12 +128,11 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
             })  # fmt: skip
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
-    value, gamma_error = ensemble.gamma("guesses")
-    words = f"{_count(networks)}: {_regime(value, gamma_error)}"
-    figure = _figure(traces, f"Guesses {whose}", words, height)
+    regime = _regime(ensemble)
+    figure = _figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
     figure["layout"]["shapes"] += [_upright(x, colour, dash) for x, _, colour, dash in lines]
     means = " &nbsp;".join(f'<span style="color:{colour}">{text}</span>' for _, text, colour, _ in lines)
-    header = _note(f"{_regime(value, gamma_error)}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
+    header = _note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
     figure["layout"]["xaxis"] |= {"title": {"text": "share of the guesses", "standoff": 6}, "range": [low - margin, 1 + margin]}
@@ -152,7 +150,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     layers = np.arange(1, len(measured["variance"]) + 1)
     everything = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
     within = everything[(everything > LEAST) & (everything < MOST)]
-    low, high = min(within.min(initial=0.1), 0.1) / 2, max(within.max(initial=30), 30) * 2
+    low, high = within.min(initial=0.1) / 2, within.max(initial=30) * 2
     edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
     traces: list[dict[str, Any]] = []
     if prediction:
@@ -281,18 +279,22 @@ def _beyond(
     }]  # fmt: skip
 
 
-def _regime(gamma: float, error: float) -> str:
-    """In words: gamma with its error, and the regime it lies in, or the two that it may lie in."""
-    if gamma == np.inf:
-        return "every network gives all its guesses to one class: deep prejudice"
-    if not np.isfinite(error):
+def _regime(ensemble: Ensemble) -> str:
+    """In words: gamma of the guesses with its error, and the regime it lies in, or the two that it may lie in."""
+    if len(ensemble) < 2:
         return "the law of the guesses takes more than one network"
+    gamma, error = ensemble.gamma("guesses")
+    if gamma == np.inf:
+        return f"every network gives all its guesses to one class: {theory.regime(gamma)}"
     first, last = (theory.regime(max(end, 0.0)) for end in (gamma - error, gamma + error))
-    return f"γ = {_with_error(gamma, error)}: {f'{first} ({WHERE[first]})' if first == last else f'{first} or {last}'}"
+    name = f"{first} ({WHERE[first]})" if first == last else f"{first} or {last}"
+    if (first, last) == (theory.REGIMES[0], theory.REGIMES[-1]):
+        name = "too few networks to name it"
+    return f"γ = {_with_error(gamma, error)}: {name}"
 
 
 def _with_error(value: float, error: float) -> str:
-    """The error with two digits, the value with as many decimals; without an error three digits."""
+    """As many decimals as the error has with two digits; without an error three digits."""
     if not (np.isfinite(error) and np.isfinite(value)):
         return _number(value)
     if error < 1e-6:
@@ -321,15 +323,8 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
 def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
     """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
     return {
-        "text": text,
-        "x": x,
-        "y": y,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "showarrow": False,
-        "font": {"size": 13},
-    } | place
+        "text": text, "x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "left", "showarrow": False, "font": {"size": 13},
+    } | place  # fmt: skip
 
 
 def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -> dict[str, Any]:
@@ -340,7 +335,7 @@ def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -
             "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
             "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
             "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest", "hoverdistance": 30,
-            "xaxis": dict(axis), "yaxis": axis | {"showline": False}, "uirevision": "kept", "shapes": [], "annotations": [],
+            "xaxis": dict(axis), "yaxis": axis | {"showline": False}, "uirevision": title, "shapes": [], "annotations": [],
             "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
             "meta": {"words": f"{title}: {words}"},
         },

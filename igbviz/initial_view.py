@@ -20,16 +20,6 @@ from igbviz.runs import Run, RunError
 from igbviz.what_if import changes
 
 HEIGHT = 400  # pixels
-CAPTIONS = {
-    "outputs": "The outputs of one network, a hill for each class over all inputs, its centre marked. Where the centres lie further apart "
-    "than the hills are wide, one class wins whatever the input.",
-    "guesses": "How many of the inputs go to the class that a network favours, counted over all networks; the line is the law that theory "
-    "gives at the measured γ.",
-    "gamma_by_depth": "γ compares how far centres differ between networks with how far outputs differ between inputs. Below 1 a network is "
-    "nearly neutral, above 11.9 most networks give nearly every input one answer. Bars: one standard error.",
-    "class_probabilities": "The mean probability of each class over all inputs (the paper's Figure 1). Without prejudice every class would "
-    "have 1/K.",
-}
 
 
 def view(runs: list[Run]) -> None:
@@ -61,8 +51,9 @@ def view(runs: list[Run]) -> None:
             st.rerun()
 
     moving()
-    for place, run in enumerate(runs):
-        _provenance(run, place)
+    for run in runs:
+        if schema := run.schema:
+            standing.provenance(run, f"{schema['inputs']:,} inputs", f"{schema['parameters']:,} weights a network")
 
 
 def title(config: EnsembleConfig) -> str:
@@ -90,14 +81,14 @@ def _charts(runs: list[Run], network: int) -> None:
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
         return
-    kinds = [kind for kind in CAPTIONS if any(kind in charts for charts in drawn)]
+    kinds = [kind for kind in initial_charts.CAPTIONS if any(kind in charts for charts in drawn)]
     places = [(kind, i) for kind in kinds for i in range(len(runs))]
     for row in range(0, len(places), 2):
         for column, (kind, i) in zip(st.columns(2), places[row : row + 2], strict=False):
             with column:
                 if kind in drawn[i]:
                     live_chart(drawn[i][kind], key=f"{kind}-{i}", height=HEIGHT)
-                    st.caption(CAPTIONS[kind])
+                    st.caption(initial_charts.CAPTIONS[kind])
                 else:
                     st.caption("Only fully connected networks are measured layer by layer.")
     for column, charts in zip(st.columns(len(runs)), drawn, strict=True):
@@ -118,15 +109,19 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
     if not len(ensemble):
         return {}
     prediction = _prediction(config, ensemble)
-    gamma = ensemble.gamma("cosine" if ensemble.classes > 2 else "variance")[0]
+    gamma = prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)  # the law of the guesses holds at any gamma
     charts = {
         "outputs": initial_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
-        "guesses": initial_charts.guesses(ensemble, max(gamma, 0.0), height=HEIGHT),
+        "guesses": initial_charts.guesses(ensemble, float(gamma), height=HEIGHT),
         "class_probabilities": initial_charts.class_probabilities(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
     }
     if "layer_centre" in ensemble.records.dtype.names:
         charts["gamma_by_depth"] = initial_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
-    basis = f"Line: {prediction.basis}." if prediction else "Theory has no prediction for this architecture; the measurement stands alone."
+    basis = (
+        f"Line: {prediction.basis}."
+        if prediction
+        else "Theory has no γ for this architecture; the law of the guesses is drawn at the measured one."
+    )
     return {kind: payload(figure) for kind, figure in charts.items()} | {"table": initial_charts.estimators(ensemble), "basis": basis}
 
 
@@ -134,11 +129,3 @@ def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None
     layered = "layer_centre" in ensemble.records.dtype.names
     start = measured_start(ensemble) if layered and config.dataset.name != "gaussian-noise" else {}
     return predicted_gamma(config, **{name: value for name, value in start.items() if np.isfinite(value)})
-
-
-def _provenance(run: Run, place: int) -> None:
-    if schema := run.schema:
-        st.caption(
-            f"{schema['data']}; {schema['inputs']:,} inputs; {schema['parameters']:,} weights a network; float32 on {schema['device']} "
-            f"({schema['threads']} threads), torch {schema['torch']}; {schema['date']}; run `{run.id}`"
-        )

@@ -36,13 +36,33 @@ LAYERS = [
         "initial_charts",
     ],
     ["run_charts", "runs"],
-    ["estimates", "export", "escape"],
+    ["estimates", "export", "escape", "labels", "library", "bundles", "sweeps", "interventions"],
+    ["comparison", "compare_charts", "compare_views", "bias_to_training", "bias_charts", "robustness", "robust_charts", "paper", "lessons"],
     ["session", "worker"],
-    ["live_chart", "ui", "standing", "run_form", "run_view", "initial_form", "initial_view", "loss_page", "cli"],
+    [
+        "live_chart",
+        "ui",
+        "standing",
+        "library_page",
+        "sweep_form",
+        "sweep_view",
+        "compare_page",
+        "run_form",
+        "interventions_view",
+        "run_view",
+        "initial_form",
+        "initial_view",
+        "bias_view",
+        "robust_view",
+        "paper_view",
+        "lesson_view",
+        "loss_page",
+    ],
+    ["cli"],
     ["__init__", "__main__"],
 ]
 RANK = {name: (height, place) for height, names in enumerate(LAYERS) for place, name in enumerate(names)}
-STREAMLIT = {"live_chart", "ui", "standing", "run_form", "run_view", "initial_form", "initial_view", "loss_page"}
+STREAMLIT = set(next(names for names in LAYERS if "ui" in names))
 
 
 def imports(path: Path) -> set[str]:
