@@ -8,10 +8,15 @@
 Names are imported when first used, so that describing a run or reading a trajectory never waits for torch.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# Threads that wait for each other by spinning, as OpenMP's do by default, are twenty times slower as soon as anything else wants one of
+# the cores: a browser that draws, a second run. Has to be said before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _HOMES = {
     "ConfigError": "description",

@@ -7,6 +7,7 @@ minutes. With several GPUs there is such a pair for each.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -45,6 +46,8 @@ def work(cache: Path, slot: int) -> None:
     from igbviz.training import best_device
 
     os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # where Linux first shares the cores between sessions, niceness must be told for the session
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
     keeper = os.getppid()
     device = best_device()
     if device.type == "cuda":
