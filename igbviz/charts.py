@@ -211,12 +211,12 @@ class TimeAxis:
         """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
         gap = self.init * 10**0.25
         untrained = {"type": "rect", "x0": 10**self.left, "x1": gap, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
-        shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, _upright(gap, "dot")]
+        shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
         notes = []
         lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
         for epoch, words, dash, row in [*lines, *((epoch, words, "solid", 1) for epoch, words in marks)]:
             x = float(self.place(epoch * self.steps_per_epoch))
-            shapes.append(_upright(x, dash))
+            shapes.append(upright_line(x, dash))
             place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
             notes.append(place | {"text": words, "showarrow": False, "font": {"size": 12}})
         return shapes, notes
@@ -246,18 +246,18 @@ def curves(
     x, hover = axis.place(drawn.step), _hover(drawn)
     values = np.asarray(what.values(drawn), dtype=np.float32)
     if not what.per_class:
-        traces = [_line(x, values, hover, what.title, class_style(0), 3)]
+        traces = [line_trace(x, values, hover, what.title, class_style(0), 3)]
     elif trajectory.classes > MOST_LINES:
-        traces = _summary(x, values, hover, trajectory.class_names, favoured)
+        traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
     else:
         top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
         gap = 15 * top / max(height - 190, 60)  # 15 pixels of what margins and legend leave of the height
-        ends = _spread(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
+        ends = spread_apart(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
         traces = []
         for k, name in enumerate(trajectory.class_names):
             style, first = class_style(k), k == favoured
             label = f"{name} ★ favoured at Init." if first else name
-            traces.append(_line(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
+            traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
             traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.colour, name))
     return _in_time(traces, what, trajectory, axis, marks, title, height, legend and what.per_class)
 
@@ -279,10 +279,10 @@ def wrong_labels(
     drawn = trajectory[thin(trajectory.step)] if trajectory.has_noise else trajectory[:0]
     x, hover = axis.place(drawn.step), _hover(drawn)
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
-    ends = _spread(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
+    ends = spread_apart(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
     traces = []
     for k, (name, style) in enumerate(WRONG_LABEL_LOOKS.items()):
-        traces.append(_line(x, values[:, k], hover, name, style, 3, group=name))
+        traces.append(line_trace(x, values[:, k], hover, name, style, 3, group=name))
         traces.append(_ends(x, values[:, k], ends[k], name, style.colour, name))
     return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend)
 
@@ -391,7 +391,7 @@ def _hover(drawn: Trajectory) -> np.ndarray:
     return np.stack([drawn.step, drawn.epoch, drawn.seconds], -1).astype(np.float32)
 
 
-def _line(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
+def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
     value = "<b>%{fullData.name}</b>  %{y:.4f}<br>"
     return {
         "type": "scatter", "mode": "lines", "x": x, "y": y, "customdata": hover, "name": label, "legendgroup": group or label,
@@ -411,7 +411,7 @@ def _ends(x, y, label_y: float, words: str, colour: str, group: str) -> dict[str
     }  # fmt: skip
 
 
-def _summary(x, values: np.ndarray, hover, names: Sequence[str], favoured: int | None) -> list[dict[str, Any]]:
+def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured: int | None) -> list[dict[str, Any]]:
     """Many classes in six traces; their number does not change while the run grows."""
     if len(values):
         low, tenth, median, ninetieth, high = np.nanquantile(values, [0, 0.1, 0.5, 0.9, 1], axis=1).astype(np.float32)
@@ -419,16 +419,16 @@ def _summary(x, values: np.ndarray, hover, names: Sequence[str], favoured: int |
         low = tenth = median = ninetieth = high = np.empty(0, np.float32)
     plain, dotted = ClassStyle(NEUTRAL, (), ""), ClassStyle(NEUTRAL, (2, 3), "")
     edge = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
-    upper = _line(x, ninetieth, hover, "80 % of the classes", plain, 0) | edge | {"showlegend": False}
-    lower = _line(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
-    extremes = [_line(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))]
+    upper = line_trace(x, ninetieth, hover, "80 % of the classes", plain, 0) | edge | {"showlegend": False}
+    lower = line_trace(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
+    extremes = [line_trace(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))]
     own = values[:, favoured] if favoured is not None else low
     name = "favoured at Init." if favoured is None else f"{names[favoured]} ★ favoured at Init."
-    median = _line(x, median, hover, "median class", plain, 3)
-    return [upper, lower, *extremes, median, _line(x, own, hover, name, class_style(favoured or 0), 4.5)]
+    median = line_trace(x, median, hover, "median class", plain, 3)
+    return [upper, lower, *extremes, median, line_trace(x, own, hover, name, class_style(favoured or 0), 4.5)]
 
 
-def _spread(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
     """Places for labels at least `gap` apart and near the wanted ones: half way between pushing up only and pushing down only."""
     order = np.argsort(wanted, kind="stable")
     offset = gap * np.arange(len(wanted))
@@ -439,7 +439,7 @@ def _spread(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarr
     return places
 
 
-def _upright(x: float, dash: str) -> dict[str, Any]:
+def upright_line(x: float, dash: str) -> dict[str, Any]:
     line = {"color": NEUTRAL, "dash": dash, "width": 1.5}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"}
 

@@ -233,12 +233,12 @@ def summaries(rows: Iterable[Row]) -> dict[str, dict[str, Summary]]:
 def _summary(rows: list[Row]) -> Summary:
     escapes = [np.inf if row.escape is None else row.escape for row in rows]
     ended = [row for row in rows if row.diverged is None]
-    accuracy, guess, silent = (_spread([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent"))
+    accuracy, guess, silent = (middle_and_range([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent"))
     counts = len(rows), int(np.isfinite(escapes).sum()), len(rows) - len(ended)
-    return Summary(rows[0].learning_rate, *counts, _spread(escapes), accuracy, guess[0], silent[0])
+    return Summary(rows[0].learning_rate, *counts, middle_and_range(escapes), accuracy, guess[0], silent[0])
 
 
-def _spread(values: list[float]) -> tuple[float, float, float]:
+def middle_and_range(values: list[float]) -> tuple[float, float, float]:
     return (float(np.median(values)), float(min(values)), float(max(values))) if values else (np.nan,) * 3
 
 
@@ -250,10 +250,10 @@ def table(rows: list[Row]) -> str:
     ]
     for loss, kinds in summaries(rows).items():
         preset, matched = kinds["preset"], kinds["matched"]
-        guess, silent = (_share(end) for end in (preset.largest_guess, preset.silent))
-        left = f"{_escaped(preset)} | {_words(preset.escape, _step)} | {_words(preset.accuracy, _share)} | {guess} | {silent}"
+        guess, silent = (share_in_words(end) for end in (preset.largest_guess, preset.silent))
+        left = f"{_escaped(preset)} | {in_words(preset.escape, step_in_words)} | {in_words(preset.accuracy, share_in_words)} | {guess} | {silent}"
         factor = f"{matched.learning_rate / preset.learning_rate:.3g}"
-        right = f"{factor} | {_escaped(matched)} | {_words(matched.escape, _step)} | {_words(matched.accuracy, _share)}"
+        right = f"{factor} | {_escaped(matched)} | {in_words(matched.escape, step_in_words)} | {in_words(matched.accuracy, share_in_words)}"
         lines.append(f"| {loss} | {left} | {right} |")
     return "\n".join(lines)
 
@@ -262,16 +262,16 @@ def _escaped(summary: Summary) -> str:
     return f"{summary.escaped} of {summary.seeds}" + (f", {summary.diverged} diverged" if summary.diverged else "")
 
 
-def _words(spread: tuple[float, float, float], word: Any) -> str:
+def in_words(spread: tuple[float, float, float], word: Any) -> str:
     middle, low, high = map(word, spread)
     return middle if low == high else f"{middle} ({low}..{high})"
 
 
-def _step(step: float) -> str:
+def step_in_words(step: float) -> str:
     return f"{step:.0f}" if np.isfinite(step) else "never"
 
 
-def _share(share: float) -> str:
+def share_in_words(share: float) -> str:
     return "–" if np.isnan(share) else f"{share:.2f}"
 
 
@@ -292,8 +292,8 @@ def picture(rows: list[Row]) -> go.Figure:
         trace
         for rate in LOOKS
         for trace in (
-            _dots(found, rate, "x", placed, lambda summary: _words(summary.escape, _step)),
-            _dots(found, rate, "x2", lambda summary: summary.accuracy, lambda summary: _words(summary.accuracy, _share)),
+            _dots(found, rate, "x", placed, lambda summary: in_words(summary.escape, step_in_words)),
+            _dots(found, rate, "x2", lambda summary: summary.accuracy, lambda summary: in_words(summary.accuracy, share_in_words)),
         )
     ]
     chance = 1 / len(BASE.dataset.facts().class_names)
@@ -349,7 +349,7 @@ def _dots(found: dict[str, dict[str, Summary]], rate: str, axis: str, spread: Ca
 
 def account(rows: list[Row], provenance: dict[str, Any]) -> str:
     """What stands under the table: how many, where, when, and what the words mean."""
-    starts, seeds = _spread([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
+    starts, seeds = middle_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
     steps, rate = max((row.probes[-1] for row in rows if row.probes), default=0), provenance["base"]["optimizer"]["learning_rate"]
     return (
         f"Median (least..most) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that times *rate ×*; "

@@ -85,9 +85,9 @@ def phase_map(
         "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
     }]  # fmt: skip
     heights = np.linspace(0, largest_b, LINES) ** 2 / largest_b  # denser near 0, where the edge of tanh is vertical
-    traces.append(_line(theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"))
+    traces.append(phase_line(theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"))
     for words, (level, dash) in LEVELS.items():
-        traces.append(_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash))
+        traces.append(phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash))
     if point is not None:
         traces.append({
             "type": "scatter", "x": [point[0]], "y": [point[1]], "mode": "markers", "name": "chosen point", "hoverinfo": "skip",
@@ -136,7 +136,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
     return figures
 
 
-def _line(x: np.ndarray, y: np.ndarray, largest: float, name: str, colour: str, width: float, dash: str) -> dict:
+def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, colour: str, width: float, dash: str) -> dict:
     inside = np.isfinite(x) & (x <= largest)
     return {
         "type": "scatter", "x": np.where(inside, x, np.nan).astype(np.float32), "y": y.astype(np.float32), "mode": "lines", "name": name,

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, _spread, bars, curves, themed, thin, to_html, wrong_labels
+from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, bars, curves, spread_apart, themed, thin, to_html, wrong_labels
 from igbviz.live_chart import payload
 from igbviz.trajectory import Trajectory, snapshot_dtype
 
@@ -140,12 +140,12 @@ def test_the_end_label_hides_with_its_class():
 
 def test_labels_keep_their_distance_and_order():
     wanted = np.array([0.1, 0.11, 0.1, 0.9, 0.02])
-    places = _spread(wanted, 0.05, 0.0, 1.0)
+    places = spread_apart(wanted, 0.05, 0.0, 1.0)
     assert np.diff(np.sort(places)).min() >= 0.05 - 1e-9
     assert places.min() >= 0 and places.max() <= 1
     assert places[3] == pytest.approx(0.9)
     assert np.all(np.diff(places[np.argsort(wanted, kind="stable")]) > 0)
-    assert np.isfinite(_spread(np.full(10, np.nan), 0.2, 0.0, 1.0)).all()
+    assert np.isfinite(spread_apart(np.full(10, np.nan), 0.2, 0.0, 1.0)).all()
 
 
 def test_the_missing_loss_at_init_is_a_gap():

@@ -1,0 +1,288 @@
+"""Pictures of several runs: the paper's Figure 2 as a grid, one quantity laid over itself, and who escapes when.
+
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: to have plotly check the 240 lines of twelve runs takes it
+a second, and a grid that grows is made anew every second. `plotly.graph_objects.Figure(spec)` makes a figure of it, for files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from igbviz.charts import FONT, MOST_LINES, QUANTITIES, SHARES, TimeAxis, Unit, line_trace, summary_traces, upright_line
+from igbviz.colours import FAINT, NEUTRAL, class_style
+from igbviz.comparison import MEASURES, PANELS, Member, Setting, band, titles
+from igbviz.escape import in_words, middle_and_range, step_in_words
+
+MOST_ROWS = 12  # of a grid that can still be read; more are paged
+GAP = 0.06  # of the width, between the two columns of the grid
+ABOVE, UNDER, TITLE = 62, 58, 52  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
+AXIS = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
+UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
+
+
+def time_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
+    """One axis for all: from the earliest first step to the latest planned end."""
+    per_epoch = max(member.steps_per_epoch for member in members)
+    if unit == "epoch":
+        return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
+    return TimeAxis(per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit)
+
+
+def places(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
+    """(T,) where a run's steps lie on an axis that it shares with others; an epoch is its own, Init. is everybody's."""
+    return np.where(step > 0, step / (steps_per_epoch if axis.unit == "epoch" else 1.0), axis.init).astype(np.float32)
+
+
+def row_height(rows: int) -> int:
+    """Pixels of a row of the grid: a few runs fill a screen, many remain readable."""
+    return int(np.clip(880 / max(rows, 1), 180, 340))
+
+
+def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
+    """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes shared.
+
+    The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
+    """
+    found = {member.run: member for setting in those for member in setting.members}
+    members, words = [found[run] for run in shown], titles(those)
+    axis, height = time_axis(members, unit), row_height(len(members))
+    inner = height * len(members)
+    traces, shapes, notes = _legend(members[0]), [], []
+    layout: dict[str, Any] = {}
+    for row, member in enumerate(members):
+        x = places(member.step, member.steps_per_epoch, axis)
+        hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
+        top = 1 - (row * height + TITLE) / inner
+        for column, quantity in enumerate(PANELS):
+            number = _number(row, column)
+            at = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
+            traces += [trace | at for trace in _class_lines(x, member.per_class[quantity], hover, member)]
+            left = column * (1 + GAP) / 2
+            layout[f"xaxis{number}"] = AXIS | axis.layout() | {
+                "domain": [left, left + (1 - GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
+                "tickfont": {"size": 13},
+            }  # fmt: skip
+            if row < len(members) - 1:
+                layout[f"xaxis{number}"]["title"] = None
+            layout[f"yaxis{number}"] = AXIS | SHARES | {
+                "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
+                "matches": "y" if number else None, "showline": False, "tickfont": {"size": 12},
+            }  # fmt: skip
+            for shape in _panel(member, axis):
+                shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
+            chance = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
+            level = {"type": "line", "x0": 0, "x1": 1, "xref": f"x{number} domain", "y0": 1 / len(member.class_names), "layer": "below"}
+            shapes.append(level | {"y1": level["y0"], "yref": f"y{number}", "line": chance})
+        style = class_style(member.favoured)
+        star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
+        heading = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        notes.append(heading | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
+        for x_mark, label in _moments(member, axis):
+            place = {"x": float(np.log10(x_mark)), "y": 1, "xref": f"x{_number(row, 1)}", "yref": f"y{_number(row, 1)} domain"}
+            notes.append(place | {"yanchor": "bottom", "showarrow": False, "text": label, "font": {"size": 12}})
+    for column, quantity in enumerate(PANELS):
+        title = {"x": column * (1 + GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": 3}
+        notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
+    told = ", ".join(f"{words[run]}: favoured {found[run].class_names[found[run].favoured]}" for run in shown)
+    about = f"{len(shown)} runs side by side, a row each: {told}"
+    return {
+        "data": traces,
+        "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True) | layout | {
+            "shapes": shapes, "annotations": notes, "margin": {"l": 44, "r": 16, "t": ABOVE, "b": UNDER}, "hovermode": "closest",
+            "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
+        },
+    }  # fmt: skip
+
+
+def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
+    """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band from the least to
+    the most of them; else every run is a line."""
+    what = MEASURES[measure]
+    members = [member for setting in those for member in setting.members]
+    axis = time_axis(members, unit)
+    counts = {len(setting.members) for setting in those}
+    unified = (len(those) if collapse else len(members)) <= UNIFIED
+    traces = [trace for setting in those for trace in (_banded if collapse else _single)(setting, measure, axis)]
+    if collapse and len(counts) > 1:
+        for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in those), strict=True):
+            trace["name"] += f" (n = {count})"
+    if not unified:
+        for trace in (t for t in traces if "name" in t):
+            trace["hovertemplate"] = "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
+    shapes, notes = axis.furniture()
+    if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
+        shapes, notes = shapes[:2], []  # the first epochs end at different steps
+    classes = {len(member.class_names) for member in members}
+    if what.chance and len(classes) == 1:
+        level = 1 / classes.pop()
+        line = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
+        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "layer": "below", "line": line})
+        notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
+    height = 560 + 14 * len(those)  # the legend below takes what its names need
+    words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (": median and band over seeds" if collapse else "")
+    return {
+        "data": traces,
+        "layout": _frame(height, words, members) | {
+            "title": _title(what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")),
+            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
+            "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False} | (
+                SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+            ),
+            "shapes": shapes, "annotations": notes, "margin": {"l": 64, "r": 40, "t": 62, "b": 60},
+            "hovermode": "x unified" if unified else "closest", "hoverdistance": 30,
+            "legend": {"orientation": "h", "x": 0, "y": -70 / (height - 122), "yanchor": "top", "font": {"size": 15}},
+            "showlegend": True,
+        },
+    }  # fmt: skip
+
+
+def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
+    """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at the median."""
+    members = [member for setting in those for member in setting.members]
+    axis = time_axis(members, unit)
+    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
+    traces = []
+    for setting in those:
+        style = class_style(setting.index)
+        found = [member.outcome["escape"] for member in setting.members]
+        per_epoch = setting.members[0].steps_per_epoch
+        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
+        spread, ways = (
+            middle_and_range(found),
+            np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0],
+        )  # equal seeds side by side
+        middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
+        line = f"<b>{setting.label}</b><br>median of {len(found)}: {in_words(spread, step_in_words)}"
+        traces += [
+            {
+                "type": "scatter", "mode": "markers", "x": [middle], "y": [setting.index], "hoverinfo": "skip", "showlegend": False,
+                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.colour, "line": {"width": 3}}, "cliponaxis": False,
+            },
+            {
+                "type": "scatter", "mode": "markers", "x": x, "y": [setting.index + way for way in ways], "name": setting.label,
+                "cliponaxis": False,
+                "marker": {"size": 12, "color": style.colour, "opacity": 0.75, "line": {"width": 0}}, "showlegend": False,
+                "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
+                "hovertemplate": "%{hovertext}<extra></extra>",
+            },
+        ]  # fmt: skip
+    ticks, words = axis.ticks()
+    shapes = axis.furniture()[0][:2]
+    shapes.append({"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": FAINT, "line": {"width": 0}})
+    shapes[-1]["layer"] = "below"
+    height = 150 + 44 * len(those)
+    count = sum(np.isfinite(member.outcome["escape"]) for member in members)
+    title = "optimizer steps" if unit == "step" else "epochs"
+    return {
+        "data": traces,
+        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members) | {
+            "title": _title("When the first guess is left for good"),
+            "xaxis": AXIS | axis.layout() | {
+                "range": [axis.left, float(np.log10(edge))], "tickvals": [*ticks, never], "ticktext": [*words, "<b>never</b>"],
+                "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
+            },
+            "yaxis": AXIS | {
+                "tickvals": [setting.index for setting in those], "ticktext": [setting.label for setting in those],
+                "range": [len(those) - 0.4, -0.6], "ticklen": 6, "tickcolor": "rgba(0,0,0,0)", "showline": False, "automargin": True,
+                "tickfont": {"size": 15},
+            },
+            "shapes": shapes, "annotations": [], "margin": {"l": 40, "r": 24, "t": 56, "b": 60}, "hovermode": "closest",
+        },
+    }  # fmt: skip
+
+
+def _escape_words(member: Member) -> str:
+    step = member.outcome["escape"]
+    if np.isfinite(step):
+        return f"step {step_in_words(step)}" + ("" if member.ended else " so far")
+    return "never" if member.ended else "not yet"
+
+
+def _banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+    """Lower edge, upper edge filled down to it, median. A single run has no band."""
+    one = band(setting.members, measure)
+    style, per_epoch = class_style(setting.index), setting.members[0].steps_per_epoch
+    x = places(one.step, per_epoch, axis)
+    hover = np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32)
+    count = len(setting.members)
+    line = line_trace(x, one.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
+    if count == 1:
+        line["hovertemplate"] = "%{y:.3f}"
+        return [line]
+    line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
+    edge = {
+        "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
+        "legendgroup": str(setting.index),
+    }  # fmt: skip
+    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
+    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
+    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}, line]
+
+
+def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+    style, lines = class_style(setting.index), []
+    for place, member in enumerate(setting.members):
+        x = places(member.step, member.steps_per_epoch, axis)
+        hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
+        line = line_trace(x, member.measures[measure], hover, setting.label, style, 2, group=str(setting.index))
+        line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
+        lines.append(line | {"showlegend": place == 0})
+    return lines
+
+
+def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: Member) -> list[dict[str, Any]]:
+    """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act on."""
+    names, favoured = member.class_names, member.favoured
+    if len(names) > MOST_LINES:
+        lines = summary_traces(x, values, hover, names, favoured)
+        return [*lines[:-1], lines[-1] | {"legendgroup": "favoured"}]
+    order = sorted(range(len(names)), key=lambda k: k == favoured)
+    return [line_trace(x, values[:, k], hover, names[k], class_style(k), 4 if k == favoured else 1.8, group=f"class {k}") for k in order]
+
+
+def _legend(member: Member) -> list[dict[str, Any]]:
+    """Lines without points, only for the legend: a row's own would be bold in one place and thin in another."""
+    nothing = np.full(1, np.nan, np.float32)
+    hover = np.zeros((1, 3), np.float32)
+    if len(member.class_names) > MOST_LINES:
+        lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
+        return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
+    lines = [line_trace(nothing, nothing, hover, name, class_style(k), 3, group=f"class {k}") for k, name in enumerate(member.class_names)]
+    return [line | {"showlegend": True} for line in lines]
+
+
+def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
+    """The furniture of one panel: the break after Init., and the moments of this run."""
+    untrained = axis.furniture()[0][:2]
+    return [*untrained, *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis))]
+
+
+def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
+    """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
+    config, per_epoch = member.config, member.steps_per_epoch
+    found = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
+    mark = config.schedule.mark(round(per_epoch))
+    if mark and 0 < mark[0] < config.epochs:
+        found.append(mark)
+    return [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
+
+
+def _number(row: int, column: int) -> str:
+    """What plotly calls the axes of a panel: x, x2, x3 ..."""
+    return "" if row == column == 0 else str(2 * row + column + 1)
+
+
+def _title(words: str) -> dict[str, Any]:
+    return {"text": words, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+
+
+def _frame(height: int, words: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
+    """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
+    return {
+        "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "dragmode": "zoom", "uirevision": "kept",
+        "meta": {"step": max(int(member.step[-1]) for member in members), "words": words, "linked": linked, "name": "runs side by side"},
+    }  # fmt: skip

@@ -1,0 +1,359 @@
+"""The page that compares runs: choose them, see them side by side, laid over each other, or as numbers, and take that away.
+
+The address holds all of it: `runs` (names, with commas), `group` (all seeds of one setting) or `sweep`, and the view: `tab`, `quantity`,
+`unit`, `collapse`, `rows`. What many viewers share is made once: the keys are the lengths of the runs' files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from igbviz import comparison, ui
+from igbviz.compare_charts import MOST_ROWS
+from igbviz.compare_views import ESCAPE, FORMATS, TABS, View, alike, browser, spec
+from igbviz.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
+from igbviz.config import RunConfig
+from igbviz.live_chart import live_chart, payload
+from igbviz.runs import ENDED, Run, RunError
+from igbviz.sweeps import Group
+
+MOST_RUNS = 100
+COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()
+FILTERS = ("state", "dataset", "loss", "tags")
+
+
+class Stamp(NamedTuple):
+    """What a run is known by to the caches."""
+
+    path: str
+    size: int  # bytes of records
+    state: str
+
+    @property
+    def goes_on(self) -> bool:
+        return self.state not in ENDED
+
+
+def draw(cache: Path) -> None:
+    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    st.title("Compare", anchor=False)
+    rows = [row for row in ui.run_rows(cache) if row.get("kind") != "untrained"]
+    if not rows:
+        st.info("Nothing has run here yet.", icon=":material/info:")
+        ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
+        return
+    names = _choose(rows, _linked(rows, cache))
+    if not names:
+        st.info("Tick two or more runs above, and they stand here side by side.", icon=":material/info:")
+        return
+    runs, lost = _open(names, cache)
+    stamps, _ = _stamps(runs)
+    goes_on = any(stamp.goes_on for stamp in stamps)
+    view = _options(_members(stamps)[0])
+
+    @st.fragment(run_every=1.0 if goes_on else None)
+    def moving() -> None:
+        stamps, torn = _stamps(runs)
+        members, problems = _members(stamps)
+        said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
+        for sentence in [*lost, *torn, *problems, *(alike(members)[1] if members and view.tab == "grid" else [])]:
+            said.warning(sentence, icon=":material/info:")
+        if members:
+            _show(members, stamps, view)
+        if goes_on and not any(stamp.goes_on for stamp in stamps):
+            st.rerun()  # once more as a whole: the timer stops
+
+    moving()
+
+
+# Which runs.
+
+
+def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
+    """The runs that the address asks for."""
+    query = st.query_params
+    names = [name for name in query.get("runs", "").split(",") if name]
+    if "group" in query:
+        names += [row["id"] for row in reversed(rows) if _group(row["id"], cache) == query["group"]]
+    if "sweep" in query:
+        try:
+            names += [run.id for run in Group.open(query["sweep"], cache).runs]
+        except RunError as error:
+            st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+    return list(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=20_000)
+def _group(name: str, cache: Path) -> str:
+    try:
+        config = Run.open(name, cache).config
+    except RunError:
+        return ""
+    return config.group if isinstance(config, RunConfig) else ""
+
+
+def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
+    """The table to tick runs in. What is ticked stands in the address; runs that a filter hides stay chosen."""
+    if "compare-find" not in st.session_state:  # just arrived: open where nothing is chosen, and as it was found from then on
+        st.session_state["compare-open"] = not chosen
+    with st.expander("Choose runs", expanded=st.session_state["compare-open"], icon=":material/checklist:"):
+        found = _found(rows)
+        ids, before = [row["id"] for row in found], set(chosen)
+        table = pd.DataFrame(found, columns=[name for name in COLUMNS if any(name in row for row in rows)])
+        cleared = st.session_state.setdefault("compare-cleared", 0)
+        marked = st.dataframe(
+            table,
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
+            height=min(420, 38 + 35 * max(len(found), 1)),
+            key=f"compare-table-{cleared}-{hash(tuple(ids))}",  # other rows are another table, whose ticks come from the address
+            alt=f"{len(found)} runs to choose from",
+        ).selection.rows
+        ticked = [ids[place] for place in marked if place < len(ids)]
+        unticked = set(ids) - set(ticked)
+        now = [name for name in chosen if name not in unticked] + [name for name in ticked if name not in before]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            hidden = len(set(now) - set(ids))
+            aside = f", {hidden} of them not among these rows" if hidden else ""
+            st.caption(f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort.")
+            if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
+                st.session_state["compare-cleared"] += 1
+                _address(runs=None, group=None, sweep=None)
+                st.rerun()
+    if now != chosen:
+        _address(runs=",".join(now) or None, group=None, sweep=None)
+    return now
+
+
+def _found(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that the search and the filters leave."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find").lower().split()
+        wanted = {}
+        for name in FILTERS:
+            values = {tuple(_values(row, name)) for row in rows}
+            if len(values) > 1:
+                values = sorted({value for several in values for value in several})
+                wanted[name] = set(st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all"))
+        archived = any(row.get("archived") for row in rows) and st.toggle("Archived too", key="compare-archived")
+    return [
+        row
+        for row in rows
+        if (archived or not row.get("archived"))
+        and all(not values or values & set(_values(row, name)) for name, values in wanted.items())
+        and all(word in " ".join(map(str, row.values())).lower() for word in words)
+    ]
+
+
+def _values(row: dict[str, Any], name: str) -> list[str]:
+    value = row.get(name)
+    return [str(one) for one in value] if isinstance(value, (list, tuple, set)) else [value] if value else []
+
+
+# How they are shown.
+
+
+def _options(members: Sequence[Member]) -> View:
+    asked = st.query_params.get
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tab = st.segmented_control(
+            "View", list(TABS), default=_among(asked("tab"), TABS, "grid"), required=True, key="compare-tab", format_func=TABS.get
+        )
+        quantity, collapse, page = _among(asked("quantity"), [*MEASURES, ESCAPE], "balanced_accuracy"), asked("collapse") != "no", 0
+        unit = _among(asked("unit"), ("epoch", "step"), "epoch")
+        if tab == "overlay":
+            known = [*_measured(members), ESCAPE]
+            quantity = st.selectbox(
+                "Quantity",
+                known,
+                index=known.index(quantity) if quantity in known else 0,
+                format_func=lambda name: "Time to escape" if name == ESCAPE else MEASURES[name].title,
+                key="compare-quantity",
+                width=300,
+            )
+        if tab != "table":
+            unit = st.segmented_control(
+                "Time in", ("epoch", "step"), default=unit, required=True, key="compare-unit", format_func="{}s".format
+            )
+        if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
+            help_ = "Runs that differ in nothing but the seed become one line: their median, with a band from the least to the most."
+            collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
+        if tab == "grid" and len(members) > MOST_ROWS:
+            starts = range(0, len(members), MOST_ROWS)
+            asked_page = _among(asked("rows", "0"), [str(n) for n in range(len(starts))], "0")
+            page = st.segmented_control(
+                "Rows",
+                list(range(len(starts))),
+                default=int(asked_page),
+                required=True,
+                key="compare-rows",
+                format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
+            )
+    _address(
+        tab=tab if tab != "grid" else None,
+        quantity=quantity if quantity != "balanced_accuracy" else None,
+        unit=unit if unit != "epoch" else None,
+        collapse=None if collapse else "no",
+        rows=str(page) if page else None,
+    )
+    return View(tab, quantity, unit, collapse, page)
+
+
+def _among(value: str | None, allowed: Any, otherwise: str) -> str:
+    return value if value in allowed else otherwise
+
+
+def _address(**query: str | None) -> None:
+    """Put these into the address, None out of it; only what changes is sent."""
+    for name, value in query.items():
+        if value is None and name in st.query_params:
+            del st.query_params[name]
+        elif value is not None and st.query_params.get(name) != value:
+            st.query_params[name] = value
+
+
+def _measured(members: Sequence[Member]) -> list[str]:
+    """The measures that at least one of the runs has."""
+    return [name for name in MEASURES if any(pd.notna(member.measures[name]).any() for member in members)] or list(MEASURES)
+
+
+def _open(names: Sequence[str], cache: Path) -> tuple[list[Run], list[str]]:
+    """The runs that are there, and a sentence for each that is not."""
+    runs, problems = [], []
+    for name in names[:MOST_RUNS]:
+        try:
+            runs.append(Run.open(name, cache))
+        except RunError as error:
+            problems.append(_sentence(error))
+    if len(names) > MOST_RUNS:
+        problems.append(f"The first {MOST_RUNS} of {len(names)} chosen runs are compared.")
+    return runs, problems
+
+
+def _stamps(runs: Sequence[Run]) -> tuple[list[Stamp], list[str]]:
+    """Where the runs stand now, and a sentence for each that cannot say so."""
+    stamps, problems = [], []
+    for run in runs:
+        try:
+            stamps.append(Stamp(str(run.path), ui.record_bytes(run), run.status.state))
+        except (RunError, OSError) as error:
+            problems.append(_sentence(error))
+    return stamps, problems
+
+
+def _members(stamps: Sequence[Stamp]) -> tuple[list[Member], list[str]]:
+    """What can be compared, and a sentence for what cannot."""
+    members, problems, waiting = [], [], []
+    for stamp in stamps:
+        try:
+            member = _member(*stamp)
+        except (RunError, OSError) as error:
+            problems.append(_sentence(error))
+            continue
+        if member is not None:
+            members.append(member)
+        elif stamp.goes_on:
+            waiting.append(Path(stamp.path).name)
+        else:
+            problems.append(f"Run {Path(stamp.path).name} has nothing to compare: it is {stamp.state} and has no probe.")
+    if waiting:
+        names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
+        problems.append(f"Still without a probe, and shown as soon as there is one: {names}.")
+    return members, problems
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> None:
+    those, shared = comparison.settings(members), comparison.in_common([member.config for member in members])
+    going = sum(not member.ended for member in members)
+    parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(those)} setting{'s' * (len(those) > 1)}"]
+    parts += [f"{going} still going on"] * bool(going) + [f"in common: {shared}"] * bool(shared)
+    st.caption("; ".join(parts) + ".")
+    if view.tab == "table":
+        _tables(those, view.collapse)
+    else:
+        figure, height = _picture(tuple(stamps), view)
+        live_chart(figure, key=f"compare-{view.tab}", height=height)
+        st.caption(_caption(view))
+    _take_away(those, view)
+
+
+def _caption(view: View) -> str:
+    if view.tab == "grid":
+        return (
+            "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours before its first step. "
+            "Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class is marked at the same moment in every row; "
+            "click on a class in the legend to hide it everywhere."
+        )
+    if view.quantity == ESCAPE:
+        return f"A dot a seed, an upright line at the median. {ESCAPE_IN_WORDS}"
+    many = " Line: median of the seeds; band: from the least to the most of them; where a seed ended early, n is smaller."
+    return MEASURES[view.quantity].caption + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
+
+
+def _tables(those: Sequence[Setting], collapse: bool) -> None:
+    st.markdown("**What differs**")
+    st.dataframe(comparison.difference_table(those), hide_index=True, key="compare-differences", column_config=_pinned())
+    st.markdown("**What came of it**")
+    headings = {name: st.column_config.Column(title) for name, (title, _) in OUTCOMES.items()}
+    if collapse:
+        st.dataframe(comparison.setting_table(those), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings)
+        st.caption(f"Median (least..most) of n seeds. {ESCAPE_IN_WORDS}")
+        return
+    table = comparison.run_table(those)
+    table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
+    table["run"] = [f"Train?run={name}" for name in table["run"]]
+    number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
+    opened = {"run": st.column_config.LinkColumn("run", display_text="open", width=60)}
+    looks = _pinned() | number | opened | {"last_step": st.column_config.NumberColumn("last step")}
+    st.dataframe(table, hide_index=True, key="compare-outcomes-runs", column_config=looks, placeholder="never")
+    st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS}")
+
+
+def _pinned() -> dict[str, Any]:
+    return {"setting": st.column_config.TextColumn("setting", pinned=True)}
+
+
+# Everybody who looks at the same runs at the same moment shares what was read and drawn.
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _member(path: str, size: int, state: str) -> Member | None:
+    return Member.read(Run(Path(path)))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
+    figure = spec(comparison.settings(_members(stamps)[0]), view)
+    return payload(figure), figure["layout"]["height"]
+
+
+def _take_away(those: Sequence[Setting], view: View) -> None:
+    no_browser = browser() is None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, (suffix, mime, make) in FORMATS.items():
+            st.download_button(
+                label,
+                data=lambda make=make: make(those, view),
+                file_name=f"compare-{view.quantity if view.tab == 'overlay' else view.tab}{suffix}",
+                mime=mime,
+                on_click="ignore",
+                key=f"compare-get{suffix}",
+                disabled=label == "PDF" and no_browser,
+            )
+        if view.tab != "table":
+            st.caption("The chart's own buttons, at its top right, save it as PNG or SVG.")
+        if no_browser:
+            st.caption("A PDF needs a Chromium or Chrome on the machine that serves this page.")

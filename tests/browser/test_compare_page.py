@@ -1,0 +1,130 @@
+"""A visitor who compares: ticks runs, points at a line, sends the link, takes files away, and watches runs that go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from igbviz import dispatch
+from igbviz.runs import Run
+from igbviz.trajectory import Trajectory
+from tests.browser.conftest import ROOT, wait_until
+from tests.browser.test_train_page import visit
+from tests.test_comparison import BASE, LOSSES, family, stored, story
+from tests.test_pages import own_cache
+
+__all__ = ["own_cache"]
+pytestmark = pytest.mark.browser
+
+CHART = ".igbviz-live-chart"
+ROW, HEAD = 35, 35  # pixels of the table of runs
+
+
+def seen(page) -> tuple[str, str, list]:
+    """What the figure says of itself, how many points it has, and the lines it draws."""
+    chart = page.locator(f"{CHART}[data-points]")
+    chart.wait_for(timeout=60_000)
+    lines = page.evaluate(
+        f"document.querySelector('{CHART}')._fullData.map(t => [t.name, t.line?.color, t.line?.width, t.x.length, t.y[0]])"
+    )
+    return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
+
+
+def address_of(server: str, runs: list[Run], query: str = "") -> str:
+    return f"{server}/Compare?runs={','.join(run.id for run in runs)}{query}"
+
+
+def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path: Path) -> None:
+    runs = family(own_cache, 2)
+    address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)})
+    page = visit(browser, f"{address}/Compare")
+    page.get_by_text("6 of 6 runs; 0 chosen").wait_for(timeout=60_000)
+    for row, chosen in ((0, 1), (2, 2), (5, 3)):
+        box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+        page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * (row + 0.5))
+        page.get_by_text(f"6 of 6 runs; {chosen} chosen").wait_for(timeout=20_000)
+    wait_until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
+    find = page.locator(".st-key-compare-find input")
+    find.fill("cross-entropy")
+    find.press("Enter")
+    page.get_by_text("of them not among these rows").wait_for(timeout=20_000)
+    assert seen(page)[0].startswith("3 runs"), "what a search hides stays chosen"
+
+    page.get_by_text("steps", exact=True).click()
+    page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)
+    wait_until(
+        lambda: page.wait_for_timeout(50) or page.evaluate(f"document.querySelector('{CHART}')._fullLayout.xaxis.range[1]") > 2, 20, ""
+    )
+    first = seen(page)
+    other = visit(browser, page.url, color_scheme="dark")
+    assert seen(other) == first, "a second browser sees the same figure from the link alone"
+    assert sum(run.id in other.url for run in runs) == 3
+
+    for form, opening in (("HTML", b"<!doctype html>"), ("CSV", b"setting,run,seed"), ("Parquet", b"PAR1"), ("PDF", b"%PDF")):
+        with other.expect_download(timeout=60_000) as download:
+            other.get_by_role("button", name=form, exact=True).click()
+        download.value.save_as(tmp_path / "taken")
+        assert (tmp_path / "taken").read_bytes().startswith(opening), form
+    assert not page.outside and not other.outside
+
+
+def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache: Path) -> None:
+    runs = family(own_cache, 1)
+    page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), runs))
+    seen(page)
+    place = page.evaluate(f"""() => {{
+        const g = document.querySelector('{CHART}'), box = g.getBoundingClientRect(), at = g._fullData.findIndex(t => t.x.length > 30);
+        const {{ x, y, name }} = g._fullData[at], {{ xaxis, yaxis }} = g._fullLayout._plots.xy, i = 40;
+        return [box.left + xaxis._offset + xaxis.d2p(x[i]), box.top + yaxis._offset + yaxis.d2p(y[i]), xaxis.d2p(x[i]), name];
+    }}""")  # fmt: skip
+    page.mouse.move(place[0] - 4, place[1] - 4)
+    page.mouse.move(place[0], place[1], steps=3)
+    marks = page.locator(f"{CHART} .igbviz-linked")
+    marks.wait_for(state="attached", timeout=20_000)
+    assert marks.locator("line").count() == 6 and marks.locator("circle").count() == 6 and marks.locator("text").count() == 5
+    offsets = page.evaluate(f"Object.values(document.querySelector('{CHART}')._fullLayout._plots).map(p => p.xaxis._offset)")
+    lines = page.eval_on_selector_all(f"{CHART} .igbviz-linked line", "lines => lines.map(line => Number(line.getAttribute('x1')))")
+    assert sorted(lines) == pytest.approx(sorted(offset + place[2] for offset in offsets), abs=1)
+    with page.expect_download(timeout=30_000) as download:
+        page.locator(f"{CHART} .modebar-btn[data-title='Download as SVG']").click()
+    assert download.value.suggested_filename == "runs-side-by-side.svg"
+    marks.wait_for(state="detached", timeout=20_000)
+
+
+def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> None:
+    whole = story(0).records
+    run = stored(BASE, own_cache, Trajectory(whole[:20]), "running")
+    done = stored(BASE.with_(loss=LOSSES[1]), own_cache, story(0, even_from=None))
+    with dispatch.lock(run.path / "lock"):  # as its worker would
+        page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), [run, done]))
+        seen(page)
+        page.get_by_text("1 still going on").wait_for(timeout=20_000)
+        page.evaluate(f"document.querySelector('{CHART}').__mine = 1")
+        longest = f"document.querySelector('{CHART}')._fullData.findLast(t => t.yaxis === 'y').x.length"
+        assert page.evaluate(longest) == 20
+        with (run.path / "trajectory.bin").open("ab") as file:
+            file.write(whole[20:].tobytes())
+        wait_until(lambda: page.wait_for_timeout(100) or page.evaluate(longest) == len(whole), 30, "a longer line")
+        assert page.evaluate(f"document.querySelector('{CHART}').__mine") == 1, "in the same chart"
+    run.write_status(run.stored_status().model_copy(update={"state": "done"}))
+    page.get_by_text("1 still going on").wait_for(state="detached", timeout=30_000)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
+    runs = family(own_cache, 3)
+    address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme)
+    page = visit(browser, address_of(address, runs), color_scheme=theme)
+    assert seen(page)[0].startswith("9 runs side by side")
+    page.wait_for_timeout(500)
+    page.screenshot(path=artefacts / f"compare_grid_{theme}.png")
+    page.get_by_text("One quantity", exact=True).click()
+    page.locator(f".st-key-compare-overlay {CHART}[data-points]").wait_for(timeout=30_000)
+    page.wait_for_timeout(500)
+    page.screenshot(path=artefacts / f"compare_overlay_{theme}.png")
+    text, wanted = page.evaluate(f"""() => {{
+        const chart = document.querySelector('.st-key-compare-overlay {CHART}'), style = getComputedStyle(chart);
+        return [chart._fullLayout.font.color, style.getPropertyValue("--st-text-color")].map(c => c.toLowerCase());
+    }}""")  # fmt: skip
+    assert text == wanted and page.locator("[data-testid=stException]").count() == 0 and not page.outside
