@@ -25,12 +25,16 @@ _HOMES = {
     "DataError": "datasets",
     "Diverged": "training",
     "PRESETS": "presets",
+    "Group": "sweeps",
     "Run": "runs",
     "RunConfig": "config",
+    "Sweep": "sweep_config",
     "Trajectory": "trajectory",
     "initialize": "ensembles",
+    "list_groups": "sweeps",
     "list_runs": "runs",
     "submit": "runs",
+    "submit_sweep": "sweeps",
     "train": "training",
 }
 _MODULES = {

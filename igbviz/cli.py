@@ -1,4 +1,4 @@
-"""`python -m igbviz`: train, list, show and export runs without a browser. The runs are the same as those of the pages."""
+"""`python -m igbviz`: train, sweep, list, show and export runs without a browser. The runs are the same as those of the pages."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.description import ConfigError, Description, listing
+from igbviz.description import ConfigError, listing
 from igbviz.presets import PRESETS
 from igbviz.runs import DEFAULT_CACHE, Run, list_runs, submit
+from igbviz.sweep_config import Sweep, label, parse_value, parse_values, title, with_value
+from igbviz.sweeps import Group, outcome, plan, submit_sweep
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +53,75 @@ def train(options: argparse.Namespace) -> int:
     return 0 if status.state in ("done", "stopped") else 1
 
 
+def sweep(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    if options.what and not options.what.endswith(".json"):
+        group = Group.open(options.what, options.cache)
+        print(f"sweep {group.id}: {group.sweep}")
+        if options.stop:
+            group.stop()
+    else:
+        wanted = read_sweep(options)
+        expected = plan(wanted, options.cache)
+        group = submit_sweep(wanted, options.cache)
+        print(f"sweep {group.id}: {wanted}")
+        print(f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, {expected.basis}")
+    try:
+        with tqdm(total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None) as bar:
+            for progress in group.follow():
+                bar.n = 100 * progress.share
+                bar.set_description(str(progress), refresh=False)
+                bar.refresh()
+    except KeyboardInterrupt:
+        again = f"python -m igbviz sweep {group.id}"
+        print(f"\nthe runs go on in the background: `{again}` watches them again, `{again} --stop` stops them", file=sys.stderr)
+        return 0
+    print(sweep_table(group))
+    print(progress)
+    return 1 if "failed" in progress.counts else 0
+
+
+def read_sweep(options: argparse.Namespace) -> Sweep:
+    """The sweep of a JSON file, or of a preset, with the axes that the options name."""
+    if options.stop:
+        raise ConfigError((("--stop",), "stands behind the name of a sweep, as `igbviz sweep` printed it"))
+    if not (options.what or options.losses or options.seeds is not None or options.set):
+        raise ConfigError(((), "a sweep needs a .json file or an axis: --losses, --seeds or --set"))
+    if options.what:
+        found = Sweep.from_json(Path(options.what).read_text())
+        values = {"base": found.base, "axes": found.axes, "title": found.title}
+    else:
+        values = {"base": PRESETS["first-look"].config, "axes": {}, "title": ""}
+    if options.preset:
+        values["base"] = read_config(options.preset, [])
+    axes = dict(values["axes"])
+    if options.losses:
+        axes["loss"] = parse_values(options.losses)
+    for change in options.set:
+        path, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(((), f"{change!r} is not of the form key=values, as in optimizer.learning_rate=0.01,0.1"))
+        axes[path] = parse_values(text)
+    if options.seeds is not None:
+        axes["seed"] = list(range(values["base"].seed, values["base"].seed + options.seeds))
+    return Sweep(**values | {"axes": axes, "title": options.title or values["title"]})
+
+
+def sweep_table(group: Group) -> str:
+    """A line a run: its state, what sets it apart, and its last probe."""
+    choices = group.sweep.choices()
+    rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
+    for member in group.members():
+        found = ["-"] * 3
+        if result := outcome(member):
+            found = [f"{result.accuracy:.3f}", f"{result.largest_guess:.3f}", "never" if result.escape is None else str(result.escape)]
+        rows.append([member.state, *map(label, choices[member.id].values()), *found, member.id])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "escape step: from there on the guesses are spread over the classes, to the last probe"])
+
+
 def show(options: argparse.Namespace) -> int:
     run = Run.open(options.run, options.cache)
     status = run.status
@@ -71,11 +141,31 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
+    from igbviz import bundles
     from igbviz.export import write
 
-    write(Run.open(options.run, options.cache), Path(options.out))
-    print(f"wrote {options.out}")
+    run, out = Run.open(options.run, options.cache), Path(options.out)
+    if out.suffix == ".zip":
+        with open(out, "wb") as file:
+            bundles.pack([run], file)
+    else:
+        write(run, out)
+    print(f"wrote {out}")
     return 0
+
+
+def take(options: argparse.Namespace) -> int:
+    from igbviz import bundles
+
+    with open(options.file, "rb") as file:
+        taken = bundles.take(file, options.cache)
+    for name in taken.new:
+        print(f"new: {name}")
+    for name in taken.known:
+        print(f"here already: {name}")
+    for sentence in taken.refused:
+        print(f"igbviz: {sentence}", file=sys.stderr)
+    return 1 if taken.refused else 0
 
 
 def escape(options: argparse.Namespace) -> int:
@@ -128,27 +218,8 @@ def read_config(what: str, changes: list[str]) -> RunConfig:
         key, equals, text = change.partition("=")
         if not equals:
             raise ConfigError(((), f"{change!r} is not of the form key=value, as in loss.cutoff=0.2"))
-        values = _changed(values, key.split("."), _value(text), key)
+        values = with_value(values, key, parse_value(text))
     return RunConfig(**values)
-
-
-def _changed(values: dict[str, Any], path: list[str], value: Any, key: str) -> dict[str, Any]:
-    if len(path) == 1:
-        # Another name is another part with knobs of its own: the old part's knobs do not carry over.
-        return {"name": value} if path[0] == "name" else values | {path[0]: value}
-    inner = values.get(path[0])
-    if isinstance(inner, Description):
-        inner = inner.model_dump()
-    if not isinstance(inner, dict):
-        raise ConfigError(((key,), f"is not a field of a run, allowed: {listing(RunConfig.model_fields)} and their parts"))
-    return values | {path[0]: _changed(inner, path[1:], value, key)}
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,7 +229,8 @@ def _parser() -> argparse.ArgumentParser:
         ("train", train, "train in the background and wait: a preset or a JSON file, then key=value changes"),
         ("runs", runs, "list the runs in the cache"),
         ("show", show, "one run: state, configuration, last probe"),
-        ("export", export, "write a run as .csv, .parquet, .html or its configuration as .json"),
+        ("export", export, "write a run as .csv, .parquet, .html, as .zip for another cache, or its configuration as .json"),
+        ("import", take, "take the runs of a .zip into the cache; what is not in order is refused with a sentence"),
     ):
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(command=function)
@@ -166,10 +238,25 @@ def _parser() -> argparse.ArgumentParser:
         if name == "train":
             command.add_argument("what", metavar="PRESET-or-config.json", help=f"presets: {listing(PRESETS)}")
             command.add_argument("changes", nargs="*", metavar="key=value", help="as in loss.cutoff=0.2 or model.name=resnet18")
+        if name == "import":
+            command.add_argument("file", help="the archive")
         if name in ("show", "export"):
             command.add_argument("run", help="a run's name, as `igbviz runs` lists it")
         if name == "export":
             command.add_argument("--out", required=True, help="the file to write")
+    words = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
+    command = commands.add_parser("sweep", help=words, description=words)
+    command.set_defaults(command=sweep)
+    command.add_argument("what", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before")
+    command.add_argument("--preset", help=f"what all runs share, first-look unless said otherwise: {listing(PRESETS)}")
+    command.add_argument("--losses", metavar="A,B", help="names of losses, with their defaults")
+    command.add_argument("--seeds", type=int, metavar="N", help="runs of each combination, with so many seeds")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="key=v1,v2", help="values of a field, as in loss.cutoff=0.1,0.2; may be repeated"
+    )
+    command.add_argument("--title", default="", help="how the group is called")
+    command.add_argument("--stop", action="store_true", help="stop its runs; behind a name")
+    command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="the folder the runs live in")
     words = "train one biased network with every loss, here and now, and tell when each leaves its first guess"
     command = commands.add_parser("escape", help=words, description=words)
     command.set_defaults(command=escape)

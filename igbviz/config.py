@@ -52,6 +52,13 @@ class RunConfig(Description):
         return self
 
     @model_validator(mode="after")
+    def _a_neutral_bias_needs_a_bias(self) -> Self:
+        if self.initialization.last_layer == "neutral-bias" and not self.model.ends_in_bias:
+            problem = f"is neutral-bias with {self.model.name}, allowed: same, zero or scaled, since no bias is added to its logits"
+            raise ConfigError((("initialization", "last_layer"), problem))
+        return self
+
+    @model_validator(mode="after")
     def _made_for_these_classes(self) -> Self:
         if not isinstance(self.dataset, ImageFolder):  # a folder may change or vanish: what it holds is looked at when the run begins
             self.require_classes(len(self.dataset.facts().class_names))

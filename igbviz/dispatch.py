@@ -27,12 +27,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
 
 
-def enqueue(cache: Path, run_id: str) -> None:
-    """Put a run at the end of the queue, unless it stands there already."""
+def enqueue(cache: Path, *run_ids: str) -> None:
+    """Put runs at the end of the queue, in this order, but for those that stand there already."""
     with lock(cache / "queue.lock"):
-        if not any(entry.run_id == run_id for entry in waiting(cache)):
-            (cache / "queue").mkdir(parents=True, exist_ok=True)
-            (cache / "queue" / f"{time.time_ns():020d}-{run_id}").touch()
+        there, now = {entry.run_id for entry in waiting(cache)}, time.time_ns()
+        (cache / "queue").mkdir(parents=True, exist_ok=True)
+        for place, run_id in enumerate(dict.fromkeys(run_ids)):
+            if run_id not in there:
+                (cache / "queue" / f"{now + place:020d}-{run_id}").touch()
 
 
 def dequeue(cache: Path, run_id: str) -> None:
@@ -45,9 +47,13 @@ def dequeue(cache: Path, run_id: str) -> None:
 class Waiting:
     """One entry of the queue."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.run_id = path.name.partition("-")[2]
+    def __init__(self, queue: Path, name: str) -> None:
+        self.queue, self.name = queue, name
+        self.run_id = name.partition("-")[2]
+
+    @property
+    def path(self) -> Path:
+        return self.queue / self.name  # made when asked for: most looks at a long queue are for one name
 
 
 def waiting(cache: Path) -> list[Waiting]:
@@ -56,7 +62,7 @@ def waiting(cache: Path) -> list[Waiting]:
         names = sorted(os.listdir(cache / "queue"))
     except FileNotFoundError:
         return []
-    return [Waiting(cache / "queue" / name) for name in names]
+    return [Waiting(cache / "queue", name) for name in names]
 
 
 def ensure_worker(cache: Path, patience: float = 2.0) -> None:

@@ -45,6 +45,13 @@ class EnsembleConfig(Description):
             raise ConfigError((("pretrained",), problem))
         return self
 
+    @model_validator(mode="after")
+    def _no_neutral_bias(self) -> Self:
+        if self.initialization.last_layer == "neutral-bias":
+            problem = "is neutral-bias, allowed: same, zero or scaled, since an ensemble measures the bias that this takes away"
+            raise ConfigError((("initialization", "last_layer"), problem))
+        return self
+
     @property
     def id(self) -> str:
         """A short readable name and a hash of the canonical choices and the numerics' version."""

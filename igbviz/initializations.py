@@ -21,8 +21,10 @@ class Initialization(Description):
 
     title: ClassVar[str]
     help: ClassVar[str]
-    last_layer: Literal["same", "zero", "scaled"] = Field(
-        "same", description="Draw the last layer like the others, set it to zero (all classes exactly equal), or multiply its weights."
+    last_layer: Literal["same", "zero", "scaled", "neutral-bias"] = Field(
+        "same",
+        description="Draw the last layer like the others, set it to zero (all classes exactly equal), multiply its weights, or draw it and "
+        "choose its biases such that the mean prediction over training images is even.",
     )
     last_layer_scale: float = Field(0.1, ge=0, le=1000, description="What the last layer's weights are multiplied by when scaled.")
 

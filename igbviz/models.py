@@ -34,6 +34,11 @@ class Model(Description):
         """Whether any layer normalises over the batch: such a network needs two images to train and has a train and an eval mode."""
         return False
 
+    @property
+    def ends_in_bias(self) -> bool:
+        """Whether the biases of the last layer are simply added to the logits."""
+        return True
+
     def build(self, shape: Shape, classes: int) -> Any:
         """A new torch module from images (batch, *shape) to logits (batch, classes)."""
         raise NotImplementedError
@@ -69,6 +74,10 @@ class Mlp(Model):
     @property
     def has_batch_norm(self) -> bool:
         return self.normalization == "batch"
+
+    @property
+    def ends_in_bias(self) -> bool:
+        return self.bias
 
     def build(self, shape: Shape, classes: int) -> Any:
         from torch import nn
@@ -219,6 +228,10 @@ class Torchvision(Model):
     @property
     def has_batch_norm(self) -> bool:
         return self.name.endswith("_bn") if self.name.startswith("vgg") else not self.name.startswith(WITHOUT_BATCH_NORM)
+
+    @property
+    def ends_in_bias(self) -> bool:
+        return not self.name.startswith("squeezenet")  # whose logits pass a ReLU
 
     @property
     def _replaces_head(self) -> bool:

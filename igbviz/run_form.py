@@ -26,8 +26,9 @@ from igbviz.schedules import SCHEDULES
 SHOWN_RUN = "(settings of the run shown)"
 
 
-def draw(cache: Path, shown: Run | None) -> None:
-    """Draw the form; pressing its button submits the run and turns the page to it. `shown` is the run on the page, to start from."""
+def draw(cache: Path, shown: Run | None) -> RunConfig | None:
+    """Draw the form and return what it describes, if that is a run; pressing its button submits it and turns the page to it. `shown` is the
+    run on the page, to start from."""
     key, base = _base(shown)
     top = st.container()
     try:
@@ -35,16 +36,17 @@ def draw(cache: Path, shown: Run | None) -> None:
         expected = estimate(config, cache)
     except (ConfigError, DataError, OSError) as error:
         top.error(f"{error}.", icon=":material/edit:")
-        return
+        return None
     if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
-        if run := ui.start(config, cache):
+        if run := ui.start(config, cache, own=True):
             show(run)
     top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{ui.duration(expected.seconds)}**, {expected.basis}.")
+    return config
 
 
 def show(run: Run) -> None:
     """Turn the page to this run: its name goes into the address bar, so that the link opens it anywhere."""
-    st.query_params["run"] = run.id
+    st.query_params.from_dict({"run": run.id})
     st.rerun()
 
 

@@ -22,7 +22,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -263,27 +263,40 @@ class Run:
         return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
 
 
-def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE) -> Run:
+def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
     """Make sure that this run exists and will be worked on, and return it at once.
 
     The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
-    failed or lost one goes on from its checkpoint.
+    failed or lost one goes on from its checkpoint. One that ships with the program comes back, too, unless an `own` one is wanted.
     """
-    config = described(config)
-    cache = Path(cache)
-    run = Run(cache / "runs" / config.id)
-    with dispatch.lock(cache / "submit.lock"):
-        if not (run.path / "status.json").exists():
-            run.path.mkdir(parents=True, exist_ok=True)
-            write_text(run.path / "config.json", config.to_json())
-            run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
-            dispatch.enqueue(cache, run.id)
-        elif run.status.state in ("stopped", "failed", "lost"):
-            write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder to find the data in
-            run.resume()
-    if not run.status.ended:
+    config, cache = described(config), Path(cache)
+    shipped = Run(cache / "gallery" / config.id)
+    if not own and shipped.path.is_dir() and not (cache / "runs" / config.id).is_dir():
+        return shipped
+    return submit_all([config], cache)[0]
+
+
+def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE) -> list[Run]:
+    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each."""
+    cache, configs = Path(cache), list(configs)
+    runs = [Run(cache / "runs" / config.id) for config in configs]
+    with dispatch.lock(cache / "submit.lock", timeout=60.0):
+        new = []
+        for config, run in zip(configs, runs, strict=True):
+            if not (run.path / "status.json").exists():
+                run.path.mkdir(parents=True, exist_ok=True)
+                write_text(run.path / "config.json", config.to_json())
+                run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+                new.append(run.id)
+            elif (state := run.stored_status().state) == "queued":
+                new.append(run.id)  # stands there already, unless somebody was killed between these two steps
+            elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
+                write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder to find the data in
+                run.resume()
+        dispatch.enqueue(cache, *new)
+    if not all(run.stored_status().ended for run in runs):
         dispatch.ensure_worker(cache)
-    return run
+    return runs
 
 
 @dataclass(frozen=True)

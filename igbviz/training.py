@@ -23,10 +23,14 @@ from igbviz.datasets import Data, probe_indices
 from igbviz.losses import wide
 from igbviz.memory import require_memory
 from igbviz.metrics import measure
+from igbviz.models import last_layer
 from igbviz.seeds import DROPOUT, MINORITY, ORDER, WEIGHTS, WRONG_LABELS, WRONG_PROBE, mixed
 from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
+
+# Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
+NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
 
 # Multiply-accumulates of a step below which one thread is used: two are a quarter faster on an idle machine, but three times slower
 # when something else, such as the browser that draws the curves, wants one of two cores.
@@ -319,7 +323,31 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
         torch.default_generator.manual_seed(mixed(config.seed, WEIGHTS, 0))
         network = config.model.build(data.shape, data.classes)
         config.initialization.apply(network, data.classes)
-    return network.train()
+        network.train()
+        if config.initialization.last_layer == "neutral-bias":
+            chosen = torch.randperm(len(data.train_images))[:NEUTRAL_IMAGES].to(data.train_images.device)
+            neutralise(network, data.train_images[chosen].cpu(), data.classes)
+    return network
+
+
+def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
+    """Shift the biases of the last layer until the mean softmax over these images (N, C, H, W) is 1/K for every class.
+
+    As training sees them: BatchNorm divides by their own statistics and forgets them. This is logit adjustment (Menon et al. 2021, arXiv
+    2007.07314) by the network's own prior. Subtracting the log of the mean prediction makes it even only where predictions hardly differ,
+    so it is repeated: these are Sinkhorn's steps, rows being images that hold 1 each, columns classes that shall hold N/K. From the
+    centres of the logits, where a bias that is the same for all images is gone at once, a confident network needs some hundred of them.
+    """
+    with torch.inference_mode(), probing(network, "batch"):
+        logits = torch.cat([wide(network(piece)) for piece in images.split(PROBE_CHUNK)]).double()
+    shift = -logits.mean(0)
+    for _ in range(NEUTRAL_ROUNDS):
+        excess = (logits + shift).log_softmax(-1).logsumexp(0) - math.log(len(images) / classes)
+        if excess.abs().max() < NEUTRAL_PRECISION:
+            break
+        shift -= excess
+    with torch.no_grad():
+        last_layer(network, classes).bias += shift - shift.mean()
 
 
 def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:

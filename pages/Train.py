@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from igbviz import run_form, run_view, ui
+from igbviz import run_form, run_view, sweep_form, sweep_view, ui
 from igbviz.dispatch import ensure_worker
 
 cache = ui.shell("Train and watch")
@@ -10,8 +10,14 @@ ensure_worker(cache)  # warm before the button is pressed
 
 run = ui.open_run(st.query_params["run"], cache) if "run" in st.query_params else None
 with st.sidebar:
-    run_form.draw(cache, run)
-if run is not None:
+    config = run_form.draw(cache, run)
+    if config is not None:
+        with st.expander("Many runs at once", icon=":material/grid_view:"):
+            sweep_form.draw(config, cache)
+if "sweep" in st.query_params:
+    sweep_view.view(st.query_params["sweep"], cache)
+elif run is not None:
     run_view.view(run)
+    sweep_form.draw_cures(run, cache)
 else:
     ui.how_it_works()

@@ -12,7 +12,9 @@ from igbviz.cli import main, read_config
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError
 from igbviz.presets import PRESETS
-from igbviz.runs import submit
+from igbviz.runs import RunError, submit
+from igbviz.sweep_config import Sweep
+from igbviz.sweeps import Group, list_groups, submit_sweep
 from tests.test_pages import finished
 
 
@@ -87,3 +89,105 @@ def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.Ca
     assert "Init." in html and "cdn." not in html.split("plotly.js")[0]
     assert main(["export", run.id, "--out", str(tmp_path / "x.doc"), "--cache", str(tmp_path)]) == 2
     assert ".csv" in capsys.readouterr().err
+
+
+def as_json(sweep: Sweep, folder: Path) -> str:
+    path = folder / "sweep.json"
+    path.write_text(sweep.to_json())
+    return str(path)
+
+
+def test_sweep_from_a_file(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    sweep = Sweep(base=tiny, axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.5}], "seed": [0, 1]}, title="Two losses")
+    for config in sweep.configs():
+        finished(config, tmp_path)
+    for what in (as_json(sweep, tmp_path), sweep.id):
+        assert main(["sweep", what, "--cache", str(tmp_path)]) == 0
+        output = capsys.readouterr().out
+        assert output.startswith(f"sweep {sweep.id}: Two losses\n") and output.endswith("4 done\n")
+        assert output.count("gce (q 0.5)") == 2 and all(config.id in output for config in sweep.configs())
+        assert ("4 runs, 4 already finished: about 0 s" in output) == (what != sweep.id)
+
+
+def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Group, "follow", lambda group: iter([group.progress()]))
+    arguments = [
+        "sweep",
+        "--preset",
+        "first-look-blurry",
+        "--losses",
+        "mae,gce",
+        "--seeds",
+        "2",
+        "--set",
+        "optimizer.learning_rate=1e-5,0.1",
+    ]
+    assert main([*arguments, "--set", "epochs=0.5", "--title", "Mine", "--cache", str(tmp_path)]) == 0
+    (group,) = list_groups(tmp_path)
+    axes = {"loss": ["mae", "gce"], "optimizer.learning_rate": [1e-5, 0.1], "epochs": [0.5], "seed": [0, 1]}
+    assert group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
+    file = as_json(Sweep(base=tiny, axes={"seed": [0, 1, 2], "batch_size": [8, 16]}), tmp_path)
+    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option is stronger than the file"
+    assert len(list_groups(tmp_path)[0].runs) == 2
+
+
+def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(group: Group):
+        yield group.progress()
+        raise KeyboardInterrupt
+
+    file = as_json(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Group, "follow", interrupted)
+        assert main(["sweep", file, "--cache", str(tmp_path)]) == 0
+    (group,) = list_groups(tmp_path)
+    assert f"sweep {group.id} --stop" in capsys.readouterr().err and group.progress().counts == {"queued": 2}
+    assert main(["sweep", group.id, "--stop", "--cache", str(tmp_path)]) == 0
+    assert group.progress().counts == {"stopped": 2} and "2 stopped" in capsys.readouterr().out
+
+
+def test_sweep_tells_of_failed_and_unreadable_runs(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
+    finished(tiny, tmp_path, "failed")
+    group.runs[1].delete()
+    (group.runs[1].path / "status.json").write_text("{")
+    assert main(["sweep", group.id, "--cache", str(tmp_path)]) == 1
+    output = capsys.readouterr().out
+    assert "1 failed, 1 unreadable, 1 missing" in output and output.count(" - ") >= 2
+    with pytest.raises(RunError):
+        group.runs[1].status  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "a sweep needs a .json file or an axis"),
+        (["--losses", "mse"], "axes.loss is 'mse', allowed"),
+        (["--seeds", "0"], "axes.seed is [], allowed"),
+        (["--seeds", "1000"], "axes ask for 1,000 runs, allowed: at most 500"),
+        (["--set", "epochs"], "'epochs' is not of the form key=values"),
+        (["--set", "epochs="], "axes.epochs is [], allowed"),
+        (["--set", "loss.gamma=1,2"], "axes.loss.gamma is not a field of cross-entropy"),
+        (["--preset", "last-look", "--seeds", "2"], "'last-look' is neither"),
+        (["--seeds", "2", "--stop"], "--stop stands behind the name"),
+        (["no-such-sweep"], "sweep 'no-such-sweep' is not in the cache"),
+        (["nowhere.json"], "nowhere.json"),
+    ],
+)
+def test_wrong_sweeps_are_one_sentence(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["sweep", *arguments, "--cache", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_to_another_cache_as_a_zip(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run, archive = finished(tiny, tmp_path / "here"), tmp_path / "run.zip"
+    assert main(["export", run.id, "--out", str(archive), "--cache", str(tmp_path / "here")]) == 0
+    assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 0
+    assert (tmp_path / "there" / "runs" / run.id / "trajectory.bin").read_bytes() == run.records.read_bytes()
+    assert f"new: {run.id}" in capsys.readouterr().out
+    archive.write_bytes(b"no archive")
+    assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 2
+    assert "igbviz: " in capsys.readouterr().err

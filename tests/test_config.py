@@ -125,3 +125,9 @@ def test_steps() -> None:
     assert config.steps_per_epoch(33) == 1, "a last batch of one image is left out"
     assert config.with_(epochs=0.5).total_steps(10_000) == 157
     assert config.with_(epochs=1e-6).total_steps(10_000) == 1
+
+
+@pytest.mark.parametrize("model", [{"name": "mlp", "bias": False}, {"name": "squeezenet1_0"}])
+def test_neutral_biases_need_a_bias(model) -> None:
+    with pytest.raises(ConfigError, match="^initialization.last_layer is neutral-bias with .*, allowed: same, zero or scaled"):
+        RunConfig(model=model, initialization={"last_layer": "neutral-bias", "name": "he-normal"})

@@ -356,3 +356,8 @@ class TestReader:
         assert np.isfinite(value) and error == np.inf
         assert ensemble().gamma_by_depth().shape == (3, 2)
         assert json.dumps(ensemble().gamma("guesses"))
+
+
+def test_an_ensemble_keeps_its_bias() -> None:
+    with pytest.raises(ConfigError, match="^initialization.last_layer is neutral-bias, allowed: same, zero or scaled"):
+        EnsembleConfig(initialization={"name": "he-normal", "last_layer": "neutral-bias"})

@@ -36,7 +36,7 @@ LAYERS = [
         "initial_charts",
     ],
     ["run_charts", "runs"],
-    ["estimates", "export", "escape", "labels", "library", "bundles", "sweeps", "interventions"],
+    ["estimates", "export", "escape", "gallery", "labels", "library", "bundles", "interventions", "sweep_config", "sweeps"],
     ["comparison", "compare_charts", "compare_views", "bias_to_training", "bias_charts", "robustness", "robust_charts", "paper", "lessons"],
     ["session", "worker"],
     [

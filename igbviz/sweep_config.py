@@ -1,0 +1,186 @@
+"""A grid of runs, described: a configuration, and for some of its fields the values to try, in every combination."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from igbviz.config import RunConfig, digest, slug
+from igbviz.description import ConfigError, Description
+from igbviz.interventions import Intervention, applicable, chosen
+
+MOST_RUNS = 500
+INTERVENTION = "intervention"  # the one axis that is no field of a run: changes by name, None for the run as it is
+AS_IT_IS = "as it is"
+
+
+class Sweep(Description):
+    """A grid of runs, described. An axis is a field of a run or of one of its parts, with dots, and the list of its values:
+
+    Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "optimizer.learning_rate": [0.01, 0.1], "seed": [0, 1, 2]})
+
+    A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first combination that is no run.
+    """
+
+    base: RunConfig = Field(RunConfig(), description="Every choice that no axis makes.")
+    axes: dict[str, list[Any]] = Field({}, description="Which fields take which values.")
+    title: str = Field("", max_length=80, description="How the group is called.")
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _lists(cls, axes: Any) -> dict[str, list[Any]]:
+        if not isinstance(axes, Mapping):
+            raise ConfigError(((), f"is {axes!r}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}"))
+        lists = {}
+        for path, values in axes.items():
+            if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+                raise ConfigError(((str(path),), f"is {values!r}, allowed: a list of values, as in [{values!r}]"))
+            lists[str(path)] = [value.model_dump() if isinstance(value, Description) else value for value in values]
+            if not lists[str(path)]:
+                raise ConfigError(((str(path),), "is [], allowed: at least one value"))
+        if (runs := math.prod(map(len, lists.values()))) > MOST_RUNS:
+            raise ConfigError(((), f"ask for {runs:,} runs, allowed: at most {MOST_RUNS}"))
+        return lists
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str) -> str:
+        return " ".join(title.split())
+
+    @model_validator(mode="after")
+    def _every_run_is_possible(self) -> Self:
+        self._grid  # noqa: B018 (raises for the first that is not)
+        return self
+
+    def configs(self) -> list[RunConfig]:
+        """The runs, the last axis fastest, each once."""
+        return [config for config, _ in self._grid.values()]
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """By the run's name, the values of those axes that have several."""
+        return {
+            run_id: {path: value for path, value in choice.items() if len(self.axes[path]) > 1}
+            for run_id, (_, choice) in self._grid.items()
+        }
+
+    @property
+    def id(self) -> str:
+        """The title, made fit for a folder, and a hash of the set of runs: however a sweep is entered, it is the same one."""
+        return f"{slug(self.title) or 'sweep'}-{digest(sorted(self._grid))}"
+
+    def __str__(self) -> str:
+        several = [title(path) for path, values in self.axes.items() if len(values) > 1]
+        return self.title or " × ".join(several) or self.base.loss.name
+
+    @cached_property
+    def _grid(self) -> dict[str, tuple[RunConfig, dict[str, Any]]]:
+        # A part before its knobs and a name before the other knobs, whatever the order of the axes: a new part begins with its defaults.
+        order = sorted(self.axes, key=lambda path: (path == INTERVENTION, path.count("."), path.rpartition(".")[2] != "name"))
+        values = self.base.model_dump()
+        grid: dict[str, tuple[RunConfig, dict[str, Any]]] = {}
+        for combination in itertools.product(*self.axes.values()):
+            choice = dict(zip(self.axes, combination, strict=True))
+            try:
+                config = _applied(values, [(path, choice[path]) for path in order])
+            except ConfigError as error:
+                raise _blamed(error, choice) from None
+            grid.setdefault(config.id, (config, choice))
+        return grid
+
+
+def _applied(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig:
+    change = None
+    for path, value in choice:
+        if path == INTERVENTION:
+            change = value
+        else:
+            values = with_value(values, path, value)
+    config = RunConfig(**values)
+    if change is None:
+        return config
+    if (changed := chosen(change).apply(config)) is None:
+        raise ConfigError(
+            ((INTERVENTION,), f"is {change!r}, which changes nothing in a run with {config.loss.name} and {config.model.name}")
+        )
+    return changed
+
+
+def _blamed(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
+    """The problem, told of the axis it comes from, or else of the combination."""
+
+    def from_an_axis(path: str) -> bool:
+        return any(f"{path}.".startswith(f"{axis}.") or f"{axis}.".startswith(f"{path}.") for axis in choice)
+
+    if all(from_an_axis(".".join(path)) for path, _ in error.problems):
+        return error.inside("axes")
+    return ConfigError((("axes",), f"ask for {', '.join(f'{title(path)} {label(value)}' for path, value in choice.items())}: {error}"))
+
+
+def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The fields of a run with the one at this path, such as `loss.cutoff`, set to a value; ConfigError when no part is there.
+
+    Another name is another part with knobs of its own: those of the old part do not carry over. A part given as text is meant by name.
+    """
+    name, _, rest = path.partition(".")
+    if rest:
+        inner = values.get(name)
+        if isinstance(inner, Description):
+            inner = inner.model_dump()
+        if not isinstance(inner, dict):
+            raise ConfigError(((path,), f"is not a field of a run, allowed: {', '.join(sorted(RunConfig.model_fields))} and their parts"))
+        try:
+            return values | {name: with_value(inner, rest, value)}
+        except ConfigError as error:
+            raise error.inside(name) from None
+    if name == "name":
+        return {"name": value}
+    if isinstance(value, str) and isinstance(values.get(name), dict):
+        value = {"name": value}
+    return values | {name: value}
+
+
+def parse_values(text: str) -> list[Any]:
+    """The values in what somebody typed: a JSON list, or values between commas, each a number, true, false, null or a word."""
+    try:
+        if isinstance(values := json.loads(text), list):
+            return values
+    except (ValueError, RecursionError):
+        pass
+    return [parse_value(word.strip()) for word in text.split(",") if word.strip()]
+
+
+def parse_value(text: str) -> Any:
+    """JSON where it is, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def title(path: str) -> str:
+    """An axis in words: 'learning rate' for optimizer.learning_rate."""
+    return path.removesuffix(".name").rpartition(".")[2].replace("_", " ")
+
+
+def label(value: Any) -> str:
+    """A value of an axis in words: 'gce (q 0.7)'."""
+    if isinstance(value, Mapping):
+        knobs = ", ".join(f"{title(name)} {label(knob)}" for name, knob in value.items() if name != "name")
+        return f"{value['name']} ({knobs})" if "name" in value and knobs else str(value.get("name", knobs))
+    return AS_IT_IS if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cures(config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1) -> Sweep:
+    """A run as it is beside the same run after each of these interventions (default: all that change something in it), from so many seeds
+    on: one group, to be compared."""
+    picked = list(applicable(config)) if interventions is None else list(interventions)
+    axes: dict[str, list[Any]] = {INTERVENTION: [None, *picked]}
+    if seeds > 1:
+        axes["seed"] = list(range(config.seed, config.seed + seeds))
+    return Sweep(base=config, axes=axes, title=f"Cures for {config.loss.name}")

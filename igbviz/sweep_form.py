@@ -1,0 +1,124 @@
+"""The side bar's second half on the Train page: many runs from one form, and the changes that might cure a stuck one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.config import RunConfig
+from igbviz.datasets import DataError
+from igbviz.description import ConfigError, Description
+from igbviz.initializations import INITIALIZATIONS
+from igbviz.interventions import INTERVENTIONS, applicable
+from igbviz.losses import LOSSES
+from igbviz.runs import Run, RunError
+from igbviz.sweep_config import MOST_RUNS, Sweep, cures, parse_values
+from igbviz.sweeps import Group, plan, submit_sweep
+
+RATE = "optimizer.learning_rate"
+
+
+def draw(base: RunConfig, cache: Path) -> None:
+    """Axes over the configuration of the form; what is left empty stays as it is there. The button turns the page to the new group."""
+    axes = {
+        "loss": _parts("Losses", "loss", base, LOSSES),
+        "initialization": _parts("Initialisations", "initialization", base, INITIALIZATIONS),
+    }
+    rates = st.text_input(
+        "Learning rates",
+        placeholder=f"{base.optimizer.learning_rate:g}",
+        help="Numbers between commas, as in 0.01, 0.1.",
+        key="sweep-rates",
+    )
+    axes[RATE] = parse_values(rates)
+    path = st.selectbox(
+        "One more field", list(_paths(base)), index=None, placeholder="none", help="Any other choice of a run.", key="sweep-path"
+    )
+    if path:
+        now = _at(base, path)
+        axes[path] = parse_values(
+            st.text_input(f"Values of {path}", placeholder=str(now), help="Values between commas.", key=f"sweep-values-{path}")
+        )
+    seeds = int(st.number_input("Seeds", 1, MOST_RUNS, 3, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds"))
+    axes["seed"] = list(range(base.seed, base.seed + seeds))
+    title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
+    wanted = {path: values for path, values in axes.items() if values}
+    _offer(lambda: Sweep(base=base, axes=wanted, title=title), cache, "sweep-start")
+
+
+def draw_cures(run: Run, cache: Path) -> None:
+    """What might cure a stuck start of this run: every change that makes sense, explained, and a button that trains them side by side."""
+    try:
+        config = run.config
+    except RunError:
+        return  # whoever shows the run says so
+    with st.expander("What might cure a stuck start?", icon=":material/healing:"):
+        st.caption("Each box is one change to this run. The run as it is comes along for comparison.")
+        picked = [
+            name
+            for name in applicable(config)
+            if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
+        ]
+        seeds = int(st.number_input("Seeds", 1, 100, 1, help=f"Runs of each, from seed {config.seed} on.", key="cure-seeds"))
+        if picked:
+            _offer(lambda: cures(config, picked, seeds), cache, "cure-start")
+        else:
+            st.caption("Tick at least one.")
+
+
+def show(group: Group) -> None:
+    """Turn the page to this group: its name goes into the address bar, so that the link opens it anywhere."""
+    st.query_params.from_dict({"sweep": group.id})
+    st.rerun()
+
+
+def _offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
+    """How many runs, how long, and the button; one sentence where that cannot be."""
+    try:
+        sweep = described()
+        expected = plan(sweep, cache)
+        st.caption(
+            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{ui.duration(expected.seconds)}**, {expected.basis}."
+        )
+        if st.button(f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key):
+            with st.spinner("Putting them into the queue ..."):
+                group = submit_sweep(sweep, cache)
+            show(group)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        st.error(f"{error}.", icon=":material/edit:")
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
+def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Description]]) -> list[dict[str, Any]]:
+    """The chosen parts with their defaults; the form's own keeps its knobs."""
+    own = getattr(base, field)
+    names = st.multiselect(
+        label,
+        list(registry),
+        format_func=lambda name: ui.part_title(registry[name], name),
+        placeholder=ui.part_title(type(own), own.name),
+        key=f"sweep-{field}",
+    )
+    return [own.model_dump() if name == own.name else {"name": name} for name in names]
+
+
+def _paths(base: RunConfig) -> Iterator[str]:
+    """Every single choice of a run that has no widget of its own here, with dots: 'model.depth', 'loss.cutoff', 'epochs'."""
+    for name in RunConfig.model_fields:
+        part = getattr(base, name)
+        inner = [f"{name}.{knob}" for knob in part.knobs()] if isinstance(part, Description) else [name]
+        yield from (path for path in inner if path not in (RATE, "seed"))
+
+
+def _at(base: RunConfig, path: str) -> Any:
+    value: Any = base
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value

@@ -1,0 +1,129 @@
+"""A group of runs on the page: how far it is, when it will be done, and what came of each run so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from igbviz import ui
+from igbviz.comparison import ESCAPE_IN_WORDS
+from igbviz.labels import plain
+from igbviz.runs import RunError
+from igbviz.sweep_config import Sweep, label, title
+from igbviz.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
+
+EVERY = 1.0  # seconds between two looks
+MOST_LINES = 20  # of the table, before it scrolls
+STATES_LOOK = ui.STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
+
+
+def view(group_id: str, cache: Path) -> None:
+    """The whole view of the group with this name. Only what moves is drawn again, by a timer that ends with the group."""
+    try:
+        group = Group.open(group_id, cache)
+        sweep, progress = _sweep(str(group.path)), _progress(str(group.path))
+    except (RunError, OSError) as error:
+        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        return
+    st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
+    st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))
+    _shared(group)
+    ended = progress.ended
+
+    @st.fragment(run_every=None if ended else EVERY)
+    def moving() -> None:
+        try:
+            now = _progress(str(group.path))
+            _standing(group, now)
+            _table(sweep, now)
+        except (RunError, OSError) as error:
+            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        if now.ended and not ended:
+            st.rerun()  # once more as a whole: the timer stops
+
+    moving()
+    ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+
+
+# Everybody who watches the same group at the same moment shares what was read of it.
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sweep(path: str) -> Sweep:
+    return Group(Path(path)).sweep
+
+
+@st.cache_resource(ttl=EVERY / 2, max_entries=16, show_spinner=False)
+def _progress(path: str) -> Progress:
+    return Group(Path(path)).progress()
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | None:
+    """Of this run when it was in this state and its records had `size` bytes."""
+    return outcome(_member)
+
+
+def _standing(group: Group, progress: Progress) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for state, count in progress.counts.items():
+            colour, icon = STATES_LOOK[state]
+            st.badge(f"{count} {state}", color=colour, icon=icon)
+        st.caption(f"{ui.duration(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
+        if any(state in progress.counts for state in WAITING) and st.button("Stop all", icon=":material/stop:", key="sweep-stop"):
+            group.stop()
+            _progress.clear()
+            st.rerun()
+        if any(state in progress.counts for state in RESUMABLE) and st.button("Resume", icon=":material/play_arrow:", key="sweep-resume"):
+            group.resume()
+            _progress.clear()
+            st.rerun()
+    st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
+    if missing := progress.counts.get("missing"):
+        st.caption(f"{missing} of its runs were deleted; starting the same sweep again makes them anew.")
+
+
+def _shared(group: Group) -> None:
+    if others := group.sharing():
+        names = ", ".join(f"`{other.id}`" for other in others)
+        st.caption(f"Some of its runs also belong to {names}. They are one and the same, so **Stop all** stops them there, too.")
+
+
+def _table(sweep: Sweep, progress: Progress) -> None:
+    choices = sweep.choices()
+    rows = [_row(member, choices.get(member.id, {})) for member in progress.members]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=38 + 35 * min(len(rows), MOST_LINES),
+        placeholder="–",
+        key="sweep-runs",
+        column_config={
+            "run": st.column_config.LinkColumn("run", display_text="open", width="small"),
+            "done": st.column_config.ProgressColumn("done", format="%.0f %%", max_value=100, width="small"),
+            "accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", help="Mean over the classes, at the last probe."),
+            "largest guess": st.column_config.NumberColumn(
+                "largest guess",
+                format="%.3f",
+                help="The largest share of the probed images that is guessed as one class, at the last probe.",
+            ),
+            "escape step": st.column_config.NumberColumn("escape step", format="%d", help="Empty: it has not left its first guess."),
+        },
+    )
+    st.caption(f"A line a run, with its last probe. {ESCAPE_IN_WORDS}")
+
+
+def _row(member: Member, choice: dict[str, Any]) -> dict[str, Any]:
+    row = {"run": f"Train?run={member.id}" if member.run else None} | {title(path): label(value) for path, value in choice.items()}
+    row |= {"state": member.state, "done": 100 * member.share}
+    result = _outcome(str(member.run.path), member.state, ui.record_bytes(member.run), member) if member.run else None
+    return row | {
+        "favoured at Init.": result.favoured if result else None,
+        "accuracy": result.accuracy if result else None,
+        "largest guess": result.largest_guess if result else None,
+        "escape step": result.escape if result else None,
+    }
