@@ -6,7 +6,7 @@ from igbviz.dispatch import cache_folder, ensure_worker
 
 ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
-from igbviz import labels, loss_page, ui  # noqa: E402
+from igbviz import gallery, labels, loss_page, ui  # noqa: E402
 from igbviz.presets import PRESETS  # noqa: E402
 
 cache = ui.shell("Home")
@@ -27,7 +27,18 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
             if run := ui.start(preset.config, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
-rows = [row for row in ui.run_rows(cache) if not row["archived"]][:8]
+pictures = {run.config.loss.name: run for run in gallery.shipped(cache, model="resnet50")[::-1] if not run.config.seed}
+if pictures:
+    st.subheader("The paper's network, already trained", anchor=False)
+    st.caption(
+        "These runs ship with the program: ResNet-50 on grey CIFAR-10, probed from the first step on. Open one, or run it yourself there."
+    )
+    with st.container(horizontal=True):
+        for run in pictures.values():
+            ui.link("pages/Train.py", run.config.loss.title, icon=":material/package_2:", run=run.id)
+        ui.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
+
+rows = [row for row in ui.run_rows(cache) if not row["archived"] and not row["shipped"]][:8]
 if rows:
     st.subheader("Latest runs", anchor=False)
     for row in rows:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from igbviz import labels, ui
+from igbviz import gallery, labels, ui
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.runs import Run, Status
 
@@ -32,6 +32,11 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
             if st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
                 run.resume()
                 st.rerun()
+        if labels.is_shipped(run):
+            st.badge("shipped", color="violet", icon=":material/package_2:")
+            if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
+                if own := ui.start(gallery.yours(run.config), run.cache, own=True):
+                    show(own)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
             config = run.config
             if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):

@@ -183,10 +183,10 @@ def forget_rows() -> None:
     _rows.clear()
 
 
-def start(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path) -> Run | None:
-    """Submit a run; one sentence on the page and None when that cannot be done."""
+def start(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
+    """Submit a run; one sentence on the page and None when that cannot be done. `own`: not the one that ships with the program."""
     try:
-        return submit(config, cache)
+        return submit(config, cache, own=own)
     except (ConfigError, RunError, OSError) as error:
         st.error(f"{error}.", icon=":material/error:")
         return None

@@ -1,0 +1,40 @@
+"""Finished runs that ship with the program: what a fresh copy can show before anything was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igbviz.config import RunConfig
+from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.runs import Run, RunError
+
+
+def shipped(cache: Path, **parts: str) -> list[Run]:
+    """The shipped trainings, those only whose parts have these names, as in model="resnet50"; by name of the run."""
+    found = []
+    for folder in sorted((cache / "gallery").glob("*/config.json")):
+        run = Run(folder.parent)
+        try:
+            config = run.config
+        except RunError:
+            continue
+        if isinstance(config, RunConfig) and all(getattr(config, part).name == name for part, name in parts.items()):
+            found.append(run)
+    return found
+
+
+def yours(config: RunConfig) -> RunConfig:
+    """The run to start here in place of a shipped one: CIFAR-10 takes the place of a folder of its images that is not on this machine."""
+    data = config.dataset
+    if not isinstance(data, ImageFolder):
+        return config
+    try:
+        data.facts()
+    except DataError:
+        return config.with_(dataset=Cifar10(grayscale=data.grayscale, scaling=data.scaling, size=data.size))
+    return config
+
+
+def is_cifar10(run: Run) -> bool:
+    """Whether a run saw CIFAR-10, as torchvision has it or as a folder of images with its ten class names."""
+    return run.config.dataset.name == "cifar10" or tuple(run.schema.get("class_names", ())) == CIFAR10
