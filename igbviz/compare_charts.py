@@ -105,7 +105,7 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     axis = time_axis(members, unit)
     counts = {len(setting.members) for setting in those}
     unified = (len(those) if collapse else len(members)) <= UNIFIED
-    traces = [trace for setting in those for trace in (_banded if collapse else _single)(setting, measure, axis)]
+    traces = [trace for setting in those for trace in (banded if collapse else _single)(setting, measure, axis)]
     if collapse and len(counts) > 1:
         for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in those), strict=True):
             trace["name"] += f" (n = {count})"
@@ -201,7 +201,7 @@ def _escape_words(member: Member) -> str:
     return "never" if member.ended else "not yet"
 
 
-def _banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
     """Lower edge, upper edge filled down to it, median. A single run has no band."""
     one = band(setting.members, measure)
     style, per_epoch = class_style(setting.index), setting.members[0].steps_per_epoch

@@ -126,10 +126,10 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             st.caption(f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort.")
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
-                _address(runs=None, group=None, sweep=None)
+                ui.address(runs=None, group=None, sweep=None)
                 st.rerun()
     if now != chosen:
-        _address(runs=",".join(now) or None, group=None, sweep=None)
+        ui.address(runs=",".join(now) or None, group=None, sweep=None)
     return now
 
 
@@ -197,7 +197,7 @@ def _options(members: Sequence[Member]) -> View:
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
             )
-    _address(
+    ui.address(
         tab=tab if tab != "grid" else None,
         quantity=quantity if quantity != "balanced_accuracy" else None,
         unit=unit if unit != "epoch" else None,
@@ -209,15 +209,6 @@ def _options(members: Sequence[Member]) -> View:
 
 def _among(value: str | None, allowed: Any, otherwise: str) -> str:
     return value if value in allowed else otherwise
-
-
-def _address(**query: str | None) -> None:
-    """Put these into the address, None out of it; only what changes is sent."""
-    for name, value in query.items():
-        if value is None and name in st.query_params:
-            del st.query_params[name]
-        elif value is not None and st.query_params.get(name) != value:
-            st.query_params[name] = value
 
 
 def _measured(members: Sequence[Member]) -> list[str]:

@@ -248,7 +248,7 @@ def band(members: Sequence[Member], measure: str) -> Band:
     In between a seed's value is interpolated linearly in log time; before its first and after its last finite value it does not count.
     """
     step = np.unique(np.concatenate([member.step for member in members]))
-    values = np.stack([_at(step, member.step, member.measures[measure]) for member in members])
+    values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
     n = np.isfinite(values).sum(0)
     step, values, n = step[n > 0], values[:, n > 0], n[n > 0]
     if not len(step):
@@ -256,7 +256,7 @@ def band(members: Sequence[Member], measure: str) -> Band:
     return Band(step, np.nanmedian(values, 0), np.nanmin(values, 0), np.nanmax(values, 0), n)
 
 
-def _at(wanted: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
+def held_at(wanted: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     if not known.any():
         return np.full(len(wanted), np.nan)

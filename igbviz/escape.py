@@ -251,7 +251,8 @@ def table(rows: list[Row]) -> str:
     for loss, kinds in summaries(rows).items():
         preset, matched = kinds["preset"], kinds["matched"]
         guess, silent = (share_in_words(end) for end in (preset.largest_guess, preset.silent))
-        left = f"{_escaped(preset)} | {in_words(preset.escape, step_in_words)} | {in_words(preset.accuracy, share_in_words)} | {guess} | {silent}"
+        accuracy = in_words(preset.accuracy, share_in_words)
+        left = f"{_escaped(preset)} | {in_words(preset.escape, step_in_words)} | {accuracy} | {guess} | {silent}"
         factor = f"{matched.learning_rate / preset.learning_rate:.3g}"
         right = f"{factor} | {_escaped(matched)} | {in_words(matched.escape, step_in_words)} | {in_words(matched.accuracy, share_in_words)}"
         lines.append(f"| {loss} | {left} | {right} |")

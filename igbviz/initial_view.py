@@ -51,6 +51,7 @@ def view(runs: list[Run]) -> None:
             st.rerun()
 
     moving()
+    _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
             standing.provenance(run, f"{schema['inputs']:,} inputs", f"{schema['parameters']:,} weights a network")
@@ -73,6 +74,16 @@ def what_if(run: Run, config: EnsembleConfig) -> None:
         for key, (change, other) in changes(config).items():
             if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (against := ui.start(other, run.cache)):
                 show(run, against)
+
+
+def _train_these(config: EnsembleConfig) -> None:
+    """On from here: how networks that begin like these learn."""
+    model, start = config.model, config.initialization
+    if model.name == "mlp" and start.name == "gaussian":
+        point = {"activation": model.activation, "depth": model.depth, "sigma_w2": start.sigma_w2, "sigma_b2": start.sigma_b2}
+        ui.link(
+            "pages/Dynamics.py", "Train many like these", ":material/scatter_plot:", **{name: str(value) for name, value in point.items()}
+        )
 
 
 def _charts(runs: list[Run], network: int) -> None:

@@ -1,4 +1,4 @@
-"""The side bar's second half on the Train page: many runs from one form, and the changes that might cure a stuck one."""
+"""The side bar's second half on the Train page: many runs from one form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.description import ConfigError, Description
 from igbviz.initializations import INITIALIZATIONS
-from igbviz.interventions import INTERVENTIONS, applicable
 from igbviz.losses import LOSSES
-from igbviz.runs import Run, RunError
-from igbviz.sweep_config import MOST_RUNS, Sweep, cures, parse_values
+from igbviz.runs import RunError
+from igbviz.sweep_config import MOST_RUNS, Sweep, parse_values
 from igbviz.sweeps import Group, plan, submit_sweep
 
 RATE = "optimizer.learning_rate"
@@ -47,27 +46,7 @@ def draw(base: RunConfig, cache: Path) -> None:
     axes["seed"] = list(range(base.seed, base.seed + seeds))
     title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
     wanted = {path: values for path, values in axes.items() if values}
-    _offer(lambda: Sweep(base=base, axes=wanted, title=title), cache, "sweep-start")
-
-
-def draw_cures(run: Run, cache: Path) -> None:
-    """What might cure a stuck start of this run: every change that makes sense, explained, and a button that trains them side by side."""
-    try:
-        config = run.config
-    except RunError:
-        return  # whoever shows the run says so
-    with st.expander("What might cure a stuck start?", icon=":material/healing:"):
-        st.caption("Each box is one change to this run. The run as it is comes along for comparison.")
-        picked = [
-            name
-            for name in applicable(config)
-            if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
-        ]
-        seeds = int(st.number_input("Seeds", 1, 100, 1, help=f"Runs of each, from seed {config.seed} on.", key="cure-seeds"))
-        if picked:
-            _offer(lambda: cures(config, picked, seeds), cache, "cure-start")
-        else:
-            st.caption("Tick at least one.")
+    offer(lambda: Sweep(base=base, axes=wanted, title=title), cache, "sweep-start")
 
 
 def show(group: Group) -> None:
@@ -76,7 +55,7 @@ def show(group: Group) -> None:
     st.rerun()
 
 
-def _offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
+def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
     """How many runs, how long, and the button; one sentence where that cannot be."""
     try:
         sweep = described()

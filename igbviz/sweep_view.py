@@ -24,7 +24,7 @@ def view(group_id: str, cache: Path) -> None:
     """The whole view of the group with this name. Only what moves is drawn again, by a timer that ends with the group."""
     try:
         group = Group.open(group_id, cache)
-        sweep, progress = _sweep(str(group.path)), _progress(str(group.path))
+        sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     except (RunError, OSError) as error:
         st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
         return
@@ -36,8 +36,8 @@ def view(group_id: str, cache: Path) -> None:
     @st.fragment(run_every=None if ended else EVERY)
     def moving() -> None:
         try:
-            now = _progress(str(group.path))
-            _standing(group, now)
+            now = progress_of(str(group.path))
+            group_standing(group, now)
             _table(sweep, now)
         except (RunError, OSError) as error:
             st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
@@ -53,12 +53,12 @@ def view(group_id: str, cache: Path) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _sweep(path: str) -> Sweep:
+def sweep_of(path: str) -> Sweep:
     return Group(Path(path)).sweep
 
 
 @st.cache_resource(ttl=EVERY / 2, max_entries=16, show_spinner=False)
-def _progress(path: str) -> Progress:
+def progress_of(path: str) -> Progress:
     return Group(Path(path)).progress()
 
 
@@ -68,7 +68,7 @@ def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | Non
     return outcome(_member)
 
 
-def _standing(group: Group, progress: Progress) -> None:
+def group_standing(group: Group, progress: Progress) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for state, count in progress.counts.items():
             colour, icon = STATES_LOOK[state]
@@ -76,11 +76,11 @@ def _standing(group: Group, progress: Progress) -> None:
         st.caption(f"{ui.duration(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
         if any(state in progress.counts for state in WAITING) and st.button("Stop all", icon=":material/stop:", key="sweep-stop"):
             group.stop()
-            _progress.clear()
+            progress_of.clear()
             st.rerun()
         if any(state in progress.counts for state in RESUMABLE) and st.button("Resume", icon=":material/play_arrow:", key="sweep-resume"):
             group.resume()
-            _progress.clear()
+            progress_of.clear()
             st.rerun()
     st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
     if missing := progress.counts.get("missing"):

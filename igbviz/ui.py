@@ -27,8 +27,12 @@ MENU = (
     ("app.py", "Home", ":material/home:"),
     ("pages/Train.py", "Train and watch", ":material/play_circle:"),
     ("pages/Initialisation.py", "Before training", ":material/casino:"),
+    ("pages/Dynamics.py", "From bias to training", ":material/scatter_plot:"),
     ("pages/Losses.py", "Losses", ":material/trending_down:"),
     ("pages/Phases.py", "Phase diagram", ":material/gradient:"),
+    ("pages/Robustness.py", "Robustness", ":material/shield:"),
+    ("pages/Paper.py", "The paper", ":material/fact_check:"),
+    ("pages/Lessons.py", "Lessons", ":material/school:"),
     ("pages/Compare.py", "Compare", ":material/compare:"),
     ("pages/Runs.py", "Runs", ":material/folder_open:"),
 )
@@ -66,6 +70,15 @@ def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query or None)
     except StreamlitPageNotFoundError:
         st.caption(label)
+
+
+def address(**query: str | None) -> None:
+    """Put these into the address, None out of it; only what changes is sent."""
+    for name, value in query.items():
+        if value is None and name in st.query_params:
+            del st.query_params[name]
+        elif value is not None and st.query_params.get(name) != value:
+            st.query_params[name] = value
 
 
 def state_badge(state: str) -> None:

@@ -43,6 +43,13 @@ with right:
         if st.button("Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."):
             if run := ui.start(here | {"epochs": 3}, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
+        many = {"activation": activation, "depth": str(here["model"]["depth"]), "sigma_w2": f"{sigma_w2:g}", "sigma_b2": f"{sigma_b2:g}"}
+        for view, label, icon, words in (
+            ("starts", "Train many here", "scatter_plot", "Short trainings from many seeds: do neutral and prejudiced starts differ?"),
+            ("plane", "Map trainability", "grid_on", "One short training at every point of this plane."),
+        ):
+            if st.button(label, icon=f":material/{icon}:", key=f"phase-{view}", help=words):
+                st.switch_page("pages/Dynamics.py", query_params=many | {"view": view})
 with left:
     largest_w, largest_b = max(4.0, 1.25 * sigma_w2), max(0.5, 1.25 * sigma_b2)
     picture = theory_charts.phase_map(activation, quantity, largest_w, largest_b, (sigma_w2, sigma_b2))

@@ -141,7 +141,7 @@ def test_a_shipped_run_is_marked_and_gives_way_to_ones_own(tiny: RunConfig, tmp_
     (tmp_path / "gallery").mkdir()
     shipped = Run(run.path.rename(tmp_path / "gallery" / run.id))
     assert row(shipped)["shipped"] and row(shipped)["state"] == "done"
-    submit(tiny, tmp_path)
+    submit(tiny, tmp_path, own=True)
     (only,) = library.rows(tmp_path)
     assert not only["shipped"] and only["state"] == "queued"
 

@@ -13,7 +13,6 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.description import ConfigError
 from igbviz.escape import escape_time
-from igbviz.interventions import applicable
 from igbviz.losses import LOSSES
 from igbviz.runs import RunError, Status, list_runs, submit
 from igbviz.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
@@ -310,17 +309,6 @@ def form() -> None:
     sweep_form.draw(RunConfig(**TINY), cache_folder())
 
 
-def cures_of_a_run() -> None:
-    import streamlit as st
-
-    from igbviz import sweep_form
-    from igbviz.dispatch import cache_folder
-    from igbviz.runs import Run
-
-    if "run" in st.query_params:  # until the button turns the page to the group
-        sweep_form.draw_cures(Run.open(st.query_params["run"], cache_folder()), cache_folder())
-
-
 def group_page() -> None:
     import streamlit as st
 
@@ -375,23 +363,6 @@ def test_a_wrong_rate_is_a_sentence_and_no_button(rates: str, sentence: str, tmp
     test.text_input(key="sweep-rates").set_value(rates).run()
     assert not test.exception and [error.value for error in test.error] == [sentence]
     assert "sweep-start" not in {button.key for button in test.button}
-
-
-def test_cures_are_ticked_and_started(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = finished(tiny.with_(loss={"name": "gce", "q": 0.4}), tmp_path)
-    test = drawn(cures_of_a_run, tmp_path, monkeypatch, run=run.id)
-    assert len(test.checkbox) == len(applicable(run.config)) and not test.button and "Tick at least one" in said(test)
-    for name in ("zero-last-layer", "cross-entropy-first"):
-        test.checkbox(key=f"cure-{run.id}-{name}").check()
-    test.number_input(key="cure-seeds").set_value(2).run()
-    assert test.button(key="cure-start").label == "Start 6 runs" and "1 already finished" in said(test)
-    test.button(key="cure-start").click().run()
-    assert not test.exception
-    (group,) = list_groups(tmp_path)
-    assert group.sweep.axes == {"intervention": [None, "cross-entropy-first", "zero-last-layer"], "seed": [0, 1]}
-    assert {each.config.loss.q for each in group.runs} == {0.4} and group.progress().counts == {"queued": 5, "done": 1}
-    (run.path / "config.json").write_text("{")
-    assert not drawn(cures_of_a_run, tmp_path, monkeypatch, run=run.id).checkbox
 
 
 def test_the_page_of_a_group(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

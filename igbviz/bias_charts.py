@@ -1,0 +1,153 @@
+"""Pictures of many short trainings: what groups of them do on average, how they began against what they became, and a map of the plane.
+
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; they are made anew whenever a run has got further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from igbviz import theory
+from igbviz.bias_to_training import Plane, at_step, cut, mean
+from igbviz.charts import FONT, SHARES, TimeAxis, line_trace, upright_line
+from igbviz.colours import NEUTRAL, ClassStyle, class_style
+from igbviz.compare_charts import AXIS, places
+from igbviz.comparison import MEASURES, Setting
+from igbviz.theory_charts import LINES
+from igbviz.theory_charts import phase_line as theory_line
+
+ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
+SYMBOLS = ("circle", "diamond", "square")
+HEIGHT = 460  # pixels
+
+
+def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
+    """The mean of each group over log time, with a band of one standard error up and down; a mark at the step that is looked at."""
+    what, those = MEASURES[measure], [setting for setting in settings if setting.members]
+    members = [member for setting in those for member in setting.members]
+    per_epoch = min(member.steps_per_epoch for member in members)
+    end = min(member.config.epochs * member.steps_per_epoch for member in members)  # until here all groups can be compared
+    axis = TimeAxis(per_epoch, end / per_epoch, "step")
+    traces = [trace for setting in those for trace in banded(setting, measure, axis)]
+    shapes, notes = axis.furniture()[0][:2], []
+    shapes.append(upright_line(float(axis.place(step)), "dash"))
+    if what.chance:
+        level = 1 / len(members[0].class_names)
+        line = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
+        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "layer": "below", "line": line})
+        notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
+    groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in those)
+    return {
+        "data": traces,
+        "layout": _frame(what.title, f"time {measure}", f"{what.title}, mean of each group over log time: {groups}") | {
+            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f"},
+            "yaxis": AXIS | _values(measure) | {"showline": False},
+            "shapes": shapes, "annotations": notes, "hovermode": "x unified", "hoverdistance": 30,
+        },
+    }  # fmt: skip
+
+
+def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
+    """A dot a network: its largest guess fraction at Init. against a measure after so many steps, with the cut between the groups."""
+    what, groups = MEASURES[measure], [setting for setting in settings if setting.members and setting.index >= 0]
+    border = cut(len(groups[0].members[0].class_names))
+    traces = [
+        {
+            "type": "scatter", "mode": "markers", "name": f"{setting.label} (n = {len(setting.members)})",
+            "x": np.array([member.outcome["largest_guess_init"] for member in setting.members], np.float32),
+            "y": at_step(setting.members, measure, step).astype(np.float32),
+            "marker": {"size": 11, "symbol": SYMBOLS[setting.index], "color": class_style(setting.index).colour, "opacity": 0.8},
+            "customdata": [member.config.seed for member in setting.members],
+            "hovertemplate": "seed %{customdata}: %{x:.3f} at Init., then %{y:.3f}<extra></extra>", "cliponaxis": False,
+        }
+        for setting in groups
+    ]  # fmt: skip
+    note = {"x": border, "y": 1, "yref": "paper", "yanchor": "bottom", "text": f"mean at γ = 1: {border:.2f}", "showarrow": False}
+    title = f"{what.title} after {step:,} steps"
+    across = {"title": {"text": "largest guess fraction at Init. (share of images)", "standoff": 6}, "range": [0, 1.02]}
+    return {
+        "data": traces,
+        "layout": _frame(title, f"dots {measure}", f"{title} against the largest guess fraction at Init., a dot a seed") | {
+            "xaxis": AXIS | SHARES | across,
+            "yaxis": AXIS | _values(measure), "shapes": [upright_line(border, "dash")], "annotations": [note | {"font": {"size": 12}}],
+            "hovermode": "closest",
+        },
+    }  # fmt: skip
+
+
+def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dict[str, Any]:
+    """A measure after short trainings all over the plane, with the edge of chaos; crosses where the numbers broke."""
+    what, across, up = MEASURES[measure], plane.sigma_w2, plane.sigma_b2
+    step_w, step_b = (float(np.diff(places).min()) if len(places) > 1 else 1.0 for places in (across, up))
+    right, top = float(across[-1]) + step_w / 2, float(up[-1]) + step_b / 2
+    known = plane.values[np.isfinite(plane.values)]
+    # A single training that nearly broke has a loss of thousands, and would make all others look alike.
+    high = (1.0 if what.share else float(min(known.max(), 2 * np.median(known)))) if len(known) else None
+    low = (0.0 if what.share else float(known.min())) if len(known) else None
+    heights = np.linspace(0, top, LINES) ** 2 / top
+    edge = theory.edge_of_chaos(activation, heights)
+    b, w = np.nonzero(plane.diverged)
+    traces = [
+        {
+            "type": "heatmap", "x": across.astype(np.float32), "y": up.astype(np.float32), "z": plane.values.astype(np.float32),
+            "zmin": low, "zmax": high, "colorscale": "Viridis", "reversescale": not what.share, "xgap": 1, "ygap": 1,
+            "hoverongaps": False,
+            "colorbar": {"title": {"text": what.title.lower(), "side": "right"}, "thickness": 14, "outlinewidth": 0},
+            "hovertemplate": f"σ²w %{{x:.3g}}<br>σ²b %{{y:.3g}}<br>{what.title.lower()} %{{z:.4g}}<extra></extra>",
+        },
+        {
+            "type": "scatter", "mode": "markers", "x": across[w].astype(np.float32), "y": up[b].astype(np.float32), "name": "diverged",
+            "marker": {"symbol": "x-thin", "size": 13, "line": {"color": NEUTRAL, "width": 3}}, "showlegend": True,
+            "hovertemplate": "σ²w %{x:.3g}<br>σ²b %{y:.3g}<br>diverged<extra></extra>",
+        },
+        # White with a dark rim: it crosses coloured cells and empty ones, on light pages and dark ones.
+        theory_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid") | {"showlegend": False, "legendgroup": "edge"},
+        theory_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"legendgroup": "edge"},
+    ]  # fmt: skip
+    axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL}
+    title = f"{what.title} after {steps:,} steps"
+    done = f"{len(known)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
+    return {
+        "data": traces,
+        "layout": _frame(title, f"plane {measure} {activation}", f"{title} over the phase diagram of {activation}: {done}", 520) | {
+            "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [float(across[0]) - step_w / 2, right]},
+            "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [float(up[0]) - step_b / 2, top]},
+            "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "bgcolor": "rgba(110,110,110,0.35)"},
+            "hovermode": "closest",
+        },
+    }  # fmt: skip
+
+
+def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+    """Lower edge, upper edge filled down to it, mean. Where only one has come this far, the band is as thin as the line."""
+    one, style = mean(setting.members, measure), ALL if setting.index < 0 else class_style(setting.index)
+    x = places(one.step, axis.steps_per_epoch, axis)
+    error = np.nan_to_num(one.error)
+    hover = np.stack([one.step, one.error, one.n], -1).astype(np.float32)
+    line = line_trace(x, one.mean.astype(np.float32), hover, f"{setting.label} (n = {len(setting.members)})", style, 3, group=setting.label)
+    line["hovertemplate"] = "%{y:.3f} ± %{customdata[1]:.3f} (n = %{customdata[2]})"
+    edge = {
+        "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
+        "legendgroup": setting.label,
+    }  # fmt: skip
+    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
+    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.2)"}
+    low, high = ((one.mean + sign * error).astype(np.float32) for sign in (-1, 1))
+    return [edge | {"y": low}, edge | fill | {"y": high}, line]
+
+
+def _values(measure: str) -> dict[str, Any]:
+    what = MEASURES[measure]
+    return {"title": {"text": what.axis}} | (SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"})
+
+
+def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:
+    return {
+        "template": {}, "height": height, "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
+        "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 40, "t": 60, "b": 60}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "uirevision": revision, "meta": {"words": words}, "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
+    }  # fmt: skip

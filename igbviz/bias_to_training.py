@@ -1,0 +1,261 @@
+"""What the first prejudice does to learning: many short trainings from one point of the plane of initialisations, and their statistics.
+
+Three questions, each a sweep: the same setting with many seeds, grouped by how each network began ('starts'); one short training at every
+point of the plane ('plane'); and the same seeds with more images of one class ('majority').
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from igbviz import theory
+from igbviz.comparison import MEASURES, Member, Setting, held_at
+from igbviz.config import RunConfig
+from igbviz.imbalance import Imbalance
+from igbviz.initializations import Gaussian
+from igbviz.probes import Probes
+from igbviz.sweeps import Sweep
+from igbviz.trajectory import thin
+
+SEEDS, STEPS, RATIO = 20, 100, 10
+ACROSS, UP = "initialization.sigma_w2", "initialization.sigma_b2"  # the axes of the plane
+KINDS = {"starts": {"seed"}, "plane": {ACROSS, UP}, "majority": {"imbalance", "seed"}}  # by the axes of the sweep
+SHORT, SHORTEST = Probes(size=500, count=25), Probes(size=200, count=10)  # a second's training has no time for long looks
+
+# Where a network begins neutral about as often as prejudiced, and learns something within a hundred steps.
+BASE = RunConfig(
+    model={"name": "mlp", "depth": 10, "width": 100, "activation": "tanh"},
+    initialization={"name": "gaussian", "sigma_w2": 1.76, "sigma_b2": 0.05},
+    optimizer={"name": "sgd", "learning_rate": 0.003},
+    epochs=STEPS / 313,
+    probes=SHORT,
+)
+
+
+# Which trainings.
+
+
+def at_point(point: Mapping[str, Any], base: RunConfig = BASE) -> RunConfig:
+    """The base with another activation, depth (hidden layers), sigma_w2 or sigma_b2, numbers also as text. Raises ConfigError."""
+    network, start = (
+        {name: point[name] for name in names if name in point} for names in (("activation", "depth"), ("sigma_w2", "sigma_b2"))
+    )
+    changed = base.with_(model=base.model.model_dump() | network)
+    return changed.with_(initialization=Gaussian().model_dump() | base.initialization.model_dump() | start) if start else changed
+
+
+def planned_steps(config: RunConfig) -> int:
+    """Optimizer steps of this run. Raises DataError where its data cannot be looked at."""
+    return config.total_steps(_images(config))
+
+
+def with_steps(config: RunConfig, steps: int) -> RunConfig:
+    """The same run with so many optimizer steps. Raises DataError where its data cannot be looked at."""
+    return config.with_(epochs=steps / config.steps_per_epoch(_images(config)))
+
+
+def _images(config: RunConfig) -> int:
+    facts = config.dataset.facts()
+    return config.imbalance.train_size(facts.train_size, len(facts.class_names))
+
+
+def probed_steps(config: RunConfig) -> list[int]:
+    """The steps after which a chart has a point, Init. left out."""
+    step = config.probes.steps(planned_steps(config), config.steps_per_epoch(_images(config)))
+    return step[thin(step)][1:].tolist()
+
+
+def over_seeds(base: RunConfig, seeds: int = SEEDS) -> Sweep:
+    """The same training from so many seeds on."""
+    return Sweep(base=base.with_(probes=SHORT), axes={"seed": _seeds(base, seeds)}, title=f"Neutral or prejudiced: {_words(base)}")
+
+
+def over_plane(base: RunConfig, across: int = 10, up: int = 6, largest_w: float = 4.0, largest_b: float = 0.5) -> Sweep:
+    """One training at each of across x up points of the plane, with sigma_w2 above 0 and sigma_b2 from 0 on."""
+    axes = {ACROSS: np.linspace(largest_w / across, largest_w, across), UP: np.linspace(0, largest_b, up)}
+    rounded = {path: [float(f"{value:.4g}") for value in values] for path, values in axes.items()}
+    start = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
+    return Sweep(
+        base=base.with_(probes=SHORTEST, initialization=start),
+        axes=rounded,
+        title=f"Trainability: {base.model.activation}, depth {base.model.depth}",
+    )
+
+
+def over_majorities(base: RunConfig, ratio: int = RATIO, seeds: int = 8) -> Sweep:
+    """The same seeds with classes of equal size, with the favoured class in the majority and with the least favoured one.
+
+    All have as many epochs as give the unbalanced ones the steps of `base`; the balanced one, with more images, goes on for longer.
+    """
+    unbalanced = [{"ratio": ratio, "majority": majority} for majority in ("favoured", "unfavoured")]
+    steps = with_steps(base.with_(imbalance=unbalanced[0]), planned_steps(base))
+    return Sweep(
+        base=steps.with_(imbalance=Imbalance(), probes=SHORT),
+        axes={"seed": _seeds(base, seeds), "imbalance": [{}, *unbalanced]},  # seed by seed: what is compared is done together
+        title=f"Majority {ratio} to 1: {_words(base)}",
+    )
+
+
+def kind(sweep: Sweep) -> str | None:
+    """Which of KINDS this sweep is; None for any other."""
+    found = next((name for name, axes in KINDS.items() if axes == set(sweep.axes)), None)
+    if found == "majority":  # made elsewhere it may have other ratios and majorities
+        settings = {(config.imbalance.ratio, config.imbalance.majority) for config in sweep.configs()}
+        ratio = max(ratio for ratio, _ in settings) if all(isinstance(majority, str) for _, majority in settings) else 1
+        return found if settings == {(1, "favoured"), (ratio, "favoured"), (ratio, "unfavoured")} else None
+    return found
+
+
+def _seeds(base: RunConfig, seeds: int) -> list[int]:
+    return list(range(base.seed, base.seed + seeds))
+
+
+def _words(base: RunConfig) -> str:
+    start = base.initialization
+    point = f"{start.sigma_w2:g}, {start.sigma_b2:g}" if isinstance(start, Gaussian) else start.name
+    return f"{base.model.activation}, depth {base.model.depth}, {point}"
+
+
+# What became of them.
+
+
+@lru_cache
+def cut(classes: int) -> float:
+    """The largest guess fraction from which on a start is called prejudiced: its mean at gamma = 1, where theory's regimes part."""
+    return float(theory.expected_max_guess(theory.PREJUDICE_CUT, classes))
+
+
+def starts(members: Sequence[Member]) -> list[Setting]:
+    """The members that began neutral, those that began prejudiced, and all of them (index -1); a group may be empty."""
+    biased = [m.outcome["largest_guess_init"] >= cut(len(m.class_names)) for m in members]
+    neutral = tuple(m for m, is_biased in zip(members, biased, strict=True) if not is_biased)
+    prejudiced = tuple(m for m, is_biased in zip(members, biased, strict=True) if is_biased)
+    return [Setting("neutral start", 0, neutral), Setting("prejudiced start", 1, prejudiced), Setting("all", -1, tuple(members))]
+
+
+def majorities(members: Sequence[Member]) -> list[Setting]:
+    """The members by who is in the majority: nobody, the favoured class, the least favoured one; a group may be empty."""
+    labels = {None: "equal classes", "favoured": "favoured class in the majority", "unfavoured": "least favoured in the majority"}
+    found: dict[str | None, list[Member]] = {who: [] for who in labels}
+    for member in members:
+        imbalance = member.config.imbalance
+        found[imbalance.majority if imbalance.ratio > 1 else None].append(member)
+    return [Setting(label, index, tuple(found[who])) for index, (who, label) in enumerate(labels.items())]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A measure over the members of a group, on one grid in log time: all (G,)."""
+
+    step: np.ndarray
+    mean: np.ndarray
+    error: np.ndarray  # of the mean, one standard error; NaN where only one has come this far
+    n: np.ndarray  # how many have come this far
+
+
+def mean(members: Sequence[Member], measure: str) -> Mean:
+    """Mean and standard error at every step that one of the members was probed at; steps that none has a value for are left out."""
+    step = np.unique(np.concatenate([member.step for member in members])) if members else np.empty(0, int)
+    values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members]) if members else np.empty((0, 0))
+    known = np.isfinite(values)
+    n = known.sum(0)
+    step, values, known, n = step[n > 0], values[:, n > 0], known[:, n > 0], n[n > 0]
+    middle = np.where(known, values, 0).sum(0) / n
+    squares = np.where(known, (values - middle) ** 2, 0).sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Mean(step, middle, np.where(n > 1, np.sqrt(squares / (n - 1) / n), np.nan), n)
+
+
+def at_step(members: Sequence[Member], measure: str, step: int) -> np.ndarray:
+    """(n,) the measure of each member after so many steps; NaN for one that has not come this far, or whose numbers broke before."""
+    return np.array([held_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
+
+
+def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+    """The two groups after so many steps: their means, the difference with its standard error, and what that allows one to say."""
+    neutral, prejudiced, _ = starts(members)
+    border = f"{cut(len(members[0].class_names)):.2f}"
+    for group, others, side in ((neutral, prejudiced, "at or above"), (prejudiced, neutral, "below")):
+        if not group.members:
+            word = group.label.split()[0]
+            return f"None of the {len(others.members)} networks began {word}: all their largest guess fractions lie {side} {border}."
+    values = [_known(at_step(group.members, measure, step)) for group in (neutral, prejudiced)]
+    labels = [f"{len(v)} {group.label}{'s' * (len(v) != 1)}" for v, group in zip(values, (neutral, prejudiced), strict=True)]
+    told = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
+    sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {told}"
+    if min(map(len, values)) < 2:
+        return f"{sentence}: too few to tell a difference from chance."
+    error = float(np.hypot(*(v.std(ddof=1) / np.sqrt(len(v)) for v in values)))
+    return f"{sentence}; neutral minus prejudiced is {_judged(values[0].mean() - values[1].mean(), error)}"
+
+
+def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+    """The three settings after so many steps, and favoured minus least favoured seed by seed: the same network, the other majority."""
+    settings = majorities(members)
+    parts = []
+    for setting in settings:
+        values = _known(at_step(setting.members, measure, step))
+        parts.append(f"{setting.label} {_plus_minus(values)} (n = {len(values)})")
+    sentence = f"{MEASURES[measure].title} after {step:,} steps: {', '.join(parts)}"
+    favoured, unfavoured = (
+        dict(zip((m.config.seed for m in setting.members), at_step(setting.members, measure, step), strict=True))
+        for setting in settings[1:]
+    )
+    pairs = _known(np.array([favoured[seed] - unfavoured[seed] for seed in favoured.keys() & unfavoured.keys()]))
+    if len(pairs) < 2:
+        return f"{sentence}; too few to tell a difference from chance."
+    error = float(pairs.std(ddof=1) / np.sqrt(len(pairs)))
+    return f"{sentence}. Seed by seed, favoured minus least favoured is {_judged(pairs.mean(), error)}"
+
+
+def plane_in_words(plane: Plane, steps: int) -> str:
+    """How many points of the plane have been trained, and how many of them diverged."""
+    learned, diverged = int(np.isfinite(plane.values).sum()), int(plane.diverged.sum())
+    return f"{learned + diverged} of {plane.values.size} points are trained for {steps:,} steps; {diverged} of them diverged."
+
+
+def _judged(difference: float, error: float) -> str:
+    size = abs(difference) / error if error > 0 else np.inf if difference else 0.0
+    words = f"{difference:+.3f} ± {error:.3f}, {size:.1f} standard errors" if np.isfinite(size) else f"{difference:+.3f} in every seed"
+    if size < 2:
+        return f"{words}: these seeds do not show a difference."
+    return f"{words}: more than chance alone usually gives, in this setting and at this step."
+
+
+def _plus_minus(values: np.ndarray) -> str:
+    if not len(values):
+        return "not known yet"
+    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else "")
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A measure at the end of the training at each point; `values` and `diverged` are (B, W)."""
+
+    sigma_w2: np.ndarray  # (W,)
+    sigma_b2: np.ndarray  # (B,)
+    values: np.ndarray  # NaN where no training has finished
+    diverged: np.ndarray  # whether its numbers broke
+
+
+def plane(sweep: Sweep, members: Sequence[Member], measure: str) -> Plane:
+    """The finished members of an `over_plane` sweep at their places; what diverged counts as such, what still runs as not there."""
+    across, up = sweep.axes[ACROSS], sweep.axes[UP]
+    values, diverged = np.full((len(up), len(across)), np.nan), np.zeros((len(up), len(across)), bool)
+    for member in members:
+        start = member.config.initialization
+        place = up.index(start.sigma_b2), across.index(start.sigma_w2)
+        if member.state == "diverged":
+            diverged[place] = True
+        elif member.state == "done":
+            values[place] = member.measures[measure][-1]
+    return Plane(np.array(across), np.array(up), values, diverged)

@@ -1,0 +1,277 @@
+"""The page from bias to training: a form, a sweep of short trainings, and three ways to look at it while it goes on.
+
+The address holds all of it: `sweep`, `view`, `quantity` and `at` (the step looked at); or, before anything was started, the point to start
+from: `activation`, `sigma_w2`, `sigma_b2`, `depth`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from igbviz import bias_charts, bias_to_training, ui
+from igbviz.bias_to_training import ACROSS, BASE, RATIO, SEEDS, UP
+from igbviz.comparison import MEASURES, Member
+from igbviz.config import RunConfig
+from igbviz.datasets import DATASETS, DataError
+from igbviz.description import ConfigError
+from igbviz.imbalance import Imbalance
+from igbviz.initializations import INITIALIZATIONS, Gaussian
+from igbviz.live_chart import live_chart, payload
+from igbviz.losses import LOSSES
+from igbviz.models import Mlp
+from igbviz.runs import Run, RunError
+from igbviz.sweep_form import offer
+from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
+from igbviz.sweeps import Group, Progress, Sweep
+
+QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
+MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
+POINT = ("activation", "depth", "sigma_w2", "sigma_b2")
+
+
+@dataclass(frozen=True)
+class View:
+    title: str
+    question: str
+    caption: str
+
+
+VIEWS = {
+    "starts": View(
+        "Neutral or prejudiced",
+        "The same setting again and again, only with other random weights. Some networks begin neutral, some prejudiced: do they learn "
+        "differently?",
+        "Line: mean of a group; band: one standard error up and down; dotted: 1/K. The average over all seeds mixes the two groups. A "
+        "start is *neutral* when its most guessed class gets less than **{cut:.2f}** of the guesses, else *prejudiced*: with {classes} "
+        "classes a network with γ = 1 gives it so much on average, and there theory parts the two. The cut is a convention; the dots show "
+        "what lies near it. At Init. the groups differ in their guesses because they were chosen so; the question is for how long. Who "
+        "looks at many steps finds a difference by chance at some of them.",
+    ),
+    "plane": View(
+        "Trainability",
+        "One short training at every point of the phase diagram, all with the same seed, learning rate and number of steps: where do "
+        "networks learn?",
+        "Bright cells have learned. Deep in the ordered phase (left of the edge of chaos) signals fade before they reach the last layer; "
+        "far in the chaotic one gradients explode, and some trainings diverge (crosses). Empty cells are not trained yet. Another "
+        "learning rate gives another map, and one seed a cell has its luck; the scale of a loss ends at twice its median.",
+    ),
+    "majority": View(
+        "Class imbalance",
+        "The same networks on data where one class has more images: the class that they favour from the start, or the one that they favour "
+        "least. Does a prejudice help when it agrees with the data?",
+        "Line: mean over the seeds; band: one standard error up and down; dotted: 1/K. The test images are balanced, so accuracy counts "
+        "every class the same. With equal classes there are more training images, so the picture ends where the unbalanced ones have "
+        "done their steps.",
+    ),
+}
+
+
+def draw(cache: Path) -> None:
+    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    st.title("From bias to training", anchor=False)
+    group, sweep = _linked(cache)
+    kind = bias_to_training.kind(sweep) if sweep else None
+    asked = st.query_params.get("view")
+    view = st.segmented_control(
+        "Question", list(VIEWS), default=asked if asked in VIEWS else kind or "starts", required=True, key="bias-view",
+        format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
+    )  # fmt: skip
+    st.markdown(VIEWS[view].question)
+    ui.address(view=view)
+    with st.sidebar:
+        top = st.container()
+        described = _form(view, sweep)
+        with top:
+            offer(described, cache, f"bias-start-{view}")
+    if kind != view:  # the same setting may have been looked at in this way before
+        group, sweep = _made_before(described, cache)
+    if group is None:
+        st.info("Choose a setting on the left and press **Start**. The picture grows while the networks train.", icon=":material/info:")
+        return
+    _show(view, group, sweep)
+
+
+def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
+    """What the address asks for; a friendly sentence where that is not there."""
+    if "sweep" not in st.query_params:
+        return None, None
+    try:
+        group = Group.open(st.query_params["sweep"], cache)
+        sweep = sweep_of(str(group.path))
+    except (RunError, OSError) as error:
+        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        return None, None
+    if bias_to_training.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
+        st.warning(
+            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
+        )
+        ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        return None, None
+    return group, sweep
+
+
+def _made_before(described: Callable[[], Sweep], cache: Path) -> tuple[Group | None, Sweep | None]:
+    try:
+        group = Group.open(described().id, cache)
+    except (ConfigError, DataError, RunError, OSError):
+        return None, None
+    ui.address(sweep=group.id)
+    return group, sweep_of(str(group.path))
+
+
+# The form.
+
+
+def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
+    """The widgets of a view; what they describe, not yet checked."""
+    base, steps = _base(shown)
+    key = f"bias-{base.id}"  # another start is another set of widgets
+    axes = shown.axes if shown and bias_to_training.kind(shown) == view else {}
+    with st.expander("Network and start", expanded=True, icon=":material/hub:"):
+        network = {name: _knob(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")}
+        start: dict[str, Any] | Gaussian = base.initialization
+        if view != "plane":
+            start = ui.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
+    with st.expander("Training", icon=":material/trending_down:"):
+        steps = int(st.number_input("Optimizer steps", 1, MOST_STEPS, steps, key=f"{key}-steps", help="Short on purpose."))
+        rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
+        loss = ui.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
+        data = ui.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
+        seed = _knob(RunConfig, "seed", base.seed, key)
+
+    def training() -> RunConfig:
+        changed = base.with_(
+            model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
+            optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
+        )  # fmt: skip
+        return bias_to_training.with_steps(changed, steps)
+
+    if view == "plane":
+        point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
+        left, right = st.columns(2)
+        across = left.number_input("Points of σ²w", 2, MOST_POINTS, len(axes.get(ACROSS, range(10))), key=f"{key}-across")
+        up = right.number_input("Points of σ²b", 2, MOST_POINTS, len(axes.get(UP, range(6))), key=f"{key}-up")
+        largest_w = left.number_input("σ²w up to", 0.1, 25.0, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), key=f"{key}-largest-w")
+        largest_b = right.number_input("σ²b up to", 0.01, 5.0, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), key=f"{key}-largest-b")
+        return lambda: bias_to_training.over_plane(training(), int(across), int(up), largest_w, largest_b)
+    seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
+    many = int(
+        st.number_input("Seeds", 2, MOST_SEEDS, seeds, key=f"{key}-{view}-seeds", help="Networks that differ in their random weights.")
+    )
+    if view == "starts":
+        return lambda: bias_to_training.over_seeds(training(), many)
+    ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
+    ratio = st.number_input("Class imbalance", 2, 1000, ratio, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description)
+    return lambda: bias_to_training.over_majorities(training(), int(ratio), many)
+
+
+def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
+    """The training that the form begins with and its steps: of what is shown, else of the point in the address."""
+    try:
+        if shown:
+            return shown.base, bias_to_training.planned_steps(shown.configs()[-1])  # the last one is never the longer one
+        base = bias_to_training.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
+        return base, bias_to_training.planned_steps(base)
+    except (ConfigError, DataError, OSError) as error:
+        st.error(f"{error}.", icon=":material/link_off:")
+        return BASE, bias_to_training.STEPS
+
+
+def _knob(part: type, name: str, value: Any, key: str) -> Any:
+    return ui.knob(name, part.model_fields[name], value, f"{key}-{name}")
+
+
+# The pictures.
+
+
+def _show(view: str, group: Group, sweep: Sweep) -> None:
+    try:
+        progress, config = progress_of(str(group.path)), sweep.configs()[-1]
+        steps = bias_to_training.probed_steps(config)
+    except (RunError, DataError, OSError) as error:
+        st.error(f"{error}.", icon=":material/broken_image:")
+        return
+    quantity, step = _looked_at(view, steps)
+    ended = progress.ended
+
+    @st.fragment(run_every=None if ended else EVERY)
+    def moving() -> None:
+        standing, said = st.container(), st.empty()  # however many pieces they have, the charts keep their place, and with it their zoom
+        try:
+            now = progress_of(str(group.path))
+            with standing:
+                group_standing(group, now)
+            pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
+        except (RunError, OSError) as error:
+            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        said.markdown(pictures["words"])
+        for column, (name, figure, height) in zip(st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False):
+            with column:
+                live_chart(figure, key=f"bias-{name}", height=height)
+        if now.ended and not ended:
+            st.rerun()  # once more as a whole: the timer stops
+
+    moving()
+    classes = len(config.dataset.facts().class_names)
+    st.caption(VIEWS[view].caption.format(cut=bias_to_training.cut(classes), classes=classes))
+    st.caption(MEASURES[quantity].caption)
+    ui.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
+
+
+def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
+    """The quantity, and the step after which it is looked at: of the plane always the last."""
+    asked, at = st.query_params.get("quantity"), st.query_params.get("at", "")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Quantity", QUANTITIES, required=True, key=f"bias-quantity-{view == 'plane'}", format_func=lambda name: MEASURES[name].title,
+            default=asked if asked in QUANTITIES else QUANTITIES[view == "plane"],
+        )  # fmt: skip
+        ui.address(quantity=quantity)
+        if view == "plane" or len(steps) < 2:
+            return quantity, steps[-1]
+        value = int(at) if at.isdecimal() and int(at) in steps else steps[-1]
+        step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
+        ui.address(at=str(step))
+    return quantity, step
+
+
+def _stamps(progress: Progress) -> tuple[tuple[str, int, str], ...]:
+    """What the caches know the runs by: folder, bytes of records, state."""
+    return tuple((str(m.run.path), ui.record_bytes(m.run), m.state) for m in progress.members if m.status is not None and m.run is not None)
+
+
+# Everybody who watches the same sweep at the same moment shares what was read and drawn.
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _member(path: str, size: int, state: str) -> Member | None:
+    return Member.read(Run(Path(path)))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[tuple[str, int, str], ...]) -> dict[str, Any]:
+    """The sentence, and the figures as (name, payload, height)."""
+    sweep = sweep_of(group)
+    members = [member for stamp in stamps if (member := _member(*stamp)) is not None]
+    if not members:
+        return {"words": "The first network is being prepared ...", "figures": []}
+    if view == "plane":
+        plane = bias_to_training.plane(sweep, members, quantity)
+        words = bias_to_training.plane_in_words(plane, step)
+        drawn = {"plane": bias_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
+    elif view == "starts":
+        settings, words = bias_to_training.starts(members), bias_to_training.starts_in_words(members, quantity, step)
+        drawn = {
+            "time": bias_charts.over_time(settings, quantity, step),
+            "dots": bias_charts.began_and_became(settings, quantity, step),
+        }
+    else:
+        settings, words = bias_to_training.majorities(members), bias_to_training.majorities_in_words(members, quantity, step)
+        drawn = {"majority": bias_charts.over_time(settings, quantity, step)}
+    return {"words": words, "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]}

@@ -1,0 +1,235 @@
+"""Many short trainings: which they are, how they are grouped and averaged, and what may be said about the difference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from igbviz import bias_charts, bias_to_training
+from igbviz.bias_to_training import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
+from igbviz.comparison import MEASURES, Member
+from igbviz.config import RunConfig
+from igbviz.description import ConfigError
+from igbviz.live_chart import payload
+from igbviz.sweeps import Sweep
+
+STEP = np.array([0, 1, 10, 100])
+
+
+def member(config: RunConfig, began: float, accuracy: float, state: str = "done", step: np.ndarray = STEP, loss: float = 1.0) -> Member:
+    """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this value."""
+    rising = np.linspace(0.1, accuracy, len(step))
+    measures = {name: rising for name in MEASURES} | {"train_loss": np.full(len(step), loss)}
+    return Member(
+        f"run-{config.id}", state, config, tuple("abcdefghij"), 313.0, 0, step, step / 313, step / 100, {}, measures,
+        {"largest_guess_init": began},
+    )  # fmt: skip
+
+
+def seeds(accuracies: list[float], began: float, first: int = 0) -> list[Member]:
+    return [member(BASE.with_(seed=first + i), began, accuracy) for i, accuracy in enumerate(accuracies)]
+
+
+# Which trainings.
+
+
+def test_a_point_comes_as_text_and_keeps_the_rest() -> None:
+    config = bias_to_training.at_point({"activation": "relu", "depth": "4", "sigma_w2": "2.0", "sigma_b2": "0"})
+    assert (config.model.activation, config.model.depth, config.model.width) == ("relu", 4, BASE.model.width)
+    assert (config.initialization.sigma_w2, config.initialization.sigma_b2) == (2.0, 0.0)
+    assert bias_to_training.at_point({}) == BASE
+    assert bias_to_training.at_point({"sigma_b2": "0.3"}).initialization.sigma_w2 == BASE.initialization.sigma_w2
+
+
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        ({"activation": "wishful"}, "activation"),
+        ({"depth": "0"}, "depth"),
+        ({"sigma_w2": "nan"}, "sigma_w2"),
+        ({"sigma_b2": "-1"}, "sigma_b2"),
+    ],
+)
+def test_a_wrong_point_is_one_sentence(point: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"{words} is .*, allowed: "):
+        bias_to_training.at_point(point)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 100, 1000])
+def test_steps_are_exact(steps: int) -> None:
+    assert planned_steps(bias_to_training.with_steps(BASE, steps)) == steps
+    assert bias_to_training.probed_steps(bias_to_training.with_steps(BASE, steps))[-1] == steps
+    unbalanced = bias_to_training.with_steps(BASE.with_(imbalance={"ratio": 30}), steps)
+    assert planned_steps(unbalanced) == steps and unbalanced.epochs > bias_to_training.with_steps(BASE, steps).epochs
+
+
+def test_the_default_takes_a_hundred_steps() -> None:
+    assert planned_steps(BASE) == bias_to_training.STEPS == 100
+
+
+def test_each_question_is_a_sweep_of_its_kind() -> None:
+    many, grid, uneven = over_seeds(BASE, 5), over_plane(BASE, 4, 3, largest_w=2.0, largest_b=0.5), over_majorities(BASE, 10, 2)
+    assert [kind(sweep) for sweep in (many, grid, uneven)] == ["starts", "plane", "majority"]
+    assert kind(Sweep(base=BASE, axes={"loss": ["cross-entropy"], "seed": [0, 1]})) is None
+    for imbalance in ([{}, {"ratio": 3, "majority": 1}], [{}, {"ratio": 3}, {"ratio": 9}]):
+        assert kind(Sweep(base=BASE, axes={"imbalance": imbalance, "seed": [0, 1]})) is None
+    assert [config.seed for config in many.configs()] == [0, 1, 2, 3, 4]
+    points = {(config.initialization.sigma_w2, config.initialization.sigma_b2) for config in grid.configs()}
+    assert len(points) == 12 and (0.5, 0.0) in points and (2.0, 0.5) in points and not any(w == 0 for w, _ in points)
+    settings = {(config.imbalance.ratio, config.imbalance.majority): planned_steps(config) for config in uneven.configs()}
+    assert settings[10, "favoured"] == settings[10, "unfavoured"] == 100 < settings[1, "favoured"]
+    assert len(uneven.configs()) == 6 and planned_steps(uneven.configs()[-1]) == 100
+
+
+def test_the_map_is_the_same_from_every_point_of_the_plane() -> None:
+    elsewhere = bias_to_training.at_point({"sigma_w2": "3"})
+    assert over_plane(BASE).id == over_plane(elsewhere).id != over_plane(bias_to_training.at_point({"depth": "5"})).id
+    assert over_plane(elsewhere).base.initialization.sigma_w2 == 3, "from the map one comes back to the point"
+
+
+def test_too_large_a_map_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="600 runs, allowed: at most 500"):
+        over_plane(BASE, 30, 20)
+
+
+# What became of them.
+
+
+def test_the_cut_is_where_theory_parts_the_regimes() -> None:
+    assert cut(2) == pytest.approx(0.75)
+    assert cut(10) == pytest.approx(0.4318, abs=1e-4)
+
+
+def test_starts_are_grouped_by_how_they_began() -> None:
+    border = cut(10)
+    members = [*seeds([0.5, 0.6], border - 1e-6), *seeds([0.7], border, first=2)]
+    neutral, prejudiced, everybody = starts(members)
+    assert [m.config.seed for m in neutral.members] == [0, 1] and [m.config.seed for m in prejudiced.members] == [2]
+    assert len(everybody.members) == 3
+
+
+def test_the_mean_and_its_error_count_those_that_came_this_far() -> None:
+    members = [*seeds([0.5, 0.7, 0.9], 0.2), replace(member(BASE.with_(seed=9), 0.2, 0.3, "running"), step=STEP[:2])]
+    members[-1] = replace(members[-1], measures={name: values[:2] for name, values in members[-1].measures.items()})
+    one = mean(members, "balanced_accuracy")
+    assert one.step.tolist() == STEP.tolist() and one.n.tolist() == [4, 4, 3, 3]
+    assert one.mean[-1] == pytest.approx(0.7) and one.error[-1] == pytest.approx(np.std([0.5, 0.7, 0.9], ddof=1) / math.sqrt(3))
+    assert np.isnan(mean(members[:1], "balanced_accuracy").error).all()
+    assert not len(mean([], "balanced_accuracy").step)
+
+
+def test_a_value_between_two_probes_lies_between_them_in_log_time() -> None:
+    (one,) = seeds([0.7], 0.2)
+    at = bias_to_training.at_step([one, replace(one, step=np.array([0, 1, 2, 3]))], "balanced_accuracy", 32)
+    assert at[0] == pytest.approx(0.5 + 0.2 * math.log10(32 / 10)) and np.isnan(at[1])
+
+
+def test_the_difference_comes_with_its_standard_error() -> None:
+    apart = starts_words([0.70, 0.72, 0.74], [0.50, 0.52, 0.54])
+    error = math.sqrt(2) * 0.02 / math.sqrt(3)
+    assert f"neutral minus prejudiced is +0.200 ± {error:.3f}, {0.2 / error:.1f} standard errors: more than chance" in apart
+    assert "0.720 ± 0.012 over 3 neutral starts and 0.520 ± 0.012 over 3 prejudiced starts" in apart
+    close = starts_words([0.70, 0.74], [0.69, 0.75])
+    assert "+0.000" in close and "do not show a difference" in close
+    assert "1 neutral start " in starts_words([0.7], [0.5, 0.6]) and "too few to tell" in starts_words([0.7], [0.5, 0.6])
+
+
+def test_an_empty_group_is_said_in_one_sentence() -> None:
+    assert starts_words([0.7, 0.8], []) == "None of the 2 networks began prejudiced: all their largest guess fractions lie below 0.43."
+    assert starts_words([], [0.7]) == "None of the 1 networks began neutral: all their largest guess fractions lie at or above 0.43."
+
+
+def starts_words(neutral: list[float], prejudiced: list[float]) -> str:
+    members = [*seeds(neutral, 0.2), *seeds(prejudiced, 0.9, first=100)]
+    return bias_to_training.starts_in_words(members, "balanced_accuracy", 100)
+
+
+def test_majorities_are_compared_seed_by_seed() -> None:
+    configs = over_majorities(BASE, 10, 3).configs()
+    # The seeds differ much, favoured and least favoured of the same seed always by about 0.1: in pairs that is beyond doubt.
+    members = []
+    for config in configs:
+        is_favoured = config.imbalance.ratio > 1 and config.imbalance.majority == "favoured"
+        members.append(member(config, 0.5, 0.3 + (0.2 + 0.001 * is_favoured) * config.seed + 0.1 * is_favoured))
+    equal, favoured, unfavoured = majorities(members)
+    assert [len(setting.members) for setting in (equal, favoured, unfavoured)] == [3, 3, 3]
+    assert all(m.config.imbalance.ratio == 1 for m in equal.members)
+    words = bias_to_training.majorities_in_words(members, "balanced_accuracy", 100)
+    assert "favoured minus least favoured is +0.101 ± 0.001" in words and "more than chance" in words
+    assert "(n = 3)" in words
+    first = bias_to_training.majorities_in_words(members[:1], "balanced_accuracy", 100)
+    assert "too few" in first and "not known yet" in first
+
+
+def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
+    sweep = over_plane(BASE, 3, 2, largest_w=3.0, largest_b=0.2)
+    states = ["done", "diverged", "running", "stopped", "done"]  # and one of six has not begun
+    members = [
+        member(config, 0.5, 0.6, state, loss=place) for place, (config, state) in enumerate(zip(sweep.configs(), states, strict=False))
+    ]
+    found = plane(sweep, members, "train_loss")
+    assert found.sigma_w2.tolist() == [1, 2, 3] and found.sigma_b2.tolist() == [0, 0.2]
+    by_config = {(c.initialization.sigma_w2, c.initialization.sigma_b2): place for place, c in enumerate(sweep.configs())}
+    for (w, b), place in by_config.items():
+        at = found.sigma_b2.tolist().index(b), found.sigma_w2.tolist().index(w)
+        assert found.diverged[at] == (place == 1)
+        assert found.values[at] == place if place in (0, 4) else np.isnan(found.values[at])
+    assert bias_to_training.plane_in_words(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
+
+
+# The pictures.
+
+
+@pytest.mark.parametrize("measure", ["balanced_accuracy", "train_loss", "guess_entropy"])
+def test_the_picture_has_a_line_and_a_band_for_each_group(measure: str) -> None:
+    settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7, 0.9], 0.9, first=2)])
+    figure = bias_charts.over_time(settings, measure, 10)
+    lines = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
+    assert set(lines) == {"neutral start (n = 2)", "prejudiced start (n = 2)", "all (n = 4)"}
+    low, high, line = figure["data"][:3]
+    assert (low["y"] <= line["y"]).all() and (line["y"] <= high["y"]).all() and high["fill"] == "tonexty"
+    assert figure["layout"]["xaxis"]["type"] == "log" and len({trace["line"]["color"] for trace in lines.values()}) == 3
+    payload(figure)
+    go.Figure(figure)
+
+
+def test_a_group_without_members_has_no_line() -> None:
+    figure = bias_charts.over_time(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
+    assert not any("prejudiced" in trace.get("name", "") for trace in figure["data"])
+    assert len(bias_charts.began_and_became(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
+
+
+def test_a_dot_a_seed_at_how_it_began_and_what_it_became() -> None:
+    settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7], 0.9, first=2)])
+    figure = bias_charts.began_and_became(settings, "balanced_accuracy", 100)
+    dots = [
+        (round(float(x), 3), round(float(y), 3), seed)
+        for t in figure["data"]
+        for x, y, seed in zip(t["x"], t["y"], t["customdata"], strict=True)
+    ]
+    assert dots == [(0.2, 0.5, 0), (0.2, 0.6, 1), (0.9, 0.7, 2)]
+    assert figure["layout"]["shapes"][0]["x0"] == cut(10)
+    assert len({trace["marker"]["symbol"] for trace in figure["data"]}) == 2, "not by colour alone"
+    go.Figure(figure)
+
+
+def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
+    sweep = over_plane(BASE, 4, 2, largest_w=4.0, largest_b=0.1)
+    losses = [1.0, 5000.0, 1.2, 1.4]
+    states = ["done", "done", "done", "diverged"]
+    members = [member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)]
+    figure = bias_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
+    heat, crosses, _, edge = figure["data"]
+    assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1
+    assert heat["zmax"] == pytest.approx(2.4), "one training that nearly broke does not hide the others"
+    on = np.isfinite(edge["x"])
+    assert edge["name"] == "edge of chaos" and 1.0 <= edge["x"][on].min() < 1.1 and edge["x"][on].max() < 2.5
+    payload(figure)
+    go.Figure(figure)
+    nothing = bias_charts.trainability(plane(sweep, [], "balanced_accuracy"), "relu", "balanced_accuracy", 100)
+    assert "0 of 8 points trained" in nothing["layout"]["meta"]["words"]
+    payload(nothing)
