@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from igbviz import run_form, run_view, sweep_form, sweep_view, ui
+from igbviz import interventions_view, run_form, run_view, sweep_form, sweep_view, ui
 from igbviz.dispatch import ensure_worker
 
 cache = ui.shell("Train and watch")
@@ -18,6 +18,6 @@ if "sweep" in st.query_params:
     sweep_view.view(st.query_params["sweep"], cache)
 elif run is not None:
     run_view.view(run)
-    sweep_form.draw_cures(run, cache)
+    interventions_view.draw(run)
 else:
     ui.how_it_works()

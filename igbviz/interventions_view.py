@@ -1,0 +1,69 @@
+"""Under a run: what might cure a stuck start, each change explained; the chosen ones are trained beside the run and compared with it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from igbviz import ui
+from igbviz.comparison import ESCAPE_IN_WORDS
+from igbviz.config import RunConfig
+from igbviz.datasets import DataError
+from igbviz.description import ConfigError
+from igbviz.escape import escape_time
+from igbviz.interventions import INTERVENTIONS, applicable
+from igbviz.runs import Run, RunError
+from igbviz.sweep_config import cures
+from igbviz.sweeps import Group, plan, submit_sweep
+
+MOST_SEEDS = 20
+
+
+def draw(run: Run) -> None:
+    """The whole section, for a training that can be read; nothing for anything else."""
+    try:
+        config, diagnosis = run.config, _diagnosis(run)
+    except RunError:
+        return  # whoever shows the run says so
+    if not isinstance(config, RunConfig):
+        return
+    with st.expander("What might cure a stuck start?", icon=":material/healing:"):
+        st.markdown(f"{diagnosis}Tick changes to try, one run each. This run comes along for comparison.")
+        st.caption(ESCAPE_IN_WORDS)
+        picked = [
+            name
+            for name in applicable(config)
+            if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
+        ]
+        seeds = int(
+            st.number_input("Seeds", 1, MOST_SEEDS, 1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds")
+        )
+        if not picked:
+            return
+        if group := _offer(run, config, picked, seeds):
+            st.switch_page("pages/Compare.py", query_params={"sweep": group.id})
+
+
+def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
+    """How many runs, how long, and the button; the group once it was pressed, and one sentence where that cannot be."""
+    try:
+        sweep = cures(config, picked, seeds)
+        expected = plan(sweep, run.cache)
+        new = expected.runs - expected.finished
+        st.caption(f"{new} new run{'s' * (new != 1)}, about **{ui.duration(expected.seconds)}**, {expected.basis}.")
+        if st.button("Try these", type="primary", icon=":material/healing:", key=f"cure-{run.id}-start"):
+            return submit_sweep(sweep, run.cache)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        st.error(f"{error}.", icon=":material/edit:")
+    return None
+
+
+def _diagnosis(run: Run) -> str:
+    """Whether this run has left its first guess, in a sentence; empty before its first probe."""
+    trajectory = run.trajectory()
+    if not len(trajectory):
+        return ""
+    guesses, step = trajectory[-1:].guess_fraction()[0], escape_time(trajectory)
+    most = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
+    if step is None:
+        return f"At its last probe this run had not left its first guess: {most}. "
+    return f"This run left its first guess at step {step:,}. " if step else "This run's guesses were even from the start. "

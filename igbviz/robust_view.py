@@ -1,0 +1,268 @@
+"""The page on robustness: a form, a sweep of losses, and what they win and pay, drawn while it goes on.
+
+The address holds all of it: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows what the form
+describes, as far as it was run before: at first the runs that ship with the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from igbviz import labels, robust_charts, robustness, ui
+from igbviz.comparison import ESCAPE_IN_WORDS, Member
+from igbviz.config import RunConfig
+from igbviz.datasets import DATASETS, DataError
+from igbviz.description import ConfigError
+from igbviz.imbalance import Imbalance
+from igbviz.label_noise import LABEL_NOISE
+from igbviz.live_chart import live_chart, payload
+from igbviz.losses import LOSSES
+from igbviz.models import MODELS
+from igbviz.optimizers import OPTIMIZERS
+from igbviz.robustness import QUESTIONS, SEEDS
+from igbviz.runs import ENDED, Run, RunError
+from igbviz.sweep_config import Sweep
+from igbviz.sweep_form import offer
+from igbviz.sweep_view import EVERY, group_standing, progress_of
+from igbviz.sweeps import Group
+
+MOST_SEEDS = 50
+CAVEAT = (
+    "Line and point: median of the seeds; band and bars: from the least to the most of them. *At its best* is read off the same test "
+    "images, so it is more than stopping early could promise. One network, one learning rate: another setting may order the losses "
+    "otherwise."
+)
+
+
+class Stamp(NamedTuple):
+    """What a run is known by to the caches."""
+
+    path: str
+    size: int  # bytes of records
+    state: str
+
+
+class Shown(NamedTuple):
+    """What is drawn: the sentences, the charts as (name, payload, height), and the table."""
+
+    sentences: list[str]
+    figures: list[tuple[str, str, int]]
+    table: pd.DataFrame
+
+
+def draw(cache: Path) -> None:
+    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    st.title("Robustness", anchor=False)
+    linked = _linked(cache)
+    kind = robustness.kind(linked) if linked else None
+    asked = st.query_params.get("view")
+    view = st.segmented_control(
+        "Question", list(QUESTIONS), default=kind or (asked if asked in QUESTIONS else "noise"), required=True, key="robust-view",
+        format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
+    )  # fmt: skip
+    st.markdown(QUESTIONS[view].intro)
+    if kind != view:
+        linked = None
+    ui.address(view=view, sweep=st.query_params.get("sweep") if linked else None)
+    with st.sidebar:
+        described = _form(view, linked)
+        offer(described, cache, f"robust-start-{view}")
+    try:
+        sweep = linked or described()
+        stamps = _stamps(sweep, cache)
+    except (ConfigError, DataError, RunError, OSError):
+        return  # the form says why
+    if not stamps:
+        st.info("Choose losses on the left and press **Start**. The pictures grow while the networks train.", icon=":material/info:")
+        return
+    _show(view, sweep, cache)
+
+
+def _linked(cache: Path) -> Sweep | None:
+    """What the address asks for; a friendly sentence where that is not there."""
+    if "sweep" not in st.query_params:
+        return None
+    try:
+        group = Group.open(st.query_params["sweep"], cache)
+        sweep = group.sweep
+    except (RunError, OSError) as error:
+        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        return None
+    if robustness.kind(sweep) is None:
+        st.warning(
+            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
+        )
+        ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        return None
+    return sweep
+
+
+# The form.
+
+
+def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
+    """The widgets; what they describe, not yet checked."""
+    base = shown.base if shown else QUESTIONS[view].base
+    key = f"robust-{view}-{base.id}"  # another start is another set of widgets
+    before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in robustness.LOSSES_SHOWN]
+    names = st.multiselect(
+        "Losses", robustness.usual_losses(), default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
+        format_func=lambda name: ui.part_title(LOSSES[name], name), key=f"{key}-losses",
+        help="Each with its usual knobs, or with those of the sweep shown.",
+    )  # fmt: skip
+    losses = [loss for name in names for loss in [old for old in before if old["name"] == name] or [{"name": name}]]
+    changes: dict[str, Any] = {}
+    if view == "noise":
+        kinds = {name: noise for name, noise in LABEL_NOISE.items() if name != "none"}
+        changes["label_noise"] = ui.choose_part("Wrong labels", kinds, base.label_noise, f"{key}-noise")
+    else:
+        changes["imbalance"] = _imbalance(base.imbalance, key)
+    seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
+    many = int(st.number_input("Seeds", 1, MOST_SEEDS, min(seeds, MOST_SEEDS), key=f"{key}-seeds", help="Runs of each loss."))
+    with st.expander("Network, data, training", icon=":material/hub:"):
+        for label, name, registry in (("Network", "model", MODELS), ("Data", "dataset", DATASETS), ("Optimizer", "optimizer", OPTIMIZERS)):
+            changes[name] = ui.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
+        for name in ("epochs", "batch_size", "seed"):
+            changes[name] = ui.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
+    return lambda: robustness.over_losses(base.with_(**changes), losses, many)
+
+
+def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
+    fields = Imbalance.model_fields
+    ratio = st.number_input(fields["ratio"].title, 2, 10_000, max(2, start.ratio), key=f"{key}-ratio", help=fields["ratio"].description)
+    words = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."}
+    if isinstance(start.majority, int):
+        words[start.majority] = f"class {start.majority}"
+    majority = st.radio(
+        fields["majority"].title, list(words), index=list(words).index(start.majority), format_func=words.get, key=f"{key}-majority"
+    )
+    return {"ratio": int(ratio), "majority": majority}
+
+
+# What came of it.
+
+
+def _show(view: str, sweep: Sweep, cache: Path) -> None:
+    question = QUESTIONS[view]
+    asked = st.query_params.get("unit")
+    unit = st.segmented_control(
+        "Time in", ("epoch", "step"), default=asked if asked in ("epoch", "step") else "epoch", required=True, key="robust-unit",
+        format_func="{}s".format,
+    )  # fmt: skip
+    ui.address(unit=unit if unit != "epoch" else None)
+    group = _group(sweep, cache)
+    going = _goes_on(_stamps(sweep, cache))
+
+    @st.fragment(run_every=EVERY if going else None)
+    def moving() -> None:
+        standing, said = st.container(), st.container()  # whatever they say, the charts keep their place, and with it their zoom
+        try:
+            stamps = _stamps(sweep, cache)
+            with standing:
+                _stand(group, sweep, stamps)
+            shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
+        except (RunError, OSError) as error:
+            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        for problem in problems:
+            said.warning(f"{problem}.", icon=":material/broken_image:")
+        _draw(shown, len(stamps) < len(sweep.configs()) or _goes_on(stamps), said)
+        if going and not _goes_on(stamps):
+            st.rerun()  # once more as a whole: the timer stops
+
+    moving()
+    st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
+    captions = {what.title: what.caption for what in question.measures.values()}
+    st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
+    runs = ",".join(config.id for config in sweep.configs())
+    ui.link(
+        "pages/Compare.py", "Compare these runs class by class", icon=":material/compare:",
+        **({"sweep": group.id} if group else {"runs": runs}),
+    )  # fmt: skip
+
+
+def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
+    if unfinished and shown.sentences:
+        said.caption("Not all runs are finished: what is said below is about those that are, and may change.")
+    said.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
+    if not shown.figures:
+        said.info("The first network is being prepared ...", icon=":material/hourglass_top:")
+    for name, figure, height in shown.figures:
+        live_chart(figure, key=f"robust-{name}", height=height)
+    if len(shown.table):
+        st.dataframe(
+            shown.table, hide_index=True, key="robust-table", height=38 + 35 * len(shown.table),
+            column_config={"loss": st.column_config.TextColumn("loss", pinned=True)},
+        )  # fmt: skip
+        st.caption("Median (least..most) of n finished seeds, at the last probe.")
+
+
+def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
+    """How far the runs are; those that ship with the program say where they come from."""
+    if group is not None:
+        group_standing(group, progress_of(str(group.path)))
+        return
+    finished = sum(stamp.state in ENDED for stamp in stamps)
+    shipped = next((run for stamp in stamps if labels.is_shipped(run := Run(Path(stamp.path)))), None)
+    words = f"{finished} of {len(sweep.configs())} runs are finished"
+    if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
+        words += f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
+    st.caption(labels.plain(f"{words}."))
+
+
+def _group(sweep: Sweep, cache: Path) -> Group | None:
+    try:
+        return Group.open(sweep.id, cache)
+    except RunError:
+        return None
+
+
+def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
+    """The runs of the sweep that are there, as they stand now; of an unreadable one its folder."""
+    stamps = []
+    for config in sweep.configs():
+        try:
+            run = Run.open(config.id, cache)
+        except RunError:
+            continue  # not begun, or deleted
+        try:
+            stamps.append(Stamp(str(run.path), ui.record_bytes(run), run.status.state))
+        except RunError:
+            stamps.append(Stamp(str(run.path), 0, "unreadable"))
+    return stamps
+
+
+def _goes_on(stamps: Sequence[Stamp]) -> bool:
+    return any(stamp.state not in (*ENDED, "unreadable") for stamp in stamps)
+
+
+# Everybody who watches the same sweep at the same moment shares what was read and drawn.
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _member(path: str, size: int, state: str) -> Member | None:
+    return robustness.read(Run(Path(path)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _pictures(view: str, described: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
+    """What is drawn, and a sentence for each run that cannot be read."""
+    question, sweep, members, problems = QUESTIONS[view], Sweep.from_json(described), [], []
+    for stamp in stamps:
+        try:
+            if (member := _member(*stamp)) is not None:
+                members.append(member)
+        except (RunError, OSError) as error:
+            problems.append(str(error))
+    if not members:
+        return Shown([], [], pd.DataFrame()), problems
+    those = robustness.settings(sweep, members)
+    found = robustness.summaries(those, question)
+    drawn = {"trade-off": robust_charts.trade_off(those, found, question, unit), "time": robust_charts.over_time(those, question, unit)}
+    figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
+    return Shown(robustness.sentences(found, question), figures, robustness.table(found, question)), problems

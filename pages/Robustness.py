@@ -1,0 +1,8 @@
+"""What a robust loss buys, and what it costs."""
+
+from igbviz import robust_view, ui
+from igbviz.dispatch import ensure_worker
+
+cache = ui.shell("Robustness")
+ensure_worker(cache)  # warm before the button is pressed
+robust_view.draw(cache)
