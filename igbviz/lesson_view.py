@@ -1,0 +1,355 @@
+"""A lesson on the page: one step at a time, guesses before answers, and a view for projectors that is steered by keyboard.
+
+Where one is stands in the address, so that a link opens the same step. What was guessed belongs to the session alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from igbviz import initial_charts, loss_charts, standing, theory_charts, ui
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.lesson_steps import (
+    FORCE_WITH_IMAGES,
+    KIND_WORDS,
+    OF_ENSEMBLES,
+    OF_SETTINGS,
+    Config,
+    Explore,
+    Go,
+    Guess,
+    Lesson,
+    Look,
+    Results,
+    Step,
+    Text,
+    Verdict,
+    verdict,
+)
+from igbviz.lessons import LESSONS
+from igbviz.live_chart import live_chart, payload
+from igbviz.predictions import predicted_gamma
+from igbviz.run_charts import WRONG_LABELS, run_curves
+from igbviz.runs import Run, RunError, Status
+
+HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
+BADGES: dict[Verdict, tuple[str, str]] = {
+    "right": ("green", ":material/check:"),
+    "near": ("blue", ":material/near_me:"),
+    "off": ("orange", ":material/lightbulb:"),
+}
+# A projector: large type, no side bar, and the second pair of keys on buttons that nobody has to see.
+LARGE = """<style>
+[data-testid=stSidebar], [data-testid=stHeader], .st-key-lesson-remote {display: none}
+.block-container {padding: 1.5rem 4vw 1rem}
+.block-container h2 {font-size: 2.6rem}
+.block-container [data-testid=stMarkdownContainer] :is(p, li) {font-size: 1.45rem; line-height: 1.45}
+.block-container [data-testid=stCaptionContainer] :is(p, li) {font-size: 1.15rem}
+.block-container button :is(p, span) {font-size: 1.25rem}
+</style>"""
+# Lines that are read stay short, and the first one stands below the bar of buttons.
+NARROW = "<style>.block-container {padding-top: 3.75rem} .st-key-lesson-words {max-width: 52rem}</style>"
+
+
+def draw(cache: Path) -> None:
+    """The whole page: the step that the address names, or the six lessons to choose from."""
+    name = st.query_params.get("lesson")
+    if name is None:
+        return _choose()
+    if name not in LESSONS:
+        st.warning(f"This link leads nowhere: lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}.", icon=":material/link_off:")
+        return _choose()
+    lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
+    presenting = st.query_params.get("presenter") == "1"
+    step = lesson.steps[number - 1]
+    st.html(LARGE if presenting else NARROW)
+    st.caption(f"{lesson.title} · {number} of {len(lesson.steps)}")
+    st.progress(number / len(lesson.steps))
+    if presenting:
+        st.header(step.title, anchor=False)
+    else:
+        st.subheader(step.title, anchor=False)
+    body = st.container()
+    steering = st.container(horizontal=True, vertical_alignment="center")
+    with body:
+        _step(name, lesson, step, cache)
+    blocked = isinstance(step, Guess) and _answer(name, step) is None and not presenting
+    with steering:
+        _steer(name, number, blocked)
+
+
+def step_number(text: str, steps: int) -> int:
+    """The step that an address asks for; the nearest there is, the first one for what is no number."""
+    return min(max(int(text), 1), steps) if text.isdecimal() and len(text) < 9 else 1
+
+
+def _choose() -> None:
+    st.title("Lessons", anchor=False)
+    st.markdown(
+        "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in seconds. You guess before "
+        "anything is shown; being wrong is the interesting part."
+    )
+    names = list(LESSONS)
+    for first in range(0, len(names), 3):
+        for column, name in zip(st.columns(3), names[first : first + 3], strict=False):
+            lesson = LESSONS[name]
+            with column.container(border=True, height="stretch"):
+                st.markdown(f"**{names.index(name) + 1}. {lesson.title}**")
+                st.markdown(lesson.about)
+                answered = sum(_answer(name, guess) is not None for guess in lesson.guesses().values())
+                done = f" · {answered} of {len(lesson.guesses())} guesses made" if answered else ""
+                st.caption(f"About {lesson.minutes} minutes, {len(lesson.steps)} steps{done}")
+                if st.button("Begin", icon=":material/school:", key=f"begin-{name}"):
+                    _go(name, 1)
+                    st.rerun()
+    st.caption("On a projector: begin a lesson, press *Presenter view*, and steer with the arrow keys or a remote.")
+
+
+# Steering.
+
+
+def _go(name: str, number: int) -> None:
+    st.query_params.update({"lesson": name, "step": str(number)})
+
+
+def _present(on: bool) -> None:
+    if on:
+        st.query_params["presenter"] = "1"
+    else:
+        st.query_params.pop("presenter", None)
+
+
+def _steer(name: str, number: int, blocked: bool) -> None:
+    """Back, next and the switch to the presenter's view. Only there do keys turn the pages: elsewhere they belong to the widgets."""
+    presenting, last = st.query_params.get("presenter") == "1", len(LESSONS[name].steps)
+    keys = {"back": ("Left", "PageUp"), "next": ("Right", "PageDown")} if presenting else {"back": (None, None), "next": (None, None)}
+    turns = {"back": (number - 1, number == 1), "next": (number + 1, number == last or blocked)}
+    looks = {
+        "back": ("Back", {"icon": ":material/arrow_back:"}),
+        "next": ("Next", {"icon": ":material/arrow_forward:", "icon_position": "right", "type": "primary"}),
+    }
+    for way, (to, disabled) in turns.items():
+        label, look = looks[way]
+        st.button(
+            label, key=f"lesson-{way}", on_click=_go, args=(name, to), disabled=disabled, shortcut=keys[way][0],
+            help="Guess first; there is nothing to lose." if blocked and way == "next" else None, **look,
+        )  # fmt: skip
+    words, icon = ("Leave presenter view", ":material/close_fullscreen:") if presenting else ("Presenter view", ":material/present_to_all:")
+    st.button(words, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
+    if not presenting:
+        ui.link("pages/Lessons.py", "All lessons", icon=":material/school:")
+    else:
+        with st.container(key="lesson-remote"):  # a button has one key, a presenter's remote sends others
+            for way, (to, disabled) in turns.items():
+                st.button(way, key=f"lesson-remote-{way}", on_click=_go, args=(name, to), disabled=disabled, shortcut=keys[way][1])
+
+
+# Steps.
+
+
+def _step(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
+    if isinstance(step, Guess):
+        _guess(name, step)
+    elif isinstance(step, Go):
+        _words(step.body)
+        _with_results(lesson, step, cache, lambda _: st.success("Done. Next: what came out.", icon=":material/check:"))
+    elif isinstance(step, Explore):
+        _explore(name, lesson, step, cache)
+    else:
+        _with_results(lesson, step, cache, lambda runs: _show(name, lesson, step, runs))
+
+
+def _words(text: str) -> None:
+    with st.container(key="lesson-words"):
+        st.markdown(text)
+
+
+def _slot(name: str, guess: Guess) -> str:
+    return f"lesson-answer-{name}-{guess.name}"
+
+
+def _answer(name: str, guess: Guess) -> str | float | None:
+    """What was guessed in this session; None before."""
+    return st.session_state.get(_slot(name, guess))
+
+
+def _keep(slot: str, value: str | float | None = None, widget: str = "") -> None:
+    """Remember a guess beyond the step that asked for it: what a widget holds is forgotten when it is no longer drawn."""
+    st.session_state[slot] = st.session_state[widget] if widget else value
+
+
+def _guess(name: str, guess: Guess) -> None:
+    _words(guess.question)
+    slot, answer = _slot(name, guess), _answer(name, guess)
+    revealed = slot in st.session_state.setdefault("lesson-revealed", set())
+    with st.container(key="lesson-guess", width=620):
+        for place, choice in enumerate(guess.choices):
+            st.button(
+                choice, key=f"{slot}-{place}", width="stretch", type="primary" if choice == answer else "secondary", on_click=_keep,
+                args=(slot, choice), disabled=revealed,
+            )  # fmt: skip
+        if not guess.choices:
+            whole = guess.unit != "%"
+            low, high = (int(guess.low), int(guess.high)) if whole else (float(guess.low), float(guess.high))
+            st.number_input(
+                f"Your guess, {guess.low:g} to {guess.high:g} {guess.unit}", low, high, value=answer, step=1 if whole else 5.0,
+                format="%d" if whole else "%g", placeholder="a number", key=f"{slot}-number", on_change=_keep, args=(slot,),
+                kwargs={"widget": f"{slot}-number"}, disabled=revealed,
+            )  # fmt: skip
+    if revealed:
+        st.caption("You have seen the answer; your guess stays as it was.")
+    elif answer is not None:
+        st.caption(f"Your guess: **{_said(guess, answer)}**. You may still change it.")
+
+
+def _said(guess: Guess, answer: str | float) -> str:
+    return str(answer) if guess.choices else f"{answer:.0f} {guess.unit}"
+
+
+def _explore(name: str, lesson: Lesson, step: Explore, cache: Path) -> None:
+    _words(step.body)
+    run = _find(lesson.runs[step.run], cache) if step.run else None
+    with st.container(border=True, width=620):
+        ui.link(step.page, step.label, icon=":material/explore:", **({"run": run.id} if run else {}))
+    made = [(guess, answer) for guess in lesson.guesses().values() if (answer := _answer(name, guess)) is not None]
+    if made:
+        st.caption(f"You made {len(made)} of {len(lesson.guesses())} guesses in this lesson.")
+    following = dict(zip(LESSONS, [*LESSONS][1:], strict=False)).get(name)
+    if following:
+        query = {"lesson": following, "step": "1"} | ({"presenter": "1"} if st.query_params.get("presenter") == "1" else {})
+        ui.link("pages/Lessons.py", f"Next lesson: {LESSONS[following].title}", icon=":material/school:", **query)
+
+
+def _find(config: Config, cache: Path) -> Run | None:
+    """The run of this configuration, if somebody has started it."""
+    try:
+        return Run.open(config.id, cache)
+    except RunError:
+        return None
+
+
+def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Callable[[dict[str, Run]], Any]) -> None:
+    """Draw what needs runs: the button that starts them, how far they are, and when all have ended what they are for."""
+    runs = {name: _find(lesson.runs[name], cache) for name in lesson.needs(step)}
+    statuses = {name: run.status for name, run in runs.items() if run is not None}
+    if waiting := [name for name in runs if name not in statuses or statuses[name].state in ("stopped", "failed")]:
+        st.caption(_duration(lesson, step))
+        for name in waiting:
+            if name in statuses:
+                st.caption(f"The last time it ended early: {statuses[name].message}")
+        if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
+            if all([ui.start(lesson.runs[name], cache) for name in waiting]):
+                st.rerun()
+        return
+    every = standing.refresh(*statuses.values())
+
+    @st.fragment(run_every=every)
+    def moving() -> None:
+        try:
+            now = {name: run.status for name, run in runs.items()}
+            if all(status.state in ("done", "diverged") for status in now.values()):
+                show(runs)
+            else:
+                for name, status in now.items():
+                    _progress(lesson.runs[name], status)
+        except (RunError, OSError) as error:
+            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        if every != standing.refresh(*now.values()):
+            st.rerun()
+
+    moving()
+
+
+def _progress(config: Config, status: Status) -> None:
+    """How far one run is."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        ui.state_badge(status.state)
+        st.caption(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step"))
+    st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
+
+
+def _duration(lesson: Lesson, step: Step) -> str:
+    needed = set(lesson.needs(step))
+    seconds = sum(go.seconds for go in lesson.steps if isinstance(go, Go) and needed & set(go.runs))
+    return f"About {ui.duration(seconds)} on two cores; what somebody here has run before is there at once."
+
+
+def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:
+    """Words, pictures, and what became of the guesses."""
+    results = {key: _result(str(run.path), ui.record_bytes(run)) for key, run in runs.items()}
+    _words(step.body(results) if callable(step.body) else step.body)
+    for column, (place, picture) in zip(st.columns(max(len(step.pictures), 1)), enumerate(step.pictures), strict=False):
+        with column:
+            st.markdown(f"**{picture.title}**")
+            run, config = runs.get(picture.run), lesson.runs[picture.run]
+            if picture.kind in OF_SETTINGS:
+                drawn = _of_settings(picture.kind, config.id)
+            else:
+                drawn = _drawn(picture.kind, str(run.path), ui.record_bytes(run))
+            live_chart(drawn, key=f"lesson-chart-{place}-{picture.kind}", height=HEIGHT)
+            st.caption(picture.look_for)
+    if isinstance(step, Look):
+        for guess in step.guesses:
+            _reveal(name, lesson.guesses()[guess], results)
+
+
+def _reveal(name: str, guess: Guess, results: Results) -> None:
+    """The guess next to what came out."""
+    outcome, answer = guess.outcome(results), _answer(name, guess)
+    st.session_state.setdefault("lesson-revealed", set()).add(_slot(name, guess))
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{guess.title}**")
+            if answer is not None:
+                how = verdict(guess, answer, outcome)
+                colour, icon = BADGES[how]
+                st.badge(KIND_WORDS[how], color=colour, icon=icon)
+        said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
+        st.markdown(f"{said}It was **{_said(guess, outcome.value)}**. {outcome.sentence}")
+
+
+# Shared by all who take the lesson: the key is the length of the run's file.
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _result(path: str, size: int) -> Any:
+    run = Run(Path(path))
+    return run.ensemble() if isinstance(run.config, EnsembleConfig) else run.trajectory()
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _drawn(kind: str, path: str, size: int) -> str:
+    return payload(figure(kind, _result(path, size), Run(Path(path)).config, HEIGHT))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _of_settings(kind: str, config_id: str) -> str:
+    config = next(config for lesson in LESSONS.values() for config in lesson.runs.values() if config.id == config_id)
+    return payload(figure(kind, None, config, HEIGHT))
+
+
+def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
+    """The chart of this kind (see `Picture`); `result` is None for kinds OF_SETTINGS."""
+    if kind == "phase map":
+        point = config.initialization.sigma_w2, config.initialization.sigma_b2
+        return theory_charts.phase_map(config.model.activation, "depth_scale", 2 * point[0], 0.2, point, height=height)
+    if kind in ("force", "loss over p", FORCE_WITH_IMAGES):
+        quantity = "value" if kind == "loss over p" else "weight"
+        run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
+        shaded = loss_charts.zones(config.loss)
+        marks = [(1 / 10, "an even guess, 1/K")]
+        return loss_charts.over_p({config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height)
+    if kind == "guesses":
+        return initial_charts.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
+    if kind == "gamma_by_depth":
+        return initial_charts.gamma_by_depth(result, predicted_gamma(config), height=height)
+    if kind in OF_ENSEMBLES:
+        return getattr(initial_charts, kind)(result, 0, height=height)
+    # The title stands above, and beside each line its name: side by side there is no room to say it twice.
+    return run_curves(result, config, WRONG_LABELS if kind == "wrong_labels" else kind, title="", legend=False, height=height)

@@ -1,0 +1,367 @@
+"""Two lessons on losses that distrust the improbable: the slope that points the wrong way, and what robustness buys and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from igbviz.config import RunConfig
+from igbviz.escape import escape_time
+from igbviz.lesson_steps import (
+    ALIVE,
+    Explore,
+    Go,
+    Guess,
+    Lesson,
+    Look,
+    Outcome,
+    Picture,
+    Results,
+    Text,
+    alive,
+    alive_at_the_end,
+    count,
+    half_below,
+    largest_share,
+    percent,
+    small,
+)
+from igbviz.lessons_escape import FIRST_LOOK
+from igbviz.loss_charts import standing, zones
+from igbviz.trajectory import Trajectory
+
+# 4. The wrong push
+
+UP, NOWHERE, DOWN = "further up", "nowhere", "further down"
+EVEN, AS_BEFORE, TAKES_ALL = "the guesses become even", "about as uneven as at the start", "one class takes nearly everything"
+
+
+def _direction(_: Results) -> Outcome:
+    force = float(BLURRY.loss.weight(np.log(np.array([0.05])), np)[0])
+    value = UP if force > 0.01 else DOWN if force < -0.01 else NOWHERE
+    top = np.exp(-1 / BLURRY.loss.gamma)
+    return Outcome(value, f"The force at p = 0.05 is {force:.2f}, where cross-entropy has 1. The price is highest at p = {top:.2f}.")
+
+
+def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
+    """Share of all probed images whose own class the loss pushes down."""
+    shares = standing(run, index, zones(config.loss))[:, 2]
+    return float(np.average(shares, weights=run.class_sizes()[index]))
+
+
+def _wrong_at_init(results: Results) -> Outcome:
+    share = pushed_wrong(results["printed"], BLURRY)
+    return Outcome(100 * share, f"At Init. the loss pushes {percent(share)} of the images away from their right answer.")
+
+
+def _the_end(results: Results) -> Outcome:
+    run = results["printed"]
+    (start, _), (end, whose) = largest_share(run, 0), largest_share(run, -1)
+    value = TAKES_ALL if end >= 0.9 else EVEN if end < 0.25 else AS_BEFORE
+    return Outcome(value, f"The largest share of the guesses went from {percent(start)} to {percent(end)}, and it is *{whose}*.")
+
+
+def _downhill(results: Results) -> str:
+    run = results["printed"]
+    wrong, typical, end = pushed_wrong(run, BLURRY), half_below(run), half_below(run, -1)
+    moved = "sank" if end < typical / 1.5 else "rose" if end > 1.5 * typical else "stayed about where it was"
+    return (
+        f"Half of the images began with p below {small(typical)}; at the end that middle value is {small(end)}: it {moved}. "
+        f"{percent(wrong)} of the images stood left of the top of the hill, on the side where downhill means *towards 0*.\n\n"
+        "No stubborn network is needed for that. With ten classes an even guess is p = 0.1, and that is already left of the top, which "
+        "is at 0.24. The formula was meant to *trust improbable labels less*. Written as one product and differentiated as printed, it "
+        "*argues against them*."
+    )
+
+
+def _repaired(results: Results) -> str:
+    counts = [alive(results[name]) for name in ("printed", "held")]
+    better = (
+        "Same values, another gradient, another story"
+        if counts[1] > counts[0]
+        else "Here the two gradients led to the same number of living classes"
+    )
+    return (
+        f"As printed {count(counts[0])} alive, with the weight held fixed {counts[1]}. {better}. Both versions of the code print the same "
+        "loss; only what counts as *changeable* differs.\n\n"
+        "The lesson: look at the **slope**, not only at the value. And two programs that implement 'the same' formula may train in "
+        "opposite directions."
+    )
+
+
+_CALM = RunConfig(
+    model={"name": "mlp", "depth": 2}, loss={"name": "blurry", "gamma": 0.7}, optimizer={"name": "sgd", "learning_rate": 0.01}, epochs=2
+)
+BLURRY, BLURRY_HELD = _CALM, _CALM.with_(loss={"name": "blurry", "gamma": 0.7, "detach_weight": True})
+
+WRONG_PUSH = Lesson(
+    "The wrong push",
+    7,
+    "Two programs, the same formula, the same values. One learns, the other does the opposite.",
+    {"printed": BLURRY, "held": BLURRY_HELD},
+    (
+        Text(
+            "Trust the improbable less",
+            "**Blurry loss** is another robust loss. It multiplies the price −ln p by a weight that is small when p is small:\n\n"
+            "$$ L = -\\,p^{0.7} \\ln p $$\n\n"
+            "So an improbable label, which may be a wrong one, should count less. This time the network is a calm one: two hidden "
+            "layers, pixels brought to a normal size.",
+        ),
+        Guess(
+            "direction",
+            "Which way?",
+            "An image, and its right answer has p = 0.05. A step of training makes the loss of this image smaller. Its p goes ...",
+            _direction,
+            (UP, NOWHERE, DOWN),
+        ),
+        Look(
+            "The hill",
+            "Read the curve like a landscape in which a ball rolls downhill. Left and right of the top it rolls in different directions.",
+            (
+                Picture("loss over p", "printed", "The price over p", "Where is the top? Which way is downhill at p = 0.05?"),
+                Picture("force", "printed", "The force over p", "Where it is below 0 the image is pushed away from its right answer."),
+            ),
+            ("direction",),
+        ),
+        Guess(
+            "wrong",
+            "How many stand on the wrong side?",
+            "The network is untrained. Which share of the test images stands left of the top of the hill, on the side where training "
+            "lowers p?",
+            _wrong_at_init,
+        ),
+        Guess(
+            "end",
+            "Where does it end?",
+            "We train for two epochs with the formula as printed. What becomes of the guesses?",
+            _the_end,
+            (EVEN, AS_BEFORE, TAKES_ALL),
+        ),
+        Go("Train it", "Two epochs with blurry loss as printed.", ("printed",), 3),
+        Look(
+            "As printed",
+            "Left the probability of the right answer in time, right where the images stood before the first step.",
+            (
+                Picture(
+                    "true_class_probability", "printed", "Probability of the right answer", "Do the lines come together or fall apart?"
+                ),
+                Picture("force with images", "printed", "Where the images stand at Init.", "Orange: pushed away from the right answer."),
+            ),
+            ("wrong", "end"),
+        ),
+        Text("Downhill is the wrong way", _downhill),
+        Guess(
+            "held",
+            "One word of code",
+            "Much public code *holds the weight fixed*: p^0.7 is computed and then treated as a plain number, so that only −ln p has a "
+            f"slope. The force is then p^0.7: small for small p, but never negative. {ALIVE} How many of the ten are alive after two "
+            "epochs?",
+            alive_at_the_end("held"),
+            high=10,
+            unit="classes",
+            close=1,
+        ),
+        Go("Train again", "Two epochs, the weight held fixed.", ("held",), 3),
+        Look(
+            "Side by side",
+            "Same network, same images, same order, same values of the loss.",
+            (
+                Picture("true_class_probability", "printed", "As printed", "Who wins?"),
+                Picture("true_class_probability", "held", "Weight held fixed", "Who rises?"),
+            ),
+            ("held",),
+        ),
+        Text(
+            "Look at the slope",
+            _repaired,
+            (Picture("force", "held", "The force, weight held fixed", "It is weak on the left, but never below 0."),),
+        ),
+        Explore(
+            "Your turn",
+            "The top of the hill is where p = e^(−1/γ); with γ = 0.7 that is 0.24. **For which γ is an even guess among ten classes just "
+            "on the right side?** And among a hundred classes? Move γ on the page of losses and watch the orange zone.",
+            "pages/Losses.py",
+            "Open the page of losses",
+        ),
+    ),
+)
+
+
+# 5. Label noise: what robustness buys and costs
+
+HIGHER, LOWER, EQUAL = "generalised cross-entropy", "cross-entropy", "about the same, within 3 points"
+
+
+def _memorised(name: str) -> Callable[[Results], Outcome]:
+    def outcome(results: Results) -> Outcome:
+        run = results[name]
+        heart, resisted = run.memorised[-1], run.resisted[-1]
+        return Outcome(
+            100 * float(heart),
+            f"{percent(heart)} of the wrong labels were learned by heart; {percent(resisted)} of these images were recognised for what "
+            "they show.",
+        )
+
+    return outcome
+
+
+def _more_accurate(first: str, second: str) -> Callable[[Results], Outcome]:
+    """Which of two runs, cross-entropy and GCE, recognises more test images at the end."""
+
+    def outcome(results: Results) -> Outcome:
+        plain, robust = (float(results[name].balanced_accuracy()[-1]) for name in (first, second))
+        value = EQUAL if abs(plain - robust) <= 0.03 else HIGHER if robust > plain else LOWER
+        return Outcome(value, f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy {percent(robust)}.")
+
+    return outcome
+
+
+def _first_learned(results: Results) -> str:
+    run = results["ce"]
+    best = int(run.balanced_accuracy().argmax())
+    at_best, end = run.balanced_accuracy()[best], run.balanced_accuracy()[-1]
+    share = run.memorised[best]
+    order = (
+        f"It was at its best after {run.epoch[best]:.2g} epochs: {percent(at_best)} right on the test images, with {percent(share)} of "
+        f"the wrong labels by heart. Then it went on to learn the mistakes, and ended at {percent(end)}."
+        if at_best - end > 0.03
+        else f"It ended about as good as it ever was, at {percent(end)}."
+    )
+    return (
+        f"{order}\n\nA network first learns what many images have in common; single mistakes come later, one by one. Cross-entropy makes "
+        "it learn them: an image whose label seems impossible pulls with full strength, and goes on until the network gives in. What "
+        "saved the network from its first prejudice, *nobody is too improbable to be heard*, here is the trouble."
+    )
+
+
+def _bought(results: Results) -> str:
+    heart = [results[name].memorised[-1] for name in ("ce", "gce")]
+    clean = [results[name].balanced_accuracy()[-1] for name in ("ce", "gce")]
+    gain = clean[1] - clean[0]
+    words = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
+    return (
+        f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of {percent(heart[0])}: "
+        f"{words}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls with 4 % of the strength of cross-entropy. "
+        "A wrong label stays improbable, so it stays weak."
+    )
+
+
+def _the_price(results: Results) -> str:
+    plain, robust = results["stubborn_ce"], results["stubborn_gce"]
+    counts, steps = [alive(run) for run in (plain, robust)], [escape_time(run) for run in (plain, robust)]
+    left = ["never" if step is None else f"at step {step:,}" for step in steps]
+    typical = half_below(robust)
+    if counts[0] > counts[1]:
+        moral = (
+            "**That is the price.** The loss cannot tell a wrong label from a class that the network happens to hold improbable. Deaf to "
+            "the first, it is deaf to the second."
+        )
+    else:
+        moral = "Here the robust loss paid no price: the network was not stubborn enough for that."
+    return (
+        f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} alive at the end; generalised "
+        f"cross-entropy {left[1]}, with {counts[1]}. Half of them begin with p below {small(typical)}, where its force p^0.7 is below "
+        f"{small(typical**0.7)}.\n\n{moral}"
+    )
+
+
+_NOISY = RunConfig(
+    dataset={"name": "fashion-mini", "examples_per_class": 200},
+    label_noise={"name": "symmetric", "rate": 0.4},
+    model={"name": "mlp", "depth": 1},
+    optimizer={"name": "adam"},
+    epochs=40,
+)
+
+LABEL_NOISE = Lesson(
+    "Label noise: what robustness buys and costs",
+    9,
+    "Four in ten labels are wrong. Who falls for them, and what does it cost not to?",
+    {
+        "ce": _NOISY,
+        "gce": _NOISY.with_(loss={"name": "gce"}),
+        "stubborn_ce": FIRST_LOOK,
+        "stubborn_gce": FIRST_LOOK.with_(loss={"name": "gce"}),
+    },
+    (
+        Text(
+            "Lies in the textbook",
+            "2,000 images of clothes to learn from, and **four in ten carry a wrong label**: a shirt says *sandal*. The network does not "
+            "know which. It is tested on other images, all of them with true labels.\n\n"
+            "An image with a wrong label can end in three ways: the network says the wrong label (it learned the lie **by heart**), it "
+            "says what the image really shows (it **resisted**), or something else.",
+        ),
+        Guess(
+            "by_heart",
+            "How many lies are learned?",
+            "One hidden layer, cross-entropy, forty passes over the images. Which share of the **wrong** labels is learned by heart at "
+            "the end?",
+            _memorised("ce"),
+        ),
+        Go("Train with cross-entropy", "Forty epochs over 2,000 images, 800 of them with a wrong label.", ("ce",), 6),
+        Look(
+            "What became of the lies",
+            "Left the 800 images with a wrong label, right the test images, whose labels are true.",
+            (
+                Picture("wrong_labels", "ce", "Images with a wrong label", "Which line is on top first, and which one at the end?"),
+                Picture("balanced_accuracy", "ce", "Test images", "Where is it highest? Is that at the end?"),
+            ),
+            ("by_heart",),
+        ),
+        Text("First the rule, then the mistakes", _first_learned),
+        Guess(
+            "robust_heart",
+            "A loss that resists",
+            "**Generalised cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less force. Same network, "
+            "same images, same wrong labels. Which share of them is learned by heart now?",
+            _memorised("gce"),
+        ),
+        Guess(
+            "better",
+            "And on true labels?",
+            "Which of the two recognises more of the test images at the end?",
+            _more_accurate("ce", "gce"),
+            (HIGHER, LOWER, EQUAL),
+        ),
+        Go("Train with GCE", "The same forty epochs.", ("gce",), 6),
+        Look(
+            "Two losses, the same lies",
+            "The 800 images with a wrong label, once more.",
+            (
+                Picture("wrong_labels", "ce", "Cross-entropy", "The line *memorised*."),
+                Picture("wrong_labels", "gce", "Generalised cross-entropy", "The line *resisted*: does it hold?"),
+            ),
+            ("robust_heart", "better"),
+        ),
+        Text("What robustness buys", _bought, (Picture("force", "gce", "The force of GCE", "How much is left of it at small p?"),)),
+        Guess(
+            "price",
+            "And what does it cost?",
+            "Now **all labels are true**. But the network is a stubborn one, as in the lesson on cross-entropy: four hidden layers, raw "
+            "pixels, nearly all probability on a class or two before it has learned anything. Three epochs. Which loss recognises more "
+            "test images?",
+            _more_accurate("stubborn_ce", "stubborn_gce"),
+            (HIGHER, LOWER, EQUAL),
+        ),
+        Go("Train the stubborn one", "Both losses, three epochs each, no wrong labels.", ("stubborn_ce", "stubborn_gce"), 9),
+        Look(
+            "The stubborn network",
+            "No wrong labels this time.",
+            (
+                Picture("true_class_probability", "stubborn_ce", "Cross-entropy", "Who comes alive?"),
+                Picture("true_class_probability", "stubborn_gce", "Generalised cross-entropy", "And here?"),
+            ),
+            ("price",),
+        ),
+        Text("What robustness costs", _the_price),
+        Explore(
+            "Your turn",
+            "Can one have both? Start from the noisy run with GCE and make the **network stubborn** (four hidden layers, raw pixels, a "
+            "small learning rate), then give it a few epochs of cross-entropy first. Is there a setting that resists *and* escapes?",
+            "pages/Train.py",
+            "Open the noisy run with GCE",
+            "gce",
+        ),
+    ),
+)
