@@ -27,15 +27,16 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
             if run := ui.start(preset.config, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
-pictures = {run.config.loss.name: run for run in gallery.shipped(cache, model="resnet50")[::-1] if not run.config.seed}
+pictures = [run for run in gallery.shipped(cache, model="resnet50") if run.config.seed == 0]
 if pictures:
     st.subheader("The paper's network, already trained", anchor=False)
     st.caption(
         "These runs ship with the program: ResNet-50 on grey CIFAR-10, probed from the first step on. Open one, or run it yourself there."
     )
     with st.container(horizontal=True):
-        for run in pictures.values():
-            ui.link("pages/Train.py", run.config.loss.title, icon=":material/package_2:", run=run.id)
+        for run in pictures:
+            held = ", weight held fixed" if getattr(run.config.loss, "detach_weight", False) else ""
+            ui.link("pages/Train.py", f"{run.config.loss.title}{held}", icon=":material/package_2:", run=run.id)
         ui.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
 
 rows = [row for row in ui.run_rows(cache) if not row["archived"] and not row["shipped"]][:8]

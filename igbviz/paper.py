@@ -1,0 +1,347 @@
+"""The experiment of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): what it chose and what we had to choose, the sweeps that repeat
+it, and the runs of it that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from igbviz.config import RunConfig
+from igbviz.datasets import CIFAR10
+from igbviz.presets import PRESETS
+from igbviz.runs import Run, RunError
+from igbviz.sweep_config import Sweep
+from igbviz.trajectory import Trajectory
+
+LINK = "https://arxiv.org/abs/2511.20826"
+LOSSES = ("cross-entropy", "blurry", "blurry-detached", "piecewise-zero")  # rows of Figure 2, blurry in both readings
+TITLES = {loss: PRESETS[f"paper-{loss}"].title.partition(": ")[2] for loss in LOSSES}
+UNTRAINED = "untrained"  # stands for the loss where a claim is about Init., which is the same for all
+SEEDS = (0, 1, 2)
+
+
+# What is run.
+
+
+@dataclass(frozen=True)
+class PaperSet:
+    """One size of the experiment: `presets` is how its presets begin. `is_paper` is False where another network stands in."""
+
+    title: str
+    words: str
+    presets: str
+    is_paper: bool = True
+
+    def config(self, loss: str = LOSSES[0]) -> RunConfig:
+        return PRESETS[f"{self.presets}-{loss}"].config
+
+
+SETS = {
+    "quick": PaperSet(
+        "Quick", "ResNet-50 on grey CIFAR-10 for one epoch, 60 looks at 2,000 test images. Made for two cores.", "paper-quick"
+    ),
+    "full": PaperSet(
+        "Full",
+        "As the paper measures: 20 epochs, all 10,000 test images at Init., after every batch of the first epoch and after every epoch. "
+        "Made for a GPU.",
+        "paper",
+    ),
+    "small": PaperSet(
+        "Small stand-in",
+        "**Not the paper:** four hidden layers on the Fashion-MNIST that comes with the program, with a strong first guess of their own.",
+        "first-look",
+        is_paper=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another answer to a choice that the paper leaves open; `change` names the fields of a run that become others."""
+
+    title: str
+    words: str
+    change: Callable[[RunConfig], dict[str, Any]]
+
+
+ALTERNATIVES = {
+    "he-normal": Alternative(
+        "He normal in every layer",
+        "Variance 2/fan_in and zero biases, the last layer included.",
+        lambda config: {"initialization": {"name": "he-normal"}},
+    ),
+    "he-fan-out": Alternative(
+        "He normal, fan out, in every layer",
+        "What torchvision does for the convolutions of ResNet, for the last layer too.",
+        lambda config: {"initialization": {"name": "he-fan-out"}},
+    ),
+    "pytorch": Alternative(
+        "PyTorch's layer defaults",
+        "What a layer of PyTorch does when nobody asks: the Kaiming uniform call with a = √5, much smaller weights.",
+        lambda config: {"initialization": {"name": "pytorch"}},
+    ),
+    "standardised": Alternative(
+        "Standardised input", "Mean 0 and variance 1 over the training images.", lambda config: _dataset(config, scaling="standardised")
+    ),
+    "unit": Alternative("Input from 0 to 1", "Brightness divided by 255.", lambda config: _dataset(config, scaling="unit")),
+    "rate": Alternative(
+        "Ten times the learning rate",
+        "Steps ten times as large.",
+        lambda config: {"optimizer": config.optimizer.with_(learning_rate=float(f"{10 * config.optimizer.learning_rate:.3g}"))},
+    ),
+    "batch-statistics": Alternative(
+        "BatchNorm looks at the batch",
+        "Probes divide by the statistics of the probed images. The training is the same, what is seen of it is not.",
+        lambda config: {"probes": config.probes.with_(batch_norm="batch")},
+    ),
+}
+
+
+def _dataset(config: RunConfig, **changes: Any) -> dict[str, Any]:
+    return {"dataset": config.dataset.with_(**changes)}
+
+
+def chosen(which: str, loss: str = LOSSES[0], alternative: str = "") -> RunConfig:
+    """A run of a set, seed 0, with one of the alternatives if named."""
+    config = SETS[which].config(loss)
+    return config.with_(**ALTERNATIVES[alternative].change(config)) if alternative else config
+
+
+@lru_cache(maxsize=8)
+def alternatives(which: str) -> tuple[str, ...]:
+    """The alternatives that change something in this set."""
+    base = SETS[which].config()
+    changing = [name for name in ALTERNATIVES if chosen(which, alternative=name).id != base.id]
+    return tuple(name for name in changing if name != "batch-statistics" or base.model.has_batch_norm)
+
+
+@lru_cache(maxsize=64)
+def sweep(which: str, alternative: str = "", folder: str = "") -> Sweep:
+    """All losses of a set by three seeds. `folder` reads CIFAR-10 from a folder of images in place of the original files."""
+    base = chosen(which, alternative=alternative)
+    if folder and SETS[which].is_paper:
+        base = base.with_(dataset={"name": "image-folder", "folder": folder, "grayscale": True, "scaling": base.dataset.scaling})
+    losses = [SETS[which].config(loss).loss.model_dump() for loss in LOSSES]
+    title = PRESETS[f"{SETS[which].presets}-{LOSSES[0]}"].title.partition(": ")[0]
+    title += f", {ALTERNATIVES[alternative].title[:40]}" if alternative else ""
+    return Sweep(base=base, axes={"loss": losses, "seed": list(SEEDS)}, title=title)
+
+
+# What is there already.
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run of the experiment: which loss and seed it is, and how far it was measured."""
+
+    loss: str
+    seed: int
+    run: Run
+    config: RunConfig
+    state: str
+    trajectory: Trajectory
+
+    @property
+    def epoch(self) -> float:
+        return float(self.trajectory.epoch[-1])
+
+    @property
+    def images(self) -> int:
+        """Test images of a probe."""
+        return int(self.trajectory.confusion[0].sum())
+
+
+def described(seen: Iterable[Seen]) -> list[str]:
+    """What the runs are, in words: a phrase for all that were measured alike, the longest first."""
+    kinds: dict[tuple, list[Seen]] = {}
+    for one in seen:
+        folder = one.config.dataset.name == "image-folder"
+        data = "CIFAR-10 from a folder of images" if folder else type(one.config.dataset).title
+        kinds.setdefault((one.epoch, one.config.epochs, len(one.trajectory), one.images, data, one.state), []).append(one)
+    phrases = []
+    for (epoch, planned, probes, images, data, state), those in sorted(kinds.items(), key=lambda kind: kind[0], reverse=True):
+        seeds = sorted({one.seed for one in those})
+        length = f"{epoch:.3g} epochs" if state == "done" else f"{epoch:.3g} of {planned:g} epochs ({state})"
+        phrases.append(
+            f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: "
+            f"{probes:,} probes of {images:,} images, {data}"
+        )
+    return phrases
+
+
+def loss_of(config: RunConfig, class_names: Sequence[str], which: str, alternative: str = "") -> str | None:
+    """Which loss of the set this run has, when it differs from the set's own in nothing but seed, length, when and on how many images it
+    was probed, and where CIFAR-10 was read from; else None. `class_names` are the run's, since a folder may lie on another machine."""
+    setting = _setting(config, class_names)
+    return next((loss for loss, known in _settings(which, alternative).items() if known == setting), None)
+
+
+@lru_cache(maxsize=32)
+def _settings(which: str, alternative: str) -> dict[str, dict[str, Any]]:
+    return {loss: _setting(chosen(which, loss, alternative), CIFAR10) for loss in LOSSES}
+
+
+def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
+    data = config.dataset
+    told = data.canonical()
+    if data.name == "cifar10" or (data.name == "image-folder" and set(class_names) == set(CIFAR10)):
+        told = {"name": "CIFAR-10", "grayscale": data.grayscale, "scaling": data.scaling, "part": data.examples_per_class}
+        told["size"] = data.size or 32
+    rest = {key: value for key, value in config.canonical().items() if key not in ("dataset", "seed", "epochs", "probes")}
+    return rest | {"dataset": told, "batch_norm": config.probes.batch_norm}
+
+
+def found(rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = "") -> tuple[list[Seen], list[str]]:
+    """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss and seed; and a
+    sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out unread."""
+    base = chosen(which, alternative=alternative)
+    names = {(base.model.name, base.initialization.name, kind.loss.name) for kind in map(SETS[which].config, LOSSES)}
+    best: dict[tuple[str, int], Seen] = {}
+    problems = []
+    for row in rows:
+        if (row["model"], row["initialization"], row["loss"]) not in names:
+            continue
+        try:
+            seen = _seen(Run.open(row["id"], cache), which, alternative, base.epochs)
+        except (RunError, OSError, ValueError, TypeError, KeyError) as error:
+            problems.append(str(error) if isinstance(error, RunError) else f"run {row['id']} cannot be read: {error}")
+            continue
+        if seen is None:
+            continue
+        key = (seen.loss, seen.seed)
+        if key not in best or (seen.epoch, seen.images) > (best[key].epoch, best[key].images):
+            best[key] = seen
+    return sorted(best.values(), key=lambda seen: (LOSSES.index(seen.loss), seen.seed)), problems
+
+
+def _seen(run: Run, which: str, alternative: str, longest: float) -> Seen | None:
+    config = _config(str(run.path))
+    if not isinstance(config, RunConfig) or config.epochs > longest:
+        return None
+    named = config.dataset.name == "image-folder"
+    loss = loss_of(config, run.schema.get("class_names", ()) if named else (), which, alternative)
+    if loss is None:
+        return None
+    trajectory = run.trajectory()
+    return Seen(loss, config.seed, run, config, run.status.state, trajectory) if len(trajectory) else None
+
+
+@lru_cache(maxsize=20_000)
+def _config(path: str) -> Any:
+    return Run(Path(path)).config  # what a run's name stands for never changes
+
+
+# What the paper states.
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that had to be chosen. `stated`: 'stated', 'in part' or 'ours'; `where` in the paper; `words`: what it says or leaves open,
+    and why we chose as we did; `used` tells a run's choice; `others` are alternatives to try."""
+
+    title: str
+    stated: Literal["stated", "in part", "ours"]
+    where: str
+    words: str
+    used: Callable[[RunConfig], str]
+    others: tuple[str, ...] = ()
+
+
+def _probes_in_words(config: RunConfig) -> str:
+    probes = config.probes
+    when = "Init., every batch of epoch 1, every epoch" if probes.schedule == "batch" else f"{probes.count} probes even in log time"
+    return f"{when}; {'all' if probes.size == 'all' else f'{probes.size:,}'} test images"
+
+
+CHOICES = (
+    Choice("Data", "stated", "Sec. 3", "CIFAR-10. No augmentation is mentioned; we use none.", lambda c: type(c.dataset).title),
+    Choice(
+        "Grey images",
+        "in part",
+        "Sec. 3",
+        "The first convolution takes one channel. How colours become grey is not said: we take the usual brightness.",
+        lambda c: "0.299 R + 0.587 G + 0.114 B" if getattr(c.dataset, "grayscale", False) else "grey as they come",
+    ),
+    Choice(
+        "Network",
+        "stated",
+        "Sec. 3",
+        "ResNet-50 with one input channel. We keep torchvision's stem made for large images, since no other is mentioned.",
+        lambda c: c.model.name + (f", depth {c.model.depth}" if hasattr(c.model, "depth") else ""),
+    ),
+    Choice(
+        "Initialisation",
+        "in part",
+        "Sec. 3",
+        "Kaiming He, as PyTorch's default. That may mean torchvision's ResNet (normal, fan out; the last layer PyTorch's default), He "
+        "normal everywhere, or what PyTorch's layers do by themselves. The first shows Figures 1 and 2 best.",
+        lambda c: c.initialization.name,
+        ("he-normal", "he-fan-out", "pytorch"),
+    ),
+    Choice("Cross-entropy", "stated", "Eq. 1", "−log p of the true class.", lambda c: "as stated"),
+    Choice("Blurry", "stated", "Eq. 2, Sec. 3", "−p^γ log p with γ = 0.7.", lambda c: "γ = 0.7"),
+    Choice(
+        "Blurry's gradient",
+        "in part",
+        "Sec. 2.2",
+        "The text mentions the region p < exp(−1/γ) where the printed formula steers away from the label. Public code of one of the "
+        "authors (DavidSzczecina/Loss_sens_analysis, commit 089687e) holds p^γ fixed, and then there is none. "
+        "Both are rows of every figure here.",
+        lambda c: "both: as printed, and weight detached",
+    ),
+    Choice("Piecewise-zero", "stated", "Eq. 3, Sec. 3", "Cut-off c = 0.1, from the first batch on (d = 0).", lambda c: "c = 0.1, d = 0"),
+    Choice(
+        "Optimizer",
+        "in part",
+        "Sec. 3",
+        "Stochastic gradient descent. Momentum and weight decay are not mentioned: we use none.",
+        lambda c: f"{c.optimizer.title}, momentum {c.optimizer.momentum:g}, weight decay {c.optimizer.weight_decay:g}",
+    ),
+    Choice(
+        "Learning rate",
+        "ours",
+        "",
+        "Not said. We take what PyTorch's SGD takes when not told: 0.001, constant.",
+        lambda c: f"{c.optimizer.learning_rate:g}",
+        ("rate",),
+    ),
+    Choice("Batch size", "stated", "Sec. 3", "32.", lambda c: str(c.batch_size)),
+    Choice(
+        "Input scaling",
+        "ours",
+        "",
+        "Not said. Raw brightness from 0 to 255 with torchvision's initialisation is what comes near Figure 1's p ≈ 1.",
+        lambda c: c.dataset.scaling,
+        ("standardised", "unit"),
+    ),
+    Choice("Length", "stated", "Sec. 3", "20 epochs.", lambda c: f"{c.epochs:g} epoch{'s' * (c.epochs != 1)}"),
+    Choice(
+        "Measured when",
+        "stated",
+        "Sec. 3",
+        "Directly after initialisation, after every batch of the first epoch, then after every epoch.",
+        _probes_in_words,
+    ),
+    Choice("Measured what", "stated", "Eq. 4, Eq. 5, Fig. 1", "p̄ and accuracy of each class.", lambda c: "the same"),
+    Choice(
+        "Measured on",
+        "in part",
+        "Fig. 1, Sec. 4",
+        "The validation set of CIFAR-10, which has none of that name: we take its 10,000 test images.",
+        lambda c: "test images",
+    ),
+    Choice(
+        "BatchNorm while measuring",
+        "ours",
+        "",
+        "Not said. With running statistics, as for evaluation; at Init. they change nothing.",
+        lambda c: {"eval": "running statistics", "batch": "statistics of the probed images"}[c.probes.batch_norm],
+        ("batch-statistics",),
+    ),
+    Choice(
+        "Seeds", "ours", "", "The figures show one network. We ask of how many of three seeds the same can be said.", lambda c: "0, 1, 2"
+    ),
+)

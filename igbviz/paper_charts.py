@@ -1,0 +1,129 @@
+"""The paper's two figures over several seeds: the classes are told apart by their roles, since every network favours another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from igbviz import charts, compare_charts, comparison
+from igbviz.charts import QUANTITIES, SHARES, Unit, line_trace, upright_line
+from igbviz.colours import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.comparison import PANELS, Member
+from igbviz.trajectory import Trajectory
+
+# What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
+ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
+    "favoured at Init.": (ClassStyle(COLOURS[1], (), ""), 4, lambda values, own: values[:, own]),
+    "highest of the others": (ClassStyle(COLOURS[0], (7, 3), ""), 2.5, lambda values, own: np.delete(values, own, -1).max(-1)),
+    "median of the others": (ClassStyle(NEUTRAL, (2, 3), ""), 2.5, lambda values, own: np.median(np.delete(values, own, -1), -1)),
+}
+
+
+def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> dict[str, Any]:
+    """Figure 1 over seeds, as a plain plotly figure: the mean predicted probability at Init. by rank, from the least to the most of the
+    networks, and a dot for each of them in the colour of the class that has this rank."""
+    p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
+    names = next(iter(networks.values())).class_names
+    order = np.argsort(-p, axis=1, kind="stable")
+    ranked = np.take_along_axis(p, order, 1)
+    mean, rank = ranked.mean(0), np.arange(1, p.shape[1] + 1)
+    spread = {"array": ranked.max(0) - mean, "arrayminus": mean - ranked.min(0), "symmetric": False, "thickness": 1.5, "color": NEUTRAL}
+    traces = [{
+        "type": "bar", "x": rank, "y": mean, "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}}, "error_y": spread,
+        "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
+    }]  # fmt: skip
+    ways = np.linspace(-0.2, 0.2, len(p)) if len(p) > 1 else [0.0]
+    for way, seed, own, classes in zip(ways, networks, ranked, order, strict=True):
+        traces.append({
+            "type": "scatter", "mode": "markers", "x": rank + way, "y": own, "cliponaxis": False,
+            "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
+            "hovertext": [f"seed {seed}: {names[k]}" for k in classes], "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
+        })  # fmt: skip
+    chance = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / p.shape[1], "y1": 1 / p.shape[1], "layer": "below"}
+    return {
+        "data": traces,
+        "layout": {
+            "template": {}, "height": 340, "font": {"size": 14, "family": charts.FONT}, "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 64, "r": 40, "t": 40, "b": 56}, "showlegend": False, "bargap": 0.25,
+            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
+            "xaxis": compare_charts.AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
+            "yaxis": compare_charts.AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
+            "shapes": [chance | {"line": {"color": NEUTRAL, "dash": "dot", "width": 1.5}}], "hovermode": "closest", "uirevision": "kept",
+            "meta": {"step": 0, "words": f"Untrained networks of {len(p)} seeds: their classes by rank"},
+        },
+    }  # fmt: skip
+
+
+def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
+    """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for each role of a class
+    the median of the seeds, and the band from the least to the most of them."""
+    everybody = [member for _, members in rows for member in members]
+    axis, height = compare_charts.time_axis(everybody, unit), compare_charts.row_height(len(rows))
+    inner = height * len(rows)
+    traces, shapes, notes, layout = [], [], [], {}
+    for row, (title, members) in enumerate(rows):
+        top = 1 - (row * height + compare_charts.TITLE) / inner
+        for column, panel in enumerate(PANELS):
+            number = str(2 * row + column + 1) if row or column else ""
+            at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+            for role in ROLES:
+                traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
+            left = column * (1 + compare_charts.GAP) / 2
+            layout[f"xaxis{number}"] = compare_charts.AXIS | axis.layout() | {
+                "domain": [left, left + (1 - compare_charts.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
+            }  # fmt: skip
+            if row < len(rows) - 1:
+                layout[f"xaxis{number}"]["title"] = None
+            layout[f"yaxis{number}"] = compare_charts.AXIS | SHARES | {
+                "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
+                "matches": "y" if number else None, "showline": False,
+            }  # fmt: skip
+            upright = axis.furniture()[0][:2]
+            if axis.epochs >= 1:
+                upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
+            shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
+            level = {"type": "line", "x0": 0, "x1": 1, "xref": f"x{number} domain", "y0": 1 / len(members[0].class_names), "layer": "below"}
+            dotted = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
+            shapes.append(level | {"y1": level["y0"], "yref": f"y{number}", "line": dotted})
+        heading = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        notes.append(heading | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
+    for column, panel in enumerate(PANELS):
+        place = {"x": column * (1 + compare_charts.GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        notes.append(place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3})
+    last = max(int(member.step[-1]) for member in everybody)
+    return {
+        "data": traces,
+        "layout": layout | {
+            "template": {}, "height": inner + compare_charts.ABOVE + compare_charts.UNDER, "dragmode": "zoom", "uirevision": "kept",
+            "font": {"size": 14, "family": charts.FONT}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 44, "r": 16, "t": compare_charts.ABOVE, "b": compare_charts.UNDER}, "hovermode": "closest",
+            "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
+            "shapes": shapes, "annotations": notes,
+            "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
+        },
+    }  # fmt: skip
+
+
+def _role(members: Sequence[Member], panel: str, role: str, axis: charts.TimeAxis, named: bool) -> list[dict[str, Any]]:
+    """Lower edge, upper edge filled down to it, median."""
+    style, width, values = ROLES[role]
+    measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
+    one = comparison.band(measured, role)
+    x = compare_charts.places(one.step, members[0].steps_per_epoch, axis)
+    line = line_trace(
+        x, one.median.astype(np.float32), np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32), role, style, width
+    )
+    line["hovertemplate"] = (
+        f"<b>{role}</b>  %{{y:.3f}} (%{{customdata[2]:.3f}}..%{{customdata[3]:.3f}}, n = %{{customdata[1]}})<br>"
+        "step %{customdata[0]:,.0f}<extra></extra>"
+    )
+    line["showlegend"] = named
+    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
+    edge = {
+        "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False, "legendgroup": role,
+    }  # fmt: skip
+    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
+    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}, line]
