@@ -26,6 +26,8 @@ def view(runs: list[Run]) -> None:
     """One ensemble with its charts two by two, or two with the same charts next to each other."""
     try:
         configs, statuses = [run.config for run in runs], [run.status for run in runs]
+        for run in runs:
+            run.ensemble()  # a torn schema is told of here
     except RunError as error:
         st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
         return

@@ -67,6 +67,14 @@ def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:  # noq
     assert {button.key for button in shown.button} >= {"0-again", "1-stop"} and not shown.exception
 
 
+@pytest.mark.parametrize("file", ["config.json", "status.json", "schema.json"])
+def test_a_torn_ensemble_is_one_sentence(own_cache: Path, file: str) -> None:  # noqa: F811
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    (run.path / file).write_text('{"networks": ')
+    shown = page(PAGE, run=run.id)
+    assert "cannot be read" in shown.error[0].value or "cannot be read" in shown.warning[0].value
+
+
 def test_bad_input_is_one_sentence(own_cache: Path) -> None:  # noqa: F811
     shown = page(PAGE)
     shown.number_input(key="relu-inputs").set_value(5000).run()
