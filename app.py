@@ -30,9 +30,7 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
 pictures = [run for run in gallery.shipped(cache, model="resnet50") if run.config.seed == 0]
 if pictures:
     st.subheader("The paper's network, already trained", anchor=False)
-    st.caption(
-        "These runs ship with the program: ResNet-50 on grey CIFAR-10, probed from the first step on. Open one, or run it yourself there."
-    )
+    st.caption("These runs ship with the program: ResNet-50 on grey CIFAR-10, a quarter of an epoch, probed from before the first step on.")
     with st.container(horizontal=True):
         for run in pictures:
             held = ", weight held fixed" if getattr(run.config.loss, "detach_weight", False) else ""

@@ -104,7 +104,7 @@ def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
         group = Group.open(st.query_params["sweep"], cache)
         sweep = sweep_of(str(group.path))
     except (RunError, OSError) as error:
-        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        ui.nowhere(error)
         return None, None
     if bias_to_training.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
         st.warning(
@@ -138,7 +138,9 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         if view != "plane":
             start = ui.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
-        steps = int(st.number_input("Optimizer steps", 1, MOST_STEPS, steps, key=f"{key}-steps", help="Short on purpose."))
+        steps = int(
+            st.number_input("Optimizer steps", 1, MOST_STEPS, _within(1, steps, MOST_STEPS), key=f"{key}-steps", help="Short on purpose.")
+        )
         rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = ui.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
         data = ui.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
@@ -154,19 +156,32 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
-        across = left.number_input("Points of σ²w", 2, MOST_POINTS, len(axes.get(ACROSS, range(10))), key=f"{key}-across")
-        up = right.number_input("Points of σ²b", 2, MOST_POINTS, len(axes.get(UP, range(6))), key=f"{key}-up")
-        largest_w = left.number_input("σ²w up to", 0.1, 25.0, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), key=f"{key}-largest-w")
-        largest_b = right.number_input("σ²b up to", 0.01, 5.0, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), key=f"{key}-largest-b")
+        across = left.number_input(
+            "Points of σ²w", 2, MOST_POINTS, _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS), key=f"{key}-across"
+        )
+        up = right.number_input("Points of σ²b", 2, MOST_POINTS, _within(2, len(axes.get(UP, range(6))), MOST_POINTS), key=f"{key}-up")
+        to_w = _within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), 25.0)
+        to_b = _within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), 5.0)
+        largest_w = left.number_input("σ²w up to", 0.1, 25.0, to_w, key=f"{key}-largest-w")
+        largest_b = right.number_input("σ²b up to", 0.01, 5.0, to_b, key=f"{key}-largest-b")
         return lambda: bias_to_training.over_plane(training(), int(across), int(up), largest_w, largest_b)
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
     many = int(
-        st.number_input("Seeds", 2, MOST_SEEDS, seeds, key=f"{key}-{view}-seeds", help="Networks that differ in their random weights.")
+        st.number_input(
+            "Seeds",
+            2,
+            MOST_SEEDS,
+            _within(2, seeds, MOST_SEEDS),
+            key=f"{key}-{view}-seeds",
+            help="Networks that differ in their random weights.",
+        )
     )
     if view == "starts":
         return lambda: bias_to_training.over_seeds(training(), many)
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
-    ratio = st.number_input("Class imbalance", 2, 1000, ratio, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description)
+    ratio = st.number_input(
+        "Class imbalance", 2, 1000, _within(2, ratio, 1000), key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
+    )
     return lambda: bias_to_training.over_majorities(training(), int(ratio), many)
 
 
@@ -224,6 +239,11 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
     ui.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
 
 
+def _within(low: Any, value: Any, high: Any) -> Any:
+    """A value from a link as a widget can take it."""
+    return min(max(value, low), high)
+
+
 def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
     asked, at = st.query_params.get("quantity"), st.query_params.get("at", "")
@@ -235,7 +255,7 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
         ui.address(quantity=quantity)
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]
-        value = int(at) if at.isdecimal() and int(at) in steps else steps[-1]
+        value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
         step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
         ui.address(at=str(step))
     return quantity, step

@@ -289,6 +289,12 @@ class TrainedProvenance(Provenance):
     probe_images: _Count
 
 
+class UntrainedProvenance(Provenance):
+    steps: _Count
+    inputs: _Count
+    parameters: _Count
+
+
 def _recorded(run: Run) -> int:
     path = run.path / "trajectory.bin"
     return path.stat().st_size if path.exists() else 0
@@ -308,7 +314,7 @@ def _inspect(run: Run) -> int:
     trained = isinstance(config, RunConfig)
     try:
         text = (run.path / "schema.json").read_bytes()
-        provenance = (TrainedProvenance if trained else Provenance).model_validate_json(text)
+        provenance = (TrainedProvenance if trained else UntrainedProvenance).model_validate_json(text)
     except FileNotFoundError:
         if _recorded(run):
             raise BundleError(f"run {run.id} has records, but no schema.json to read them by") from None

@@ -127,7 +127,8 @@ def show(options: argparse.Namespace) -> int:
     status = run.status
     print(f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on {status.device}")
     print(run.config.to_json())
-    print(table(run))
+    if isinstance(run.config, RunConfig):
+        print(table(run))
     return 0
 
 

@@ -85,7 +85,7 @@ def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
         try:
             names += [run.id for run in Group.open(query["sweep"], cache).runs]
         except RunError as error:
-            st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+            ui.nowhere(error)
     return list(dict.fromkeys(names))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.config import RunConfig
-from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.datasets import Cifar10, DataError, ImageFolder
+from igbviz.ensemble_config import EnsembleConfig
 from igbviz.runs import Run, RunError
 
 
@@ -23,7 +24,7 @@ def shipped(cache: Path, **parts: str) -> list[Run]:
     return found
 
 
-def yours(config: RunConfig) -> RunConfig:
+def yours(config: RunConfig | EnsembleConfig) -> RunConfig | EnsembleConfig:
     """The run to start here in place of a shipped one: CIFAR-10 takes the place of a folder of its images that is not on this machine."""
     data = config.dataset
     if not isinstance(data, ImageFolder):
@@ -33,8 +34,3 @@ def yours(config: RunConfig) -> RunConfig:
     except DataError:
         return config.with_(dataset=Cifar10(grayscale=data.grayscale, scaling=data.scaling, size=data.size))
     return config
-
-
-def is_cifar10(run: Run) -> bool:
-    """Whether a run saw CIFAR-10, as torchvision has it or as a folder of images with its ten class names."""
-    return run.config.dataset.name == "cifar10" or tuple(run.schema.get("class_names", ())) == CIFAR10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from igbviz import ui
+from igbviz import gallery, ui
 from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
@@ -21,7 +21,7 @@ MOST_SEEDS = 20
 def draw(run: Run) -> None:
     """The whole section, for a training that can be read; nothing for anything else."""
     try:
-        config, diagnosis = run.config, _diagnosis(run)
+        config, diagnosis = gallery.yours(run.config), _diagnosis(run)
     except RunError:
         return  # whoever shows the run says so
     if not isinstance(config, RunConfig):

@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz import initial_charts, loss_charts, standing, theory_charts, ui
+from igbviz import initial_charts, labels, loss_charts, standing, theory_charts, ui
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.lesson_steps import (
     FORCE_WITH_IMAGES,
@@ -62,7 +62,7 @@ def draw(cache: Path) -> None:
     if name is None:
         return _choose()
     if name not in LESSONS:
-        st.warning(f"This link leads nowhere: lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}.", icon=":material/link_off:")
+        ui.nowhere(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
         return _choose()
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
@@ -236,7 +236,11 @@ def _find(config: Config, cache: Path) -> Run | None:
 def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Callable[[dict[str, Run]], Any]) -> None:
     """Draw what needs runs: the button that starts them, how far they are, and when all have ended what they are for."""
     runs = {name: _find(lesson.runs[name], cache) for name in lesson.needs(step)}
-    statuses = {name: run.status for name, run in runs.items() if run is not None}
+    try:
+        statuses = {name: run.status for name, run in runs.items() if run is not None}
+    except RunError as error:
+        st.error(labels.plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
+        return
     if waiting := [name for name in runs if name not in statuses or statuses[name].state in ("stopped", "failed")]:
         st.caption(_duration(lesson, step))
         for name in waiting:

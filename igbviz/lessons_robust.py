@@ -261,8 +261,8 @@ def _the_price(results: Results) -> str:
         moral = "Here the robust loss paid no price: the network was not stubborn enough for that."
     return (
         f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} alive at the end; generalised "
-        f"cross-entropy {left[1]}, with {counts[1]}. Half of them begin with p below {small(typical)}, where its force p^0.7 is below "
-        f"{small(typical**0.7)}.\n\n{moral}"
+        f"cross-entropy {left[1]}, with {counts[1]}. Half of the test images begin with p below {small(typical)}, where its force p^0.7 is "
+        f"below {small(typical**0.7)}.\n\n{moral}"
     )
 
 

@@ -197,7 +197,7 @@ def _each(act: Callable[[Run], Any]) -> Callable[[Iterable[Run]], list[str]]:
         for run in runs:
             try:
                 act(run)
-            except (ConfigError, RunError) as error:
+            except (ConfigError, RunError, OSError) as error:
                 problems.append(f"{error}.")
         return problems
 
@@ -302,7 +302,7 @@ def _restore(items: Iterable[library.Trashed], cache: Path) -> None:
     for item in items:
         try:
             back.append(library.restore(item, cache).id)
-        except RunError as error:
+        except (RunError, OSError) as error:
             problems.append(f"{error}.")
     st.session_state["library-tick"] = back
     _again(*problems)

@@ -151,7 +151,7 @@ def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus
 
 def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None]:
     """The run whose images stand in the picture, and which of its classes, None for all; a way to the Train page where there is no run."""
-    rows = {row["id"]: row for row in ui.run_rows(cache) if row["state"] not in ("unreadable", "queued")}
+    rows = {row["id"]: row for row in ui.run_rows(cache) if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"}
     if not rows:
         st.info("Train a network once, and its images stand here above the losses: who is heard, and who is not.", icon=":material/info:")
         ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")

@@ -91,7 +91,7 @@ def _linked(cache: Path) -> Sweep | None:
         group = Group.open(st.query_params["sweep"], cache)
         sweep = group.sweep
     except (RunError, OSError) as error:
-        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        ui.nowhere(error)
         return None
     if robustness.kind(sweep) is None:
         st.warning(

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
+from igbviz import gallery, ui
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
 from igbviz.description import ConfigError
@@ -58,7 +58,7 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     )
     if name == SHOWN_RUN:
         try:
-            return f"run-{shown.id}", shown.config
+            return f"run-{shown.id}", gallery.yours(shown.config)
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT

@@ -207,6 +207,8 @@ class Run:
 
     def resume(self) -> None:
         """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
+        if not self.path.is_dir():
+            raise RunError(f"run {self.id} is not there any more: somebody deleted it")
         try:
             # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
             with dispatch.lock(self.path / "lock", timeout=2.0):
@@ -282,18 +284,20 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
     runs = [Run(cache / "runs" / config.id) for config in configs]
     with dispatch.lock(cache / "submit.lock", timeout=60.0):
         new = []
-        for config, run in zip(configs, runs, strict=True):
-            if not (run.path / "status.json").exists():
-                run.path.mkdir(parents=True, exist_ok=True)
-                write_text(run.path / "config.json", config.to_json())
-                run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
-                new.append(run.id)
-            elif (state := run.stored_status().state) == "queued":
-                new.append(run.id)  # stands there already, unless somebody was killed between these two steps
-            elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
-                write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder to find the data in
-                run.resume()
-        dispatch.enqueue(cache, *new)
+        try:
+            for config, run in zip(configs, runs, strict=True):
+                if not (run.path / "status.json").exists():
+                    run.path.mkdir(parents=True, exist_ok=True)
+                    write_text(run.path / "config.json", config.to_json())
+                    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+                    new.append(run.id)
+                elif (state := run.stored_status().state) == "queued":
+                    new.append(run.id)  # stands there already, unless somebody was killed between these two steps
+                elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
+                    write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder with the data
+                    run.resume()
+        finally:  # one that cannot be read does not keep the others from their turn
+            dispatch.enqueue(cache, *new)
     if not all(run.stored_status().ended for run in runs):
         dispatch.ensure_worker(cache)
     return runs

@@ -38,7 +38,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
                 if own := ui.start(gallery.yours(run.config), run.cache, own=True):
                     show(own)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
-            config = run.config
+            config = gallery.yours(run.config)
             if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.

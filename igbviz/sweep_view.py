@@ -26,7 +26,7 @@ def view(group_id: str, cache: Path) -> None:
         group = Group.open(group_id, cache)
         sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     except (RunError, OSError) as error:
-        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        ui.nowhere(error)
         return
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))

@@ -1,5 +1,4 @@
-"""What the pages share: the frame, widgets made from descriptions, and the live view of a run. The only module that knows Streamlit,
-next to the chart component."""
+"""What the pages share: the frame, widgets made from descriptions, and how runs are started, opened and read."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz import library
+from igbviz import labels, library
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError, Description, kinds
 from igbviz.dispatch import cache_folder
@@ -210,12 +209,17 @@ def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> R
     try:
         run = Run.open(run_id, cache)
     except RunError as error:
-        st.warning(f"This link leads nowhere: {error}.", icon=":material/link_off:")
+        nowhere(error)
         return None
     with contextlib.suppress(RunError):  # an unreadable run is told of by whoever shows it
         if not isinstance(run.config, kind):
             st.switch_page(page_of(run.config), query_params={"run": run.id})
     return run
+
+
+def nowhere(problem: object) -> None:
+    """A link that cannot be followed, in a sentence; what the link said is shown as text."""
+    st.warning(labels.plain(f"This link leads nowhere: {problem}."), icon=":material/link_off:")
 
 
 def page_of(config: RunConfig | EnsembleConfig) -> str:

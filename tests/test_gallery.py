@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from igbviz import dispatch
-from igbviz.gallery import is_cifar10, shipped, yours
+from igbviz.datasets import CIFAR10
+from igbviz.gallery import shipped, yours
 from igbviz.runs import Run, submit
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
@@ -27,7 +28,7 @@ def test_a_shipped_run_is_whole(folder: Path) -> None:
     status, schema, trajectory = run.status, run.schema, run.trajectory()
     assert run.config.id == run.id and status.state == "done" and len(trajectory) == status.snapshots
     assert trajectory.step[0] == 0 and trajectory.step[-1] == status.steps
-    assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json()
+    assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(schema)
     assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
 
 
@@ -44,4 +45,4 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
 def test_a_folder_that_is_not_here_becomes_the_archive(tiny) -> None:
     folder = tiny.with_(dataset={"name": "image-folder", "folder": "/nowhere/cifar10", "grayscale": True, "scaling": "raw"})
     assert yours(folder).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}
-    assert yours(tiny) == tiny and all(is_cifar10(run) for run in shipped(ROOT / "cache", model="resnet50"))
+    assert yours(tiny) == tiny and all(tuple(run.schema["class_names"]) == CIFAR10 for run in shipped(ROOT / "cache", model="resnet50"))
