@@ -179,3 +179,9 @@ def test_the_phase_diagram_leads_here(own_cache: Path) -> None:
         assert not test.exception and test.title[0].value == "From bias to training"
         assert address(test) | {"view": view, "sigma_w2": "2.5", "sigma_b2": "0.05", "depth": "19", "activation": "tanh"} == address(test)
         assert f"bias-start-{view}" in {button.key for button in test.button}
+
+
+def test_a_link_from_the_edge_of_the_phase_diagram_opens(own_cache: Path) -> None:
+    """A quarter more than the largest variance that the phase diagram offers is more than the map's own fields take."""
+    test = page(PAGE, view="plane", activation="tanh", depth="10", sigma_w2="25.0", sigma_b2="5.0", at="9" * 5000)
+    assert [field.value for field in test.number_input if "up to" in field.label] == [25.0, 5.0]

@@ -11,6 +11,7 @@ from igbviz import dispatch
 from igbviz.cli import main, read_config
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError
+from igbviz.ensembles import EnsembleConfig
 from igbviz.presets import PRESETS
 from igbviz.runs import RunError, submit
 from igbviz.sweep_config import Sweep
@@ -191,3 +192,8 @@ def test_a_run_goes_to_another_cache_as_a_zip(tiny: RunConfig, tmp_path: Path, c
     archive.write_bytes(b"no archive")
     assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 2
     assert "igbviz: " in capsys.readouterr().err
+
+
+def test_an_ensemble_is_shown_without_a_table(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = submit(EnsembleConfig(networks=2, inputs=10), tmp_path)
+    assert main(["show", run.id, "--cache", str(tmp_path)]) == 0 and '"networks": 2' in capsys.readouterr().out

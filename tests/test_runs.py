@@ -10,7 +10,7 @@ import pytest
 
 from igbviz import dispatch, runs
 from igbviz.config import RunConfig
-from igbviz.runs import Run, RunError, Status, list_runs, submit
+from igbviz.runs import Run, RunError, Status, list_runs, submit, submit_all
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +162,19 @@ def test_wait_gives_up(tiny: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(TimeoutError, match="still queued"):
         submit(tiny, tmp_path).wait(timeout=0.2)
     assert time.monotonic() - started < 5
+
+
+def test_a_deleted_run_does_not_come_back_by_resuming(tiny: RunConfig, tmp_path: Path) -> None:
+    run = submit(tiny, tmp_path)
+    run.delete()
+    with pytest.raises(RunError, match="somebody deleted it"):
+        run.resume()
+    assert not run.path.exists()
+
+
+def test_one_torn_run_does_not_keep_the_others_from_the_queue(tiny: RunConfig, tmp_path: Path) -> None:
+    torn = submit(tiny.with_(seed=1), tmp_path)
+    (torn.path / "status.json").write_text("{")
+    with pytest.raises(RunError, match="torn"):
+        submit_all([tiny, torn.config, tiny.with_(seed=2)], tmp_path)
+    assert tiny.id in {entry.run_id for entry in dispatch.waiting(tmp_path)}

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import end_workers
+
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
 
@@ -54,7 +56,8 @@ def browser():
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., str]]:
-    """serve(app, env=None, theme=None, base="") -> address. The servers end with the test; what they printed is in tmp_path."""
+    """serve(app, env=None, theme=None, base="") -> address. The servers and their workers end with the test; what they printed is in
+    tmp_path, as are the caches they work on."""
     servers = []
 
     def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
@@ -83,6 +86,7 @@ def serve(tmp_path) -> Iterator[Callable[..., str]]:
             server.kill()
             server.wait()
         output.close()
+    end_workers(tmp_path)  # last: a page that is still open has its server call a worker back
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from igbviz.runs import list_runs
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_compare_page import CHART, HEAD, seen
 from tests.browser.test_train_page import number, visit
-from tests.conftest import end_workers
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
@@ -66,4 +65,3 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     again = whole(page, 6)
     assert sorted(map(str, again[2])) == sorted(map(str, first[2])), "the same lines, point for point"
     assert page.locator(CHART).count() == 1
-    end_workers(fresh)

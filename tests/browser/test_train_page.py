@@ -8,7 +8,6 @@ import pytest
 
 from igbviz.runs import list_runs
 from tests.browser.conftest import ROOT, wait_until
-from tests.conftest import end_workers
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
@@ -19,8 +18,7 @@ RIGHT = ".st-key-chart-right .igbviz-live-chart"
 @pytest.fixture
 def app(serve, cache: Path):
     """The app on an empty cache, without a network: (address, cache)."""
-    yield serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache
-    end_workers(cache)
+    return serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache
 
 
 def visit(browser, address: str, **options):
