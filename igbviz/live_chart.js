@@ -156,6 +156,10 @@ function listen(chart, Plotly) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  if (!data.figure) {
+    loadPlotly(data.plotly).catch(console.error); // asked for before there is anything to draw
+    return;
+  }
   let chart = charts.get(parentElement);
   if (!chart) {
     const node = document.createElement("div");

@@ -36,6 +36,11 @@ def live_chart(figure: go.Figure | str, *, key: str, height: int | None = None, 
     return result.clicked if on_click else None
 
 
+def warm_up() -> None:
+    """Have the browser load plotly.js now, so that the first chart of this tab need not wait for it."""
+    _mount(key="warm-up", data={"plotly": _plotly_address()})
+
+
 def payload(figure: go.Figure | dict[str, Any]) -> str:
     """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared": its index}.
 

@@ -5,6 +5,7 @@ import streamlit as st
 from igbviz import initial_form, initial_view, ui
 from igbviz.dispatch import ensure_worker
 from igbviz.ensemble_config import EnsembleConfig
+from igbviz.live_chart import warm_up
 
 cache = ui.shell("Initialisation")
 ensure_worker(cache)  # warm before the button is pressed
@@ -25,3 +26,4 @@ else:
         "You will see the outputs of one network, how strongly all of them are prejudiced, how the prejudice grows with depth, and the "
         "line that theory draws through it. Then change one thing, and look at both side by side."
     )
+    warm_up()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from igbviz import interventions_view, run_form, run_view, sweep_form, sweep_view, ui
 from igbviz.dispatch import ensure_worker
+from igbviz.live_chart import warm_up
 
 cache = ui.shell("Train and watch")
 ensure_worker(cache)  # warm before the button is pressed
@@ -21,3 +22,4 @@ elif run is not None:
     interventions_view.draw(run)
 else:
     ui.how_it_works()
+    warm_up()
