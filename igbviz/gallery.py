@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.config import RunConfig
-from igbviz.datasets import Cifar10, DataError, ImageFolder
+from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.runs import Run, RunError
 
@@ -24,10 +24,11 @@ def shipped(cache: Path, **parts: str) -> list[Run]:
     return found
 
 
-def yours(config: RunConfig | EnsembleConfig) -> RunConfig | EnsembleConfig:
-    """The run to start here in place of a shipped one: CIFAR-10 takes the place of a folder of its images that is not on this machine."""
-    data = config.dataset
-    if not isinstance(data, ImageFolder):
+def yours(run: Run) -> RunConfig | EnsembleConfig:
+    """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this machine. Any other
+    folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
+    config, data = run.config, run.config.dataset
+    if not isinstance(data, ImageFolder) or tuple(run.schema.get("class_names", ())) != CIFAR10:
         return config
     try:
         data.facts()

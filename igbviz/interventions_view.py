@@ -21,7 +21,7 @@ MOST_SEEDS = 20
 def draw(run: Run) -> None:
     """The whole section, for a training that can be read; nothing for anything else."""
     try:
-        config, diagnosis = gallery.yours(run.config), _diagnosis(run)
+        config, diagnosis = gallery.yours(run), _diagnosis(run)
     except RunError:
         return  # whoever shows the run says so
     if not isinstance(config, RunConfig):

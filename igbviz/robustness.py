@@ -109,11 +109,6 @@ def over_losses(base: RunConfig, losses: Iterable[str | dict[str, Any] | Loss] =
     )
 
 
-def gallery_sweep() -> Sweep:
-    """The runs with wrong labels that ship with the program."""
-    return over_losses(WRONG_LABELS)
-
-
 def kind(sweep: Sweep) -> str | None:
     """Which of QUESTIONS this sweep answers; None for any other."""
     if "loss" not in sweep.axes or not set(sweep.axes) <= {"loss", "seed"}:

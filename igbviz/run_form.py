@@ -58,7 +58,7 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     )
     if name == SHOWN_RUN:
         try:
-            return f"run-{shown.id}", gallery.yours(shown.config)
+            return f"run-{shown.id}", gallery.yours(shown)
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT

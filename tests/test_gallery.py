@@ -10,7 +10,7 @@ import pytest
 from igbviz import dispatch
 from igbviz.datasets import CIFAR10
 from igbviz.gallery import shipped, yours
-from igbviz.runs import Run, submit
+from igbviz.runs import Run, submit, write_json
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
@@ -42,7 +42,12 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
     assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(dispatch.waiting(own_cache)) == 1
 
 
-def test_a_folder_that_is_not_here_becomes_the_archive(tiny) -> None:
-    folder = tiny.with_(dataset={"name": "image-folder", "folder": "/nowhere/cifar10", "grayscale": True, "scaling": "raw"})
-    assert yours(folder).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}
-    assert yours(tiny) == tiny and all(tuple(run.schema["class_names"]) == CIFAR10 for run in shipped(ROOT / "cache", model="resnet50"))
+def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:  # noqa: F811
+    folder = tiny.with_(dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"})
+    run = submit(folder, own_cache)
+    for names in (CIFAR10, ("cat", "dog")):
+        write_json(run.path / "schema.json", {"class_names": list(names)})
+        known = names == CIFAR10
+        assert (yours(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}) == known
+        assert (yours(run) == folder) != known, "nobody else's images become CIFAR-10"
+    assert all(tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped(ROOT / "cache", model="resnet50"))
