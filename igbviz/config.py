@@ -23,7 +23,7 @@ from igbviz.schedules import AnySchedule, Immediate
 
 # Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...):
 # runs of another version then keep their folders and their names.
-NUMERICS = 1
+NUMERICS = 2
 
 
 class RunConfig(Description):

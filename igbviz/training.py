@@ -24,6 +24,7 @@ from igbviz.losses import wide
 from igbviz.memory import require_memory
 from igbviz.metrics import measure
 from igbviz.models import last_layer
+from igbviz.packing import packed
 from igbviz.seeds import DROPOUT, MINORITY, ORDER, WEIGHTS, WRONG_LABELS, WRONG_PROBE, mixed
 from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
 
@@ -86,6 +87,8 @@ class Training:
         self.threads = self._threads()
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
+        eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
+        self.packed = packed(self.network, getattr(torch, config.precision)) if eval_on_cpu else None
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
@@ -240,10 +243,15 @@ class Training:
 
     def _logits(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
         """The network's answers to these images without learning from them, piece by piece."""
+        if self.packed and len(images):
+            started = time.perf_counter()
+            self.packed.refresh()
+            self._count_time("probe_seconds", started)
+        forward = self.packed.run if self.packed else self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
             with torch.inference_mode(), self._arithmetic(), probing(self.network, self.config.probes.batch_norm):
-                logits = wide(self.network(piece))
+                logits = wide(forward(piece))
             self._count_time("probe_seconds", started)
             self._timed_images += len(piece)
             yield logits
