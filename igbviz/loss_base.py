@@ -49,6 +49,13 @@ class Loss(Description):
         """The scalar that a training step descends: the mean over the batch, and the place for batch-level parts of a loss."""
         return self.values(wide(logits), labels).mean()
 
+    def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        """`batch_loss` with its backward pass, as a training step needs both; the value, detached. Losses that know their slopes need
+        no graph of their formula, which is most of what they cost beside a small network."""
+        loss = self.batch_loss(logits, labels, parameters)
+        loss.backward()
+        return loss.detach()
+
     def gradient(self, logits: Any, labels: Any) -> np.ndarray:
         """(batch, classes) derivatives of the values by the logits, in float64 and without torch.
 
@@ -67,6 +74,29 @@ class Loss(Description):
     def latex(self) -> str:
         """The formula to show, in LaTeX."""
         return self.formula
+
+
+class LossOfProbabilities(Loss):
+    """A loss of all classes' probabilities that knows its slopes in their logarithms."""
+
+    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
+        """(batch, 1) values at log p (batch, classes), and their slopes (batch, classes) in it; `hit` is 1 at the label, else 0."""
+        raise NotImplementedError
+
+    def values(self, logits: Any, labels: Any) -> Any:
+        log_p = log_softmax(logits)
+        here = held(log_p)
+        values, slopes = self.parts(here, one_hot(here, labels), library(here))
+        return values[:, 0] + (slopes * (log_p - here)).sum(-1)  # the bracket is zero, its gradient is not
+
+    def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        import torch
+
+        log_p = log_softmax(wide(logits))
+        here = log_p.detach()
+        values, slopes = self.parts(here, one_hot(here, labels), torch)
+        log_p.backward(slopes * (1 / len(values)))
+        return values.mean()
 
 
 class Finding(NamedTuple):
@@ -99,6 +129,14 @@ class LossOfP(Loss):
 
     def values(self, logits: Any, labels: Any) -> Any:
         return self.at(true_log_probability(logits, labels))
+
+    def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        import torch
+
+        log_p = true_log_probability(wide(logits), labels)
+        here = log_p.detach()
+        log_p.backward(self.weight(here, torch) * (-1 / len(here)))
+        return self.f(here, torch).mean()
 
     def checks(self) -> list[Finding]:
         """Where this loss is silent (w = 0), where it pushes the true class down (w < 0), and where value or pull explode."""
@@ -198,6 +236,13 @@ def pick(table: Any, labels: Any) -> Any:
     if isinstance(table, np.ndarray):
         return np.take_along_axis(table, labels[:, None], -1)[:, 0]
     return table.gather(-1, labels.long()[:, None]).squeeze(-1)
+
+
+def one_hot(table: Any, labels: Any) -> Any:
+    """(batch, classes) like the table: 1 where a column is its row's label, else 0."""
+    if isinstance(table, np.ndarray):
+        return (labels[:, None] == np.arange(table.shape[-1])).astype(table.dtype)
+    return table.new_zeros(table.shape).scatter_(-1, labels.long()[:, None], 1.0)
 
 
 def true_log_probability(logits: Any, labels: Any) -> Any:

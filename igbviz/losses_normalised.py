@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.loss_base import Loss, LossOfP, at_least, library, log_softmax, pick
+from igbviz.loss_base import LossOfP, LossOfProbabilities
 from igbviz.losses_of_p import (
     DETACH_HELP,
     AsymmetricExponential,
     AsymmetricGCE,
     AsymmetricUnhinged,
+    CrossEntropy,
     Focal,
     MeanAbsoluteError,
     ReverseCrossEntropy,
@@ -31,12 +33,30 @@ NFL = r"\frac{(1 - p_y)^{\gamma} \log p_y}{\sum_k (1 - p_k)^{\gamma} \log p_k}"
 FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
 
 
-def normalised(terms: Any, labels: Any) -> Any:
-    """(batch,) the label's share of a (batch, classes) table of losses of one sign, one for each label that might have been given."""
-    return pick(terms, labels) / terms.sum(-1)
+def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
+    """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might have been given, and
+    the slopes (batch, classes) of that share.
+
+    `slopes` are those of each term in the logarithm of its own class's probability, `hit` is 1 at the label and 0 elsewhere.
+    """
+    total = terms.sum(-1)[:, None]
+    value = (terms * hit).sum(-1)[:, None] / total
+    return value, slopes * (hit - value) / total
 
 
-class NormalisedCrossEntropy(Loss):
+class Normalised(LossOfProbabilities):
+    """What divides the loss of the label by the sum of the losses of all labels."""
+
+    def term(self) -> LossOfP:
+        """The loss that is normalised."""
+        return CrossEntropy()
+
+    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
+        term = self.term()
+        return share(term.f(log_p, xp), -term.weight(log_p, xp), hit)
+
+
+class NormalisedCrossEntropy(Normalised):
     """Normalised cross-entropy (NCE)."""
 
     name: Literal["nce"] = "nce"
@@ -45,11 +65,8 @@ class NormalisedCrossEntropy(Loss):
     source: ClassVar[str] = APL
     effect: ClassVar[str] = "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
 
-    def values(self, logits: Any, labels: Any) -> Any:
-        return normalised(log_softmax(logits), labels)
 
-
-class NormalisedFocal(Loss):
+class NormalisedFocal(Normalised):
     """Normalised focal loss (NFL)."""
 
     name: Literal["nfl"] = "nfl"
@@ -60,26 +77,25 @@ class NormalisedFocal(Loss):
     source: ClassVar[str] = APL
     effect: ClassVar[str] = "pulls it up as normalised cross-entropy does, and leaves the favourite even more alone"
 
-    def values(self, logits: Any, labels: Any) -> Any:
-        return normalised(Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_softmax(logits)), labels)
+    def term(self) -> LossOfP:
+        return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
 
-class ActivePassive(Loss):
+class ActivePassive(Normalised):
     """alpha times a normalised loss, which raises the true class, plus beta times a loss of p, which lowers the others."""
 
     alpha: float = Field(1.0, ge=0, le=100, description="Share of the active part, the normalised loss.")
     beta: float = Field(1.0, ge=0, le=100, description="Share of the passive part.")
 
-    def active_terms(self, log_p: Any) -> Any:
-        """(batch, classes) the active loss before it is normalised; of either sign."""
-        return log_p
-
     def passive(self) -> LossOfP:
+        """The second part."""
         raise NotImplementedError
 
-    def values(self, logits: Any, labels: Any) -> Any:
-        log_p = log_softmax(logits)
-        return self.alpha * normalised(self.active_terms(log_p), labels) + self.beta * self.passive().at(pick(log_p, labels))
+    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().parts(log_p, hit, xp)
+        passive, own = self.passive(), (log_p * hit).sum(-1)[:, None]
+        value = self.alpha * active + self.beta * passive.f(own, xp)
+        return value, self.alpha * slopes - self.beta * passive.weight(own, xp) * hit
 
 
 class NceRce(ActivePassive):
@@ -119,8 +135,8 @@ class NflRce(ActivePassive):
     source: ClassVar[str] = APL
     effect: ClassVar[str] = "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
 
-    def active_terms(self, log_p: Any) -> Any:
-        return Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_p)
+    def term(self) -> LossOfP:
+        return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
     def passive(self) -> LossOfP:
         return ReverseCrossEntropy()
@@ -173,7 +189,7 @@ class NceAel(ActivePassive):
         return AsymmetricExponential(a=self.a)
 
 
-class ActiveNegative(Loss):
+class ActiveNegative(Normalised):
     """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight decay.
 
     The twin turns each term upside down, worst - term, and normalises that: 1 minus the label's share. Terms end at p_min, where they
@@ -185,18 +201,29 @@ class ActiveNegative(Loss):
     p_min: float = Field(1e-7, ge=1e-12, le=1e-4, description="Least probability that the negative twin tells from zero.")
     l1: float = Field(5e-5, ge=0, le=1, description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.")
 
-    def terms(self, log_p: Any) -> Any:
-        """(batch, classes) losses before normalisation, at least 0."""
-        return -log_p
-
-    def values(self, logits: Any, labels: Any) -> Any:
-        log_p, floor = log_softmax(logits), math.log(self.p_min)
-        worst = self.terms(library(log_p).full_like(log_p[:1, :1], floor))
-        room = worst - self.terms(at_least(log_p, floor))  # the formula's own floor: the gradient below it is zero on purpose
-        return self.alpha * normalised(self.terms(log_p), labels) + self.beta * (1 - normalised(room, labels))
+    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().parts(log_p, hit, xp)
+        term, floor = self.term(), math.log(self.p_min)
+        worst = term.f(xp.full_like(log_p[:1, :1], floor), xp)
+        room = worst - term.f(xp.clip(log_p, floor, None), xp)
+        rises = xp.where(log_p > floor, term.weight(log_p, xp), 0.0)  # the formula's own floor: no slope below it, on purpose
+        negative, falls = share(room, rises, hit)
+        return self.alpha * active + self.beta * (1 - negative), self.alpha * slopes - self.beta * falls
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         return super().batch_loss(logits, labels) + self.l1 * sum(parameter.abs().sum() for parameter in parameters)
+
+    def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        import torch
+
+        loss = super().descend(logits, labels)
+        with torch.no_grad():
+            for parameter in parameters:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                parameter.grad.add_(parameter.sign(), alpha=self.l1)
+                loss = loss + self.l1 * parameter.abs().sum()
+        return loss
 
 
 class ActiveNegativeCrossEntropy(ActiveNegative):
@@ -225,5 +252,5 @@ class ActiveNegativeFocal(ActiveNegative):
     source: ClassVar[str] = ANL
     effect: ClassVar[str] = "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
 
-    def terms(self, log_p: Any) -> Any:
-        return Focal(gamma=self.gamma, detach_weight=self.detach_weight).at(log_p)
+    def term(self) -> LossOfP:
+        return Focal(gamma=self.gamma, detach_weight=self.detach_weight)

@@ -76,15 +76,13 @@ class Curriculum(Loss):
     effect: ClassVar[str] = "drops it from the batch as too hard, so early on it trains mostly on the favoured class"
 
     def values(self, logits: Any, labels: Any) -> Any:
-        lead = _lead(logits, labels)
-        # 1 - z_y + logsumexp(z) is 1 - log p_y, which keeps its digits for large logits.
-        return library(logits).where(held(lead) > 0, at_least(1 - lead, 0.0), 1 - true_log_probability(logits, labels))
+        return self._hinges(_lead(logits, labels), logits, labels)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         logits = wide(logits)
-        kept = self.kept(logits, labels)
-        values = self.values(logits, labels)
-        return values.where(kept, values.new_zeros(())).sum() / kept.sum()
+        lead = _lead(logits, labels)
+        kept = self._kept(lead.detach())
+        return self._hinges(lead, logits, labels).where(kept, 0.0).sum() / kept.sum()
 
     def kept(self, logits: Any, labels: Any) -> Any:
         """(batch,) true for the samples that are trained on: the easiest, as long as their hinges fit into a budget.
@@ -92,14 +90,21 @@ class Curriculum(Loss):
         Each sample taken costs its hard hinge, and every further one lowers the budget by 1; one more is taken if the budget still
         allows it. The sum over nothing is 0, so the easiest sample always fits: the selection is never empty.
         """
-        lead, samples, trust = _lead(logits.detach(), labels), len(labels), 1 - self.noise_rate
+        return self._kept(_lead(logits.detach(), labels))
+
+    def _kept(self, lead: Any) -> Any:
+        samples, trust = len(lead), 1 - self.noise_rate
         budget = trust**2 * samples + trust * (lead <= 0).sum()
-        hinges, order = at_least(1 - lead, 0.0).sort(stable=True)
+        hinges, order = (1 - lead).clamp(min=0).sort(stable=True)
         spent = hinges.cumsum(0)
         fits = spent + library(spent).arange(samples, device=spent.device) <= budget
         taken = fits.sum()
-        taken = taken + (spent.where(fits, spent.new_zeros(())).max() + taken <= budget)
+        taken = taken + ((spent * fits).max() + taken <= budget)
         return order.argsort() < taken  # the order's own order is the rank of each sample
+
+    def _hinges(self, lead: Any, logits: Any, labels: Any) -> Any:
+        # 1 - z_y + logsumexp(z) is 1 - log p_y, which keeps its digits for large logits.
+        return library(logits).where(held(lead) > 0, at_least(1 - lead, 0.0), 1 - true_log_probability(logits, labels))
 
 
 class MaxMahalanobis(Loss):

@@ -13,7 +13,7 @@ from igbviz.losses import CrossEntropy, Loss
 
 @dataclass(frozen=True)
 class Mixture:
-    """(1 - share) cross-entropy + share loss, with the two calls of a `Loss` that training needs."""
+    """(1 - share) cross-entropy + share loss, with the calls of a `Loss` that training needs."""
 
     loss: Loss
     share: float
@@ -24,6 +24,11 @@ class Mixture:
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
         start, end = CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         return (1 - self.share) * start + self.share * end
+
+    def descend(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
+        loss = self.batch_loss(logits, labels, parameters)
+        loss.backward()
+        return loss.detach()
 
 
 class Schedule(Description):

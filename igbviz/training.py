@@ -195,12 +195,11 @@ class Training:
                 logits = wide(self.network(images))
             if self.device.type == "cpu":
                 logits.register_hook(without_denormals)
-            loss = config.schedule.at(number, self.steps_per_epoch, config.loss).batch_loss(logits, labels, self.parameters)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = config.schedule.at(number, self.steps_per_epoch, config.loss).descend(logits, labels, self.parameters)
             self.optimizer.step()
         # A loss may hide a broken logit (piecewise-zero calls it 0): 0 * sum keeps the sum finite and lets NaN and infinity through.
-        self.loss_sum += loss.detach() + 0 * logits.detach().sum()
+        self.loss_sum += loss + 0 * logits.detach().sum()
         self.loss_steps += 1
         self.step += 1
 

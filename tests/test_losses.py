@@ -413,6 +413,26 @@ def test_a_step_descends_the_mean(name, knobs):
     torch.testing.assert_close(LOSSES[name]().batch_loss(logits, labels), LOSSES[name]()(logits, labels).mean())
 
 
+@every(CASES)
+def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
+    """`descend` may take a shorter way: the same value, and the same gradients on logits and parameters."""
+    loss, (logits, labels) = LOSSES[name](**knobs), draw()
+    found = []
+    for shorter in (False, True):
+        leaf = logits.clone().requires_grad_()
+        parameters = [torch.tensor([1.0, -2.0, 0.0]).requires_grad_(), torch.ones(2, 2).requires_grad_()]
+        used = leaf + 0 * parameters[0].sum()  # one parameter has a gradient already, the other none
+        if shorter:
+            value = loss.descend(used, labels, parameters)
+            assert not value.requires_grad
+        else:
+            value = loss.batch_loss(used, labels, parameters)
+            value.backward()
+        found.append([value.detach(), leaf.grad, *(torch.zeros(1) if p.grad is None else p.grad for p in parameters)])
+    for plain, short in zip(*found, strict=True):
+        torch.testing.assert_close(short, plain)
+
+
 @pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])
 def test_active_negative_losses_charge_for_all_parameters(name):
     logits, labels = draw()
