@@ -1,7 +1,7 @@
 """The queue and the workers of one cache folder, seen from outside: files and locks, no service, no database.
 
-    cache/queue/<time>-<run id>   an empty file: this run wants to be worked on. It stays until the run has ended, so a run whose worker
-                                  died is found again by the next worker.
+    cache/queue/<time>-<run id>   this run wants to be worked on. The file stays until the run has ended, so a run whose worker died is
+                                  found again by the next worker. It is empty, or says that the run is one of a sweep's.
     cache/workers/keeper-0.lock   held by the keeper, a small process that starts the real worker and starts it again if it dies.
     cache/workers/worker.log      what both of them said.
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 PROJECT = Path(__file__).parents[1]
+OF_SWEEP = "sweep"
 _last_look: dict[Path, float] = {}
 
 
@@ -27,14 +28,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
 
 
-def enqueue(cache: Path, *run_ids: str) -> None:
-    """Put runs at the end of the queue, in this order, but for those that stand there already."""
+def enqueue(cache: Path, *run_ids: str, of_sweep: bool = False) -> None:
+    """Put runs at the end of the queue, in this order, but for those that stand there already. Those of a sweep may be worked on side by
+    side."""
     with lock(cache / "queue.lock"):
         there, now = {entry.run_id for entry in waiting(cache)}, time.time_ns()
         (cache / "queue").mkdir(parents=True, exist_ok=True)
         for place, run_id in enumerate(dict.fromkeys(run_ids)):
             if run_id not in there:
-                (cache / "queue" / f"{now + place:020d}-{run_id}").touch()
+                (cache / "queue" / f"{now + place:020d}-{run_id}").write_text(OF_SWEEP if of_sweep else "")
 
 
 def dequeue(cache: Path, run_id: str) -> None:
@@ -54,6 +56,14 @@ class Waiting:
     @property
     def path(self) -> Path:
         return self.queue / self.name  # made when asked for: most looks at a long queue are for one name
+
+    @property
+    def of_sweep(self) -> bool:
+        """Whether it is one of a sweep's runs."""
+        try:
+            return self.path.read_text() == OF_SWEEP
+        except OSError:  # taken out meanwhile
+            return False
 
 
 def waiting(cache: Path) -> list[Waiting]:

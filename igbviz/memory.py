@@ -1,4 +1,5 @@
-"""Whether a run can fit into memory at all: asked before anything is allocated, because an over-committed machine kills what it likes."""
+"""What a run takes of a machine: threads, and whether it can fit into memory at all, which is asked before anything is allocated, because
+an over-committed machine kills what it likes."""
 
 from __future__ import annotations
 
@@ -28,3 +29,14 @@ def free_memory() -> float:
             return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+# Multiply-accumulates of a step below which one thread is used: two are a quarter faster on an idle machine, but three times slower
+# when something else, such as the browser that draws the curves, wants one of two cores.
+SMALL_STEP = 1e8
+
+
+def one_thread(config: RunConfig, facts: Facts) -> bool:
+    """Whether a run has too little to do in a step for more than one thread of a CPU."""
+    image = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
+    return 3 * config.batch_size * image < SMALL_STEP

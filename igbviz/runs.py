@@ -278,8 +278,11 @@ def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Pat
     return submit_all([config], cache)[0]
 
 
-def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE) -> list[Run]:
-    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each."""
+def submit_all(
+    configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False
+) -> list[Run]:
+    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a sweep may be
+    worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
     with dispatch.lock(cache / "submit.lock", timeout=60.0):
@@ -297,7 +300,7 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
                     write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder with the data
                     run.resume()
         finally:  # one that cannot be read does not keep the others from their turn
-            dispatch.enqueue(cache, *new)
+            dispatch.enqueue(cache, *new, of_sweep=of_sweep)
     if not all(run.stored_status().ended for run in runs):
         dispatch.ensure_worker(cache)
     return runs

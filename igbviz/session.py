@@ -6,19 +6,23 @@ go on elsewhere, `progress()` says how far it is and `facts()` what the numbers 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
 import sys
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import torch
 
 from igbviz import estimates
+from igbviz.datasets import Data
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.initializing import Initializing, Overflow
+from igbviz.lanes import WORTH, Lanes, gain, most_lanes
 from igbviz.runs import Run, RunError, Status, write_json
 from igbviz.training import Diverged, Training
 from igbviz.trajectory import schema
@@ -29,17 +33,40 @@ CHECKPOINT_SHARE = 0.02  # and longer for large networks: saving may take this s
 ATTEMPTS = 3  # a run on which the worker dies so often without getting further is at fault itself
 
 
-def work_on(run: Run, device: torch.device) -> None:
-    """Work on one run to its end, its stop or its failure; the caller holds its lock."""
-    with open(run.path / "log.txt", "a", buffering=1) as log:
-        terminal, sys.stderr = sys.stderr, log  # the progress bar of a download belongs to the run that waits for it
+def work_on(run: Run, device: torch.device, mates: Sequence[Run] = ()) -> Iterator[tuple[Run, bool]]:
+    """Work on one run to its end, its stop or its failure, and on its `mates`, runs of the same kind that have not begun, beside it
+    where that is faster. The caller holds the locks of all. It gets each run back, with whether it was worked on, when that is over."""
+    first = Session(run, device)
+    working = {run: _watched(first)}
+    next(working[run], None)  # what it takes is there now, or the run has ended already
+    lanes = min(1 + len(mates), most_lanes(first.job)) if mates and isinstance(first.job, Training) else 1
+    if lanes > 1 and gain(first.job, lanes) < WORTH:
+        lanes = 1
+    yield from ((mate, False) for mate in mates[lanes - 1 :])
+    sessions = [first, *(Session(mate, device, first.job.clean_data) for mate in mates[: lanes - 1])]
+    for session in sessions[1:]:
+        working[session.run] = _watched(session)
+        next(working[session.run], None)
+    if lanes > 1:
+        Lanes([session.job for session in sessions if session.job is not None and session.job.steps == first.job.steps])
+    while working:
+        for each, work in list(working.items()):
+            if next(work, work) is work:
+                del working[each]
+                yield each, True
+
+
+def _watched(session: Session) -> Iterator[None]:
+    """A session's work, step by step; whatever goes wrong is told in its run's folder."""
+    with open(session.run.path / "log.txt", "a", buffering=1) as log:
         try:
-            Session(run, device).go()
+            yield from session.go(log)
         except Exception as error:  # the one broad except: the folder is the only place where anybody will look for the reason
             traceback.print_exc(file=log)
-            _end(run, explained(error), log)
+            _end(session.run, explained(error), log)
         finally:
-            sys.stderr = terminal
+            if isinstance(session.job, Training) and session.job.stack:
+                session.job.stack.drop(session.job)  # the others wait for it no more
 
 
 def _end(run: Run, message: str, log: TextIO) -> None:
@@ -70,13 +97,16 @@ def warm_up(device: torch.device) -> None:
 class Session:
     """The worker's hands on one run's folder."""
 
-    def __init__(self, run: Run, device: torch.device) -> None:
-        self.run, self.device = run, device
+    def __init__(self, run: Run, device: torch.device, data: Data | None = None) -> None:
+        """`data`: what the run's data set gives, where somebody has loaded it already."""
+        self.run, self.device, self.data = run, device, data
+        self.job: Training | Initializing | None = None
         self.checkpoint = run.path / "checkpoint.pt"
         self.records = run.path / "trajectory.bin"
         self.stop_file = run.path / "stop"
 
-    def go(self) -> None:
+    def go(self, log: TextIO) -> Iterator[None]:
+        """All of the work. Yields when the job stands there, and then after each of its ticks."""
         self.status = self.run.stored_status()
         if self.status.ended:
             return
@@ -86,32 +116,42 @@ class Session:
             return self._tell("failed", f"The worker process died {ATTEMPTS} times on this run without getting further, as it does when "
                               "memory runs out: lower the batch size, the probe size or the network's width.")  # fmt: skip
         self._tell("running", "Preparing data and network ...", attempts=self.status.attempts + 1, pid=os.getpid())
-        config = self.run.config
-        kind = Initializing if isinstance(config, EnsembleConfig) else Training
-        self.job = kind(config, self.device, self._load())
-        if self._kept() > self._recorded():  # records that the checkpoint counts on are gone: begin again
-            self.job = kind(config, self.device)
+        with contextlib.redirect_stderr(log):  # the progress bar of a download belongs to the run that waits for it
+            self.job = self._job()
+        yield
         write_json(self.run.path / "schema.json", self._provenance())
         try:
-            stopped = self._work()
+            stopped = yield from self._work()
         except (Diverged, Overflow) as error:
             return self._ended("diverged", str(error))
         if stopped:
             self._save()
             return self._tell("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
         self._ended("done", "Finished.")
-        if isinstance(self.job, Training):
+        if isinstance(self.job, Training) and self.job.stack is None:
+            config = self.job.config
             estimates.note(config, config.dataset.facts(), self.run.cache, *self.job.pace())
 
-    def _work(self) -> bool:
-        """Append what the job yields. True when it was asked to stop."""
+    def _job(self) -> Training | Initializing:
+        job = self._begun(self._load())
+        # Records that the checkpoint counts on are gone: begin again.
+        return job if job.snapshots * job.dtype.itemsize <= self._recorded() else self._begun(None)
+
+    def _begun(self, state: dict | None) -> Training | Initializing:
+        config = self.run.config
+        if isinstance(config, EnsembleConfig):
+            return Initializing(config, self.device, state)
+        return Training(config, self.device, state, self.data)
+
+    def _work(self) -> Iterator[None]:
+        """Append what the job yields; returns True when it was asked to stop."""
         job = self.job
         looked = saved = time.monotonic()
         cost = 0.0
         if self._recorded() != self._kept():
             self._cut()
-        with open(self.records, "ab", buffering=0) as file:
-            for record in job.ticks():
+        with open(self.records, "ab", buffering=0) as file, contextlib.closing(job.ticks()) as ticks:
+            for record in ticks:
                 first = record is not None and file.tell() == 0
                 if record is not None:
                     # The record first, the status that mentions it second.
@@ -127,6 +167,7 @@ class Session:
                     self._save()
                     saved = time.monotonic()
                     cost = saved - now
+                yield
         return False
 
     def _kept(self) -> int:
@@ -175,6 +216,7 @@ class Session:
             **self.job.facts(),
             "device": device_name(self.device),
             "threads": self.job.threads,
+            "lanes": len(self.job.stack.trainings) if isinstance(self.job, Training) and self.job.stack else 1,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",

@@ -256,7 +256,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
         stored = {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": time.time()}
         write_json(group.path / "sweep.json", stored)
     states = {member.id: member.state for member in _members(expected, group.cache)}
-    submit_all([config for config in sweep.configs() if states[config.id] not in (*FINISHED, UNREADABLE)], group.cache)
+    submit_all([config for config in sweep.configs() if states[config.id] not in (*FINISHED, UNREADABLE)], group.cache, of_sweep=True)
     return group
 
 

@@ -7,6 +7,7 @@ random needs to be stored to go on after a stop, and a resumed run repeats an un
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from torch import nn
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
 from igbviz.losses import wide
-from igbviz.memory import require_memory
+from igbviz.memory import one_thread, require_memory
 from igbviz.metrics import measure
 from igbviz.models import last_layer
 from igbviz.packing import packed
@@ -32,10 +33,6 @@ PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers 
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
-
-# Multiply-accumulates of a step below which one thread is used: two are a quarter faster on an idle machine, but three times slower
-# when something else, such as the browser that draws the curves, wants one of two cores.
-SMALL_STEP = 1e8
 
 
 class Diverged(ArithmeticError):
@@ -69,13 +66,21 @@ class Training:
 
     doing = "Training ..."
 
-    def __init__(self, config: RunConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        device: str | torch.device | None = None,
+        state: dict[str, Any] | None = None,
+        data: Data | None = None,
+    ) -> None:
+        """`state` is where to go on from; `data`, as `config.dataset` gives them, may be had from another training on the same device."""
         self.config = config
         self.device = torch.device(device) if device else best_device()
         facts = config.dataset.facts()
         require_memory(config, facts)
         config.require_classes(len(facts.class_names))
-        self.data: Data = config.dataset.load(self.device)
+        self.data: Data = data or config.dataset.load(self.device)
+        self.clean_data = self.data
 
         chosen = probe_indices(self.data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
         self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
@@ -84,7 +89,7 @@ class Training:
         self.network = build_network(config, self.data).to(self.device)
         if self.device.type == "cuda" or config.model.channels_last_on_cpu:
             self.network = self.network.to(memory_format=torch.channels_last)
-        self.threads = self._threads()
+        self.threads = 1 if self.device.type == "cpu" and one_thread(config, facts) else torch.get_num_threads()
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
         eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
@@ -95,6 +100,7 @@ class Training:
         self.step = self.snapshots = self.loss_steps = 0
         self.seconds = self.step_seconds = self.probe_seconds = 0.0
         self._timed_steps = self._timed_images = 0  # since this process began
+        self.stack: Any = None  # the `lanes.Lanes` that this training goes on in, if it does
         self._epoch = -1
 
         # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the other way.
@@ -118,20 +124,47 @@ class Training:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
         so that the caller can look at the clock, save `state()` or stop."""
         while True:
-            if self.snapshots < len(self.probe_steps) and self.probe_steps[self.snapshots] == self.step:
-                self._check_finite()
-                snapshot = yield from self._probe()
-                self.snapshots += 1
-                yield snapshot
+            yield from self._look()
             if self.step == self.steps:
                 return
-            started = time.perf_counter()
-            self._step()
-            self._count_time("step_seconds", started)
-            self._timed_steps += 1
+            if self.stack:
+                yield from self.stack.turn(self)
+            else:
+                self.advance()
             if self.device.type == "cpu" or self.step % 32 == 0:  # reading a number back stalls a GPU
                 self._check_finite()
             yield None
+
+    def _look(self) -> Iterator[np.void | None]:
+        """The probe that is due at this step, if one is: None while it goes on, then its snapshot."""
+        if self.snapshots < len(self.probe_steps) and self.probe_steps[self.snapshots] == self.step:
+            self._check_finite()
+            snapshot = yield from self._probe()
+            self.snapshots += 1
+            yield snapshot
+
+    def advance(self) -> None:
+        """One optimizer step."""
+        started = time.perf_counter()
+        self._step()
+        self.count_step(time.perf_counter() - started)
+
+    def count_step(self, seconds: float) -> None:
+        """Note that a step was taken, and how long that took."""
+        self.loss_steps += 1
+        self.step += 1
+        self._timed_steps += 1
+        self.seconds += seconds
+        self.step_seconds += seconds
+
+    def rehearsal(self) -> Training:
+        """A copy to try steps on; this one stays where it is."""
+        other = copy.copy(self)
+        other.stack = None
+        other.__dict__.pop("optimizer", None)
+        other.network, other.loss_sum = copy.deepcopy(self.network), self.loss_sum.clone()
+        other.parameters = list(other.network.parameters())
+        return other
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, as tensors and plain numbers."""
@@ -141,8 +174,8 @@ class Training:
             "seconds": self.seconds,
             "loss_sum": self.loss_sum.item(),
             "loss_steps": self.loss_steps,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "network": _owned(self.network.state_dict()),
+            "optimizer": _owned(self.optimizer.state_dict()),
             "majority": self.majority,
         }
 
@@ -175,7 +208,8 @@ class Training:
         """Expected seconds to the end."""
         step, image = self.pace()
         images = len(self.probe_labels) + len(self.wrong_images)
-        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * images * image
+        lanes = len(self.stack.trainings) if self.stack else 1  # take their probes in turn
+        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * images * image * lanes
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
@@ -186,11 +220,11 @@ class Training:
 
     def _step(self) -> None:
         config, number = self.config, self.step
-        images, labels = self._batch(number)
+        images, labels = self.batch(number)
         if config.optimizer.moves:
             for group in self.optimizer.param_groups:
                 group["lr"] = config.optimizer.rate_at(number, self.steps)
-        with self._arithmetic():
+        with self.arithmetic():
             with self._dropout(number):
                 logits = wide(self.network(images))
             if self.device.type == "cpu":
@@ -200,10 +234,9 @@ class Training:
             self.optimizer.step()
         # A loss may hide a broken logit (piecewise-zero calls it 0): 0 * sum keeps the sum finite and lets NaN and infinity through.
         self.loss_sum += loss + 0 * logits.detach().sum()
-        self.loss_steps += 1
-        self.step += 1
 
-    def _batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images and labels of optimizer step `number`."""
         epoch, place = divmod(number, self.steps_per_epoch)
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(mixed(self.config.seed, ORDER, epoch))
@@ -249,7 +282,7 @@ class Training:
         forward = self.packed.run if self.packed else self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
-            with torch.inference_mode(), self._arithmetic(), probing(self.network, self.config.probes.batch_norm):
+            with torch.inference_mode(), self.arithmetic(), probing(self.network, self.config.probes.batch_norm):
                 logits = wide(forward(piece))
             self._count_time("probe_seconds", started)
             self._timed_images += len(piece)
@@ -286,7 +319,7 @@ class Training:
         setattr(self, what, getattr(self, what) + passed)
 
     @contextlib.contextmanager
-    def _arithmetic(self) -> Iterator[None]:
+    def arithmetic(self) -> Iterator[None]:
         """The chosen precision; on a GPU kernels that give the same bits every time and full float32 products; on a CPU the threads."""
         with contextlib.ExitStack() as stack:
             if self.config.precision == "bfloat16":
@@ -307,16 +340,21 @@ class Training:
             torch.manual_seed(mixed(self.config.seed, DROPOUT, number))
             yield
 
-    def _threads(self) -> int:
-        work = 3 * self.config.batch_size * self.config.model.flops(self.data.shape, self.data.classes)
-        return 1 if self.device.type == "cpu" and work < SMALL_STEP else torch.get_num_threads()
-
     def _require_every_class(self) -> None:
         present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
         if not present.all():
             raise ValueError(
                 f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes"
             )
+
+
+def _owned(value: Any) -> Any:
+    """The same tensors, those that are a part of a larger one copied: a file would hold the whole."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+    if isinstance(value, dict):
+        return {key: _owned(part) for key, part in value.items()}
+    return [_owned(part) for part in value] if isinstance(value, list) else value
 
 
 def _draws(layer: nn.Module) -> bool:

@@ -2,12 +2,14 @@
 
 Started as `python -m igbviz.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the *worker* again when that
 dies (a kill, a crash, the kernel short of memory); the worker keeps torch and the device warm between runs and leaves after some idle
-minutes. With several GPUs there is such a pair for each.
+minutes. With several GPUs there is such a pair for each. On a CPU a sweep of runs that use one thread each gets a pair for every core.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
+HELPER_IDLE_SECONDS = 5.0  # of a worker that only came to help with a sweep
 LOOK_SECONDS = 0.05  # between two looks at an empty queue: a listing of a folder, some microseconds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a dead worker is started again; longer if it dies at once each time
 NICENESS = 5  # the pages on the same cores go first
@@ -57,37 +60,100 @@ def work(cache: Path, slot: int) -> None:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
     with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # a worker left over from a killed keeper is waited for
-        if not take_one(cache, device):  # somebody waits already: the first point first
+        helper = device.type == "cpu" and slot > 0
+        if not take_one(cache, device, helper):  # somebody waits already: the first point first
             warm_up(device)
-        idle_since = time.monotonic()
-        while time.monotonic() - idle_since < IDLE_SECONDS and os.getppid() == keeper:
-            if take_one(cache, device):
+        idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
+        while time.monotonic() - idle_since < patience and os.getppid() == keeper:
+            if take_one(cache, device, helper):
                 idle_since = time.monotonic()
             else:
                 time.sleep(LOOK_SECONDS)
 
 
-def take_one(cache: Path, device) -> bool:
-    """Work on the first queued run that is in nobody's hands; False when there is none."""
+def take_one(cache: Path, device, helper: bool = False) -> bool:
+    """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster; False when there is
+    none. A helper on a further core of a CPU takes only what may be worked on beside others."""
     from igbviz import dispatch
     from igbviz.runs import Run
     from igbviz.session import work_on
 
-    for entry in dispatch.waiting(cache):
+    queue = dispatch.waiting(cache)
+    for place, entry in enumerate(queue):
         run = Run(cache / "runs" / entry.run_id)
         if not run.path.is_dir():
             entry.path.unlink(missing_ok=True)  # deleted while it waited
             continue
+        if helper and not (entry.of_sweep and _fits_a_core(run)):
+            continue
         try:
-            with FileLock(run.path / "lock", timeout=0):
-                work_on(run, device)
-                entry.path.unlink(missing_ok=True)
+            with contextlib.ExitStack() as locks:
+                held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
+                if entry.of_sweep:
+                    cores = _cores() if device.type == "cpu" and _fits_a_core(run) else 1
+                    if not helper:
+                        _call_helpers(cache, queue[place : place + cores])
+                    held |= _mates(run, queue[place + 1 :], cores, locks)
+                for released, worked_on in work_on(run, device, list(held)[1:]):
+                    if worked_on:
+                        dispatch.dequeue(cache, released.id)
+                    held[released].release()
                 return True
         except Timeout:
             continue
         except OSError as error:  # a folder that cannot be written must not keep the others waiting
             print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
     return False
+
+
+def _mates(run, queue, workers: int, locks: contextlib.ExitStack) -> dict:
+    """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
+    from igbviz.lanes import MOST_LANES, shared
+    from igbviz.runs import Run, RunError
+
+    def kind(which: Run) -> str | None:
+        try:
+            fresh = which.stored_status().state == "queued" and not (which.path / "checkpoint.pt").exists()
+            return shared(which.config) if fresh else None
+        except RunError:
+            return None
+
+    if (wanted := kind(run)) is None:
+        return {}
+    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, queue)  # nobody's single run is overtaken
+    alike = [mate for mate in (Run(run.path.parent / entry.run_id) for entry in of_sweep) if kind(mate) == wanted]
+    mates = {}
+    for mate in alike[: min(math.ceil((1 + len(alike)) / workers), max(MOST_LANES.values())) - 1]:
+        with contextlib.suppress(Timeout, OSError):
+            mates[mate] = locks.enter_context(FileLock(mate.path / "lock", timeout=0))
+    return mates
+
+
+def _fits_a_core(run) -> bool:
+    """Whether this is a training that uses one thread."""
+    from igbviz.config import RunConfig
+    from igbviz.datasets import DataError
+    from igbviz.memory import one_thread
+    from igbviz.runs import RunError
+
+    try:
+        config = run.config
+        return isinstance(config, RunConfig) and one_thread(config, config.dataset.facts())
+    except (RunError, DataError):
+        return False  # whoever works on it will say why
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _call_helpers(cache: Path, queue) -> None:
+    """A worker for every further core that a sweep in the queue can use."""
+    from igbviz import dispatch
+
+    for slot in range(1, sum(entry.of_sweep for entry in queue)):
+        if not dispatch.is_held(cache / "workers" / f"keeper-{slot}.lock"):
+            subprocess.Popen(_command(cache, slot), start_new_session=True)
 
 
 def _command(cache: Path, slot: int, *more: str) -> list[str]:

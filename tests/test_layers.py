@@ -20,7 +20,9 @@ LAYERS = [
     [
         "presets",
         "memory",
+        "packing",
         "training",
+        "lanes",
         "ensemble_config",
         "ensemble_measures",
         "stacked_mlp",

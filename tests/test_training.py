@@ -70,7 +70,7 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
         expected[step] = [p[data.test_labels == k].mean(0).numpy() for k in range(3)]
         network.train()
         if step < 32:
-            images, labels = reference._batch(step)
+            images, labels = reference.batch(step)
             p = network(images).softmax(1)[torch.arange(len(labels)), labels]
             loss = (-(p**0.5) * p.log()).mean()
             optimizer.zero_grad()
@@ -82,9 +82,9 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
 
 def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
     training = Training(tiny.with_(batch_size=18), "cpu")
-    seen = torch.cat([training._batch(step)[0] for step in range(training.steps_per_epoch)])
+    seen = torch.cat([training.batch(step)[0] for step in range(training.steps_per_epoch)])
     assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
-    again = torch.cat([training._batch(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)])
+    again = torch.cat([training.batch(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)])
     assert not torch.equal(seen, again), "another order in the next epoch"
 
 

@@ -17,6 +17,8 @@ from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
 from igbviz.runs import Run, RunError, Status, list_runs, submit
+from igbviz.sweep_config import Sweep
+from igbviz.sweeps import submit_sweep
 from igbviz.training import train
 from tests.conftest import worker_processes
 from tests.test_training import same
@@ -196,3 +198,35 @@ def test_an_ensemble_that_overflows_says_so(cache: Path) -> None:
                                 initialization=wild, inputs=20, networks=3), cache)  # fmt: skip
     status = run.wait(60)
     assert status.state == "diverged" and "too large to be numbers" in status.message
+
+
+def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path) -> None:
+    """Narrow networks gain from a stack on every machine; one of them is stopped on the way and goes on alone."""
+    narrow = tiny.with_(model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20})
+    group = submit_sweep(Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache)
+    until(lambda: any(run.schema.get("lanes", 1) > 1 and run.status.snapshots > 10 for run in group.runs))
+    left = next(run for run in group.runs if run.schema.get("lanes", 1) > 1 and run.stored_status().state == "running")
+    left.stop()
+    assert left.wait(20).state in ("stopped", "done")
+    left.resume()
+    assert group.wait(120).counts == {"done": 18} and not dispatch.waiting(cache)
+    lanes = {name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name) for name in ("curriculum", "gce")}
+    assert lanes["curriculum"] == 1 and lanes["gce"] > 1
+    for run in group.runs[::4]:
+        alone = np.array(list(train(run.config)))
+        np.testing.assert_allclose(run.trajectory().records["mean_prob"][:8], alone["mean_prob"][:8], atol=1e-4)
+    if len(os.sched_getaffinity(0)) > 1:
+        assert is_held_or_was(cache, 1)
+
+
+def is_held_or_was(cache: Path, slot: int) -> bool:
+    """Whether a worker on this core has come to help."""
+    return (cache / "workers" / f"worker-{slot}.lock").exists()
+
+
+def test_single_runs_stay_one_at_a_time(tiny: RunConfig, cache: Path) -> None:
+    runs = [submit(tiny.with_(seed=seed), cache) for seed in range(3)]
+    for run in runs:
+        assert run.wait(90).state == "done" and run.schema["lanes"] == 1
+        assert same(run.trajectory().records, np.array(list(train(run.config))))
+    assert not is_held_or_was(cache, 1)

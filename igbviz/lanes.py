@@ -1,0 +1,166 @@
+"""Several runs of one architecture at once: their weights lie stacked, and a step of all is one forward and one backward pass.
+
+What a call costs is then paid once for all, and that is most of what a step of a small network costs, above all on a GPU. Every run
+keeps its own batches, loss, probes and folder. Its numbers are those that it would have alone up to the last digits of the products,
+so they are the same within float tolerance and not bit for bit.
+
+Shapes: L lanes, B images of a batch, K classes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from igbviz.config import RunConfig
+from igbviz.losses import Loss, wide
+from igbviz.training import Training, without_denormals
+
+MOST_LANES = {"cpu": 16, "cuda": 64, "mps": 16}
+STACKED_WEIGHTS = {"cpu": 2**25, "cuda": 2**29, "mps": 2**27}  # numbers that the weights of all lanes may be
+WORTH = 1.1  # how many times as fast lanes must be: below, the runs are better off with the bits they have alone
+TRIED_STEPS = 5
+
+_gains: dict[tuple[str, int, str], float] = {}
+
+
+def shared(config: RunConfig) -> str | None:
+    """What runs must have in common to be lanes of one stack, as text to compare; None for a run that can be none.
+
+    A loss with a part that looks at the whole batch, or at all weights, is left to run alone.
+    """
+    if type(config.loss).batch_loss is not Loss.batch_loss:
+        return None
+    own = ("loss", "schedule", "seed", "initialization", "label_noise", "probes")
+    return json.dumps({key: value for key, value in config.canonical().items() if key not in own}, sort_keys=True)
+
+
+def most_lanes(training: Training) -> int:
+    """How many runs like this one may be stacked; 1 for networks that throw dice in training, since each run has its own."""
+    device, weights = training.device.type, sum(parameter.numel() for parameter in training.parameters)
+    return 1 if training.has_dropout else max(1, min(MOST_LANES[device], STACKED_WEIGHTS[device] // weights))
+
+
+def gain(training: Training, lanes: int) -> float:
+    """How many times as fast so many like this one go stacked as one after the other: measured here, once for each kind, on copies."""
+    key = (shared(training.config) or "", lanes, str(training.device))
+    if key not in _gains:
+        alone, stack = training.rehearsal(), Lanes([training.rehearsal() for _ in range(lanes)])
+        _gains[key] = lanes * _seconds(alone.advance, alone.device) / _seconds(stack.advance, alone.device)
+    return _gains[key]
+
+
+def _seconds(step: Any, device: torch.device) -> float:
+    taken = []
+    for _ in range(TRIED_STEPS):
+        started = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - started)
+    return min(taken[1:])
+
+
+class Lanes:
+    """Trainings at the same step that take the next ones together. Each is still driven by its own `ticks()`, in turn with the others."""
+
+    def __init__(self, trainings: Sequence[Training]) -> None:
+        self.trainings = list(trainings)
+        self.ready: list[Training] = []
+        for lane in trainings:
+            lane.stack = self
+        self._stack()
+
+    def turn(self, lane: Training) -> Iterator[None]:
+        """One step of this lane: it waits for the others, and the last to come steps for all."""
+        number = lane.step
+        self.ready.append(lane)
+        while lane.step == number:
+            if len(self.ready) == len(self.trainings):
+                self.ready = []
+                self.advance()
+            else:
+                yield
+
+    def drop(self, lane: Training) -> None:
+        """Go on without this one, if it is here; it keeps its weights as they are."""
+        self.trainings = [other for other in self.trainings if other is not lane]
+        self.ready = [other for other in self.ready if other is not lane]
+
+    def advance(self) -> None:
+        """One optimizer step of every lane."""
+        started = time.perf_counter()
+        if len(self.trainings) < len(self.loss_sums):
+            self._stack()
+        first = self.trainings[0]
+        config, number = first.config, first.step
+        batches = [lane.batch(number) for lane in self.trainings]
+        images, labels = (torch.stack(parts) for parts in zip(*batches, strict=True))
+        if config.optimizer.moves:
+            for group in self.optimizer.param_groups:
+                group["lr"] = config.optimizer.rate_at(number, first.steps)
+        with first.arithmetic():
+            logits = wide(vmap(self._forward)(self.weights, self.buffers, images))
+            if first.device.type == "cpu":
+                logits.register_hook(without_denormals)
+            losses = self._losses(number, logits, labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()
+            self.optimizer.step()
+        self.loss_sums += losses.detach() + 0 * logits.detach().sum((1, 2))
+        if len(self.optimizer.state) > len(first.optimizer.state):
+            self._hand_out_state()
+        passed = time.perf_counter() - started
+        for lane in self.trainings:
+            lane.count_step(passed)
+
+    def _forward(self, weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
+        return functional_call(self.skeleton, (weights, buffers), (images,))
+
+    def _losses(self, number: int, logits: Tensor, labels: Tensor) -> Tensor:
+        """(L,) mean losses of logits (L, B, K), lanes with the same loss at once."""
+        groups: dict[Any, list[int]] = {}
+        for place, lane in enumerate(self.trainings):
+            groups.setdefault(lane.config.schedule.at(number, lane.steps_per_epoch, lane.config.loss), []).append(place)
+        parts = []
+        for loss, places in groups.items():
+            some = slice(None) if len(places) == len(labels) else places
+            values = loss.values(logits[some].flatten(0, 1), labels[some].flatten())
+            parts.append(values.view(len(places), -1).mean(1))
+        order = torch.tensor([place for places in groups.values() for place in places], device=logits.device)
+        return torch.cat(parts)[order.argsort()]
+
+    def _stack(self) -> None:
+        """Lay the weights of all lanes side by side; the networks of the trainings become views of them."""
+        networks = [lane.network for lane in self.trainings]
+        first = self.trainings[0]
+        self.skeleton = copy.deepcopy(networks[0]).to("meta")
+        self.weights, self.buffers = stack_module_state(networks)
+        for place, network in enumerate(networks):
+            for name, value in (*network.named_parameters(), *network.named_buffers()):
+                value.data = (self.weights | self.buffers)[name].data[place]
+        self.loss_sums = torch.stack([lane.loss_sum for lane in self.trainings])
+        for lane, loss_sum in zip(self.trainings, self.loss_sums, strict=True):
+            lane.loss_sum = loss_sum
+        self.optimizer = first.config.optimizer.build(list(self.weights.values()))
+        for place, stacked in enumerate(self.weights.values()):
+            states = [lane.optimizer.state.get(lane.parameters[place], {}) for lane in self.trainings]
+            for name, value in states[0].items():
+                together = isinstance(value, Tensor) and value.shape == stacked.shape[1:]
+                self.optimizer.state[stacked][name] = torch.stack([state[name] for state in states]) if together else value
+        self._hand_out_state()
+
+    def _hand_out_state(self) -> None:
+        """Show every lane its part of the optimizer's memory, as its own optimizer would hold it."""
+        for place, stacked in enumerate(self.weights.values()):
+            for name, value in self.optimizer.state.get(stacked, {}).items():
+                together = isinstance(value, Tensor) and value.shape == stacked.shape
+                for number, lane in enumerate(self.trainings):
+                    lane.optimizer.state[lane.parameters[place]][name] = value[number] if together else value
