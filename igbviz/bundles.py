@@ -277,6 +277,7 @@ class Provenance(BaseModel):
     class_names: list[_Text] = Field(min_length=2, max_length=10_000)
     parameters: _Count
     threads: _Count
+    lanes: _Count = 1
     data: _Text
     device: _Text
     torch: _Text

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.loss_base import LossOfP
+from igbviz.loss_base import LossOfP, wide
 
 LOG_OF_ZERO = math.log(1e-4)  # what reverse cross-entropy takes for log 0
 DETACH_HELP = "Hold the factor before the logarithm fixed when differentiating. Off, the formula as printed; on, as in much public code."
@@ -34,6 +35,13 @@ class CrossEntropy(LossOfP):
 
     def at(self, log_p: Any) -> Any:
         return -log_p  # the same, without the detour by f and w
+
+    def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
+        from torch.nn.functional import cross_entropy
+
+        values = cross_entropy(wide(logits), labels.long(), reduction="none")
+        values.backward(values.new_full(values.shape, 1 / len(values)))
+        return values.detach().mean()
 
 
 class Blurry(LossOfP):

@@ -64,5 +64,7 @@ def sentence(status: Status, unit: str = "step") -> str:
 def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
     """One line on what the numbers were made from: data, what was measured, arithmetic, device, versions, date."""
     schema = run.schema
-    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({schema['threads']} threads)", f"torch {schema['torch']}"]
+    lanes = schema.get("lanes", 1)
+    how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}" + (f", one of {lanes} runs in a stack" if lanes > 1 else "")
+    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({how})", f"torch {schema['torch']}"]
     st.caption(labels.plain("; ".join([*parts, schema["date"], f"run {run.id}"])))

@@ -35,6 +35,9 @@ PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers 
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
 
 
+EVERYDAY_SPREAD = 25.0  # between the largest and the smallest logit: no p, no square of one, is near 1e-30 below
+
+
 class Diverged(ArithmeticError):
     """A loss or a logit is no longer a finite number. `step` is the optimizer step that met it."""
 
@@ -227,13 +230,12 @@ class Training:
         with self.arithmetic():
             with self._dropout(number):
                 logits = wide(self.network(images))
-            if self.device.type == "cpu":
-                logits.register_hook(without_denormals)
+            finite = guarded(logits)
             self.optimizer.zero_grad(set_to_none=True)
             loss = config.schedule.at(number, self.steps_per_epoch, config.loss).descend(logits, labels, self.parameters)
             self.optimizer.step()
-        # A loss may hide a broken logit (piecewise-zero calls it 0): 0 * sum keeps the sum finite and lets NaN and infinity through.
-        self.loss_sum += loss + 0 * logits.detach().sum()
+        # A loss may hide a broken logit (piecewise-zero calls it 0): finite is 0, or NaN where any is broken.
+        self.loss_sum += loss if finite is None else loss + finite
 
     def batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Images and labels of optimizer step `number`."""
@@ -412,9 +414,25 @@ def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, 
     return data, truth
 
 
+def guarded(logits: torch.Tensor) -> torch.Tensor | None:
+    """Look at the logits (..., K) of a step before its backward pass: None where all are finite, else or where asking would stall the
+    device a number to add to the loss, 0 or NaN.
+
+    On a CPU the gradient loses its entries below 1e-30, where there can be any. A network that is sure of itself gives classes a p of
+    1e-40; a CPU computes with such denormal numbers so slowly that a step takes up to twice as long, and they move no float32 weight.
+    """
+    if logits.device.type != "cpu":
+        return 0 * logits.detach().sum()
+    low, high = logits.detach().aminmax()
+    spread = (high - low).item()
+    if spread < EVERYDAY_SPREAD:
+        return None
+    logits.register_hook(without_denormals)
+    return 0 * (high - low)
+
+
 def without_denormals(gradient: torch.Tensor) -> torch.Tensor:
-    """The gradient with entries below 1e-30 set to zero. A network that is sure of itself gives classes a p of 1e-40; a CPU computes with
-    such denormal numbers so slowly that a step takes up to twice as long, and they move no float32 weight."""
+    """The gradient with entries below 1e-30 set to zero."""
     return torch.nn.functional.hardshrink(gradient, 1e-30)
 
 

@@ -164,6 +164,7 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {time.ctime()}")
     rows: list[dict[str, Any]] = []
     if options.only in (None, "engine"):
+        rows += steps_and_probes("default (mlp)", RunConfig(), 200)
         rows += steps_and_probes("first look (mlp)", PRESETS["first-look"].config, 200)
         rows += steps_and_probes("cnn", RunConfig(model={"name": "cnn"}), 20)
         noise = {"name": "gaussian-noise", "size": 32, "train_examples": 640}

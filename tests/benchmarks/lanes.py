@@ -1,0 +1,112 @@
+"""Many runs at once: `python -m tests.benchmarks.lanes [--json FILE]`.
+
+steps    so many runs of one kind, each taking one step: one after the other against stacked (`igbviz.lanes`), in turn in one process, with
+         the threads that a run takes by itself; the verdict is what the program would do with them
+sweeps   eight runs from the button to the last probe, with real workers: submitted one by one, which are worked on one by one, against
+         the same as a sweep
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from igbviz.config import RunConfig
+from igbviz.escape import processor
+from igbviz.lanes import WORTH, Lanes, most_lanes
+from igbviz.presets import PRESETS
+from igbviz.runs import submit
+from igbviz.sweep_config import Sweep
+from igbviz.sweeps import submit_sweep
+from igbviz.training import Training, best_device
+from tests.benchmarks.__main__ import alternating, row
+
+FIRST_LOOK = PRESETS["first-look"].config
+KINDS = {
+    "first look, mlp of width 256": FIRST_LOOK,
+    "mlp of width 64": FIRST_LOOK.with_(model={"name": "mlp", "depth": 4, "width": 64}),
+    "mlp of width 16": FIRST_LOOK.with_(model={"name": "mlp", "depth": 4, "width": 16}),
+    "cnn": RunConfig(model={"name": "cnn"}),
+    "cnn of width 4": RunConfig(model={"name": "cnn", "width": 4}),
+}
+SWEEPS = ("first look, mlp of width 256", "mlp of width 16")
+SWEEP_REPEATS = 3
+
+
+def steps(device: torch.device) -> list[dict[str, Any]]:
+    """Milliseconds of a step of all, one after the other and stacked."""
+    found = []
+    for name, config in KINDS.items():
+        training = Training(config, device)
+        for lanes in (4, 16) if device.type == "cpu" else (8, 32):
+            lanes = min(lanes, most_lanes(training))
+            alone, stack = [training.rehearsal() for _ in range(lanes)], Lanes([training.rehearsal() for _ in range(lanes)])
+
+            def in_turn(alone: list[Training] = alone) -> None:
+                for one in alone:
+                    one.advance()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+
+            def together(stack: Lanes = stack) -> None:
+                stack.advance()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+
+            ways = {"one by one": in_turn, "stacked": together}
+            one = row(f"{name}, a step of {lanes}: one by one / stacked", alternating(ways, 5))
+            print(f"{'':42} {'stacked' if one['ratio'] >= WORTH else 'left one by one'}", flush=True)
+            found.append(one | {"lanes": lanes})
+    return found
+
+
+def sweeps() -> list[dict[str, Any]]:
+    """Seconds for eight runs of one epoch, singly and as a sweep, worker warm."""
+    found = []
+    for name in SWEEPS:
+        base = KINDS[name].with_(epochs=5, probes={"size": 1000, "count": 20})
+        taken: dict[str, list[float]] = {"one by one": [], "sweep": []}
+        with tempfile.TemporaryDirectory() as folder:
+            submit(base.with_(epochs=0.1), folder).wait()  # the worker is there and warm
+            for repeat in range(SWEEP_REPEATS):
+                seeds = [100 * repeat + seed for seed in range(8)]
+                started = time.perf_counter()
+                for run in [submit(base.with_(seed=seed), folder) for seed in seeds]:
+                    run.wait()
+                taken["one by one"].append(time.perf_counter() - started)
+                started = time.perf_counter()
+                group = submit_sweep(Sweep(base=base, axes={"seed": [seed + 50 for seed in seeds]}), folder)
+                group.wait()
+                taken["sweep"].append(time.perf_counter() - started)
+            lanes = sorted({run.schema["lanes"] for run in group.runs})
+        words = ", ".join(f"{way} {statistics.median(each):.1f} s ({min(each):.1f}-{max(each):.1f})" for way, each in taken.items())
+        ratio = statistics.median(one / other for one, other in zip(*taken.values(), strict=True))
+        print(f"eight runs, {name}: {words}; ratio {ratio:.2f}, n = {SWEEP_REPEATS}, lanes {lanes}", flush=True)
+        found.append({"case": name, "seconds": taken, "ratio": ratio, "lanes": lanes})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.lanes", description="Many runs at once, against one by one.")
+    parser.add_argument("--json", type=Path, help="also write all numbers there")
+    parser.add_argument("--only", choices=["steps", "sweeps"])
+    options = parser.parse_args()
+    device = best_device()
+    about = {"machine": f"{processor()}, {os.cpu_count()} cores", "device": str(device), "torch": torch.__version__,
+             "date": time.strftime("%Y-%m-%d %H:%M"), "load": os.getloadavg()}  # fmt: skip
+    print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
+    rows = (steps(device) if options.only != "sweeps" else []) + (sweeps() if options.only != "steps" else [])
+    if options.json:
+        options.json.write_text(json.dumps(about | {"rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
