@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import free_port, healthy, wait_until
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -22,6 +24,22 @@ def test_the_first_two_commands_are_install_and_run() -> None:
     app, tests = blocks("sh")[:2]
     assert app.strip() == "pip install -r requirements.txt && streamlit run app.py"  # the browser tests run it
     assert tests.strip() == "pip install -r requirements.txt && python -m pytest"  # you are looking at it
+
+
+def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
+    """With a display and an empty home, Streamlit asks for an e-mail address and waits, unless told not to."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
+    environment |= {"HOME": str(tmp_path), "DISPLAY": ":0", "BROWSER": "/bin/true", "IGBVIZ_CACHE": str(tmp_path / "cache")}
+    port, said = free_port(), tmp_path / "said.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    with said.open("wb") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
+        assert server.poll() is None, said.read_text()
+    finally:
+        server.kill()
+        server.wait()
 
 
 def run(command: list[str], cache: Path) -> str:

@@ -73,7 +73,7 @@ def serve(tmp_path) -> Iterator[Callable[..., str]]:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         servers.append((server, output))
         address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
-        wait_until(lambda: server.poll() is not None or _healthy(address), 60, f"the start of {app}")
+        wait_until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
         assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
         return address
 
@@ -96,7 +96,8 @@ def artefacts() -> Path:
     return ARTEFACTS
 
 
-def _healthy(address: str) -> bool:
+def healthy(address: str) -> bool:
+    """Whether a Streamlit server answers there."""
     try:
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
             return answer.status == 200
