@@ -89,7 +89,7 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
     if not (options.what or options.losses or options.seeds is not None or options.set):
         raise ConfigError(((), "a sweep needs a .json file or an axis: --losses, --seeds or --set"))
     if options.what:
-        found = Sweep.from_json(Path(options.what).read_text())
+        found = Sweep.from_json(_text(options.what))
         values = {"base": found.base, "axes": found.axes, "title": found.title}
     else:
         values = {"base": PRESETS["first-look"].config, "axes": {}, "title": ""}
@@ -212,7 +212,7 @@ def read_config(what: str, changes: list[str]) -> RunConfig:
     if what in PRESETS:
         values = PRESETS[what].config.model_dump()
     elif what.endswith(".json"):
-        values = json.loads(RunConfig.from_json(Path(what).read_text()).to_json())
+        values = json.loads(RunConfig.from_json(_text(what)).to_json())
     else:
         raise ConfigError(((), f"{what!r} is neither a .json file nor a preset; presets: {listing(PRESETS)}"))
     for change in changes:
@@ -221,6 +221,11 @@ def read_config(what: str, changes: list[str]) -> RunConfig:
             raise ConfigError(((), f"{change!r} is not of the form key=value, as in loss.cutoff=0.2"))
         values = with_value(values, key, parse_value(text))
     return RunConfig(**values)
+
+
+def _text(path: str) -> str:
+    """The text of a file; some editors begin it with a byte-order mark."""
+    return Path(path).read_text(encoding="utf-8-sig")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -49,11 +49,18 @@ class Description(BaseModel):
         return cls(**values)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def model_validate_json(cls, text: str | bytes, **_: Any) -> Self:
+        """`from_json`, under pydantic's name for it."""
+        return cls.from_json(text)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
         """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = json.loads(text, object_pairs_hook=_each_once)
+        except ConfigError:
+            raise
+        except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
         return cls.model_validate(values)
 
@@ -158,6 +165,16 @@ def _explained(cls: type[Description], error: ValidationError) -> ConfigError:
             value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
             problems.append((location[:1], f"is {_short(value)}, allowed: {allowed(field) if field else line['msg']}"))
     return ConfigError(*dict.fromkeys(problems))  # a field with several types is reported once for each of them
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The mapping of a JSON object; JSON itself would let the last of two equal keys win without a word."""
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ConfigError(((), f"the configuration has {_short(key)} twice, allowed: every field once"))
+        values[key] = value
+    return values
 
 
 def _title(cls: type[Description]) -> str:

@@ -42,6 +42,8 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(tiny.to_json())
     assert read_config(str(path), ["seed=4"]) == tiny.with_(seed=4)
+    path.write_text(tiny.to_json(), encoding="utf-8-sig")
+    assert read_config(str(path), []) == tiny, "an editor put its mark before the text"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,22 @@ def test_json_that_is_no_configuration(text: str) -> None:
         RunConfig.from_json(text)
 
 
+def test_json_by_either_name_is_one_sentence() -> None:
+    assert RunConfig.model_validate_json(RunConfig(seed=3).to_json().encode()) == RunConfig(seed=3)
+    for text in ('{"epochs": NaN}', b'{"epochs": NaN}'):
+        with pytest.raises(ConfigError, match="^epochs is nan, allowed: a number above 0"):
+            RunConfig.model_validate_json(text)
+    for text in ("{", b"\xff", None):
+        with pytest.raises(ConfigError, match="^the configuration is not JSON"):
+            RunConfig.model_validate_json(text)
+
+
+@pytest.mark.parametrize("text", ['{"seed": 1, "seed": 2}', '{"loss": {"name": "gce", "q": 0.5, "name": "mae"}}'])
+def test_a_field_that_is_given_twice_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="^the configuration has '(seed|name)' twice, allowed: every field once$"):
+        RunConfig.from_json(text)
+
+
 def test_steps() -> None:
     config = RunConfig(batch_size=32, epochs=1)
     assert config.steps_per_epoch(50_000) == 1563 and config.total_steps(50_000) == 1563
