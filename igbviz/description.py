@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 
@@ -38,6 +39,16 @@ class Description(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise _explained(type(self), error) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_stands_for_a_number(cls, values: Any) -> Any:
+        """Pydantic would take True for 1, "yes" for true and "0.5" for a half; only a whole float may stand for an integer."""
+        if isinstance(values, Mapping):
+            wrong = [name for name in cls.model_fields if name in values and not _fits(cls, name, values[name])]
+            if wrong:
+                raise ConfigError(*(((name,), f"is {_short(values[name])}, allowed: {allowed(cls.model_fields[name])}") for name in wrong))
+        return values
 
     @classmethod
     def model_validate(cls, values: Any, **_: Any) -> Self:
@@ -116,6 +127,23 @@ def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
     return walk(field.annotation, field.metadata)
 
 
+def _fits(cls: type[Description], name: str, value: Any) -> bool:
+    types, words = _simple_kinds(cls, name)
+    if isinstance(value, bool):
+        return bool in types or not (types & {int, float} or value in words)
+    if isinstance(value, str | bytes):
+        return str in types or not types or value in words
+    return bool not in types
+
+
+@cache
+def _simple_kinds(cls: type[Description], name: str) -> tuple[set[type], tuple[Any, ...]]:
+    """Which of bool, int, float and str a field accepts, and which words."""
+    found = [kind for kind, _ in kinds(cls.model_fields[name])]
+    words = tuple(word for kind in found if get_origin(kind) is Literal for word in get_args(kind))
+    return {kind for kind in found if kind in (bool, int, float, str)}, words
+
+
 def allowed(field: FieldInfo) -> str:
     """What a field accepts, in words: 'a number from 0 to 1', 'one of a, b', ..."""
     words = []
@@ -138,8 +166,9 @@ def allowed(field: FieldInfo) -> str:
 
 
 def _range(bounds: dict[str, float]) -> str:
-    low = f"{bounds['ge']:g}" if "ge" in bounds else f"above {bounds['gt']:g}" if "gt" in bounds else ""
-    high = f"{bounds['le']:g}" if "le" in bounds else f"below {bounds['lt']:g}" if "lt" in bounds else ""
+    words = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # all digits of a limit such as 2**31 - 1
+    low = words["ge"] if "ge" in bounds else f"above {words['gt']}" if "gt" in bounds else ""
+    high = words["le"] if "le" in bounds else f"below {words['lt']}" if "lt" in bounds else ""
     if "ge" in bounds and "le" in bounds:
         return f" from {low} to {high}"
     parts = [f"of at least {low}" if "ge" in bounds else low, f"at most {high}" if "le" in bounds else high]

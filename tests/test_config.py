@@ -96,6 +96,14 @@ def test_frozen() -> None:
         ({"model": {"name": "resnet18"}, "batch_size": 1}, ["batch_size", "1", "at least 2"]),
         ({"optimizer": {"name": "sgd", "nesterov": True}}, ["optimizer.nesterov", "momentum"]),
         ({"dataset": {"name": "cifar11"}}, ["dataset", "'cifar11'", "cifar10"]),
+        ({"seed": True}, ["seed is True, allowed: a whole number from 0 to 2147483647"]),
+        ({"epochs": True}, ["epochs is True", "a number above 0 and at most 10000"]),
+        ({"batch_size": "32"}, ["batch_size is '32'", "a whole number"]),
+        ({"probes": {"size": "60"}}, ["probes.size is '60'", "from 10 to 1000000", "'all'"]),
+        ({"dataset": {"name": "gaussian-noise", "channels": True}}, ["dataset.channels is True", "1, 3"]),
+        ({"loss": {"name": "blurry", "gamma": "0.5"}}, ["loss.gamma is '0.5'", "a number from 0 to 10"]),
+        ({"loss": {"name": "blurry", "detach_weight": "yes"}}, ["loss.detach_weight is 'yes'", "true or false"]),
+        ({"loss": {"name": "blurry", "detach_weight": 1}}, ["loss.detach_weight is 1", "true or false"]),
     ],
 )
 def test_wrong_values_are_one_sentence(values: dict, words: list[str]) -> None:
@@ -106,6 +114,13 @@ def test_wrong_values_are_one_sentence(values: dict, words: list[str]) -> None:
     assert "\n" not in text and text.count("allowed") + text.count("its fields are") == 1, text
     with pytest.raises(ConfigError, match="allowed|its fields are"):
         RunConfig.from_json(json.dumps(values))
+
+
+def test_whole_floats_and_integers_stand_for_each_other() -> None:
+    assert RunConfig(batch_size=16.0, epochs=2) == RunConfig(batch_size=16, epochs=2.0)
+    assert RunConfig(probes={"size": 60.0}).probes.size == 60
+    with pytest.raises(ConfigError, match="^batch_size is 16.5, allowed: a whole number"):
+        RunConfig(batch_size=16.5)
 
 
 def test_several_wrong_values_are_all_named() -> None:
