@@ -56,7 +56,7 @@ class Description(BaseModel):
         if isinstance(values, cls):
             return values
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-            raise ConfigError(((), f"{values!r} is not a {cls.__name__}: give its fields as a mapping"))
+            raise ConfigError(((), f"{_short(values)} is not a {cls.__name__}: give its fields as a mapping"))
         return cls(**values)
 
     @classmethod

@@ -11,7 +11,7 @@ bias; Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). Describing one im
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "initialize", "require_room"]
 
 
-def initialize(config: EnsembleConfig, device: str | torch.device | None = None) -> Iterator[np.void]:
+def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
     """Draw the networks as described and yield a record of `ensemble_dtype` for each, in order.
 
     The first one is there as soon as it is computed; those after it come in growing blocks, of which the numbers of a network do not
@@ -33,5 +33,4 @@ def initialize(config: EnsembleConfig, device: str | torch.device | None = None)
     """
     from igbviz.initial_networks import blocks
 
-    for block in blocks(config, device):
-        yield from block
+    return (record for block in blocks(EnsembleConfig.model_validate(config), device) for record in block)

@@ -25,7 +25,7 @@ from igbviz.layers import Resize
 from igbviz.models import Mlp, last_layer
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.stacked_mlp import StackedMlp
-from igbviz.training import best_device, probing
+from igbviz.training import device_of, probing
 
 BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
 BATCH_PIXELS = BATCH * 32 * 32  # fewer images where they are larger: what convolutions keep is a multiple of this
@@ -57,7 +57,7 @@ def subject(config: EnsembleConfig, device: torch.device) -> Subject:
 
 def blocks(config: EnsembleConfig, device: str | torch.device | None = None, largest: int | None = None) -> Iterator[np.ndarray]:
     """Records (n,) of `ensemble_dtype`, n = 1, 1, 2, 4, ... up to `largest` (default: what is fastest), together config.networks."""
-    yield from subject(config, torch.device(device) if device else best_device()).blocks(largest)
+    yield from subject(config, device_of(device)).blocks(largest)
 
 
 class Subject:

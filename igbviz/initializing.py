@@ -11,7 +11,7 @@ import torch
 
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.initial_networks import Overflow, subject
-from igbviz.training import best_device
+from igbviz.training import device_of
 
 __all__ = ["Initializing", "Overflow"]
 
@@ -23,7 +23,7 @@ class Initializing:
 
     def __init__(self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None) -> None:
         self.config = config
-        self.subject = subject(config, torch.device(device) if device else best_device())
+        self.subject = subject(config, device_of(device))
         self.data, self.threads, self.dtype = self.subject.data, self.subject.threads, self.subject.dtype
         self.snapshots: int = state["snapshots"] if state else 0  # networks measured
         self.seconds: float = state["seconds"] if state else 0.0

@@ -46,15 +46,29 @@ class Diverged(ArithmeticError):
         super().__init__(f"The loss or the logits became infinite or NaN at step {step}: lower the learning rate or the input scale.")
 
 
-def train(config: RunConfig, device: str | None = None) -> Iterator[np.void]:
+def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
     """Train as described and yield a snapshot before any update and after every probe step.
 
     A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand.
-    Raises Diverged when the numbers are no longer finite, DataError when the data cannot be had.
+    Raises ConfigError, ValueError for a device that is not here and DataError when the data cannot be had, all at once; later Diverged
+    when the numbers are no longer finite.
     """
-    for tick in Training(config, device).ticks():
-        if tick is not None:
-            yield tick
+    training = Training(RunConfig.model_validate(config), device_of(device))
+    return (tick for tick in training.ticks() if tick is not None)
+
+
+def device_of(device: str | torch.device | None) -> torch.device:
+    """The device of this name, None for the best one at hand. Raises ValueError for one that is not on this machine."""
+    if device is None:
+        return best_device()
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)  # a good name may still be that of a device that is not here
+    except (RuntimeError, AssertionError, TypeError, ValueError):
+        found = None
+    if found is None or found.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand")
+    return found
 
 
 def best_device() -> torch.device:
@@ -78,7 +92,7 @@ class Training:
     ) -> None:
         """`state` is where to go on from; `data`, as `config.dataset` gives them, may be had from another training on the same device."""
         self.config = config
-        self.device = torch.device(device) if device else best_device()
+        self.device = device_of(device)
         facts = config.dataset.facts()
         require_memory(config, facts)
         config.require_classes(len(facts.class_names))
@@ -227,7 +241,7 @@ class Training:
         if config.optimizer.moves:
             for group in self.optimizer.param_groups:
                 group["lr"] = config.optimizer.rate_at(number, self.steps)
-        with self.arithmetic():
+        with torch.enable_grad(), self.arithmetic():  # the caller may have turned gradients off for its own work
             with self._dropout(number):
                 logits = wide(self.network(images))
             finite = guarded(logits)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from igbviz.config import RunConfig
+from igbviz.description import ConfigError
 from igbviz.training import Diverged, Training, build_network, train
 from igbviz.trajectory import Trajectory
 
@@ -36,6 +37,32 @@ def test_probes_come_at_the_planned_steps(tiny: RunConfig) -> None:
 def test_two_identical_runs_are_bit_equal(tiny: RunConfig) -> None:
     assert same(run(tiny), run(tiny))
     assert not same(run(tiny), run(tiny.with_(seed=1)))
+
+
+def test_a_mapping_describes_a_run(tiny: RunConfig) -> None:
+    assert same(np.array(list(train(tiny.model_dump(), "cpu"))), run(tiny))
+
+
+@pytest.mark.parametrize("config", [None, 3, [("seed", 1)]])
+def test_what_describes_no_run_is_refused_at_once(config) -> None:
+    with pytest.raises(ConfigError, match="is not a RunConfig: give its fields as a mapping$"):
+        train(config)
+
+
+@pytest.mark.parametrize("device", ["tpu", "meta", "", "cuda:99", 3.5])
+def test_a_device_that_is_not_here_is_one_sentence(tiny: RunConfig, device) -> None:
+    with pytest.raises(ValueError, match="^device is '.*', allowed: cpu, cuda or mps if this machine has it") as caught:
+        train(tiny, device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "curriculum", "anl-ce"])
+def test_gradients_that_the_caller_turned_off(tiny: RunConfig, loss: str) -> None:
+    config = tiny.with_(loss={"name": loss})
+    with torch.no_grad():
+        without = run(config)
+        assert not torch.is_grad_enabled()
+    assert same(without, run(config))
 
 
 def test_the_callers_random_numbers_are_left_alone(tiny: RunConfig) -> None:
