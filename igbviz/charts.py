@@ -140,6 +140,13 @@ WRONG_LABEL_LOOKS = {
 }
 
 
+def _quantity(name: str) -> Quantity:
+    """Raises ValueError, one sentence, for a name that no quantity has."""
+    if name not in QUANTITIES:
+        raise ValueError(f"quantity is {name!r}, allowed: one of {', '.join(QUANTITIES)}")
+    return QUANTITIES[name]
+
+
 @dataclass(frozen=True)
 class TimeAxis:
     """Where a step lies on the log axis. Zero has no place on it, so Init. stands half a decade left of the first step."""
@@ -239,7 +246,7 @@ def curves(
     `marks` are vertical lines at (epoch, label), such as a change of the loss. With many classes: the favoured one, the median, the
     band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free.
     """
-    what = QUANTITIES[quantity]
+    what = _quantity(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
     drawn = trajectory[thin(trajectory.step)]
@@ -296,7 +303,7 @@ def bars(
     height: int = 480,
 ) -> go.Figure:
     """A quantity of every class at one probe: the state of the network as bars, on the same scale as `curves`."""
-    what = QUANTITIES[quantity]
+    what = _quantity(quantity)
     favoured, names = trajectory[:1].favoured(), trajectory.class_names
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""

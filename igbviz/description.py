@@ -103,9 +103,23 @@ class Description(BaseModel):
         return {key: field for key, field in cls.model_fields.items() if key != "name"}
 
 
-def by_name(*classes: type[Description]) -> dict[str, type[Description]]:
+class UnknownName(KeyError):
+    """A name that nothing is registered under: one sentence with all names that are."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError itself would show it in quotes
+
+
+class Registry(dict[str, Any]):
+    """A mapping from names that says which names it has when asked for another."""
+
+    def __missing__(self, name: Any) -> Any:
+        raise UnknownName(f"the name is {_short(name)}, allowed: one of {', '.join(self)}")
+
+
+def by_name(*classes: type[Description]) -> Registry:
     """A registry from the classes themselves; a class whose name is a Literal of several stands under each of them."""
-    return {name: cls for cls in classes for name in get_args(cls.model_fields["name"].annotation)}
+    return Registry({name: cls for cls in classes for name in get_args(cls.model_fields["name"].annotation)})
 
 
 def any_of(registry: Mapping[str, type[Description]]) -> Any:

@@ -66,7 +66,9 @@ class Ensemble:
     @classmethod
     def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Ensemble:
         """The ensemble of what `initialize` has yielded (at least one network)."""
-        return cls(np.array(list(records)), class_names)
+        if not (networks := list(records)):
+            raise ValueError("an ensemble is made of at least one network, but there is none")
+        return cls(np.array(networks), class_names)
 
     @classmethod
     def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Ensemble:

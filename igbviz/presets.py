@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igbviz.config import RunConfig
+from igbviz.description import Registry
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ def _family(key: str, title: str, settings: dict, intro: str) -> dict[str, Prese
     }
 
 
-PRESETS: dict[str, Preset] = {
+PRESETS: dict[str, Preset] = Registry({
     **_family("first-look", "First look", _FIRST_LOOK, "Four hidden layers on Fashion-MNIST"),
     **_family("paper-quick", "The paper, one epoch", _PAPER | {"epochs": 1}, "ResNet-50 on grey CIFAR-10, 60 probes of 2,000 images"),
     **_family("paper", "The paper in full", _PAPER | _EVERY_BATCH, "20 epochs, all test images after every batch of the first"),
-}
+})  # fmt: skip
 PRESETS["first-look"] = PRESETS["first-look-cross-entropy"]
 DEFAULT = "first-look-cross-entropy"

@@ -195,8 +195,12 @@ class Run:
         return "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:]) if path.exists() else ""
 
     def stop(self) -> None:
-        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays."""
-        (self.path / "stop").touch()
+        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays. Raises RunError when
+        the run is gone."""
+        try:
+            (self.path / "stop").touch()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._gone() from None
         try:
             with dispatch.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
                 dispatch.dequeue(self.cache, self.id)
@@ -208,7 +212,7 @@ class Run:
     def resume(self) -> None:
         """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
         if not self.path.is_dir():
-            raise RunError(f"run {self.id} is not there any more: somebody deleted it")
+            raise self._gone()
         try:
             # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
             with dispatch.lock(self.path / "lock", timeout=2.0):
@@ -221,6 +225,9 @@ class Run:
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # it is being worked on
         dispatch.ensure_worker(self.cache, patience=0.0)
+
+    def _gone(self) -> RunError:
+        return RunError(f"run {self.id} is not there any more: somebody deleted it")
 
     def delete(self, timeout: float = 30.0) -> None:
         """Stop the run if need be and remove its folder. Raises RunError when its worker does not let go in time."""
@@ -278,9 +285,7 @@ def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Pat
     return submit_all([config], cache)[0]
 
 
-def submit_all(
-    configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False
-) -> list[Run]:
+def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
     """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a sweep may be
     worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)

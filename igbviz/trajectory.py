@@ -95,7 +95,9 @@ class Trajectory:
     @classmethod
     def of(cls, snapshots: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Trajectory:
         """The trajectory of what `train` has yielded (at least one snapshot)."""
-        return cls(np.array(list(snapshots)), class_names)
+        if not (records := list(snapshots)):
+            raise ValueError("a trajectory is made of at least one snapshot, but there is none")
+        return cls(np.array(records), class_names)
 
     @classmethod
     def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Trajectory:

@@ -34,6 +34,12 @@ def arrays(figure: go.Figure) -> list[np.ndarray]:
     return [np.asarray(values) for trace in figure.data for values in (trace.x, trace.y, trace.customdata) if values is not None]
 
 
+@pytest.mark.parametrize("chart", CHARTS)
+def test_an_unknown_quantity_is_a_sentence(chart):
+    with pytest.raises(ValueError, match="^quantity is 'nope', allowed: one of true_class_probability, accuracy, "):
+        CHARTS[chart](trajectory(3), quantity="nope")
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100])
 @pytest.mark.parametrize("probes", [0, 1, 50])
 @pytest.mark.parametrize("quantity", QUANTITIES)

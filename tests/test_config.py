@@ -150,6 +150,16 @@ def test_a_field_that_is_given_twice_is_refused(text: str) -> None:
         RunConfig.from_json(text)
 
 
+def test_a_registry_says_what_it_has() -> None:
+    from igbviz import losses, models, presets
+
+    for registry, name in ((losses.LOSSES, "piecewise-zero"), (models.MODELS, "resnet50"), (presets.PRESETS, "first-look")):
+        with pytest.raises(KeyError) as caught:
+            registry["nope"]
+        assert str(caught.value).startswith("the name is 'nope', allowed: one of ") and name in str(caught.value)
+        assert "nope" not in registry and registry.get("nope") is None and registry[name] is registry.get(name)
+
+
 def test_steps() -> None:
     config = RunConfig(batch_size=32, epochs=1)
     assert config.steps_per_epoch(50_000) == 1563 and config.total_steps(50_000) == 1563

@@ -164,11 +164,12 @@ def test_wait_gives_up(tiny: RunConfig, tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_deleted_run_does_not_come_back_by_resuming(tiny: RunConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("act", [Run.resume, Run.stop])
+def test_a_deleted_run_does_not_come_back(tiny: RunConfig, tmp_path: Path, act) -> None:
     run = submit(tiny, tmp_path)
     run.delete()
     with pytest.raises(RunError, match="somebody deleted it"):
-        run.resume()
+        act(run)
     assert not run.path.exists()
 
 

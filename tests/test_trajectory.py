@@ -102,3 +102,8 @@ def test_edges_resolve_small_probabilities_and_hold_the_usual_cutoffs() -> None:
     assert P_EDGES[0] == 0 and P_EDGES[-1] == 1 and (np.diff(P_EDGES) > 0).all()
     assert {0.1, 0.5} <= set(P_EDGES.tolist())
     assert ((P_EDGES > 1e-5) & (P_EDGES < 1.01e-2)).sum() >= 12
+
+
+def test_nothing_makes_no_trajectory() -> None:
+    with pytest.raises(ValueError, match="^a trajectory is made of at least one snapshot"):
+        Trajectory.of([])
