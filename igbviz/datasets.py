@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from igbviz.description import Description, any_of, by_name
+from igbviz.description import ConfigError, Description, any_of, by_name
 from igbviz.image_folder import DataError, Summary, affordable, decoded, summary
 
 if TYPE_CHECKING:
@@ -82,6 +82,19 @@ class Stored:
     test_images: np.ndarray
     test_labels: np.ndarray
     where: str
+
+
+def whole_path(folder: str | None) -> str | None:
+    """A folder as every process means it, wherever it runs, and as one folder is always spelled; a leading ~ stays, since it is another
+    folder on another machine. Nothing is no folder."""
+    if not folder:
+        return folder
+    if "\0" in folder:
+        raise ConfigError(((), f"is {folder!r:.80}, allowed: the path of a folder, which holds no NUL character"))
+    home, _, rest = folder.partition("/")
+    if home.startswith("~"):
+        return f"{home}/{os.path.normpath(rest)}" if rest.strip("/") else home
+    return "/" + os.path.abspath(folder).lstrip("/")  # POSIX lets two slashes stand for something of their own
 
 
 class Dataset(Description):
@@ -197,7 +210,7 @@ class FashionMini(Images):
 class Downloaded(Images):
     """A public data set, taken from wherever its files lie already, else downloaded by torchvision."""
 
-    folder: str | None = Field(
+    folder: Annotated[str | None, AfterValidator(whole_path)] = Field(
         None,
         description="Folder that holds the files; empty looks in IGBVIZ_DATA, cache/data and /usr/share/datasets, then downloads.",
         json_schema_extra={"incidental": True},
@@ -359,7 +372,9 @@ class ImageFolder(Images):
     """The user's own images."""
 
     name: Literal["image-folder"] = "image-folder"
-    folder: str = Field("", description="Folder with train/<class>/* and test/<class>/*: one sub-folder of images a class.")
+    folder: Annotated[str, AfterValidator(whole_path)] = Field(
+        "", description="Folder with train/<class>/* and test/<class>/*: one sub-folder of images a class."
+    )
     grayscale: Grayscale = False
     title: ClassVar[str] = "Folder of images"
     help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and then kept."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -72,6 +73,24 @@ def test_seeds_of_one_setting_are_a_group() -> None:
 
 def test_where_the_files_lie_is_no_choice() -> None:
     assert RunConfig(dataset={"name": "mnist", "folder": "/a"}).id == RunConfig(dataset={"name": "mnist"}).id
+
+
+@pytest.mark.parametrize("name", ["image-folder", "mnist"])
+def test_a_folder_is_the_same_however_it_is_spelled(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def config(folder: str | None) -> RunConfig:
+        return RunConfig(dataset={"name": name, "folder": folder})
+
+    whole = config(f"{tmp_path}/d")
+    assert whole.dataset.folder == f"{tmp_path}/d", "one that is in order stays"
+    for spelled in ("d", "./d/", f"{tmp_path}/d/", f"{tmp_path}/x/../d", f"{tmp_path}//d", f"/{tmp_path}/d"):
+        assert config(spelled) == whole and config(spelled).id == whole.id, spelled
+    for folder in ("~", "~/data/cifar10", "~somebody/d", "~/../d"):
+        assert config(folder).dataset.folder == folder
+    assert config("~/data//cifar10/").dataset.folder == "~/data/cifar10"
+    with pytest.raises(ConfigError, match=r"^dataset.folder is '/d\\x00', allowed: the path of a folder"):
+        config("/d\0")
 
 
 def test_frozen() -> None:
