@@ -105,11 +105,13 @@ def symbols(formula: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != "p" and name not in FUNCTIONS and name not in CHOICES]
 
 
-def evaluate(formula: str, parameters: Mapping[str, float], log_p: Any, xp: ModuleType) -> tuple[Any, Any]:
-    """Value and derivative by log p, elementwise, of a formula that was checked."""
+def evaluate(formula: str | ast.expr, parameters: Mapping[str, float], log_p: Any, xp: ModuleType) -> tuple[Any, Any]:
+    """Value and derivative by log p, elementwise, of a formula that was checked, or of a part of it. Never warns: what is not finite is
+    refused when the loss is made."""
     p, one = xp.exp(log_p), xp.ones_like(log_p)
     known = {name: (value * one, 0 * one) for name, value in parameters.items()}
-    return _value_and_slope(_tree(formula), known | {"p": (p, p)}, one, xp)
+    with np.errstate(all="ignore"):
+        return _value_and_slope(_tree(formula) if isinstance(formula, str) else formula, known | {"p": (p, p)}, one, xp)
 
 
 def _value_and_slope(node: ast.expr, known: Mapping[str, tuple[Any, Any]], one: Any, xp: ModuleType) -> tuple[Any, Any]:
@@ -184,25 +186,54 @@ def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float |
     """A p inside (0, 1) at which the formula or its slope is not a finite real number; None if there is none to be found."""
 
     def pull(log_p: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            value, slope = evaluate(formula, dict(parameters), log_p, np)
+        value, slope = evaluate(formula, dict(parameters), log_p, np)
         return np.where(np.isfinite(value) & np.isfinite(slope), np.abs(slope), np.inf)
 
     grid = probability_grid()
     size = pull(grid)
     if np.isinf(size).any():
         return float(np.exp(grid[np.isinf(size).argmax()]))
-    # A pole may hide between two points of the grid: climb every peak of the slope, and see whether it has a top.
+    if (place := _division_by_zero(formula, parameters, grid)) is not None:
+        return place
+    # A pole may also hide between two points of the grid, or be a large number where rounding puts a point beside it: climb every peak
+    # of the slope, and see whether it has a top that its neighbourhood explains.
     peaks = 1 + np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] >= size[2:]) & (size[1:-1] > 0))
     peaks = peaks[np.argsort(size[peaks])[-16:]]
-    low, high, foot = grid[peaks - 1], grid[peaks + 1], size[peaks]
+    low, high, foot = grid[peaks - 1], grid[peaks + 1], np.maximum(size[peaks - 1], size[peaks + 1])
+    heights = size[peaks][None]
     for _ in range(14):
         points = np.linspace(low, high, 33)
         heights = pull(points)
         top, each = heights.argmax(0), np.arange(len(peaks))
         low, high = points[np.maximum(top - 1, 0), each], points[np.minimum(top + 1, 32), each]
-    endless = heights.max(0) > 1e6 * (1 + foot) if len(peaks) else np.array([False])
+    endless = np.maximum(heights.max(0), size[peaks]) > 1e6 * (1 + foot)
     return float(np.exp((low + high) / 2)[endless][0]) if endless.any() else None
+
+
+def _division_by_zero(formula: str, parameters: tuple[tuple[str, float], ...], grid: np.ndarray) -> float | None:
+    """A p at which a divisor changes its sign, and so passes through 0; None if none does. A negative power divides by its base."""
+    known = dict(parameters)
+
+    def values(node: ast.expr, log_p: np.ndarray) -> np.ndarray:
+        return evaluate(node, known, log_p, np)[0]
+
+    for node in ast.walk(_tree(formula)):
+        match node:
+            case ast.BinOp(op=ast.Div(), right=divisor):
+                pass
+            case ast.BinOp(op=ast.Pow(), left=divisor, right=exponent) if (values(exponent, grid) < 0).all():
+                pass
+            case _:
+                continue
+        signs = np.sign(values(divisor, grid))
+        points, positive = grid[signs != 0], signs[signs != 0] > 0  # to touch 0 is no change of sign: min(1, 1/abs(p)) never gets there
+        for place in np.flatnonzero(positive[1:] != positive[:-1])[:1]:
+            low, high = points[place], points[place + 1]
+            for _ in range(60):
+                middle = (low + high) / 2
+                low, high = (middle, high) if (values(divisor, np.array([middle])) > 0)[0] == positive[place] else (low, middle)
+            return float(np.exp(high))
+    return None
 
 
 def _latex(node: ast.expr) -> str:

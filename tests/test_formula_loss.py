@@ -116,6 +116,38 @@ def test_poles_and_what_is_not_real_are_named_with_their_place(formula, place):
     assert f"at p = {place}" in str(problem.value) and str(problem.value).startswith("formula is ")
 
 
+ROUND = [*np.linspace(0.001, 0.999, 999).round(3).tolist(), *(10.0**-k for k in range(1, 29)), 3e-7, 0.123456789]
+
+
+@pytest.mark.parametrize("formula", ["1/(p-g)", "1/(p-g)**2", "-log(abs(p-g))"])
+def test_a_pole_is_found_wherever_it_lies_on_the_grid_or_off_it(formula):
+    for g in ROUND:
+        with pytest.raises(ConfigError) as problem:
+            Custom(formula=formula, parameters={"g": g})
+        assert float(str(problem.value).rpartition("p = ")[2]) == pytest.approx(g, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "formula, place",
+    [
+        ("1/(1-10*p)", "0.1"), ("p/(10*p-1)", "0.1"), ("1/(p**2-0.01)", "0.1"), ("1/log(10*p)", "0.1"), ("-log(p)/(p-0.1)", "0.1"),
+        ("tanh(p)/(p-0.05)", "0.05"), ("(p-0.1)**-1", "0.1"), ("1e-9/(p-0.33333)", "0.3333"), ("tanh(1/(p-0.3333))", "0.3333"),
+    ],
+)  # fmt: skip
+def test_poles_within_rounding_of_a_round_number_are_refused(formula, place):
+    with pytest.raises(ConfigError, match=rf"^formula is .*, not a finite real number with a finite slope at p = {place}$"):
+        Custom(formula=formula, parameters={})
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["-log(p)", "p**-0.5", "1-p", "(1-p**0.7)/0.7", "-p**0.7*log(p)", "abs(p-0.1)", "max(0.1,p)", "min(1,1/abs(p-0.5))", "1/(p+1e-6)",
+     "1/(1.001-p)", "tanh(50*(p-0.3))", "1/((p-0.3)**2+1e-8)", "(p-0.1)**2", "sin(900*p)", "exp(-p/0.01)", "sqrt(1-p)"],
+)  # fmt: skip
+def test_healthy_formulas_are_let_through(formula):
+    Custom(formula=formula, parameters={})
+
+
 @pytest.mark.parametrize(
     "choices, sentence",
     [
