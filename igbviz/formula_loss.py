@@ -23,6 +23,7 @@ from igbviz.loss_base import LossOfP, probability_grid
 
 LONGEST = 200  # characters of a formula
 LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
+LARGEST = 1e33  # value and pull; single precision ends at 3e38, and a straight line towards p = 0 and sums over a batch need room
 
 Rule = Callable[[ModuleType, Any], tuple[Any, Any]]
 FUNCTIONS: dict[str, Rule] = {  # value and derivative by the argument
@@ -75,6 +76,10 @@ class Custom(LossOfP):
     def _usable(self) -> Self:
         if (place := _trouble(self.formula, tuple(self.parameters.items()))) is not None:
             raise ConfigError((("formula",), f"is {self.formula}, not a finite real number with a finite slope at p = {place:.4g}"))
+        if (size := _too_large(self.formula, tuple(self.parameters.items()))) is not None:
+            what, reached, place = size
+            problem = f"is {self.formula}, whose {what} is {reached:.3g} at p = {place:.4g}, allowed: at most {LARGEST:g}"
+            raise ConfigError((("formula",), f"{problem}, since training counts in single precision"))
         return self
 
     def __hash__(self) -> int:
@@ -208,6 +213,18 @@ def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float |
         low, high = points[np.maximum(top - 1, 0), each], points[np.minimum(top + 1, 32), each]
     endless = np.maximum(heights.max(0), size[peaks]) > 1e6 * (1 + foot)
     return float(np.exp((low + high) / 2)[endless][0]) if endless.any() else None
+
+
+@lru_cache(maxsize=256)
+def _too_large(formula: str, parameters: tuple[tuple[str, float], ...]) -> tuple[str, float, float] | None:
+    """(what, how large, at which p) where value or pull exceed what training can count with; None where they do not."""
+    log_p = probability_grid()
+    value, slope = evaluate(formula, dict(parameters), log_p, np)
+    for what, numbers in (("value", value), ("pull", -slope)):
+        place = np.abs(numbers).argmax()
+        if abs(numbers[place]) > LARGEST:
+            return what, float(numbers[place]), float(np.exp(log_p[place]))
+    return None
 
 
 def _division_by_zero(formula: str, parameters: tuple[tuple[str, float], ...], grid: np.ndarray) -> float | None:

@@ -149,6 +149,26 @@ def test_healthy_formulas_are_let_through(formula):
 
 
 @pytest.mark.parametrize(
+    "formula, size", [("1/p**2", "value is 1e+60"), ("-p**g*log(p)", "value is 6.91e+46"), ("-p**-1.15", "value is -3.16e+34"),
+                      ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "pull is ")],
+)  # fmt: skip
+def test_what_single_precision_cannot_hold_is_refused(formula, size):
+    with pytest.raises(ConfigError, match="allowed: at most 1e.33, since training counts in single precision$") as problem:
+        Custom(formula=formula, parameters={"g": -1.5})
+    assert size in str(problem.value) and ";" not in str(problem.value)
+
+
+@pytest.mark.parametrize("formula", ["1/p", "p**-1.05", "-p**-0.5*log(p)"])
+def test_what_is_let_through_is_finite_in_single_precision(formula):
+    logits, labels = torch.zeros(3, 10), torch.tensor([7, 7, 7])
+    logits[0, 3], logits[1, 3], logits[2, 3] = 60, 75, 1e4
+    logits.requires_grad_()
+    values = Custom(formula=formula, parameters={})(logits, labels)
+    values.sum().backward()
+    assert values.isfinite().all() and logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
     "choices, sentence",
     [
         ({"formula": "q*p"}, "parameters lack a number for q"),
