@@ -132,7 +132,7 @@ def _value_and_slope(node: ast.expr, known: Mapping[str, tuple[Any, Any]], one: 
         case ast.Call(args=[single]):
             value, slope = _value_and_slope(single, known, one, xp)
             value, rate = FUNCTIONS[node.func.id](xp, value)
-            return value, rate * slope
+            return value, _chained(rate, slope, xp)
         case ast.Call(args=[first, second]) | ast.BinOp(left=first, right=second):
             a, da = _value_and_slope(first, known, one, xp)
             b, db = _value_and_slope(second, known, one, xp)
@@ -149,10 +149,15 @@ def _value_and_slope(node: ast.expr, known: Mapping[str, tuple[Any, Any]], one: 
         case ast.Div():
             return a / b, (da - a / b * db) / b
     power = a**b
-    slope = b * a ** (b - 1) * da
+    slope = _chained(b * a ** (b - 1), da, xp)
     if any(isinstance(part, ast.Name) and part.id == "p" for part in ast.walk(node.right)):
         slope = slope + power * xp.log(a) * db  # only then: with a fixed exponent the base may be negative
     return power, slope
+
+
+def _chained(rate: Any, slope: Any, xp: ModuleType) -> Any:
+    """The chain rule. What stands still stays so, also where the outer function is infinitely steep, as a root at 0."""
+    return xp.where(slope == 0, slope, rate * slope)
 
 
 @lru_cache(maxsize=256)

@@ -107,7 +107,7 @@ def test_what_is_no_formula_cannot_be_read(formula):
     [
         ("log(p-0.5)", "1e-30"), ("sqrt(0.3-p)", "0.3"), ("1/(p-0.5)", "0.5"), ("1/(p-0.31234567)", "0.3123"),
         ("log(abs(p-0.777777))", "0.7778"), ("1/sin(1000*p+0.3)", "0."), ("exp(1/p)", "1e-30"), ("p/p*9**9**9", "1e-30"), ("p/0", "1e-30"),
-        ("(0-2)**p", "1e-30"),
+        ("(0-2)**p", "1e-30"), ("max(0,p-0.3)**0.5", "0.3"), ("sqrt(max(0,p-0.3))", "0.3"),
     ],
 )  # fmt: skip
 def test_poles_and_what_is_not_real_are_named_with_their_place(formula, place):
@@ -156,6 +156,12 @@ def test_what_single_precision_cannot_hold_is_refused(formula, size):
     with pytest.raises(ConfigError, match="allowed: at most 1e.33, since training counts in single precision$") as problem:
         Custom(formula=formula, parameters={"g": -1.5})
     assert size in str(problem.value) and ";" not in str(problem.value)
+
+
+@pytest.mark.parametrize("formula", ["max(p,0.3)+max(0,0.2-p)**g", "max(0.3,p)+sqrt(0)"])
+def test_what_stands_still_has_no_slope_even_under_a_root(formula):
+    loss = Custom(formula=formula, parameters={"g": 1.5})
+    assert loss.weight(np.log([0.25]), np)[0] == 0
 
 
 @pytest.mark.parametrize("formula", ["1/p", "p**-1.05", "-p**-0.5*log(p)"])
