@@ -262,28 +262,42 @@ def _latex(node: ast.expr) -> str:
     """LaTeX of a checked formula, with the parentheses that its operators need."""
     match node:
         case ast.Constant():
-            return repr(node.value)
+            return _latex_number(node.value)
         case ast.Name(id=name):
             upright = rf"\mathrm{{{name}}}".replace("_", r"\_")
             return "p_y" if name == "p" else name if len(name) == 1 else f"\\{name}" if name in GREEK else upright
         case ast.UnaryOp():
-            return "-" + _latex_inside(node.operand, ast.Add, ast.Sub)
+            return "-" + _latex_after(node.operand, ast.Add, ast.Sub)
         case ast.Call(func=ast.Name(id=name), args=args):
             inner = ", ".join(map(_latex, args))
             shapes = {"sqrt": rf"\sqrt{{{inner}}}", "abs": rf"\left|{inner}\right|", "exp": f"e^{{{inner}}}"}
             return shapes.get(name, rf"\{name}\left({inner}\right)")
         case ast.BinOp(op=ast.Add()):
-            return f"{_latex(node.left)} + {_latex(node.right)}"
+            return f"{_latex(node.left)} + {_latex_after(node.right)}"
         case ast.BinOp(op=ast.Sub()):
-            return f"{_latex(node.left)} - {_latex_inside(node.right, ast.Add, ast.Sub)}"
+            return f"{_latex(node.left)} - {_latex_after(node.right, ast.Add, ast.Sub)}"
         case ast.BinOp(op=ast.Mult()):
-            return rf"{_latex_inside(node.left, ast.Add, ast.Sub)} \cdot {_latex_inside(node.right, ast.Add, ast.Sub)}"
+            return rf"{_latex_inside(node.left, ast.Add, ast.Sub)} \cdot {_latex_after(node.right, ast.Add, ast.Sub)}"
         case ast.BinOp(op=ast.Div()):
             return rf"\frac{{{_latex(node.left)}}}{{{_latex(node.right)}}}"
-    return f"{_latex_inside(node.left, *OPERATORS, ast.USub)}^{{{_latex(node.right)}}}"
+    base = _latex_inside(node.left, *OPERATORS, ast.USub)
+    if "^" in base and not base.endswith(r"\right)"):  # e^{x} and 10^{5}: two exponents cannot stand side by side
+        base = rf"\left({base}\right)"
+    return f"{base}^{{{_latex(node.right)}}}"
 
 
 def _latex_inside(node: ast.expr, *weaker: type[ast.AST]) -> str:
     """The operand, in parentheses if it is made by an operator that binds less than the one around it."""
     text = _latex(node)
     return rf"\left({text}\right)" if isinstance(getattr(node, "op", None), weaker) else text
+
+
+def _latex_after(node: ast.expr, *weaker: type[ast.AST]) -> str:
+    """The operand as it may follow a sign: one that begins with a minus has parentheses, too."""
+    text = _latex_inside(node, *weaker)
+    return rf"\left({text}\right)" if text.startswith("-") else text
+
+
+def _latex_number(value: float) -> str:
+    digits, _, power = repr(value).partition("e")
+    return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits

@@ -84,6 +84,26 @@ def test_latex_has_the_parentheses_that_are_needed():
 
 
 @pytest.mark.parametrize(
+    "formula, latex",
+    [
+        ("exp(-p)**2", r"\left(e^{-p_y}\right)^{2}"),
+        ("-exp(p)**2", r"-\left(e^{p_y}\right)^{2}"),
+        ("--p", r"-\left(-p_y\right)"),
+        ("2*-p", r"2 \cdot \left(-p_y\right)"),
+        ("2*(-p*3)", r"2 \cdot \left(-p_y \cdot 3\right)"),
+        ("-p*2*3", r"-p_y \cdot 2 \cdot 3"),
+        ("p+-p", r"p_y + \left(-p_y\right)"),
+        ("p--p", r"p_y - \left(-p_y\right)"),
+        ("(-p)**2", r"\left(-p_y\right)^{2}"),
+        ("2**-p", r"2^{-p_y}"),
+        ("1e-5**p", r"\left(1 \cdot 10^{-5}\right)^{p_y}"),
+    ],
+)
+def test_latex_never_has_two_signs_or_two_exponents_side_by_side(formula, latex):
+    assert Custom(formula=formula, parameters={}).latex() == latex
+
+
+@pytest.mark.parametrize(
     "formula",
     [
         "__import__('os')", "p.real", "[p]", "p if p else 1", "lambda: p", "p > 0.1", "p and p", "p[0]", "f'{p}'", "'p'", "(p, p)",
