@@ -25,7 +25,8 @@ from igbviz.layers import Resize
 from igbviz.models import Mlp, last_layer
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.stacked_mlp import StackedMlp
-from igbviz.training import device_of, probing
+from igbviz.training import device_of
+from igbviz.untrained import probing
 
 BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
 BATCH_PIXELS = BATCH * 32 * 32  # fewer images where they are larger: what convolutions keep is a multiple of this

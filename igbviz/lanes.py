@@ -21,7 +21,8 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from igbviz.config import RunConfig
 from igbviz.losses import Loss, wide
-from igbviz.training import Training, without_denormals
+from igbviz.training import Training
+from igbviz.untrained import without_denormals
 
 MOST_LANES = {"cpu": 16, "cuda": 64, "mps": 16}
 STACKED_WEIGHTS = {"cpu": 2**25, "cuda": 2**29, "mps": 2**27}  # numbers that the weights of all lanes may be

@@ -23,7 +23,7 @@ from igbviz.initial_networks import Overflow, SingleNetworks, StackedNetworks, b
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.layers import ACTIVATIONS
 from igbviz.recursion import gamma_by_depth, gradient_gain, normalised_gamma
-from igbviz.training import probing
+from igbviz.untrained import probing
 
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 600, "test_examples": 300, "classes": 4}
 SMALL = {"dataset": NOISE, "model": {"name": "mlp", "depth": 2, "width": 12}, "networks": 5, "inputs": 60}

@@ -21,6 +21,7 @@ LAYERS = [
         "presets",
         "memory",
         "packing",
+        "untrained",
         "training",
         "lanes",
         "ensemble_config",

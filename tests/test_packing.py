@@ -9,7 +9,8 @@ from torch import nn
 from igbviz.config import RunConfig
 from igbviz.models import MODELS
 from igbviz.packing import packed
-from igbviz.training import Training, probing
+from igbviz.training import Training
+from igbviz.untrained import probing
 
 PACKED = {
     "cnn": {"name": "cnn"},

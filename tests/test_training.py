@@ -11,8 +11,9 @@ from torch import nn
 
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError
-from igbviz.training import Diverged, Training, build_network, train
+from igbviz.training import Diverged, Training, train
 from igbviz.trajectory import Trajectory
+from igbviz.untrained import build_network
 
 
 def run(config: RunConfig) -> np.ndarray:

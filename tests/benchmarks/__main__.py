@@ -25,8 +25,9 @@ from igbviz.losses import LOSSES
 from igbviz.presets import PRESETS
 from igbviz.run_charts import run_curves
 from igbviz.runs import Run, Status, list_runs, write_json
-from igbviz.training import PROBE_CHUNK, Training, build_network, probing
+from igbviz.training import Training
 from igbviz.trajectory import Trajectory, schema, snapshot_dtype
+from igbviz.untrained import PROBE_CHUNK, build_network, probing
 
 REPEATS = 7
 

@@ -36,7 +36,8 @@ from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_in
 from igbviz.escape import processor
 from igbviz.presets import PRESETS
 from igbviz.seeds import ORDER, mixed
-from igbviz.training import PROBE_CHUNK, Training, build_network, probing
+from igbviz.training import Training
+from igbviz.untrained import PROBE_CHUNK, build_network, probing
 from tests.benchmarks import plain
 
 REPEATS = 5

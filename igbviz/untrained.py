@@ -1,0 +1,94 @@
+"""A network before its first step, and how networks are asked and kept from stumbling: what training, ensembles and benchmarks share."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from igbviz.config import RunConfig
+from igbviz.datasets import Data
+from igbviz.losses import wide
+from igbviz.models import last_layer
+from igbviz.seeds import WEIGHTS, mixed
+
+PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
+
+# Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
+NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
+
+EVERYDAY_SPREAD = 25.0  # between the largest and the smallest logit: no p, no square of one, is near 1e-30 below
+
+
+def build_network(config: RunConfig, data: Data) -> nn.Module:
+    """The untrained network, on the CPU: the same weights for the same seed on every device. Leaves torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(mixed(config.seed, WEIGHTS, 0))
+        network = config.model.build(data.shape, data.classes)
+        config.initialization.apply(network, data.classes)
+        network.train()
+        if config.initialization.last_layer == "neutral-bias":
+            chosen = torch.randperm(len(data.train_images))[:NEUTRAL_IMAGES].to(data.train_images.device)
+            neutralise(network, data.train_images[chosen].cpu(), data.classes)
+    return network
+
+
+def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
+    """Shift the biases of the last layer until the mean softmax over these images (N, C, H, W) is 1/K for every class.
+
+    As training sees them: BatchNorm divides by their own statistics and forgets them. This is logit adjustment (Menon et al. 2021, arXiv
+    2007.07314) by the network's own prior. Subtracting the log of the mean prediction makes it even only where predictions hardly differ,
+    so it is repeated: these are Sinkhorn's steps, rows being images that hold 1 each, columns classes that shall hold N/K. From the
+    centres of the logits, where a bias that is the same for all images is gone at once, a confident network needs some hundred of them.
+    """
+    with torch.inference_mode(), probing(network, "batch"):
+        logits = torch.cat([wide(network(piece)) for piece in images.split(PROBE_CHUNK)]).double()
+    shift = -logits.mean(0)
+    for _ in range(NEUTRAL_ROUNDS):
+        excess = (logits + shift).log_softmax(-1).logsumexp(0) - math.log(len(images) / classes)
+        if excess.abs().max() < NEUTRAL_PRECISION:
+            break
+        shift -= excess
+    with torch.no_grad():
+        last_layer(network, classes).bias += shift - shift.mean()
+
+
+@contextlib.contextmanager
+def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
+    """Evaluation mode; with batch_norm='batch', BatchNorm uses the statistics of the images at hand and forgets them."""
+    network.eval()
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)] if batch_norm == "batch" else []
+    for layer in norms:
+        layer.train()
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in norms:
+            layer.track_running_stats = True
+        network.train()
+
+
+def guarded(logits: torch.Tensor) -> torch.Tensor | None:
+    """Look at the logits (..., K) of a step before its backward pass: None where all are finite, else or where asking would stall the
+    device a number to add to the loss, 0 or NaN.
+
+    On a CPU the gradient loses its entries below 1e-30, where there can be any. A network that is sure of itself gives classes a p of
+    1e-40; a CPU computes with such denormal numbers so slowly that a step takes up to twice as long, and they move no float32 weight.
+    """
+    if logits.device.type != "cpu":
+        return 0 * logits.detach().sum()
+    low, high = logits.detach().aminmax()
+    spread = (high - low).item()
+    if spread < EVERYDAY_SPREAD:
+        return None
+    logits.register_hook(without_denormals)
+    return 0 * (high - low)
+
+
+def without_denormals(gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient with entries below 1e-30 set to zero."""
+    return torch.nn.functional.hardshrink(gradient, 1e-30)
