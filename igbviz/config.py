@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from igbviz.datasets import AnyDataset, FashionMini, ImageFolder
+from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
 from igbviz.description import ConfigError, Description
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import AnyInitialization, HeNormal
@@ -61,7 +61,7 @@ class RunConfig(Description):
     @model_validator(mode="after")
     def _made_for_these_classes(self) -> Self:
         if not isinstance(self.dataset, ImageFolder):  # a folder may change or vanish: what it holds is looked at when the run begins
-            self.require_classes(len(self.dataset.facts().class_names))
+            self.require_fit(self.dataset.facts())
         return self
 
     @property
@@ -75,8 +75,21 @@ class RunConfig(Description):
         """The same for all seeds of one setting."""
         return digest({key: value for key, value in self.canonical().items() if key != "seed"})
 
+    def require_fit(self, facts: Facts) -> None:
+        """Raise ConfigError where label noise or imbalance speak of other classes than the data's, or where a probe has not an image of
+        each class."""
+        classes = len(facts.class_names)
+        self.require_classes(classes)
+        if facts.test_size < classes and hasattr(self.dataset, "test_examples"):
+            field, size = ("dataset", "test_examples"), facts.test_size
+        elif self.probes.size != "all" and self.probes.size < classes:
+            field, size = ("probes", "size"), self.probes.size
+        else:
+            return
+        raise ConfigError((field, f"is {size}, allowed: at least {classes}, so that a probe has an image of each class"))
+
     def require_classes(self, classes: int) -> None:
-        """Raise ConfigError where label noise or imbalance speak of other classes than the data's."""
+        """The part of `require_fit` that is about the number of classes alone."""
         for name in ("label_noise", "imbalance"):
             try:
                 getattr(self, name).require_classes(classes)

@@ -35,7 +35,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     facts = config.dataset.facts()
     require_memory(config, facts)
     classes = len(facts.class_names)
-    config.require_classes(classes)
+    config.require_fit(facts)
     train_size = config.imbalance.train_size(facts.train_size, classes)
     steps_per_epoch = config.steps_per_epoch(train_size)
     steps = config.total_steps(train_size)

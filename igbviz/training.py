@@ -21,6 +21,7 @@ from torch import nn
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
+from igbviz.description import ConfigError
 from igbviz.losses import wide
 from igbviz.memory import one_thread, require_memory
 from igbviz.metrics import measure
@@ -87,7 +88,7 @@ class Training:
         self.device = device_of(device)
         facts = config.dataset.facts()
         require_memory(config, facts)
-        config.require_classes(len(facts.class_names))
+        config.require_fit(facts)
         self.data: Data = data or config.dataset.load(self.device)
         self.clean_data = self.data
 
@@ -351,9 +352,11 @@ class Training:
     def _require_every_class(self) -> None:
         present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
         if not present.all():
-            raise ValueError(
-                f"probes.size is {self.config.probes.size}, allowed: enough for an image of each of {self.data.classes} classes"
-            )
+            # A probe of at least one image a class has each class that the test images have. Only those of noise, labelled at random,
+            # may have missed one: what a seed draws is known no sooner.
+            missing, drawn = int((present == 0).sum()), len(self.data.test_labels)
+            problem = f"is {drawn}, allowed: more, since so few have no image of {missing} of the {self.data.classes} classes"
+            raise ConfigError((("dataset", "test_examples"), problem))
 
 
 def _owned(value: Any) -> Any:

@@ -225,10 +225,12 @@ def test_a_loss_cannot_hide_a_broken_network(tiny: RunConfig, loss: str) -> None
         list(ticks)
 
 
-def test_too_small_a_probe_is_a_sentence(tiny: RunConfig) -> None:
-    many = tiny.with_(dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 100})
-    with pytest.raises(ValueError, match="probes.size is 10, allowed: enough for an image of each of 50 classes"):
-        next(iter(train(many.with_(probes={"size": 10}), "cpu")))
+def test_classes_that_no_test_image_shows_are_a_sentence(tiny: RunConfig) -> None:
+    many = tiny.with_(dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 60})
+    with pytest.raises(
+        ConfigError, match=r"^dataset.test_examples is 60, allowed: more, since so few have no image of \d+ of the 50 classes$"
+    ):
+        train(many, "cpu")
 
 
 def test_bfloat16_is_close_to_float32(tiny: RunConfig) -> None:
