@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from igbviz.description import ConfigError, listing
-from igbviz.loss_base import LossOfP, probability_grid
+from igbviz.loss_base import Finding, LossOfP, probability_grid
 
 LONGEST = 200  # characters of a formula
 LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
@@ -96,12 +96,34 @@ class Custom(LossOfP):
         inside = xp.clip(xp.asarray(log_p, dtype=xp.float64), LOWEST, HIGHEST)
         return xp.asarray(-evaluate(self.formula, self.parameters, inside, xp)[1], dtype=log_p.dtype)
 
+    def checks(self) -> list[Finding]:
+        return super().checks() + _jumps(lambda log_p: self.f(log_p, np), probability_grid())
+
     def latex(self) -> str:
         return _latex(_tree(self.formula))
 
 
 # Asked of the class, as in a list of all losses, the formula is that of any loss of p; every instance has its own text.
 Custom.formula = "f(p_y)"
+
+
+def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Finding]:
+    """Where most of a step of f from one grid point to the next happens within a thirtieth of the way, so that no slope tells of it."""
+    values = f(log_p)
+    steps = np.abs(np.diff(values))
+    first = np.sort(np.argsort(steps)[-8:])  # the largest ones
+    low, high = log_p[first], log_p[first + 1]
+    for _ in range(5):
+        middle = (low + high) / 2
+        in_first_half = np.abs(f(middle) - f(low)) > np.abs(f(high) - f(middle))
+        low, high = np.where(in_first_half, low, middle), np.where(in_first_half, middle, high)
+    before, after = f(low), f(high)
+    range_of_f = np.ptp(values[(log_p > np.log(0.01)) & (log_p < np.log(0.99))])
+    jumps = np.abs(after - before) > np.maximum(0.5 * steps[first], 0.01 * range_of_f)
+    return [
+        Finding("jump", p, p, f"jumps from {one:.3g} to {other:.3g} at p = {p:.3g}, which training hardly feels")
+        for p, one, other in zip(np.exp(high[jumps]).tolist(), before[jumps].tolist(), after[jumps].tolist(), strict=True)
+    ]
 
 
 def symbols(formula: str) -> list[str]:

@@ -102,7 +102,7 @@ class LossOfProbabilities(Loss):
 class Finding(NamedTuple):
     """Something to know about a loss of p before training with it, and where it holds."""
 
-    kind: Literal["silent", "wrong way", "blow-up"]
+    kind: Literal["silent", "wrong way", "blow-up", "jump"]
     low: float
     high: float
     text: str
@@ -148,15 +148,26 @@ class LossOfP(Loss):
             for low, high, where in _stretches(p, np.abs(pull) <= noise)
             if low < 0.99 and high > 1e-12  # at the very ends every loss may rest
         ]
+        wrong = pull < -noise
+        if wrong.any() and p[first := wrong.argmax()] < 1e-9 and (pull[:first] <= 0).all():
+            wrong[:first] = True  # it fades into the noise towards 0, and is no better there
         found += [
-            Finding("wrong way", low, high, f"pushes the true class further down {where}")
-            for low, high, where in _stretches(p, pull < -noise)
+            Finding("wrong way", low, high, f"pushes the true class further down {where}") for low, high, where in _stretches(p, wrong)
         ]
-        middle = (p > 0.01) & (p < 0.99)
+        return found + self._blow_ups(log_p)
+
+    def _blow_ups(self, log_p: np.ndarray) -> list[Finding]:
+        """Where value or pull are a thousand times what they are elsewhere: at the ends, and at a peak between them."""
+        found = []
+        middle = log_p[(log_p > np.log(0.01)) & (log_p < np.log(0.99))]
         for what, curve in (("value", self.f), ("pull", self.weight)):
-            usual = np.abs(curve(log_p[middle], np)).max()
-            for end, log_end, where in ((0.0, np.log(1e-12), "p = 1e-12"), (1.0, np.log1p(-1e-12), "p = 1 - 1e-12")):
-                reached = float(curve(np.array([log_end]), np)[0])
+            sizes = np.abs(curve(middle, np))
+            ends = ((0.0, np.log(1e-12), "p = 1e-12", sizes.max()), (1.0, np.log1p(-1e-12), "p = 1 - 1e-12", sizes.max()))
+            top = sizes.argmax()
+            peak = float(np.exp(middle[top]))
+            inside = ((peak, middle[top], f"p = {peak:.3g}", np.median(sizes)),) if 0 < top < len(middle) - 1 else ()
+            for end, place, where, usual in (*ends, *inside):
+                reached = float(curve(np.array([place]), np)[0])
                 if abs(reached) > 1000 * max(usual, 1e-3):
                     found.append(Finding("blow-up", end, end, f"has a {what} of {reached:.3g} at {where}"))
         return found

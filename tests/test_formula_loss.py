@@ -241,12 +241,20 @@ def test_no_formula_keeps_the_server_busy(formula):
         ("1/p", [("blow-up", 0, 0), ("blow-up", 0, 0)]),
         ("sqrt(1-p)", [("blow-up", 1, 1)]),
         ("-cos(1000*p)", [("wrong way", 0, 1)]),
+        ("-log(p)+1/(1e3*(p-0.3)**2+1e-4)", [("wrong way", 0.22, 0.3), ("blow-up", 0.3, 0.3), ("blow-up", 0.3, 0.3)]),
+        ("-tanh(1e5*(p-0.3003))", [("silent", 0, 1), ("jump", 0.3, 0.3)]),
+        ("sin(3141.6*p)/3200-p", []),
     ],
 )
 def test_checks_warn_before_the_training_does(formula, expected):
     found = Custom(formula=formula).checks()
     assert [(kind, round(low, 2), round(high, 2)) for kind, low, high, _ in found] == expected
     assert all(finding.text and "\n" not in finding.text for finding in found)
+
+
+def test_a_push_that_fades_towards_zero_is_one_from_zero():
+    (found,) = Custom(formula="p**2-p**3", parameters={}).checks()
+    assert found.low == 0 and found.text == "pushes the true class further down below p = 0.666"
 
 
 def test_the_help_names_every_function():
