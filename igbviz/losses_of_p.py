@@ -272,5 +272,9 @@ class PHuberCrossEntropy(LossOfP):
 
 
 def above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
-    """Where p lies above the threshold; everywhere at threshold 0, also where p underflows."""
-    return xp.exp(log_p) > threshold if threshold else xp.ones_like(log_p, dtype=bool)
+    """Where p lies above the threshold; everywhere at threshold 0, also where p underflows.
+
+    A p that is the threshold but for rounding counts as at it: with equal logits p is 1/K only up to some units in the last place.
+    """
+    rounding = 4 * float(xp.finfo(log_p.dtype).eps)
+    return xp.exp(log_p) > threshold * (1 + rounding) if threshold else xp.ones_like(log_p, dtype=bool)

@@ -483,6 +483,18 @@ def test_a_batch_too_hard_for_the_curriculum_keeps_its_easiest_sample(samples):
     assert logits.grad.any(1).tolist() == [False] * (samples - 1) + [True]
 
 
+@pytest.mark.parametrize("name, knob", [("piecewise-zero", "cutoff"), ("truncated-gce", "k")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_even_guess_is_at_a_cutoff_of_one_in_k(name, knob, dtype):
+    for classes in (2, 3, 8, 10, 19, 29, 31, 100, 1000):
+        loss = LOSSES[name](**{knob: 1 / classes})
+        for level in (0.0, 3.7):
+            logits, labels = torch.full((1, classes), level, dtype=dtype), torch.tensor([0])
+            assert not value_and_gradient(loss, logits, labels)[1].any(), classes
+            logits[0, 0] += 1e-4  # and not much more is above it
+            assert value_and_gradient(loss, logits, labels)[1].any(), classes
+
+
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])
 def test_the_centres_are_a_regular_simplex_and_each_is_guessed_as_itself(classes, symmetric):
