@@ -24,6 +24,7 @@ import numpy as np
 from igbviz.description import ConfigError, Description
 
 COMPLEX_STEP = 1e-100  # nothing is subtracted in a complex step, so it may be as small as doubles go
+FARTHEST = -1e30  # log p at which a formula is asked in place of minus infinity, where p^q log p would be 0 * inf
 
 
 class Loss(Description):
@@ -85,15 +86,15 @@ class LossOfProbabilities(Loss):
 
     def values(self, logits: Any, labels: Any) -> Any:
         log_p = log_softmax(logits)
-        here = held(log_p)
+        here = reachable(held(log_p))
         values, slopes = self.parts(here, one_hot(here, labels), library(here))
-        return values[:, 0] + (slopes * (log_p - here)).sum(-1)  # the bracket is zero, its gradient is not
+        return values[:, 0] + (slopes * gradient_alone(log_p)).sum(-1)
 
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         import torch
 
         log_p = log_softmax(wide(logits))
-        here = log_p.detach()
+        here = reachable(log_p.detach())
         values, slopes = self.parts(here, one_hot(here, labels), torch)
         log_p.backward(slopes * (1 / len(values)))
         return values.mean()
@@ -123,9 +124,9 @@ class LossOfP(Loss):
 
     def at(self, log_p: Any) -> Any:
         """f, elementwise, with the gradient -w in log p."""
-        here, xp = held(log_p), library(log_p)
-        # Equal to f in value (the bracket is zero) and to -w in gradient: exact for every p, also where autograd of f would give 0 * inf.
-        return self.f(here, xp) - self.weight(here, xp) * (log_p - here)
+        here, xp = reachable(held(log_p)), library(log_p)
+        # Equal to f in value and to -w in gradient: exact for every p, also where autograd of f would give 0 * inf.
+        return self.f(here, xp) - self.weight(here, xp) * gradient_alone(log_p)
 
     def values(self, logits: Any, labels: Any) -> Any:
         return self.at(true_log_probability(logits, labels))
@@ -134,7 +135,7 @@ class LossOfP(Loss):
         import torch
 
         log_p = true_log_probability(wide(logits), labels)
-        here = log_p.detach()
+        here = reachable(log_p.detach())
         log_p.backward(self.weight(here, torch) * (-1 / len(here)))
         return self.f(here, torch).mean()
 
@@ -232,6 +233,18 @@ def library(array: Any) -> ModuleType:
 def held(array: Any) -> Any:
     """The same numbers without their derivatives: detached in torch, without the imaginary part in a complex step."""
     return array.real if isinstance(array, np.ndarray) else array.detach()
+
+
+def reachable(log_p: Any) -> Any:
+    """The same numbers, but none below `FARTHEST`: an infinite or overflowing logit makes log p minus infinity."""
+    return library(log_p).clip(log_p, FARTHEST, None)
+
+
+def gradient_alone(log_p: Any) -> Any:
+    """Zero, with the derivative of log p; without any where log p is infinite, and would be subtracted from itself."""
+    here, xp = held(log_p), library(log_p)
+    with np.errstate(invalid="ignore"):
+        return xp.where(xp.isinf(here), 0.0, log_p - here)
 
 
 def log_softmax(logits: Any) -> Any:

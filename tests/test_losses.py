@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from igbviz.description import ConfigError, kinds
+from igbviz.loss_base import LossOfProbabilities
 from igbviz.losses import LOSSES, LossOfP
 from igbviz.losses_of_logits import simplex
 
@@ -272,6 +273,35 @@ def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
     logits, labels = worst_logits()
     values, gradient = value_and_gradient(LOSSES[name](**knobs), logits.to(dtype), labels)
     assert values.isfinite().all() and gradient.isfinite().all()
+
+
+def hopeless_logits():
+    """Rows whose true class has log p = minus infinity: masked away, or so far down that single precision overflows."""
+    rows = [[0.0, -math.inf, 0.0], [3e38, -3e38, 0.0], [-3e38, -3e38, 3e38], [1.0, 2.0, 3.0]]
+    return torch.tensor(rows), torch.tensor([1, 1, 1, 1])
+
+
+OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossOfP, LossOfProbabilities))]
+
+
+@every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
+def test_an_infinite_logit_makes_no_gradient_that_is_no_number(name, knobs):
+    loss, (logits, labels) = LOSSES[name](**knobs), hopeless_logits()
+    values, gradient = value_and_gradient(loss, logits, labels)
+    assert not values.isnan().any() and gradient.isfinite().all()
+    leaf = logits.clone().requires_grad_()
+    value = loss.descend(leaf, labels)
+    assert not value.isnan() and leaf.grad.isfinite().all()
+    last = value_and_gradient(loss, logits[3:], labels[3:])
+    torch.testing.assert_close((values[3:], gradient[3:]), last, rtol=0, atol=0)
+    assert np.isfinite(loss.gradient(logits.numpy()[[0, 3]], labels.numpy()[[0, 3]])).all()
+
+
+@pytest.mark.parametrize("name", ["piecewise-zero", "blurry"])
+def test_a_sample_of_no_probability_is_ignored_by_the_losses_that_ignore_the_improbable(name):
+    logits, labels = hopeless_logits()
+    values, gradient = value_and_gradient(LOSSES[name](), logits[:3], labels[:3])
+    assert not values.any() and not gradient.any()
 
 
 @pytest.mark.parametrize("name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"])
