@@ -147,7 +147,7 @@ class NceAgce(ActivePassive):
 
     name: Literal["nce-agce"] = "nce-agce"
     beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
-    a: float = Field(6.0, ge=0.01, le=20, description="Shift added to p in AGCE.")
+    a: float = Field(6.0, ge=1e-9, le=20, description="Shift added to p in AGCE.")
     q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it favours small p, above 1 large p.")
     title: ClassVar[str] = "NCE + AGCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
@@ -179,7 +179,7 @@ class NceAel(ActivePassive):
 
     name: Literal["nce-ael"] = "nce-ael"
     beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
-    a: float = Field(5.0, ge=0.05, le=20, description="Knob of AEL: how slowly it falls with p.")
+    a: float = Field(5.0, ge=0.05, le=1000, description="Knob of AEL: how slowly it falls with p.")
     title: ClassVar[str] = "NCE + AEL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta e^{{-p_y / a}}"
     source: ClassVar[str] = ALF
@@ -198,7 +198,7 @@ class ActiveNegative(Normalised):
 
     alpha: float = Field(5.0, ge=0, le=100, description="Share of the normalised loss.")
     beta: float = Field(5.0, ge=0, le=100, description="Share of its negative twin.")
-    p_min: float = Field(1e-7, ge=1e-12, le=1e-4, description="Least probability that the negative twin tells from zero.")
+    p_min: float = Field(1e-7, ge=1e-12, le=1e-2, description="Least probability that the negative twin tells from zero.")
     l1: float = Field(5e-5, ge=0, le=1, description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.")
 
     def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ class LabelSmoothing(Loss):
     """Cross-entropy against labels that give a little of themselves to all classes."""
 
     name: Literal["label-smoothing"] = "label-smoothing"
-    epsilon: float = Field(0.1, ge=0, lt=1, description="Part of the label spread evenly over all classes, its own included.")
+    epsilon: float = Field(0.1, ge=0, le=1, description="Part of the label spread evenly over all classes, its own included.")
     title: ClassVar[str] = "Label smoothing"
     formula: ClassVar[str] = r"-(1 - \epsilon) \log p_y - \frac{\epsilon}{K} \sum_k \log p_k"
     source: ClassVar[str] = "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016 (arXiv 1512.00567)"
@@ -159,7 +159,7 @@ class LogitClip(Loss):
     """Cross-entropy of logits that are never longer than tau."""
 
     name: Literal["logit-clip"] = "logit-clip"
-    tau: float = Field(1.0, ge=0.001, le=1000, description="Longest that the logits may be; large is cross-entropy.")
+    tau: float = Field(1.0, ge=0.001, le=1e6, description="Longest that the logits may be; large is cross-entropy.")
     title: ClassVar[str] = "LogitClip"
     formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(z \min(1, \tau / \lVert z \rVert)\right)"
     source: ClassVar[str] = "Wei, Zhuang, Xie, Feng, Niu, An, Li 2023 (arXiv 2212.04055)"

@@ -197,7 +197,7 @@ class AsymmetricGCE(LossOfP):
     """Asymmetric generalised cross-entropy (AGCE): GCE of a shifted p."""
 
     name: Literal["agce"] = "agce"
-    a: float = Field(0.6, ge=0.01, le=20, description="Shift added to p; towards 0 it is GCE.")
+    a: float = Field(0.6, ge=1e-9, le=20, description="Shift added to p; towards 0 it is GCE.")
     q: float = Field(0.6, gt=0, le=5, description="Power; below 1 it favours small p, above 1 large p.")
     title: ClassVar[str] = "Asymmetric GCE"
     formula: ClassVar[str] = r"\frac{(a + 1)^{q} - (a + p_y)^{q}}{q}"
@@ -206,7 +206,8 @@ class AsymmetricGCE(LossOfP):
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         # The difference of powers as one expm1 of the ratio's logarithm: no cancellation as p nears 1.
-        ratio = xp.log1p(xp.expm1(log_p) / (self.a + 1))
+        shifted, ratio = self.a + xp.exp(log_p), xp.log1p(xp.expm1(log_p) / (self.a + 1))
+        ratio = xp.where(shifted < 0.005, xp.log(shifted) - math.log1p(self.a), ratio)  # near -1 it is log1p that cancels
         return -((self.a + 1) ** self.q) * xp.expm1(self.q * ratio) / self.q
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
@@ -238,7 +239,7 @@ class AsymmetricExponential(LossOfP):
     """Asymmetric exponential loss (AEL); its least value is exp(-1/a), not 0."""
 
     name: Literal["ael"] = "ael"
-    a: float = Field(2.5, ge=0.05, le=20, description="How slowly it falls with p; large is a straight line.")
+    a: float = Field(2.5, ge=0.05, le=1000, description="How slowly it falls with p; large is a straight line.")
     title: ClassVar[str] = "Asymmetric exponential"
     formula: ClassVar[str] = r"e^{-p_y / a}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
@@ -256,7 +257,7 @@ class PHuberCrossEntropy(LossOfP):
     """Partially Huberised cross-entropy: goes on as a straight line in p where cross-entropy would be steeper than tau."""
 
     name: Literal["phuber-ce"] = "phuber-ce"
-    tau: float = Field(2.0, ge=1, le=1e6, description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.")
+    tau: float = Field(2.0, ge=1, le=1e12, description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.")
     title: ClassVar[str] = "Partially Huberised cross-entropy"
     formula: ClassVar[str] = r"\begin{cases} -\log p_y & p_y > 1/\tau \\ 1 + \log \tau - \tau p_y & p_y \le 1/\tau \end{cases}"
     source: ClassVar[str] = "Menon, Rawat, Reddi, Kumar 2020 (ICLR)"

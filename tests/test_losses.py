@@ -192,7 +192,10 @@ def test_known_pulls(name, knobs, pulls):
         (("gce", {"q": 1e-9}), ("cross-entropy", {}), 1e-7),
         (("gce", {"q": 1}), ("mae", {}), 1e-12),
         (("truncated-gce", {"k": 0}), ("gce", {}), 1e-12),
-        (("phuber-ce", {"tau": 1e6}), ("cross-entropy", {}), 1e-12),
+        (("phuber-ce", {"tau": 1e12}), ("cross-entropy", {}), 1e-12),
+        (("agce", {"a": 1e-9, "q": 0.7}), ("gce", {"q": 0.7}), 1e-7),
+        (("logit-clip", {"tau": 1e6}), ("cross-entropy", {}), 1e-12),
+        (("nce-agce", {"a": 1e-9, "alpha": 0, "beta": 1, "q": 0.7}), ("gce", {"q": 0.7}), 1e-7),
         (("phuber-ce", {"tau": 1}), ("mae", {}), 1e-12),
         (("label-smoothing", {"epsilon": 0}), ("cross-entropy", {}), 1e-12),
         (("bootstrapping-soft", {"beta": 1}), ("cross-entropy", {}), 1e-12),
@@ -302,6 +305,24 @@ def test_a_sample_of_no_probability_is_ignored_by_the_losses_that_ignore_the_imp
     logits, labels = hopeless_logits()
     values, gradient = value_and_gradient(LOSSES[name](), logits[:3], labels[:3])
     assert not values.any() and not gradient.any()
+
+
+LIMITS = [
+    ("phuber-ce", {"tau": 1e12}), ("logit-clip", {"tau": 1e6}), ("agce", {"a": 1e-9}), ("agce", {"a": 1e-9, "q": 0.1}),
+    ("agce", {"a": 1e-9, "q": 5}), ("ael", {"a": 1000}), ("anl-ce", {"p_min": 1e-2}), ("anl-fl", {"p_min": 1e-2}),
+    ("label-smoothing", {"epsilon": 1}), ("nce-agce", {"a": 1e-9, "q": 0.1}), ("nce-ael", {"a": 1000}),
+]  # fmt: skip
+
+
+@every(LIMITS)
+def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name, knobs):
+    loss, (logits, labels) = LOSSES[name](**knobs), worst_logits()
+    values, gradient = value_and_gradient(loss, logits, labels)
+    assert values.isfinite().all() and gradient.isfinite().all()
+    values, gradient = value_and_gradient(loss, draw(scale=5)[0].float(), draw()[1])
+    exact, slope = value_and_gradient(loss, draw(scale=5)[0].float().double(), draw()[1])
+    torch.testing.assert_close(values.double(), exact, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"])
