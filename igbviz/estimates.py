@@ -71,7 +71,8 @@ def _work(config: RunConfig, facts: Facts) -> float:
 
 
 def _key(config: RunConfig, facts: Facts) -> str:
-    return json.dumps([config.model.canonical(), facts.channels, facts.side, config.precision])
+    rough = ["bfloat16 probes"] if config.probes.precision == "bfloat16" else []
+    return json.dumps([config.model.canonical(), facts.channels, facts.side, config.precision, *rough])
 
 
 def _read(cache: Path) -> dict[str, dict]:

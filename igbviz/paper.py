@@ -191,7 +191,7 @@ def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
         told = {"name": "CIFAR-10", "grayscale": data.grayscale, "scaling": data.scaling, "part": data.examples_per_class}
         told["size"] = data.size or 32
     rest = {key: value for key, value in config.canonical().items() if key not in ("dataset", "seed", "epochs", "probes")}
-    return rest | {"dataset": told, "batch_norm": config.probes.batch_norm}
+    return rest | {"dataset": told, "batch_norm": config.probes.batch_norm, "probe_precision": config.probes.precision}
 
 
 def found(rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = "") -> tuple[list[Seen], list[str]]:

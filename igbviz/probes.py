@@ -29,6 +29,11 @@ class Probes(Description):
         description="What BatchNorm divides by in a probe: its running statistics ('eval'; at init they change nothing), or those of the "
         "probed images in chunks of 500 ('batch'), which look far less biased.",
     )
+    precision: Literal["same", "bfloat16"] = Field(
+        "same",
+        description="Arithmetic of the probes: the run's own, or bfloat16, which takes half the time for convolutions where the processor "
+        "has instructions for it and moves p in its third digit. The training is the same.",
+    )
 
     def steps(self, total: int, steps_per_epoch: int) -> np.ndarray:
         """The optimizer steps after which a run of `total` steps is probed: sorted, distinct, 0 and `total` among them."""

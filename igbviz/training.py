@@ -102,8 +102,9 @@ class Training:
         self.threads = 1 if self.device.type == "cpu" and one_thread(config, facts) else torch.get_num_threads()
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
+        self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
         eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
-        self.packed = packed(self.network, getattr(torch, config.precision)) if eval_on_cpu else None
+        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if eval_on_cpu else None
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
@@ -291,7 +292,7 @@ class Training:
         forward = self.packed.run if self.packed else self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
-            with torch.inference_mode(), self.arithmetic(), probing(self.network, self.config.probes.batch_norm):
+            with torch.inference_mode(), self.arithmetic(self.probe_precision), probing(self.network, self.config.probes.batch_norm):
                 logits = wide(forward(piece))
             self._count_time("probe_seconds", started)
             self._timed_images += len(piece)
@@ -328,10 +329,11 @@ class Training:
         setattr(self, what, getattr(self, what) + passed)
 
     @contextlib.contextmanager
-    def arithmetic(self) -> Iterator[None]:
-        """The chosen precision; on a GPU kernels that give the same bits every time and full float32 products; on a CPU the threads."""
+    def arithmetic(self, precision: str | None = None) -> Iterator[None]:
+        """The chosen precision, or this one; on a GPU kernels that give the same bits every time and full float32 products; on a CPU the
+        threads."""
         with contextlib.ExitStack() as stack:
-            if self.config.precision == "bfloat16":
+            if (precision or self.config.precision) == "bfloat16":
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
             if self.device.type == "cuda":
                 stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +10,8 @@ from torch import nn
 from igbviz.config import RunConfig
 from igbviz.models import MODELS
 from igbviz.packing import packed
-from igbviz.training import Training
+from igbviz.training import Training, train
+from igbviz.trajectory import Trajectory
 from igbviz.untrained import probing
 
 PACKED = {
@@ -57,6 +59,15 @@ def test_bfloat16_rounds_as_much_as_autocast() -> None:
             usual = network(images)
     assert found.dtype == torch.bfloat16
     assert (found - exact).norm() < 2 * (usual - exact).norm()
+
+
+def test_probes_in_bfloat16_leave_the_training_as_it_is(tiny: RunConfig) -> None:
+    cnn = tiny.with_(model={"name": "cnn", "normalization": "batch", "depth": 2, "width": 4}, epochs=1)
+    for model in (cnn, tiny):
+        runs = (train(model.with_(probes={"size": 60, "precision": which}), "cpu") for which in ("same", "bfloat16"))
+        exact, rough = (Trajectory.of(list(run)) for run in runs)
+        assert (exact.train_loss[1:] == rough.train_loss[1:]).all()
+        assert 0 < np.abs(exact.mean_prob - rough.mean_prob).max() < 0.01
 
 
 def test_it_follows_the_weights() -> None:

@@ -5,6 +5,9 @@ ours    `Training`, which also measures what `plain.py` leaves out: signal, sile
 floor   bare forward, backward and step on batches that lie ready, and a bare forward pass over the probe images, in our precision
 limit   the operations of the network's layers over the rate of a large matrix product in our precision
 
+In the case with "bfloat16" in its name our probes are in that precision and all else, all steps too, in float32; what this does to the
+curves is printed with it.
+
 The unit of a case is so many optimizer steps and one probe; nothing is extrapolated. The ways take turns, so that a busy moment of the
 machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads that torch takes by itself; ours
 may take fewer. How many probes a log schedule saves is arithmetic, and is printed apart.
@@ -221,6 +224,9 @@ def report(name: str, case: Case, training: Training, seconds: dict[str, list[tu
         ratios[f"{above} / {below}"] = {"median": statistics.median(values), "least": min(values), "most": max(values)}
     words = (f"{key} {value['median']:.2f} ({value['least']:.2f}-{value['most']:.2f})" for key, value in ratios.items())
     print(f"  {',  '.join(words)}", flush=True)
+    if case.config.probes.precision == "bfloat16":
+        most, mean = roughness(training)
+        print(f"  bfloat16 moves p by at most {most:.4f}, in the mean by {mean:.4f}")
     return {
         "case": name,
         "device": str(device),
@@ -232,6 +238,14 @@ def report(name: str, case: Case, training: Training, seconds: dict[str, list[tu
         "seconds": {way: [{"steps": steps, "probe": probe} for steps, probe in pairs] for way, pairs in seconds.items()},
         "ratios": ratios,
     }
+
+
+def roughness(training: Training) -> tuple[float, float]:
+    """By how much probes in bfloat16 move the probabilities of the network as it is now: at most, and in the mean."""
+    exact = Training(training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state())
+    p, rough = (torch.cat(list(each._logits(each.probe_images))).softmax(1) for each in (exact, training))
+    moved = (p - rough).abs()
+    return moved.max().item(), moved.mean().item()
 
 
 def fewer_probes() -> list[dict[str, Any]]:
@@ -254,9 +268,10 @@ def cases() -> dict[str, Case]:
     dataset = {"name": "cifar10", "grayscale": True, "scaling": "raw"} if at_hand else noise
     first_look = PRESETS["first-look"].config
 
-    def resnet(depth: int, images: int, steps: int) -> Case:
+    def resnet(depth: int, images: int, steps: int, precision: str = "same") -> Case:
         return Case(RunConfig(dataset=dataset, model={"name": f"resnet{depth}"}, initialization={"name": "torchvision"},
-                              optimizer={"name": "sgd", "learning_rate": 0.001}, probes={"size": images}), steps)  # fmt: skip
+                              optimizer={"name": "sgd", "learning_rate": 0.001}, probes={"size": images, "precision": precision}),
+                    steps)  # fmt: skip
 
     return {
         "first-look": Case(first_look, 53, 15),  # 3,130 steps and 60 probes: its own log schedule
@@ -265,6 +280,7 @@ def cases() -> dict[str, Case]:
         "resnet18-10000": resnet(18, 10_000, 1),
         "resnet50-2000": resnet(50, 2_000, 8),
         "resnet50-10000": resnet(50, 10_000, 1),
+        "resnet50-10000-bfloat16": resnet(50, 10_000, 1, "bfloat16"),  # ours alone asks in bfloat16
     }
 
 
