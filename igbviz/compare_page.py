@@ -277,11 +277,11 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
     else:
         figure, height = _picture(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
-        st.caption(_caption(view))
+        st.caption(_caption(view, those))
     _take_away(those, view)
 
 
-def _caption(view: View) -> str:
+def _caption(view: View, those: Sequence[Setting]) -> str:
     if view.tab == "grid":
         return (
             "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours before its first step. "
@@ -291,7 +291,10 @@ def _caption(view: View) -> str:
     if view.quantity == ESCAPE:
         return f"A dot a seed, an upright line at the median. {ESCAPE_IN_WORDS}"
     many = " Line: median of the seeds; band: from the least to the most of them; where a seed ended early, n is smaller."
-    return MEASURES[view.quantity].caption + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
+    what = MEASURES[view.quantity].caption
+    if view.quantity == "silent":
+        what = " ".join([what, *sorted({member.config.loss.selects for setting in those for member in setting.members} - {""})])
+    return what + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
 
 
 def _tables(those: Sequence[Setting], collapse: bool) -> None:

@@ -35,6 +35,7 @@ class Loss(Description):
     source: ClassVar[str]
     effect: ClassVar[str]  # what it does to a class that the network holds improbable
     depends_on_p_only: ClassVar[bool] = False
+    selects: ClassVar[str] = ""  # of a loss that drops samples from a batch: what this means for who is heard, in a sentence
 
     def __call__(self, logits: Any, labels: Any) -> Any:
         """(batch,) values. Raises ConfigError for labels outside 0..classes-1 or shapes that do not fit."""
@@ -45,6 +46,10 @@ class Loss(Description):
     def values(self, logits: Any, labels: Any) -> Any:
         """(batch,) values of checked logits in single precision or better; differentiable, in torch and by complex step."""
         raise NotImplementedError
+
+    def in_batch(self, logits: Any, labels: Any) -> Any:
+        """(batch,) values as they count in a batch of exactly these samples: zero, without a gradient, where the loss drops one."""
+        return self.values(logits, labels)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         """The scalar that a training step descends: the mean over the batch, and the place for batch-level parts of a loss."""

@@ -213,6 +213,7 @@ def _who_is_heard(shown: Shown) -> None:
         live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
         st.caption(
             f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). {charts.QUANTITIES['signal'].caption} "
+            f"{run.config.loss.selects} "
             "The upright line is the moment chosen above."
         )
 

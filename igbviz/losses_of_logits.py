@@ -62,7 +62,8 @@ class Curriculum(Loss):
     """Noise-pruned curriculum loss: in each batch, only the samples that are easy enough are trained on.
 
     A single sample's value is its soft hinge, a margin to the runner-up where the guess is right and to the log-sum-exp of all logits
-    where it is wrong. Which samples count is a matter of the whole batch, so it is decided in `batch_loss`.
+    where it is wrong. Which samples count is a matter of the whole batch, so it is decided in `batch_loss`. A probe cannot know the
+    batches of the training; it asks for the selection among the probed images, taken as one batch.
     """
 
     name: Literal["curriculum"] = "curriculum"
@@ -74,9 +75,15 @@ class Curriculum(Loss):
     )
     source: ClassVar[str] = "Lyu, Tsang 2019 (arXiv 1905.10045)"
     effect: ClassVar[str] = "drops it from the batch as too hard, so early on it trains mostly on the favoured class"
+    selects: ClassVar[str] = (
+        "This loss drops samples batch by batch; here the probed images are taken as one batch, and those that it would drop do not pull."
+    )
 
     def values(self, logits: Any, labels: Any) -> Any:
         return self._hinges(_lead(logits, labels), logits, labels)
+
+    def in_batch(self, logits: Any, labels: Any) -> Any:
+        return self.values(logits, labels).where(self.kept(logits, labels), 0.0)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         logits = wide(logits)

@@ -16,7 +16,9 @@ SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than th
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     """The probe's columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
 
-    `logits` (N, K) and `labels` (N,) on one device; `loss` has `values(logits, labels) -> (N,)`. Every class must be present.
+    `logits` (N, K) and `labels` (N,) on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must be present.
+    Signal and silent take the probed images as one batch: a loss that drops samples from a batch gets no pull from those that it would
+    drop among these.
     """
     logits = wide(logits)
     examples, classes = logits.shape
@@ -51,10 +53,11 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
 
 
 def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """(N, K) d loss / d logits, sample by sample: the values are independent, so their sum has all gradients at once."""
+    """(N, K) d loss / d logits, sample by sample: the values are independent but for a selection that has no gradient, so their sum has
+    all gradients at once."""
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_()
-        return torch.autograd.grad(loss.values(leaf, labels).sum(), leaf)[0]
+        return torch.autograd.grad(loss.in_batch(leaf, labels).sum(), leaf)[0]
 
 
 def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:

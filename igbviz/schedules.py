@@ -21,6 +21,9 @@ class Mixture:
     def values(self, logits: Any, labels: Any) -> Any:
         return (1 - self.share) * CrossEntropy().values(logits, labels) + self.share * self.loss.values(logits, labels)
 
+    def in_batch(self, logits: Any, labels: Any) -> Any:
+        return (1 - self.share) * CrossEntropy().in_batch(logits, labels) + self.share * self.loss.in_batch(logits, labels)
+
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
         start, end = CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         return (1 - self.share) * start + self.share * end

@@ -48,6 +48,14 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     assert not test.exception
 
 
+def test_a_loss_that_selects_its_samples_says_who_is_asked(tiny: RunConfig, own_cache: Path) -> None:
+    plain, run = finished(tiny, own_cache), finished(tiny.with_(loss={"name": "curriculum"}), own_cache)
+    assert "the probed images are taken as one batch" in captions(page(PAGE, run=run.id))
+    assert "taken as one batch" not in captions(page(PAGE, run=plain.id))
+    test = page(ROOT / "pages/Compare.py", runs=run.id, tab="overlay", quantity="silent")
+    assert "the probed images are taken as one batch" in captions(test)
+
+
 def test_the_shades_follow_the_loss_and_its_knobs(tiny: RunConfig, own_cache: Path) -> None:
     finished(tiny, own_cache)
     test = page(PAGE)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz.losses import Blurry, CrossEntropy, PiecewiseZero
+from igbviz.losses import Blurry, CrossEntropy, Curriculum, PiecewiseZero
 from igbviz.metrics import measure
+from igbviz.schedules import Mixture
 from igbviz.trajectory import P_EDGES
 
 LOSSES = [CrossEntropy(), PiecewiseZero(cutoff=0.1), Blurry(), Blurry(detach_weight=True)]
@@ -43,6 +44,29 @@ def test_against_a_loop(loss, spread: float) -> None:
     expected, measured = by_loop(logits, labels, loss), measure(logits, labels, loss)
     for name, values in expected.items():
         np.testing.assert_allclose(measured[name], values, rtol=2e-5, atol=2e-6, err_msg=name)
+
+
+def mixed(share: float) -> Mixture:
+    return Mixture(Curriculum(noise_rate=0.4), share)
+
+
+@pytest.mark.parametrize("loss", [Curriculum(), Curriculum(noise_rate=0.6), mixed(0.5)], ids=["", "0.6", "mixed"])
+def test_samples_that_the_curriculum_drops_do_not_pull(loss) -> None:
+    logits, labels = torch.randn(97, 4, generator=torch.Generator().manual_seed(1)) * 5, torch.arange(97) % 4
+    selection = loss.loss if isinstance(loss, Mixture) else loss
+    leaf = logits.clone().requires_grad_()
+    selection(leaf, labels).sum().backward()
+    kept = selection.kept(logits, labels)
+    assert 0 < kept.sum() < 97
+    pull = leaf.grad * kept[:, None]
+    if isinstance(loss, Mixture):
+        pull = loss.share * pull + (1 - loss.share) * (logits.softmax(1) - torch.eye(4)[labels])
+    measured = measure(logits, labels, loss)
+    expected = [pull[labels == k].norm(dim=1).mean() for k in range(4)]
+    np.testing.assert_allclose(measured["signal"], expected, rtol=1e-5)
+    if loss is selection:
+        silent = [1 - kept[labels == k].double().mean() for k in range(4)]
+        assert (measured["silent"] >= np.array(silent)).all(), "dropped ones are silent, and so are hinges at 0"
 
 
 def test_tables_add_up() -> None:
