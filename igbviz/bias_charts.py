@@ -14,7 +14,7 @@ from igbviz import theory
 from igbviz.bias_to_training import Plane, at_step, cut, mean
 from igbviz.charts import FONT, SHARES, TimeAxis, line_trace, upright_line
 from igbviz.colours import NEUTRAL, ClassStyle, class_style
-from igbviz.compare_charts import AXIS, places
+from igbviz.compare_charts import AXIS, places, switches
 from igbviz.comparison import MEASURES, Setting
 from igbviz.theory_charts import LINES
 from igbviz.theory_charts import phase_line as theory_line
@@ -32,7 +32,8 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     end = min(member.config.epochs * member.steps_per_epoch for member in members)  # until here all groups can be compared
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
     traces = [trace for setting in those for trace in banded(setting, measure, axis)]
-    shapes, notes = axis.furniture()[0][:2], []
+    lines, notes = switches(members, axis)
+    shapes = [*axis.furniture()[0][:2], *lines]
     shapes.append(upright_line(float(axis.place(step)), "dash"))
     if what.chance:
         level = 1 / len(members[0].class_names)

@@ -80,9 +80,9 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
         star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
         heading = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
         notes.append(heading | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
-        for x_mark, label in _moments(member, axis):
+        for line, (x_mark, label) in enumerate(_moments(member, axis)):  # one above the other: both may be the end of the first epoch
             place = {"x": float(np.log10(x_mark)), "y": 1, "xref": f"x{_number(row, 1)}", "yref": f"y{_number(row, 1)} domain"}
-            notes.append(place | {"yanchor": "bottom", "showarrow": False, "text": label, "font": {"size": 12}})
+            notes.append(place | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}})
     for column, quantity in enumerate(PANELS):
         title = {"x": column * (1 + GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": 3}
         notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
@@ -115,6 +115,7 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     shapes, notes = axis.furniture()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, notes = shapes[:2], []  # the first epochs end at different steps
+    shapes, notes = (both + more for both, more in zip((shapes, notes), switches(members, axis, row=1), strict=True))
     classes = {len(member.class_names) for member in members}
     if what.chance and len(classes) == 1:
         level = 1 / classes.pop()
@@ -170,7 +171,8 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
             },
         ]  # fmt: skip
     ticks, words = axis.ticks()
-    shapes = axis.furniture()[0][:2]
+    lines, notes = switches(members, axis)
+    shapes = [*axis.furniture()[0][:2], *lines]
     shapes.append({"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": FAINT, "line": {"width": 0}})
     shapes[-1]["layer"] = "below"
     height = 150 + 44 * len(those)
@@ -189,7 +191,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
                 "range": [len(those) - 0.4, -0.6], "ticklen": 6, "tickcolor": "rgba(0,0,0,0)", "showline": False, "automargin": True,
                 "tickfont": {"size": 15},
             },
-            "shapes": shapes, "annotations": [], "margin": {"l": 40, "r": 24, "t": 56, "b": 60}, "hovermode": "closest",
+            "shapes": shapes, "annotations": notes, "margin": {"l": 40, "r": 24, "t": 56, "b": 60}, "hovermode": "closest",
         },
     }  # fmt: skip
 
@@ -264,10 +266,29 @@ def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
     config, per_epoch = member.config, member.steps_per_epoch
     found = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
-    mark = config.schedule.mark(round(per_epoch))
-    if mark and 0 < mark[0] < config.epochs:
-        found.append(mark)
-    return [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
+    found = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
+    return [*found, *_switch(member, axis)]
+
+
+def _switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
+    """(place, label) of the moment from which this run's loss acts alone, if that is not its start."""
+    mark = member.config.schedule.mark(round(member.steps_per_epoch))
+    if not mark or not 0 < mark[0] < member.config.epochs:
+        return []
+    return [(mark[0] * (1 if axis.unit == "epoch" else member.steps_per_epoch), mark[1])]
+
+
+def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
+    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the picture where it is
+    one, and counted at the first of several. `row` is the line of text, from the picture up."""
+    found = {f"{place:.4g}": (place, label) for member in members for place, label in _switch(member, axis)}
+    moments = sorted(found.values())
+    if not moments:
+        return [], []
+    place, label = moments[0]
+    words = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
+    note = {"x": float(np.log10(place)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row, "font": {"size": 12}}
+    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": words, "showarrow": False}]
 
 
 def _number(row: int, column: int) -> str:

@@ -84,6 +84,9 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             upright = axis.furniture()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
+            lines, named = compare_charts.switches(members, axis)
+            upright += lines
+            notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
             level = {"type": "line", "x0": 0, "x1": 1, "xref": f"x{number} domain", "y0": 1 / len(members[0].class_names), "layer": "below"}
             dotted = {"color": NEUTRAL, "dash": "dot", "width": 1.5}

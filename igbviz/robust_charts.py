@@ -12,7 +12,7 @@ import numpy as np
 
 from igbviz.charts import FONT, SHARES, Unit
 from igbviz.colours import FAINT, NEUTRAL, class_style
-from igbviz.compare_charts import AXIS, banded, places, time_axis
+from igbviz.compare_charts import AXIS, banded, places, switches, time_axis
 from igbviz.comparison import Setting
 from igbviz.escape import in_words, share_in_words, step_in_words
 from igbviz.robustness import Question, Summary
@@ -34,6 +34,7 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
     members = [member for setting in shown for member in setting.members]
     axis, classes = time_axis(members, unit), len(members[0].class_names)
     traces, shapes, notes, layout, said = [], [], [], {}, ""
+    change = switches(members, axis, row=1)
     width = (1 + GAP) / len(question.measures) - GAP
     for place, (name, what) in enumerate(question.measures.items()):
         number, left = str(place + 1) if place else "", place * (width + GAP)
@@ -52,11 +53,12 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
         said = what.axis
         lines, words = axis.furniture()
         own = {"xref": f"x{number}", "yref": f"y{number} domain"}
-        shapes += [line | own for line in lines]
-        notes += [note | own for note in words]
+        shapes += [line | own for line in [*lines, *change[0]]]
+        notes += [note | own for note in [*words, *change[1]]]
         if what.chance:
             shapes.append(_level(1 / classes, f"x{number} domain", f"y{number}"))
-        title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 22}
+        title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
         notes.append(title | {"text": f"<b>{what.title}</b>", "showarrow": False, "font": {"size": 15}})
     told = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(what.title.lower() for what in question.measures.values())
@@ -109,7 +111,9 @@ def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Ques
     ticks, names = axis.ticks()
     column = {"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": FAINT, "line": {"width": 0}}
     classes = len(members[0].class_names)
-    shapes = [*axis.furniture()[0][:2], column | {"layer": "below"}, _level(1 / classes, "paper", "y")]
+    lines, named = switches(members, axis)
+    notes += named
+    shapes = [*axis.furniture()[0][:2], *lines, column | {"layer": "below"}, _level(1 / classes, "paper", "y")]
     notes.append({"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False})
     if not found:
         middle = {"x": 0.45, "y": 0.6, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 15}}

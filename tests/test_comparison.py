@@ -13,12 +13,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from igbviz import compare_charts, comparison
+from igbviz import bias_charts, compare_charts, comparison, paper_charts, robust_charts, robustness
 from igbviz.compare_views import FORMATS, View, alike, frame, html, spec
 from igbviz.comparison import Member
 from igbviz.config import RunConfig
 from igbviz.escape import escape_time
 from igbviz.live_chart import payload
+from igbviz.robustness import QUESTIONS
 from igbviz.runs import Run, RunError, Status, write_json
 from igbviz.trajectory import Trajectory, schema, snapshot_dtype
 
@@ -220,6 +221,44 @@ def test_escapes_have_a_place_for_never(tmp_path: Path) -> None:
     assert dots[1]["x"] == [never] * 3 and never > 400 and figure["layout"]["xaxis"]["ticktext"][-1] == "<b>never</b>"
     assert "3 of 9 runs leave" in figure["layout"]["meta"]["words"]
     go.Figure(figure)
+
+
+def switched(cache: Path, *durations: float) -> list[comparison.Setting]:
+    loss = {"name": "gce"}
+    configs = [BASE.with_(loss=loss, schedule={"name": "switch", "duration": epochs}) for epochs in durations]
+    return comparison.settings([Member.read(stored(config, cache, story())) for config in configs])
+
+
+def upright(figure: dict, place: float) -> list[dict]:
+    shapes = figure["layout"]["shapes"]
+    return [shape for shape in shapes if shape["type"] == "line" and shape["x0"] == shape["x1"] == pytest.approx(place)]
+
+
+@pytest.mark.parametrize("unit, place", [("epoch", 0.25), ("step", 25)])
+def test_the_change_of_the_loss_is_a_line_in_every_picture_over_time(unit: str, place: float, tmp_path: Path) -> None:
+    those = switched(tmp_path, 0.25)
+    found = robustness.summaries(those, QUESTIONS["noise"])
+    pictures = {
+        "overlay": (compare_charts.overlay(those, "balanced_accuracy", unit), 1),
+        "escapes": (compare_charts.escapes(those, unit), 1),
+        "grid": (compare_charts.grid(those, [those[0].members[0].run], unit), 2),
+        "trade-off": (robust_charts.trade_off(those, found, QUESTIONS["noise"], unit), 1),
+        "paper": (paper_charts.bands([("x", those[0].members)], unit), 2),
+    }
+    if unit == "step":
+        pictures["bias"] = bias_charts.over_time(those, "balanced_accuracy", 10), 1
+    for name, (figure, panels) in pictures.items():
+        words = [note["text"] for note in figure["layout"]["annotations"]]
+        assert len(upright(figure, place)) == panels and "loss switches" in words, name
+        go.Figure(figure)
+
+
+def test_several_moments_are_lines_with_one_name(tmp_path: Path) -> None:
+    figure = compare_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
+    assert all(len(upright(figure, place)) == 1 for place in (0.25, 0.5, 2))
+    assert [note["text"] for note in figure["layout"]["annotations"]].count("loss switches: 3 moments") == 1
+    plain = compare_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
+    assert not any("switches" in note["text"] for note in plain["layout"]["annotations"])
 
 
 @pytest.mark.parametrize("classes", [3, 10, 30])

@@ -48,9 +48,9 @@ ROBUST = [0.0, 0.0, 0.1, 0.2, 0.5, 0.7, 0.7]
 STUCK = [0.0, 0.0, 0.1, 0.2, 0.2, 0.2, 0.2]
 
 
-def sweep_of_three(cache: Path, seeds: int = 3) -> tuple[Sweep, list[Run]]:
+def sweep_of_three(cache: Path, seeds: int = 3, base: RunConfig = BASE) -> tuple[Sweep, list[Run]]:
     """Cross-entropy leaves at step 3 and forgets, gce at step 30 and stays, piecewise-zero never leaves."""
-    sweep = over_losses(BASE, ("cross-entropy", "gce", "piecewise-zero"), seeds)
+    sweep = over_losses(base, ("cross-entropy", "gce", "piecewise-zero"), seeds)
     stories = {"cross-entropy": (PLAIN, 3, 0.9), "gce": (ROBUST, 30, 0.1), "piecewise-zero": (STUCK, None, 0.0)}
     runs = []
     for config in sweep.configs():
@@ -173,6 +173,15 @@ def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     words = [note["text"] for note in trade["layout"]["annotations"]]
     assert words[:3] == ["<b>Cross-entropy</b>", "<b>Generalised cross-entropy</b>", "<b>Piecewise-zero</b>"]
     assert len(payload(time)) + len(payload(trade)) < 60_000
+
+
+def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None:
+    sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(schedule={"name": "switch", "duration": 0.5}))
+    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    layout = robust_charts.over_time(those, NOISE)["layout"]
+    lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
+    assert {line["xref"] for line in lines} == {"x", "x2", "x3"}
+    assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
 
 
 def test_nothing_is_finished_yet(tmp_path: Path) -> None:
