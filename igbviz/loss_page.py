@@ -72,7 +72,7 @@ def _card(name: str) -> Loss | None:
     with st.container(border=True):
         st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
         formula = st.empty()
-        settings = ui.knobs(kind, {}, f"losses-{name}")
+        settings = ui.knobs(kind, {}, f"losses-{name}", drag=True)
         try:
             loss = kind(**settings)
         except ConfigError as error:
@@ -83,7 +83,7 @@ def _card(name: str) -> Loss | None:
             for finding in loss.checks():
                 st.warning(f"It {finding.text}.", icon=":material/warning:")
         st.caption(f"What it does to an improbable class: {kind.effect}.  \n*{kind.source}*")
-        ui.link("pages/Train.py", "Train with its defaults", icon=":material/play_circle:", loss=name)
+        ui.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **ui.loss_query(loss))
     return loss
 
 

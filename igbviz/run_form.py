@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from igbviz import gallery, ui
-from igbviz.config import RunConfig
+from igbviz.config import RunConfig, digest
 from igbviz.datasets import DATASETS, DataError
 from igbviz.description import ConfigError
 from igbviz.estimates import estimate
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.label_noise import LABEL_NOISE
-from igbviz.losses import LOSSES
+from igbviz.losses import LOSSES, Loss
 from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.presets import DEFAULT, PRESETS
@@ -62,11 +62,19 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT
-    asked = st.query_params.get("loss")  # a link from the page of losses
-    if name == DEFAULT and asked in LOSSES:
-        return f"{name}-{asked}", PRESETS[name].config.with_(loss={"name": asked})
+    if name == DEFAULT and (loss := _asked_loss()):  # a link from the page of losses
+        turned = f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""  # widgets begin anew for every link
+        return f"{name}-{loss.name}{turned}", PRESETS[name].config.with_(loss=loss)
     st.caption(PRESETS[name].look_for)
     return name, PRESETS[name].config
+
+
+def _asked_loss() -> Loss | None:
+    try:
+        return ui.asked_loss(st.query_params)
+    except ConfigError as error:
+        ui.nowhere(error)
+        return None
 
 
 def _choices(base: RunConfig, key: str) -> dict[str, Any]:

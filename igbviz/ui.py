@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,13 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz import labels, library
+from igbviz import labels, library, sliders
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError, Description, kinds
 from igbviz.dispatch import cache_folder
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.formula_loss import symbols
-from igbviz.losses import Loss
+from igbviz.losses import LOSSES, Loss
 from igbviz.runs import Run, RunError, submit
 from igbviz.trajectory import Trajectory
 
@@ -80,6 +81,26 @@ def address(**query: str | None) -> None:
             st.query_params[name] = value
 
 
+def loss_query(loss: Loss) -> dict[str, str]:
+    """What a link to the Train page says so that its form opens with this loss: its name, and as JSON the knobs that were turned."""
+    turned = {name: value for name, value in loss.canonical().items() if name != "name"}
+    return {"loss": loss.name} | ({"knobs": json.dumps(turned, separators=(",", ":"))} if turned else {})
+
+
+def asked_loss(query: Mapping[str, str]) -> Loss | None:
+    """The loss that a link asks for; None where it names none of the registry. Raises ConfigError for knobs that make no loss."""
+    name, knobs = query.get("loss"), query.get("knobs", "{}")
+    if name not in LOSSES:
+        return None
+    try:
+        turned = json.loads(knobs)
+    except (ValueError, RecursionError):
+        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the knobs of {name}")) from None
+    if not isinstance(turned, dict):
+        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the knobs of {name}"))
+    return LOSSES[name].model_validate(turned | {"name": name})
+
+
 def state_badge(state: str) -> None:
     colour, icon = STATE_LOOKS[state]
     st.badge(state, color=colour, icon=icon)
@@ -120,29 +141,36 @@ def part_title(part: type[Description], name: str) -> str:
     return name if several else getattr(part, "title", name)
 
 
-def knobs(part: type[Description], values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A widget for every knob of a description, with its limits and help; returns what they are set to."""
+def knobs(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
+    """A widget for every knob of a description, with its limits and help; returns what they are set to. With `drag`, numbers that have two
+    limits get sliders."""
     chosen = {}
     for name, field in part.knobs().items():
+        value = values.get(name, field.default)
         if get_origin(field.annotation) is dict:  # a number for each name that a formula asks for
-            chosen[name] = _parameters(chosen.get("formula", ""), values.get(name, {}), f"{key}-{name}")
-            continue
-        chosen[name] = knob(name, field, values.get(name, field.default), f"{key}-{name}")
+            chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")
+        elif drag and (those := sliders.of_field(field)):
+            chosen[name] = sliders.number(knob_title(name, field), those, value, f"{key}-{name}", field.description)
+        else:
+            chosen[name] = knob(name, field, value, f"{key}-{name}")
     return chosen
 
 
 def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str, float]:
     try:
-        return {
-            name: st.number_input(name, value=float(values.get(name, 1.0)), format="%g", key=f"{key}-{name}") for name in symbols(formula)
-        }
+        starts = {name: values.get(name, 1.0) for name in symbols(formula)}
+        return {name: sliders.number(name, sliders.around(start), start, f"{key}-{name}") for name, start in starts.items()}
     except ConfigError:
         return dict(values)  # the formula cannot be read; the sentence about it comes with the whole configuration
 
 
+def knob_title(name: str, field: FieldInfo) -> str:
+    return field.title or name.replace("_", " ").capitalize()
+
+
 def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     """One widget, made from the type, limits and help of a field."""
-    label = field.title or name.replace("_", " ").capitalize()
+    label = knob_title(name, field)
     alternatives = dict((get_origin(kind) or kind, (kind, bounds)) for kind, bounds in kinds(field))
     common = {"help": field.description, "key": key}
     number = next((kind for kind in (bool, int, float) if kind in alternatives), None)

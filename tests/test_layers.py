@@ -46,6 +46,7 @@ LAYERS = [
     ["session", "worker"],
     [
         "live_chart",
+        "sliders",
         "ui",
         "standing",
         "library_page",

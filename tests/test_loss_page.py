@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from igbviz import sliders
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
+from igbviz.runs import Run
 from tests.test_pages import ROOT, finished, own_cache, page
 
 __all__ = ["own_cache"]
@@ -97,6 +101,64 @@ def test_a_formula_of_ones_own(own_cache: Path) -> None:
         test.text_input(key="losses-custom-formula").set_value(wrong).run()
         assert not test.exception and len(test.error) == 1, wrong
         assert test.selectbox(key="focus").options == ["Cross-entropy"]
+
+
+def link_of(test: AppTest, label: str = "Train with this loss") -> dict[str, str]:
+    """The query of the page's last link with this label."""
+    link = [part.proto for part in test.get("page_link") if part.proto.label == label][-1]
+    return dict(parse_qsl(link.query_string))
+
+
+def test_every_slider_acts_at_once(own_cache: Path) -> None:
+    test = choose(page(PAGE), "blurry")
+    assert test.slider(key="losses-blurry-gamma-slider").value == 0.7
+    test.slider(key="losses-blurry-gamma-slider").set_value(1.5).run()
+    assert test.number_input(key="losses-blurry-gamma").value == 1.5 and "above p = 0.5" in captions(test), captions(test)
+    test.number_input(key="losses-blurry-gamma").set_value(0.333).run()
+    assert test.slider(key="losses-blurry-gamma-slider").value == pytest.approx(0.3)
+    assert test.number_input(key="losses-blurry-gamma").value == 0.333, "a value that no step has stays"
+    assert json.loads(link_of(test)["knobs"]) == {"gamma": 0.333} and not test.exception
+    choose(test, "phuber-ce")
+    test.select_slider(key="losses-phuber-ce-tau-slider").set_value(1e12).run()
+    assert not test.exception and not test.error and json.loads(link_of(test)["knobs"]) == {"tau": 1e12}
+
+
+def test_train_this_carries_what_was_typed(own_cache: Path) -> None:
+    test = choose(page(PAGE), "custom")
+    assert test.number_input(key="losses-custom-parameters-g").value == 0.7 and link_of(test) == {"loss": "custom"}
+    test.text_input(key="losses-custom-formula").set_value("(1-p**q)/q").run()
+    test.slider(key="losses-custom-parameters-q-slider").set_value(0.35).run()
+    assert test.number_input(key="losses-custom-parameters-q").value == 0.35
+    test.number_input(key="losses-custom-parameters-q").set_value(0.3456).run()
+    expected = {"name": "custom", "formula": "(1-p**q)/q", "parameters": {"q": 0.3456}}
+    train = page(ROOT / "pages/Train.py", **link_of(test))
+    train.button(key="train").click().run()
+    (run,) = os.listdir(own_cache / "runs")
+    assert Run.open(run, own_cache).config.loss.model_dump() == expected
+
+
+@pytest.mark.parametrize("knobs", ["{", "3", '{"gamma":99}', '{"nonsense":1}', "[" * 5000, '{"gamma":"*x*"}'])
+def test_a_link_with_wrong_knobs_is_a_sentence(knobs: str, own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py", loss="blurry", knobs=knobs)
+    assert "leads nowhere" in test.warning[0].value and not test.error
+    assert test.selectbox(key="first-look-cross-entropy-loss-name").value == "cross-entropy"
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_default_of_every_knob_is_what_its_slider_shows(name: str) -> None:
+    for key, field in LOSSES[name].knobs().items():
+        those = sliders.of_field(field)
+        if those is not None:
+            assert those.nearest(field.default) == pytest.approx(field.default, rel=1e-9), key
+            ends = {LOSSES[name](**{key: those.stops[place]}).name for place in (0, -1)}
+            assert ends == {name} and 20 < len(those.stops) < 260 and list(those.stops) == sorted(set(those.stops))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.7, -1.5, 3.21, 300.0, -1e6])
+def test_a_parameter_has_room_on_both_sides(value: float) -> None:
+    those = sliders.around(value)
+    assert those.stops[0] < value < those.stops[-1] or abs(value) == 1e6
+    assert those.stops[0] == -those.stops[-1] and abs(those.nearest(value) - value) <= those.step
 
 
 @pytest.mark.parametrize("name", ["blurry", "custom", "nce", "nonsense"])
