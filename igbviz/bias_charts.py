@@ -12,12 +12,13 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.bias_to_training import Plane, at_step, cut, mean
-from igbviz.charts import FONT, SHARES, TimeAxis, line_trace, upright_line
+from igbviz.charts import FONT, SHARES, line_trace
 from igbviz.colours import NEUTRAL, ClassStyle, class_style
 from igbviz.compare_charts import AXIS, places, switches
 from igbviz.comparison import MEASURES, Setting
 from igbviz.theory_charts import LINES
 from igbviz.theory_charts import phase_line as theory_line
+from igbviz.time_axis import TimeAxis, upright_line
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
 SYMBOLS = ("circle", "diamond", "square")

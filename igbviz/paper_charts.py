@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from igbviz import charts, compare_charts, comparison
-from igbviz.charts import QUANTITIES, SHARES, Unit, line_trace, upright_line
+from igbviz.charts import QUANTITIES, SHARES, line_trace
 from igbviz.colours import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.comparison import PANELS, Member
+from igbviz.time_axis import Unit, upright_line
 from igbviz.trajectory import Trajectory
 
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).

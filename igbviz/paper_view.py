@@ -14,7 +14,6 @@ from typing import Any
 import streamlit as st
 
 from igbviz import charts, compare_charts, paper, paper_claims, ui
-from igbviz.charts import Unit
 from igbviz.comparison import Member, Setting
 from igbviz.datasets import DataError
 from igbviz.description import ConfigError
@@ -25,6 +24,7 @@ from igbviz.paper_charts import bands, untrained_by_rank
 from igbviz.paper_claims import CLAIMS, Finding
 from igbviz.runs import Run, RunError
 from igbviz.sweeps import Group, Plan, plan, submit_sweep
+from igbviz.time_axis import Unit
 from igbviz.trajectory import Trajectory
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}

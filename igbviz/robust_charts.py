@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts import FONT, SHARES, Unit
+from igbviz.charts import FONT, SHARES
 from igbviz.colours import FAINT, NEUTRAL, class_style
 from igbviz.compare_charts import AXIS, banded, places, switches, time_axis
 from igbviz.comparison import Setting
 from igbviz.escape import in_words, share_in_words, step_in_words
 from igbviz.robustness import Question, Summary
+from igbviz.time_axis import Unit
 
 HEIGHT, TRADE_OFF_HEIGHT = 470, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}

@@ -7,8 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import CHARTS, QUANTITIES, TimeAxis, bars, curves, spread_apart, themed, thin, to_html, wrong_labels
+from igbviz.charts import CHARTS, QUANTITIES, bars, curves, spread_apart, themed, thin, to_html, wrong_labels
 from igbviz.live_chart import payload
+from igbviz.time_axis import TimeAxis
 from igbviz.trajectory import Trajectory, snapshot_dtype
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}

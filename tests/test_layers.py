@@ -33,6 +33,7 @@ LAYERS = [
         "what_if",
         "predictions",
         "dispatch",
+        "time_axis",
         "charts",
         "theory_charts",
         "loss_charts",

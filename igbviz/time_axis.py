@@ -1,0 +1,101 @@
+"""The axis of time: log steps or epochs that begin at "Init.", the untrained network. What decides a run happens in its first batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from igbviz.colours import FAINT, NEUTRAL
+from igbviz.trajectory import Trajectory
+
+Unit = Literal["epoch", "step"]
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Where a step lies on the log axis. Zero has no place on it, so Init. stands half a decade left of the first step."""
+
+    steps_per_epoch: float
+    epochs: float
+    unit: Unit = "epoch"
+
+    @classmethod
+    def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
+        """The axis of a planned run; what is not given is taken from the probes so far."""
+        step, epoch = (float(trajectory.step[-1]), float(trajectory.epoch[-1])) if len(trajectory) else (0.0, 0.0)
+        return cls(steps_per_epoch or (step / epoch if step and epoch else 1.0), epochs or epoch or 1.0, unit)
+
+    @property
+    def per_step(self) -> float:
+        return 1 / self.steps_per_epoch if self.unit == "epoch" else 1.0
+
+    @property
+    def init(self) -> float:
+        return self.per_step * 10**-0.5
+
+    @property
+    def last(self) -> float:
+        """The place of the planned end; never left of the tenth step, so that the shortest run has an axis too."""
+        return self.per_step * max(self.epochs * self.steps_per_epoch, 10.0)
+
+    @property
+    def span(self) -> float:
+        """Decades from Init. to the end."""
+        return float(np.log10(self.last / self.init))
+
+    @property
+    def left(self) -> float:
+        """The left edge of the picture, as a power of ten."""
+        return float(np.log10(self.init)) - 0.025 * self.span
+
+    def place(self, step: np.ndarray | float) -> np.ndarray:
+        """Steps to places on the axis; 0 to Init."""
+        step = np.asarray(step, dtype=np.float64)
+        return np.where(step > 0, step * self.per_step, self.init).astype(np.float32)
+
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Init., the decades, and on a short axis also their 2 and 5."""
+        low, high = self.per_step * 0.999, self.last * 1.001
+        exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        digits = (1,) if np.log10(high / low) > 2.5 else (1, 2, 5)
+        places = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
+        return [self.init, *places], ["Init.", *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in places)]
+
+    def minor_ticks(self) -> list[float]:
+        exponents = range(int(np.floor(np.log10(self.per_step))), int(np.ceil(np.log10(self.last))) + 1)
+        return [d * 10.0**e for e in exponents for d in range(2, 10) if self.per_step <= d * 10.0**e <= self.last]
+
+    def layout(self) -> dict[str, Any]:
+        """The plotly axis. Its range is that of the planned run, so that it does not creep while the run grows."""
+        places, words = self.ticks()
+        return {
+            "type": "log",
+            "range": [self.left, float(np.log10(self.last)) + 0.01 * self.span],
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": words,
+            "minor": {"tickvals": self.minor_ticks(), "ticks": "outside", "ticklen": 3, "tickcolor": NEUTRAL},
+            "title": {"text": "epochs (log scale)" if self.unit == "epoch" else "optimizer steps (log scale)", "standoff": 6},
+        }
+
+    def furniture(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
+        """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
+        gap = self.init * 10**0.25
+        untrained = {"type": "rect", "x0": 10**self.left, "x1": gap, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
+        shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
+        notes = []
+        lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
+        for epoch, words, dash, row in [*lines, *((epoch, words, "solid", 1) for epoch, words in marks)]:
+            x = float(self.place(epoch * self.steps_per_epoch))
+            shapes.append(upright_line(x, dash))
+            place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            notes.append(place | {"text": words, "showarrow": False, "font": {"size": 12}})
+        return shapes, notes
+
+
+def upright_line(x: float, dash: str) -> dict[str, Any]:
+    line = {"color": NEUTRAL, "dash": dash, "width": 1.5}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"}
