@@ -17,22 +17,21 @@ import pytest
 import torch
 from PIL import Image
 
-from igbviz import datasets, image_folder
+from igbviz import dataset_base, datasets, downloads, image_folder
+from igbviz.dataset_base import luma
 from igbviz.datasets import (
     DATASETS,
     Data,
     DataError,
-    Downloaded,
     FashionMini,
     FashionMnist,
     GaussianNoise,
-    IdxImages,
     ImageFolder,
     first_of_each_class,
-    luma,
     probe_indices,
 )
 from igbviz.description import ConfigError
+from igbviz.downloads import Downloaded, IdxImages
 
 PROJECT = Path(__file__).parents[1]
 DOWNLOADED = {name: cls for name, cls in DATASETS.items() if issubclass(cls, Downloaded)}
@@ -45,8 +44,8 @@ def data_root(tmp_path, monkeypatch):
     """Nothing outside of this test's own folder is read or written."""
     root = tmp_path / "data"
     monkeypatch.setenv("IGBVIZ_DATA", str(root))
-    monkeypatch.setattr(datasets, "PROJECT_DATA", tmp_path / "nothing here")
-    monkeypatch.setattr(datasets, "SYSTEM_DATA", tmp_path / "nothing there")
+    monkeypatch.setattr(dataset_base, "PROJECT_DATA", tmp_path / "nothing here")
+    monkeypatch.setattr(downloads, "SYSTEM_DATA", tmp_path / "nothing there")
     return root
 
 
@@ -154,7 +153,7 @@ def test_fashion_mini_is_balanced_and_standardised():
 
 @pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mini_is_the_beginning_of_fashion_mnist(monkeypatch):
-    monkeypatch.setattr(datasets, "SYSTEM_DATA", Path("/usr/share/datasets"))
+    monkeypatch.setattr(downloads, "SYSTEM_DATA", Path("/usr/share/datasets"))
     whole, mini = FashionMnist(examples_per_class=1000, scaling="raw").load(), FashionMini(scaling="raw").load()
     assert torch.equal(whole.train_images, mini.train_images) and torch.equal(whole.train_labels, mini.train_labels)
     assert len(whole.test_images) == 10_000 and "/usr/share/datasets/fashion-mnist" in whole.source

@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 LAYERS = [
     ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
-    ["metrics", "datasets", "models", "initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
+    ["metrics", "dataset_base", "downloads", "datasets", "models"],
+    ["initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
     ["config", "estimators", "ensemble_records"],
     [
         "presets",
