@@ -56,7 +56,8 @@ def view(runs: list[Run]) -> None:
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
-            standing.provenance(run, f"{schema['inputs']:,} inputs", f"{schema['parameters']:,} weights a network")
+            inputs, weights = standing.counted(schema, "inputs", "inputs"), standing.counted(schema, "parameters", "weights a network")
+            standing.provenance(run, inputs, weights)
 
 
 def title(config: EnsembleConfig) -> str:

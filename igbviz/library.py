@@ -61,7 +61,7 @@ def _folders(root: str) -> list[str]:
 def _stamp(path: str) -> tuple[Any, ...]:
     """What changes when a run does. The files too, and not the folder alone: somebody may edit them by hand."""
     stamp = []
-    for name in ("", "/status.json", f"/{labels.FILE}"):
+    for name in ("", "/status.json", f"/{labels.FILE}", "/config.json", "/schema.json", "/trajectory.bin"):
         try:
             stat = os.stat(path + name)
             stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))

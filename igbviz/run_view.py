@@ -10,7 +10,7 @@ from igbviz import charts, export, labels, standing, ui
 from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_form import show
-from igbviz.runs import Run, RunError, Status
+from igbviz.runs import Run, RunError, Status, listed
 from igbviz.trajectory import Trajectory
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
@@ -21,6 +21,8 @@ def view(run: Run) -> None:
     """The whole view. Only what moves is drawn again, by a timer that ends with the run."""
     try:
         status, config, _ = run.status, run.config, run.trajectory()
+        if problem := listed(run.path).problem:  # what it says it has is not there
+            raise RunError(f"run {run.id} cannot be read: {problem}")
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
@@ -58,7 +60,8 @@ def _title(config) -> str:
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     size = ui.record_bytes(run)
-    if not size:
+    trajectory = ui.shown_trajectory(str(run.path), size)
+    if not len(trajectory):
         if status.state == "running":
             st.info(labels.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
@@ -69,7 +72,6 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
         with column:
             live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
             st.caption(charts.QUANTITIES[name].caption)
-    trajectory = ui.shown_trajectory(str(run.path), size)
     if trajectory.has_noise:
         live_chart(_curves(str(run.path), size, WRONG_LABELS, unit), key="chart-wrong-labels", height=HEIGHT)
         st.caption(charts.WRONG_LABELS.caption)
@@ -114,5 +116,6 @@ def _take_away(run: Run) -> None:
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        probes = f"probes of {schema['probe_images']:,} test images, BatchNorm {mode}"
-        standing.provenance(run, f"{schema['parameters']:,} parameters", probes, f"seed {config.seed}", precision=config.precision)
+        probes = f"probes of {standing.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
+        parameters = standing.counted(schema, "parameters", "parameters")
+        standing.provenance(run, parameters, probes, f"seed {config.seed}", precision=config.precision)

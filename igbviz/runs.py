@@ -22,11 +22,13 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,10 +37,12 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble, ensemble_dtype
-from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype, thin
+from igbviz.records import LOOKED_AT, trained, untrained
+from igbviz.trajectory import Trajectory, snapshot_dtype, thin
 
 DEFAULT_CACHE = dispatch.cache_folder()
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
+FINISHED = ("done", "diverged")  # nothing more to do
 ENDED = ("done", "stopped", "failed", "diverged")
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
 
@@ -141,44 +145,49 @@ class Run:
     def schema(self) -> dict[str, Any]:
         """Columns, class names, steps per epoch, versions and device; empty before the worker has begun."""
         try:
-            return json.loads((self.path / "schema.json").read_text())
+            if isinstance(schema := json.loads((self.path / "schema.json").read_text()), dict):
+                return schema
+            error = "it does not describe records"
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+        except (OSError, ValueError, RecursionError) as torn:
+            error = torn
+        raise RunError(f"run {self.id} cannot be read: schema.json: {error}")
 
     @property
     def records(self) -> Path:
         """The file that grows while the run is worked on."""
         return self.path / "trajectory.bin"
 
-    def ensemble(self) -> Ensemble:
-        """All networks measured so far. Raises RunError when the schema is unreadable or the run is a training."""
+    def ensemble(self, looked_at: int = LOOKED_AT) -> Ensemble:
+        """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the run is a training."""
         if not isinstance(self.config, EnsembleConfig):
             raise RunError(f"run {self.id} is a training, allowed: an ensemble of untrained networks")
-        schema = self.schema
-        names = tuple(schema["class_names"]) if "class_names" in schema else ("?", "??")
-        try:
-            dtype = dtype_from(schema["columns"], {"network", "guesses", "centre"}) if schema else ensemble_dtype(len(names))
-            return Ensemble.read(self.records, dtype, names)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+        return self._records(untrained, looked_at) or Ensemble(np.empty(0, ensemble_dtype(2)), ("?", "??"))
 
-    def trajectory(self) -> Trajectory:
-        """All whole records so far. Raises RunError when the schema is unreadable or the run is no training."""
+    def trajectory(self, looked_at: int = LOOKED_AT) -> Trajectory:
+        """All whole records so far. Raises RunError when schema or records cannot be those of a training, or the run is none."""
         if isinstance(self.config, EnsembleConfig):
             raise RunError(f"run {self.id} is an ensemble of untrained networks, allowed: a training")
-        schema = self.schema
-        if not schema:
-            try:
-                names = self.config.dataset.facts().class_names
-            except DataError:
-                names = ("?", "??")  # the run failed because its data are not there; it has no records either
-            return Trajectory.read(self.records, snapshot_dtype(len(names)), names)
+        if (found := self._records(trained, looked_at)) is not None:
+            return found
         try:
-            return Trajectory.read(self.records, dtype_from(schema["columns"]), tuple(schema["class_names"]))
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise RunError(f"run {self.id} cannot be read: schema.json: {error}") from None
+            names = self.config.dataset.facts().class_names
+        except DataError:
+            names = ("?", "??")  # the run failed because its data are not there; it has no records either
+        return Trajectory(np.empty(0, snapshot_dtype(len(names))), names)
+
+    def _records(self, read: Callable[..., Any], looked_at: int) -> Any:
+        """What was recorded, None before the worker has begun; so many records are looked at, whether they can be."""
+        schema = self.schema
+        try:
+            if schema:
+                return read(schema, self.records, looked_at)
+            if self.records.exists() and self.records.stat().st_size:
+                raise ValueError("schema.json is missing, without which nobody can read trajectory.bin")
+        except (OSError, ValueError) as error:
+            raise RunError(f"run {self.id} cannot be read: {error}") from None
+        return None
 
     def glance(self) -> Trajectory:
         """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a few hundred of
@@ -276,11 +285,12 @@ def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Pat
     """Make sure that this run exists and will be worked on, and return it at once.
 
     The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
-    failed or lost one goes on from its checkpoint. One that ships with the program comes back, too, unless an `own` one is wanted.
+    failed or lost one goes on from its checkpoint, and one whose files were damaged begins again. One that ships with the
+    program comes back, too, unless an `own` one is wanted.
     """
     config, cache = described(config), Path(cache)
     shipped = Run(cache / "gallery" / config.id)
-    if not own and shipped.path.is_dir() and not (cache / "runs" / config.id).is_dir():
+    if not own and is_whole(shipped) and not (cache / "runs" / config.id).is_dir():
         return shipped
     return submit_all([config], cache)[0]
 
@@ -295,11 +305,14 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
         try:
             for config, run in zip(configs, runs, strict=True):
                 if not (run.path / "status.json").exists():
-                    run.path.mkdir(parents=True, exist_ok=True)
-                    write_text(run.path / "config.json", config.to_json())
-                    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+                    _begin(run, config)
                     new.append(run.id)
-                elif (state := run.stored_status().state) == "queued":
+                elif (state := run.stored_status().state) in FINISHED and not is_whole(run):
+                    for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
+                        (run.path / file).unlink(missing_ok=True)
+                    _begin(run, config)
+                    new.append(run.id)
+                elif state == "queued":
                     new.append(run.id)  # stands there already, unless somebody was killed between these two steps
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
                     write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder with the data
@@ -309,6 +322,23 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
     if not all(run.stored_status().ended for run in runs):
         dispatch.ensure_worker(cache)
     return runs
+
+
+def _begin(run: Run, config: RunConfig | EnsembleConfig) -> None:
+    run.path.mkdir(parents=True, exist_ok=True)
+    write_text(run.path / "config.json", config.to_json())
+    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+
+
+def is_whole(run: Run) -> bool:
+    """Whether this is a run with all that its status speaks of, as far as a look at some of its records can tell."""
+    try:
+        if listed(run.path).problem:
+            return False
+        (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)()
+    except RunError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -335,27 +365,64 @@ def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
 def listed(path: Path) -> Listed:
     """The line of the run in this folder."""
     run = Run(path)
-    problem = ""
+    if not _RUN_ID.fullmatch(path.name):
+        return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
     try:
-        problem = "config.json"
-        config = json.loads((path / "config.json").read_bytes())
-        problem = "status.json"
-        status = Status.model_validate_json((path / "status.json").read_bytes()).model_dump()
-        state = status["state"]
-        problem = "config.json"
-        if not isinstance(config, dict) or not all(
-            isinstance(config.get(part, {}), dict) for part in ("dataset", "model", "loss", "initialization")
-        ):
-            raise ValueError("it does not describe a run")
-    except ValidationError:
-        return Listed(run, problem=f"{problem} is torn or from another program")
-    except FileNotFoundError:
-        return Listed(run, problem=f"{problem} is missing")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return Listed(run, problem=f"{problem} is torn or from another program ({error})")
-    if state == "running" and not run.is_alive:
-        state = "lost"
-    return Listed(run, state, config, status)
+        text = (path / "config.json").read_bytes()
+        if problem := _config_problem(text):
+            return Listed(run, problem=problem)
+        config, status = json.loads(text), run.stored_status()
+    except FileNotFoundError as error:
+        return Listed(run, problem=f"{Path(error.filename).name} is missing")
+    except OSError as error:
+        return Listed(run, problem=f"config.json cannot be read ({error.strerror})")
+    except RunError as error:
+        return Listed(run, problem=str(error).rpartition("cannot be read: ")[2])
+    if problem := _damage(str(path), status.state, status.snapshots, _stamp(path)):
+        return Listed(run, config=config, status=status.model_dump(), problem=problem)
+    state = "lost" if status.state == "running" and not run.is_alive else status.state
+    return Listed(run, state, config, status.model_dump())
+
+
+@lru_cache(maxsize=5000)
+def _config_problem(text: bytes) -> str:
+    """Why this text describes no run; empty when it does."""
+    try:
+        described(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        return f"config.json is torn or from another program ({error})"
+    return ""
+
+
+def _stamp(path: Path) -> tuple[Any, ...]:
+    """What changes when a run's schema or records do."""
+    stamp = []
+    for name in ("schema.json", "trajectory.bin"):
+        try:
+            stat = os.stat(path / name)
+            stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            stamp.append(None)
+    return tuple(stamp)
+
+
+@lru_cache(maxsize=20_000)
+def _damage(path: str, state: str, snapshots: int, stamp: tuple[Any, ...]) -> str:
+    """What a finished run lacks of the records that its status speaks of; of these only the first and the last are looked at here. What
+    is still to be worked on may lack anything: the worker makes it again. Asked once for a state of the files, the `stamp`."""
+    if state not in FINISHED or not snapshots:
+        return ""
+    run = Run(Path(path))
+    if None in stamp:
+        return f"{('schema.json', 'trajectory.bin')[stamp.index(None)]} is missing"
+    try:
+        found = (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)(looked_at=2)
+    except RunError as error:
+        return str(error).rpartition("cannot be read: ")[2]
+    torn = stamp[1][1] > len(found) * found.records.dtype.itemsize  # a last record in part is left out by every reader
+    if len(found) + torn < snapshots:
+        return f"trajectory.bin has {len(found)} records, status.json speaks of {snapshots}"
+    return ""
 
 
 def write_json(path: Path, value: Any) -> None:

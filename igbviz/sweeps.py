@@ -20,10 +20,10 @@ from typing import Any
 from igbviz import dispatch
 from igbviz.description import ConfigError
 from igbviz.estimates import Estimate, estimate
-from igbviz.runs import DEFAULT_CACHE, STATES, Run, RunError, Status, submit_all, write_json
+from igbviz.runs import DEFAULT_CACHE, FINISHED, STATES, Run, RunError, Status, is_whole, submit_all, write_json
 from igbviz.sweep_config import Sweep
 
-WAITING, RESUMABLE, FINISHED = ("queued", "running", "lost"), ("stopped", "failed", "lost"), ("done", "diverged")
+WAITING, RESUMABLE = ("queued", "running", "lost"), ("stopped", "failed", "lost")
 MISSING, UNREADABLE = "missing", "unreadable"
 _GROUP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,100}")
 
@@ -255,9 +255,13 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
         group.path.mkdir(parents=True, exist_ok=True)
         stored = {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": time.time()}
         write_json(group.path / "sweep.json", stored)
-    states = {member.id: member.state for member in _members(expected, group.cache)}
-    submit_all([config for config in sweep.configs() if states[config.id] not in (*FINISHED, UNREADABLE)], group.cache, of_sweep=True)
+    left = {member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)}
+    submit_all([config for config in sweep.configs() if config.id not in left], group.cache, of_sweep=True)
     return group
+
+
+def _is_finished(member: Member) -> bool:
+    return member.state in FINISHED and is_whole(member.run)
 
 
 def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:

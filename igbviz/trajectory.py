@@ -51,7 +51,7 @@ def dtype_from(columns: list, needed: Collection[str] = ("step", "epoch", "mean_
     """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns, the needed ones among them."""
     try:
         dtype = np.dtype([(str(name), str(kind), tuple(int(n) for n in shape)) for name, kind, shape in columns])
-    except (TypeError, ValueError, SyntaxError) as error:
+    except (TypeError, ValueError, OverflowError, SyntaxError) as error:
         raise ValueError(f"the schema is not a list of [name, kind, shape]: {error}") from None
     if dtype.hasobject or not set(needed) <= set(dtype.names or ()):
         raise ValueError(f"the schema lacks one of {', '.join(needed)}")

@@ -40,7 +40,8 @@ def made(p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: 
         np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1) for path in (p, accuracy)
     )
     for record, own, known in zip(records, probability, right, strict=True):
-        record["mean_prob"], record["confusion"] = _table(own, rest), np.round(_table(known, rest) * IMAGES)
+        record["mean_prob"] = _table(own, rest)
+        record["confusion"] = np.diff(np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0)  # rounded, but IMAGES in all
     return Trajectory(records)
 
 
