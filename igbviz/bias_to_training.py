@@ -19,6 +19,7 @@ from igbviz.config import RunConfig
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import Gaussian
 from igbviz.probes import Probes
+from igbviz.sweep_config import parse_value
 from igbviz.sweeps import Sweep
 from igbviz.trajectory import thin
 
@@ -42,6 +43,7 @@ BASE = RunConfig(
 
 def at_point(point: Mapping[str, Any], base: RunConfig = BASE) -> RunConfig:
     """The base with another activation, depth (hidden layers), sigma_w2 or sigma_b2, numbers also as text. Raises ConfigError."""
+    point = {name: parse_value(value) if isinstance(value, str) else value for name, value in point.items()}
     network, start = (
         {name: point[name] for name in names if name in point} for names in (("activation", "depth"), ("sigma_w2", "sigma_b2"))
     )
