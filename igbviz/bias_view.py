@@ -31,6 +31,7 @@ from igbviz.sweeps import Group, Progress, Sweep
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
+LARGEST_W, LARGEST_B = 25.0, 5.0  # of the plane, as on the page of phases
 POINT = ("activation", "depth", "sigma_w2", "sigma_b2")
 
 
@@ -138,8 +139,8 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         if view != "plane":
             start = ui.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
-        steps = int(
-            st.number_input("Optimizer steps", 1, MOST_STEPS, _within(1, steps, MOST_STEPS), key=f"{key}-steps", help="Short on purpose.")
+        steps = st.number_input(
+            "Optimizer steps", value=_within(1, steps, MOST_STEPS), step=1, key=f"{key}-steps", help="Short on purpose."
         )
         rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = ui.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
@@ -151,38 +152,42 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return bias_to_training.with_steps(changed, steps)
+        return bias_to_training.with_steps(changed, ui.within("Optimizer steps", steps, 1, MOST_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
-        across = left.number_input(
-            "Points of σ²w", 2, MOST_POINTS, _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS), key=f"{key}-across"
+        points = _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS), _within(2, len(axes.get(UP, range(6))), MOST_POINTS)
+        across = left.number_input("Points of σ²w", value=points[0], step=1, key=f"{key}-across")
+        up = right.number_input("Points of σ²b", value=points[1], step=1, key=f"{key}-up")
+        to_w = float(_within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
+        to_b = float(_within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
+        largest_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
+        largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
+        return lambda: bias_to_training.over_plane(
+            training(),
+            ui.within("Points of σ²w", across, 2, MOST_POINTS),
+            ui.within("Points of σ²b", up, 2, MOST_POINTS),
+            ui.within("σ²w up to", largest_w, 0.1, LARGEST_W),
+            ui.within("σ²b up to", largest_b, 0.01, LARGEST_B),
         )
-        up = right.number_input("Points of σ²b", 2, MOST_POINTS, _within(2, len(axes.get(UP, range(6))), MOST_POINTS), key=f"{key}-up")
-        to_w = _within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), 25.0)
-        to_b = _within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), 5.0)
-        largest_w = left.number_input("σ²w up to", 0.1, 25.0, to_w, key=f"{key}-largest-w")
-        largest_b = right.number_input("σ²b up to", 0.01, 5.0, to_b, key=f"{key}-largest-b")
-        return lambda: bias_to_training.over_plane(training(), int(across), int(up), largest_w, largest_b)
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
-    many = int(
-        st.number_input(
-            "Seeds",
-            2,
-            MOST_SEEDS,
-            _within(2, seeds, MOST_SEEDS),
-            key=f"{key}-{view}-seeds",
-            help="Networks that differ in their random weights.",
-        )
+    many = st.number_input(
+        "Seeds",
+        value=_within(2, seeds, MOST_SEEDS),
+        step=1,
+        key=f"{key}-{view}-seeds",
+        help="Networks that differ in their random weights.",
     )
     if view == "starts":
-        return lambda: bias_to_training.over_seeds(training(), many)
+        return lambda: bias_to_training.over_seeds(training(), ui.within("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
-        "Class imbalance", 2, 1000, _within(2, ratio, 1000), key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
+        "Class imbalance", value=_within(2, ratio, 1000), step=1, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
     )
-    return lambda: bias_to_training.over_majorities(training(), int(ratio), many)
+    return lambda: bias_to_training.over_majorities(
+        training(), ui.within("Class imbalance", ratio, 2, 1000), ui.within("Seeds", many, 2, MOST_SEEDS)
+    )
 
 
 def _base(shown: Sweep | None) -> tuple[RunConfig, int]:

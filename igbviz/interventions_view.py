@@ -34,9 +34,7 @@ def draw(run: Run) -> None:
             for name in applicable(config)
             if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
         ]
-        seeds = int(
-            st.number_input("Seeds", 1, MOST_SEEDS, 1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds")
-        )
+        seeds = st.number_input("Seeds", value=1, step=1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds")
         if not picked:
             return
         if group := _offer(run, config, picked, seeds):
@@ -46,7 +44,7 @@ def draw(run: Run) -> None:
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
     """How many runs, how long, and the button; the group once it was pressed, and one sentence where that cannot be."""
     try:
-        sweep = cures(config, picked, seeds)
+        sweep = cures(config, picked, ui.within("Seeds", seeds, 1, MOST_SEEDS))
         expected = plan(sweep, run.cache)
         new = expected.runs - expected.finished
         st.caption(f"{new} new run{'s' * (new != 1)}, about **{ui.duration(expected.seconds)}**, {expected.basis}.")

@@ -123,25 +123,31 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     else:
         changes["imbalance"] = _imbalance(base.imbalance, key)
     seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
-    many = int(st.number_input("Seeds", 1, MOST_SEEDS, min(seeds, MOST_SEEDS), key=f"{key}-seeds", help="Runs of each loss."))
+    many = st.number_input("Seeds", value=min(seeds, MOST_SEEDS), step=1, key=f"{key}-seeds", help="Runs of each loss.")
     with st.expander("Network, data, training", icon=":material/hub:"):
         for label, name, registry in (("Network", "model", MODELS), ("Data", "dataset", DATASETS), ("Optimizer", "optimizer", OPTIMIZERS)):
             changes[name] = ui.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
         for name in ("epochs", "batch_size", "seed"):
             changes[name] = ui.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
-    return lambda: robustness.over_losses(base.with_(**changes), losses, many)
+
+    def described() -> Sweep:
+        if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
+            ui.within(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
+        return robustness.over_losses(base.with_(**changes), losses, ui.within("Seeds", many, 1, MOST_SEEDS))
+
+    return described
 
 
 def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
     fields = Imbalance.model_fields
-    ratio = st.number_input(fields["ratio"].title, 2, 10_000, max(2, start.ratio), key=f"{key}-ratio", help=fields["ratio"].description)
+    ratio = st.number_input(fields["ratio"].title, value=max(2, start.ratio), step=1, key=f"{key}-ratio", help=fields["ratio"].description)
     words = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."}
     if isinstance(start.majority, int):
         words[start.majority] = f"class {start.majority}"
     majority = st.radio(
         fields["majority"].title, list(words), index=list(words).index(start.majority), format_func=words.get, key=f"{key}-majority"
     )
-    return {"ratio": int(ratio), "majority": majority}
+    return {"ratio": ratio, "majority": majority}
 
 
 # What came of it.

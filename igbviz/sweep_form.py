@@ -42,11 +42,15 @@ def draw(base: RunConfig, cache: Path) -> None:
         axes[path] = parse_values(
             st.text_input(f"Values of {path}", placeholder=str(now), help="Values between commas.", key=f"sweep-values-{path}")
         )
-    seeds = int(st.number_input("Seeds", 1, MOST_RUNS, 3, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds"))
-    axes["seed"] = list(range(base.seed, base.seed + seeds))
+    seeds = st.number_input("Seeds", value=3, step=1, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds")
     title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
     wanted = {path: values for path, values in axes.items() if values}
-    offer(lambda: Sweep(base=base, axes=wanted, title=title), cache, "sweep-start")
+
+    def described() -> Sweep:
+        wanted["seed"] = list(range(base.seed, base.seed + ui.within("Seeds", seeds, 1, MOST_RUNS)))
+        return Sweep(base=base, axes=wanted, title=title)
+
+    offer(described, cache, "sweep-start")
 
 
 def show(group: Group) -> None:

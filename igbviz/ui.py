@@ -142,8 +142,8 @@ def part_title(part: type[Description], name: str) -> str:
 
 
 def knobs(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
-    """A widget for every knob of a description, with its limits and help; returns what they are set to. With `drag`, numbers that have two
-    limits get sliders."""
+    """A widget for every knob of a description, with its help; returns what they are set to, which nobody has checked yet. With `drag`,
+    numbers that have two limits get sliders."""
     chosen = {}
     for name, field in part.knobs().items():
         value = values.get(name, field.default)
@@ -169,7 +169,7 @@ def knob_title(name: str, field: FieldInfo) -> str:
 
 
 def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
-    """One widget, made from the type, limits and help of a field."""
+    """One widget, made from the type and the help of a field. Whoever describes something with its value checks the limits."""
     label = knob_title(name, field)
     alternatives = dict((get_origin(kind) or kind, (kind, bounds)) for kind, bounds in kinds(field))
     common = {"help": field.description, "key": key}
@@ -184,12 +184,9 @@ def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
             return words[0]
         value = 2000 if value in words else value
     if number is not None:
-        bounds = alternatives[number][1]
-        lowest, highest = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
+        # Without its limits, which the browser would keep silently: what is typed then is what is checked, and told of.
         return st.number_input(
             label,
-            min_value=None if lowest is None else number(lowest),
-            max_value=None if highest is None else number(highest),
             value=None if value is None else number(value),
             step=1 if number is int else _step(value),
             format="%d" if number is int else "%g",
@@ -198,6 +195,14 @@ def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         )
     text = st.text_input(label, value=value or "", **common)
     return text or (None if type(None) in alternatives else "")
+
+
+def within(name: str, value: float, lowest: float, highest: float) -> float:
+    """A number of the page that is no knob of a description, checked. Raises ConfigError."""
+    if not lowest <= value <= highest:
+        kind = "a whole number" if isinstance(highest, int) else "a number"
+        raise ConfigError(((name,), f"is {value:.15g}, allowed: {kind} from {lowest:.15g} to {highest:.15g}"))
+    return value
 
 
 def _step(value: float | None) -> float:

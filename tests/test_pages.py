@@ -138,6 +138,53 @@ def test_a_wrong_combination_is_a_sentence_and_no_button(own_cache: Path) -> Non
     assert "train" not in {button.key for button in test.button}
 
 
+KEY = "first-look-cross-entropy"
+BEYOND = {
+    f"{KEY}-batch_size": (0, "batch_size is 0, allowed: a whole number from 1 to 65536."),
+    f"{KEY}-epochs": (-1.0, "epochs is -1.0, allowed: a number above 0 and at most 10000."),
+    f"{KEY}-seed": (2**31, "seed is 2147483648, allowed: a whole number from 0 to 2147483647."),
+    f"{KEY}-model-mlp-depth": (0, "model.depth is 0, allowed: a whole number from 1"),
+    f"{KEY}-imbalance-ratio": (0, "imbalance.ratio is 0, allowed: a whole number from 1 to 10000."),
+    f"{KEY}-probes-count": (1, "probes.count is 1, allowed: a whole number from 2 to 5000."),
+}
+
+
+@pytest.mark.parametrize("box", BEYOND)
+def test_a_number_beyond_its_limits_is_a_sentence_and_no_button(box: str, own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    assert not any(number.proto.has_min or number.proto.has_max for number in test.sidebar.number_input), "the browser would keep silent"
+    value, sentence = BEYOND[box]
+    test.number_input(key=box).set_value(value).run()
+    assert not test.exception and test.error[0].value.startswith(sentence)
+    assert not {"train", "sweep-start"} & {button.key for button in test.button}
+
+
+@pytest.mark.parametrize("seeds", [0, -3, 501, 10**9])
+def test_a_sweep_of_too_many_or_too_few_seeds_is_a_sentence(seeds: int, own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    assert "sweep-start" in {button.key for button in test.button}
+    test.number_input(key="sweep-seeds").set_value(seeds).run()
+    assert not test.exception and test.error[0].value == f"Seeds is {seeds}, allowed: a whole number from 1 to 500."
+    assert "sweep-start" not in {button.key for button in test.button}
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "value", "sentence", "button"),
+    [
+        ("Initialisation", "relu-networks", 1, "networks is 1, allowed: a whole number from 2", "initialize"),
+        ("Losses", "losses-piecewise-zero-cutoff", 1.5, "cutoff is 1.5, allowed: a number of at least 0 and below 1.", None),
+        ("Robustness", "seeds", 0, "Seeds is 0, allowed: a whole number from 1", "robust-start"),
+        ("Dynamics", "steps", 0, "Optimizer steps is 0, allowed: a whole number from 1 to 10000.", "bias-start"),
+        ("Dynamics", "seeds", 1, "Seeds is 1, allowed: a whole number from 2 to 150.", "bias-start"),
+    ],
+)
+def test_the_other_forms_say_it_too(name: str, box: str, value: float, sentence: str, button: str | None, own_cache: Path) -> None:
+    test = page(ROOT / f"pages/{name}.py")
+    next(number for number in test.number_input if number.key.endswith(box)).set_value(value).run()
+    assert not test.exception and any(error.value.startswith(sentence) for error in test.error), test.error
+    assert button is None or not any(shown.key and shown.key.startswith(button) for shown in test.button)
+
+
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:
     test = page(ROOT / "app.py")
     test.button(key="first-look-piecewise-zero").click().run()
