@@ -24,6 +24,9 @@ SILENT = 0.01  # a pull under this share of cross-entropy's counts as none, as i
 LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
 LEFT = LEAST * 10**-0.8  # where that bar begins
 MOST_ZONES = 24  # a formula that swings more often is not shaded
+# Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the picture lower.
+AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+LEAD_PICTURE = 284  # pixels of the picture over leads, with what stands above it
 LEADS = np.linspace(0, 40, 161)  # logits
 KINDS: dict[str, tuple[str, str]] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
     "right": ("pushes the right way", "rgba(60,105,239,0.10)"),
@@ -140,6 +143,14 @@ def typical_probability(trajectory: Trajectory, index: int = 0) -> float:
     return float(np.interp(below[-1] / 2, below, P_EDGES))
 
 
+def short(number: float) -> str:
+    """Three digits at most, and powers of ten as one writes them by hand: '0.056', '2.4e8', '3e-9'."""
+    if number == 0 or 1e-4 <= abs(number) < 1e4:
+        return f"{number:.3g}"
+    digits, power = f"{number:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(power)}"
+
+
 def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
     """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on the axis."""
     low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
@@ -177,8 +188,8 @@ def over_p(
     top = 0.62 if run else 1.0
     layout["yaxis"] |= {"title": {"text": what.axis}, "domain": [0, top], "range": _range(what, p, drawn), "zeroline": True}
     layout["shapes"], layout["annotations"] = _furniture(shaded, marks, log, top)
-    layout["legend"] |= {"orientation": "h", "x": 0, "y": -58 / (height - 150), "yanchor": "top"}
-    layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": 104}
+    layout["legend"] |= AT_THE_FOOT
+    layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
         traces += _bars(*run, log)
         layout["yaxis2"] = layout["yaxis"] | {"domain": [top + 0.06, 1], "title": {"text": "share of images"}, "tickformat": ".0%"}
@@ -187,20 +198,26 @@ def over_p(
     return go.Figure({"data": traces, "layout": layout})
 
 
-def over_lead(chosen: Mapping[str, Loss], classes: int = 10, height: int = 380) -> go.Figure:
-    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of all others."""
+def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
+    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of all others.
+
+    A loss that is much stronger than the others leaves the picture; its name says how far it goes.
+    """
+    height = lead_height(chosen)
     slopes = {name: loss.gradient(_one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64)) for name, loss in chosen.items()}
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
     layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
-    limit = _limit([np.abs(table[LEADS >= 1]).max() for table in slopes.values()])
+    largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
+    limit = _limit(list(largest.values()))
+    titles = {name: chosen[name].title + (f" (leaves: to ±{short(size)})" if size > limit else "") for name, size in largest.items()}
     side = 1 / len(panels)
     for place, words in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)
         left, right = place * side, (place + 1) * side - 0.02
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, place], name, chosen[name].title, f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            line = _line(LEADS, table[:, place], name, titles[name], f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
             traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
         layout[f"xaxis{axis}"] = layout["xaxis"] | {"domain": [left, right], "anchor": f"y{axis}", "range": [-0.5, 40.5], "matches": "x"}
         layout[f"yaxis{axis}"] = layout["yaxis"] | {"anchor": f"x{axis}", "range": [-limit, limit], "zeroline": True, "matches": "y"}
@@ -218,11 +235,21 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10, height: int = 380) 
             }
         )
     layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
-    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {"text": "lead of the favoured logit over all others"}
+    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {"text": "lead of the favoured logit over all others", "standoff": 8}
     layout["yaxis"]["title"] = {"text": "gradient on the logit"}
-    layout["legend"] |= {"orientation": "h", "x": 0, "y": -56 / (height - 146), "yanchor": "top"}
-    layout["margin"] |= {"b": 96}
+    layout["legend"] |= AT_THE_FOOT
+    layout["margin"] |= {"b": height - LEAD_PICTURE}
     return go.Figure({"data": traces, "layout": layout})
+
+
+def lead_height(chosen: Mapping[str, Loss]) -> int:
+    """Pixels of `over_lead`."""
+    return LEAD_PICTURE + _below(len(chosen))
+
+
+def _below(losses: int) -> int:
+    """Pixels of what stands below a picture: its axis, and a row of names for every three losses, as a narrow page has them."""
+    return 62 + 26 * -(-losses // 3)
 
 
 def force(loss: Loss, p: float, classes: int) -> float:
@@ -329,6 +356,10 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         less = {"x": np.log10(LEAST * LEFT) / 2, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
         notes.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, words) in enumerate(marks):
+        if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
+            note = {"x": left, "y": 1, "yref": "paper", "yshift": 10 + 16 * row, "ax": 34, "ay": 0, "xanchor": "left", "text": words}
+            notes.append(note | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}})
+            continue
         x = 10 ** place(p) if log else place(p)
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
         shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})

@@ -16,6 +16,7 @@ from igbviz import charts, escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
 from igbviz.description import ConfigError
 from igbviz.formula_loss import Custom
+from igbviz.library import Row
 from igbviz.live_chart import live_chart, payload
 from igbviz.loss_base import Loss, LossOfP
 from igbviz.loss_charts import KINDS, QUANTITIES, Zone, loss_style
@@ -27,7 +28,7 @@ from igbviz.trajectory import P_EDGES, Trajectory
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
 MOST = 6
 EVERY_CLASS = "every class"
-CARDS, SIGNAL_HEIGHT, LEAD_HEIGHT = 1010, 440, 380  # pixels; the cards are as high as the picture beside them
+CARDS, SIGNAL_HEIGHT = 1010, 440  # pixels; the cards are as high as the picture beside them
 
 
 SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # the parts of a long formula, in LaTeX: a card is narrow
@@ -117,16 +118,14 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
                 key="focus",
                 width=190,
             )
-    run, trajectory, only = _choose_run(cache)
-    picture, index = st.container(), 0
-    if trajectory is not None and len(trajectory) > 1:
-        index = st.select_slider(
-            "Move in time", range(len(trajectory)), value=0, key="moment", format_func=lambda i: _moment(trajectory, i)
-        )
+    run, trajectory, only, index = _choose_run(cache)
+    picture = st.container()
     classes = trajectory.classes if trajectory is not None else 10
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
-        marks.append((loss_charts.typical_probability(trajectory), "half of the images begin left of this"))
+        middle = loss_charts.typical_probability(trajectory)
+        told = f"left of p = {loss_charts.short(middle)}" if middle > P_EDGES[1] else f"below p = {loss_charts.short(P_EDGES[1])}"
+        marks.append((middle, f"half of the images begin {told}"))
     seen = None if trajectory is None else (trajectory, index, only)
     shaded = parts.get(focus, [])
     with picture:
@@ -149,20 +148,21 @@ def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus
     st.caption(" ".join(sentences))
 
 
-def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None]:
-    """The run whose images stand in the picture, and which of its classes, None for all; a way to the Train page where there is no run."""
+def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None, int]:
+    """The run whose images stand in the picture, which of its classes, None for all, and at which probe; a way to the Train page where
+    there is no run. In one row above the picture, so that the slider and what it moves are seen together."""
     rows = {row["id"]: row for row in ui.run_rows(cache) if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"}
     if not rows:
         st.info("Train a network once, and its images stand here above the losses: who is heard, and who is not.", icon=":material/info:")
         ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
-        return None, None, None
-    choice, which = st.columns([3, 1])
+        return None, None, None, 0
+    choice, which, when = st.columns([2.2, 1, 1.8])
     asked = st.query_params.get("run")
     name = choice.selectbox(
         "Images of this run",
         list(rows),
-        index=list(rows).index(asked) if asked in rows else 0,
-        format_func=lambda name: "{loss} · {model} · {dataset} · seed {seed} · {state}".format(**rows[name]),
+        index=list(rows).index(asked if asked in rows else _latest_finished(rows)),
+        format_func=lambda name: _run_in_words(rows[name], cache),
         key="images",
     )
     try:
@@ -170,14 +170,40 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None]
         trajectory, _ = ui.shown_trajectory(str(run.path), ui.record_bytes(run)), run.config  # both can be unreadable
     except RunError as error:
         st.warning(f"{error}.", icon=":material/broken_image:")
-        return None, None, None
+        return None, None, None, 0
     columns = trajectory.records.dtype
     if not len(trajectory) or "p_hist" not in columns.names or columns["p_hist"].shape[1] != len(P_EDGES) - 1:
         st.info("This run has no record of its images' probabilities yet.", icon=":material/info:")
-        return None, None, None
+        return None, None, None, 0
     names = [EVERY_CLASS, *trajectory.class_names]
     place = which.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
-    return run, trajectory, place - 1 if place else None
+    index = 0
+    if len(trajectory) > 1:
+        index = when.select_slider(
+            "Move in time", range(len(trajectory)), value=0, key="moment", format_func=lambda i: _moment(trajectory, i)
+        )
+    return run, trajectory, place - 1 if place else None, index
+
+
+def _latest_finished(rows: dict[str, Row]) -> str:
+    """The newest run that came to its end; failing that the newest. One that diverged has little to show."""
+    return next((name for name, row in rows.items() if row["state"] == "done"), next(iter(rows)))
+
+
+def _run_in_words(row: Row, cache: Path) -> str:
+    """A run in one line; its formula where the loss is somebody's own, since all of these have one name."""
+    loss = _formula(str(cache), row["id"]) if row["loss"] == "custom" else row["loss"]
+    return f"{loss} · {row['model']} · {row['dataset']} · seed {row['seed']} · {row['state']}"
+
+
+@lru_cache(maxsize=256)
+def _formula(cache: str, name: str) -> str:
+    """The formula of a run with its parameters: 'f = -p**g*log(p), g = 0.7'. A description never changes, so it is read once."""
+    try:
+        loss = Run.open(name, cache).config.loss
+    except RunError:
+        return "custom"
+    return ", ".join([f"f = {loss.formula}", *(f"{symbol} = {value:g}" for symbol, value in loss.parameters.items())])
 
 
 def _moment(trajectory: Trajectory, index: int) -> str:
@@ -231,11 +257,12 @@ def _over_lead(chosen: dict[str, Loss]) -> None:
     st.subheader("On the logits", anchor=False)
     if not chosen:
         return
-    live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=LEAD_HEIGHT)
+    live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=loss_charts.lead_height(chosen))
     st.caption(
         "Ten classes; one that is not the true one leads all others by so many logits. A negative gradient lifts a logit, a positive one "
         "lowers it. To leave a first guess the true class has to be lifted (left) and the favoured one lowered (middle): normalised losses "
-        "do hardly the second, losses that are silent do neither. What leaves the picture can be reached by dragging the axis."
+        "do hardly the second, losses that are silent do neither. A loss much stronger than the others "
+        "leaves the picture, and its name says how far it goes; drag the axis to see it."
     )
 
 
@@ -244,15 +271,15 @@ def _table(classes: int) -> None:
     frame = pd.DataFrame(_ranking(classes))
     frame["train"] = [f"Train?loss={name}" for name in frame["name"]]
     frame["of p only"] = frame["of p only"].map({True: "p", False: "all logits"})
-    number = {"format": "%.3g"}
+    forces = ["even", "rare"]
     st.dataframe(
-        frame,
+        frame.style.format(loss_charts.short, subset=forces),  # the cells stay numbers, so that they sort as such
         hide_index=True,
         column_order=["title", "even", "rare", "train", "effect", "of p only", "source"],
         column_config={
             "title": st.column_config.TextColumn("loss", width=220),
-            "even": st.column_config.NumberColumn(f"force at 1/{classes}", **number),
-            "rare": st.column_config.NumberColumn("force at 1e-4", **number),
+            "even": st.column_config.NumberColumn(f"force at 1/{classes}"),
+            "rare": st.column_config.NumberColumn("force at 1e-4"),
             "train": st.column_config.LinkColumn("train", display_text="train this", width=80),
             "effect": st.column_config.TextColumn("a class that it holds improbable: it ...", width=560),
             "of p only": st.column_config.TextColumn("looks at", width=80),
@@ -293,7 +320,7 @@ def _curves(path: str, size: int) -> str:
 
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
-    return payload(loss_charts.over_lead(dict(chosen), height=LEAD_HEIGHT))
+    return payload(loss_charts.over_lead(dict(chosen)))
 
 
 @lru_cache(maxsize=1)

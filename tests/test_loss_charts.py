@@ -116,6 +116,41 @@ def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
     assert len(parts) > loss_charts.MOST_ZONES and not loss_charts.over_p({"custom": swings}, shaded=parts).layout.shapes
 
 
+def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:
+    marks = [(0.1, "1/K"), (1e-20, "half below p = 1e-20")]
+    layout = loss_charts.over_p({"mae": MeanAbsoluteError()}, marks=marks).to_plotly_json()["layout"]
+    assert [shape["x0"] for shape in layout["shapes"]] == pytest.approx([0.1]), "no line stands at the edge for it"
+    (arrow,) = [note for note in layout["annotations"] if note.get("showarrow")]
+    assert arrow["text"] == "half below p = 1e-20" and arrow["x"] == layout["xaxis"]["range"][0] and arrow["ax"] > 0
+    linear = loss_charts.over_p({"mae": MeanAbsoluteError()}, log=False, marks=[(1e-20, "half")]).to_plotly_json()["layout"]
+    assert len(linear["shapes"]) == 1, "on the linear axis it has a place"
+
+
+def test_a_loss_that_leaves_the_second_picture_says_so() -> None:
+    figure = loss_charts.over_lead({name: LOSSES[name]() for name in ("cross-entropy", "mmc")})
+    named = {trace.name for trace in figure.data}
+    (told,) = named - {"Cross-entropy"}
+    assert told == "Max-Mahalanobis centres (leaves: to ±80)"
+    assert max(np.abs(trace.y).max() for trace in figure.data) == pytest.approx(80, rel=0.01)
+    assert {trace.name for trace in loss_charts.over_lead({"mmc": LOSSES["mmc"]()}).data} == {"Max-Mahalanobis centres"}
+
+
+@pytest.mark.parametrize("draw", [loss_charts.over_p, loss_charts.over_lead])
+def test_legends_have_room_below_the_axis(draw) -> None:
+    for count in (1, 6):
+        layout = draw({name: LOSSES[name]() for name in OF_P[:count]}).layout
+        assert layout.legend.yref == "container" and layout.legend.y == 0
+        assert layout.margin.b >= 62 + 26 * math.ceil(count / 3)
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [(0.0, "0"), (1.0, "1"), (0.0577, "0.0577"), (2.39e8, "2.4e8"), (3e-9, "3e-9"), (-0.00012, "-0.00012"), (-2e-5, "-2e-5"), (20.0, "20")],
+)
+def test_short_numbers(number: float, words: str) -> None:
+    assert loss_charts.short(number) == words
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_over_the_lead(name: str) -> None:
     figure = loss_charts.over_lead({name: LOSSES[name]()})

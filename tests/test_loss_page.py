@@ -60,6 +60,15 @@ def test_a_loss_that_selects_its_samples_says_who_is_asked(tiny: RunConfig, own_
     assert "the probed images are taken as one batch" in captions(test)
 
 
+def test_the_chooser_tells_own_formulas_apart_and_begins_with_a_finished_run(tiny: RunConfig, own_cache: Path) -> None:
+    done = finished(tiny, own_cache)
+    finished(tiny.with_(loss={"name": "custom"}), own_cache, "stopped")
+    finished(tiny.with_(loss={"name": "custom", "formula": "1-p"}), own_cache, "diverged")
+    box = page(PAGE).selectbox(key="images")
+    assert box.value == done.id and box.options[-1].startswith("cross-entropy · mlp")
+    assert [option.partition(" · ")[0] for option in box.options[:2]] == ["f = 1-p", "f = -p**g*log(p), g = 0.7"]
+
+
 def test_the_shades_follow_the_loss_and_its_knobs(tiny: RunConfig, own_cache: Path) -> None:
     finished(tiny, own_cache)
     test = page(PAGE)
