@@ -41,6 +41,12 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke-width="2.4" stroke-linecap="round">'
     '<path d="M2 2.5C6 2.5 7 12 14 12" stroke="#d55e00"/><path d="M2 13.5C7 13.5 8 5 14 5" stroke="#2f74c0"/></svg>'
 )
+STYLE = (
+    ".block-container {padding-top: 2.5rem; padding-bottom: 2rem}"  # a projector has few lines
+    # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their own text on a tint.
+    "[data-tag] {background: rgba(74, 144, 226, 0.28) !important}"
+    "[data-tag], [data-tag] span, [data-tag] button {color: inherit !important}"
+)
 STATE_LOOKS = {
     "queued": ("gray", ":material/hourglass_empty:"),
     "running": ("blue", ":material/play_arrow:"),
@@ -56,7 +62,7 @@ STATE_LOOKS = {
 def shell(title: str) -> Path:
     """The frame of every page: window title, menu. Returns the cache folder that the page works on."""
     st.set_page_config(page_title=f"{title} · igbviz", page_icon=ICON, layout="wide")
-    st.html("<style>.block-container {padding-top: 2.5rem; padding-bottom: 2rem}</style>")  # a projector has few lines
+    st.html(f"<style>{STYLE}</style>")
     with st.sidebar:
         st.markdown("### igbviz")
         for path, label, icon in MENU:
