@@ -27,8 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except (ValueError, OSError, DataError) as error:  # ConfigError and RunError are ValueErrors
-        print(f"igbviz: {error}", file=sys.stderr)
+        print(f"igbviz: {_sentence(error)}", file=sys.stderr)
         return 2
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename} cannot be read or written: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -100,7 +106,7 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
         axes["loss"] = parse_values(options.losses)
     for change in options.set:
         path, equals, text = change.partition("=")
-        if not equals:
+        if not equals or not path:
             raise ConfigError(((), f"{change!r} is not of the form key=values, as in optimizer.learning_rate=0.01,0.1"))
         axes[path] = parse_values(text)
     if options.seeds is not None:
@@ -143,9 +149,12 @@ def runs(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     from igbviz import bundles
-    from igbviz.export import write
+    from igbviz.export import FORMATS, write
 
     run, out = Run.open(options.run, options.cache), Path(options.out)
+    endings = [suffix for suffix, _, _ in FORMATS.values()]
+    if out.suffix not in (*endings, ".zip"):
+        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*endings, '.zip'])}"))
     if out.suffix == ".zip":
         with open(out, "wb") as file:
             bundles.pack([run], file)
@@ -217,7 +226,7 @@ def read_config(what: str, changes: list[str]) -> RunConfig:
         raise ConfigError(((), f"{what!r} is neither a .json file nor a preset; presets: {listing(PRESETS)}"))
     for change in changes:
         key, equals, text = change.partition("=")
-        if not equals:
+        if not equals or not key:
             raise ConfigError(((), f"{change!r} is not of the form key=value, as in loss.cutoff=0.2"))
         values = with_value(values, key, parse_value(text))
     return RunConfig(**values)
@@ -225,7 +234,10 @@ def read_config(what: str, changes: list[str]) -> RunConfig:
 
 def _text(path: str) -> str:
     """The text of a file; some editors begin it with a byte-order mark."""
-    return Path(path).read_text(encoding="utf-8-sig")
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(((), f"{path} is not text in UTF-8: {error.reason} at byte {error.start}")) from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -140,7 +140,7 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             raise error.inside(name) from None
     if name == "name":
         return {"name": value}
-    if isinstance(value, str) and isinstance(values.get(name), dict):
+    if isinstance(value, str) and isinstance(part := values.get(name), dict) and "name" in part:
         value = {"name": value}
     return values | {name: value}
 

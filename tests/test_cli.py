@@ -56,6 +56,11 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
         ("first-look", ["speed.x=1"], "speed.x is not a field"),
         ("first-look", ["batch_size=lots"], "batch_size is 'lots', allowed: a whole number from 1"),
         ("first-look", ["model.name=resnet51"], "model is 'resnet51'"),
+        ("first-look", ["=3"], "'=3' is not of the form key=value"),
+        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of Probes"),
+        ("first-look", ["imbalance=x"], "imbalance is 'x', allowed"),
+        ("first-look", ["loss=x"], "loss is 'x', allowed"),
+        ("first-look", ["seed=true"], "seed is True, allowed: a whole number"),
     ],
 )
 def test_wrong_requests_are_one_sentence(what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture) -> None:
@@ -70,6 +75,25 @@ def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixt
     for arguments in (["train", "nowhere.json"], ["show", "nothing"], ["show", "../up"], ["export", "nothing", "--out", "x.csv"]):
         assert main([*arguments, "--cache", str(tmp_path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_that_are_not_there_or_no_text_are_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run, latin = finished(tiny, tmp_path), tmp_path / "latin.json"
+    latin.write_bytes(b'{"title": "\xe9"}')
+    beyond = str(tmp_path / "nowhere" / "x.csv")
+    missing = "cannot be read or written: no such file or directory"
+    for arguments, words in (
+        (["train", "nowhere.json"], f"nowhere.json {missing}"),
+        (["import", "nowhere.zip"], f"nowhere.zip {missing}"),
+        (["export", run.id, "--out", beyond], f"{beyond} {missing}"),
+        (["export", run.id, "--out", beyond.replace("csv", "zip")], missing),
+        (["export", run.id, "--out", "x.png"], "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip"),
+        (["train", str(latin)], f"{latin} is not text in UTF-8: "),
+        (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
+    ):
+        assert main([*arguments, "--cache", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and "Errno" not in said and said.count("\n") == 1, said
 
 
 def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -176,7 +200,8 @@ def test_sweep_tells_of_failed_and_unreadable_runs(tiny: RunConfig, tmp_path: Pa
         (["--preset", "last-look", "--seeds", "2"], "'last-look' is neither"),
         (["--seeds", "2", "--stop"], "--stop stands behind the name"),
         (["no-such-sweep"], "sweep 'no-such-sweep' is not in the cache"),
-        (["nowhere.json"], "nowhere.json"),
+        (["nowhere.json"], "nowhere.json cannot be read or written: no such file or directory"),
+        (["--set", "=1"], "'=1' is not of the form key=values"),
     ],
 )
 def test_wrong_sweeps_are_one_sentence(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
