@@ -15,11 +15,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SPLITS = ("train", "test")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
+DECODING = 2  # raised whenever the same files would be decoded to other numbers: what was kept is made anew then
 LARGEST = 8e9  # values of all images together: 8 GB as bytes, 32 GB once they are float32
 
 
@@ -61,7 +66,7 @@ def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> d
     shape = (1 if grayscale else 3, height, width)
     affordable(len(files), shape, str(folder))
     listing = [(split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files]
-    identity = json.dumps([os.path.realpath(folder), shape, listing])
+    identity = json.dumps([DECODING, os.path.realpath(folder), shape, listing])
     kept = kept_in / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
     with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         with np.load(kept, allow_pickle=False) as arrays:  # every array in an npz has a checksum, so a torn file does not pass for whole
@@ -129,7 +134,7 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
     def decode(index: int) -> None:
         try:
             with Image.open(paths[index]) as image:
-                pixels = image.convert("RGB")  # first to RGB: grey means the luma of the colours, from any source
+                pixels = _eight_bits(image).convert("RGB")  # first to RGB: grey means the luma of the colours, from any source
                 pixels = pixels.convert("L") if channels == 1 else pixels
                 if pixels.size != (width, height):
                     pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
@@ -142,6 +147,16 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
         for _ in tqdm(pool.imap(decode, range(len(paths)), chunksize=64), what, len(paths), unit=" images", mininterval=0.5):
             pass
     return images
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits (as 32-bit integers where a format has no 16) by its upper byte, as Pillow reads colours of 16 bits; it would cut
+    off all above 255. Other images as they are."""
+    if not image.mode.startswith("I"):
+        return image
+    from PIL import Image
+
+    return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
 
 
 def _unreadable(path: str, error: Exception) -> DataError:

@@ -228,6 +228,16 @@ def test_images_of_many_kinds_and_sizes_become_one_size(folder):
     assert ImageFolder(folder=str(folder), size=16).load().shape == (3, 16, 16)
 
 
+def test_grey_of_sixteen_bits_is_scaled_and_not_cut_off(folder):
+    values = np.arange(0, 65536, 512, dtype=np.uint16)[:120].reshape(10, 12)
+    for place, suffix in enumerate(("png", "tif", "pgm")):
+        (folder / "train" / "cat" / f"{place}.png").unlink()
+        Image.fromarray(values).save(folder / "train" / "cat" / f"{place}.{suffix}")
+    data = ImageFolder(folder=str(folder), scaling="raw", grayscale=True).load()
+    for image in data.train_images[:3]:
+        assert np.array_equal(image[0], values >> 8)
+
+
 def test_facts_of_a_folder_follow_the_folder(folder):
     description = ImageFolder(folder=str(folder), grayscale=True)
     assert description.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
