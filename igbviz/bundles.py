@@ -10,7 +10,6 @@ configuration, columns and length of the records.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import struct
@@ -45,7 +44,6 @@ LARGEST_ARCHIVE, LARGEST_CONTENT = 100_000_000, 1_000_000_000  # bytes packed an
 MOST_RUNS = 2000
 LARGEST_RATIO, _HARMLESS = 300, 1_000_000  # unpacked to packed; the latter: bytes that nobody needs to ask about
 _LARGEST_DIRECTORY, _PIECE = 8_000_000, 1_000_000
-_RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
 
 
@@ -225,7 +223,7 @@ def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, a
 
 def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """The entries of one run by file name, when all of them are plain files that a run may have, once each and no larger than it may be."""
-    if not _RUN_ID.fullmatch(name):
+    if not dispatch.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
         raise BundleError(f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only")
     files: dict[str, zipfile.ZipInfo] = {}

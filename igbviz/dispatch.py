@@ -11,6 +11,7 @@ Alive means *holds its lock*: a process number can be reused and a killed child 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from filelock import FileLock, Timeout
 
 PROJECT = Path(__file__).parents[1]
 OF_SWEEP = "sweep"
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
+_ENTRY = re.compile(rf"\d+-{RUN_ID.pattern}")
 _last_look: dict[Path, float] = {}
 
 
@@ -67,10 +70,11 @@ class Waiting:
 
 
 def waiting(cache: Path) -> list[Waiting]:
-    """The queue, first come first."""
+    """The queue, first come first. What else may lie in its folder is nobody's turn."""
     try:
-        names = sorted(os.listdir(cache / "queue"))
-    except FileNotFoundError:
+        with os.scandir(cache / "queue") as entries:
+            names = sorted(entry.name for entry in entries if _ENTRY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return [Waiting(cache / "queue", name) for name in names]
 

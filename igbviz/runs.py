@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 import threading
 import time
@@ -44,7 +43,6 @@ DEFAULT_CACHE = dispatch.cache_folder()
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
 FINISHED = ("done", "diverged")  # nothing more to do
 ENDED = ("done", "stopped", "failed", "diverged")
-_RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
 
 
 class RunError(ValueError):
@@ -95,7 +93,7 @@ class Run:
     @classmethod
     def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
         """The run of this name. Raises RunError for a name that is none, or that is not in the cache."""
-        if not _RUN_ID.fullmatch(run_id):
+        if not dispatch.RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: small letters, digits, '-' and '_'")
         for folder in ("runs", "gallery"):
             if (path := Path(cache) / folder / run_id).is_dir():
@@ -365,7 +363,7 @@ def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
 def listed(path: Path) -> Listed:
     """The line of the run in this folder."""
     run = Run(path)
-    if not _RUN_ID.fullmatch(path.name):
+    if not dispatch.RUN_ID.fullmatch(path.name):
         return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
     try:
         text = (path / "config.json").read_bytes()

@@ -81,8 +81,8 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     queue = dispatch.waiting(cache)
     for place, entry in enumerate(queue):
         run = Run(cache / "runs" / entry.run_id)
-        if not run.path.is_dir():
-            entry.path.unlink(missing_ok=True)  # deleted while it waited
+        if not (run.path / "status.json").is_file():  # deleted while it waited, or never a run
+            entry.path.unlink(missing_ok=True)
             continue
         if helper and not (entry.of_sweep and _fits_a_core(run)):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from igbviz import dispatch
+from igbviz import dispatch, worker
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
 from igbviz.runs import Run, RunError, Status, list_runs, submit
@@ -172,6 +174,27 @@ def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeyp
     run.resume()
     assert run.wait(60).state == "done"
     assert same(run.trajectory().records, np.array(list(train(run.config))))
+
+
+def test_what_else_lies_in_the_queue_is_nobodys_turn(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    torn, run = submit(tiny.with_(seed=1), tmp_path), submit(tiny, tmp_path)
+    (torn.path / "status.json").write_text("{")
+    (tmp_path / "runs" / "no-run-at-all").mkdir()
+    queue = tmp_path / "queue"
+    for name in ("notes.txt", ".DS_Store", "1-", "1-Run", "1-../x", "-x", f"x-{run.id}"):
+        with contextlib.suppress(OSError):
+            (queue / name).write_text("")
+    (queue / f"0-{run.id}").mkdir()
+    for name in ("0-deleted-run", "0-no-run-at-all"):
+        (queue / name).write_text("")
+    before = {path for path in tmp_path.rglob("*") if queue not in path.parents and torn.path not in path.parents}
+    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", torn.id, run.id]
+    assert worker.take_one(tmp_path, torch.device("cpu"))
+    assert {path for path in tmp_path.rglob("*") if queue not in path.parents and torn.path not in path.parents} == before
+    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == [run.id] and not capsys.readouterr().out
 
 
 def test_an_ensemble_is_a_run_like_any_other(cache: Path) -> None:
