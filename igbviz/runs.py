@@ -120,10 +120,15 @@ class Run:
     def status(self) -> Status:
         """The state now. A run that waits or was lost has its worker called back, so that looking is all it takes to go on."""
         status = self.stored_status()
-        if status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended:
-            status = status.model_copy(update={"state": "lost", "message": "The worker process is gone; the run goes on by itself."})
-        if status.state in ("queued", "lost") and any(entry.run_id == self.id for entry in dispatch.waiting(self.cache)):
+        is_lost = status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended
+        if not is_lost and status.state != "queued":
+            return status
+        waits = any(entry.run_id == self.id for entry in dispatch.waiting(self.cache))
+        if waits:
             dispatch.ensure_worker(self.cache)
+        if is_lost:  # one that was copied here while it ran stands in nobody's queue
+            goes_on = "the run goes on by itself" if waits else "resumed, the run goes on from its last checkpoint"
+            status = status.model_copy(update={"state": "lost", "message": f"The worker process is gone; {goes_on}."})
         return status
 
     def stored_status(self) -> Status:

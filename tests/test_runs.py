@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -58,8 +59,19 @@ def test_running_without_a_worker_is_lost(tiny: RunConfig, tmp_path: Path) -> No
     run = submit(tiny, tmp_path)
     run.write_status(Status(state="running", step=3, steps=32))
     assert run.status.state == "lost" and list_runs(tmp_path)[0].state == "lost"
+    assert run.status.message == "The worker process is gone; the run goes on by itself."
     with dispatch.lock(run.path / "lock"):
         assert run.status.state == "running" and list_runs(tmp_path)[0].state == "running"
+
+
+def test_a_run_that_was_copied_while_it_ran_can_be_resumed(tiny: RunConfig, tmp_path: Path) -> None:
+    run = submit(tiny, tmp_path / "there")
+    run.write_status(Status(state="running", step=3, steps=32))
+    shutil.copytree(run.path, tmp_path / "here" / "runs" / run.id)
+    copy = Run.open(run.id, tmp_path / "here")
+    assert copy.status.state == "lost" and copy.status.message.endswith("resumed, the run goes on from its last checkpoint.")
+    copy.resume()
+    assert copy.status.state == "queued"
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc", "a/b", "", ".", "..", "a\\b", "A", "x" * 200, "a b", ".hidden", "a\n"])
