@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +27,8 @@ from igbviz.untrained import without_denormals
 
 MOST_LANES = {"cpu": 16, "cuda": 64, "mps": 16}
 STACKED_WEIGHTS = {"cpu": 2**25, "cuda": 2**29, "mps": 2**27}  # numbers that the weights of all lanes may be
-WORTH = 1.1  # how many times as fast lanes must be: below, the runs are better off with the bits they have alone
+# How many times as fast lanes must be: below, the runs are better off with the bits they have alone.
+WORTH = float(os.environ.get("IGBVIZ_LANES_WORTH", 1.1))
 TRIED_STEPS = 5
 
 _gains: dict[tuple[str, int, str], float] = {}

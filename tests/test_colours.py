@@ -1,9 +1,12 @@
 """The class colours can be seen on every page and told apart by every eye, or else by their dash and pattern."""
 
+import re
+
 import numpy as np
 import pytest
 
 from igbviz.colours import COLOURS, NEUTRAL, class_style
+from igbviz.ui import STYLE
 
 PAGES = {"white": "#ffffff", "dark": "#171614", "dark blue": "#0e1117"}
 
@@ -75,3 +78,13 @@ def test_dash_grows_with_the_line():
     assert class_style(0).dashed(4) == "solid"
     assert class_style(5).dashed(2) == "7px,3px"
     assert class_style(5).dashed(4) == "14px,6px"
+
+
+@pytest.mark.parametrize("letters, page", [("#2f2d2b", "#f8f8f7"), ("#edebe8", "#2d2b27")], ids=["light", "dark"])
+def test_chosen_items_can_be_read_in_both_themes(letters: str, page: str) -> None:
+    """Text and field colour of the themes, as a browser computes them; the tint lies on the field."""
+    red, green, blue, share = map(float, re.search(r"\[data-tag\] {background: rgba\(([^)]*)\)", STYLE)[1].split(","))
+    under = [int(page[place : place + 2], 16) for place in (1, 3, 5)]
+    tint = [round(share * over + (1 - share) * below) for over, below in zip((red, green, blue), under, strict=True)]
+    assert "[data-tag] span" in STYLE and "color: inherit" in STYLE
+    assert contrast(letters, "#" + "".join(f"{part:02x}" for part in tint)) > 7

@@ -223,8 +223,9 @@ def test_an_ensemble_that_overflows_says_so(cache: Path) -> None:
     assert status.state == "diverged" and "too large to be numbers" in status.message
 
 
-def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path) -> None:
-    """Narrow networks gain from a stack on every machine; one of them is stopped on the way and goes on alone."""
+def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the lanes is stopped on the way and goes on alone."""
+    monkeypatch.setenv("IGBVIZ_LANES_WORTH", "0")  # whatever a busy machine measures
     narrow = tiny.with_(model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20})
     group = submit_sweep(Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache)
     until(lambda: any(run.schema.get("lanes", 1) > 1 and run.status.snapshots > 10 for run in group.runs))
