@@ -274,7 +274,7 @@ def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.state_badge(status.state)
-        st.caption(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step"))
+        st.caption(labels.plain(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 

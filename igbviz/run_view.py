@@ -6,7 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, export, labels, standing, ui
+from igbviz import charts, export, labels, standing, sweep_config, ui
+from igbviz.config import RunConfig
+from igbviz.formula_loss import Custom
 from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_form import show
@@ -20,13 +22,13 @@ HEIGHT, BARS_HEIGHT = 480, 360  # pixels
 def view(run: Run) -> None:
     """The whole view. Only what moves is drawn again, by a timer that ends with the run."""
     try:
-        status, config, _ = run.status, run.config, run.trajectory()
+        status, config, recorded = run.status, run.config, len(run.trajectory())
         if problem := listed(run.path).problem:  # what it says it has is not there
             raise RunError(f"run {run.id} cannot be read: {problem}")
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
-    st.subheader(_title(config), anchor=False)
+    st.subheader(labels.plain(_title(config)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: charts.QUANTITIES[name].title
@@ -48,14 +50,18 @@ def view(run: Run) -> None:
             st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
 
     moving()
-    _take_away(run)
+    _take_away(run, bool(recorded) or not status.ended)
 
 
-def _title(config) -> str:
-    knobs = {name: value for name, value in config.loss.canonical().items() if name != "name"}
-    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
+def _title(config: RunConfig) -> str:
+    loss = config.loss
+    if isinstance(loss, Custom):
+        knobs = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
+    else:
+        knobs = [f"{sweep_config.title(name)} {sweep_config.label(value)}" for name, value in loss.canonical().items() if name != "name"]
+    words = ", ".join(knobs)
     data = ", ".join(filter(None, (config.dataset.name, config.label_noise.label, config.imbalance.label)))
-    return f"{config.loss.title}{f' ({words})' if words else ''} · {config.model.name} · {data} · seed {config.seed}"
+    return f"{loss.title}{f' ({words})' if words else ''} · {config.model.name} · {data} · seed {config.seed}"
 
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
@@ -105,9 +111,12 @@ def _bars(path: str, size: int, index: int) -> str:
     return payload(charts.bars(ui.shown_trajectory(path, size), index, height=BARS_HEIGHT))
 
 
-def _take_away(run: Run) -> None:
+def _take_away(run: Run, recorded: bool) -> None:
+    """What one may have as files: the configuration always, the rest where there are records, or may be soon."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in export.FORMATS.items():
+            if not recorded and make is not export.json:
+                continue
             st.download_button(
                 label, data=lambda make=make: make(run), file_name=f"{run.id}{suffix}", mime=mime, on_click="ignore", key=f"get{suffix}"
             )

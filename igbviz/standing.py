@@ -22,9 +22,11 @@ def refresh(*statuses: Status) -> float | None:
 
 def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:
     """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
+    went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.state_badge(status.state)
-        st.caption(labels.plain(sentence(status, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        told = status.model_copy(update={"message": ""}) if went_wrong else status
+        st.caption(labels.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
         if status.state in ("queued", "running"):
             if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
                 run.stop()
@@ -46,6 +48,8 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     bar = st.empty()
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))
+    elif went_wrong and status.message:
+        (bar.error if status.state == "failed" else bar.warning)(labels.plain(status.message), icon=ui.STATE_LOOKS[status.state][1])
 
 
 def sentence(status: Status, unit: str = "step") -> str:

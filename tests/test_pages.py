@@ -84,6 +84,37 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
     assert ("moment" in {slider.key for slider in test.select_slider}) == (state != "queued")
 
 
+@pytest.mark.parametrize("state", ["failed", "diverged"])
+def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(state: str, tiny: RunConfig, own_cache: Path) -> None:
+    run = submit(tiny, own_cache)
+    run.write_status(Status(state=state, message="Images of *cats* are not there."))
+    test = page(ROOT / "pages/Train.py", run=run.id)
+    (box,) = test.error if state == "failed" else test.warning
+    assert box.value == r"Images of \*cats\* are not there\."
+    assert all("cats" not in caption.value for caption in test.caption)
+    assert downloads(test) == {"get.json"}
+    run = finished(tiny.with_(seed=1), own_cache, state)
+    assert downloads(page(ROOT / "pages/Train.py", run=run.id)) == {"get.json", "get.csv", "get.parquet", "get.html"}
+
+
+def downloads(test: AppTest) -> set[str]:
+    return {button.key for button in test.get("download_button")}
+
+
+def test_the_title_of_a_run_is_shown_as_it_is(tiny: RunConfig, own_cache: Path) -> None:
+    formula = {"name": "custom", "formula": "-p**q*log(p)*r_1*r_2", "parameters": {"q": 0.5, "r_1": 1, "r_2": 2}}
+    run = submit(tiny.with_(loss=formula), own_cache)
+    test = page(ROOT / "pages/Train.py", run=run.id)
+    title = test.subheader[0].value
+    assert r"\*\*q\*log\(p\)\*r\_1" in title, "no bold, no formula"
+    shown = title.replace("\\", "")
+    assert shown.startswith("Your own formula (-p**q*log(p)*r_1*r_2, ") and shown.endswith(") · mlp · gaussian-noise · seed 0")
+    assert all(parameter in shown for parameter in ("q 0.5", "r_1 1", "r_2 2")) and "{" not in shown
+    run = submit(tiny.with_(loss={"name": "blurry", "gamma": 0.5, "detach_weight": True}), own_cache)
+    title = page(ROOT / "pages/Train.py", run=run.id).subheader[0].value.replace("\\", "")
+    assert title.startswith("Blurry (gamma 0.5, detach weight True) · mlp")
+
+
 def test_wrong_links_are_friendly(own_cache: Path) -> None:
     for name in ("nowhere", "../../etc/passwd", "a b", "<script>"):
         test = page(ROOT / "pages/Train.py", run=name)
