@@ -56,6 +56,12 @@ def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig
     return RunConfig.model_validate(choices)
 
 
+@lru_cache(maxsize=2000)
+def _config(text: bytes) -> RunConfig | EnsembleConfig:
+    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what `described` does."""
+    return described(json.loads(text))
+
+
 class Status(BaseModel):
     """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody works on it)."""
 
@@ -112,7 +118,7 @@ class Run:
     def config(self) -> RunConfig | EnsembleConfig:
         """Raises RunError when the file is missing, torn or from another program."""
         try:
-            return described(json.loads((self.path / "config.json").read_text()))
+            return _config((self.path / "config.json").read_bytes())
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
 
@@ -372,8 +378,7 @@ def listed(path: Path) -> Listed:
         return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
     try:
         text = (path / "config.json").read_bytes()
-        if problem := _config_problem(text):
-            return Listed(run, problem=problem)
+        _config(text)
         config, status = json.loads(text), run.stored_status()
     except FileNotFoundError as error:
         return Listed(run, problem=f"{Path(error.filename).name} is missing")
@@ -381,20 +386,12 @@ def listed(path: Path) -> Listed:
         return Listed(run, problem=f"config.json cannot be read ({error.strerror})")
     except RunError as error:
         return Listed(run, problem=str(error).rpartition("cannot be read: ")[2])
+    except (ValueError, RecursionError) as error:
+        return Listed(run, problem=f"config.json is torn or from another program ({error})")
     if problem := _damage(str(path), status.state, status.snapshots, _stamp(path)):
         return Listed(run, config=config, status=status.model_dump(), problem=problem)
     state = "lost" if status.state == "running" and not run.is_alive else status.state
     return Listed(run, state, config, status.model_dump())
-
-
-@lru_cache(maxsize=5000)
-def _config_problem(text: bytes) -> str:
-    """Why this text describes no run; empty when it does."""
-    try:
-        described(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        return f"config.json is torn or from another program ({error})"
-    return ""
 
 
 def _stamp(path: Path) -> tuple[Any, ...]:
