@@ -25,11 +25,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from filelock import Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
@@ -37,12 +37,15 @@ from igbviz.datasets import DataError
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble, ensemble_dtype
 from igbviz.records import LOOKED_AT, trained, untrained
+from igbviz.status import ENDED, FINISHED, STATES, Status
 from igbviz.trajectory import Trajectory, snapshot_dtype, thin
 
+__all__ = [
+    "DEFAULT_CACHE", "ENDED", "FINISHED", "STATES", "Listed", "Run", "RunError", "Status",
+    "described", "is_whole", "list_runs", "listed", "submit", "submit_all", "write_json", "write_text",
+]  # fmt: skip
+
 DEFAULT_CACHE = dispatch.cache_folder()
-STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
-FINISHED = ("done", "diverged")  # nothing more to do
-ENDED = ("done", "stopped", "failed", "diverged")
 
 
 class RunError(ValueError):
@@ -60,34 +63,6 @@ def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig
 def _config(text: bytes) -> RunConfig | EnsembleConfig:
     """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what `described` does."""
     return described(json.loads(text))
-
-
-class Status(BaseModel):
-    """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody works on it)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    state: Literal["queued", "running", "done", "stopped", "failed", "diverged", "lost"]
-    message: str = ""  # one sentence for people: what it is doing, or why it ended
-    step: int = 0
-    steps: int = 0
-    epoch: float = 0.0
-    snapshots: int = 0
-    seconds: float = 0.0  # training and probing so far
-    steps_per_second: float = 0.0
-    eta: float | None = None  # seconds to go
-    device: str = ""
-    pid: int | None = None
-    attempts: int = 0  # times that a worker began or went on with it
-    submitted: float = Field(0.0, ge=0, le=1e11)  # seconds since 1970
-    updated: float = 0.0
-
-    def __str__(self) -> str:
-        return self.state
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
 
 
 @dataclass(frozen=True)
