@@ -21,6 +21,7 @@ from typing import Any
 from filelock import Timeout
 
 from igbviz import dispatch, labels
+from igbviz.losses import LOSSES
 from igbviz.runs import Run, RunError, listed
 
 Row = dict[str, Any]
@@ -76,7 +77,8 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
     submitted = status.get("submitted") or 0.0
     parts = {part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")}
     untrained = "networks" in config and "loss" not in config
-    made_of = ("untrained" if untrained else parts["loss"], parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
+    what = "untrained" if untrained else _turned(config.get("loss") or {})
+    made_of = (what, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
         "id": path.name,
         "state": line.state,
@@ -102,6 +104,15 @@ def _today(path: str, row: Row) -> Row:
     if row["state"] in ("running", "lost"):
         return row | {"state": "running" if Run(Path(path)).is_alive else "lost"}
     return dict(row)
+
+
+def _turned(loss: dict[str, Any]) -> str:
+    """A loss with the knobs that are not at their defaults: 'blurry (detach weight)', 'gce (q 0.5)'. Two rows that look alike are alike."""
+    name = _word(loss.get("name"))
+    knobs = LOSSES[name].knobs() if name in LOSSES else {}
+    turned = {knob: loss[knob] for knob, field in knobs.items() if loss.get(knob, field.default) != field.default}
+    words = [f"{knob.replace('_', ' ')}" + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items()]
+    return f"{name} ({', '.join(words)})" if words else name
 
 
 def _word(value: Any) -> str:

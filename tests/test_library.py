@@ -43,6 +43,15 @@ def test_an_empty_cache_has_none(tmp_path: Path) -> None:
     assert library.rows(tmp_path / "nowhere") == [] and library.trashed(tmp_path / "nowhere") == []
 
 
+def test_runs_whose_losses_differ_in_a_knob_have_other_titles(tiny: RunConfig, tmp_path: Path) -> None:
+    losses = {"blurry": {}, "blurry (detach weight)": {"detach_weight": True}, "blurry (gamma 0.5)": {"gamma": 0.5}}
+    for title, knobs in losses.items():
+        run = done(tiny.with_(loss={"name": "blurry"} | knobs), tmp_path)
+        assert row(run)["title"] == f"{title} · mlp · gaussian-noise · seed 0"
+    own = done(tiny.with_(loss={"name": "custom", "formula": "(1-p)**2", "parameters": {}}), tmp_path)
+    assert row(own)["title"].startswith("custom (formula (1-p)**2")
+
+
 def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, submitted=1.7e9)
     found = row(run)
