@@ -35,8 +35,8 @@ def rows(cache: str | Path) -> list[Row]:
     """One mapping a run, newest first. A run that ships with the program is left out where the cache has one of the same name.
 
     Keys: id, state, kind (trained, untrained), name (that people gave it), title (its name, or else what it is made of), dataset, model,
-    initialization, loss, epochs, seed, seconds, submitted, note (what the program says of it), tags, remark (what people noted), archived,
-    bytes, shipped.
+    initialization, loss, knobs (of the loss, those that were turned), epochs, seed, seconds, submitted, note (what the program says of
+    it), tags, remark (what people noted), archived, bytes, shipped.
     """
     root = os.path.abspath(cache)
     before, now = _known.get(root, {}), {}
@@ -77,7 +77,8 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
     submitted = status.get("submitted") or 0.0
     parts = {part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")}
     untrained = "networks" in config and "loss" not in config
-    what = "untrained" if untrained else _turned(config.get("loss") or {})
+    knobs = _turned(config.get("loss") or {})
+    what = "untrained" if untrained else f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
     made_of = (what, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
         "id": path.name,
@@ -86,6 +87,7 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
         "name": said.name,
         "title": said.name or (" · ".join(filter(None, made_of)) if line.config else path.name),
         **parts,
+        "knobs": knobs,
         "epochs": _number(config.get("epochs")),
         "seed": _number(config.get("seed")),
         "seconds": status.get("seconds"),
@@ -107,12 +109,11 @@ def _today(path: str, row: Row) -> Row:
 
 
 def _turned(loss: dict[str, Any]) -> str:
-    """A loss with the knobs that are not at their defaults: 'blurry (detach weight)', 'gce (q 0.5)'. Two rows that look alike are alike."""
+    """The knobs of a loss that are not at their defaults: 'detach weight', 'q 0.5'."""
     name = _word(loss.get("name"))
     knobs = LOSSES[name].knobs() if name in LOSSES else {}
     turned = {knob: loss[knob] for knob, field in knobs.items() if loss.get(knob, field.default) != field.default}
-    words = [f"{knob.replace('_', ' ')}" + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items()]
-    return f"{name} ({', '.join(words)})" if words else name
+    return ", ".join(knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items())
 
 
 def _word(value: Any) -> str:

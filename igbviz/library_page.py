@@ -36,6 +36,7 @@ COLUMNS = {
     "dataset": "Data set",
     "model": "Network",
     "loss": "Loss",
+    "knobs": "Its knobs",
     "seed": st.column_config.NumberColumn("Seed", format="%d"),
     "epochs": st.column_config.NumberColumn("Epochs", format="%g"),
     "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
@@ -145,7 +146,7 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         st.session_state["library-table"] = {"selection": {"rows": lines}}
     st.session_state["library-names"] = names
     frame = pd.DataFrame([{**row, "origin": "ships with igbviz" if row["shipped"] else ""} for row in shown], columns=list(COLUMNS))
-    empty = [name for name in ("name", "tags", "remark", "origin") if not frame[name].map(len).any()]
+    empty = [name for name in ("name", "knobs", "tags", "remark", "origin") if not frame[name].map(len).any()]
     lines = st.dataframe(
         frame,
         hide_index=True,

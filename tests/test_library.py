@@ -58,6 +58,7 @@ def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
     assert found == {
         "id": run.id, "state": "done", "kind": "trained", "name": "", "title": "cross-entropy · mlp · gaussian-noise · seed 0",
         "dataset": "gaussian-noise", "model": "mlp", "initialization": "he-normal", "loss": "cross-entropy", "epochs": 2.0, "seed": 0,
+        "knobs": "",
         "seconds": 1.5, "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(1.7e9)), "note": "Finished.", "tags": (), "remark": "",
         "archived": False, "bytes": sum(map(len, files(run.path).values())), "shipped": False,
     }  # fmt: skip
