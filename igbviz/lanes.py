@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -52,11 +53,16 @@ def most_lanes(training: Training) -> int:
 
 
 def gain(training: Training, lanes: int) -> float:
-    """How many times as fast so many like this one go stacked as one after the other: measured here, once for each kind, on copies."""
+    """How many times as fast so many like this one go stacked as one after the other: measured here, once for each kind, on copies.
+    0 where they cannot be stacked: a layer looks at values, or memory is short."""
     key = (shared(training.config) or "", lanes, str(training.device))
     if key not in _gains:
-        alone, stack = training.rehearsal(), Lanes([training.rehearsal() for _ in range(lanes)])
-        _gains[key] = lanes * _seconds(alone.advance, alone.device) / _seconds(stack.advance, alone.device)
+        try:
+            alone, stack = training.rehearsal(), Lanes([training.rehearsal() for _ in range(lanes)])
+            _gains[key] = lanes * _seconds(alone.advance, alone.device) / _seconds(stack.advance, alone.device)
+        except (RuntimeError, ValueError) as error:
+            print(f"{lanes} lanes: {str(error).splitlines()[0]}", file=sys.stderr)
+            _gains[key] = 0.0
     return _gains[key]
 
 

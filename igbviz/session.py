@@ -48,7 +48,8 @@ def work_on(run: Run, device: torch.device, mates: Sequence[Run] = ()) -> Iterat
         working[session.run] = _watched(session)
         next(working[session.run], None)
     if lanes > 1:
-        Lanes([session.job for session in sessions if session.job is not None and session.job.steps == first.job.steps])
+        begun = [session.job for session in sessions if session.job is not None]
+        Lanes([job for job in begun if job.train_size == first.job.train_size])
     while working:
         for each, work in list(working.items()):
             if next(work, work) is work:

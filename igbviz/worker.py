@@ -90,10 +90,10 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
             with contextlib.ExitStack() as locks:
                 held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
                 if entry.of_sweep:
-                    cores = _cores() if device.type == "cpu" and _fits_a_core(run) else 1
-                    if not helper:
-                        _call_helpers(cache, queue[place : place + cores])
-                    held |= _mates(run, queue[place + 1 :], cores, locks)
+                    workers = _workers(device.type, run)
+                    if device.type == "cpu" and not helper:
+                        _call_helpers(cache, queue[place : place + workers])
+                    held |= _mates(run, queue[place + 1 :], workers, device.type, locks)
                 for released, worked_on in work_on(run, device, list(held)[1:]):
                     if worked_on:
                         dispatch.dequeue(cache, released.id)
@@ -106,7 +106,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     return False
 
 
-def _mates(run, queue, workers: int, locks: contextlib.ExitStack) -> dict:
+def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
     """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
     from igbviz.lanes import MOST_LANES, shared
     from igbviz.runs import Run, RunError
@@ -120,10 +120,10 @@ def _mates(run, queue, workers: int, locks: contextlib.ExitStack) -> dict:
 
     if (wanted := kind(run)) is None:
         return {}
-    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, queue)  # nobody's single run is overtaken
+    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, queue[: MOST_LANES[device] * workers])  # no single run is overtaken
     alike = [mate for mate in (Run(run.path.parent / entry.run_id) for entry in of_sweep) if kind(mate) == wanted]
     mates = {}
-    for mate in alike[: min(math.ceil((1 + len(alike)) / workers), max(MOST_LANES.values())) - 1]:
+    for mate in alike[: math.ceil((1 + len(alike)) / workers) - 1]:
         with contextlib.suppress(Timeout, OSError):
             mates[mate] = locks.enter_context(FileLock(mate.path / "lock", timeout=0))
     return mates
@@ -143,8 +143,14 @@ def _fits_a_core(run) -> bool:
         return False  # whoever works on it will say why
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _workers(device: str, run) -> int:
+    """How many workers a sweep of runs like this one has: one a GPU, on a CPU one a core where a run uses one thread."""
+    if device == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores if _fits_a_core(run) else 1
+    import torch
+
+    return max(1, torch.cuda.device_count())
 
 
 def _call_helpers(cache: Path, queue) -> None:

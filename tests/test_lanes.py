@@ -121,6 +121,12 @@ def test_what_may_share_a_stack(tiny: RunConfig) -> None:
     assert most_lanes(Training(thrower, "cpu")) == 1 < most_lanes(Training(tiny, "cpu"))
 
 
+def test_networks_that_cannot_be_stacked_gain_nothing(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    training = Training(tiny.with_(seed=9, batch_size=8), "cpu")
+    monkeypatch.setattr(training.network, "forward", lambda images: images.flatten(1)[:, :3] * float(images.sum()))
+    assert gain(training, 3) == 0 and "3 lanes" in capsys.readouterr().err
+
+
 def test_measuring_leaves_the_run_as_it_is(tiny: RunConfig) -> None:
     training = Training(tiny.with_(**VARIANTS["BatchNorm"]), "cpu")
     assert gain(training, 4) > 0 and gain(training, 4) == gain(training, 4), "asked once, kept"
