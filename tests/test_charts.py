@@ -8,8 +8,11 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import CHARTS, QUANTITIES, bars, curves, spread_apart, themed, thin, to_html, wrong_labels
+from igbviz.config import RunConfig
 from igbviz.live_chart import payload
+from igbviz.run_charts import run_curves
 from igbviz.time_axis import TimeAxis
+from igbviz.training import train
 from igbviz.trajectory import Trajectory, snapshot_dtype
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
@@ -238,3 +241,12 @@ def test_wrong_labels_are_three_shares_in_one_chart(probes):
 def test_a_run_without_wrong_labels_has_an_empty_chart_of_them():
     figure = wrong_labels(trajectory(50), **PLAN)
     assert all(len(trace.x) == 0 for trace in figure.data)
+
+
+@pytest.mark.parametrize("changes", [{}, {"epochs": 0.3}, {"imbalance": {"ratio": 4}}], ids=["plain", "short", "imbalance"])
+def test_the_axis_stays_while_a_run_grows(tiny: RunConfig, changes: dict):
+    """From the first probe on, and over every later one."""
+    config = tiny.with_(**changes)
+    trajectory = Trajectory.of(list(train(config, "cpu")))
+    first, *later = [run_curves(trajectory[:probes], config, "accuracy").layout.xaxis for probes in (1, 2, len(trajectory))]
+    assert all(axis.range == first.range and axis.tickvals == first.tickvals for axis in later)

@@ -58,9 +58,10 @@ def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> Non
         slider.press("ArrowRight")
     wait_until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "another moment")
     page.get_by_text("Piecewise-zero", exact=True).first.wait_for()
-    with page.expect_navigation(url="**/Train?loss=blurry", wait_until="commit"):
+    with page.expect_navigation(url=lambda url: "/Train?loss=blurry&" in url, wait_until="commit"):
         page.locator("a[href*='loss=blurry']").first.click()
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
+    assert page.locator("[class*=st-key][class*=gamma] input").last.input_value() == "0.2", "the loss as it was set"
     assert page.locator("[data-testid=stException]").count() == 0 and not page.outside
 
 
