@@ -28,8 +28,8 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
 settings = {
-    "torchvision": "as the paper's presets have it: raw input, torchvision's initialisation, learning rate 0.001",
-    "he-normal": "another start as sure of itself, and ten times the learning rate: standardised input, He normal in every layer",
+    "torchvision": "As the paper's presets have it: raw input, torchvision's initialisation, learning rate 0.001.",
+    "he-normal": "Another start as sure of itself, and ten times the learning rate: standardised input, He normal in every layer.",
 }
 shipped = [run for run in gallery.shipped(cache, model="resnet50") if run.config.seed == 0]
 pictures = {start: [run for run in shipped if run.config.initialization.name == start] for start in settings}
@@ -37,11 +37,11 @@ if any(pictures.values()):
     st.subheader("The paper's network, already trained", anchor=False)
     st.caption("These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step on.")
     for start, runs in pictures.items():
-        with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(settings[start])
+        with st.container(horizontal=True):
             for run in runs:
                 held = ", weight held fixed" if getattr(run.config.loss, "detach_weight", False) else ""
                 ui.link("pages/Train.py", f"{run.config.loss.title}{held}", icon=":material/package_2:", run=run.id)
-            st.caption(settings[start])
     ui.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
 
 rows = [row for row in ui.run_rows(cache) if not row["archived"] and not row["shipped"]][:8]
