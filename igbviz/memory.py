@@ -36,7 +36,7 @@ def free_memory() -> float:
 SMALL_STEP = 1e8
 
 
-def one_thread(config: RunConfig, facts: Facts) -> bool:
-    """Whether a run has too little to do in a step for more than one thread of a CPU."""
+def one_thread(config: RunConfig, facts: Facts, asked: int = 0) -> bool:
+    """Whether a run has too little to do for more than one thread of a CPU: in a step, or when it is asked about so many images."""
     image = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
-    return 3 * config.batch_size * image < SMALL_STEP
+    return image * (asked or 3 * config.batch_size) < SMALL_STEP

@@ -99,12 +99,15 @@ class Training:
         self.network = build_network(config, self.data).to(self.device)
         if self.device.type == "cuda" or config.model.channels_last_on_cpu:
             self.network = self.network.to(memory_format=torch.channels_last)
-        self.threads = 1 if self.device.type == "cpu" and one_thread(config, facts) else torch.get_num_threads()
+        asked = min(PROBE_CHUNK, len(self.probe_labels))
+        small, small_probe = (self.device.type == "cpu" and one_thread(config, facts, images) for images in (0, asked))
+        self.threads = 1 if small else torch.get_num_threads()
+        self.probe_threads = 1 if small and small_probe else torch.get_num_threads()
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
-        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if eval_on_cpu else None
+        one_layout = self.device.type == "cpu" and config.probes.batch_norm == "eval" and not config.model.channels_last_on_cpu
+        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if one_layout else None
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
@@ -292,7 +295,8 @@ class Training:
         forward = self.packed.run if self.packed else self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
-            with torch.inference_mode(), self.arithmetic(self.probe_precision), probing(self.network, self.config.probes.batch_norm):
+            quickly = self.arithmetic(self.probe_precision, self.probe_threads)
+            with torch.inference_mode(), quickly, probing(self.network, self.config.probes.batch_norm):
                 logits = wide(forward(piece))
             self._count_time("probe_seconds", started)
             self._timed_images += len(piece)
@@ -329,16 +333,17 @@ class Training:
         setattr(self, what, getattr(self, what) + passed)
 
     @contextlib.contextmanager
-    def arithmetic(self, precision: str | None = None) -> Iterator[None]:
-        """The chosen precision, or this one; on a GPU kernels that give the same bits every time and full float32 products; on a CPU the
-        threads."""
+    def arithmetic(self, precision: str | None = None, threads: int | None = None) -> Iterator[None]:
+        """The precision and, on a CPU, the threads of a step, or these; on a GPU kernels that give the same bits every time and full
+        float32 products."""
+        threads = threads or self.threads
         with contextlib.ExitStack() as stack:
             if (precision or self.config.precision) == "bfloat16":
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
             if self.device.type == "cuda":
                 stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))
-            if self.threads != (before := torch.get_num_threads()):
-                torch.set_num_threads(self.threads)
+            if threads != (before := torch.get_num_threads()):
+                torch.set_num_threads(threads)
                 stack.callback(torch.set_num_threads, before)
             yield
 

@@ -25,6 +25,22 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
     return a.dtype == b.dtype and all(a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds")
 
 
+def test_a_probe_takes_more_threads_only_where_it_has_work_for_them(tiny) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        small, wide = Training(tiny, "cpu"), Training(RunConfig(probes={"size": 1000}), "cpu")
+        assert (small.threads, small.probe_threads, wide.threads, wide.probe_threads) == (1, 1, 1, 2)
+        answers = []
+        for threads in (1, 2):
+            wide.probe_threads = threads
+            answers.append(torch.cat(list(wide._logits(wide.probe_images))))
+        torch.testing.assert_close(*answers)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_probes_come_at_the_planned_steps(tiny: RunConfig) -> None:
     records = run(tiny)
     assert records["step"].tolist() == tiny.probes.steps(32, 16).tolist()

@@ -84,9 +84,17 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
             for images in training.probe_images.split(PROBE_CHUNK):
                 network(images)
 
+    def on_all_cores() -> None:
+        torch.set_num_threads(threads)
+        bare()
+        torch.set_num_threads(training.threads)
+
     threads = torch.get_num_threads()
+    torch.set_num_threads(training.threads)  # what the engine adds, not how many threads it takes: those have a row of their own
     found = [row(f"{name}: step, engine / bare", alternating({"engine": lambda: next(ticks), "bare": bare}, times))]
-    torch.set_num_threads(training.threads)
+    if training.threads != threads:
+        found.append(row(f"{name}: bare step, one thread / {threads}", alternating({"one": bare, f"{threads}": on_all_cores}, times)))
+    torch.set_num_threads(training.probe_threads)
     found.append(row(f"{name}: probe, engine / bare forward", alternating({"engine": probe, "bare": forward}, max(1, times // 20))))
     torch.set_num_threads(threads)
     return found
@@ -116,7 +124,7 @@ def a_long_run(probes: int) -> Trajectory:
     records["step"] = np.arange(probes)
     records["epoch"] = records["step"] / 313
     records["mean_prob"] = np.random.default_rng(0).dirichlet(np.ones(10), (probes, 10)).astype(np.float32)
-    records["confusion"] = np.random.default_rng(0).integers(1, 99, (probes, 10, 10))
+    records["confusion"] = np.random.default_rng(0).multinomial(200, [0.1] * 10, (probes, 10))
     return Trajectory(records)
 
 
