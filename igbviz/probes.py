@@ -31,8 +31,8 @@ class Probes(Description):
     )
     precision: Literal["same", "bfloat16"] = Field(
         "same",
-        description="Arithmetic of the probes: the run's own, or bfloat16, which takes half the time for convolutions where the processor "
-        "has instructions for it and moves p in its third digit. The training is the same.",
+        description="Arithmetic of the probes: the run's own, or bfloat16, which takes half to two thirds of the time for convolutions "
+        "where the processor has instructions for it and moves p in its third digit. The training is the same.",
     )
 
     def steps(self, total: int, steps_per_epoch: int) -> np.ndarray:

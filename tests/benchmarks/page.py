@@ -6,6 +6,7 @@ Cold: a fresh server and a fresh cache, so the worker starts with the page. Warm
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -21,6 +22,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from igbviz.config import RunConfig
 from igbviz.runs import Status
+from igbviz.trajectory import schema as columns
+from igbviz.trajectory import snapshot_dtype
+from tests.benchmarks.__main__ import a_long_run
 from tests.browser.conftest import ROOT, find_chromium, free_port
 from tests.conftest import end_workers
 
@@ -85,17 +89,22 @@ def main() -> None:
                 warm.append(click_to_point(page, 1))
                 page.close()
         cache = Path(folder) / "crowded"
+        recorded = a_long_run(50).records.tobytes()
+        schema = {"columns": columns(snapshot_dtype(10)), "class_names": list(map(str, range(10)))}
         for seed in range(1000):
-            path = cache / "runs" / f"run-{seed}"
+            config = RunConfig(seed=seed)
+            path = cache / "runs" / config.id
             path.mkdir(parents=True)
-            (path / "config.json").write_text(RunConfig(seed=seed % 3).to_json())
-            (path / "status.json").write_text(Status(state="done", submitted=seed + 1).model_dump_json())
+            (path / "config.json").write_text(config.to_json())
+            (path / "schema.json").write_text(json.dumps(schema))
+            (path / "trajectory.bin").write_bytes(recorded)
+            (path / "status.json").write_text(Status(state="done", snapshots=50, submitted=seed + 1).model_dump_json())
         with app(cache) as address:
             for _ in range(repeats + 1):
                 page = browser.new_page()
                 started = time.perf_counter()
                 page.goto(f"{address}/Runs")
-                page.get_by_text("1000 of 1000 runs").wait_for(timeout=30_000)
+                page.get_by_text("1,000 of 1,000 runs").wait_for(timeout=30_000)
                 crowded.append(time.perf_counter() - started)
                 page.close()
         browser.close()
