@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
@@ -100,7 +101,8 @@ def walk(page, name: str, artefacts: Path | None = None) -> None:
         for guess in getattr(step, "guesses", ()):
             page.get_by_text(lesson.guesses()[guess].title, exact=True).first.wait_for(timeout=20_000)
         assert page.locator("[data-testid=stException]").count() == 0
-        assert page.get_by_text("You guessed").count() == len(getattr(step, "guesses", ()))
+        # What the last step said stands there until Streamlit has drawn all of this one.
+        expect(page.get_by_text("You guessed")).to_have_count(len(getattr(step, "guesses", ())), timeout=20_000)
         if artefacts is not None and getattr(step, "pictures", ()):
             page.screenshot(path=artefacts / f"lesson_{name}_{number}.png", full_page=True)
         if number < len(lesson.steps):
