@@ -164,7 +164,7 @@ def described(seen: Iterable[Seen]) -> list[str]:
     phrases = []
     for (epoch, planned, probes, images, data, state), those in sorted(kinds.items(), key=lambda kind: kind[0], reverse=True):
         seeds = sorted({one.seed for one in those})
-        length = f"{epoch:.3g} epochs" if state == "done" else f"{epoch:.3g} of {planned:g} epochs ({state})"
+        length = f"{epoch:.3g} epoch{'s' * (epoch != 1)}" if state == "done" else f"{epoch:.3g} of {planned:g} epochs ({state})"
         phrases.append(
             f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: "
             f"{probes:,} probes of {images:,} images, {data}"
