@@ -14,9 +14,11 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Threads that wait for each other by spinning, as OpenMP's do by default, are twenty times slower as soon as anything else wants one of
-# the cores: a browser that draws, a second run. Has to be said before torch is imported.
+# Threads that wait for each other by spinning, as OpenMP's do by default, are four to twenty times slower as soon as anything else wants
+# one of the cores: a browser that draws, a second run. Those that sleep at once take half as long again when nothing does. So they spin for
+# some ten microseconds, and then sleep. Has to be said before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
     "ConfigError": "description",

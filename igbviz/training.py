@@ -106,8 +106,8 @@ class Training:
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        one_layout = self.device.type == "cpu" and config.probes.batch_norm == "eval" and not config.model.channels_last_on_cpu
-        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if one_layout else None
+        packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
+        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
@@ -292,7 +292,7 @@ class Training:
             started = time.perf_counter()
             self.packed.refresh()
             self._count_time("probe_seconds", started)
-        forward = self.packed.run if self.packed else self.network
+        forward = self.packed or self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
             quickly = self.arithmetic(self.probe_precision, self.probe_threads)

@@ -21,8 +21,8 @@ LAYERS = [
     [
         "presets",
         "memory",
-        "packing",
         "untrained",
+        "packing",
         "training",
         "lanes",
         "ensemble_config",

@@ -9,9 +9,10 @@ In the case with "bfloat16" in its name our probes are in that precision and all
 curves is printed with it.
 
 The unit of a case is so many optimizer steps and one probe; nothing is extrapolated. The ways take turns, so that a busy moment of the
-machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads that torch takes by itself; ours
-may take fewer. How many probes a log schedule saves is arithmetic, and is printed apart.
+machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads that torch takes by itself, which wait
+for each other as torch lets them; ours may take fewer. How many probes a log schedule saves is arithmetic, and is printed apart.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ import argparse
 import copy
 import json
 import os
+
+os.environ["GOMP_SPINCOUNT"] = "300000"  # the library's own; importing igbviz before torch would set it lower
+
 import statistics
 import time
 from collections.abc import Callable, Iterator
