@@ -21,8 +21,8 @@ from igbviz.optimizers import AnyOptimizer, Sgd
 from igbviz.probes import Probes
 from igbviz.schedules import AnySchedule, Immediate
 
-# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...):
-# runs of another version then keep their folders and their names.
+# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...), but for the last
+# digits of a probe, which differ between processors as well: runs of another version then keep their folders and their names.
 NUMERICS = 2
 
 

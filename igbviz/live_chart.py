@@ -55,7 +55,7 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
         if isinstance(value, dict) and "bdata" in value:
             return {"$shared": shared.setdefault(tuple(value.items()), len(shared))}
         if isinstance(value, dict):
-            return {name: referring(inner) for name, inner in value.items()}
+            return {name: referring(inner) for name, inner in value.items() if inner is not None}
         if isinstance(value, str) and len(value) > 40:
             return {"$shared": shared.setdefault(value, len(shared))}
         return [referring(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -314,7 +314,7 @@ def measured() -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
-    look = {"legend": False, "title": "Who steers: training signal", "height": SIGNAL_HEIGHT}
+    look = {"legend": False, "title": "Who steers: training signal", "height": SIGNAL_HEIGHT, "checked": False}
     return payload(run_curves(ui.shown_trajectory(path, size), Run(Path(path)).config, "signal", **look))
 
 

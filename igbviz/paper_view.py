@@ -13,33 +13,17 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import charts, compare_charts, paper, paper_claims, ui
+from igbviz import charts, compare_charts, paper, paper_runs, paper_tables, ui
 from igbviz.comparison import Member, Setting
-from igbviz.datasets import DataError
-from igbviz.description import ConfigError
-from igbviz.labels import plain
 from igbviz.live_chart import live_chart, payload
-from igbviz.paper import ALTERNATIVES, CHOICES, LOSSES, SETS, TITLES, UNTRAINED, Seen
+from igbviz.paper import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
 from igbviz.paper_charts import bands, untrained_by_rank
-from igbviz.paper_claims import CLAIMS, Finding
-from igbviz.runs import Run, RunError
-from igbviz.sweeps import Group, Plan, plan, submit_sweep
+from igbviz.runs import Run
 from igbviz.time_axis import Unit
-from igbviz.trajectory import Trajectory
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
 EVERY = 2.0  # seconds between two looks while something goes on
-VERDICT_LOOKS = {
-    "holds": ("green", ":material/check:"),
-    "fails": ("red", ":material/close:"),
-    "depends": ("orange", ":material/call_split:"),
-    "short": ("gray", ":material/hourglass_empty:"),
-    "moot": ("gray", ":material/block:"),
-    "none": ("gray", ":material/hourglass_empty:"),
-}
-STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
-MARKS = {True: "✓", False: "✗", None: "…"}
 
 
 def draw(cache: Path) -> None:
@@ -52,142 +36,34 @@ def draw(cache: Path) -> None:
     which = _among(st.query_params.get("set"), SETS, "quick")
     asked = st.query_params.get("with", "")
     other = asked if asked in paper.alternatives(which) else ""
-    folder = _cards(which, cache)
+    folder = paper_runs.cards(which, cache)
     variants = [""] + [other] * bool(other)
-    going = any(_going(which, variant, folder, cache) for variant in variants)
-    seeds = _seeds(_found(cache, which, variant)[0] for variant in variants)
+    going = any(paper_runs.going(which, variant, folder, cache) for variant in variants)
+    seeds = _seeds(paper_runs.found(cache, which, variant)[0] for variant in variants)
     view, seed, unit = _options(seeds)
 
     @st.fragment(run_every=EVERY if going else None)
     def moving() -> None:
         st.subheader(f"{SETS[which].title}: {VIEWS[view].lower()}", anchor=False)
-        still = [_standing(which, variant, folder, cache) for variant in variants]
+        still = [paper_runs.standing(which, variant, folder, cache) for variant in variants]
         said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
-        found = {variant: _found(cache, which, variant) for variant in variants}
+        found = {variant: paper_runs.found(cache, which, variant) for variant in variants}
         for problem in (problem for _, problems in found.values() for problem in problems):
             said.warning(f"{problem[:1].upper()}{problem[1:]}.", icon=":material/broken_image:")
         seen = {variant: runs for variant, (runs, _) in found.items()}
         _what_these_are(which, seen, said)
         if view == "choices":
-            _choices(which, other, folder, cache)
+            paper_tables.choices(which, other, folder, cache)
         elif not any(seen.values()):
             st.info("No run of this set has been measured yet: press **Run** above.", icon=":material/info:")
         elif view == "claims":
-            _claims(seen)
+            paper_tables.claims(seen)
         else:
             _figures(seen, seed, unit)
         if (going and not any(still)) or _seeds(seen.values()) != seeds:
             st.rerun()  # once more as a whole: the timer stops, or there is another seed to choose
 
     moving()
-
-
-# What is run, and how far it is.
-
-
-def _cards(which: str, cache: Path) -> str:
-    """The three sizes with their buttons. Returns the folder that CIFAR-10 is read from, if one is named."""
-    folder = st.session_state.get("paper-folder", "").strip()
-    for column, (name, one) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"**{one.title}**" + (" · shown below" if name == which else ""))
-            st.markdown(one.words)
-            wanted = _plan(name, "", folder, cache)
-            if wanted is not None:
-                st.caption(_expected(wanted))
-            seen = len(_found(cache, name, "")[0])
-            with st.container(horizontal=True):
-                label = f"Show {seen} run{'s' * (seen != 1)}" if seen else "Show"
-                if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == which):
-                    ui.address(set=name, **{"with": None, "seed": None})
-                    st.rerun()
-                finished = wanted is not None and wanted.finished == wanted.runs
-                if not finished and st.button("Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"):
-                    if _submit(name, "", folder, cache):
-                        ui.address(set=name, **{"with": None})
-                        st.rerun()
-    with st.expander("CIFAR-10 as a folder of images", icon=":material/folder_open:"):
-        st.text_input(
-            "Folder with train/<class>/* and test/<class>/*",
-            key="paper-folder",
-            placeholder="empty: the original files, downloaded or found by torchvision",
-            help="For machines that cannot download the original files. JPEG pictures are not quite the original pixels.",
-        )
-    return folder
-
-
-def _expected(wanted: Plan) -> str:
-    if wanted.finished == wanted.runs:
-        return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(paper.SEEDS)} seeds."
-    done = f", {wanted.finished} of them finished" if wanted.finished else ""
-    return (
-        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(paper.SEEDS)} seeds){done}; about {ui.duration(wanted.seconds)} on this machine, "
-        f"{wanted.basis}."
-    )
-
-
-def _plan(which: str, alternative: str, folder: str, cache: Path) -> Plan | None:
-    """None, and a sentence on the page, when the runs could not start."""
-    try:
-        return plan(paper.sweep(which, alternative, folder), cache)
-    except (ConfigError, DataError, OSError) as error:
-        st.caption(f"{plain(str(error))}.")
-        return None
-
-
-def _submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
-    try:
-        submit_sweep(paper.sweep(which, alternative, folder), cache)
-    except (ConfigError, DataError, RunError, OSError) as error:
-        st.error(f"{plain(str(error))}.", icon=":material/error:")
-        return False
-    ui.forget_rows()
-    return True
-
-
-def _group(which: str, alternative: str, folder: str, cache: Path) -> Group | None:
-    try:
-        return Group.open(paper.sweep(which, alternative, folder).id, cache)
-    except (RunError, ConfigError, DataError):
-        return None
-
-
-def _going(which: str, alternative: str, folder: str, cache: Path) -> bool:
-    group = _group(which, alternative, folder, cache)
-    return group is not None and not group.progress().ended
-
-
-def _standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
-    """The bar of a group that goes on, always in the same place; whether it does."""
-    place = st.container()
-    group = _group(which, alternative, folder, cache)
-    if group is None:
-        return False
-    progress = group.progress()
-    words = f"{ALTERNATIVES[alternative].title}: {progress}" if alternative else str(progress)
-    if progress.ended:
-        if "failed" in progress.counts or "stopped" in progress.counts:
-            place.caption(f"{words}. **Run** lets them go on.")
-            _why(progress.members, place)
-        return False
-    with place.container(horizontal=True, vertical_alignment="center"):
-        left = f"; {ui.duration(progress.eta)} to go" if progress.eta is not None else ""
-        st.progress(progress.share, f"{words}{left}")
-        if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
-            group.stop()
-            st.rerun()
-    return True
-
-
-def _why(members: Sequence[Any], place: Any) -> None:
-    """The reasons of those that failed, each once."""
-    reasons = {member.status.message for member in members if member.state == "failed" and member.status and member.status.message}
-    for reason in sorted(reasons)[:3]:
-        place.error(plain(reason), icon=":material/error:")
-
-
-def _found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
-    return paper.found(ui.run_rows(cache), cache, which, alternative)
 
 
 def _seeds(several: Iterable[Sequence[Seen]]) -> list[int]:
@@ -308,7 +184,7 @@ def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> No
             "upright lines: from the least to the most of them; dots: the classes, in their colours."
         )
     elif seed.isdigit() and int(seed) in networks:
-        figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340))
+        figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340, checked=False))
         caption = "Mean probability of each class over the probed test images, whatever they show."
     else:
         st.caption("No network of this seed.")
@@ -321,114 +197,6 @@ def _row_title(loss: str, variant: str) -> str:
     return TITLES[loss] + (f" · {ALTERNATIVES[variant].title}" if variant else "")
 
 
-def _claims(seen: Mapping[str, Sequence[Seen]]) -> None:
-    measured = {variant: _findings(_stamps(runs), runs) for variant, runs in seen.items()}
-    verdicts = {name: {variant: paper_claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
-    kinds = [own[""].kind for own in verdicts.values()]
-    words = {
-        "holds": "hold",
-        "depends": "depend",
-        "fails": "do not hold",
-        "short": "open",
-        "moot": "cannot be asked",
-        "none": "without runs",
-    }
-    with st.container(horizontal=True):
-        for kind, (colour, icon) in VERDICT_LOOKS.items():
-            if kind in kinds:
-                st.badge(f"{kinds.count(kind)} {words[kind]}", color=colour, icon=icon)
-    st.caption(
-        "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. The sentences are "
-        "paraphrases, and the limits in the definitions are ours. A verdict over one seed is no more than an example."
-    )
-    for name, claim in CLAIMS.items():
-        with st.container(border=True):
-            st.markdown(f"**{claim.text}**  :gray[{claim.where}]")
-            for variant, verdict in verdicts[name].items():
-                colour, icon = VERDICT_LOOKS[verdict.kind]
-                before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
-                st.badge(before + verdict.words, color=colour, icon=icon)
-            words, numbers = st.columns([2, 3])
-            words.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
-            if rows := _numbers({variant: found[name] for variant, found in measured.items()}):
-                numbers.markdown(rows)
-    for variant, runs in seen.items():
-        trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
-        st.download_button(
-            "CSV" + (f", {ALTERNATIVES[variant].title}" if variant else ""),
-            data=lambda trajectories=trajectories: paper_claims.frame(trajectories).to_csv(index=False).encode(),
-            file_name=f"claims{'-' * bool(variant)}{variant}.csv",
-            mime="text/csv",
-            on_click="ignore",
-            key=f"paper-csv-{variant}",
-            icon=":material/download:",
-        )
-
-
-def _numbers(found: Mapping[str, Sequence[Finding]]) -> str:
-    """The measured numbers as a table: a row a loss, a column a seed."""
-    seeds = sorted({one.seed for own in found.values() for one in own})
-    if not seeds:
-        return ""
-    lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
-    for variant, own in found.items():
-        for loss in dict.fromkeys(one.loss for one in own):
-            cells = {one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss}
-            name = "untrained network" if loss == UNTRAINED else TITLES[loss]
-            name += f" · {ALTERNATIVES[variant].title}" if variant else ""
-            lines.append(f"| {name} | " + " | ".join(cells.get(seed, "") for seed in seeds) + " |")
-    return "\n".join(lines)
-
-
-def _choices(which: str, other: str, folder: str, cache: Path) -> None:
-    paper_config, config = SETS["full"].config(), SETS[which].config()
-    is_full = which == "full"
-    head = [
-        "choice",
-        "by the paper",
-        "what it says, and what we make of it",
-        "full set",
-        *([] if is_full else [f"{SETS[which].title.lower()} set"]),
-    ]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for choice in CHOICES:
-        where = f" {choice.where}" if choice.where else ""
-        used, here = choice.used(paper_config), choice.used(config)
-        cells = [f"**{choice.title}**", f":{STATED_LOOKS[choice.stated]}-badge[{choice.stated}]{where}", plain(choice.words), plain(used)]
-        if not is_full:
-            cells.append("the same" if here == used else f"**{plain(here)}**")
-        lines.append("| " + " | ".join(cells) + " |")
-    st.markdown("\n".join(lines))
-    st.markdown("**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours.")
-    names = [name for choice in CHOICES for name in choice.others if name in paper.alternatives(which)]
-    titles = {name: choice.title for choice in CHOICES for name in choice.others}
-    columns = st.columns(3)
-    for place, name in enumerate(names):
-        with columns[place % 3].container(border=True):
-            alternative = ALTERNATIVES[name]
-            st.markdown(f"**{titles[name]}: {alternative.title}**")
-            st.caption(alternative.words)
-            _alternative_button(which, name, other, folder, cache)
-
-
-def _alternative_button(which: str, name: str, other: str, folder: str, cache: Path) -> None:
-    seen = len(_found(cache, which, name)[0])
-    wanted = _plan(which, name, folder, cache)
-    with st.container(horizontal=True):
-        if name == other:
-            if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
-                ui.address(**{"with": None})
-                st.rerun()
-        elif seen and st.button(f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"):
-            ui.address(**{"with": name})
-            st.rerun()
-        if wanted is not None and wanted.finished < wanted.runs:
-            label = f"Run {wanted.runs - wanted.finished} beside ours, about {ui.duration(wanted.seconds)}"
-            if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and _submit(which, name, folder, cache):
-                ui.address(**{"with": name})
-                st.rerun()
-
-
 def _among(value: str | None, allowed: Any, otherwise: str) -> str:
     return value if value in allowed else otherwise
 
@@ -436,18 +204,8 @@ def _among(value: str | None, allowed: Any, otherwise: str) -> str:
 # Everybody who looks at the same runs at the same moment shares what was read of them.
 
 
-def _stamps(runs: Sequence[Seen]) -> tuple[tuple[str, int, str], ...]:
-    return tuple((str(one.run.path), len(one.trajectory), one.state) for one in runs)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _findings(stamps: tuple, _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
-    trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
-    return {name: paper_claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}
-
-
 def _members(runs: Sequence[Seen]) -> list[tuple[Seen, Member]]:
-    found = [(one, _member(*stamp)) for one, stamp in zip(runs, _stamps(runs), strict=True)]
+    found = [(one, _member(*stamp)) for one, stamp in zip(runs, paper_tables.stamps(runs), strict=True)]
     return [(one, member) for one, member in found if member is not None]
 
 

@@ -14,7 +14,9 @@ from igbviz.trajectory import Trajectory
 WRONG_LABELS = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
 
 
-def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch", **look: Any) -> go.Figure:
+def run_curves(
+    trajectory: Trajectory, config: RunConfig, quantity: str, unit: charts.Unit = "epoch", **look: Any
+) -> go.Figure | dict[str, Any]:
     """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it."""
     steps_per_epoch = _steps_per_epoch(trajectory, config)
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None

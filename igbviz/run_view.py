@@ -103,12 +103,13 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
-    return payload(run_curves(ui.shown_trajectory(path, size), Run(Path(path)).config, quantity, unit, height=HEIGHT))
+    shown = ui.shown_trajectory(path, size)
+    return payload(run_curves(shown, Run(Path(path)).config, quantity, unit, height=HEIGHT, checked=False))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _bars(path: str, size: int, index: int) -> str:
-    return payload(charts.bars(ui.shown_trajectory(path, size), index, height=BARS_HEIGHT))
+    return payload(charts.bars(ui.shown_trajectory(path, size), index, height=BARS_HEIGHT, checked=False))
 
 
 def _take_away(run: Run, recorded: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +14,31 @@ from igbviz.ensemble_config import EnsembleConfig
 from igbviz.runs import Run, Status
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
+CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
 
 
 def refresh(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended."""
+    """Seconds between two looks at these runs; None when all have ended. A class of thirty gets the slow pace from the start: at the
+    fast one its server would take from the run the core that it trains on."""
     going = [status for status in statuses if not status.ended]
-    return None if not going else FAST if min(status.seconds for status in going) < FIRST_SECONDS else SLOW
+    if not going:
+        return None
+    return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
+
+
+def _viewers() -> int:
+    """How many browsers, this one included, look at something that moves."""
+    now, seen = time.monotonic(), _last_looks()
+    seen[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
+    for viewer, when in list(seen.items()):
+        if now - when > PRESENT:
+            seen.pop(viewer, None)
+    return len(seen)
+
+
+@st.cache_resource(show_spinner=False)
+def _last_looks() -> dict[str, float]:
+    return {}
 
 
 def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:

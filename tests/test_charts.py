@@ -38,6 +38,30 @@ def arrays(figure: go.Figure) -> list[np.ndarray]:
     return [np.asarray(values) for trace in figure.data for values in (trace.x, trace.y, trace.customdata) if values is not None]
 
 
+def resolved(sent: str) -> dict:
+    """What a browser makes of a payload, without what plotly adds by itself."""
+    spec = json.loads(sent)
+    shared = spec.pop("shared")
+
+    def whole(value):
+        if isinstance(value, dict):
+            return shared[value["$shared"]] if "$shared" in value else {name: whole(inner) for name, inner in value.items()}
+        return [whole(inner) for inner in value] if isinstance(value, list) else value
+
+    spec["layout"] = {name: value for name, value in spec["layout"].items() if value != [] and name != "template"}
+    return whole(spec)
+
+
+@pytest.mark.parametrize("probes", [0, 1, 2, 200])
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_unchecked_figures_are_the_same(probes: int, classes: int) -> None:
+    shown = trajectory(probes, classes)
+    for quantity in QUANTITIES:
+        for chart in CHARTS.values():
+            assert resolved(payload(chart(shown, quantity=quantity))) == resolved(payload(chart(shown, quantity=quantity, checked=False)))
+    assert resolved(payload(wrong_labels(shown))) == resolved(payload(wrong_labels(shown, checked=False)))
+
+
 @pytest.mark.parametrize("chart", CHARTS)
 def test_an_unknown_quantity_is_a_sentence(chart):
     with pytest.raises(ValueError, match="^quantity is 'nope', allowed: one of true_class_probability, accuracy, "):

@@ -62,6 +62,8 @@ LAYERS = [
         "initial_view",
         "bias_view",
         "robust_view",
+        "paper_runs",
+        "paper_tables",
         "paper_view",
         "lesson_view",
         "loss_page",

@@ -1,0 +1,125 @@
+"""The runs behind the page "The paper": three sizes with their buttons, how far they are, and what was found of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from igbviz import paper, ui
+from igbviz.datasets import DataError
+from igbviz.description import ConfigError
+from igbviz.labels import plain
+from igbviz.paper import ALTERNATIVES, LOSSES, SETS, Seen
+from igbviz.runs import RunError
+from igbviz.sweeps import Group, Plan, plan, submit_sweep
+
+
+def cards(which: str, cache: Path) -> str:
+    """The three sizes with their buttons. Returns the folder that CIFAR-10 is read from, if one is named."""
+    folder = st.session_state.get("paper-folder", "").strip()
+    for column, (name, one) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{one.title}**" + (" · shown below" if name == which else ""))
+            st.markdown(one.words)
+            wanted = planned(name, "", folder, cache)
+            if wanted is not None:
+                st.caption(_expected(wanted))
+            seen = len(found(cache, name, "")[0])
+            with st.container(horizontal=True):
+                label = f"Show {seen} run{'s' * (seen != 1)}" if seen else "Show"
+                if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == which):
+                    ui.address(set=name, **{"with": None, "seed": None})
+                    st.rerun()
+                finished = wanted is not None and wanted.finished == wanted.runs
+                if not finished and st.button("Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"):
+                    if submit(name, "", folder, cache):
+                        ui.address(set=name, **{"with": None})
+                        st.rerun()
+    with st.expander("CIFAR-10 as a folder of images", icon=":material/folder_open:"):
+        st.text_input(
+            "Folder with train/<class>/* and test/<class>/*",
+            key="paper-folder",
+            placeholder="empty: the original files, downloaded or found by torchvision",
+            help="For machines that cannot download the original files. JPEG pictures are not quite the original pixels.",
+        )
+    return folder
+
+
+def _expected(wanted: Plan) -> str:
+    if wanted.finished == wanted.runs:
+        return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(paper.SEEDS)} seeds."
+    done = f", {wanted.finished} of them finished" if wanted.finished else ""
+    return (
+        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(paper.SEEDS)} seeds){done}; about {ui.duration(wanted.seconds)} on this machine, "
+        f"{wanted.basis}."
+    )
+
+
+def planned(which: str, alternative: str, folder: str, cache: Path) -> Plan | None:
+    """None, and a sentence on the page, when the runs could not start."""
+    try:
+        return plan(paper.sweep(which, alternative, folder), cache)
+    except (ConfigError, DataError, OSError) as error:
+        st.caption(f"{plain(str(error))}.")
+        return None
+
+
+def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
+    """Start what is not finished; False, and a sentence on the page, when it cannot start."""
+    try:
+        submit_sweep(paper.sweep(which, alternative, folder), cache)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        st.error(f"{plain(str(error))}.", icon=":material/error:")
+        return False
+    ui.forget_rows()
+    return True
+
+
+def _group(which: str, alternative: str, folder: str, cache: Path) -> Group | None:
+    try:
+        return Group.open(paper.sweep(which, alternative, folder).id, cache)
+    except (RunError, ConfigError, DataError):
+        return None
+
+
+def going(which: str, alternative: str, folder: str, cache: Path) -> bool:
+    """Whether any of these runs waits or is worked on."""
+    group = _group(which, alternative, folder, cache)
+    return group is not None and not group.progress().ended
+
+
+def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
+    """The bar of a group that goes on, always in the same place; whether it does."""
+    place = st.container()
+    group = _group(which, alternative, folder, cache)
+    if group is None:
+        return False
+    progress = group.progress()
+    words = f"{ALTERNATIVES[alternative].title}: {progress}" if alternative else str(progress)
+    if progress.ended:
+        if "failed" in progress.counts or "stopped" in progress.counts:
+            place.caption(f"{words}. **Run** lets them go on.")
+            _why(progress.members, place)
+        return False
+    with place.container(horizontal=True, vertical_alignment="center"):
+        left = f"; {ui.duration(progress.eta)} to go" if progress.eta is not None else ""
+        st.progress(progress.share, f"{words}{left}")
+        if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
+            group.stop()
+            st.rerun()
+    return True
+
+
+def _why(members: Sequence[Any], place: Any) -> None:
+    """The reasons of those that failed, each once."""
+    reasons = {member.status.message for member in members if member.state == "failed" and member.status and member.status.message}
+    for reason in sorted(reasons)[:3]:
+        place.error(plain(reason), icon=":material/error:")
+
+
+def found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
+    """What was measured of these runs, and a sentence for each that cannot be read."""
+    return paper.found(ui.run_rows(cache), cache, which, alternative)

@@ -1,0 +1,149 @@
+"""Two views of the page "The paper" that are words and numbers: its claims with what was measured, and its choices with ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from igbviz import paper, paper_claims, paper_runs, ui
+from igbviz.labels import plain
+from igbviz.paper import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
+from igbviz.paper_claims import CLAIMS, Finding
+from igbviz.trajectory import Trajectory
+
+VERDICT_LOOKS = {
+    "holds": ("green", ":material/check:"),
+    "fails": ("red", ":material/close:"),
+    "depends": ("orange", ":material/call_split:"),
+    "short": ("gray", ":material/hourglass_empty:"),
+    "moot": ("gray", ":material/block:"),
+    "none": ("gray", ":material/hourglass_empty:"),
+}
+STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
+MARKS = {True: "✓", False: "✗", None: "…"}
+
+
+def claims(seen: Mapping[str, Sequence[Seen]]) -> None:
+    """Each claim with its verdict and the numbers behind it; all of them as a file."""
+    measured = {variant: _findings(stamps(runs), runs) for variant, runs in seen.items()}
+    verdicts = {name: {variant: paper_claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
+    kinds = [own[""].kind for own in verdicts.values()]
+    words = {
+        "holds": "hold",
+        "depends": "depend",
+        "fails": "do not hold",
+        "short": "open",
+        "moot": "cannot be asked",
+        "none": "without runs",
+    }
+    with st.container(horizontal=True):
+        for kind, (colour, icon) in VERDICT_LOOKS.items():
+            if kind in kinds:
+                st.badge(f"{kinds.count(kind)} {words[kind]}", color=colour, icon=icon)
+    st.caption(
+        "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. The sentences are "
+        "paraphrases, and the limits in the definitions are ours. A verdict over one seed is no more than an example."
+    )
+    for name, claim in CLAIMS.items():
+        with st.container(border=True):
+            st.markdown(f"**{claim.text}**  :gray[{claim.where}]")
+            for variant, verdict in verdicts[name].items():
+                colour, icon = VERDICT_LOOKS[verdict.kind]
+                before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
+                st.badge(before + verdict.words, color=colour, icon=icon)
+            words, numbers = st.columns([2, 3])
+            words.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
+            if rows := _numbers({variant: found[name] for variant, found in measured.items()}):
+                numbers.markdown(rows)
+    for variant, runs in seen.items():
+        trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
+        st.download_button(
+            "CSV" + (f", {ALTERNATIVES[variant].title}" if variant else ""),
+            data=lambda trajectories=trajectories: paper_claims.frame(trajectories).to_csv(index=False).encode(),
+            file_name=f"claims{'-' * bool(variant)}{variant}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key=f"paper-csv-{variant}",
+            icon=":material/download:",
+        )
+
+
+def _numbers(found: Mapping[str, Sequence[Finding]]) -> str:
+    """The measured numbers as a table: a row a loss, a column a seed."""
+    seeds = sorted({one.seed for own in found.values() for one in own})
+    if not seeds:
+        return ""
+    lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
+    for variant, own in found.items():
+        for loss in dict.fromkeys(one.loss for one in own):
+            cells = {one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss}
+            name = "untrained network" if loss == UNTRAINED else TITLES[loss]
+            name += f" · {ALTERNATIVES[variant].title}" if variant else ""
+            lines.append(f"| {name} | " + " | ".join(cells.get(seed, "") for seed in seeds) + " |")
+    return "\n".join(lines)
+
+
+def choices(which: str, other: str, folder: str, cache: Path) -> None:
+    """What the paper says of each choice and what is used here; and what may be tried in its place."""
+    paper_config, config = SETS["full"].config(), SETS[which].config()
+    is_full = which == "full"
+    head = [
+        "choice",
+        "by the paper",
+        "what it says, and what we make of it",
+        "full set",
+        *([] if is_full else [f"{SETS[which].title.lower()} set"]),
+    ]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for choice in CHOICES:
+        where = f" {choice.where}" if choice.where else ""
+        used, here = choice.used(paper_config), choice.used(config)
+        cells = [f"**{choice.title}**", f":{STATED_LOOKS[choice.stated]}-badge[{choice.stated}]{where}", plain(choice.words), plain(used)]
+        if not is_full:
+            cells.append("the same" if here == used else f"**{plain(here)}**")
+        lines.append("| " + " | ".join(cells) + " |")
+    st.markdown("\n".join(lines))
+    st.markdown("**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours.")
+    names = [name for choice in CHOICES for name in choice.others if name in paper.alternatives(which)]
+    titles = {name: choice.title for choice in CHOICES for name in choice.others}
+    columns = st.columns(3)
+    for place, name in enumerate(names):
+        with columns[place % 3].container(border=True):
+            alternative = ALTERNATIVES[name]
+            st.markdown(f"**{titles[name]}: {alternative.title}**")
+            st.caption(alternative.words)
+            _alternative_button(which, name, other, folder, cache)
+
+
+def _alternative_button(which: str, name: str, other: str, folder: str, cache: Path) -> None:
+    seen = len(paper_runs.found(cache, which, name)[0])
+    wanted = paper_runs.planned(which, name, folder, cache)
+    with st.container(horizontal=True):
+        if name == other:
+            if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
+                ui.address(**{"with": None})
+                st.rerun()
+        elif seen and st.button(f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"):
+            ui.address(**{"with": name})
+            st.rerun()
+        if wanted is not None and wanted.finished < wanted.runs:
+            label = f"Run {wanted.runs - wanted.finished} beside ours, about {ui.duration(wanted.seconds)}"
+            if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(which, name, folder, cache):
+                ui.address(**{"with": name})
+                st.rerun()
+
+
+# Everybody who looks at the same runs at the same moment shares what was read of them.
+
+
+def stamps(runs: Sequence[Seen]) -> tuple[tuple[str, int, str], ...]:
+    """What changes when one of these runs has gone on."""
+    return tuple((str(one.run.path), len(one.trajectory), one.state) for one in runs)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _findings(stamps: tuple, _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
+    trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
+    return {name: paper_claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}
