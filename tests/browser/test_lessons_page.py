@@ -92,7 +92,7 @@ def walk(page, name: str, artefacts: Path | None = None) -> None:
                 field.fill(f"{step.high:g}")
                 field.press("Enter")
             page.get_by_text("Your guess: ").first.wait_for(timeout=20_000)
-            assert following.is_enabled()
+            expect(following).to_be_enabled(timeout=20_000)
         elif isinstance(step, Go):
             page.get_by_text("Done.", exact=False).wait_for(timeout=20_000)
         for place, picture in enumerate(getattr(step, "pictures", ())):
