@@ -76,10 +76,9 @@ class Layer(nn.Module):
             if self.by_onednn:
                 weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows[..., 0].numel())
             self.ready[sides] = weight, bias
-        if self.by_onednn:
-            return torch.ops.mkldnn._linear_pointwise(rows, *self.ready[sides], "relu" if self.relu else "none", [], "")
-        product = linear(rows, *self.ready[sides])
-        return product.relu_() if self.relu else product
+        weight, bias = self.ready[sides]
+        product = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "") if self.by_onednn else linear(rows, weight, bias)
+        return product.relu_() if self.relu else product  # not left to oneDNN, whose own makes a 0 of NaN and hides a diverged network
 
 
 class Convolution(Layer):

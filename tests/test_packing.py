@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -132,6 +134,22 @@ def test_it_follows_the_weights() -> None:
     quick.refresh()
     with torch.inference_mode(), probing(network, "eval"):
         assert torch.allclose(quick(images), network(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [{"name": "mlp", "normalization": "batch"}, {"name": "resnet50"}, {"name": "alexnet"}])
+def test_a_broken_number_stays_broken(model: dict) -> None:
+    """A diverged network must not look sound because a ReLU took its NaN for something below 0."""
+    network = trained_a_little(model)
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    quick, images = packed(network), torch.randn(3, 1, 32, 32)
+    for layer in layers[:3]:
+        whole = layer.weight.detach().clone()
+        for bad in (math.nan, math.inf):
+            nn.init.constant_(layer.weight, bad)
+            quick.refresh()
+            with probing(network, "eval"):
+                assert quick(images).isnan().any()
+        layer.weight.data = whole
 
 
 class Odd(nn.Module):
