@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -23,6 +26,14 @@ def run(config: RunConfig) -> np.ndarray:
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Equal to the bit in all but the wall clock."""
     return a.dtype == b.dtype and all(a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds")
+
+
+@pytest.mark.parametrize("asked, spins", [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")])
+def test_how_threads_wait_is_up_to_who_says_so(asked: dict[str, str], spins: str) -> None:
+    free = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    lines = "import igbviz, os; print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT'))"
+    found = subprocess.run([sys.executable, "-c", lines], env=free | asked, capture_output=True, text=True, check=True).stdout
+    assert found.split() == [asked.get("OMP_WAIT_POLICY", "PASSIVE"), spins]
 
 
 def test_a_probe_takes_more_threads_only_where_it_has_work_for_them(tiny) -> None:
