@@ -24,7 +24,7 @@ from igbviz.initializations import INITIALIZATIONS, Gaussian
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import Mlp
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
 from igbviz.sweeps import Group, Progress, Sweep

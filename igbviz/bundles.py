@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from igbviz import dispatch, library
 from igbviz.config import RunConfig
 from igbviz.ensemble_records import ensemble_dtype
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.trajectory import schema, snapshot_dtype
 
 # Most bytes of each file, unpacked. The largest record of ten classes has 4 kB, one of a hundred classes 110 kB.

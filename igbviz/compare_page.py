@@ -20,7 +20,8 @@ from igbviz.compare_views import ESCAPE, FORMATS, TABS, View, alike, browser, sp
 from igbviz.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
 from igbviz.config import RunConfig
 from igbviz.live_chart import live_chart, payload
-from igbviz.runs import ENDED, Run, RunError
+from igbviz.run_folder import Run, RunError
+from igbviz.status import ENDED
 from igbviz.sweeps import Group
 
 MOST_RUNS = 100

@@ -17,7 +17,8 @@ from igbviz.charts import QUANTITIES, Quantity
 from igbviz.config import RunConfig
 from igbviz.description import Description
 from igbviz.escape import SHARE, escape_time, in_words, middle_and_range, share_in_words, step_in_words
-from igbviz.runs import ENDED, Run, RunError
+from igbviz.run_folder import Run, RunError
+from igbviz.status import ENDED
 from igbviz.trajectory import Trajectory
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right

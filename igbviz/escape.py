@@ -28,9 +28,10 @@ from igbviz.charts import FONT, themed
 from igbviz.colours import COLOURS, FAINT, NEUTRAL
 from igbviz.config import NUMERICS, RunConfig
 from igbviz.dispatch import PROJECT
+from igbviz.files import write_text
 from igbviz.losses import LOSSES, Loss
 from igbviz.presets import PRESETS
-from igbviz.runs import RunError, write_text
+from igbviz.run_folder import RunError
 from igbviz.trajectory import Trajectory
 
 DATA = Path(__file__).parent / "data" / "escape.json"

@@ -12,6 +12,7 @@ from statistics import median
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
+from igbviz.files import write_json
 from igbviz.memory import require_memory
 
 # For a machine where nothing has run yet: two cores of a current laptop. Rough on purpose, and said so on the page.
@@ -57,8 +58,6 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
 
 def note(config: RunConfig, facts: Facts, cache: Path, step: float, image: float) -> None:
     """Remember a measured pace: seconds a step and seconds a probed image."""
-    from igbviz.runs import write_json
-
     paces = _read(cache)
     paces.pop(key := _key(config, facts), None)
     rate = 3 * _work(config, facts) * config.batch_size / max(step - STEP_OVERHEAD, step / 10)

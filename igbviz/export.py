@@ -9,7 +9,7 @@ from pprint import pformat
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError, listing
 from igbviz.run_charts import pages
-from igbviz.runs import Run
+from igbviz.run_folder import Run
 
 
 def csv(run: Run) -> bytes:

@@ -14,7 +14,7 @@ from igbviz.description import ConfigError
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.models import MODELS
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 
 SHOWN = "(the networks shown)"
 COUNTED = ("networks", "inputs", "seed")

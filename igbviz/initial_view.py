@@ -16,7 +16,7 @@ from igbviz.ensembles import Ensemble
 from igbviz.initial_form import show
 from igbviz.live_chart import live_chart, payload
 from igbviz.predictions import Prediction, measured_start, predicted_gamma
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.what_if import changes
 
 HEIGHT = 400  # pixels

@@ -44,7 +44,7 @@ class Initializing:
         return {"snapshots": self.snapshots, "seconds": self.seconds}
 
     def progress(self) -> dict[str, Any]:
-        """How far it is, in the words of `runs.Status`: a step is a network."""
+        """How far it is, in the words of `status.Status`: a step is a network."""
         networks, seconds = self.snapshots - self._began[0], self.seconds - self._began[1]
         pace = seconds / networks if networks else 0.0
         return {

@@ -11,7 +11,7 @@ from igbviz.datasets import DataError
 from igbviz.description import ConfigError
 from igbviz.escape import escape_time
 from igbviz.interventions import INTERVENTIONS, applicable
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.sweep_config import cures
 from igbviz.sweeps import Group, plan, submit_sweep
 

@@ -15,7 +15,8 @@ from pydantic import ConfigDict, Field, field_validator
 
 from igbviz import dispatch
 from igbviz.description import ConfigError, Description
-from igbviz.runs import Run, RunError, write_text
+from igbviz.files import write_text
+from igbviz.run_folder import Run, RunError
 
 FILE = "labels.json"
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE, MOST_TAGS = 100, 40, 5000, 20

@@ -35,7 +35,8 @@ from igbviz.lessons import LESSONS
 from igbviz.live_chart import live_chart, payload
 from igbviz.predictions import predicted_gamma
 from igbviz.run_charts import WRONG_LABELS, run_curves
-from igbviz.runs import Run, RunError, Status
+from igbviz.run_folder import Run, RunError
+from igbviz.status import Status
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {

@@ -21,8 +21,9 @@ from typing import Any
 from filelock import Timeout
 
 from igbviz import dispatch, labels
+from igbviz.listing import listed
 from igbviz.losses import LOSSES
-from igbviz.runs import Run, RunError, listed
+from igbviz.run_folder import Run, RunError
 
 Row = dict[str, Any]
 KEPT_DAYS = 7  # that a deleted run can be taken back

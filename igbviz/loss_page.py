@@ -22,7 +22,7 @@ from igbviz.loss_base import Loss, LossOfP
 from igbviz.loss_charts import KINDS, QUANTITIES, Zone, loss_style
 from igbviz.losses import LOSSES
 from igbviz.run_charts import run_curves
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.trajectory import P_EDGES, Trajectory
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]

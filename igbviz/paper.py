@@ -12,7 +12,7 @@ from typing import Any, Literal
 from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10
 from igbviz.presets import PRESETS
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
 

@@ -13,7 +13,7 @@ from igbviz.datasets import DataError
 from igbviz.description import ConfigError
 from igbviz.labels import plain
 from igbviz.paper import ALTERNATIVES, LOSSES, SETS, Seen
-from igbviz.runs import RunError
+from igbviz.run_folder import RunError
 from igbviz.sweeps import Group, Plan, plan, submit_sweep
 
 

@@ -25,7 +25,8 @@ from igbviz.losses import LOSSES
 from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.robustness import QUESTIONS, SEEDS
-from igbviz.runs import ENDED, Run, RunError
+from igbviz.run_folder import Run, RunError
+from igbviz.status import ENDED
 from igbviz.sweep_config import Sweep
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of

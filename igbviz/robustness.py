@@ -18,7 +18,7 @@ from igbviz.comparison import MEASURES, OUTCOMES, Member, Setting, labels
 from igbviz.config import RunConfig
 from igbviz.escape import in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.losses import LOSSES, Loss
-from igbviz.runs import Run
+from igbviz.run_folder import Run
 from igbviz.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
 

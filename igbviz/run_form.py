@@ -20,7 +20,7 @@ from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.presets import DEFAULT, PRESETS
 from igbviz.probes import Probes
-from igbviz.runs import Run, RunError
+from igbviz.run_folder import Run, RunError
 from igbviz.schedules import SCHEDULES
 
 SHOWN_RUN = "(settings of the run shown)"

@@ -9,10 +9,12 @@ import streamlit as st
 from igbviz import charts, export, labels, standing, sweep_config, ui
 from igbviz.config import RunConfig
 from igbviz.formula_loss import Custom
+from igbviz.listing import listed
 from igbviz.live_chart import live_chart, payload
 from igbviz.run_charts import WRONG_LABELS, run_curves
+from igbviz.run_folder import Run, RunError
 from igbviz.run_form import show
-from igbviz.runs import Run, RunError, Status, listed
+from igbviz.status import Status
 from igbviz.trajectory import Trajectory
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")

@@ -21,9 +21,11 @@ import torch
 from igbviz import estimates
 from igbviz.datasets import Data
 from igbviz.ensemble_config import EnsembleConfig
+from igbviz.files import write_json
 from igbviz.initializing import Initializing, Overflow
 from igbviz.lanes import WORTH, Lanes, gain, most_lanes
-from igbviz.runs import Run, RunError, Status, write_json
+from igbviz.run_folder import Run, RunError
+from igbviz.status import Status
 from igbviz.training import Diverged, Training
 from igbviz.trajectory import schema
 

@@ -11,7 +11,8 @@ import streamlit as st
 
 from igbviz import gallery, labels, ui
 from igbviz.ensemble_config import EnsembleConfig
-from igbviz.runs import Run, Status
+from igbviz.run_folder import Run
+from igbviz.status import Status
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one

@@ -14,7 +14,7 @@ from igbviz.datasets import DataError
 from igbviz.description import ConfigError, Description
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.losses import LOSSES
-from igbviz.runs import RunError
+from igbviz.run_folder import RunError
 from igbviz.sweep_config import MOST_RUNS, Sweep, parse_values
 from igbviz.sweeps import Group, plan, submit_sweep
 

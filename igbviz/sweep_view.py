@@ -11,7 +11,7 @@ import streamlit as st
 from igbviz import ui
 from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.labels import plain
-from igbviz.runs import RunError
+from igbviz.run_folder import RunError
 from igbviz.sweep_config import Sweep, label, title
 from igbviz.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
 

@@ -20,7 +20,11 @@ from typing import Any
 from igbviz import dispatch
 from igbviz.description import ConfigError
 from igbviz.estimates import Estimate, estimate
-from igbviz.runs import DEFAULT_CACHE, FINISHED, STATES, Run, RunError, Status, is_whole, submit_all, write_json
+from igbviz.files import write_json
+from igbviz.listing import is_whole
+from igbviz.run_folder import DEFAULT_CACHE, Run, RunError
+from igbviz.runs import submit_all
+from igbviz.status import FINISHED, STATES, Status
 from igbviz.sweep_config import Sweep
 
 WAITING, RESUMABLE = ("queued", "running", "lost"), ("stopped", "failed", "lost")

@@ -194,7 +194,7 @@ class Training:
         }
 
     def progress(self) -> dict[str, Any]:
-        """How far it is, in the words of `runs.Status`."""
+        """How far it is, in the words of `status.Status`."""
         return {
             "step": self.step,
             "steps": self.steps,

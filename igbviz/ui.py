@@ -20,7 +20,8 @@ from igbviz.dispatch import cache_folder
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.formula_loss import symbols
 from igbviz.losses import LOSSES, Loss
-from igbviz.runs import Run, RunError, submit
+from igbviz.run_folder import Run, RunError
+from igbviz.runs import submit
 from igbviz.trajectory import Trajectory
 
 MENU = (

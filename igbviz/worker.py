@@ -75,7 +75,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster; False when there is
     none. A helper on a further core of a CPU takes only what may be worked on beside others."""
     from igbviz import dispatch
-    from igbviz.runs import Run
+    from igbviz.run_folder import Run
     from igbviz.session import work_on
 
     queue = dispatch.waiting(cache)
@@ -109,7 +109,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
 def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
     """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
     from igbviz.lanes import MOST_LANES, shared
-    from igbviz.runs import Run, RunError
+    from igbviz.run_folder import Run, RunError
 
     def kind(which: Run) -> str | None:
         try:
@@ -134,7 +134,7 @@ def _fits_a_core(run) -> bool:
     from igbviz.config import RunConfig
     from igbviz.datasets import DataError
     from igbviz.memory import one_thread
-    from igbviz.runs import RunError
+    from igbviz.run_folder import RunError
 
     try:
         config = run.config

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
-    ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
+    ["description", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds", "files"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "dataset_base", "downloads", "datasets", "models"],
     ["initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
@@ -40,7 +40,7 @@ LAYERS = [
         "loss_charts",
         "initial_charts",
     ],
-    ["run_charts", "runs"],
+    ["run_charts", "run_folder", "listing", "runs"],
     ["estimates", "export", "escape", "gallery", "labels", "library", "bundles", "interventions", "sweep_config", "sweeps"],
     ["comparison", "compare_charts", "compare_views", "bias_to_training", "bias_charts", "robustness", "robust_charts"],
     ["paper", "paper_claims", "paper_charts"],

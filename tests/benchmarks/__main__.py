@@ -20,11 +20,14 @@ import torch
 
 from igbviz import charts
 from igbviz.config import RunConfig
+from igbviz.files import write_json
+from igbviz.listing import list_runs
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES
 from igbviz.presets import PRESETS
 from igbviz.run_charts import run_curves
-from igbviz.runs import Run, Status, list_runs, write_json
+from igbviz.run_folder import Run
+from igbviz.status import Status
 from igbviz.training import Training
 from igbviz.trajectory import Trajectory, schema, snapshot_dtype
 from igbviz.untrained import PROBE_CHUNK, build_network, probing

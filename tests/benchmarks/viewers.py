@@ -19,7 +19,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from igbviz.presets import PRESETS
-from igbviz.runs import Run, submit
+from igbviz.run_folder import Run
+from igbviz.runs import submit
 from igbviz.standing import FIRST_SECONDS
 from tests.benchmarks.page import app
 

@@ -1,0 +1,101 @@
+"""The list of all runs, and whether each has what its status speaks of: cheap to read, so that thousands can be listed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from igbviz import dispatch
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, config_from
+from igbviz.status import FINISHED
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of the list of runs: cheap to read, so that thousands can be listed. `problem` says why a run is unreadable."""
+
+    run: Run
+    state: str = "unreadable"
+    config: dict[str, Any] | None = None
+    status: dict[str, Any] | None = None
+    problem: str = ""
+
+
+def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
+    """Every run in the cache, newest first; torn and foreign folders are listed as unreadable with the reason."""
+    found = []
+    for folder in ("runs", "gallery"):
+        root = Path(cache) / folder
+        if root.is_dir():
+            found += [listed(Path(entry.path)) for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
+    return sorted(found, key=lambda line: -(line.status or {}).get("submitted", 0.0))
+
+
+def listed(path: Path) -> Listed:
+    """The line of the run in this folder."""
+    run = Run(path)
+    if not dispatch.RUN_ID.fullmatch(path.name):
+        return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
+    try:
+        text = (path / "config.json").read_bytes()
+        config_from(text)
+        config, status = json.loads(text), run.stored_status()
+    except FileNotFoundError as error:
+        return Listed(run, problem=f"{Path(error.filename).name} is missing")
+    except OSError as error:
+        return Listed(run, problem=f"config.json cannot be read ({error.strerror})")
+    except RunError as error:
+        return Listed(run, problem=str(error).rpartition("cannot be read: ")[2])
+    except (ValueError, RecursionError) as error:
+        return Listed(run, problem=f"config.json is torn or from another program ({error})")
+    if problem := _damage(str(path), status.state, status.snapshots, _stamp(path)):
+        return Listed(run, config=config, status=status.model_dump(), problem=problem)
+    state = "lost" if status.state == "running" and not run.is_alive else status.state
+    return Listed(run, state, config, status.model_dump())
+
+
+def _stamp(path: Path) -> tuple[Any, ...]:
+    """What changes when a run's schema or records do."""
+    stamp = []
+    for name in ("schema.json", "trajectory.bin"):
+        try:
+            stat = os.stat(path / name)
+            stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            stamp.append(None)
+    return tuple(stamp)
+
+
+@lru_cache(maxsize=20_000)
+def _damage(path: str, state: str, snapshots: int, stamp: tuple[Any, ...]) -> str:
+    """What a finished run lacks of the records that its status speaks of; of these only the first and the last are looked at here. What
+    is still to be worked on may lack anything: the worker makes it again. Asked once for a state of the files, the `stamp`."""
+    if state not in FINISHED or not snapshots:
+        return ""
+    run = Run(Path(path))
+    if None in stamp:
+        return f"{('schema.json', 'trajectory.bin')[stamp.index(None)]} is missing"
+    try:
+        found = (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)(looked_at=2)
+    except RunError as error:
+        return str(error).rpartition("cannot be read: ")[2]
+    torn = stamp[1][1] > len(found) * found.records.dtype.itemsize  # a last record in part is left out by every reader
+    if len(found) + torn < snapshots:
+        return f"trajectory.bin has {len(found)} records, status.json speaks of {snapshots}"
+    return ""
+
+
+def is_whole(run: Run) -> bool:
+    """Whether this is a run with all that its status speaks of, as far as a look at some of its records can tell."""
+    try:
+        if listed(run.path).problem:
+            return False
+        (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)()
+    except RunError:
+        return False
+    return True

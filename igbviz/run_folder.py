@@ -1,0 +1,259 @@
+"""A run is a folder. `Run` reads it, stops it, resumes it, deletes it; `runs.submit` makes it.
+
+There are two kinds: a training (RunConfig) leaves a trajectory, an ensemble of untrained networks (EnsembleConfig) leaves one record a
+network. All but the reading of the records is the same for both.
+
+    cache/runs/<id>/config.json     the choices, written once
+                    schema.json     columns of the records, class names, versions, device: written by the worker before the first record
+                    trajectory.bin  one record a probe (of an ensemble: a network), appended
+                    status.json     replaced as a whole; always written after the records that it mentions
+                    checkpoint.pt   to go on from; names the length of trajectory.bin that it belongs to
+                    log.txt  lock  stop
+
+A page reload, a second browser, a restart of the server or a copy of the folder need nothing else: the folder is the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import Timeout
+from pydantic import ValidationError
+
+from igbviz import dispatch
+from igbviz.config import RunConfig
+from igbviz.datasets import DataError
+from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensemble_records import Ensemble, ensemble_dtype
+from igbviz.files import write_json
+from igbviz.records import LOOKED_AT, trained, untrained
+from igbviz.status import Status
+from igbviz.trajectory import Trajectory, snapshot_dtype, thin
+
+DEFAULT_CACHE = dispatch.cache_folder()
+
+
+class RunError(ValueError):
+    """A run that is not there, cannot be read or cannot do what was asked: one sentence."""
+
+
+def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig | EnsembleConfig:
+    """The description of either kind of run: an ensemble's choices name its `networks`. Raises ConfigError."""
+    if isinstance(choices, EnsembleConfig) or (isinstance(choices, dict) and "networks" in choices):
+        return EnsembleConfig.model_validate(choices)
+    return RunConfig.model_validate(choices)
+
+
+@lru_cache(maxsize=2000)
+def config_from(text: bytes) -> RunConfig | EnsembleConfig:
+    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what `described` does."""
+    return described(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A handle on one run's folder. It holds no state: every property reads the folder."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
+        """The run of this name. Raises RunError for a name that is none, or that is not in the cache."""
+        if not dispatch.RUN_ID.fullmatch(run_id):
+            raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: small letters, digits, '-' and '_'")
+        for folder in ("runs", "gallery"):
+            if (path := Path(cache) / folder / run_id).is_dir():
+                return cls(path)
+        raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it lives on another machine")
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def cache(self) -> Path:
+        return self.path.parent.parent
+
+    @property
+    def config(self) -> RunConfig | EnsembleConfig:
+        """Raises RunError when the file is missing, torn or from another program."""
+        try:
+            return config_from((self.path / "config.json").read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
+
+    @property
+    def status(self) -> Status:
+        """The state now. A run that waits or was lost has its worker called back, so that looking is all it takes to go on."""
+        status = self.stored_status()
+        is_lost = status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended
+        if not is_lost and status.state != "queued":
+            return status
+        waits = any(entry.run_id == self.id for entry in dispatch.waiting(self.cache))
+        if waits:
+            dispatch.ensure_worker(self.cache)
+        if is_lost:  # one that was copied here while it ran stands in nobody's queue
+            goes_on = "the run goes on by itself" if waits else "resumed, the run goes on from its last checkpoint"
+            status = status.model_copy(update={"state": "lost", "message": f"The worker process is gone; {goes_on}."})
+        return status
+
+    def stored_status(self) -> Status:
+        """The status as last written. Raises RunError when the file is missing, torn or from another program."""
+        try:
+            return Status.model_validate_json((self.path / "status.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else "is torn or from another program"
+            raise RunError(f"run {self.id} cannot be read: status.json {reason}") from None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker holds this run's lock."""
+        return dispatch.is_held(self.path / "lock")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Columns, class names, steps per epoch, versions and device; empty before the worker has begun."""
+        try:
+            if isinstance(schema := json.loads((self.path / "schema.json").read_text()), dict):
+                return schema
+            error = "it does not describe records"
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as torn:
+            error = torn
+        raise RunError(f"run {self.id} cannot be read: schema.json: {error}")
+
+    @property
+    def records(self) -> Path:
+        """The file that grows while the run is worked on."""
+        return self.path / "trajectory.bin"
+
+    def ensemble(self, looked_at: int = LOOKED_AT) -> Ensemble:
+        """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the run is a training."""
+        if not isinstance(self.config, EnsembleConfig):
+            raise RunError(f"run {self.id} is a training, allowed: an ensemble of untrained networks")
+        return self._records(untrained, looked_at) or Ensemble(np.empty(0, ensemble_dtype(2)), ("?", "??"))
+
+    def trajectory(self, looked_at: int = LOOKED_AT) -> Trajectory:
+        """All whole records so far. Raises RunError when schema or records cannot be those of a training, or the run is none."""
+        if isinstance(self.config, EnsembleConfig):
+            raise RunError(f"run {self.id} is an ensemble of untrained networks, allowed: a training")
+        if (found := self._records(trained, looked_at)) is not None:
+            return found
+        try:
+            names = self.config.dataset.facts().class_names
+        except DataError:
+            names = ("?", "??")  # the run failed because its data are not there; it has no records either
+        return Trajectory(np.empty(0, snapshot_dtype(len(names))), names)
+
+    def _records(self, read: Callable[..., Any], looked_at: int) -> Any:
+        """What was recorded, None before the worker has begun; so many records are looked at, whether they can be."""
+        schema = self.schema
+        try:
+            if schema:
+                return read(schema, self.records, looked_at)
+            if self.records.exists() and self.records.stat().st_size:
+                raise ValueError("schema.json is missing, without which nobody can read trajectory.bin")
+        except (OSError, ValueError) as error:
+            raise RunError(f"run {self.id} cannot be read: {error}") from None
+        return None
+
+    def glance(self) -> Trajectory:
+        """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a few hundred of
+        50,000 probes costs no more than reading a few hundred of a thousand."""
+        trajectory, schema = self.trajectory(), self.schema
+        if not {"steps", "steps_per_epoch"} <= set(schema):
+            return trajectory[thin(trajectory.step)]
+        planned = self.config.probes.steps(schema["steps"], schema["steps_per_epoch"])
+        return trajectory[thin(planned[: len(trajectory)])]
+
+    def log(self, lines: int = 20) -> str:
+        """The last lines of what the worker said."""
+        path = self.path / "log.txt"
+        return "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:]) if path.exists() else ""
+
+    def stop(self) -> None:
+        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays. Raises RunError when
+        the run is gone."""
+        try:
+            (self.path / "stop").touch()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._gone() from None
+        try:
+            with dispatch.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
+                dispatch.dequeue(self.cache, self.id)
+                if not (status := self.stored_status()).ended:
+                    self.write_status(status.model_copy(update={"state": "stopped", "message": "Stopped before it was worked on."}))
+        except Timeout:
+            pass
+
+    def resume(self) -> None:
+        """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
+        if not self.path.is_dir():
+            raise self._gone()
+        try:
+            # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
+            with dispatch.lock(self.path / "lock", timeout=2.0):
+                status = self.stored_status()
+                if status.state in ("done", "diverged"):
+                    return
+                (self.path / "stop").unlink(missing_ok=True)
+                self.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0}))
+                dispatch.enqueue(self.cache, self.id)
+        except Timeout:
+            (self.path / "stop").unlink(missing_ok=True)  # it is being worked on
+        dispatch.ensure_worker(self.cache, patience=0.0)
+
+    def _gone(self) -> RunError:
+        return RunError(f"run {self.id} is not there any more: somebody deleted it")
+
+    def delete(self, timeout: float = 30.0) -> None:
+        """Stop the run if need be and remove its folder. Raises RunError when its worker does not let go in time."""
+        if not self.path.is_dir():
+            return
+        self.stop_quietly()
+        try:
+            with dispatch.lock(self.path / "lock", timeout=timeout):
+                grave = self.path.with_name(f".deleted-{time.time_ns()}")
+                self.path.rename(grave)  # gone for every reader at once, then file by file
+        except Timeout:
+            raise RunError(f"run {self.id} is still being worked on after {timeout:g} s: try again in a moment") from None
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def stop_quietly(self) -> None:
+        """`stop`, also for a run whose files cannot be read."""
+        try:
+            self.stop()
+        except RunError:
+            dispatch.dequeue(self.cache, self.id)
+
+    def wait(self, timeout: float | None = None) -> Status:
+        """Block until the run has ended and return its status; TimeoutError after `timeout` seconds, if any."""
+        *_, last = self.follow(timeout=timeout)
+        return last
+
+    def follow(self, every: float = 0.1, timeout: float | None = None) -> Iterator[Status]:
+        """The status again and again until the run has ended."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not (status := self.status).ended:
+            yield status
+            if time.monotonic() > until:
+                raise TimeoutError(f"run {self.id} is still {status.state} after {timeout:g} s")
+            time.sleep(every)
+        yield status
+
+    def write_status(self, status: Status) -> None:
+        write_json(self.path / "status.json", status.model_copy(update={"updated": time.time()}).model_dump())
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
