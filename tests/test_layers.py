@@ -43,8 +43,8 @@ LAYERS = [
     ["run_charts", "run_folder", "listing", "runs"],
     ["estimates", "export", "escape", "gallery", "labels", "library", "bundles", "interventions", "sweep_config", "sweeps"],
     ["comparison", "compare_charts", "compare_views", "bias_to_training", "bias_charts", "robustness", "robust_charts"],
-    ["paper", "paper_claims", "paper_charts"],
-    ["lesson_steps", "lessons_untrained", "lessons_escape", "lessons_robust", "lessons"],
+    ["paper", "paper_checks", "paper_claims", "paper_charts"],
+    ["lesson_steps", "lessons_untrained", "lessons_escape", "lessons_robust", "lessons_depth", "lessons"],
     ["session", "worker"],
     [
         "live_chart",
