@@ -6,7 +6,6 @@ them, are ours; a run that was not trained as far as the sentence speaks of is n
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,13 +13,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from igbviz.paper import LOSSES, SETS, TITLES, UNTRAINED
+from igbviz import paper_checks as checks
+from igbviz.paper import LOSSES, TITLES, UNTRAINED
+from igbviz.paper_checks import Check
 from igbviz.trajectory import Trajectory
-
-# What it found, to be checked. K classes; p̄ is the mean probability of the true class, (T, K).
-
-Check = tuple[bool | None, str]  # whether it holds (None: what it speaks of has not happened), and the number that says so
-_GAMMA = SETS["full"].config("blurry").loss.gamma
 
 
 @dataclass(frozen=True)
@@ -39,261 +35,106 @@ class Claim:
     reference: str = ""
 
 
-def _gap(t: Trajectory) -> np.ndarray:
-    """(T,) between the highest and the lowest p̄."""
-    return np.ptp(t.true_class_probability(), axis=-1)
-
-
-def _met(t: Trajectory) -> int | None:
-    """The first probe at which no two classes are farther apart than 2/K."""
-    return _first(_gap(t) <= 2 / t.classes)
-
-
-def _first(where: np.ndarray) -> int | None:
-    return int(np.argmax(where)) if where.any() else None
-
-
-def _others(t: Trajectory, values: np.ndarray) -> np.ndarray:
-    """(..., K-1) without the class that was favoured at Init."""
-    return np.delete(values, t.favoured(), axis=-1)
-
-
-def _first_epoch(t: Trajectory) -> Trajectory:
-    return t[t.epoch <= 1 + 1e-9]
-
-
-def _at_step(t: Trajectory, probe: int | None) -> str:
-    return "never" if probe is None else f"step {t.step[probe]:,}"
-
-
-def one_class(t: Trajectory) -> Check:
-    top = float(t.predicted_probability()[0].max())
-    return top >= 0.9, f"{top:.2f}"
-
-
-def every_image(t: Trajectory) -> Check:
-    top = float(t.guess_fraction()[0].max())
-    return top >= 0.9, f"{top:.2f}"
-
-
-def first_batch(t: Trajectory) -> Check:
-    if len(t) < 2 or t.step[1] != 1:
-        return None, "no probe after the first batch"
-    before, after = _gap(t)[:2]
-    return after <= before / 2, f"{before:.2f} → {after:.2f}"
-
-
-def gather(t: Trajectory) -> Check:
-    early = _first_epoch(t)
-    p = early.true_class_probability()
-    off = np.abs(np.log(np.maximum(p, 1e-12) * t.classes)).max(-1)
-    nearest = int(off.argmin())
-    low, high = p[nearest].min(), p[nearest].max()
-    return off[nearest] <= math.log(2) + 1e-9, f"{low:.2f}..{high:.2f} at {_at_step(early, nearest)}"
-
-
-def accuracy_lags(t: Trajectory) -> Check:
-    gap = np.ptp(t.accuracy(), axis=-1)
-    by_p, by_accuracy = _first(_gap(t) <= _gap(t)[0] / 2), _first(gap <= gap[0] / 2)
-    numbers = f"p̄ {_at_step(t, by_p)}, accuracy {_at_step(t, by_accuracy)}"
-    if by_p is None:
-        return None, numbers
-    return by_accuracy is None or by_accuracy > by_p, numbers
-
-
-def balances(t: Trajectory) -> Check:
-    p = t.true_class_probability()
-    own, others = p[:, t.favoured()], _others(t, p).mean(-1)
-    probe = _first((own <= own[0] / 2) & (others >= 0.5 / t.classes))
-    if probe is None:
-        return False, f"{own[0]:.2f} → {own[-1]:.2f}, the others' mean {others[-1]:.2f}"
-    return t.epoch[probe] <= 0.1, f"{_at_step(t, probe)}: {own[0]:.2f} → {own[probe]:.2f}, the others' mean {others[probe]:.2f}"
-
-
-def moves_as_a_group(t: Trajectory) -> Check:
-    p = t.true_class_probability()[-1]
-    return p.mean() >= 1.2 / t.classes and p.min() >= p.mean() / 2, f"mean {p.mean():.2f}, lowest {p.min():.2f}"
-
-
-def accuracy_rises(t: Trajectory) -> Check:
-    accuracy = t.accuracy()[-1]
-    return accuracy.mean() >= 2 / t.classes and accuracy.min() > 0, f"mean {accuracy.mean():.2f}, {(accuracy == 0).sum()} at zero"
-
-
-def later(t: Trajectory, reference: Trajectory) -> Check:
-    own, other = _met(t), _met(reference)
-    numbers = f"{_at_step(t, own)}; cross-entropy {_at_step(reference, other)}"
-    if other is None or (own is None and t.epoch[-1] < 1 - 1e-9):
-        return None, numbers
-    return own is not None and t.step[own] > reference.step[other], numbers
-
-
-def less_accurate(t: Trajectory, reference: Trajectory) -> Check:
-    own, other = (float(_first_epoch(each).balanced_accuracy()[-1]) for each in (t, reference))
-    return own < other, f"{own:.2f}; cross-entropy {other:.2f}"
-
-
-def little_signal(t: Trajectory, reference: Trajectory) -> Check:
-    own, other = _met(t), _met(reference)
-    if own is None or other is None:
-        return None, "the classes have not met"
-    share = float(t.signal[own].mean() / reference.signal[other].mean())
-    return share <= 0.5, f"{share:.2f} of cross-entropy's"
-
-
-def leads_throughout(t: Trajectory) -> Check:
-    lost = _first(t.true_class_probability().argmax(-1) != t.favoured())
-    return lost is None, "lead never lost" if lost is None else f"lead lost at {_at_step(t, lost)}"
-
-
-def leads_at_the_end(t: Trajectory) -> Check:
-    p = t.true_class_probability()[-1]
-    return int(p.argmax()) == t.favoured(), f"{p[t.favoured()]:.2f}, best other {_others(t, p).max():.2f}"
-
-
-def rebounds(t: Trajectory) -> Check:
-    own = t.true_class_probability()[:, t.favoured()]
-    return own[-1] >= own.min() + 0.05, f"{own.min():.2f} → {own[-1]:.2f}"
-
-
-def stays_perfect(t: Trajectory) -> Check:
-    low = float(t.accuracy()[:, t.favoured()].min())
-    return low >= 0.95, f"lowest {low:.2f}"
-
-
-def others_fall(t: Trajectory) -> Check:
-    top = float(_others(t, t.true_class_probability()[-1]).max())
-    return top < 1 / t.classes, f"highest {top:.2f}"
-
-
-def others_stay_poor(t: Trajectory) -> Check:
-    accuracy = _others(t, t.accuracy()[-1])
-    above = int((accuracy > 1 / t.classes).sum())
-    return above == 0, f"{above} above 1/K, {(accuracy == 0).sum()} at zero"
-
-
-def one_lifts_all(t: Trajectory) -> Check:
-    lowest = _others(t, _first_epoch(t).true_class_probability()).min(-1)
-    best = int(lowest.argmax())
-    return lowest[best] >= 0.5 / t.classes, f"lowest {lowest[best]:.2f} at {_at_step(t, best)}"
-
-
-def pushed_down(t: Trajectory) -> Check:
-    met = _met(t)
-    if met is None or t.step[-1] < t.step[met] + 100:
-        return None, "fewer than 100 batches after the classes met" if met is not None else "the classes have not met"
-    p = t.true_class_probability()
-    low = p[met] < math.exp(-1 / _GAMMA)
-    if not low.any():
-        return None, "no class was that improbable"
-    down = int((p[-1] < p[met])[low].sum())
-    return down > low.sum() / 2, f"{down} of {low.sum()} lower"
-
-
-def still_guessed_most(t: Trajectory) -> Check:
-    guesses = t.guess_fraction()[-1]
-    return int(guesses.argmax()) == t.favoured(), f"{guesses[t.favoured()]:.2f}, largest {guesses.max():.2f}"
-
-
 CE, BLURRIES, PZ = ("cross-entropy",), ("blurry", "blurry-detached"), ("piecewise-zero",)
 MET = "no two classes' p̄ are farther apart than 2/K"
 CLAIMS = {
     "one-class": Claim(
         "Before training one class gets almost all the probability.",
-        "Fig. 1, Sec. 4", "At Init. the largest mean predicted probability is at least 0.9.", (), one_class,
+        "Fig. 1, Sec. 4", "At Init. the largest mean predicted probability is at least 0.9.", (), checks.one_class,
     ),
     "every-image": Claim(
         "The preference hardly depends on the image.",
-        "Sec. 1", "At Init. at least 0.9 of all images are guessed as the same class.", (), every_image,
+        "Sec. 1", "At Init. at least 0.9 of all images are guessed as the same class.", (), checks.every_image,
     ),
     "first-batch": Claim(
         "The very first batch already brings the probabilities much closer together.",
         "Fig. 2", "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init.",
-        LOSSES, first_batch,
+        LOSSES, checks.first_batch,
     ),
     "gather": Claim(
         "Within the first epoch all classes gather around 1/K, whatever the loss.",
-        "Fig. 2, Sec. 4", "At some probe of the first epoch every p̄ lies between 0.5/K and 2/K.", LOSSES, gather, 1, "ever",
+        "Fig. 2, Sec. 4", "At some probe of the first epoch every p̄ lies between 0.5/K and 2/K.", LOSSES, checks.gather, 1, "ever",
     ),
     "accuracy-lags": Claim(
         "Accuracy follows later than probability.",
         "Sec. 4", "The distance between highest and lowest class falls to half its Init. value earlier for p̄ than for accuracy.",
-        LOSSES, accuracy_lags, 1,
+        LOSSES, checks.accuracy_lags, 1,
     ),
     "ce-balances": Claim(
         "Cross-entropy soon undoes the imbalance: the favoured class comes down, the others up.",
         "Sec. 1, Sec. 5", "Within a tenth of an epoch, at some probe its p̄ has halved and the mean of the others is at least 0.5/K.",
-        CE, balances, 0.1, "ever",
+        CE, checks.balances, 0.1, "ever",
     ),
     "ce-group": Claim(
         "Under cross-entropy the classes then rise as a group.",
         "Fig. 2, Sec. 1", "At the last probe, after an epoch or more, the mean of p̄ is at least 1.2/K and no class is under half of it.",
-        CE, moves_as_a_group, 1, "end",
+        CE, checks.moves_as_a_group, 1, "end",
     ),
     "ce-accuracy": Claim(
         "Under cross-entropy every class's accuracy improves.",
         "Fig. 2, Sec. 5", "At the last probe, after an epoch or more, the mean accuracy is at least 2/K and no class is at zero.",
-        CE, accuracy_rises, 1, "end",
+        CE, checks.accuracy_rises, 1, "end",
     ),
     "blurry-group": Claim(
         "Blurry behaves much like cross-entropy: the classes rise as a group.",
         "Fig. 2, Sec. 5", "As for cross-entropy: mean of p̄ at least 1.2/K, no class under half of it, after an epoch or more.",
-        BLURRIES, moves_as_a_group, 1, "end",
+        BLURRIES, checks.moves_as_a_group, 1, "end",
     ),
     "blurry-slower": Claim(
         "Blurry undoes the imbalance more slowly than cross-entropy.",
         "Sec. 1, Fig. 2", f"It comes later than cross-entropy of the same seed to the first probe at which {MET}.",
-        BLURRIES, later, 1, "any", "cross-entropy",
+        BLURRIES, checks.later, 1, "any", "cross-entropy",
     ),
     "blurry-lags": Claim(
         "Blurry's accuracies lag behind cross-entropy's.",
         "Fig. 2, Sec. 4", "At the end of the first epoch its mean accuracy is below that of cross-entropy of the same seed.",
-        BLURRIES, less_accurate, 1, "end", "cross-entropy",
+        BLURRIES, checks.less_accurate, 1, "end", "cross-entropy",
     ),
     "little-signal": Claim(
         "Once the classes have met near 1/K, few images have a say under the robust losses.",
         "Sec. 4", f"At the first probe at which {MET}, the mean gradient on the logits is at most half of cross-entropy's at its own.",
-        (*BLURRIES, *PZ), little_signal, 0, "any", "cross-entropy",
+        (*BLURRIES, *PZ), checks.little_signal, 0, "any", "cross-entropy",
     ),
     "wrong-push": Claim(
         "Where the true class is improbable, printed blurry steers away from it.",
         "Sec. 2.2", f"Of the classes with p̄ < exp(−1/γ) at the first probe at which {MET}, most are lower 100 or more batches later.",
-        ("blurry",), pushed_down,
+        ("blurry",), checks.pushed_down,
     ),
     "pz-throughout": Claim(
         "Under piecewise-zero the initially favoured class dominates throughout.",
-        "Sec. 1, Fig. 2", "Its p̄ is the largest at every probe, for an epoch or more.", PZ, leads_throughout, 1, "always",
+        "Sec. 1, Fig. 2", "Its p̄ is the largest at every probe, for an epoch or more.", PZ, checks.leads_throughout, 1, "always",
     ),
     "pz-leads": Claim(
         "Under piecewise-zero the initially favoured class ends above all others.",
-        "Fig. 2, Sec. 5", "Its p̄ is the largest at the last probe, after an epoch or more.", PZ, leads_at_the_end, 1, "end",
+        "Fig. 2, Sec. 5", "Its p̄ is the largest at the last probe, after an epoch or more.", PZ, checks.leads_at_the_end, 1, "end",
     ),
     "pz-rebounds": Claim(
         "Under piecewise-zero the favoured class comes down and then rises again.",
-        "Sec. 4, Fig. 2", "At the last probe, after an epoch or more, its p̄ is at least 0.05 above its lowest.", PZ, rebounds, 1, "end",
+        "Sec. 4, Fig. 2", "At the last probe, after an epoch or more, its p̄ is at least 0.05 above its lowest.",
+        PZ, checks.rebounds, 1, "end",
     ),
     "pz-perfect": Claim(
         "Under piecewise-zero the favoured class is always recognised.",
-        "Sec. 4", "Its accuracy is at least 0.95 at every probe, for an epoch or more.", PZ, stays_perfect, 1, "always",
+        "Sec. 4", "Its accuracy is at least 0.95 at every probe, for an epoch or more.", PZ, checks.stays_perfect, 1, "always",
     ),
     "pz-others-fall": Claim(
         "Under piecewise-zero all other classes become less probable.",
-        "Fig. 2", "At the last probe, after an epoch or more, the p̄ of every other class is below 1/K.", PZ, others_fall, 1, "end",
+        "Fig. 2", "At the last probe, after an epoch or more, the p̄ of every other class is below 1/K.", PZ, checks.others_fall, 1, "end",
     ),
     "pz-others-poor": Claim(
         "Under piecewise-zero no other class is learned.",
         "Sec. 4, Sec. 5", "At the last probe, after an epoch or more, no other class has an accuracy above 1/K.",
-        PZ, others_stay_poor, 1, "end",
+        PZ, checks.others_stay_poor, 1, "end",
     ),
     "pz-lifts": Claim(
         "The signal of even one class can raise the probability of all.",
         "Sec. 4", "With piecewise-zero there is a probe in the first epoch at which every other class's p̄ is at least 0.5/K.",
-        PZ, one_lifts_all, 1, "ever",
+        PZ, checks.one_lifts_all, 1, "ever",
     ),
     "persists": Claim(
         "The first guess can still be seen at the end of training.",
         "Sec. 5, abstract", "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other.",
-        LOSSES, still_guessed_most, 20, "end",
+        LOSSES, checks.still_guessed_most, 20, "end",
     ),
 }  # fmt: skip
 
