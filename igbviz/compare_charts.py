@@ -14,7 +14,7 @@ import numpy as np
 from igbviz.charts import FONT, MOST_LINES, QUANTITIES, SHARES, line_trace, summary_traces
 from igbviz.colours import FAINT, NEUTRAL, class_style
 from igbviz.comparison import MEASURES, PANELS, Member, Setting, band, titles
-from igbviz.escape import in_words, middle_and_range, step_in_words
+from igbviz.spreads import in_words, middle_and_range, step_in_words
 from igbviz.time_axis import TimeAxis, Unit, upright_line
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged

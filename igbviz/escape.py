@@ -32,6 +32,7 @@ from igbviz.files import write_text
 from igbviz.losses import LOSSES, Loss
 from igbviz.presets import PRESETS
 from igbviz.run_folder import RunError
+from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
 
 DATA = Path(__file__).parent / "data" / "escape.json"
@@ -205,14 +206,14 @@ def processor() -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """The seeds of one loss at one rate. Spreads are (median, least, most); an escape that never came counts as infinity."""
+    """The seeds of one loss at one rate. An escape that never came counts as infinity."""
 
     learning_rate: float
     seeds: int
     escaped: int
     diverged: int
-    escape: tuple[float, float, float]
-    accuracy: tuple[float, float, float]  # of the seeds that did not diverge; NaN without any
+    escape: Spread
+    accuracy: Spread  # of the seeds that did not diverge; NaN without any
     largest_guess: float
     silent: float
 
@@ -239,10 +240,6 @@ def _summary(rows: list[Row]) -> Summary:
     return Summary(rows[0].learning_rate, *counts, middle_and_range(escapes), accuracy, guess[0], silent[0])
 
 
-def middle_and_range(values: list[float]) -> tuple[float, float, float]:
-    return (float(np.median(values)), float(min(values)), float(max(values))) if values else (np.nan,) * 3
-
-
 def table(rows: list[Row]) -> str:
     """The markdown table: a line a loss, the preset's rate on the left and the matched one on the right."""
     lines = [
@@ -262,19 +259,6 @@ def table(rows: list[Row]) -> str:
 
 def _escaped(summary: Summary) -> str:
     return f"{summary.escaped} of {summary.seeds}" + (f", {summary.diverged} diverged" if summary.diverged else "")
-
-
-def in_words(spread: tuple[float, float, float], word: Any) -> str:
-    middle, low, high = map(word, spread)
-    return middle if low == high else f"{middle} ({low}..{high})"
-
-
-def step_in_words(step: float) -> str:
-    return f"{step:.0f}" if np.isfinite(step) else "never"
-
-
-def share_in_words(share: float) -> str:
-    return "–" if np.isnan(share) else f"{share:.2f}"
 
 
 LOOKS = {"preset": (COLOURS[0], "circle", -0.17), "matched": (COLOURS[1], "diamond", 0.17)}  # colour, shape, how far below the line

@@ -14,8 +14,8 @@ from igbviz.charts import FONT, SHARES
 from igbviz.colours import FAINT, NEUTRAL, class_style
 from igbviz.compare_charts import AXIS, banded, places, switches, time_axis
 from igbviz.comparison import Setting
-from igbviz.escape import in_words, share_in_words, step_in_words
 from igbviz.robustness import Question, Summary
+from igbviz.spreads import in_words, share_in_words, step_in_words
 from igbviz.time_axis import Unit
 
 HEIGHT, TRADE_OFF_HEIGHT = 470, 520  # pixels

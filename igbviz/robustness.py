@@ -16,9 +16,9 @@ import pandas as pd
 from igbviz.charts import Quantity
 from igbviz.comparison import MEASURES, OUTCOMES, Member, Setting, labels
 from igbviz.config import RunConfig
-from igbviz.escape import in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.losses import LOSSES, Loss
 from igbviz.run_folder import Run
+from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
 
@@ -159,9 +159,6 @@ def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
     kinds = {config.group: config.with_(seed=0) for config in sweep.configs()}
     words = labels(list(kinds.values()))
     return [Setting(label, index, tuple(found.get(group, ()))) for index, (group, label) in enumerate(zip(kinds, words, strict=True))]
-
-
-Spread = tuple[float, float, float]  # median, least, most of the seeds
 
 
 @dataclass(frozen=True)
