@@ -25,14 +25,14 @@ Sides = tuple[int, ...]  # height and width of a map
 
 
 class Packed:
-    """A network's forward pass, with the weights that it had at the last `refresh`."""
+    """A network's forward pass, with the weights that it had when it was called first after the last `refresh`."""
 
     def __init__(self, network: fx.GraphModule) -> None:
         self.network = network
         self.layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
 
     def refresh(self) -> None:
-        """Take over the weights and the running statistics as they are now."""
+        """Take over the weights and the running statistics as they are when it is called next: forget those that lie ready."""
         for layer in self.layers:
             layer.ready.clear()
 

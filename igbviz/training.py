@@ -45,6 +45,9 @@ def train(config: RunConfig | dict[str, Any], device: str | torch.device | None 
     A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand.
     Raises ConfigError, ValueError for a device that is not here and DataError when the data cannot be had, all at once; later Diverged
     when the numbers are no longer finite.
+
+    One at a time in a process: random numbers, the number of threads and tracing a network are the whole process's. For many at once
+    take processes, or `submit_sweep`.
     """
     training = Training(RunConfig.model_validate(config), device_of(device))
     return (tick for tick in training.ticks() if tick is not None)
@@ -288,10 +291,8 @@ class Training:
 
     def _logits(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
         """The network's answers to these images without learning from them, piece by piece."""
-        if self.packed and len(images):
-            started = time.perf_counter()
+        if self.packed:
             self.packed.refresh()
-            self._count_time("probe_seconds", started)
         forward = self.packed or self.network
         for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
             started = time.perf_counter()
