@@ -34,25 +34,18 @@ def view(runs: list[Run]) -> None:
     what_if(runs[0], configs[0])
     fewest = min(config.networks for config in configs)
     network = st.number_input("Look at network", 0, fewest - 1, 0, key="network", help="The charts of a single network show this one.")
-    every = standing.refresh(*statuses)
 
-    @st.fragment(run_every=every)
-    def moving() -> None:
-        try:
-            now = [run.status for run in runs]
-            columns = st.columns(len(runs))
-            for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
-                with columns[place]:
-                    st.subheader(title(config), anchor=False)
-                    standing.draw(run, status, show, key=f"{place}-")
-            _charts(runs, network)
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if every != standing.refresh(*now):
-            st.rerun()
+    def look() -> float | None:
+        now = [run.status for run in runs]
+        columns = st.columns(len(runs))
+        for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
+            with columns[place]:
+                st.subheader(title(config), anchor=False)
+                standing.draw(run, status, show, key=f"{place}-")
+        _charts(runs, network)
+        return standing.refresh(*now)
 
-    moving()
+    standing.moving(look, standing.refresh(*statuses))
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:

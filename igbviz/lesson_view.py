@@ -36,7 +36,7 @@ from igbviz.live_chart import live_chart, payload
 from igbviz.predictions import predicted_gamma
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_folder import Run, RunError
-from igbviz.status import Status
+from igbviz.status import FINISHED, Status
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
@@ -251,24 +251,17 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
             if all([ui.start(lesson.runs[name], cache) for name in waiting]):
                 st.rerun()
         return
-    every = standing.refresh(*statuses.values())
 
-    @st.fragment(run_every=every)
-    def moving() -> None:
-        try:
-            now = {name: run.status for name, run in runs.items()}
-            if all(status.state in ("done", "diverged") for status in now.values()):
-                show(runs)
-            else:
-                for name, status in now.items():
-                    _progress(lesson.runs[name], status)
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if every != standing.refresh(*now.values()):
-            st.rerun()
+    def look() -> float | None:
+        now = {name: run.status for name, run in runs.items()}
+        if all(status.state in FINISHED for status in now.values()):
+            show(runs)
+        else:
+            for name, status in now.items():
+                _progress(lesson.runs[name], status)
+        return standing.refresh(*now.values())
 
-    moving()
+    standing.moving(look, standing.refresh(*statuses.values()))
 
 
 def _progress(config: Config, status: Status) -> None:

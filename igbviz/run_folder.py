@@ -36,7 +36,7 @@ from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble, ensemble_dtype
 from igbviz.files import write_json
 from igbviz.records import LOOKED_AT, trained, untrained
-from igbviz.status import Status
+from igbviz.status import FINISHED, Status
 from igbviz.trajectory import Trajectory, snapshot_dtype, thin
 
 DEFAULT_CACHE = dispatch.cache_folder()
@@ -204,7 +204,7 @@ class Run:
             # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
             with dispatch.lock(self.path / "lock", timeout=2.0):
                 status = self.stored_status()
-                if status.state in ("done", "diverged"):
+                if status.state in FINISHED:
                     return
                 (self.path / "stop").unlink(missing_ok=True)
                 self.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0}))

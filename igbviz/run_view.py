@@ -37,21 +37,13 @@ def view(run: Run) -> None:
         )
         unit = st.segmented_control("Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format)
 
-    every = standing.refresh(status)
+    def look() -> float | None:
+        now = run.status
+        standing.draw(run, now, show)
+        _charts(run, quantity, unit, now)
+        return standing.refresh(now)
 
-    @st.fragment(run_every=every)
-    def moving() -> None:
-        try:
-            now = run.status
-            standing.draw(run, now, show)
-            _charts(run, quantity, unit, now)
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if every != standing.refresh(now):
-            st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
-
-    moving()
+    standing.moving(look, standing.refresh(status))
     _take_away(run, bool(recorded) or not status.ended)
 
 

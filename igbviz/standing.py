@@ -1,4 +1,5 @@
-"""Where a run stands, on the page: its state in words, a bar, and what can be done with it. The same for both kinds of run."""
+"""Where a run stands, on the page: its state in words, a bar, what can be done with it, and how often to look. The same for both kinds
+of run."""
 
 from __future__ import annotations
 
@@ -11,11 +12,27 @@ import streamlit as st
 
 from igbviz import gallery, labels, ui
 from igbviz.ensemble_config import EnsembleConfig
-from igbviz.run_folder import Run
+from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
+
+
+def moving(look: Callable[[], float | None], every: float | None) -> None:
+    """What moves on a page, drawn again every so many seconds. `look` draws it and returns how often that should be from now on."""
+
+    @st.fragment(run_every=every)
+    def again() -> None:
+        try:
+            pace = look()
+        except (RunError, OSError) as error:
+            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            return
+        if pace != every:
+            st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
+
+    again()
 
 
 def refresh(*statuses: Status) -> float | None:

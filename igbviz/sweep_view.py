@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz import ui
+from igbviz import standing, ui
 from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.labels import plain
 from igbviz.run_folder import RunError
@@ -31,21 +31,14 @@ def view(group_id: str, cache: Path) -> None:
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))
     _shared(group)
-    ended = progress.ended
 
-    @st.fragment(run_every=None if ended else EVERY)
-    def moving() -> None:
-        try:
-            now = progress_of(str(group.path))
-            group_standing(group, now)
-            _table(sweep, now)
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if now.ended and not ended:
-            st.rerun()  # once more as a whole: the timer stops
+    def look() -> float | None:
+        now = progress_of(str(group.path))
+        group_standing(group, now)
+        _table(sweep, now)
+        return None if now.ended else EVERY
 
-    moving()
+    standing.moving(look, None if progress.ended else EVERY)
     ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
