@@ -6,16 +6,13 @@ every gamma is derived from them here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from igbviz.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
 from igbviz.guessing import gamma_from_cosine, gamma_variance_ratio
-from igbviz.trajectory import whole_records
+from igbviz.recorded import Recorded
 
 Estimator = Literal["variance", "cosine", "guesses"]
 
@@ -50,40 +47,11 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
     return np.dtype(columns)
 
 
-@dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Recorded):
     """The networks measured so far: `records` is (N,) of `ensemble_dtype(K, ...)`."""
 
-    records: np.ndarray
-    class_names: tuple[str, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        names = self.class_names or tuple(str(k) for k in range(self.classes))
-        if len(names) != self.classes:
-            raise ValueError(f"class_names has {len(names)} names, the records have {self.classes} classes")
-        object.__setattr__(self, "class_names", tuple(names))
-
-    @classmethod
-    def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Ensemble:
-        """The ensemble of what `initialize` has yielded (at least one network)."""
-        if not (networks := list(records)):
-            raise ValueError("an ensemble is made of at least one network, but there is none")
-        return cls(np.array(networks), class_names)
-
-    @classmethod
-    def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Ensemble:
-        """The whole records of a file, mapped; a torn last one, still being written, is left out."""
-        return cls(whole_records(path, dtype), class_names)
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, which: slice | np.ndarray) -> Ensemble:
-        return Ensemble(self.records[which], self.class_names)
-
-    @property
-    def classes(self) -> int:
-        return self.records.dtype["guesses"].shape[0]
+    column = "guesses"
+    least = "an ensemble is made of at least one network"
 
     @property
     def inputs(self) -> int:

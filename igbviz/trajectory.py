@@ -7,11 +7,11 @@ here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection
 
 import numpy as np
+
+from igbviz.recorded import Recorded
 
 # Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a million" and
 # "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs (0.1, 0.5) are edges.
@@ -60,12 +60,6 @@ def dtype_from(columns: list, needed: Collection[str] = ("step", "epoch", "mean_
     return dtype
 
 
-def whole_records(path: Path, dtype: np.dtype) -> np.ndarray:
-    """The whole records of a file, mapped; a torn last one, still being written, is left out."""
-    whole = path.stat().st_size // dtype.itemsize if path.exists() else 0
-    return np.memmap(path, dtype, "r", shape=(whole,)) if whole else np.empty(0, dtype)
-
-
 def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     """Indices of the probes to draw: the first in each of `per_decade` cells a decade of steps, Init. and the last.
 
@@ -79,43 +73,11 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
 
-@dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Recorded):
     """The probes of one run so far: `records` is (T,) of `snapshot_dtype(K)`, oldest first."""
 
-    records: np.ndarray
-    class_names: tuple[str, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        names = self.class_names or tuple(str(k) for k in range(self.classes))
-        if len(names) != self.classes:
-            raise ValueError(f"class_names has {len(names)} names, the records have {self.classes} classes")
-        object.__setattr__(self, "class_names", tuple(names))
-
-    @classmethod
-    def of(cls, snapshots: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Trajectory:
-        """The trajectory of what `train` has yielded (at least one snapshot)."""
-        if not (records := list(snapshots)):
-            raise ValueError("a trajectory is made of at least one snapshot, but there is none")
-        return cls(np.array(records), class_names)
-
-    @classmethod
-    def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Trajectory:
-        """The whole records of a file; a torn last one, still being written, is left out.
-
-        The file is mapped, not read: what nobody looks at costs nothing, however long the run.
-        """
-        return cls(whole_records(path, dtype), class_names)
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, which: slice | np.ndarray) -> Trajectory:
-        return Trajectory(self.records[which], self.class_names)
-
-    @property
-    def classes(self) -> int:
-        return self.records.dtype["mean_prob"].shape[0]
+    column = "mean_prob"
+    least = "a trajectory is made of at least one snapshot"
 
     # The stored columns.
     @property
