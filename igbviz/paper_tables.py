@@ -53,10 +53,10 @@ def claims(seen: Mapping[str, Sequence[Seen]]) -> None:
                 colour, icon = VERDICT_LOOKS[verdict.kind]
                 before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
                 st.badge(before + verdict.words, color=colour, icon=icon)
-            words, numbers = st.columns([2, 3])
-            words.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
+            left, right = st.columns([2, 3])
+            left.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
             if rows := _numbers({variant: found[name] for variant, found in measured.items()}):
-                numbers.markdown(rows)
+                right.markdown(rows)
     for variant, runs in seen.items():
         trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
         st.download_button(

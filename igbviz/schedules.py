@@ -19,19 +19,18 @@ class Mixture:
     share: float
 
     def values(self, logits: Any, labels: Any) -> Any:
-        return (1 - self.share) * CrossEntropy().values(logits, labels) + self.share * self.loss.values(logits, labels)
+        return self._mixed(CrossEntropy().values(logits, labels), self.loss.values(logits, labels))
 
     def in_batch(self, logits: Any, labels: Any) -> Any:
-        return (1 - self.share) * CrossEntropy().in_batch(logits, labels) + self.share * self.loss.in_batch(logits, labels)
+        return self._mixed(CrossEntropy().in_batch(logits, labels), self.loss.in_batch(logits, labels))
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
-        start, end = CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
-        return (1 - self.share) * start + self.share * end
+        return self._mixed(CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters))
 
-    def descend(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
-        loss = self.batch_loss(logits, labels, parameters)
-        loss.backward()
-        return loss.detach()
+    descend = Loss.descend  # that of any loss without slopes of its own
+
+    def _mixed(self, start: Any, end: Any) -> Any:
+        return (1 - self.share) * start + self.share * end
 
 
 class Schedule(Description):
@@ -59,7 +58,9 @@ class Immediate(Schedule):
 
 
 class Delayed(Schedule):
-    """What the two schedules that begin with cross-entropy share: a duration d."""
+    """What the two schedules that begin with cross-entropy share: a duration d, and a mark at its end."""
+
+    mark_label: ClassVar[str]
 
     duration: float = Field(1.0, ge=0, le=10_000, description="How long, d in the papers; a fraction of an epoch is fine.")
     unit: Literal["epochs", "steps"] = Field("epochs", description="What the duration counts.")
@@ -67,18 +68,19 @@ class Delayed(Schedule):
     def steps(self, steps_per_epoch: int) -> int:
         return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
 
+    def mark(self, steps_per_epoch: int) -> tuple[float, str]:
+        return self.steps(steps_per_epoch) / steps_per_epoch, self.mark_label
+
 
 class Switch(Delayed):
     """Cross-entropy for d epochs, then the loss: the usual way to give robust losses a start."""
 
     name: Literal["switch"] = "switch"
     title: ClassVar[str] = "cross-entropy first, then the loss"
+    mark_label: ClassVar[str] = "loss switches"
 
     def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss:
         return CrossEntropy() if step < self.steps(steps_per_epoch) else loss
-
-    def mark(self, steps_per_epoch: int) -> tuple[float, str]:
-        return self.steps(steps_per_epoch) / steps_per_epoch, "loss switches"
 
 
 class Mix(Delayed):
@@ -86,13 +88,11 @@ class Mix(Delayed):
 
     name: Literal["mix"] = "mix"
     title: ClassVar[str] = "mixed in linearly"
+    mark_label: ClassVar[str] = "mixed in fully"
 
     def at(self, step: int, steps_per_epoch: int, loss: Loss) -> Loss | Mixture:
         end = self.steps(steps_per_epoch)
         return Mixture(loss, step / end) if step < end else loss
-
-    def mark(self, steps_per_epoch: int) -> tuple[float, str]:
-        return self.steps(steps_per_epoch) / steps_per_epoch, "mixed in fully"
 
 
 SCHEDULES = by_name(Immediate, Switch, Mix)
