@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.loss_base import LossOfP, LossOfProbabilities
+from igbviz.loss_base import LossOfP, LossOfProbabilities, library
 from igbviz.losses_of_p import (
     DETACH_HELP,
     AsymmetricExponential,
@@ -35,11 +35,12 @@ FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
 
 def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
     """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might have been given, and
-    the slopes (batch, classes) of that share.
+    the slopes (batch, classes) of that share. Of nothing at all it is 0.
 
     `slopes` are those of each term in the logarithm of its own class's probability, `hit` is 1 at the label and 0 elsewhere.
     """
     total = terms.sum(-1)[:, None]
+    total = library(total).where(total == 0, 1.0, total)  # many classes, all below p_min, leave the negative twin 0 / 0
     value = (terms * hit).sum(-1)[:, None] / total
     return value, slopes * (hit - value) / total
 

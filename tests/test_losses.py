@@ -494,6 +494,17 @@ def test_active_negative_losses_charge_for_all_parameters(name):
     assert parameters[0].grad.tolist() == [0.5, -0.5]
 
 
+@pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])
+def test_where_no_class_is_above_p_min_the_negative_twin_is_silent(name):
+    """As with hundreds of classes before the first step: nothing is left to be normalised, 0 / 0 in the formula."""
+    loss = LOSSES[name](p_min=1e-2)
+    for logits in (torch.zeros(1, 100), draw(classes=200, scale=0.1)[0][:1].float()):
+        values, gradient = value_and_gradient(loss, logits, torch.tensor([3]))
+        active, pull = value_and_gradient(loss.with_(beta=0), logits, torch.tensor([3]))
+        assert values.item() == pytest.approx(active.item() + loss.beta) and torch.equal(gradient, pull)
+        assert np.isfinite(loss.gradient(logits.double().numpy(), np.array([3]))).all()
+
+
 def selected(logits, labels, noise_rate):
     """The selection of the curriculum loss, one sample after the other."""
     hinges, wrong = [], 0
