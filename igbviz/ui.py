@@ -44,6 +44,7 @@ ICON = (
 )
 STYLE = (
     ".block-container {padding-top: 2.5rem; padding-bottom: 2rem}"  # a projector has few lines
+    "[data-testid=stHeader] {background: none}"  # it reaches below that padding, and would cover the top of the first heading
     # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their own text on a tint.
     "[data-tag] {background: rgba(74, 144, 226, 0.28) !important}"
     "[data-tag], [data-tag] span, [data-tag] button {color: inherit !important}"

@@ -138,3 +138,14 @@ def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Pat
     assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
     page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
     assert not page.outside
+
+
+def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> None:
+    """It lies over the top of it: what it paints would cut off dots and strokes of the letters."""
+    address, _ = app
+    page = visit(browser, f"{address}/Train?sweep=none")
+    first = page.locator("[data-testid=stMain] [data-testid=stAlert]")
+    first.wait_for(timeout=30_000)
+    bar = page.locator("[data-testid=stHeader]").bounding_box()
+    paint = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stHeader]')).backgroundColor")
+    assert paint == "rgba(0, 0, 0, 0)" or first.bounding_box()["y"] >= bar["y"] + bar["height"]
