@@ -45,6 +45,11 @@ ICON = (
 STYLE = (
     ".block-container {padding-top: 2.5rem; padding-bottom: 2rem}"  # a projector has few lines
     "[data-testid=stHeader] {background: none}"  # it reaches below that padding, and would cover the top of the first heading
+    # Beside the menu a narrow window leaves two charts no width for their lines: there they stand one below the other.
+    "@media (max-width: 1060px) {"
+    ".block-container {padding-left: 2rem; padding-right: 2rem}"
+    ".stApp:has([data-testid=stSidebar][data-collapsed=false]) .block-container [data-testid=stColumn] {min-width: min(20rem, 100%)}"
+    ".block-container [data-testid=stColumn] [data-testid=stColumn] {min-width: 0 !important}}"  # a slider and its number stay together
     # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their own text on a tint.
     "[data-tag] {background: rgba(74, 144, 226, 0.28) !important}"
     "[data-tag], [data-tag] span, [data-tag] button {color: inherit !important}"

@@ -59,7 +59,8 @@ if clicked:
     st.session_state["phase-clicked"] = {"phase-w": round(float(clicked["x"]), 3), "phase-b": round(float(clicked["y"]), 3)}
     st.rerun()
 
-for column, figure in zip(st.columns(2) * 2, theory_charts.by_depth(activation, sigma_w2, sigma_b2, depth).items(), strict=True):
+by_depth = theory_charts.by_depth(activation, sigma_w2, sigma_b2, depth)
+for column, figure in zip(st.columns(2) + st.columns(2), by_depth.items(), strict=True):
     with column:
         live_chart(figure[1], key=f"phase-{figure[0]}")
 with st.expander("What is true, and what is simplified", icon=":material/fact_check:"):

@@ -149,3 +149,17 @@ def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> 
     bar = page.locator("[data-testid=stHeader]").bounding_box()
     paint = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stHeader]')).backgroundColor")
     assert paint == "rgba(0, 0, 0, 0)" or first.bounding_box()["y"] >= bar["y"] + bar["height"]
+
+
+def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> None:
+    """Beside the menu, 900 pixels leave two charts under 220 each, of which labels take 160."""
+    address, _ = app
+    page = visit(browser, address)
+    page.get_by_role("button", name="Watch").first.click()
+    page.locator(f"{RIGHT}[data-points]").wait_for(timeout=60_000)
+    wide = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
+    assert wide[0]["y"] == wide[1]["y"] and wide[0]["width"] > 400, "side by side where there is room"
+    page.set_viewport_size({"width": 900, "height": 1000})
+    wait_until(lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500, 20, "a chart that fills the column")
+    narrow = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
+    assert narrow[1]["y"] > narrow[0]["y"] + narrow[0]["height"] and narrow[1]["width"] == narrow[0]["width"]
