@@ -247,7 +247,8 @@ def bars(
     labels = [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)] if what.per_class else [what.title]
     shown = [k for k in range(len(labels)) if len(labels) <= MOST_LINES or k == favoured]
     places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
-    figure["layout"]["xaxis"] |= places | {"showgrid": False, "title": {"text": when}}
+    # In a narrow window plotly turns the names: with the two other settings the words below them make room.
+    figure["layout"]["xaxis"] |= places | {"showgrid": False, "title": {"text": when, "standoff": 6}, "automargin": "height"}
     figure["layout"]["yaxis"] |= SHARES | {"range": [0, 1.02]} if what.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}

@@ -163,3 +163,16 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> Non
     wait_until(lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500, 20, "a chart that fills the column")
     narrow = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
     assert narrow[1]["y"] > narrow[0]["y"] + narrow[0]["height"] and narrow[1]["width"] == narrow[0]["width"]
+
+
+def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(app, browser) -> None:
+    address, _ = app
+    page = visit(browser, address)
+    page.set_viewport_size({"width": 900, "height": 1000})
+    page.get_by_role("button", name="Watch").first.click()
+    page.locator(".st-key-chart-bars .igbviz-live-chart[data-points]").wait_for(timeout=60_000)
+    overlap = """() => {
+        const under = [...document.querySelectorAll(".st-key-chart-bars .xtick")].map((tick) => tick.getBoundingClientRect().bottom);
+        return Math.max(...under) - document.querySelector(".st-key-chart-bars .xtitle").getBoundingClientRect().top;
+    }"""
+    assert page.evaluate(overlap) <= 1
