@@ -301,17 +301,17 @@ def picture(rows: list[Row]) -> go.Figure:
             "xaxis": axis | {
                 "domain": [0, 0.64], "type": "log", "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
                 "tickvals": [init, *ticks, never], "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
-                "title": {"text": f"optimizer steps until the guesses stay even (of {last:,}; log scale)"} | small,
+                "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"} | small,
             },
             "xaxis2": axis | {
-                "domain": [0.69, 1], "range": [0, 1], "dtick": 0.2, "title": {"text": "accuracy at the end (dotted: chance)"} | small,
+                "domain": [0.69, 1], "range": [0, 1], "dtick": 0.2, "title": {"text": "accuracy at the end<br>(dotted: chance)"} | small,
             },
             "yaxis": axis | {
                 "tickvals": list(range(len(losses))), "ticktext": losses, "range": [len(losses) - 0.4, -0.6],
                 "ticks": "", "showline": False,
             },
-            "template": {}, "height": 120 + 24 * len(losses), "font": {"size": 13, "family": FONT}, "hovermode": "closest",
-            "margin": {"l": 150, "r": 24, "t": 48, "b": 60}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+            "template": {}, "height": 136 + 24 * len(losses), "font": {"size": 13, "family": FONT}, "hovermode": "closest",
+            "margin": {"l": 150, "r": 24, "t": 48, "b": 76}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
             "shapes": shapes, "annotations": notes,
             "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         },

@@ -191,3 +191,10 @@ def test_what_is_shipped_is_complete_and_in_the_readme() -> None:
 def test_reading_needs_no_torch() -> None:
     code = "import sys; from igbviz import escape; escape.picture(escape.read()); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+
+
+def test_titles_of_the_two_panels_fit_a_narrow_window() -> None:
+    """The right one has a third of the width: about a hundred pixels beside the menu in a window of 900."""
+    layout = picture(read()).layout
+    left, right = (axis.title.text.split("<br>") for axis in (layout.xaxis, layout.xaxis2))
+    assert max(map(len, left)) <= 40 and max(map(len, right)) <= 20
