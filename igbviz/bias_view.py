@@ -198,7 +198,7 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
         base = bias_to_training.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
         return base, bias_to_training.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
-        st.error(f"{error}.", icon=":material/link_off:")
+        ui.wrong(error, icon=":material/link_off:")
         return BASE, bias_to_training.STEPS
 
 

@@ -53,7 +53,7 @@ def draw(cache: Path, shown: Run | None) -> None:
         config = EnsembleConfig(**_choices(base, key))
         require_room(config, config.dataset.facts())
     except (ConfigError, DataError, OSError) as error:
-        top.error(f"{error}.", icon=":material/edit:")
+        ui.wrong(error, top)
         return
     if top.button("Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"):
         if run := ui.start(config, cache):

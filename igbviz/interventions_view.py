@@ -51,7 +51,7 @@ def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group 
         if st.button("Try these", type="primary", icon=":material/healing:", key=f"cure-{run.id}-start"):
             return submit_sweep(sweep, run.cache)
     except (ConfigError, DataError, RunError, OSError) as error:
-        st.error(f"{error}.", icon=":material/edit:")
+        ui.wrong(error)
     return None
 
 

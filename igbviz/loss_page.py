@@ -77,7 +77,7 @@ def _card(name: str) -> Loss | None:
         try:
             loss = kind(**settings)
         except ConfigError as error:
-            st.error(f"{error}.", icon=":material/edit:")
+            ui.wrong(error)
             return None
         formula.latex(rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}")
         if isinstance(loss, Custom):

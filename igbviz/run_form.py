@@ -35,7 +35,7 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         config = RunConfig(**_choices(base, key))
         expected = estimate(config, cache)
     except (ConfigError, DataError, OSError) as error:
-        top.error(f"{error}.", icon=":material/edit:")
+        ui.wrong(error, top)
         return None
     if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
         if run := ui.start(config, cache, own=True):

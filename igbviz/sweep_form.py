@@ -72,7 +72,7 @@ def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
                 group = submit_sweep(sweep, cache)
             show(group)
     except (ConfigError, DataError, RunError, OSError) as error:
-        st.error(f"{error}.", icon=":material/edit:")
+        ui.wrong(error)
 
 
 def _runs(count: int) -> str:

@@ -12,7 +12,7 @@ from igbviz import bias_to_training, ui
 from igbviz.config import RunConfig
 from igbviz.runs import Status
 from igbviz.sweeps import Group, Sweep, list_groups, submit_sweep
-from tests.test_pages import ROOT, finished, own_cache, page
+from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]
 PAGE = ROOT / "pages" / "Dynamics.py"
@@ -122,7 +122,7 @@ def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
     assert [test.number_input(key=f"{key}-{name}").value for name in ("across", "up", "largest-w", "largest-b")] == [3, 2, 3.0, 0.2]
     test.number_input(key=f"{key}-across").set_value(30).run()
     test.number_input(key=f"{key}-up").set_value(30).run()
-    assert "900 runs, allowed: at most 500" in test.error[0].value and "bias-start-plane" not in {button.key for button in test.button}
+    assert "900 runs, allowed: at most 500" in as_read(test.error[0]) and "bias-start-plane" not in {button.key for button in test.button}
 
 
 def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) -> None:
@@ -161,7 +161,7 @@ def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: 
 def test_a_wrong_point_is_one_sentence_and_the_default(query: dict[str, str], words: str, own_cache: Path) -> None:
     test = page(PAGE, **query)
     (error,) = test.error
-    assert words in error.value and "allowed" in error.value
+    assert words in as_read(error) and "allowed" in error.value
     assert "bias-start-starts" in {button.key for button in test.button}
 
 

@@ -13,7 +13,7 @@ from igbviz.initializing import Initializing
 from igbviz.runs import Run, Status, list_runs, submit, write_json
 from igbviz.trajectory import schema
 from igbviz.what_if import CHANGES, changes
-from tests.test_pages import ROOT, own_cache, page  # noqa: F401 (a fixture)
+from tests.test_pages import ROOT, as_read, own_cache, page  # noqa: F401 (a fixture)
 
 PAGE = ROOT / "pages" / "Initialisation.py"
 SMALL = {
@@ -78,7 +78,7 @@ def test_a_torn_ensemble_is_one_sentence(own_cache: Path, file: str) -> None:  #
 def test_bad_input_is_one_sentence(own_cache: Path) -> None:  # noqa: F811
     shown = page(PAGE)
     shown.number_input(key="relu-inputs").set_value(5000).run()
-    assert "inputs is 5000, allowed: at most the 2000 test images" in shown.error[0].value
+    assert "inputs is 5000, allowed: at most the 2000 test images" in as_read(shown.error[0])
 
 
 def test_runs_of_the_other_kind_turn_to_their_page(own_cache: Path, tiny) -> None:  # noqa: F811

@@ -16,7 +16,7 @@ from igbviz import sliders
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs import Run
-from tests.test_pages import ROOT, finished, own_cache, page
+from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]
 PAGE = ROOT / "pages/Losses.py"
@@ -110,6 +110,13 @@ def test_a_formula_of_ones_own(own_cache: Path) -> None:
         test.text_input(key="losses-custom-formula").set_value(wrong).run()
         assert not test.exception and len(test.error) == 1, wrong
         assert test.selectbox(key="focus").options == ["Cross-entropy"]
+
+
+def test_a_wrong_formula_is_told_as_it_was_typed(own_cache: Path) -> None:
+    """Two asterisks are a power there, and no bold print in the sentence."""
+    test = choose(page(PAGE), "custom")
+    test.text_input(key="losses-custom-formula").set_value("-p**g*log(p)**2/0").run()
+    assert as_read(test.error[0]).startswith("formula is -p**g*log(p)**2/0, not a finite real number") and r"\*\*" in test.error[0].value
 
 
 def link_of(test: AppTest, label: str = "Train with this loss") -> dict[str, str]:

@@ -15,7 +15,7 @@ from igbviz.runs import Run
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import list_groups, submit_sweep
 from tests.test_comparison import stored
-from tests.test_pages import ROOT, finished, own_cache, page
+from tests.test_pages import ROOT, as_read, finished, own_cache, page
 from tests.test_robustness import BASE, PLAIN, ROBUST, UNEQUAL, story, sweep_of_three
 
 __all__ = ["own_cache"]
@@ -119,10 +119,10 @@ def test_wrong_links_and_other_sweeps_are_friendly(own_cache: Path) -> None:
 def test_impossible_choices_are_a_sentence(own_cache: Path) -> None:
     test = page(PAGE)
     test.multiselect[0].set_value([]).run()
-    assert [error.value for error in test.error] == ["axes.loss is [], allowed: at least one value."] and not test.exception
+    assert [as_read(error) for error in test.error] == ["axes.loss is [], allowed: at least one value."] and not test.exception
     test = page(PAGE)
     test.selectbox(key=f"robust-noise-{QUESTIONS['noise'].base.id}-noise-name").select("matrix").run()
-    assert len(test.error) == 1 and "label_noise.matrix" in test.error[0].value and not test.exception
+    assert len(test.error) == 1 and "label_noise.matrix" in as_read(test.error[0]) and not test.exception
 
 
 def test_torn_and_deleted_runs_leave_the_others_alone(own_cache: Path) -> None:
