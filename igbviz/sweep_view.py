@@ -27,6 +27,7 @@ def view(group_id: str, cache: Path) -> None:
         sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     except (RunError, OSError) as error:
         ui.nowhere(error)
+        ui.how_it_works()
         return
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))

@@ -101,10 +101,13 @@ def loss_query(loss: Loss) -> dict[str, str]:
 
 
 def asked_loss(query: Mapping[str, str]) -> Loss | None:
-    """The loss that a link asks for; None where it names none of the registry. Raises ConfigError for knobs that make no loss."""
+    """The loss that a link asks for; None where it asks for none. Raises ConfigError for one that does not exist, and for knobs that make
+    no loss."""
     name, knobs = query.get("loss"), query.get("knobs", "{}")
-    if name not in LOSSES:
+    if name is None:
         return None
+    if name not in LOSSES:
+        raise ConfigError((("loss",), f"is {name[:80]!r}, allowed: one of {', '.join(LOSSES)}"))
     try:
         turned = json.loads(knobs)
     except (ValueError, RecursionError):

@@ -125,6 +125,11 @@ def test_wrong_links_are_friendly(own_cache: Path) -> None:
     for name in ("nowhere", "../../etc/passwd", "a b", "<script>"):
         test = page(ROOT / "pages/Train.py", run=name)
         assert "leads nowhere" in test.warning[0].value
+    test = page(ROOT / "pages/Train.py", sweep="nowhere")
+    assert "leads nowhere" in test.warning[0].value and test.title[0].value == "Train and watch", "what else there is to do here"
+    test = page(ROOT / "pages/Train.py", loss="nowhere")
+    assert "loss is 'nowhere', allowed: one of cross-entropy, " in as_read(test.warning[0])
+    assert "train" in {button.key for button in test.button}
 
 
 def test_the_button_submits_what_the_form_says(own_cache: Path) -> None:
