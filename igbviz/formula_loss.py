@@ -190,7 +190,8 @@ def _tree(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise ConfigError(((), f"is {text!r}, which cannot be read as a formula: {getattr(error, 'msg', error)}")) from None
+        problem = f"is {text!r}, which cannot be read as a formula: {getattr(error, 'msg', error)}, allowed: one in p, such as -p**g*log(p)"
+        raise ConfigError(((), problem)) from None
     called = set()
     for node in ast.walk(tree):
         match node:
