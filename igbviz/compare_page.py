@@ -115,6 +115,7 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
             height=min(420, 38 + 35 * max(len(found), 1)),
+            column_config={"epochs": st.column_config.NumberColumn(format="%.4g")},
             key=f"compare-table-{cleared}-{hash(tuple(ids))}",  # other rows are another table, whose ticks come from the address
             alt=f"{len(found)} runs to choose from",
         ).selection.rows

@@ -38,7 +38,7 @@ COLUMNS = {
     "loss": "Loss",
     "knobs": "Its knobs",
     "seed": st.column_config.NumberColumn("Seed", format="%d"),
-    "epochs": st.column_config.NumberColumn("Epochs", format="%g"),
+    "epochs": st.column_config.NumberColumn("Epochs", format="%.4g"),
     "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
     "bytes": st.column_config.NumberColumn("Size", format="bytes"),
     "submitted": "Date",
@@ -267,7 +267,11 @@ def _take_in(cache: Path) -> None:
                 "An archive that was exported here or on another machine", "zip", max_upload_size=most, key="archive-file"
             )
             asked = st.form_submit_button("Bring in", key="bring-in")
-        if asked and file is not None:
+        if asked:
+            st.session_state.pop("library-taken", None)  # what became of the archive before
+        if asked and file is None:
+            st.error("An archive is missing, allowed: a zip file that Export has made.", icon=":material/error:")
+        elif asked:
             try:
                 with st.spinner("Unpacking and checking ..."):
                     st.session_state["library-taken"] = taken = bundles.take(file, cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 
@@ -344,3 +345,33 @@ def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
     next(button for button in test.button if button.label == "Bring in").click().run()
     assert "Refused: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
+
+
+def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
+    import zipfile
+
+    def bring_in(name: str = "", content: bytes = b"") -> None:
+        if name:
+            test.file_uploader(key="archive-file").set_value((name, content, "application/zip"))
+        next(button for button in test.button if button.label == "Bring in").click().run()
+        assert not test.exception
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", "no run")
+    test = page()
+    bring_in("strange.zip", file.getvalue())
+    assert "Refused: **1**." in words(test) and not test.error
+    bring_in("torn.zip", b"no zip at all")
+    assert "Refused" not in words(test) and "not a zip archive" in test.error[0].value
+    test.file_uploader(key="archive-file").set_value(None)
+    bring_in()
+    assert "An archive is missing" in test.error[0].value
+
+
+@pytest.mark.parametrize("name", ["Runs", "Compare"])
+def test_a_part_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
+    """A hundred steps of 313 are 0.3194888178913738 epochs: without digits of its own a column showed them all."""
+    done(tiny.with_(epochs=0.3194888178913738), own_cache)
+    test = drawn(AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page(f"pages/{name}.py"))
+    assert json.loads(test.dataframe[0].proto.columns)["epochs"]["type_config"]["format"] == "%.4g"
