@@ -12,13 +12,14 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.bias_to_training import Plane, at_step, cut, mean
-from igbviz.charts import FONT, SHARES, line_trace
+from igbviz.charts import line_trace
 from igbviz.colours import NEUTRAL, ClassStyle, class_style
-from igbviz.compare_charts import AXIS, places, switches
+from igbviz.compare_charts import places, switches
 from igbviz.comparison import MEASURES, Setting
+from igbviz.furniture import AXIS, SHARES, frame, level_line, upright_line
 from igbviz.theory_charts import LINES
 from igbviz.theory_charts import phase_line as theory_line
-from igbviz.time_axis import TimeAxis, upright_line
+from igbviz.time_axis import TimeAxis
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
 SYMBOLS = ("circle", "diamond", "square")
@@ -38,8 +39,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     shapes.append(upright_line(float(axis.place(step)), "dash"))
     if what.chance:
         level = 1 / len(members[0].class_names)
-        line = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
-        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "layer": "below", "line": line})
+        shapes.append(level_line(level))
         notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
     groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in those)
     return {
@@ -147,9 +147,8 @@ def _values(measure: str) -> dict[str, Any]:
 
 
 def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:
-    return {
-        "template": {}, "height": height, "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
-        "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 40, "t": 60, "b": 60}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "uirevision": revision, "meta": {"words": words}, "showlegend": True,
+    return frame(height) | {
+        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"}, "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
+        "uirevision": revision, "meta": {"words": words}, "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
     }  # fmt: skip

@@ -15,13 +15,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.colours import FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.furniture import AXIS, SHARES, frame, heading, level_line
 from igbviz.time_axis import TimeAxis, Unit
 from igbviz.trajectory import Trajectory, thin
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 MOST_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
-SHARES = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
-FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
 
 
 @dataclass(frozen=True)
@@ -276,34 +275,26 @@ def to_html(figure: go.Figure, dark: bool) -> str:
 def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()) -> dict[str, Any]:
     title = what.title if title is None else title
     chance = _chance(trajectory.classes) if what.chance else ([], [])
-    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
     last = int(trajectory.step[-1]) if len(trajectory) else 0
     favoured = trajectory[:1].favoured()
     words = f"{title or what.title}: {len(trajectory)} probes up to step {last}"
     if favoured is not None:
         words += f"; favoured at Init.: {trajectory.class_names[favoured]}"
-    return {
-        "data": traces,
-        "layout": {
-            "template": {},
-            "height": height,
-            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
-            "font": {"size": 14, "family": FONT},
-            "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "xaxis": dict(axis),
-            "yaxis": axis | {"title": {"text": what.axis}, "showline": False},
-            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -60 / (height - 190), "yanchor": "top", "font": {"size": 13}},
-            "hovermode": "closest",
-            "hoverdistance": 30,
-            "dragmode": "zoom",
-            "shapes": [*shapes, *chance[0]],
-            "annotations": [*notes, *chance[1]],
-            "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
-            "meta": {"step": last, "words": words},
-        },
+    layout = {
+        "title": heading(title),
+        "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
+        "xaxis": dict(AXIS),
+        "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -60 / (height - 190), "yanchor": "top", "font": {"size": 13}},
+        "hovermode": "closest",
+        "hoverdistance": 30,
+        "dragmode": "zoom",
+        "shapes": [*shapes, *chance[0]],
+        "annotations": [*notes, *chance[1]],
+        "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
+        "meta": {"step": last, "words": words},
     }
+    return {"data": traces, "layout": frame(height) | layout}
 
 
 def _in_time(
@@ -371,8 +362,7 @@ def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.
 
 def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     """Shape and annotation of the line at 1/K."""
-    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
     # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
     side = {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
-    return [line | {"line": {"color": NEUTRAL, "dash": "dot", "width": 1.5}}], [note | {"font": {"size": 12}}]
+    return [level_line(1 / classes)], [note | {"font": {"size": 12}}]

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts import FONT, MOST_LINES, QUANTITIES, SHARES, line_trace, summary_traces
-from igbviz.colours import FAINT, NEUTRAL, class_style
+from igbviz.charts import MOST_LINES, QUANTITIES, line_trace, summary_traces
+from igbviz.colours import FAINT, class_style
 from igbviz.comparison import MEASURES, PANELS, Member, Setting, band, titles
+from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.spreads import in_words, middle_and_range, step_in_words
-from igbviz.time_axis import TimeAxis, Unit, upright_line
+from igbviz.time_axis import TimeAxis, Unit
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged
 GAP = 0.06  # of the width, between the two columns of the grid
 ABOVE, UNDER, TITLE = 62, 58, 52  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
-AXIS = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
 UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
 
 
@@ -74,13 +74,11 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
             }  # fmt: skip
             for shape in _panel(member, axis):
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
-            chance = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
-            level = {"type": "line", "x0": 0, "x1": 1, "xref": f"x{number} domain", "y0": 1 / len(member.class_names), "layer": "below"}
-            shapes.append(level | {"y1": level["y0"], "yref": f"y{number}", "line": chance})
+            shapes.append(level_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
         star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
-        heading = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-        notes.append(heading | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
+        place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        notes.append(place | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
         for line, (x_mark, label) in enumerate(_moments(member, axis)):  # one above the other: both may be the end of the first epoch
             place = {"x": float(np.log10(x_mark)), "y": 1, "xref": f"x{_number(row, 1)}", "yref": f"y{_number(row, 1)} domain"}
             notes.append(place | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}})
@@ -120,15 +118,14 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     classes = {len(member.class_names) for member in members}
     if what.chance and len(classes) == 1:
         level = 1 / classes.pop()
-        line = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
-        shapes.append({"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level, "layer": "below", "line": line})
+        shapes.append(level_line(level))
         notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
     height = 560 + 14 * len(those)  # the legend below takes what its names need
     words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (": median and band over seeds" if collapse else "")
     return {
         "data": traces,
         "layout": _frame(height, words, members) | {
-            "title": _title(what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")),
+            "title": heading(what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")),
             "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
             "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False} | (
                 SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
@@ -152,10 +149,8 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
         found = [member.outcome["escape"] for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
         x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
-        spread, ways = (
-            middle_and_range(found),
-            np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0],
-        )  # equal seeds side by side
+        spread = middle_and_range(found)
+        ways = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0]  # equal seeds side by side
         middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
         line = f"<b>{setting.label}</b><br>median of {len(found)}: {in_words(spread, step_in_words)}"
         traces += [
@@ -182,7 +177,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     return {
         "data": traces,
         "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members) | {
-            "title": _title("When the first guess is left for good"),
+            "title": heading("When the first guess is left for good"),
             "xaxis": AXIS | axis.layout() | {
                 "range": [axis.left, float(np.log10(edge))], "tickvals": [*ticks, never], "ticktext": [*words, "<b>never</b>"],
                 "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
@@ -297,14 +292,9 @@ def _number(row: int, column: int) -> str:
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
-def _title(words: str) -> dict[str, Any]:
-    return {"text": words, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
-
-
 def _frame(height: int, words: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
     """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
-    return {
-        "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "dragmode": "zoom", "uirevision": "kept",
+    return frame(height) | {
+        "dragmode": "zoom", "uirevision": "kept",
         "meta": {"step": max(int(member.step[-1]) for member in members), "words": words, "linked": linked, "name": "runs side by side"},
     }  # fmt: skip

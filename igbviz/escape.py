@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts import FONT, themed
+from igbviz.charts import themed
 from igbviz.colours import COLOURS, FAINT, NEUTRAL
 from igbviz.config import NUMERICS, RunConfig
 from igbviz.dispatch import PROJECT
 from igbviz.files import write_text
+from igbviz.furniture import AXIS, FONT, frame
 from igbviz.losses import LOSSES, Loss
 from igbviz.presets import PRESETS
 from igbviz.run_folder import RunError
@@ -291,27 +292,25 @@ def picture(rows: list[Row]) -> go.Figure:
     note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
     lost = [(sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values())) for kinds in found.values()]
     notes = [note | {"y": place, "text": f"{some} of {all_} runs diverged"} for place, (some, all_) in enumerate(lost) if some]
-    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "showline": True, "ticks": "outside", "tickcolor": NEUTRAL}
     small = {"standoff": 6, "font": {"size": 13}}
     ticks = [10**power for power in range(int(np.log10(last)) + 1)]
     at_once = any(row.escape == 0 for row in rows)  # such a network was not prejudiced; without any the axis need not begin at Init.
     return go.Figure({
         "data": traces,
-        "layout": {
-            "xaxis": axis | {
+        "layout": frame(136 + 24 * len(losses)) | {
+            "xaxis": AXIS | {
                 "domain": [0, 0.64], "type": "log", "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
                 "tickvals": [init, *ticks, never], "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
                 "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"} | small,
             },
-            "xaxis2": axis | {
+            "xaxis2": AXIS | {
                 "domain": [0.69, 1], "range": [0, 1], "dtick": 0.2, "title": {"text": "accuracy at the end<br>(dotted: chance)"} | small,
             },
-            "yaxis": axis | {
+            "yaxis": AXIS | {
                 "tickvals": list(range(len(losses))), "ticktext": losses, "range": [len(losses) - 0.4, -0.6],
                 "ticks": "", "showline": False,
             },
-            "template": {}, "height": 136 + 24 * len(losses), "font": {"size": 13, "family": FONT}, "hovermode": "closest",
-            "margin": {"l": 150, "r": 24, "t": 48, "b": 76}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 13, "family": FONT}, "hovermode": "closest", "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
             "shapes": shapes, "annotations": notes,
             "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         },

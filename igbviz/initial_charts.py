@@ -11,9 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts import FONT, MOST_LINES, SHARES
+from igbviz.charts import MOST_LINES
 from igbviz.colours import FAINT, NEUTRAL, class_style
 from igbviz.ensemble_records import HISTOGRAM_EDGES, Ensemble
+from igbviz.furniture import AXIS, SHARES, frame, heading
 from igbviz.predictions import GuessLaw, Prediction, guess_law
 
 MEASURED, THEORY = class_style(0).colour, class_style(1).colour
@@ -328,14 +329,11 @@ def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
 
 
 def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -> dict[str, Any]:
-    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
     return {
         "data": traces,
-        "layout": {
-            "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
-            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
-            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest", "hoverdistance": 30,
-            "xaxis": dict(axis), "yaxis": axis | {"showline": False}, "uirevision": title, "shapes": [], "annotations": [],
+        "layout": frame(height) | {
+            "title": heading(title), "margin": {"l": 64, "r": 16, "t": 46, "b": 56}, "hovermode": "closest", "hoverdistance": 30,
+            "xaxis": dict(AXIS), "yaxis": AXIS | {"showline": False}, "uirevision": title, "shapes": [], "annotations": [],
             "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
             "meta": {"words": f"{title}: {words}"},
         },

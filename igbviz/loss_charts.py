@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts import FONT, MOST_LINES
+from igbviz.charts import MOST_LINES
 from igbviz.colours import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.furniture import frame
 from igbviz.loss_base import Loss, LossOfP, probability_grid
 from igbviz.losses import LOSSES
 from igbviz.trajectory import P_EDGES, Trajectory
@@ -374,9 +375,8 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
 def _layout(height: int, words: str) -> dict[str, Any]:
     axis = {"gridcolor": FAINT, "zeroline": False, "zerolinecolor": NEUTRAL, "zerolinewidth": 1.5, "linecolor": NEUTRAL}
     axis |= {"ticks": "outside", "tickcolor": NEUTRAL}
-    return {
-        "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": {"l": 70, "r": 20, "t": 34, "b": 56},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "xaxis": dict(axis), "yaxis": dict(axis),
+    return frame(height) | {
+        "margin": {"l": 70, "r": 20, "t": 34, "b": 56}, "xaxis": dict(axis), "yaxis": dict(axis),
         "legend": {"font": {"size": 13}, "groupclick": "togglegroup"}, "hovermode": "closest", "hoverdistance": 30, "barmode": "stack",
         "uirevision": "kept", "meta": {"words": words},
     }  # fmt: skip

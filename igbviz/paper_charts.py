@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from igbviz import charts, compare_charts, comparison
-from igbviz.charts import QUANTITIES, SHARES, line_trace
+from igbviz.charts import QUANTITIES, line_trace
 from igbviz.colours import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.comparison import PANELS, Member
-from igbviz.time_axis import Unit, upright_line
+from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.time_axis import Unit
 from igbviz.trajectory import Trajectory
 
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
@@ -43,16 +44,13 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
             "hovertext": [f"seed {seed}: {names[k]}" for k in classes], "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
         })  # fmt: skip
-    chance = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / p.shape[1], "y1": 1 / p.shape[1], "layer": "below"}
     return {
         "data": traces,
-        "layout": {
-            "template": {}, "height": 340, "font": {"size": 14, "family": charts.FONT}, "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)", "margin": {"l": 64, "r": 40, "t": 40, "b": 56}, "showlegend": False, "bargap": 0.25,
-            "title": {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
-            "xaxis": compare_charts.AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
-            "yaxis": compare_charts.AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
-            "shapes": [chance | {"line": {"color": NEUTRAL, "dash": "dot", "width": 1.5}}], "hovermode": "closest", "uirevision": "kept",
+        "layout": frame(340) | {
+            "title": heading(title), "margin": {"l": 64, "r": 40, "t": 40, "b": 56}, "showlegend": False, "bargap": 0.25,
+            "xaxis": AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
+            "yaxis": AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
+            "shapes": [level_line(1 / p.shape[1])], "hovermode": "closest", "uirevision": "kept",
             "meta": {"step": 0, "words": f"Untrained networks of {len(p)} seeds: their classes by rank"},
         },
     }  # fmt: skip
@@ -73,12 +71,12 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             for role in ROLES:
                 traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
             left = column * (1 + compare_charts.GAP) / 2
-            layout[f"xaxis{number}"] = compare_charts.AXIS | axis.layout() | {
+            layout[f"xaxis{number}"] = AXIS | axis.layout() | {
                 "domain": [left, left + (1 - compare_charts.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
             }  # fmt: skip
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
-            layout[f"yaxis{number}"] = compare_charts.AXIS | SHARES | {
+            layout[f"yaxis{number}"] = AXIS | SHARES | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False,
             }  # fmt: skip
@@ -89,20 +87,17 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             upright += lines
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
-            level = {"type": "line", "x0": 0, "x1": 1, "xref": f"x{number} domain", "y0": 1 / len(members[0].class_names), "layer": "below"}
-            dotted = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
-            shapes.append(level | {"y1": level["y0"], "yref": f"y{number}", "line": dotted})
-        heading = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-        notes.append(heading | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
+            shapes.append(level_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
+        place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
     for column, panel in enumerate(PANELS):
         place = {"x": column * (1 + compare_charts.GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
         notes.append(place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3})
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
-        "layout": layout | {
-            "template": {}, "height": inner + compare_charts.ABOVE + compare_charts.UNDER, "dragmode": "zoom", "uirevision": "kept",
-            "font": {"size": 14, "family": charts.FONT}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "layout": frame(inner + compare_charts.ABOVE + compare_charts.UNDER) | layout | {
+            "dragmode": "zoom", "uirevision": "kept",
             "margin": {"l": 44, "r": 16, "t": compare_charts.ABOVE, "b": compare_charts.UNDER}, "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes, "annotations": notes,

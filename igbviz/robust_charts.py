@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts import FONT, SHARES
-from igbviz.colours import FAINT, NEUTRAL, class_style
-from igbviz.compare_charts import AXIS, banded, places, switches, time_axis
+from igbviz.colours import FAINT, class_style
+from igbviz.compare_charts import banded, places, switches, time_axis
 from igbviz.comparison import Setting
+from igbviz.furniture import AXIS, SHARES, frame, level_line
 from igbviz.robustness import Question, Summary
 from igbviz.spreads import in_words, share_in_words, step_in_words
 from igbviz.time_axis import Unit
@@ -57,7 +57,7 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
         shapes += [line | own for line in [*lines, *change[0]]]
         notes += [note | own for note in [*words, *change[1]]]
         if what.chance:
-            shapes.append(_level(1 / classes, f"x{number} domain", f"y{number}"))
+            shapes.append(level_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
         notes.append(title | {"text": f"<b>{what.title}</b>", "showarrow": False, "font": {"size": 15}})
@@ -114,7 +114,7 @@ def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Ques
     classes = len(members[0].class_names)
     lines, named = switches(members, axis)
     notes += named
-    shapes = [*axis.furniture()[0][:2], *lines, column | {"layer": "below"}, _level(1 / classes, "paper", "y")]
+    shapes = [*axis.furniture()[0][:2], *lines, column | {"layer": "below"}, level_line(1 / classes, yref="y")]
     notes.append({"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False})
     if not found:
         middle = {"x": 0.45, "y": 0.6, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 15}}
@@ -200,16 +200,9 @@ def _bars(spread: Sequence[float], colour: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _level(height: float, xref: str, yref: str) -> dict[str, Any]:
-    """The dotted line at 1/K."""
-    line = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
-    return {"type": "line", "x0": 0, "x1": 1, "xref": xref, "y0": height, "y1": height, "yref": yref, "layer": "below", "line": line}
-
-
 def _frame(height: int, words: str, linked: bool = False) -> dict[str, Any]:
     """What both share. `linked`: the pointer in one panel marks the same loss and moment in all others."""
-    return {
-        "template": {}, "height": height, "font": {"size": 14, "family": FONT}, "margin": MARGIN, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "dragmode": "zoom", "uirevision": "kept",
+    return frame(height) | {
+        "margin": MARGIN, "dragmode": "zoom", "uirevision": "kept",
         "meta": {"words": words, "linked": linked, "name": "robustness"},
     }  # fmt: skip

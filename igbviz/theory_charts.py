@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts import FONT
 from igbviz.colours import FAINT, NEUTRAL, class_style
+from igbviz.furniture import frame
 
 GRID = 100  # points a side of a map
 LINES = 60  # points of a line across it
@@ -145,8 +145,7 @@ def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, colour: 
 
 
 def _frame(title: str, height: int) -> dict:
-    return {
-        "template": {}, "height": height, "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
-        "font": {"size": 14, "family": FONT}, "margin": {"l": 64, "r": 16, "t": 48, "b": 56},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "uirevision": title,
+    return frame(height) | {
+        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"}, "margin": {"l": 64, "r": 16, "t": 48, "b": 56},
+        "uirevision": title,
     }  # fmt: skip

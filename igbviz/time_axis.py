@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from igbviz.colours import FAINT, NEUTRAL
+from igbviz.furniture import upright_line
 from igbviz.trajectory import Trajectory
 
 Unit = Literal["epoch", "step"]
@@ -94,8 +95,3 @@ class TimeAxis:
             place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
             notes.append(place | {"text": words, "showarrow": False, "font": {"size": 12}})
         return shapes, notes
-
-
-def upright_line(x: float, dash: str) -> dict[str, Any]:
-    line = {"color": NEUTRAL, "dash": dash, "width": 1.5}
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"}

@@ -17,7 +17,7 @@ LAYERS = [
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "dataset_base", "downloads", "datasets", "models"],
     ["initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
-    ["config", "estimators", "ensemble_records", "records", "status", "files", "spreads"],
+    ["config", "estimators", "ensemble_records", "records", "status", "files", "spreads", "furniture"],
     [
         "presets",
         "memory",
