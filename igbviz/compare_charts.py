@@ -13,7 +13,7 @@ import numpy as np
 
 from igbviz.charts import MOST_LINES, QUANTITIES, line_trace, summary_traces
 from igbviz.colours import FAINT, class_style
-from igbviz.comparison import MEASURES, PANELS, Member, Setting, band, titles
+from igbviz.comparison import MEASURES, PANELS, Band, Member, Setting, band, titles
 from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.spreads import in_words, middle_and_range, step_in_words
 from igbviz.time_axis import TimeAxis, Unit
@@ -211,13 +211,23 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
     line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
+    return [*band_edges(x, one, style.colour, str(setting.index)), line]
+
+
+def band_edges(x: np.ndarray, one: Band, colour: str, group: str) -> list[dict[str, Any]]:
+    """The lower edge of a band, and the upper one, filled down to it."""
     edge = {
-        "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
-        "legendgroup": str(setting.index),
-    }  # fmt: skip
-    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": group,
+    }
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
-    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}, line]
+    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}]
 
 
 def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:

@@ -120,9 +120,4 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: charts.TimeAxi
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
-    edge = {
-        "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False, "legendgroup": role,
-    }  # fmt: skip
-    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
-    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}, line]
+    return [*compare_charts.band_edges(x, one, style.colour, role), line]

@@ -73,7 +73,7 @@ def _expected(sweep: Sweep, cache: Path) -> dict[str, Estimate]:
 
 @dataclass(frozen=True)
 class Member:
-    """A run of a group, at one moment. `state` is one of runs.STATES, 'missing' (deleted) or 'unreadable'."""
+    """A run of a group, at one moment. `state` is one of status.STATES, 'missing' (deleted) or 'unreadable'."""
 
     id: str
     state: str
