@@ -268,7 +268,7 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
 
 def _stamps(progress: Progress) -> tuple[tuple[str, int, str], ...]:
     """What the caches know the runs by: folder, bytes of records, state."""
-    return tuple((str(m.run.path), ui.record_bytes(m.run), m.state) for m in progress.members if m.status is not None and m.run is not None)
+    return tuple((str(m.run.path), m.run.record_bytes, m.state) for m in progress.members if m.status is not None and m.run is not None)
 
 
 # Everybody who watches the same sweep at the same moment shares what was read and drawn.

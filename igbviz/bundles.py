@@ -75,7 +75,7 @@ def _pack(run: Run, archive: zipfile.ZipFile) -> None:
     # Everything is opened before anything is written, and the records last: a status mentions only what is on the disk by then.
     parts = {name: _part(run.path / name) for name in FILES if name != "trajectory.bin" and (run.path / name).exists()}
     itemsize = _inspect(run)
-    if not itemsize or not _recorded(run):
+    if not itemsize or not run.record_bytes:
         return _write(parts, run, archive)
     with open(run.path / "trajectory.bin", "rb") as source:
         length = os.fstat(source.fileno()).st_size
@@ -205,7 +205,7 @@ def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, a
     run.path.mkdir()
     for file, entry in files.items():
         _unpack(entry, archive, run.path / file)
-    if _recorded(run) % (_inspect(run) or 1):
+    if run.record_bytes % (_inspect(run) or 1):
         raise BundleError(f"run {name}: trajectory.bin is torn: it is not a whole number of records")
     status = run.stored_status()
     if not status.ended:
@@ -294,11 +294,6 @@ class UntrainedProvenance(Provenance):
     parameters: _Count
 
 
-def _recorded(run: Run) -> int:
-    path = run.path / "trajectory.bin"
-    return path.stat().st_size if path.exists() else 0
-
-
 def _inspect(run: Run) -> int:
     """Bytes of one record of a run, 0 before its first. BundleError or RunError when its files are not those of the run that its folder
     is named after, or not to be read by this version."""
@@ -315,7 +310,7 @@ def _inspect(run: Run) -> int:
         text = (run.path / "schema.json").read_bytes()
         provenance = (TrainedProvenance if trained else UntrainedProvenance).model_validate_json(text)
     except FileNotFoundError:
-        if _recorded(run):
+        if run.record_bytes:
             raise BundleError(f"run {run.id} has records, but no schema.json to read them by") from None
         return 0
     except ValidationError as error:

@@ -236,7 +236,7 @@ def _stamps(runs: Sequence[Run]) -> tuple[list[Stamp], list[str]]:
     stamps, problems = [], []
     for run in runs:
         try:
-            stamps.append(Stamp(str(run.path), ui.record_bytes(run), run.status.state))
+            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
         except (RunError, OSError) as error:
             problems.append(_sentence(error))
     return stamps, problems

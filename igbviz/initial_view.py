@@ -84,7 +84,7 @@ def _train_these(config: EnsembleConfig) -> None:
 
 def _charts(runs: list[Run], network: int) -> None:
     """Every chart keeps its place while networks arrive. One ensemble: two charts a row; two: the same chart of both."""
-    drawn = [_drawn(str(run.path), ui.record_bytes(run), network) for run in runs]
+    drawn = [_drawn(str(run.path), run.record_bytes, network) for run in runs]
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
         return

@@ -280,7 +280,7 @@ def _duration(lesson: Lesson, step: Step) -> str:
 
 def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:
     """Words, pictures, and what became of the guesses."""
-    results = {key: _result(str(run.path), ui.record_bytes(run)) for key, run in runs.items()}
+    results = {key: _result(str(run.path), run.record_bytes) for key, run in runs.items()}
     _words(step.body(results) if callable(step.body) else step.body)
     for column, (place, picture) in zip(st.columns(max(len(step.pictures), 1)), enumerate(step.pictures), strict=False):
         with column:
@@ -289,7 +289,7 @@ def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) ->
             if picture.kind in OF_SETTINGS:
                 drawn = _of_settings(picture.kind, config.id)
             else:
-                drawn = _drawn(picture.kind, str(run.path), ui.record_bytes(run))
+                drawn = _drawn(picture.kind, str(run.path), run.record_bytes)
             live_chart(drawn, key=f"lesson-chart-{place}-{picture.kind}", height=HEIGHT)
             st.caption(picture.look_for)
     if isinstance(step, Look):

@@ -167,7 +167,7 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
     )
     try:
         run = Run.open(name, cache)
-        trajectory, _ = ui.shown_trajectory(str(run.path), ui.record_bytes(run)), run.config  # both can be unreadable
+        trajectory, _ = ui.shown_trajectory(str(run.path), run.record_bytes), run.config  # both can be unreadable
     except RunError as error:
         st.warning(f"{error}.", icon=":material/broken_image:")
         return None, None, None, 0
@@ -246,7 +246,7 @@ def _who_is_heard(shown: Shown) -> None:
 
 def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
     """The payload of the training signal over time with a line at one probe, put into the text that all viewers share."""
-    spec = json.loads(_curves(str(run.path), ui.record_bytes(run)))
+    spec = json.loads(_curves(str(run.path), run.record_bytes))
     place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
     line = {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 2.5, "color": NEUTRAL}}
     spec["layout"]["shapes"].append(line)

@@ -238,7 +238,7 @@ def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
         except RunError:
             continue  # not begun, or deleted
         try:
-            stamps.append(Stamp(str(run.path), ui.record_bytes(run), run.status.state))
+            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
         except RunError:
             stamps.append(Stamp(str(run.path), 0, "unreadable"))
     return stamps

@@ -137,6 +137,11 @@ class Run:
         """The file that grows while the run is worked on."""
         return self.path / "trajectory.bin"
 
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of records so far; 0 before the first."""
+        return self.records.stat().st_size if self.records.exists() else 0
+
     def ensemble(self, looked_at: int = LOOKED_AT) -> Ensemble:
         """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the run is a training."""
         if not isinstance(self.config, EnsembleConfig):
@@ -161,7 +166,7 @@ class Run:
         try:
             if schema:
                 return read(schema, self.records, looked_at)
-            if self.records.exists() and self.records.stat().st_size:
+            if self.record_bytes:
                 raise ValueError("schema.json is missing, without which nobody can read trajectory.bin")
         except (OSError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: {error}") from None

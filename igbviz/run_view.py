@@ -59,7 +59,7 @@ def _title(config: RunConfig) -> str:
 
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
-    size = ui.record_bytes(run)
+    size = run.record_bytes
     trajectory = ui.shown_trajectory(str(run.path), size)
     if not len(trajectory):
         if status.state == "running":

@@ -105,7 +105,7 @@ class Session:
         self.run, self.device, self.data = run, device, data
         self.job: Training | Initializing | None = None
         self.checkpoint = run.path / "checkpoint.pt"
-        self.records = run.path / "trajectory.bin"
+        self.records = run.records
         self.stop_file = run.path / "stop"
 
     def go(self, log: TextIO) -> Iterator[None]:
@@ -138,7 +138,7 @@ class Session:
     def _job(self) -> Training | Initializing:
         job = self._begun(self._load())
         # Records that the checkpoint counts on are gone: begin again.
-        return job if job.snapshots * job.dtype.itemsize <= self._recorded() else self._begun(None)
+        return job if job.snapshots * job.dtype.itemsize <= self.run.record_bytes else self._begun(None)
 
     def _begun(self, state: dict | None) -> Training | Initializing:
         config = self.run.config
@@ -151,7 +151,7 @@ class Session:
         job = self.job
         looked = saved = time.monotonic()
         cost = 0.0
-        if self._recorded() != self._kept():
+        if self.run.record_bytes != self._kept():
             self._cut()
         with open(self.records, "ab", buffering=0) as file, contextlib.closing(job.ticks()) as ticks:
             for record in ticks:
@@ -175,9 +175,6 @@ class Session:
 
     def _kept(self) -> int:
         return self.job.snapshots * self.job.dtype.itemsize
-
-    def _recorded(self) -> int:
-        return self.records.stat().st_size if self.records.exists() else 0
 
     def _cut(self) -> None:
         """Drop what came after the checkpoint: it is made again, bit for bit. A new file, since readers may have mapped the old one."""

@@ -114,7 +114,7 @@ def _table(sweep: Sweep, progress: Progress) -> None:
 def _row(member: Member, choice: dict[str, Any]) -> dict[str, Any]:
     row = {"run": f"Train?run={member.id}" if member.run else None} | {title(path): label(value) for path, value in choice.items()}
     row |= {"state": member.state, "done": 100 * member.share}
-    result = _outcome(str(member.run.path), member.state, ui.record_bytes(member.run), member) if member.run else None
+    result = _outcome(str(member.run.path), member.state, member.run.record_bytes, member) if member.run else None
     return row | {
         "favoured at Init.": result.favoured if result else None,
         "accuracy": result.accuracy if result else None,

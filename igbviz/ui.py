@@ -284,11 +284,6 @@ def page_of(config: RunConfig | EnsembleConfig) -> str:
 # Everybody who watches the same run at the same moment shares what was read of it: the key is the length of its file.
 
 
-def record_bytes(run: Run) -> int:
-    """Bytes of records so far; 0 before the first probe."""
-    return run.records.stat().st_size if run.records.exists() else 0
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
 def shown_trajectory(path: str, size: int) -> Trajectory:
     """The probes that charts draw, of the run in this folder when its records had `size` bytes."""
