@@ -46,6 +46,14 @@ def test_against_a_loop(loss, spread: float) -> None:
         np.testing.assert_allclose(measured[name], values, rtol=2e-5, atol=2e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e-30])
+def test_a_guess_is_the_largest_logit_however_small(scale: float) -> None:
+    """MobileNets and EfficientNets as torchvision draws them begin with logits of 1e-11, and guess all the same."""
+    logits, labels = torch.randn(97, 4, generator=torch.Generator().manual_seed(1)), torch.arange(97) % 4
+    small, large = (measure(numbers, labels, CrossEntropy())["confusion"] for numbers in (scale * logits, logits))
+    assert (small == large).all() and (large.sum(0) > 0).all()
+
+
 def mixed(share: float) -> Mixture:
     return Mixture(Curriculum(noise_rate=0.4), share)
 
