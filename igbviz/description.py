@@ -179,6 +179,12 @@ def allowed(field: FieldInfo) -> str:
     return "one of " + ", ".join(words) if len(words) > 2 else " or ".join(words)
 
 
+def _names(field: FieldInfo) -> list[str]:
+    """Of the descriptions that a field accepts."""
+    accepted = [kind for kind, _ in kinds(field) if isinstance(kind, type) and issubclass(kind, Description)]
+    return [name for kind in accepted if "name" in kind.model_fields for name in get_args(kind.model_fields["name"].annotation)]
+
+
 def _range(bounds: dict[str, float]) -> str:
     words = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # all digits of a limit such as 2**31 - 1
     low = words["ge"] if "ge" in bounds else f"above {words['gt']}" if "gt" in bounds else ""
@@ -206,7 +212,10 @@ def _explained(cls: type[Description], error: ValidationError) -> ConfigError:
         else:
             field = cls.model_fields.get(location[0]) if location else None
             value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
-            problems.append((location[:1], f"is {_short(value)}, allowed: {allowed(field) if field else line['msg']}"))
+            possible = allowed(field) if field else line["msg"]
+            if isinstance(line["input"], str) and field is not None and value in _names(field):
+                possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
+            problems.append((location[:1], f"is {_short(value)}, allowed: {possible}"))
     return ConfigError(*dict.fromkeys(problems))  # a field with several types is reported once for each of them
 
 

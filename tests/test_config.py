@@ -109,6 +109,8 @@ def test_frozen() -> None:
         ({"loss": {"name": "blurry", "cutoff": 0.1}}, ["loss.cutoff", "not a field", "gamma"]),
         ({"loss": {"gamma": 1}}, ["loss", "without a name", "cross-entropy"]),
         ({"loss": 7}, ["loss", "7", "cross-entropy"]),
+        ({"loss": "gce"}, ["loss is 'gce', allowed: its fields as a mapping, as in {'name': 'gce'}"]),
+        ({"model": "resnet18"}, ["model is 'resnet18', allowed: its fields as a mapping, as in {'name': 'resnet18'}"]),
         ({"colour": "red"}, ["colour", "not a field", "batch_size"]),
         ({"probes": {"size": "some"}}, ["probes.size", "'some'", "whole number", "'all'"]),
         ({"probes": {"size": 2}}, ["probes.size", "2", "10"]),
