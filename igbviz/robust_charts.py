@@ -6,6 +6,7 @@ Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from igbviz.robustness import Question, Summary
 from igbviz.spreads import in_words, share_in_words, step_in_words
 from igbviz.time_axis import Unit
 
-HEIGHT, TRADE_OFF_HEIGHT = 470, 520  # pixels
+HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
-GAP = 0.07  # of the width, between panels
+GAP, TITLE = 0.1, 20  # of the width, between panels; letters in a line of a panel's title: both for a narrow window
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
 WIDTHS = (620, 1300)  # pixels that the picture may have: labels are free of each other at the narrowest and at the widest
@@ -49,7 +50,7 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
         }  # fmt: skip
         layout[f"yaxis{number}"] = AXIS | SHARES | {
             "anchor": f"x{number}", "range": [-0.02, 1.02], "matches": "y" if place else None, "showline": False,
-            "title": {"text": what.axis if what.axis != said else ""},
+            "title": {"text": what.axis if what.axis != said else "", "standoff": 4},
         }  # fmt: skip
         said = what.axis
         lines, words = axis.furniture()
@@ -60,14 +61,17 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
             shapes.append(level_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
-        notes.append(title | {"text": f"<b>{what.title}</b>", "showarrow": False, "font": {"size": 15}})
+        notes.append(
+            title | {"text": f"<b>{'<br>'.join(wrap(what.title, TITLE))}</b>", "align": "left", "showarrow": False, "font": {"size": 15}}
+        )
     told = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(what.title.lower() for what in question.measures.values())
     return {
         "data": traces,
         "layout": _frame(HEIGHT, f"{titles} over log time: {told}", linked=True) | layout | {
             "shapes": shapes, "annotations": notes, "hovermode": "closest", "hoverdistance": 30, "showlegend": True,
-            "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 120), "yanchor": "top", "font": {"size": 14}},
+            "margin": MARGIN | {"t": 76},
+            "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 140), "yanchor": "top", "font": {"size": 14}},
         },
     }  # fmt: skip
 

@@ -151,6 +151,19 @@ def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | i
     assert "of the other classes" in robustness.sentences([one], QUESTIONS["imbalance"])[0]
 
 
+@pytest.mark.parametrize("change", [{}, {"schedule": {"name": "switch", "duration": 0.5}}])
+def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
+    """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18 high."""
+    sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
+    layout = robust_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)["layout"]
+    room = (536 - layout["margin"]["l"] - layout["margin"]["r"]) * layout["xaxis2"]["domain"][0]
+    titles = [note for note in layout["annotations"] if note.get("font", {}).get("size") == 15]
+    assert len(titles) == len(NOISE.measures)
+    for title in titles:
+        lines = title["text"].removeprefix("<b>").removesuffix("</b>").split("<br>")
+        assert 7.5 * max(map(len, lines)) <= room and title["yshift"] + 18 * len(lines) <= layout["margin"]["t"]
+
+
 @pytest.mark.parametrize("unit", ["epoch", "step"])
 def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
