@@ -33,7 +33,10 @@ def draw(cache: Path) -> None:
         f"[Pellegrino, Szczecina and Fieguth 2025]({paper.LINK}) trained one prejudiced network with three losses and looked after "
         "every batch. Here their experiment is run again, over several seeds: their two figures, and each result with what was measured."
     )
-    which = _among(st.query_params.get("set"), SETS, "quick")
+    named = st.query_params.get("set", "quick")
+    which = _among(named, SETS, "quick")
+    if which != named:
+        ui.nowhere(f"set is {named[:80]!r}, allowed: one of {', '.join(SETS)}")
     asked = st.query_params.get("with", "")
     other = asked if asked in paper.alternatives(which) else ""
     folder = paper_runs.cards(which, cache)

@@ -17,7 +17,7 @@ from igbviz.paper_claims import CLAIMS
 from igbviz.runs import Run
 from igbviz.sweeps import Group, list_groups
 from tests.test_comparison import stored
-from tests.test_pages import ROOT, own_cache, page
+from tests.test_pages import ROOT, as_read, own_cache, page
 from tests.test_paper import FOLDER, favouring, rising, shipped, short
 
 __all__ = ["own_cache"]
@@ -218,3 +218,9 @@ def test_a_folder_that_is_not_there_is_said(own_cache: Path) -> None:
     assert not test.exception and plain("/no/such/folder") in text(test)
     test.button(key="paper-run-quick").click().run()
     assert not test.exception and plain("/no/such/folder") in test.error[0].value and not list_groups(own_cache)
+
+
+def test_a_link_to_no_set_says_so(own_cache: Path) -> None:
+    test = look(set="stand-in")
+    assert not test.exception and "set is 'stand-in', allowed: one of quick, " in as_read(test.warning[0])
+    assert "leads nowhere" not in " ".join(warning.value for warning in look(set="quick").warning)
