@@ -33,7 +33,8 @@ def view(runs: list[Run]) -> None:
         return
     what_if(runs[0], configs[0])
     fewest = min(config.networks for config in configs)
-    network = st.number_input("Look at network", 0, fewest - 1, 0, key="network", help="The charts of a single network show this one.")
+    network = st.number_input("Look at network", value=0, step=1, key="network", help="The charts of a single network show this one.")
+    network = ui.nearest("Look at network", network, 0, fewest - 1)
 
     def look() -> float | None:
         now = [run.status for run in runs]

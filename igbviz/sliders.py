@@ -85,10 +85,9 @@ def number(label: str, those: Range, value: float, key: str, help: str | None = 
         drag.select_slider(label, those.stops, format_func="{:g}".format, **common)
     else:
         drag.slider(label, those.stops[0], those.stops[-1], step=those.step, format="%g", **common)
+    # Without its limits, as every box of a knob: whoever describes something with the number says what is allowed.
     return exact.number_input(
         f"{label}, exactly",
-        min_value=float(those.low),
-        max_value=float(those.high),
         step=those.step or _tenth(value),
         format="%g",
         label_visibility="collapsed",

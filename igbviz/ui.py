@@ -221,6 +221,15 @@ def within(name: str, value: float, lowest: float, highest: float) -> float:
     return value
 
 
+def nearest(name: str, value: float, lowest: float, highest: float) -> float:
+    """The number where it is allowed, else a sentence on the page and the nearest one that is: for what is drawn whatever is typed."""
+    try:
+        return within(name, value, lowest, highest)
+    except ConfigError as error:
+        wrong(f"{error}; shown: {(shown := min(max(value, lowest), highest)):g}")
+        return shown
+
+
 def _step(value: float | None) -> float:
     """A tenth of the value's own size: 0.1 moves by 0.01, 0.001 by 0.0001."""
     return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1

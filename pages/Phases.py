@@ -21,8 +21,10 @@ st.session_state.update(st.session_state.pop("phase-clicked", {}))  # a click of
 left, right = st.columns([3, 2])
 with right:
     st.markdown("**A point of the plane** (or click into the map)")
-    sigma_w2 = st.number_input("Weight variance σ²w", 0.01, 25.0, step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.")
-    sigma_b2 = st.number_input("Bias variance σ²b", 0.0, 5.0, step=0.01, key="phase-b", help="b ~ N(0, σ²b).", format="%g")
+    sigma_w2 = st.number_input("Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g")
+    sigma_w2 = ui.nearest("Weight variance σ²w", sigma_w2, 0.01, 25.0)
+    sigma_b2 = st.number_input("Bias variance σ²b", step=0.01, key="phase-b", help="b ~ N(0, σ²b).", format="%g")
+    sigma_b2 = ui.nearest("Bias variance σ²b", sigma_b2, 0.0, 5.0)
     depth = st.slider("Layers", 2, 100, 20, key="phase-depth")
     point = theory.fixed_point(activation, sigma_w2, sigma_b2)
     gamma = theory.gamma_by_depth(activation, sigma_w2, sigma_b2, depth)[-1]

@@ -119,6 +119,14 @@ def test_a_wrong_formula_is_told_as_it_was_typed(own_cache: Path) -> None:
     assert as_read(test.error[0]).startswith("formula is -p**g*log(p)**2/0, not a finite real number") and r"\*\*" in test.error[0].value
 
 
+def test_a_knob_typed_beyond_its_limits_is_a_sentence(own_cache: Path) -> None:
+    """With limits of its own a box in a browser would show what was typed, and the picture what was before."""
+    test = choose(page(PAGE), "blurry", "gce")
+    assert not any(number.proto.has_min or number.proto.has_max for number in test.number_input)
+    test.number_input(key="losses-gce-q").set_value(7.0).run()
+    assert not test.exception and as_read(test.error[0]) == "q is 7.0, allowed: a number above 0 and at most 1."
+
+
 def link_of(test: AppTest, label: str = "Train with this loss") -> dict[str, str]:
     """The query of the page's last link with this label."""
     link = [part.proto for part in test.get("page_link") if part.proto.label == label][-1]

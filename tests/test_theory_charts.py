@@ -62,3 +62,16 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page.button(key="phase-train").click().run()
     (line,) = list_runs(tmp_path)
     assert line.config["initialization"] == line.config["initialization"] | {"name": "gaussian", "sigma_w2": 3.0, "sigma_b2": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("box", "value", "said"), [("w", 1000.0, "is 1000, allowed: a number from 0.01 to 25; shown: 25"), ("b", -1.0, "shown: 0")]
+)
+def test_a_point_beyond_the_plane_is_told_of(box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With limits of its own a box in a browser would show what was typed, and the page the point before."""
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
+    assert not page.error and not any(number.proto.has_min or number.proto.has_max for number in page.number_input)
+    page.number_input(key=f"phase-{box}").set_value(value).run()
+    assert not page.exception and said in page.error[0].value.replace("\\", "")
