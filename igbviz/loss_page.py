@@ -31,9 +31,6 @@ EVERY_CLASS = "every class"
 CARDS, SIGNAL_HEIGHT = 1010, 440  # pixels; the cards are as high as the picture beside them
 
 
-SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # the parts of a long formula, in LaTeX: a card is narrow
-
-
 class Shown(NamedTuple):
     """What the picture over p shows: a run at one probe, if there is any, and the zones of one loss."""
 
@@ -79,7 +76,7 @@ def _card(name: str) -> Loss | None:
         except ConfigError as error:
             ui.wrong(error)
             return None
-        formula.latex(rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}")
+        formula.latex(ui.stacked(loss))
         if isinstance(loss, Custom):
             for finding in loss.checks():
                 st.warning(f"It {finding.text}.", icon=":material/warning:")

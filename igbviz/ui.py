@@ -50,10 +50,12 @@ STYLE = (
     ".block-container {padding-left: 2rem; padding-right: 2rem}"
     ".stApp:has([data-testid=stSidebar][data-collapsed=false]) .block-container [data-testid=stColumn] {min-width: min(20rem, 100%)}"
     ".block-container [data-testid=stColumn] [data-testid=stColumn] {min-width: 0 !important}}"  # a slider and its number stay together
+    "[data-testid=stSidebar] .katex-display {font-size: 0.7em}"  # most formulas fit, in part below each other
     # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their own text on a tint.
     "[data-tag] {background: rgba(74, 144, 226, 0.28) !important}"
     "[data-tag], [data-tag] span, [data-tag] button {color: inherit !important}"
 )
+SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formula, in LaTeX
 STATE_LOOKS = {
     "queued": ("gray", ":material/hourglass_empty:"),
     "running": ("blue", ":material/play_arrow:"),
@@ -147,8 +149,13 @@ def choose_part(label: str, registry: Mapping[str, type[Description]], start: De
     chosen = {"name": name} | knobs(part, values, f"{key}-{name}")
     if issubclass(part, Loss):
         with contextlib.suppress(ConfigError):  # said by whoever builds the whole configuration
-            formula.latex(part(**chosen).latex())
+            formula.latex(stacked(part(**chosen)))
     return chosen
+
+
+def stacked(loss: Loss) -> str:
+    """A loss in LaTeX for a narrow place, the side bar or a card: its parts below each other."""
+    return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
 def part_title(part: type[Description], name: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import sliders
+from igbviz import sliders, ui
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs import Run
@@ -202,3 +202,9 @@ def test_the_page_does_without_torch(tmp_path: Path) -> None:
         "assert not {'torch', 'torchvision'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env=os.environ | {"IGBVIZ_CACHE": str(tmp_path)})
+
+
+def test_the_side_bar_has_the_parts_of_a_long_formula_below_each_other(own_cache: Path) -> None:
+    """Side by side they took up to 626 of its 206 pixels."""
+    (formula,) = page(ROOT / "pages/Train.py", loss="sce").sidebar.latex
+    assert ui.SIDE_BY_SIDE in LOSSES["sce"]().latex() and ui.SIDE_BY_SIDE not in formula.value and ui.BELOW in formula.value
