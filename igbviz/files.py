@@ -1,4 +1,4 @@
-"""Small files that several processes read while one writes."""
+"""Files that several processes read while one writes: replaced as a whole, and noticed when they have changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import threading
 from pathlib import Path
 from typing import Any
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -18,3 +20,15 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     temporary.write_text(text)
     os.replace(temporary, path)
+
+
+def stamp(*paths: str | Path) -> Stamp:
+    """What changes when one of these files or folders does; None for each that is not there."""
+    found = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            found.append(None)
+    return tuple(found)

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import Timeout
 
 from igbviz import dispatch, labels
+from igbviz.files import stamp
 from igbviz.listing import listed
 from igbviz.losses import LOSSES
 from igbviz.run_folder import Run, RunError
@@ -29,6 +30,8 @@ Row = dict[str, Any]
 KEPT_DAYS = 7  # that a deleted run can be taken back
 _WORDS = ("title", "id", "state", "kind", "dataset", "model", "initialization", "loss", "note", "remark", "submitted")
 _TRASHED = re.compile(r"(\d{20})-(.+)")
+# The files too, and not the folder alone: somebody may edit them by hand.
+_LOOKED_AT = ("", "/status.json", f"/{labels.FILE}", "/config.json", "/schema.json", "/trajectory.bin")
 _known: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, submitted, row)
 
 
@@ -43,9 +46,8 @@ def rows(cache: str | Path) -> list[Row]:
     before, now = _known.get(root, {}), {}
     for folder in ("runs", "gallery"):
         for path in _folders(os.path.join(root, folder)):
-            stamp = _stamp(path)
-            known = before.get(path)
-            now[path] = known if known and known[0] == stamp else (stamp, *_read(Path(path), is_labelled=stamp[2] is not None))
+            seen, known = stamp(*(path + name for name in _LOOKED_AT)), before.get(path)
+            now[path] = known if known and known[0] == seen else (seen, *_read(Path(path), is_labelled=seen[2] is not None))
     _known[root] = now
     ordered = sorted(now.items(), key=lambda item: -item[1][1])
     own = {row["id"] for _, _, row in now.values() if not row["shipped"]}
@@ -58,18 +60,6 @@ def _folders(root: str) -> list[str]:
             return [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
         return []
-
-
-def _stamp(path: str) -> tuple[Any, ...]:
-    """What changes when a run does. The files too, and not the folder alone: somebody may edit them by hand."""
-    stamp = []
-    for name in ("", "/status.json", f"/{labels.FILE}", "/config.json", "/schema.json", "/trajectory.bin"):
-        try:
-            stat = os.stat(path + name)
-            stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        except OSError:
-            stamp.append(None)
-    return tuple(stamp)
 
 
 def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:

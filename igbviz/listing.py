@@ -11,6 +11,7 @@ from typing import Any
 
 from igbviz import dispatch
 from igbviz.ensemble_config import EnsembleConfig
+from igbviz.files import Stamp, stamp
 from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, config_from
 from igbviz.status import FINISHED
 
@@ -53,38 +54,26 @@ def listed(path: Path) -> Listed:
         return Listed(run, problem=str(error).rpartition("cannot be read: ")[2])
     except (ValueError, RecursionError) as error:
         return Listed(run, problem=f"config.json is torn or from another program ({error})")
-    if problem := _damage(str(path), status.state, status.snapshots, _stamp(path)):
+    if problem := _damage(str(path), status.state, status.snapshots, stamp(path / "schema.json", path / "trajectory.bin")):
         return Listed(run, config=config, status=status.model_dump(), problem=problem)
     state = "lost" if status.state == "running" and not run.is_alive else status.state
     return Listed(run, state, config, status.model_dump())
 
 
-def _stamp(path: Path) -> tuple[Any, ...]:
-    """What changes when a run's schema or records do."""
-    stamp = []
-    for name in ("schema.json", "trajectory.bin"):
-        try:
-            stat = os.stat(path / name)
-            stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        except OSError:
-            stamp.append(None)
-    return tuple(stamp)
-
-
 @lru_cache(maxsize=20_000)
-def _damage(path: str, state: str, snapshots: int, stamp: tuple[Any, ...]) -> str:
+def _damage(path: str, state: str, snapshots: int, seen: Stamp) -> str:
     """What a finished run lacks of the records that its status speaks of; of these only the first and the last are looked at here. What
-    is still to be worked on may lack anything: the worker makes it again. Asked once for a state of the files, the `stamp`."""
+    is still to be worked on may lack anything: the worker makes it again. Asked once for a state of the files, their stamp `seen`."""
     if state not in FINISHED or not snapshots:
         return ""
     run = Run(Path(path))
-    if None in stamp:
-        return f"{('schema.json', 'trajectory.bin')[stamp.index(None)]} is missing"
+    if None in seen:
+        return f"{('schema.json', 'trajectory.bin')[seen.index(None)]} is missing"
     try:
         found = (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)(looked_at=2)
     except RunError as error:
         return str(error).rpartition("cannot be read: ")[2]
-    torn = stamp[1][1] > len(found) * found.records.dtype.itemsize  # a last record in part is left out by every reader
+    torn = seen[1][1] > len(found) * found.records.dtype.itemsize  # a last record in part is left out by every reader
     if len(found) + torn < snapshots:
         return f"trajectory.bin has {len(found)} records, status.json speaks of {snapshots}"
     return ""
