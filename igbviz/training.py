@@ -302,6 +302,8 @@ class Training:
             self._count_time("probe_seconds", started)
             self._timed_images += len(piece)
             yield logits
+        if self.packed:
+            self.packed.refresh()  # what lay ready is as large as the network, or larger: the steps need not hold it
 
     def _choose_majority(self) -> int | None:
         """The class that keeps all its training images, if that is one; where the untrained network decides, it is asked as in a probe."""

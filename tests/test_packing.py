@@ -224,6 +224,14 @@ def test_only_probes_in_eval_mode_are_packed(tiny: RunConfig) -> None:
     assert Training(tiny.with_(probes={"size": 60, "batch_norm": "batch"}), "cpu").packed is None
 
 
+def test_a_probe_leaves_nothing_lying_ready(tiny: RunConfig) -> None:
+    training = Training(tiny.with_(label_noise={"name": "symmetric", "rate": 0.4}), "cpu")
+    ticks = training.ticks()
+    while next(ticks) is None:
+        pass
+    assert training.snapshots == 1 and not any(layer.ready for layer in training.packed.layers)
+
+
 def test_one_thread_and_two_give_the_same_bits() -> None:
     """A probe may take another number of threads than the next one of the same run."""
     images, before = torch.randn(150, 1, 28, 28), torch.get_num_threads()
