@@ -16,6 +16,7 @@ from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
+RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
 CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
 
 
@@ -36,11 +37,11 @@ def moving(look: Callable[[], float | None], every: float | None) -> None:
 
 
 def refresh(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended. A class of thirty gets the slow pace from the start: at the
-    fast one its server would take from the run the core that it trains on."""
+    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace from the start: at
+    the fast one its server would take from the run the core that it trains on."""
     going = [status for status in statuses if not status.ended]
     if not going:
-        return None
+        return RESTING if any(status.state in RESUMABLE for status in statuses) else None
     return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
 
 

@@ -30,6 +30,13 @@ def test_a_young_run_is_looked_at_more_often(browsers) -> None:
     assert browsers(0, 0.0, 1.0, state="done") is None
 
 
+def test_a_stopped_run_is_looked_at_now_and_then(browsers) -> None:
+    """Another browser may resume it: this one would say for ever that it has stopped."""
+    for state in ("stopped", "failed"):
+        assert browsers(0, 0.0, 1.0, state=state) == standing.RESTING
+    assert browsers(0, 0.0, 1.0, state="diverged") is None, "it cannot be resumed"
+
+
 def test_a_crowd_gets_the_slow_pace_and_a_few_the_fast_one(browsers) -> None:
     for _ in range(3):  # looking again makes nobody two
         paces = [browsers(browser, 1.0, 1.0) for browser in range(standing.CROWD)]
