@@ -19,7 +19,7 @@ from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from igbviz.untrained import probing
 
-PIECE = 125  # images in one pass: most of what the layers make of them stays in the cache
+PIECE = 125  # images in one pass where there are convolutions: most of their maps stay in the cache
 
 Sides = tuple[int, ...]  # height and width of a map
 
@@ -30,6 +30,7 @@ class Packed:
     def __init__(self, network: fx.GraphModule) -> None:
         self.network = network
         self.layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
+        self.has_maps = any(isinstance(layer, Convolution) for layer in self.layers)
 
     def refresh(self) -> None:
         """Take over the weights and the running statistics as they are when it is called next: forget those that lie ready."""
@@ -39,7 +40,7 @@ class Packed:
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W)."""
-        return torch.cat([self.network(piece) for piece in images.split(PIECE)])
+        return torch.cat([self.network(piece) for piece in images.split(PIECE)]) if self.has_maps else self.network(images)
 
 
 class Layer(nn.Module):
@@ -147,6 +148,10 @@ def packed(network: nn.Module, dtype: torch.dtype = torch.float32) -> Packed | N
             traced = fx.symbolic_trace(network)
     except (fx.proxy.TraceError, TypeError, RuntimeError):
         return None
+    for node in list(traced.graph.nodes):
+        if isinstance(_layer(traced, node), nn.Identity):  # may stand between a layer and its ReLU
+            node.replace_all_uses_with(node.args[0])
+            traced.graph.erase_node(node)
     for node in list(traced.graph.nodes):
         layer = _layer(traced, node)
         kinds = {nn.Linear: (Layer, nn.BatchNorm1d), nn.Conv2d: (Convolution, nn.BatchNorm2d)}.get(type(layer))

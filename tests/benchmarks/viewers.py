@@ -84,7 +84,7 @@ def watched(address: str, run: Run, count: int) -> tuple[list[Viewer], float]:
 
 
 def told(when: str, viewers: list[Viewer], pace: float) -> None:
-    refreshes = sorted(seconds for viewer in viewers for seconds in viewer.refreshes)
+    refreshes = sorted(seconds for viewer in viewers for seconds in viewer.refreshes) or [LONGEST]
     late = refreshes[int(0.95 * len(refreshes))]
     kilobytes = sum(viewer.bytes for viewer in viewers) / 1e3 / len(refreshes)
     print(
