@@ -10,6 +10,7 @@ their last digits.
 from __future__ import annotations
 
 import itertools
+import math
 import platform
 
 import torch
@@ -19,6 +20,7 @@ from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from igbviz.untrained import probing
 
+GROWTH = 2  # times as large as its kernels a convolution may be, written out as a matrix: 1.8 for 3x3 on a map of 2x2, 9 on one of 3x3
 PIECE = 125  # images in one pass where there are convolutions: most of their maps stay in the cache
 
 Sides = tuple[int, ...]  # height and width of a map
@@ -89,7 +91,7 @@ class Convolution(Layer):
 
     def forward(self, maps: Tensor) -> Tensor:
         layer, maps, sides = self.layer, maps.to(self.dtype), tuple(maps.shape[2:])
-        if self.is_dense and all(side <= kernel for side, kernel in zip(sides, layer.kernel_size, strict=True)):
+        if self.is_dense and self.covers(sides):
             product = self.times(maps.permute(0, 2, 3, 1).flatten(1), sides)
             return product.view(len(maps), *self.sides_after(sides), -1).permute(0, 3, 1, 2)
         if self.is_dense and layer.kernel_size == (1, 1) and layer.padding == (0, 0):
@@ -106,6 +108,12 @@ class Convolution(Layer):
         """Whether every output sees every channel of all pixels under the kernel, and the padding is known as a number."""
         layer = self.layer
         return layer.groups == 1 and layer.dilation == (1, 1) and not isinstance(layer.padding, str)
+
+    def covers(self, sides: Sides) -> bool:
+        """Whether a kernel sees the whole map, and a matrix from map to map is not much larger than the kernels."""
+        kernel = self.layer.kernel_size
+        numbers = math.prod(sides) * math.prod(self.sides_after(sides))
+        return all(side <= reach for side, reach in zip(sides, kernel, strict=True)) and numbers <= GROWTH * math.prod(kernel)
 
     def sides_after(self, sides: Sides) -> Sides:
         """Height and width of what is made of a map of these."""
@@ -135,8 +143,10 @@ def _overlap(start: int, kernel: int, side: int) -> tuple[slice, slice]:
 
 
 def multiplies(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies in this precision here."""
+    """Whether oneDNN multiplies in this precision here. Its operators are torch's own business: another torch may have others."""
     if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():
+        return False
+    if not all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")):
         return False
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
