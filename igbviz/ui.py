@@ -271,7 +271,7 @@ def start(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, *, o
 
 def wrong(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
     """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no bold print."""
-    place.error(labels.plain(f"{problem}."), icon=icon)
+    place.error(labels.quoting(f"{problem}."), icon=icon)
 
 
 def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> Run | None:

@@ -115,3 +115,18 @@ def test_plain_leaves_markdown_nothing_to_read() -> None:
     assert re.sub(r"\\(.)", r"\1", plain) == text
     assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), "every sign that could mean something is escaped"
     assert labels.plain("a\n\n# b") == r"a \# b"
+
+
+TYPED = [
+    "-p**g*log(p)**2", "__import__('os')", "$a$ $b$", ":red[x] :material/home:", "[a](http://b.c)", "`c`", "<b>", "~~d~~", "https://e.f", "www.g.h",
+    "i@j.kl", "&amp;", r"\alpha", "_m_",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_sentence_quotes_what_was_typed(typed: str) -> None:
+    told = labels.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
+    assert told.startswith("optimizer.learning_rate is ") and told.endswith(", allowed: a number from 1e-05 to 100")
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told) == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
+    bare = re.sub(r"\\.", "", told.removeprefix("optimizer.learning_rate"))
+    assert not set(bare) & set("*`$<&~[]@_") and "://" not in bare and "www." not in bare
