@@ -17,6 +17,7 @@ from igbviz.memory import require_memory
 
 # For a machine where nothing has run yet: two cores of a current laptop. Rough on purpose, and said so on the page.
 UNKNOWN_RATE = 4e10  # multiply-accumulates a second
+PROBE_GAIN = 2.0  # times as many a second in a probe; three on an AMD EPYC
 STEP_OVERHEAD = 6e-4  # seconds of Python, kernels' starts and optimizer a step
 KEPT = 200  # paces remembered
 
@@ -51,7 +52,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     else:
         rates = [pace["rate"] for pace in paces.values()]
         rate = median(rates) if rates else UNKNOWN_RATE
-        step, image = STEP_OVERHEAD + 3 * work * config.batch_size / rate, work / rate
+        step, image = STEP_OVERHEAD + 3 * work * config.batch_size / rate, work / (PROBE_GAIN * rate)
         basis = "guessed from other networks on this machine" if rates else "a rough guess: nothing has run here yet"
     return Estimate(steps * step + probes * probe_images * image, steps, probes, basis)
 
