@@ -109,8 +109,9 @@ class Training:
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
-        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
+        self.packed = None  # what a probe asks in place of the network, if that is faster
+        if self.device.type == "cpu" and config.probes.batch_norm == "eval":
+            self.packed = packed(self.network, getattr(torch, self.probe_precision))
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
@@ -262,11 +263,10 @@ class Training:
 
     def _probe(self) -> Iterator[None]:
         pieces: list[torch.Tensor] = []
-        for images in (self.probe_images, self.wrong_images):
-            for piece in self._logits(images):
-                if pieces:
-                    yield None
-                pieces.append(piece)
+        for piece in self._logits(self.probe_images, self.wrong_images):
+            if pieces:
+                yield None
+            pieces.append(piece)
         started = time.perf_counter()
         logits, wrong_logits = torch.cat(pieces).clone().split([len(self.probe_images), len(self.wrong_images)])
         # The loss that drives the next step; after the last step, the one that drove it.
@@ -289,21 +289,22 @@ class Training:
         snapshot["step"], snapshot["epoch"], snapshot["seconds"] = self.step, self.step / self.steps_per_epoch, self.seconds
         return snapshot[()]
 
-    def _logits(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The network's answers to these images without learning from them, piece by piece."""
-        if self.packed:
-            self.packed.refresh()
+    def _logits(self, *sets: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The network's answers to these sets of images without learning from them, one after the other, piece by piece."""
         forward = self.packed or self.network
-        for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK)) if len(images) else ():
-            started = time.perf_counter()
-            quickly = self.arithmetic(self.probe_precision, self.probe_threads)
-            with torch.inference_mode(), quickly, probing(self.network, self.config.probes.batch_norm):
-                logits = wide(forward(piece))
-            self._count_time("probe_seconds", started)
-            self._timed_images += len(piece)
-            yield logits
-        if self.packed:
-            self.packed.refresh()  # what lay ready is as large as the network, or larger: the steps need not hold it
+        pieces = [piece for images in sets if len(images) for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK))]
+        try:
+            for piece in pieces:
+                started = time.perf_counter()
+                quickly = self.arithmetic(self.probe_precision, self.probe_threads)
+                with torch.inference_mode(), quickly, probing(self.network, self.config.probes.batch_norm):
+                    logits = wide(forward(piece))
+                self._count_time("probe_seconds", started)
+                self._timed_images += len(piece)
+                yield logits
+        finally:
+            if self.packed:
+                self.packed.refresh()  # what lay ready is as large as the network, or larger: the steps need not hold it
 
     def _choose_majority(self) -> int | None:
         """The class that keeps all its training images, if that is one; where the untrained network decides, it is asked as in a probe."""
