@@ -109,9 +109,8 @@ class Training:
         self.parameters = list(self.network.parameters())
         self.has_dropout = any(map(_draws, self.network.modules()))
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        self.packed = None  # what a probe asks in place of the network, if that is faster
-        if self.device.type == "cpu" and config.probes.batch_norm == "eval":
-            self.packed = packed(self.network, getattr(torch, self.probe_precision))
+        eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
+        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if eval_on_cpu else None
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
 
