@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Data, probe_indices
 from igbviz.description import ConfigError
+from igbviz.devices import device_of
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.ensemble_measures import exact, measure_layer, measure_logits
 from igbviz.ensemble_records import ensemble_dtype
@@ -25,7 +26,6 @@ from igbviz.layers import Resize
 from igbviz.models import Mlp, last_layer
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.stacked_mlp import StackedMlp
-from igbviz.training import device_of
 from igbviz.untrained import probing
 
 BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm

@@ -14,23 +14,27 @@ import json
 import os
 import sys
 import time
+import weakref
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from igbviz.captured import WARM, Captured, can_capture, remembered, set_rate, update
 from igbviz.config import RunConfig
+from igbviz.devices import arithmetic
 from igbviz.losses import Loss, wide
-from igbviz.training import Training
+from igbviz.training import CHECK_STEPS, Training
 from igbviz.untrained import without_denormals
 
 MOST_LANES = {"cpu": 16, "cuda": 64, "mps": 16}
 STACKED_WEIGHTS = {"cpu": 2**25, "cuda": 2**29, "mps": 2**27}  # numbers that the weights of all lanes may be
 # How many times as fast lanes must be: below, the runs are better off with the bits they have alone.
 WORTH = float(os.environ.get("IGBVIZ_LANES_WORTH", 1.1))
-TRIED_STEPS = 5
+TRIED_STEPS = 5  # once they are warm
 
 _gains: dict[tuple[str, int, str], float] = {}
 
@@ -68,7 +72,7 @@ def gain(training: Training, lanes: int) -> float:
 
 def _seconds(step: Any, device: torch.device) -> float:
     taken = []
-    for _ in range(TRIED_STEPS):
+    for _ in range(TRIED_STEPS + (WARM if can_capture(device) else 0)):
         started = time.perf_counter()
         step()
         if device.type == "cuda":
@@ -81,22 +85,32 @@ class Lanes:
     """Trainings at the same step that take the next ones together. Each is still driven by its own `ticks()`, in turn with the others."""
 
     def __init__(self, trainings: Sequence[Training]) -> None:
-        self.trainings = list(trainings)
+        # Those with the same loss stand side by side: then each loss is asked for a slice.
+        self.trainings = sorted(trainings, key=lambda lane: repr((lane.config.loss, lane.config.schedule)))
         self.ready: list[Training] = []
         for lane in trainings:
             lane.stack = self
         self._stack()
 
     def turn(self, lane: Training) -> Iterator[None]:
-        """One step of this lane: it waits for the others, and the last to come steps for all."""
+        """One step of this lane, or more: it waits for the others, and the last to come steps for all."""
         number = lane.step
         self.ready.append(lane)
         while lane.step == number:
             if len(self.ready) == len(self.trainings):
                 self.ready = []
-                self.advance()
+                for _ in range(self._stretch()):
+                    self.advance()
             else:
                 yield
+
+    def _stretch(self) -> int:
+        """Steps at a time: on a GPU as many as there are until a lane is looked at, since a captured step takes less time than to go
+        round all lanes."""
+        number = self.trainings[0].step
+        if not can_capture(self.trainings[0].device):
+            return 1
+        return min(CHECK_STEPS - number % CHECK_STEPS, *(lane.next_look - number for lane in self.trainings))
 
     def drop(self, lane: Training) -> None:
         """Go on without this one, if it is here; it keeps its weights as they are."""
@@ -110,20 +124,15 @@ class Lanes:
             self._stack()
         first = self.trainings[0]
         config, number = first.config, first.step
-        batches = [lane.batch(number) for lane in self.trainings]
-        images, labels = (torch.stack(parts) for parts in zip(*batches, strict=True))
+        rows = self._rows(number)
+        losses = tuple(lane.config.schedule.at(number, lane.steps_per_epoch, lane.config.loss) for lane in self.trainings)
         if config.optimizer.moves:
-            for group in self.optimizer.param_groups:
-                group["lr"] = config.optimizer.rate_at(number, first.steps)
-        with first.arithmetic():
-            logits = wide(vmap(self._forward)(self.weights, self.buffers, images))
-            if first.device.type == "cpu":
-                logits.register_hook(without_denormals)  # one that is sure of itself slows all
-            losses = self._losses(number, logits, labels)
-            self.optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()
-            self.optimizer.step()
-        self.loss_sums += losses.detach() + 0 * logits.detach().sum((1, 2))
+            set_rate(self.optimizer, config.optimizer.rate_at(number, first.steps), first.rate)
+        if self.captured and rows.shape == self.rows.shape:
+            self.rows.copy_(rows)
+            self.captured(losses)
+        else:
+            self._learn(rows, losses)
         if len(self.optimizer.state) > len(first.optimizer.state):
             self._hand_out_state()
         passed = time.perf_counter() - started
@@ -133,18 +142,47 @@ class Lanes:
     def _forward(self, weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
         return functional_call(self.skeleton, (weights, buffers), (images,))
 
-    def _losses(self, number: int, logits: Tensor, labels: Tensor) -> Tensor:
-        """(L,) mean losses of logits (L, B, K), lanes with the same loss at once."""
-        groups: dict[Any, list[int]] = {}
-        for place, lane in enumerate(self.trainings):
-            groups.setdefault(lane.config.schedule.at(number, lane.steps_per_epoch, lane.config.loss), []).append(place)
-        parts = []
-        for loss, places in groups.items():
-            some = slice(None) if len(places) == len(labels) else places
-            values = loss.values(logits[some].flatten(0, 1), labels[some].flatten())
-            parts.append(values.view(len(places), -1).mean(1))
-        order = torch.tensor([place for places in groups.values() for place in places], device=logits.device)
-        return torch.cat(parts)[order.argsort()]
+    def _rows(self, number: int) -> Tensor:
+        """(L, B) where the training images of a step stand."""
+        first = self.trainings[0]
+        epoch, place = divmod(number, first.steps_per_epoch)
+        if epoch != self._epoch:
+            self._orders, self._epoch = torch.stack([lane.order(epoch) for lane in self.trainings]), epoch
+        return self._orders[:, place * first.config.batch_size : (place + 1) * first.config.batch_size]
+
+    def _learn(self, rows: Tensor, losses: Sequence[Any]) -> Tensor:
+        """Descend the loss of every lane on its images at `rows` (L, B); the sums of the losses (L,), to which they are added."""
+        first = self.trainings[0]
+        with torch.enable_grad(), arithmetic(first.device, first.config.precision, first.threads):
+            logits = wide(vmap(self._forward)(self.weights, self.buffers, self._images(rows)))
+            if first.device.type == "cpu":
+                logits.register_hook(without_denormals)  # one that is sure of itself slows all
+            values = self._losses(losses, logits, self.labels.gather(1, rows))
+            self.optimizer.zero_grad(set_to_none=True)
+            values.sum().backward()
+            update(self.optimizer, first.device)
+        self.loss_sums += values.detach() + 0 * logits.detach().sum((1, 2))
+        return self.loss_sums
+
+    def _images(self, rows: Tensor) -> Tensor:
+        """(L, B, channels, height, width); lanes mostly look at the same images."""
+        sets = [lane.data.train_images for lane in self.trainings]
+        if all(images is sets[0] for images in sets):
+            return sets[0].index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        return torch.stack([images.index_select(0, some) for images, some in zip(sets, rows, strict=True)])
+
+    def _losses(self, losses: Sequence[Any], logits: Tensor, labels: Tensor) -> Tensor:
+        """(L,) mean losses of logits (L, B, K), neighbours with the same loss at once."""
+        parts, start = [], 0
+        for loss, same in groupby(losses):
+            end = start + len(list(same))
+            parts.append(loss.values(logits[start:end].flatten(0, 1), labels[start:end].flatten()).view(end - start, -1).mean(1))
+            start = end
+        return torch.cat(parts)
+
+    def _changed(self) -> list[Tensor]:
+        """All that a step changes."""
+        return [*self.weights.values(), *self.buffers.values(), *remembered(self.optimizer), self.loss_sums]
 
     def _stack(self) -> None:
         """Lay the weights of all lanes side by side; the networks of the trainings become views of them."""
@@ -165,6 +203,13 @@ class Lanes:
                 together = isinstance(value, Tensor) and value.shape == stacked.shape[1:]
                 self.optimizer.state[stacked][name] = torch.stack([state[name] for state in states]) if together else value
         self._hand_out_state()
+        self.labels = torch.stack([lane.data.train_labels for lane in self.trainings])
+        self.rows = torch.zeros(len(networks), first.config.batch_size, dtype=torch.int64, device=first.device)
+        self._epoch = -1
+        self.captured = None
+        if can_capture(first.device):
+            own = weakref.proxy(self)
+            self.captured = Captured(lambda losses: own._learn(own.rows, losses), first.device, lambda: own._changed())
 
     def _hand_out_state(self) -> None:
         """Show every lane its part of the optimizer's memory, as its own optimizer would hold it."""

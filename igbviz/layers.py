@@ -94,3 +94,8 @@ def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Modul
             nn.init.normal_(layer.weight, 0, 0.01)
             nn.init.zeros_(layer.bias)
     return network
+
+
+def throws_dice(layer: nn.Module) -> bool:
+    """Whether a layer does so in training: dropout of nodes, of attention, or of whole branches (torchvision's StochasticDepth)."""
+    return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))

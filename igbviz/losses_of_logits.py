@@ -130,8 +130,11 @@ class MaxMahalanobis(Loss):
     effect: ClassVar[str] = "pulls the harder the farther it is from its centre, and never lets go: the opposite of mean absolute error"
 
     def values(self, logits: Any, labels: Any) -> Any:
-        centres = self.norm * simplex(logits.shape[-1], self.symmetric)
-        own = centres[labels] if isinstance(logits, np.ndarray) else logits.new_tensor(centres)[labels.long()]
+        classes = logits.shape[-1]
+        if isinstance(logits, np.ndarray):
+            own = (self.norm * simplex(classes, self.symmetric))[labels]
+        else:
+            own = _centres(self.norm, classes, self.symmetric, logits.dtype, logits.device)[labels.long()]
         return ((logits - own) ** 2).sum(-1)
 
 
@@ -146,6 +149,15 @@ def simplex(classes: int, symmetric: bool = False) -> np.ndarray:
         rows[j, j] = np.sqrt(classes * left / ((classes - 1) * (left + 1)))
         rows[j + 1 :, j] = -rows[j, j] / left
     return rows
+
+
+@lru_cache
+def _centres(norm: float, classes: int, symmetric: bool, dtype: Any, device: Any) -> Any:
+    """The corners where the logits are: brought there once, since a copy at every step would stall a GPU."""
+    import torch
+
+    with torch.inference_mode(False):  # what is made within could not be learned from later
+        return torch.tensor(norm * simplex(classes, symmetric), dtype=dtype, device=device)
 
 
 class LogitNorm(Loss):

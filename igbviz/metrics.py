@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,10 +12,10 @@ from torch import Tensor
 from igbviz.losses import wide
 from igbviz.trajectory import P_EDGES
 
+BINS = len(P_EDGES) - 1
 SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than this share of cross-entropy's
 
 
-@torch.no_grad()
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     """The probe's columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
 
@@ -20,10 +23,17 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     Signal and silent take the probed images as one batch: a loss that drops samples from a batch gets no pull from those that it would
     drop among these.
     """
+    return named(reduced(logits, labels, loss).cpu().numpy(), logits.shape[1])
+
+
+@torch.no_grad()
+def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
+    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host or from there."""
     logits = wide(logits)
-    examples, classes = logits.shape
+    classes = logits.shape[1]
     exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
-    truth = torch.nn.functional.one_hot(labels, classes).to(exact)  # (N, K); sums over a class are products with it: deterministic
+    # (N, K), one-hot. Sums over a class are products with it: deterministic.
+    truth = (labels[:, None] == torch.arange(classes, device=labels.device)).to(exact)
     sizes = truth.sum(0)
 
     log_prob = logits.log_softmax(-1)
@@ -34,22 +44,34 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     force = _logit_gradient(logits, labels, loss).to(exact).norm(dim=1)
     yardstick = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
     silent = (force < SILENT * yardstick).to(exact)
+    p_bin = torch.bucketize(p_true, _edges(exact, logits.device))  # lower < p <= upper
 
-    bins = len(P_EDGES) - 1
-    edges = torch.as_tensor(P_EDGES[1:-1], dtype=exact, device=logits.device)
-    p_bin = torch.bucketize(p_true, edges)  # lower < p <= upper
+    parts = (
+        truth.T @ prob / sizes[:, None],
+        _count(labels * classes + guess, classes * classes, exact),
+        truth.T @ force / sizes,
+        truth.T @ silent / sizes,
+        _count(labels * BINS + p_bin, classes * BINS, exact),
+    )
+    return torch.cat([part.reshape(-1) for part in parts])
 
-    parts = {
-        "mean_prob": truth.T @ prob / sizes[:, None],
-        "confusion": _count(labels * classes + guess, classes * classes, exact),
-        "signal": truth.T @ force / sizes,
-        "silent": truth.T @ silent / sizes,
-        "p_hist": _count(labels * bins + p_bin, classes * bins, exact),
+
+def named(row: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """The columns that stand in a row of `reduced`."""
+    shapes = {
+        "mean_prob": (classes, classes),
+        "confusion": (classes, classes),
+        "signal": (classes,),
+        "silent": (classes,),
+        "p_hist": (classes, BINS),
     }
-    shapes = {"mean_prob": (classes, classes), "confusion": (classes, classes), "p_hist": (classes, bins)}
-    flat = torch.cat([part.reshape(-1) for part in parts.values()]).cpu().numpy()  # the one copy
-    pieces = np.split(flat, np.cumsum([part.numel() for part in parts.values()])[:-1])
-    return {name: piece.reshape(shapes.get(name, (classes,))) for name, piece in zip(parts, pieces, strict=True)}
+    pieces = np.split(row, np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1])
+    return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+
+
+@lru_cache
+def _edges(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.as_tensor(P_EDGES[1:-1], dtype=dtype, device=device)
 
 
 def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:

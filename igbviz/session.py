@@ -20,6 +20,7 @@ import torch
 
 from igbviz import estimates
 from igbviz.datasets import Data
+from igbviz.devices import device_name
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.files import write_json
 from igbviz.initializing import Initializing, Overflow
@@ -222,10 +223,3 @@ class Session:
             "system": f"{platform.system()} {platform.machine()}",
             "date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         }
-
-
-def device_name(device: torch.device) -> str:
-    """A device in words: 'NVIDIA H100', 'CPU'."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return "CPU" if device.type == "cpu" else "Apple GPU (MPS)"

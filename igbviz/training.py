@@ -10,25 +10,29 @@ import contextlib
 import copy
 import math
 import time
+import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+from igbviz.captured import Captured, can_capture, remembered, set_rate, update
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
-from igbviz.description import ConfigError
+from igbviz.devices import arithmetic, device_of
+from igbviz.layers import throws_dice
 from igbviz.losses import wide
 from igbviz.memory import one_thread, require_memory
-from igbviz.metrics import measure
+from igbviz.metrics import measure, named, reduced
 from igbviz.packing import packed
-from igbviz.seeds import DROPOUT, MINORITY, ORDER, WRONG_LABELS, WRONG_PROBE, mixed
+from igbviz.seeds import DROPOUT, ORDER, mixed
+from igbviz.training_data import probed_wrong, require_every_class, spoiled
 from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
-from igbviz.untrained import PROBE_CHUNK, build_network, guarded, probing
+from igbviz.untrained import build_network, guarded, probe_chunk, probing
+
+CHECK_STEPS = 32  # after so many a GPU is asked whether its numbers are still finite: reading one back stalls it
 
 
 class Diverged(ArithmeticError):
@@ -51,27 +55,6 @@ def train(config: RunConfig | dict[str, Any], device: str | torch.device | None 
     """
     training = Training(RunConfig.model_validate(config), device_of(device))
     return (tick for tick in training.ticks() if tick is not None)
-
-
-def device_of(device: str | torch.device | None) -> torch.device:
-    """The device of this name, None for the best one at hand. Raises ValueError for one that is not on this machine."""
-    if device is None:
-        return best_device()
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)  # a good name may still be that of a device that is not here
-    except (RuntimeError, AssertionError, TypeError, ValueError):
-        found = None
-    if found is None or found.type not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand")
-    return found
-
-
-def best_device() -> torch.device:
-    """A GPU if there is one, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 class Training:
@@ -97,22 +80,25 @@ class Training:
 
         chosen = probe_indices(self.data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
         self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
-        self._require_every_class()
+        require_every_class(self.data, self.probe_labels)
 
         self.network = build_network(config, self.data).to(self.device)
         if self.device.type == "cuda" or config.model.channels_last_on_cpu:
             self.network = self.network.to(memory_format=torch.channels_last)
-        asked = min(PROBE_CHUNK, len(self.probe_labels))
+        self.chunk = probe_chunk(self.device, config.probes.batch_norm, facts.side)
+        asked = min(self.chunk, len(self.probe_labels))
         small, small_probe = (self.device.type == "cpu" and one_thread(config, facts, images) for images in (0, asked))
         self.threads = 1 if small else torch.get_num_threads()
         self.probe_threads = 1 if small and small_probe else torch.get_num_threads()
         self.parameters = list(self.network.parameters())
-        self.has_dropout = any(map(_draws, self.network.modules()))
+        self.has_dropout = any(map(throws_dice, self.network.modules()))
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        eval_on_cpu = self.device.type == "cpu" and config.probes.batch_norm == "eval"
-        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if eval_on_cpu else None
-        exact = torch.float32 if self.device.type == "mps" else torch.float64
-        self.loss_sum = torch.zeros((), dtype=exact, device=self.device)
+        packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
+        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
+        self.loss_sum = torch.zeros((), dtype=torch.float32 if self.device.type == "mps" else torch.float64, device=self.device)
+        # Where a captured step finds its batch and its learning rate.
+        self.rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
+        self.rate = torch.zeros((), device=self.device)
 
         self.step = self.snapshots = self.loss_steps = 0
         self.seconds = self.step_seconds = self.probe_seconds = 0.0
@@ -122,8 +108,10 @@ class Training:
 
         # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the other way.
         self.majority: int | None = self._choose_majority() if state is None else state.get("majority")
-        self.data, true_labels = spoiled(self.data, config, self.majority)
-        self._choose_wrong_images(true_labels)
+        self.data, truth = spoiled(self.data, config, self.majority)
+        wrong = probed_wrong(self.data.train_labels, truth, len(self.probe_labels), config.seed)
+        self.wrong_images, self.wrong_labels = self.examples(wrong)
+        self.wrong_true_labels = truth[wrong]
         self.dtype = snapshot_dtype(self.data.classes, noisy=len(self.wrong_images) > 0)
         self.train_size = len(self.data.train_labels)
         self.steps_per_epoch = config.steps_per_epoch(self.train_size)
@@ -137,6 +125,24 @@ class Training:
         """Built when first needed: making the first one costs torch a second of imports, which the first probe need not wait for."""
         return self.config.optimizer.build(self.parameters)
 
+    @cached_property
+    def captured_step(self) -> Captured | None:
+        """The step on the batch at `rows`, where the device can capture it: not with dropout, whose dice are seeded between steps."""
+        if not can_capture(self.device) or self.has_dropout:
+            return None
+        own = weakref.proxy(self)  # a ring of references would keep the data of a finished run
+        return Captured(lambda loss: own._learn(own.rows, loss), self.device, lambda: own._changed())
+
+    @cached_property
+    def captured_probe(self) -> Captured | None:
+        """All of a probe but its way to the host, where the device can capture it."""
+        own = weakref.proxy(self)
+
+        def work(loss: Any) -> torch.Tensor:
+            return own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss)
+
+        return Captured(work, self.device) if can_capture(self.device) else None
+
     def ticks(self) -> Iterator[np.void | None]:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
         so that the caller can look at the clock, save `state()` or stop."""
@@ -148,13 +154,18 @@ class Training:
                 yield from self.stack.turn(self)
             else:
                 self.advance()
-            if self.device.type == "cpu" or self.step % 32 == 0:  # reading a number back stalls a GPU
+            if self.device.type == "cpu" or self.step % CHECK_STEPS == 0:
                 self._check_finite()
             yield None
 
+    @property
+    def next_look(self) -> int:
+        """The step before which the next probe is due; after the last one the last step."""
+        return int(self.probe_steps[self.snapshots]) if self.snapshots < len(self.probe_steps) else self.steps
+
     def _look(self) -> Iterator[np.void | None]:
         """The probe that is due at this step, if one is: None while it goes on, then its snapshot."""
-        if self.snapshots < len(self.probe_steps) and self.probe_steps[self.snapshots] == self.step:
+        if self.snapshots < len(self.probe_steps) and self.next_look == self.step:
             self._check_finite()
             snapshot = yield from self._probe()
             self.snapshots += 1
@@ -178,7 +189,8 @@ class Training:
         """A copy to try steps on; this one stays where it is."""
         other = copy.copy(self)
         other.stack = None
-        other.__dict__.pop("optimizer", None)
+        for made in ("optimizer", "captured_step", "captured_probe"):
+            other.__dict__.pop(made, None)
         other.network, other.loss_sum = copy.deepcopy(self.network), self.loss_sum.clone()
         other.parameters = list(other.network.parameters())
         return other
@@ -237,69 +249,112 @@ class Training:
 
     def _step(self) -> None:
         config, number = self.config, self.step
-        images, labels = self.batch(number)
+        rows = self.batch_rows(number)
+        loss = config.schedule.at(number, self.steps_per_epoch, config.loss)
         if config.optimizer.moves:
-            for group in self.optimizer.param_groups:
-                group["lr"] = config.optimizer.rate_at(number, self.steps)
-        with torch.enable_grad(), self.arithmetic():  # the caller may have turned gradients off for its own work
-            with self._dropout(number):
+            set_rate(self.optimizer, config.optimizer.rate_at(number, self.steps), self.rate)
+        if self.captured_step and len(rows) == len(self.rows):
+            self.rows.copy_(rows)
+            self.captured_step(loss)
+        else:
+            self._learn(rows, loss)
+
+    def _learn(self, rows: torch.Tensor, loss: Any) -> torch.Tensor:
+        """Descend this loss on the training images at `rows` (B,), and add it to the sum, which is returned."""
+        images, labels = self.examples(rows)
+        # The caller may have turned gradients off for its own work.
+        with torch.enable_grad(), arithmetic(self.device, self.config.precision, self.threads):
+            with self._dropout(self.step):
                 logits = wide(self.network(images))
             finite = guarded(logits)
             self.optimizer.zero_grad(set_to_none=True)
-            loss = config.schedule.at(number, self.steps_per_epoch, config.loss).descend(logits, labels, self.parameters)
-            self.optimizer.step()
+            value = loss.descend(logits, labels, self.parameters)
+            update(self.optimizer, self.device)
         # A loss may hide a broken logit (piecewise-zero calls it 0): finite is 0, or NaN where any is broken.
-        self.loss_sum += loss if finite is None else loss + finite
+        self.loss_sum += value if finite is None else value + finite
+        return self.loss_sum
 
-    def batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images and labels of optimizer step `number`."""
-        epoch, place = divmod(number, self.steps_per_epoch)
+    def _changed(self) -> list[torch.Tensor]:
+        """All that a step changes."""
+        return [*self.parameters, *self.network.buffers(), *remembered(self.optimizer), self.loss_sum]
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """Where the training images of an epoch stand, in the order in which it takes them."""
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(mixed(self.config.seed, ORDER, epoch))
             self._order, self._epoch = torch.randperm(self.train_size, generator=generator).to(self.device), epoch
-        index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
-        return self.data.train_images.index_select(0, index), self.data.train_labels.index_select(0, index)
+        return self._order
+
+    def batch_rows(self, number: int) -> torch.Tensor:
+        """Where the training images of optimizer step `number` stand."""
+        epoch, place = divmod(number, self.steps_per_epoch)
+        return self.order(epoch)[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+
+    def batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images and labels of optimizer step `number`."""
+        return self.examples(self.batch_rows(number))
+
+    def examples(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Training images and labels at `rows` (B,)."""
+        return self.data.train_images.index_select(0, rows), self.data.train_labels.index_select(0, rows)
 
     def _probe(self) -> Iterator[None]:
-        pieces: list[torch.Tensor] = []
-        for piece in self._logits(self.probe_images, self.wrong_images):
-            if pieces:
-                yield None
-            pieces.append(piece)
-        started = time.perf_counter()
-        logits, wrong_logits = torch.cat(pieces).clone().split([len(self.probe_images), len(self.wrong_images)])
         # The loss that drives the next step; after the last step, the one that drove it.
         loss = self.config.schedule.at(min(self.step, self.steps - 1), self.steps_per_epoch, self.config.loss)
-        columns = measure(logits, self.probe_labels, loss)
+        started = time.perf_counter()
+        if self.captured_probe:
+            row = self.captured_probe(loss)
+            self._timed_images += len(self.probe_images) + len(self.wrong_images)
+        else:
+            pieces: list[torch.Tensor] = []
+            for piece in self._logits(self.probe_images, self.wrong_images):
+                self._timed_images += len(piece)
+                if pieces:
+                    self._count_time("probe_seconds", started)
+                    yield None
+                    started = time.perf_counter()
+                pieces.append(piece)
+            row = self._measured(torch.cat(pieces), loss)
+        snapshot = self._snapshot(row.cpu().numpy())  # the one copy
+        self._count_time("probe_seconds", started)
+        snapshot["seconds"] = self.seconds
+        return snapshot[()]
+
+    def _measured(self, logits: torch.Tensor, loss: Any) -> torch.Tensor:
+        """All numbers of a probe in a row: `metrics.reduced`, how many wrong labels are guessed and how many true ones instead, and the sum
+        of the losses since the last probe."""
+        logits, wrong_logits = logits.clone().split([len(self.probe_images), len(self.wrong_images)])
+        guess = wrong_logits.argmax(-1)
+        counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.wrong_true_labels)]
+        return torch.cat([reduced(logits, self.probe_labels, loss), torch.stack([*counts, self.loss_sum]).to(self.loss_sum.dtype)])
+
+    def _snapshot(self, row: np.ndarray) -> np.ndarray:
+        """The record of a probe's numbers, but for what it took; the losses are counted anew."""
+        *_, memorised, resisted, loss_sum = row.tolist()
+        columns = named(row[:-3], self.data.classes)
         if not np.isfinite(columns["mean_prob"]).all():
             raise Diverged(self.step)
         snapshot = np.zeros((), self.dtype)
         for name, values in columns.items():
             snapshot[name] = values
-        if len(wrong_logits):
-            guess = wrong_logits.argmax(-1)
-            memorised, resisted = (int((guess == labels).sum()) for labels in (self.wrong_labels, self.wrong_true_labels))
-            for name, count in zip(WRONG_LABEL_SHARES, (memorised, resisted, len(guess) - memorised - resisted), strict=True):
-                snapshot[name] = count / len(guess)
-        snapshot["train_loss"] = self.loss_sum.item() / self.loss_steps if self.loss_steps else math.nan
+        if total := len(self.wrong_images):
+            for name, count in zip(WRONG_LABEL_SHARES, (memorised, resisted, total - memorised - resisted), strict=True):
+                snapshot[name] = count / total
+        snapshot["train_loss"] = loss_sum / self.loss_steps if self.loss_steps else math.nan
         self.loss_sum.zero_()
         self.loss_steps = 0
-        self._count_time("probe_seconds", started)
-        snapshot["step"], snapshot["epoch"], snapshot["seconds"] = self.step, self.step / self.steps_per_epoch, self.seconds
-        return snapshot[()]
+        snapshot["step"], snapshot["epoch"] = self.step, self.step / self.steps_per_epoch
+        return snapshot
 
     def _logits(self, *sets: torch.Tensor) -> Iterator[torch.Tensor]:
         """The network's answers to these sets of images without learning from them, one after the other, piece by piece."""
         forward = self.packed or self.network
-        pieces = [piece for images in sets if len(images) for piece in images.tensor_split(math.ceil(len(images) / PROBE_CHUNK))]
+        pieces = [piece for images in sets if len(images) for piece in images.tensor_split(math.ceil(len(images) / self.chunk))]
         try:
             for piece in pieces:
-                started = time.perf_counter()
-                quickly = self.arithmetic(self.probe_precision, self.probe_threads)
+                quickly = arithmetic(self.device, self.probe_precision, self.probe_threads)
                 with torch.inference_mode(), quickly, probing(self.network, self.config.probes.batch_norm):
                     logits = wide(forward(piece))
-                self._count_time("probe_seconds", started)
-                self._timed_images += len(piece)
                 yield logits
         finally:
             if self.packed:
@@ -318,37 +373,17 @@ class Training:
         belief = Trajectory(first).predicted_probability()[0]
         return int(belief.argmax() if imbalance.majority == "favoured" else belief.argmin())
 
-    def _choose_wrong_images(self, true_labels: torch.Tensor) -> None:
-        """The part of the wrongly labelled training images that the probes look at: a seeded choice, at most as many as test images."""
-        wrong = (self.data.train_labels != true_labels).nonzero().squeeze(1)
-        most, seed = len(self.probe_labels), mixed(self.config.seed, WRONG_PROBE, 0)
-        chosen = wrong[probe_indices(true_labels[wrong].cpu(), most, seed).to(self.device)]
-        self.wrong_images = self.data.train_images[chosen]
-        self.wrong_labels, self.wrong_true_labels = self.data.train_labels[chosen], true_labels[chosen]
-
     def _check_finite(self) -> None:
-        if not math.isfinite(self.loss_sum.item()):
+        started = time.perf_counter()
+        finite = math.isfinite(self.loss_sum.item())
+        self._count_time("step_seconds", started)  # a GPU gives the number when it is done with the steps
+        if not finite:
             raise Diverged(self.step)
 
     def _count_time(self, what: str, started: float) -> None:
         passed = time.perf_counter() - started
         self.seconds += passed
         setattr(self, what, getattr(self, what) + passed)
-
-    @contextlib.contextmanager
-    def arithmetic(self, precision: str | None = None, threads: int | None = None) -> Iterator[None]:
-        """The precision and, on a CPU, the threads of a step, or these; on a GPU kernels that give the same bits every time and full
-        float32 products."""
-        threads = threads or self.threads
-        with contextlib.ExitStack() as stack:
-            if (precision or self.config.precision) == "bfloat16":
-                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
-            if self.device.type == "cuda":
-                stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))
-            if threads != (before := torch.get_num_threads()):
-                torch.set_num_threads(threads)
-                stack.callback(torch.set_num_threads, before)
-            yield
 
     @contextlib.contextmanager
     def _dropout(self, number: int) -> Iterator[None]:
@@ -359,15 +394,6 @@ class Training:
             torch.manual_seed(mixed(self.config.seed, DROPOUT, number))
             yield
 
-    def _require_every_class(self) -> None:
-        present = torch.bincount(self.probe_labels.cpu(), minlength=self.data.classes)
-        if not present.all():
-            # A probe of at least one image a class has each class that the test images have. Only those of noise, labelled at random,
-            # may have missed one: what a seed draws is known no sooner.
-            missing, drawn = int((present == 0).sum()), len(self.data.test_labels)
-            problem = f"is {drawn}, allowed: more, since so few have no image of {missing} of the {self.data.classes} classes"
-            raise ConfigError((("dataset", "test_examples"), problem))
-
 
 def _owned(value: Any) -> Any:
     """The same tensors, those that are a part of a larger one copied: a file would hold the whole."""
@@ -376,25 +402,3 @@ def _owned(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _owned(part) for key, part in value.items()}
     return [_owned(part) for part in value] if isinstance(value, list) else value
-
-
-def _draws(layer: nn.Module) -> bool:
-    """Whether a layer throws dice in training: dropout of nodes, of attention, or of whole branches (torchvision's StochasticDepth)."""
-    return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))
-
-
-def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:
-    """The data with the training images and labels that imbalance (in favour of class `majority`) and label noise leave, and the true
-    labels (N,) of these images."""
-    device, source = data.train_labels.device, data.source
-    if majority is not None:
-        seed = mixed(config.seed, MINORITY, 0)
-        kept = torch.from_numpy(config.imbalance.kept(data.train_labels.cpu().numpy(), majority, seed)).to(device)
-        source += f"; {len(kept)} left to train on, {config.imbalance.ratio}:1 in favour of {data.class_names[majority]}"
-        data = replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept], source=source)
-    truth = data.train_labels
-    seed = mixed(config.seed, WRONG_LABELS, 0)
-    given = torch.from_numpy(config.label_noise.given(truth.cpu().numpy(), data.classes, seed)).to(device)
-    if wrong := int((given != truth).sum()):
-        data = replace(data, train_labels=given, source=f"{source}; {wrong} of {len(given)} training labels wrong")
-    return data, truth

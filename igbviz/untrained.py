@@ -16,6 +16,7 @@ from igbviz.models import last_layer
 from igbviz.seeds import WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
+GPU_CHUNK = 2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
@@ -54,6 +55,13 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
         shift -= excess
     with torch.no_grad():
         last_layer(network, classes).bias += shift - shift.mean()
+
+
+def probe_chunk(device: torch.device, batch_norm: str, side: int) -> int:
+    """Images of so many pixels a side in one forward pass of a probe."""
+    if device.type == "cpu" or batch_norm == "batch":
+        return PROBE_CHUNK
+    return max(PROBE_CHUNK, GPU_CHUNK * 32 * 32 // side**2)
 
 
 @contextlib.contextmanager

@@ -45,8 +45,8 @@ def work(cache: Path, slot: int) -> None:
     """Work on the queue until nothing has come for IDLE_SECONDS, or the keeper is gone (a new one starts a new worker)."""
     import torch  # takes a second: paid for before anybody waits for a run
 
+    from igbviz.devices import best_device
     from igbviz.session import warm_up
-    from igbviz.training import best_device
 
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # where Linux first shares the cores between sessions, niceness must be told for the session

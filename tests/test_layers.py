@@ -13,7 +13,22 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
-    ["description", "recorded", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
+    [
+        "description",
+        "recorded",
+        "trajectory",
+        "colours",
+        "_torchvision",
+        "kernels",
+        "recursion",
+        "phases",
+        "guessing",
+        "theory",
+        "seeds",
+        "devices",
+        "captured",
+    ],
+    ["devices", "captured"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "dataset_base", "downloads", "datasets", "models"],
     ["initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],
@@ -23,6 +38,7 @@ LAYERS = [
         "memory",
         "untrained",
         "packing",
+        "training_data",
         "training",
         "lanes",
         "ensemble_config",

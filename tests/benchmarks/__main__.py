@@ -30,7 +30,7 @@ from igbviz.run_folder import Run
 from igbviz.status import Status
 from igbviz.training import Training
 from igbviz.trajectory import Trajectory, schema, snapshot_dtype
-from igbviz.untrained import PROBE_CHUNK, build_network, probing
+from igbviz.untrained import build_network, probing
 
 REPEATS = 7
 
@@ -84,7 +84,7 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
 
     def forward() -> None:
         with torch.inference_mode(), probing(network, "eval"):
-            for images in training.probe_images.split(PROBE_CHUNK):
+            for images in training.probe_images.split(training.chunk):
                 network(images)
 
     def on_all_cores() -> None:

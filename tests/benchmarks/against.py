@@ -44,7 +44,7 @@ from igbviz.escape import processor
 from igbviz.presets import PRESETS
 from igbviz.seeds import ORDER, mixed
 from igbviz.training import Training
-from igbviz.untrained import PROBE_CHUNK, build_network, probing
+from igbviz.untrained import build_network, probing
 from tests.benchmarks import plain
 
 REPEATS = 5
@@ -137,7 +137,7 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
     network = copy.deepcopy(training.network)
     optimizer = config.optimizer.build(network.parameters())
     batches = cycle([training.batch(number) for number in range(min(16, training.steps_per_epoch))])
-    pieces = [piece.contiguous() for piece in training.probe_images.split(PROBE_CHUNK)]
+    pieces = [piece.contiguous() for piece in training.probe_images.split(training.chunk)]
 
     def step() -> None:
         images, labels = next(batches)

@@ -1,0 +1,51 @@
+"""Where a run computes, and how exactly."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+
+def device_of(device: str | torch.device | None) -> torch.device:
+    """The device of this name, None for the best one at hand. Raises ValueError for one that is not on this machine."""
+    if device is None:
+        return best_device()
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)  # a good name may still be that of a device that is not here
+    except (RuntimeError, AssertionError, TypeError, ValueError):
+        found = None
+    if found is None or found.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand")
+    return found
+
+
+def best_device() -> torch.device:
+    """A GPU if there is one, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """A device in words: 'NVIDIA H100', 'CPU'."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "CPU" if device.type == "cpu" else "Apple GPU (MPS)"
+
+
+@contextlib.contextmanager
+def arithmetic(device: torch.device, precision: str, threads: int) -> Iterator[None]:
+    """'float32' or 'bfloat16', and on a CPU so many threads; on a GPU kernels that give the same bits every time and full float32
+    products."""
+    with contextlib.ExitStack() as stack:
+        if precision == "bfloat16":
+            stack.enter_context(torch.autocast(device.type, torch.bfloat16))
+        if device.type == "cuda":
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))
+        if threads != (before := torch.get_num_threads()):
+            torch.set_num_threads(threads)
+            stack.callback(torch.set_num_threads, before)
+        yield
