@@ -14,6 +14,8 @@ from igbviz.config import RunConfig
 from igbviz.training import Training
 from tests.benchmarks import plain
 from tests.benchmarks.against import Case, measure, plain_way
+from tests.benchmarks.choices import compare as compare_ways
+from tests.benchmarks.choices import probes, steps
 
 CPU = torch.device("cpu")
 
@@ -74,3 +76,18 @@ def test_a_case_is_measured_and_written(tiny: RunConfig, capsys: pytest.CaptureF
     plainly, ours = ([sum(pair.values()) for pair in row["seconds"][way]] for way in ("plain", "ours"))
     assert row["ratios"]["plain / ours"]["median"] == pytest.approx((plainly[0] / ours[0] + plainly[1] / ours[1]) / 2)
     assert "3 steps and a probe of 60 images" in capsys.readouterr().out
+
+
+def test_other_ways_are_measured_beside_the_engines(tiny: RunConfig, capsys: pytest.CaptureFixture) -> None:
+    rows = [row for ways in (steps(tiny, CPU), probes(tiny, CPU)) for row in compare_ways("tiny", ways, CPU, times=1, repeats=2)]
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) == len(rows) == len(steps(tiny, CPU)) + len(probes(tiny, CPU)) - 2, "all ways work"
+    assert all(row["differ"] is None or row["differ"] < 0.1 for row in rows)
+
+
+def test_a_way_that_fails_is_told(capsys: pytest.CaptureFixture) -> None:
+    def fails() -> torch.Tensor:
+        raise RuntimeError("no such products here\nbecause")
+
+    assert compare_ways("tiny", {"engine": lambda: torch.zeros(1), "other": fails}, CPU, 1, 2) == []
+    assert capsys.readouterr().out == "tiny, other: no such products here\n"

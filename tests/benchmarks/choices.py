@@ -1,0 +1,158 @@
+"""What a device is asked to do, against what else it could be asked: `python -m tests.benchmarks.choices [--device cuda] [--json FILE]`.
+
+A step as the engine takes it, as written rather than captured as a graph, with another layout, in bfloat16; a probe in pieces of other
+sizes, packed as on a CPU, with products in TF32, in bfloat16, as written. Each row says how many times as long as the engine's way
+another one takes, and by how much its logits differ. At the end, what one of the paper's runs would take: arithmetic on the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from igbviz.captured import WARM, Captured, can_capture
+from igbviz.config import RunConfig
+from igbviz.devices import arithmetic, best_device, device_name
+from igbviz.packing import packed
+from igbviz.presets import PRESETS
+from igbviz.training import Training
+from igbviz.untrained import probing
+from tests.benchmarks.__main__ import alternating, row
+from tests.benchmarks.against import cases
+
+PIECES = (500, 1000, 2500, 5000, 10_000)
+PAPER_EPOCHS = 20
+
+Way = Callable[[], Tensor]
+
+
+def networks() -> dict[str, RunConfig]:
+    """A first look, and the ResNets of `against` with probes of 10,000 images."""
+    known = cases()
+    return {"first look": PRESETS["first-look"].config} | {name: known[f"{name}-10000"].config for name in ("resnet18", "resnet50")}
+
+
+def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
+    """A step of the engine, and of others that differ in one thing."""
+    engine, written, contiguous = (Training(config.with_(epochs=1e4), device) for _ in range(3))
+    rough = Training(config.with_(epochs=1e4, precision="bfloat16"), device)
+    if written.captured_step:
+        written.captured_step.refused = True
+    contiguous.network.to(memory_format=torch.contiguous_format)
+    ways = {"engine": engine, "as written": written, "contiguous": contiguous, "bfloat16": rough}
+    return {name: lambda one=one: (one.advance(), one.loss_sum.clone())[1] for name, one in ways.items()}
+
+
+def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
+    """The logits of a probe as the engine asks for them, and in other ways."""
+    training = Training(config, device)
+    images, network = training.probe_images, training.network
+
+    def asked(forward: Callable[[Tensor], Tensor], piece: int, precision: str = "float32", tf32: bool = False, capture: bool = True) -> Way:
+        @torch.inference_mode()
+        def work() -> Tensor:
+            with arithmetic(device, precision, training.probe_threads), probing(network, "eval"), _tf32(device, tf32):
+                return torch.cat([forward(some) for some in images.split(piece)])
+
+        return Captured(work, device) if capture and can_capture(device) else work
+
+    folded = packed(network)
+    for layer in folded.layers if device.type == "cuda" else ():
+        layer.by_onednn = False  # has no products for a GPU
+    largest = len(images)
+
+    def packed_forward(some: Tensor) -> Tensor:
+        folded.refresh()
+        return folded.network(some)
+
+    forward, other = (packed_forward, network) if training.packed else (network, packed_forward)
+    sizes = sorted({min(piece, largest) for piece in PIECES} - {training.chunk})
+    return {
+        "engine": asked(forward, training.chunk),
+        "as written": asked(forward, training.chunk, capture=False),
+        **{f"{piece} a piece": asked(forward, piece) for piece in sizes},
+        "not packed" if training.packed else "packed": asked(other, training.chunk),
+        "tf32": asked(forward, training.chunk, tf32=True),
+        "packed, tf32": asked(packed_forward, training.chunk, tf32=True),
+        "bfloat16": asked(network, training.chunk, "bfloat16"),
+    }
+
+
+@contextlib.contextmanager
+def _tf32(device: torch.device, allowed: bool) -> Iterator[None]:
+    if device.type != "cuda" or not allowed:
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=True):
+        torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision("highest")
+
+
+def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, repeats: int) -> list[dict[str, Any]]:
+    """A row for each other way against the engine's. One that fails is told in its place."""
+
+    def until_done(way: Way) -> Callable[[], None]:
+        def run() -> None:
+            way()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+
+        return run
+
+    first, *others = ways
+    found = []
+    for name in others:
+        try:
+            for _ in range(WARM + 2):
+                answers = [ways[way]().float().clone() for way in (first, name)]
+            taken = alternating({way: until_done(ways[way]) for way in (name, first)}, times, repeats)
+        except RuntimeError as error:
+            print(f"{case}, {name}: {str(error).splitlines()[0]}", flush=True)
+            continue
+        differ = (answers[0] - answers[1]).abs().max().item() if answers[0].ndim else None  # a step goes on from where it was
+        words = "" if differ is None else f", logits differ by {differ:.2g}"
+        found.append(row(f"{case}: {name} / {first}{words}", taken) | {"differ": differ})
+    return found
+
+
+def paper(seconds: dict[str, float]) -> float:
+    """Minutes of one of the paper's runs, from seconds a step and a probe: each batch of the first epoch is probed, then each epoch."""
+    each = PRESETS["paper-cross-entropy"].config.steps_per_epoch(50_000)
+    return (PAPER_EPOCHS * each * seconds["step"] + (each + PAPER_EPOCHS) * seconds["probe"]) / 60
+
+
+def main() -> None:
+    configs = networks()
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.choices", description="The engine's ways against others.")
+    parser.add_argument("--device", type=torch.device, default=best_device())
+    parser.add_argument("--only", choices=list(configs))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write all numbers there")
+    options = parser.parse_args()
+    print(f"{device_name(options.device)}, torch {torch.__version__}, {time.strftime('%Y-%m-%d %H:%M')}", flush=True)
+    rows = []
+    for name in [options.only] if options.only else configs:
+        part = {}
+        for kind, make, times in (("step", steps, 10), ("probe", probes, 1)):
+            found = compare(f"{name}, {kind}", make(configs[name], options.device), options.device, times, options.repeats)
+            part[kind] = sorted(found[0]["ms"]["engine"])[options.repeats // 2] / 1e3
+            rows += found
+        if name == "resnet50":
+            print(f"the paper's run: {paper(part):.1f} minutes, by arithmetic")
+    if options.json:
+        options.json.write_text(json.dumps({"device": device_name(options.device), "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
