@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -28,9 +28,15 @@ class Graph(NamedTuple):
 def cuda_graph(work: Callable[[], Tensor], device: torch.device) -> Graph:
     """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(device), torch.cuda.graph(graph, stream=torch.cuda.Stream(device)):
+    with torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
         result = work()
     return Graph(graph.replay, result)
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all captures: libraries keep memory for every stream that they have seen."""
+    return torch.cuda.Stream(device)
 
 
 CAPTURES: dict[str, Callable[[Callable[[], Tensor], torch.device], Graph]] = {"cuda": cuda_graph}  # by type of device
