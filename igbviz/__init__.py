@@ -21,6 +21,9 @@ if "OMP_WAIT_POLICY" not in os.environ:  # which says less to libgomp than the n
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# Without it cuBLAS does not promise the same bits every time on a GPU. It is read when the first product is made there.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 _HOMES = {
     "ConfigError": "description",
     "Ensemble": "ensembles",

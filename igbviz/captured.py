@@ -7,15 +7,19 @@ that stays where it is, and nothing may be read back on the way.
 
 from __future__ import annotations
 
+import gc
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 WARM = 3  # times that work is done as written first: libraries lay out what they need, optimizers their memory
+
+Work = Callable[[], Tensor]
 
 
 class Graph(NamedTuple):
@@ -25,29 +29,15 @@ class Graph(NamedTuple):
     result: Tensor
 
 
-def cuda_graph(work: Callable[[], Tensor], device: torch.device) -> Graph:
-    """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
-        result = work()
-    return Graph(graph.replay, result)
-
-
-@cache
-def _stream(device: torch.device) -> torch.cuda.Stream:
-    """One for all captures: libraries keep memory for every stream that they have seen."""
-    return torch.cuda.Stream(device)
-
-
-CAPTURES: dict[str, Callable[[Callable[[], Tensor], torch.device], Graph]] = {"cuda": cuda_graph}  # by type of device
-
-
 class Captured:
     """Work that is captured once it has been called with the same arguments some times in a row; with others it begins anew.
 
     `changes()` are the tensors that it changes. A graph is taken only where it leaves all of them, and gives, the same bits as the work
-    itself. Work that cannot be captured is done as written, and a line on stderr says why.
+    itself. Work that cannot be captured is done as written, and a line on stderr says why. Where capturing failed half way, nothing more
+    is captured by this process: what that leaves behind in torch is not to be built on.
     """
+
+    trusted: ClassVar[bool] = True
 
     def __init__(self, work: Callable[..., Tensor], device: torch.device, changes: Callable[[], Iterable[Tensor]] = tuple) -> None:
         self.work, self.device, self.changes = work, device, changes
@@ -64,25 +54,37 @@ class Captured:
             self.graph.launch()
             return self.graph.result
         self.times += 1
-        return self.work(*arguments) if self.refused or self.times <= WARM else self._capture()
+        work = partial(self.work, *arguments)
+        if self.refused or not Captured.trusted or self.times < WARM:
+            return work()
+        return self._watch(work) if self.times == WARM else self._capture(work)
+
+    def _watch(self, work: Work) -> Tensor:
+        """Do the work once more as written; it is not captured where it waits for the device."""
+        result, why = WATCHES.get(self.device.type, lambda work: (work(), ""))(work)
+        if why:
+            self._refuse(why)
+        return result
 
     @torch.no_grad()
-    def _capture(self) -> Tensor:
+    def _capture(self, work: Work) -> Tensor:
         """Do the work, and try whether a graph of it does the same."""
-        work = partial(self.work, *self.arguments)
+        changed, before = list(self.changes()), []
         try:
             graph = CAPTURES[self.device.type](work, self.device)
-        except RuntimeError as error:
-            self._refuse(str(error).splitlines()[0])
+            before = _copies(changed)
+            graph.launch()
+            launched = _copies([*changed, graph.result])
+            _copy(before, changed)
+            result = work()
+            same = all(map(torch.equal, launched, [*changed, result]))
+        except RuntimeError as error:  # of memory, too: there is room for the work itself
+            graph = launched = None
+            _copy(before, changed)
+            Captured.trusted = False
+            self._refuse(str(error.__context__ or error))
             return work()
-        changed = list(self.changes())
-        before = _copies(changed)
-        graph.launch()
-        launched = _copies([*changed, graph.result])
-        for tensor, value in zip(changed, before, strict=True):
-            tensor.copy_(value)
-        result = work()
-        if all(map(torch.equal, launched, [*changed, result])):
+        if same:
             self.graph = graph
         else:
             self._refuse("it does not give the same bits")
@@ -90,7 +92,50 @@ class Captured:
 
     def _refuse(self, why: str) -> None:
         self.refused = True
-        print(f"not captured as a graph: {why}", file=sys.stderr)
+        print(f"not captured as a graph: {(why.splitlines() or [''])[0]}", file=sys.stderr)
+
+
+def cuda_graph(work: Work, device: torch.device) -> Graph:
+    """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device)
+    # A workspace of cuBLAS belongs to the graph during whose capture it was made: none may be left from, or for, another one. And no
+    # graph may be collected as garbage meanwhile.
+    collects = gc.isenabled()
+    gc.disable()
+    torch._C._cuda_clearCublasWorkspaces()
+    try:
+        with torch.cuda.device(device), torch.cuda.graph(graph, *_room(device)):
+            result = work()
+    finally:
+        torch.cuda.set_stream(stream)  # a failed capture leaves its own
+        torch._C._cuda_clearCublasWorkspaces()
+        if collects:
+            gc.enable()
+    return Graph(graph.replay, result)
+
+
+@cache
+def _room(device: torch.device) -> tuple[Any, torch.cuda.Stream]:
+    """Memory and stream of all captures: graphs are launched one after the other, and none leaves anything for another."""
+    return torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
+
+
+def cuda_watch(work: Work) -> tuple[Tensor, str]:
+    """Do work on a CUDA device, and tell what in it waited for the device: nothing, where it may be captured."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            result = work()
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return result, next((str(one.message) for one in told if "called a synchronizing" in str(one.message)), "")
+
+
+# By type of device.
+CAPTURES: dict[str, Callable[[Work, torch.device], Graph]] = {"cuda": cuda_graph}
+WATCHES: dict[str, Callable[[Work], tuple[Tensor, str]]] = {"cuda": cuda_watch}
 
 
 def can_capture(device: torch.device) -> bool:
@@ -122,3 +167,8 @@ def remembered(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 
 def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
     return [tensor.detach().clone() for tensor in tensors]
+
+
+def _copy(values: Iterable[Tensor], tensors: Iterable[Tensor]) -> None:
+    for value, tensor in zip(values, tensors, strict=False):  # as many as there are
+        tensor.copy_(value)

@@ -38,14 +38,35 @@ def device_name(device: torch.device) -> str:
 
 @contextlib.contextmanager
 def arithmetic(device: torch.device, precision: str, threads: int) -> Iterator[None]:
-    """'float32' or 'bfloat16', and on a CPU so many threads; on a GPU kernels that give the same bits every time and full float32
-    products."""
+    """'float32' or 'bfloat16', and on a CPU so many threads; on a GPU kernels that give the same bits every time."""
     with contextlib.ExitStack() as stack:
         if precision == "bfloat16":
             stack.enter_context(torch.autocast(device.type, torch.bfloat16))
         if device.type == "cuda":
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False))
+            stack.enter_context(repeatable())
         if threads != (before := torch.get_num_threads()):
             torch.set_num_threads(threads)
             stack.callback(torch.set_num_threads, before)
         yield
+
+
+@contextlib.contextmanager
+def repeatable() -> Iterator[None]:
+    """On a CUDA device, kernels that give the same bits every time, and full float32 products: attention as plain products, since the
+    backward passes of its fused forms add up in any order."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    filling = torch.utils.deterministic
+    before = filling.fill_uninitialized_memory, torch.are_deterministic_algorithms_enabled()
+    warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    filling.fill_uninitialized_memory = False  # which would write NaN into all new memory, to find programs that read it
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with (
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False),
+            sdpa_kernel(SDPBackend.MATH),
+        ):
+            yield
+    finally:
+        filling.fill_uninitialized_memory, enabled = before
+        torch.use_deterministic_algorithms(enabled, warn_only=warns_only)

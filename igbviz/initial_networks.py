@@ -5,7 +5,6 @@ A network's randomness is a function of (seed, its number), so its record is the
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Data, probe_indices
 from igbviz.description import ConfigError
-from igbviz.devices import device_of
+from igbviz.devices import arithmetic, device_of
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.ensemble_measures import exact, measure_layer, measure_logits
 from igbviz.ensemble_records import ensemble_dtype
@@ -79,7 +78,7 @@ class Subject:
         largest = largest or self.largest
         while done < self.config.networks:
             numbers = range(done, min(done + min(max(done, 1), largest), self.config.networks))
-            with _arithmetic(self.device, self.threads):
+            with arithmetic(self.device, "float32", self.threads):
                 columns = self.columns(numbers)
             yield self._records(columns, numbers)
             done = numbers.stop
@@ -263,15 +262,3 @@ def _load_all_but(head: nn.Module, network: nn.Module, trained: dict[str, Tensor
                 problem = f"is true, but the trained {name} has another {key.removeprefix(prefix)}: take images of the size it knows"
                 raise ConfigError((("pretrained",), problem))
             own.copy_(values)
-
-
-@contextlib.contextmanager
-def _arithmetic(device: torch.device, threads: int) -> Iterator[None]:
-    """On a GPU, kernels that give the same bits every time and full float32 products; on a CPU so many threads."""
-    with contextlib.ExitStack() as stack:
-        if device.type == "cuda":
-            stack.enter_context(torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False))
-        if threads != (before := torch.get_num_threads()):
-            torch.set_num_threads(threads)
-            stack.callback(torch.set_num_threads, before)
-        yield

@@ -61,12 +61,17 @@ def gain(training: Training, lanes: int) -> float:
     0 where they cannot be stacked: a layer looks at values, or memory is short."""
     key = (shared(training.config) or "", lanes, str(training.device))
     if key not in _gains:
+        copies: list[Training] = []
         try:
-            alone, stack = training.rehearsal(), Lanes([training.rehearsal() for _ in range(lanes)])
+            alone, copies = training.rehearsal(), [training.rehearsal() for _ in range(lanes)]
+            stack = Lanes(copies)
             _gains[key] = lanes * _seconds(alone.advance, alone.device) / _seconds(stack.advance, alone.device)
         except (RuntimeError, ValueError) as error:
             print(f"{lanes} lanes: {str(error).splitlines()[0]}", file=sys.stderr)
             _gains[key] = 0.0
+        finally:
+            for each in copies:
+                each.stack = None  # a ring of references would keep the weights of all
     return _gains[key]
 
 
@@ -76,7 +81,7 @@ def _seconds(step: Any, device: torch.device) -> float:
         started = time.perf_counter()
         step()
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - started)
     return min(taken[1:])
 
@@ -101,6 +106,7 @@ class Lanes:
                 self.ready = []
                 for _ in range(self._stretch()):
                     self.advance()
+                self._wait()
             else:
                 yield
 
@@ -111,6 +117,14 @@ class Lanes:
         if not can_capture(self.trainings[0].device):
             return 1
         return min(CHECK_STEPS - number % CHECK_STEPS, *(lane.next_look - number for lane in self.trainings))
+
+    def _wait(self) -> None:
+        """Where steps are only launched, until they are done: their time is that of all lanes."""
+        started = time.perf_counter()
+        if can_capture(self.trainings[0].device):
+            self.loss_sums.cpu()
+            for lane in self.trainings:
+                lane.count_time("step_seconds", started)
 
     def drop(self, lane: Training) -> None:
         """Go on without this one, if it is here; it keeps its weights as they are."""
@@ -185,7 +199,10 @@ class Lanes:
         return [*self.weights.values(), *self.buffers.values(), *remembered(self.optimizer), self.loss_sums]
 
     def _stack(self) -> None:
-        """Lay the weights of all lanes side by side; the networks of the trainings become views of them."""
+        """Lay the weights of all lanes side by side; the networks of the trainings become views of them, and what was captured of them is
+        of no use any more."""
+        for lane in self.trainings:
+            lane.forget_captured()
         networks = [lane.network for lane in self.trainings]
         first = self.trainings[0]
         self.skeleton = copy.deepcopy(networks[0]).to("meta")

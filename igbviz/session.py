@@ -68,6 +68,8 @@ def _watched(session: Session) -> Iterator[None]:
         except Exception as error:  # the one broad except: the folder is the only place where anybody will look for the reason
             traceback.print_exc(file=log)
             _end(session.run, explained(error), log)
+            if is_lost(error):
+                raise
         finally:
             if isinstance(session.job, Training) and session.job.stack:
                 session.job.stack.drop(session.job)  # the others wait for it no more
@@ -80,9 +82,16 @@ def _end(run: Run, message: str, log: TextIO) -> None:
         print(f"{time.ctime()}: {error}", file=log)
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether the device answers this process no more: a new one has to take over."""
+    return isinstance(error, torch.AcceleratorError) and "out of memory" not in str(error)
+
+
 def explained(error: Exception) -> str:
     """One sentence for people about what went wrong."""
     text = str(error)
+    if is_lost(error):
+        return f"The GPU failed ({text.splitlines()[0]}): resume the run; everything up to the last checkpoint is kept."
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text or "out of memory" in text:
         return "Out of memory: lower the batch size, the probe size or the network's width, or choose a smaller network."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

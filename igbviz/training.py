@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from igbviz.captured import Captured, can_capture, remembered, set_rate, update
+from igbviz.checkpoints import owned, restore
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
 from igbviz.devices import arithmetic, device_of
@@ -189,11 +190,16 @@ class Training:
         """A copy to try steps on; this one stays where it is."""
         other = copy.copy(self)
         other.stack = None
-        for made in ("optimizer", "captured_step", "captured_probe"):
-            other.__dict__.pop(made, None)
+        other.__dict__.pop("optimizer", None)
+        other.forget_captured()
         other.network, other.loss_sum = copy.deepcopy(self.network), self.loss_sum.clone()
         other.parameters = list(other.network.parameters())
         return other
+
+    def forget_captured(self) -> None:
+        """Capture anew: the network lies elsewhere now."""
+        for made in ("captured_step", "captured_probe"):
+            self.__dict__.pop(made, None)
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, as tensors and plain numbers."""
@@ -203,8 +209,8 @@ class Training:
             "seconds": self.seconds,
             "loss_sum": self.loss_sum.item(),
             "loss_steps": self.loss_steps,
-            "network": _owned(self.network.state_dict()),
-            "optimizer": _owned(self.optimizer.state_dict()),
+            "network": owned(self.network.state_dict()),
+            "optimizer": owned(self.optimizer.state_dict()),
             "majority": self.majority,
         }
 
@@ -242,7 +248,7 @@ class Training:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore(self.optimizer, state["optimizer"])
         self.step, self.snapshots, self.loss_steps = state["step"], state["snapshots"], state["loss_steps"]
         self.loss_sum.fill_(state["loss_sum"])
         self.seconds = state["seconds"]
@@ -290,10 +296,6 @@ class Training:
         epoch, place = divmod(number, self.steps_per_epoch)
         return self.order(epoch)[place * self.config.batch_size : (place + 1) * self.config.batch_size]
 
-    def batch(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images and labels of optimizer step `number`."""
-        return self.examples(self.batch_rows(number))
-
     def examples(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Training images and labels at `rows` (B,)."""
         return self.data.train_images.index_select(0, rows), self.data.train_labels.index_select(0, rows)
@@ -310,13 +312,13 @@ class Training:
             for piece in self._logits(self.probe_images, self.wrong_images):
                 self._timed_images += len(piece)
                 if pieces:
-                    self._count_time("probe_seconds", started)
+                    self.count_time("probe_seconds", started)
                     yield None
                     started = time.perf_counter()
                 pieces.append(piece)
             row = self._measured(torch.cat(pieces), loss)
         snapshot = self._snapshot(row.cpu().numpy())  # the one copy
-        self._count_time("probe_seconds", started)
+        self.count_time("probe_seconds", started)
         snapshot["seconds"] = self.seconds
         return snapshot[()]
 
@@ -376,11 +378,12 @@ class Training:
     def _check_finite(self) -> None:
         started = time.perf_counter()
         finite = math.isfinite(self.loss_sum.item())
-        self._count_time("step_seconds", started)  # a GPU gives the number when it is done with the steps
+        self.count_time("step_seconds", started)  # a GPU gives the number when it is done with the steps
         if not finite:
             raise Diverged(self.step)
 
-    def _count_time(self, what: str, started: float) -> None:
+    def count_time(self, what: str, started: float) -> None:
+        """Add what has passed since then to "step_seconds" or "probe_seconds"."""
         passed = time.perf_counter() - started
         self.seconds += passed
         setattr(self, what, getattr(self, what) + passed)
@@ -393,12 +396,3 @@ class Training:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(mixed(self.config.seed, DROPOUT, number))
             yield
-
-
-def _owned(value: Any) -> Any:
-    """The same tensors, those that are a part of a larger one copied: a file would hold the whole."""
-    if isinstance(value, torch.Tensor):
-        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
-    if isinstance(value, dict):
-        return {key: _owned(part) for key, part in value.items()}
-    return [_owned(part) for part in value] if isinstance(value, list) else value

@@ -30,9 +30,8 @@ def keep(cache: Path, slot: int) -> None:
     """Keep the worker of this device slot alive until it leaves by itself."""
     try:
         with FileLock(cache / "workers" / f"keeper-{slot}.lock", timeout=0):
-            pause, environment = SHORTEST_PAUSE, os.environ | {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # the same bits every time on a GPU
-            started = time.monotonic()
-            while (code := subprocess.call(_command(cache, slot, "--work"), env=environment)) != 0:
+            pause, started = SHORTEST_PAUSE, time.monotonic()
+            while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
                 pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
                 print(f"{time.ctime()}: worker {slot} ended with code {code}; starting it again in {pause:g} s", flush=True)
                 time.sleep(pause)
@@ -55,7 +54,7 @@ def work(cache: Path, slot: int) -> None:
     device = best_device()
     if device.type == "cuda":
         device = torch.device("cuda", slot)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.cuda.set_device(device)
         if slot == 0:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)

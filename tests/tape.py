@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from igbviz.captured import Graph
 
@@ -32,9 +32,10 @@ class Tape(TorchDispatchMode):
         for memory in _memory((args, kwargs)):
             if memory.data_ptr() not in self.made:
                 self.found.setdefault(memory.data_ptr(), (memory, memory.clone()))
-        result = operation(*args, **(kwargs or {}))
+        args, kwargs = tree_map_only(Tensor, Tensor.detach, (args, kwargs or {}))  # the memory, wherever a parameter points later
+        result = operation(*args, **kwargs)
         self.made |= {memory.data_ptr() for memory in _memory(result)} - set(self.found)
-        self.done.append((operation, args, kwargs or {}, tree_leaves(result)))
+        self.done.append((operation, args, kwargs, tree_leaves(result)))
         return result
 
     def rewind(self) -> None:

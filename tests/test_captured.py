@@ -14,6 +14,7 @@ import torch
 from igbviz import captured, training
 from igbviz.captured import WARM, Captured
 from igbviz.config import RunConfig
+from igbviz.lanes import Lanes
 from igbviz.losses import LOSSES
 from igbviz.training import Training
 from tests.tape import on_tape
@@ -27,6 +28,8 @@ def tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The CPU as if it were a GPU: it captures, and no step reads back whether its logits are finite. On one thread, since sums of another
     number have other last digits, and a tape knows of none."""
     monkeypatch.setitem(captured.CAPTURES, "cpu", on_tape)
+    monkeypatch.setattr(Captured, "trusted", True)
+    monkeypatch.setattr(training, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque
     monkeypatch.setattr(training, "guarded", lambda logits: 0 * logits.detach().sum())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -57,6 +60,30 @@ def test_work_that_reads_back_is_done_as_written(tape: None, capsys: pytest.Capt
     often = Captured(work, CPU, lambda: [total])
     assert [often().item() for _ in range(WARM + 3)] == [2 * count for count in range(1, WARM + 4)]
     assert "not captured" in capsys.readouterr().err
+    assert not Captured.trusted, "nor anything else, from now on"
+
+
+def test_work_that_waits_for_the_device_is_not_tried(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setitem(captured.WATCHES, "cpu", lambda work: (work(), "called a synchronizing operation"))
+    total = torch.zeros(1)
+    often = Captured(lambda: total.add_(1).clone(), CPU, lambda: [total])
+    assert [often().item() for _ in range(WARM + 3)] == list(range(1, WARM + 4))
+    assert often.graph is None and Captured.trusted and "called a synchronizing" in capsys.readouterr().err
+
+
+def test_without_room_for_a_trial_nothing_is_lost(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def launches_half(work, device: torch.device) -> captured.Graph:
+        def launch() -> None:
+            total.add_(100)
+            raise torch.OutOfMemoryError("out of memory")
+
+        return captured.Graph(launch, torch.zeros(1))
+
+    monkeypatch.setitem(captured.CAPTURES, "cpu", launches_half)
+    total = torch.zeros(1)
+    often = Captured(lambda: total.add_(1).clone(), CPU, lambda: [total])
+    assert [often().item() for _ in range(WARM + 3)] == list(range(1, WARM + 4))
+    assert "out of memory" in capsys.readouterr().err
 
 
 def test_work_that_a_graph_does_otherwise_is_done_as_written(tape: None, capsys: pytest.CaptureFixture) -> None:
@@ -91,7 +118,6 @@ RUNS = {
 def stream(config: RunConfig, state: dict | None = None) -> tuple[Training, np.ndarray]:
     """A whole run, with the probes that a GPU has; wall clocks at zero."""
     run = Training(config, "cpu", state)
-    run.packed = None
     snapshots = np.array([tick for tick in run.ticks() if tick is not None])
     snapshots["seconds"] = 0
     return run, snapshots
@@ -167,3 +193,31 @@ def test_lanes_are_captured_as_they_are_written(tape: None, tiny: RunConfig, key
     for one, other in zip(launched, together(others), strict=True):
         alike(one, other, tolerance=0)
     assert not others[0].stack.captured.graph and all(map(torch.equal, stack._changed(), others[0].stack._changed()))
+
+
+def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = [tiny.with_(seed=seed, probes={"size": 60, "schedule": "batch"}) for seed in range(3)]
+
+    def two_of_three() -> list[np.ndarray]:
+        runs = [Training(config, "cpu") for config in configs]
+        stack, driven, found = Lanes(runs), [run.ticks() for run in runs], [[] for _ in runs]
+        while any(len(snapshots) < 17 for snapshots in found[:2]):
+            for place, ticks in list(enumerate(driven)):
+                if (tick := next(ticks)) is not None:
+                    tick["seconds"] = 0
+                    found[place].append(tick)
+            if len(driven) == 3 and len(found[2]) == 10:
+                stack.drop(runs[2])
+                driven.pop()
+        assert bool(runs[0].captured_probe.graph) == (captured.WARM < 10**9)
+        return [np.array(snapshots[:17]) for snapshots in found[:2]]
+
+    launched = two_of_three()
+    monkeypatch.setattr(captured, "WARM", 10**9)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(launched, two_of_three(), strict=True))
+
+
+def test_lanes_share_the_time_of_their_steps(tape: None, tiny: RunConfig) -> None:
+    runs = [Training(tiny.with_(seed=seed), "cpu") for seed in range(3)]
+    together(runs)
+    assert len({round(run.step_seconds, 2) for run in runs}) == 1 and runs[0].step_seconds > 0

@@ -61,7 +61,7 @@ def test_the_plan_follows_the_images_that_are_left(ratio: int) -> None:
     assert training.train_size == sum(counts(training)) == config.imbalance.train_size(10_000, 10)
     assert training.steps == config.total_steps(training.train_size)
     assert training.steps_per_epoch == config.steps_per_epoch(training.train_size)
-    seen = torch.cat([training.batch(step)[0] for step in range(training.steps_per_epoch)])
+    seen = torch.cat([training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch)])
     assert len(seen) == training.train_size
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
     assert records[-1]["step"] == training.steps and records[-1]["epoch"] == pytest.approx(3, rel=0.02)

@@ -28,7 +28,7 @@ LAYERS = [
         "devices",
         "captured",
     ],
-    ["devices", "captured"],
+    ["devices", "captured", "checkpoints"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "dataset_base", "downloads", "datasets", "models"],
     ["initializations", "optimizers", "probes", "schedules", "label_noise", "imbalance"],

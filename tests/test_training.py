@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import subprocess
@@ -14,6 +15,7 @@ from torch import nn
 
 from igbviz.config import RunConfig
 from igbviz.description import ConfigError
+from igbviz.devices import repeatable
 from igbviz.training import Diverged, Training, train
 from igbviz.trajectory import Trajectory
 from igbviz.untrained import build_network
@@ -125,7 +127,7 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
         expected[step] = [p[data.test_labels == k].mean(0).numpy() for k in range(3)]
         network.train()
         if step < 32:
-            images, labels = reference.batch(step)
+            images, labels = reference.examples(reference.batch_rows(step))
             p = network(images).softmax(1)[torch.arange(len(labels)), labels]
             loss = (-(p**0.5) * p.log()).mean()
             optimizer.zero_grad()
@@ -137,9 +139,11 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
 
 def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
     training = Training(tiny.with_(batch_size=18), "cpu")
-    seen = torch.cat([training.batch(step)[0] for step in range(training.steps_per_epoch)])
+    seen = torch.cat([training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch)])
     assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
-    again = torch.cat([training.batch(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)])
+    again = torch.cat(
+        [training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)]
+    )
     assert not torch.equal(seen, again), "another order in the next epoch"
 
 
@@ -278,3 +282,37 @@ def test_gpu_or_none(tiny: RunConfig) -> None:
     training = Training(tiny, device)
     assert next(training.network.parameters()).device.type == device
     assert isinstance(training.network, nn.Module) and training.network.training
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}], ids=["momentum", "adam"])
+def test_a_checkpoint_of_another_device_goes_on_here(tiny: RunConfig, optimizer: dict) -> None:
+    """On a GPU the kernels of a ResNet lie with their channels last, here they do not."""
+    config = tiny.with_(model={"name": "resnet18"}, optimizer={"learning_rate": 0.001} | optimizer, epochs=0.5)
+    here = Training(config, "cpu")
+    for _ in range(3):
+        here.advance()
+    elsewhere = copy.deepcopy(here.state())
+    for memory in elsewhere["optimizer"]["state"].values():
+        for name, value in memory.items():
+            if value.ndim == 4:
+                memory[name] = value.contiguous(memory_format=torch.channels_last)
+    resumed = Training(config, "cpu", elsewhere)
+    for run in (here, resumed):
+        run.advance()
+    assert all(map(torch.equal, here.network.state_dict().values(), resumed.network.state_dict().values()))
+
+
+def test_a_gpus_kernels_are_asked_to_repeat_themselves() -> None:
+    def asked() -> tuple:
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.utils.deterministic.fill_uninitialized_memory,
+            torch.backends.cudnn.deterministic,
+            torch.backends.cuda.flash_sdp_enabled(),
+        )
+
+    before = asked()
+    with repeatable():
+        assert asked() == (True, True, False, True, False) and torch.backends.cudnn.enabled
+    assert asked() == before

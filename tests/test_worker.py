@@ -21,7 +21,7 @@ from igbviz.ensembles import EnsembleConfig, initialize
 from igbviz.runs import Run, RunError, Status, list_runs, submit
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import submit_sweep
-from igbviz.training import train
+from igbviz.training import Training, train
 from tests.conftest import worker_processes
 from tests.test_training import same
 
@@ -165,6 +165,25 @@ def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.M
     (run.path / "trajectory.bin").unlink()
     run.resume()
     assert run.wait(60).state == "done", "space was freed"
+
+
+def test_a_lost_gpu_ends_its_run_and_its_worker(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with the next run."""
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    lost, following = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
+
+    def fails(training: Training, *_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore")
+
+    with monkeypatch.context() as here:
+        here.setattr(Training, "_learn", fails)
+        with pytest.raises(torch.AcceleratorError):
+            worker.take_one(tmp_path, torch.device("cpu"))
+    told = "The GPU failed (CUDA error: an illegal memory access was encountered): resume the run;"
+    assert lost.status.state == "failed" and lost.status.message.startswith(told)
+    while worker.take_one(tmp_path, torch.device("cpu")):
+        pass
+    assert (lost.status.state, following.status.state) == ("failed", "done")
 
 
 def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
     place = iter(range(10**9))
 
     def bare() -> None:
-        images, labels = training.batch(next(place) % training.steps_per_epoch)
+        images, labels = training.examples(training.batch_rows(next(place) % training.steps_per_epoch))
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network(images), labels).backward()
         optimizer.step()

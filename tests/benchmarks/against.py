@@ -137,7 +137,7 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
     config, device = case.config, training.device
     network = copy.deepcopy(training.network)
     optimizer = config.optimizer.build(network.parameters())
-    batches = cycle([training.batch(number) for number in range(min(16, training.steps_per_epoch))])
+    batches = cycle([training.examples(training.batch_rows(number)) for number in range(min(16, training.steps_per_epoch))])
     pieces = [piece.contiguous() for piece in training.probe_images.split(training.chunk)]
 
     def step() -> None:
