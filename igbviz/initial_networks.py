@@ -25,7 +25,7 @@ from igbviz.layers import Resize
 from igbviz.models import Mlp, last_layer
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.stacked_mlp import StackedMlp
-from igbviz.untrained import probing
+from igbviz.untrained import laid_out, probing
 
 BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
 BATCH_PIXELS = BATCH * 32 * 32  # fewer images where they are larger: what convolutions keep is a multiple of this
@@ -216,9 +216,7 @@ class SingleNetworks(Subject):
             if self.trained is not None:
                 _load_all_but(head, network, self.trained, config.model.name)
             config.initialization.apply(head if config.pretrained else network, self.classes)
-        network = network.to(self.device)
-        fast = self.device.type == "cuda" or config.model.channels_last_on_cpu
-        return network.to(memory_format=torch.channels_last) if fast else network
+        return laid_out(network, config.model.channels_last_on_cpu, self.device, "float32")
 
     def _pass_training_batches(self, network: nn.Module) -> None:
         network.eval()  # all but BatchNorm: dropout would only add noise to what it learns

@@ -31,7 +31,7 @@ from igbviz.packing import packed
 from igbviz.seeds import DROPOUT, ORDER, mixed
 from igbviz.training_data import probed_wrong, require_every_class, spoiled
 from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
-from igbviz.untrained import build_network, guarded, probe_chunk, probing
+from igbviz.untrained import build_network, guarded, laid_out, probe_chunk, probing
 
 CHECK_STEPS = 32  # after so many a GPU is asked whether its numbers are still finite: reading one back stalls it
 
@@ -83,9 +83,8 @@ class Training:
         self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
         require_every_class(self.data, self.probe_labels)
 
-        self.network = build_network(config, self.data).to(self.device)
-        if self.device.type == "cuda" or config.model.channels_last_on_cpu:
-            self.network = self.network.to(memory_format=torch.channels_last)
+        untrained = build_network(config, self.data)
+        self.network = laid_out(untrained, config.model.channels_last_on_cpu, self.device, config.precision)
         self.chunk = probe_chunk(self.device, config.probes.batch_norm, facts.side)
         asked = min(self.chunk, len(self.probe_labels))
         small, small_probe = (self.device.type == "cpu" and one_thread(config, facts, images) for images in (0, asked))

@@ -57,6 +57,14 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
         last_layer(network, classes).bias += shift - shift.mean()
 
 
+def laid_out(network: nn.Module, channels_last_on_cpu: bool, device: torch.device, precision: str) -> nn.Module:
+    """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor cores, since its kernels
+    for full float32 products are made for maps with channels first (PyTorch issues 44943, 50036)."""
+    last = channels_last_on_cpu if device.type == "cpu" else device.type == "cuda" and precision == "bfloat16"
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last) if last else network
+
+
 def probe_chunk(device: torch.device, batch_norm: str, side: int) -> int:
     """Images of so many pixels a side in one forward pass of a probe."""
     if device.type == "cpu" or batch_norm == "batch":

@@ -42,12 +42,13 @@ def networks() -> dict[str, RunConfig]:
 
 def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
     """A step of the engine, and of others that differ in one thing."""
-    engine, written, contiguous = (Training(config.with_(epochs=1e4), device) for _ in range(3))
+    engine, written, first, last = (Training(config.with_(epochs=1e4), device) for _ in range(4))
     rough = Training(config.with_(epochs=1e4, precision="bfloat16"), device)
     if written.captured_step:
         written.captured_step.refused = True
-    contiguous.network.to(memory_format=torch.contiguous_format)
-    ways = {"engine": engine, "as written": written, "contiguous": contiguous, "bfloat16": rough}
+    first.network.to(memory_format=torch.contiguous_format)
+    last.network.to(memory_format=torch.channels_last)
+    ways = {"engine": engine, "as written": written, "channels first": first, "channels last": last, "bfloat16": rough}
     return {name: lambda one=one: (one.advance(), one.loss_sum.clone())[1] for name, one in ways.items()}
 
 
