@@ -71,20 +71,23 @@ class Captured:
         """Do the work, and try whether a graph of it does the same."""
         changed, before = list(self.changes()), []
         try:
-            graph = CAPTURES[self.device.type](work, self.device)
-            before = _copies(changed)
-            graph.launch()
-            launched = _copies([*changed, graph.result])
-            _copy(before, changed)
-            result = work()
-            same = all(map(torch.equal, launched, [*changed, result]))
+            return self._try(work, changed, before)
         except RuntimeError as error:  # of memory, too: there is room for the work itself
-            graph = launched = None
-            _copy(before, changed)
-            Captured.trusted = False
-            self._refuse(str(error.__context__ or error))
-            return work()
-        if same:
+            why = str(error.__context__ or error)
+        # Not within `except`: an exception holds all that was there when it came.
+        _copy(before, changed)
+        Captured.trusted = False
+        self._refuse(why)
+        return work()
+
+    def _try(self, work: Work, changed: list[Tensor], before: list[Tensor]) -> Tensor:
+        graph = CAPTURES[self.device.type](work, self.device)
+        before += _copies(changed)
+        graph.launch()
+        launched = _copies([*changed, graph.result])
+        _copy(before, changed)
+        result = work()
+        if all(map(torch.equal, launched, [*changed, result])):
             self.graph = graph
         else:
             self._refuse("it does not give the same bits")
