@@ -77,9 +77,8 @@ def draw(cache: Path) -> None:
     st.title("From bias to training", anchor=False)
     group, sweep = _linked(cache)
     kind = bias_to_training.kind(sweep) if sweep else None
-    asked = st.query_params.get("view")
     view = st.segmented_control(
-        "Question", list(VIEWS), default=asked if asked in VIEWS else kind or "starts", required=True, key="bias-view",
+        "Question", list(VIEWS), default=ui.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(VIEWS[view].question)
@@ -251,11 +250,11 @@ def _within(low: Any, value: Any, high: Any) -> Any:
 
 def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
-    asked, at = st.query_params.get("quantity"), st.query_params.get("at", "")
+    asked, at = ui.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity", QUANTITIES, required=True, key=f"bias-quantity-{view == 'plane'}", format_func=lambda name: MEASURES[name].title,
-            default=asked if asked in QUANTITIES else QUANTITIES[view == "plane"],
+            default=asked,
         )  # fmt: skip
         ui.address(quantity=quantity)
         if view == "plane" or len(steps) < 2:

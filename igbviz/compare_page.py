@@ -164,13 +164,11 @@ def _values(row: dict[str, Any], name: str) -> list[str]:
 
 
 def _options(members: Sequence[Member]) -> View:
-    asked = st.query_params.get
+    asked, unit = ui.asked("tab", TABS, "grid"), ui.asked("unit", ("epoch", "step"), "epoch")
+    quantity = ui.asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tab = st.segmented_control(
-            "View", list(TABS), default=_among(asked("tab"), TABS, "grid"), required=True, key="compare-tab", format_func=TABS.get
-        )
-        quantity, collapse, page = _among(asked("quantity"), [*MEASURES, ESCAPE], "balanced_accuracy"), asked("collapse") != "no", 0
-        unit = _among(asked("unit"), ("epoch", "step"), "epoch")
+        tab = st.segmented_control("View", list(TABS), default=asked, required=True, key="compare-tab", format_func=TABS.get)
         if tab == "overlay":
             known = [*_measured(members), ESCAPE]
             quantity = st.selectbox(
@@ -190,11 +188,11 @@ def _options(members: Sequence[Member]) -> View:
             collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
         if tab == "grid" and len(members) > MOST_ROWS:
             starts = range(0, len(members), MOST_ROWS)
-            asked_page = _among(asked("rows", "0"), [str(n) for n in range(len(starts))], "0")
+            wanted = st.query_params.get("rows")
             page = st.segmented_control(
                 "Rows",
                 list(range(len(starts))),
-                default=int(asked_page),
+                default=int(wanted) if wanted in map(str, range(len(starts))) else 0,
                 required=True,
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
@@ -207,10 +205,6 @@ def _options(members: Sequence[Member]) -> View:
         rows=str(page) if page else None,
     )
     return View(tab, quantity, unit, collapse, page)
-
-
-def _among(value: str | None, allowed: Any, otherwise: str) -> str:
-    return value if value in allowed else otherwise
 
 
 def _measured(members: Sequence[Member]) -> list[str]:

@@ -33,10 +33,7 @@ def draw(cache: Path) -> None:
         f"[Pellegrino, Szczecina and Fieguth 2025]({paper.LINK}) trained one prejudiced network with three losses and looked after "
         "every batch. Here their experiment is run again, over several seeds: their two figures, and each result with what was measured."
     )
-    named = st.query_params.get("set", "quick")
-    which = _among(named, SETS, "quick")
-    if which != named:
-        ui.nowhere(f"set is {named[:80]!r}, allowed: one of {', '.join(SETS)}")
+    which = ui.asked("set", SETS, "quick")
     asked = st.query_params.get("with", "")
     other = asked if asked in paper.alternatives(which) else ""
     folder = paper_runs.cards(which, cache)
@@ -99,13 +96,11 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
 
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
-    asked = st.query_params.get
+    names = [*map(str, seeds), ALL]
+    asked, unit = ui.asked("view", VIEWS, "figures"), ui.asked("unit", ("epoch", "step"), "epoch")
+    seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = st.segmented_control(
-            "View", list(VIEWS), default=_among(asked("view"), VIEWS, "figures"), required=True, key="paper-view", format_func=VIEWS.get
-        )
-        names = [*map(str, seeds), ALL]
-        seed, unit = _among(asked("seed"), names, names[0]), _among(asked("unit"), ("epoch", "step"), "epoch")
+        view = st.segmented_control("View", list(VIEWS), default=asked, required=True, key="paper-view", format_func=VIEWS.get)
         if view == "figures":
             if len(seeds) > 0:
                 seed = st.segmented_control(
@@ -198,10 +193,6 @@ def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> No
 
 def _row_title(loss: str, variant: str) -> str:
     return TITLES[loss] + (f" · {ALTERNATIVES[variant].title}" if variant else "")
-
-
-def _among(value: str | None, allowed: Any, otherwise: str) -> str:
-    return value if value in allowed else otherwise
 
 
 # Everybody who looks at the same runs at the same moment shares what was read of them.

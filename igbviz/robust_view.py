@@ -61,9 +61,9 @@ def draw(cache: Path) -> None:
     st.title("Robustness", anchor=False)
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
-    asked = st.query_params.get("view")
+    asked = ui.asked("view", QUESTIONS, "noise")
     view = st.segmented_control(
-        "Question", list(QUESTIONS), default=kind or (asked if asked in QUESTIONS else "noise"), required=True, key="robust-view",
+        "Question", list(QUESTIONS), default=kind or asked, required=True, key="robust-view",
         format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(QUESTIONS[view].intro)
@@ -156,11 +156,10 @@ def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
 
 def _show(view: str, sweep: Sweep, cache: Path) -> None:
     question = QUESTIONS[view]
-    asked = st.query_params.get("unit")
+    units = ("epoch", "step")
     unit = st.segmented_control(
-        "Time in", ("epoch", "step"), default=asked if asked in ("epoch", "step") else "epoch", required=True, key="robust-unit",
-        format_func="{}s".format,
-    )  # fmt: skip
+        "Time in", units, default=ui.asked("unit", units, "epoch"), required=True, key="robust-unit", format_func="{}s".format
+    )
     ui.address(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
     going = _goes_on(_stamps(sweep, cache))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -85,6 +85,16 @@ def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query or None)
     except StreamlitPageNotFoundError:
         st.caption(label)
+
+
+def asked(name: str, allowed: Collection[str], otherwise: str) -> str:
+    """What the address says of this, where that is possible; else `otherwise`, with a sentence if it says something else."""
+    value = st.query_params.get(name, otherwise)
+    if value in allowed:
+        return value
+    if value != otherwise:
+        nowhere(f"{name} is {value[:80]!r}, allowed: one of {', '.join(allowed)}")
+    return otherwise
 
 
 def address(**query: str | None) -> None:

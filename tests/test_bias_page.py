@@ -148,6 +148,7 @@ def test_another_question_about_the_same_setting_finds_what_was_made(small: RunC
 def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: Path) -> None:
     for name in ("nowhere", "../../etc/passwd", "<script>"):
         assert "leads nowhere" in page(PAGE, sweep=name).warning[0].value
+    assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
     assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
     torn = made(bias_to_training.over_seeds(tiny, 2), own_cache)

@@ -90,6 +90,7 @@ def test_all_seeds_of_a_setting_by_its_group(own_cache: Path) -> None:
 def test_all_runs_of_a_sweep_by_its_name(own_cache: Path) -> None:
     runs = family(own_cache, 1)
     assert "leads nowhere" in sentences(page(PAGE, sweep="of-no-such-name"))
+    assert "unit is 'years', allowed: one of epoch, step" in sentences(link(*runs, unit="years")).replace("\\", "")
     group = submit_sweep(Sweep(base=BASE, axes={"loss": list(LOSSES)}), own_cache)
     assert {run.id for run in group.runs} == {run.id for run in runs}, "they were there already"
     test = page(PAGE, sweep=group.id)
