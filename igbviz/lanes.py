@@ -103,10 +103,12 @@ class Lanes:
         self.ready.append(lane)
         while lane.step == number:
             if len(self.ready) == len(self.trainings):
-                self.ready = []
-                for _ in range(self._stretch()):
-                    self.advance()
-                self._wait()
+                try:
+                    for _ in range(self._stretch()):
+                        self.advance()
+                    self._wait()
+                finally:
+                    self.ready = [other for other in self.ready if other.step == number]  # after an error the others wait on
             else:
                 yield
 

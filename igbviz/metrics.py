@@ -28,7 +28,7 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
 
 @torch.no_grad()
 def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host or from there."""
+    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host, or from there after the first time."""
     logits = wide(logits)
     classes = logits.shape[1]
     exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64

@@ -141,7 +141,7 @@ class Session:
             self._save()
             return self._tell("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
         self._ended("done", "Finished.")
-        if isinstance(self.job, Training) and self.job.stack is None:
+        if isinstance(self.job, Training) and self.job.stack is None and self.job.timed_steps:
             config = self.job.config
             estimates.note(config, config.dataset.facts(), self.run.cache, *self.job.pace())
 

@@ -85,7 +85,7 @@ class Training:
 
         untrained = build_network(config, self.data)
         self.network = laid_out(untrained, config.model.channels_last_on_cpu, self.device, config.precision)
-        self.chunk = probe_chunk(self.device, config.probes.batch_norm, facts.side)
+        self.chunk = probe_chunk(config, facts, self.device)
         asked = min(self.chunk, len(self.probe_labels))
         small, small_probe = (self.device.type == "cpu" and one_thread(config, facts, images) for images in (0, asked))
         self.threads = 1 if small else torch.get_num_threads()
@@ -102,7 +102,7 @@ class Training:
 
         self.step = self.snapshots = self.loss_steps = 0
         self.seconds = self.step_seconds = self.probe_seconds = 0.0
-        self._timed_steps = self._timed_images = 0  # since this process began
+        self.timed_steps = self._timed_images = 0  # since this process began
         self.stack: Any = None  # the `lanes.Lanes` that this training goes on in, if it does
         self._epoch = -1
 
@@ -145,7 +145,8 @@ class Training:
 
     def ticks(self) -> Iterator[np.void | None]:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
-        so that the caller can look at the clock, save `state()` or stop."""
+        so that the caller can look at the clock, save `state()` or stop. On a GPU a probe is one piece, and a step of lanes up to
+        `CHECK_STEPS`."""
         while True:
             yield from self._look()
             if self.step == self.steps:
@@ -181,7 +182,7 @@ class Training:
         """Note that a step was taken, and how long that took."""
         self.loss_steps += 1
         self.step += 1
-        self._timed_steps += 1
+        self.timed_steps += 1
         self.seconds += seconds
         self.step_seconds += seconds
 
@@ -221,7 +222,7 @@ class Training:
             "epoch": self.step / self.steps_per_epoch,
             "snapshots": self.snapshots,
             "seconds": self.seconds,
-            "steps_per_second": 1 / self.pace()[0] if self.step_seconds else 0.0,
+            "steps_per_second": 1 / self.pace()[0] if self.timed_steps else 0.0,
             "eta": self.remaining(),
         }
 
@@ -236,7 +237,7 @@ class Training:
 
     def pace(self) -> tuple[float, float]:
         """Seconds a step and seconds a probed image, as measured so far in this process."""
-        return self.step_seconds / max(self._timed_steps, 1), self.probe_seconds / max(self._timed_images, 1)
+        return self.step_seconds / max(self.timed_steps, 1), self.probe_seconds / max(self._timed_images, 1)
 
     def remaining(self) -> float:
         """Expected seconds to the end."""

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from igbviz.config import RunConfig
-from igbviz.datasets import Data
+from igbviz.datasets import Data, Facts
 from igbviz.losses import wide
 from igbviz.models import last_layer
 from igbviz.seeds import WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
-GPU_CHUNK = 2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it
+LARGE_CHUNK = 2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU
+CHUNK_PRODUCTS = 1e9  # multiply-accumulates of such a pass on a CPU: a small network is slower in more pieces than that takes
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
@@ -59,17 +60,20 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
 
 def laid_out(network: nn.Module, channels_last_on_cpu: bool, device: torch.device, precision: str) -> nn.Module:
     """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor cores, since its kernels
-    for full float32 products are made for maps with channels first (PyTorch issues 44943, 50036)."""
+    for full float32 products are made for maps with channels first (PyTorch issue 44943)."""
     last = channels_last_on_cpu if device.type == "cpu" else device.type == "cuda" and precision == "bfloat16"
     network = network.to(device)
     return network.to(memory_format=torch.channels_last) if last else network
 
 
-def probe_chunk(device: torch.device, batch_norm: str, side: int) -> int:
-    """Images of so many pixels a side in one forward pass of a probe."""
-    if device.type == "cpu" or batch_norm == "batch":
+def probe_chunk(config: RunConfig, facts: Facts, device: torch.device) -> int:
+    """Images in one forward pass of a probe."""
+    if config.probes.batch_norm == "batch":
         return PROBE_CHUNK
-    return max(PROBE_CHUNK, GPU_CHUNK * 32 * 32 // side**2)
+    if device.type == "cpu":
+        products = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
+        return int(min(max(PROBE_CHUNK, CHUNK_PRODUCTS // products), LARGE_CHUNK))
+    return max(PROBE_CHUNK, LARGE_CHUNK * 32 * 32 // facts.side**2)
 
 
 @contextlib.contextmanager

@@ -13,21 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "igbviz"
 
 # From the ground up. A module may import those of lower lines, and on its own line those to its left.
 LAYERS = [
-    [
-        "description",
-        "recorded",
-        "trajectory",
-        "colours",
-        "_torchvision",
-        "kernels",
-        "recursion",
-        "phases",
-        "guessing",
-        "theory",
-        "seeds",
-        "devices",
-        "captured",
-    ],
+    ["description", "recorded", "trajectory", "colours", "_torchvision", "kernels", "recursion", "phases", "guessing", "theory", "seeds"],
     ["devices", "captured", "checkpoints"],
     ["loss_base", "losses_of_p", "losses_normalised", "losses_of_logits", "formula_loss", "losses", "layers", "image_folder"],
     ["metrics", "dataset_base", "downloads", "datasets", "models"],

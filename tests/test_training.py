@@ -64,6 +64,15 @@ def test_probes_come_at_the_planned_steps(tiny: RunConfig) -> None:
     assert (records["confusion"].sum((1, 2)) == 60).all()
 
 
+def test_before_the_first_step_there_is_no_speed(tiny: RunConfig) -> None:
+    training = Training(tiny, "cpu")
+    ticks = training.ticks()
+    while training.step == 0:
+        assert training.progress()["steps_per_second"] == 0
+        next(ticks)
+    assert 0 < training.progress()["steps_per_second"] < 1e5
+
+
 def test_two_identical_runs_are_bit_equal(tiny: RunConfig) -> None:
     assert same(run(tiny), run(tiny))
     assert not same(run(tiny), run(tiny.with_(seed=1)))
@@ -286,7 +295,7 @@ def test_gpu_or_none(tiny: RunConfig) -> None:
 
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}], ids=["momentum", "adam"])
 def test_a_checkpoint_of_another_device_goes_on_here(tiny: RunConfig, optimizer: dict) -> None:
-    """On a GPU the kernels of a ResNet lie with their channels last, here they do not."""
+    """On a GPU the kernels of a ResNet in bfloat16 lie with their channels last, here they do not."""
     config = tiny.with_(model={"name": "resnet18"}, optimizer={"learning_rate": 0.001} | optimizer, epochs=0.5)
     here = Training(config, "cpu")
     for _ in range(3):

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz import dispatch, worker
+from igbviz import dispatch, session, worker
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
+from igbviz.lanes import Lanes
 from igbviz.runs import Run, RunError, Status, list_runs, submit
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import submit_sweep
@@ -184,6 +185,38 @@ def test_a_lost_gpu_ends_its_run_and_its_worker(tiny: RunConfig, tmp_path: Path,
     while worker.take_one(tmp_path, torch.device("cpu")):
         pass
     assert (lost.status.state, following.status.state) == ("failed", "done")
+
+
+def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(session, "WORTH", 0)
+    monkeypatch.setattr(worker, "_workers", lambda *_: 1)
+    group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
+    advance, errors = Lanes.advance, [RuntimeError("can't allocate memory")]
+
+    def fails_once(stack: Lanes) -> None:
+        if errors and stack.trainings[0].step == 9:
+            raise errors.pop()
+        advance(stack)
+
+    monkeypatch.setattr(Lanes, "advance", fails_once)
+    while worker.take_one(tmp_path, torch.device("cpu")):
+        pass
+    assert sorted(run.status.state for run in group.runs) == ["done", "done", "failed"] and not errors
+
+
+def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    run, job, records = submit(tiny, tmp_path), Training(tiny, "cpu"), b""
+    for tick in job.ticks():
+        records += b"" if tick is None else tick.tobytes()
+        if job.step == job.steps:
+            break
+    (run.path / "trajectory.bin").write_bytes(records)
+    torch.save(job.state(), run.path / "checkpoint.pt")
+    assert worker.take_one(tmp_path, torch.device("cpu"))
+    assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(tiny, "cpu"))))
+    assert not (tmp_path / "speeds.json").exists()
 
 
 def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
