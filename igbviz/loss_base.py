@@ -139,9 +139,9 @@ class LossOfP(Loss):
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         import torch
 
-        log_p = true_log_probability(wide(logits), labels)
-        here = reachable(log_p.detach())
-        log_p.backward(self.weight(here, torch) * (-1 / len(here)))
+        surprise = torch.nn.functional.cross_entropy(wide(logits), labels.long(), reduction="none")  # -log p
+        here = reachable(-surprise.detach())
+        surprise.backward(self.weight(here, torch) * (1 / len(here)))
         return self.f(here, torch).mean()
 
     def checks(self) -> list[Finding]:

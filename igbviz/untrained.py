@@ -102,8 +102,7 @@ def guarded(logits: torch.Tensor) -> torch.Tensor | None:
     if logits.device.type != "cpu":
         return 0 * logits.detach().sum()
     low, high = logits.detach().aminmax()
-    spread = (high - low).item()
-    if spread < EVERYDAY_SPREAD:
+    if high.item() - low.item() < EVERYDAY_SPREAD:
         return None
     logits.register_hook(without_denormals)
     return 0 * (high - low)
