@@ -47,7 +47,7 @@ class Captured:
         self.refused = False
 
     def __call__(self, *arguments: Any) -> Tensor:
-        """What the work gives; where it comes from a graph, good until the next call."""
+        """What the work gives; where it comes from a graph, good until any graph is launched again."""
         if arguments != self.arguments:
             self.arguments, self.graph, self.times = arguments, None, 0
         if self.graph:
@@ -76,12 +76,13 @@ class Captured:
             why = str(error.__context__ or error)
         # Not within `except`: an exception holds all that was there when it came.
         _copy(before, changed)
-        Captured.trusted = False
         self._refuse(why)
         return work()
 
     def _try(self, work: Work, changed: list[Tensor], before: list[Tensor]) -> Tensor:
+        Captured.trusted = False  # until this has ended well
         graph = CAPTURES[self.device.type](work, self.device)
+        Captured.trusted = True
         before += _copies(changed)
         graph.launch()
         launched = _copies([*changed, graph.result])
@@ -100,20 +101,21 @@ class Captured:
 
 def cuda_graph(work: Work, device: torch.device) -> Graph:
     """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device)
     # A workspace of cuBLAS belongs to the graph during whose capture it was made: none may be left from, or for, another one. And no
     # graph may be collected as garbage meanwhile.
     collects = gc.isenabled()
     gc.disable()
-    torch._C._cuda_clearCublasWorkspaces()
-    try:
-        with torch.cuda.device(device), torch.cuda.graph(graph, *_room(device)):
-            result = work()
-    finally:
-        torch.cuda.set_stream(stream)  # a failed capture leaves its own
+    with torch.cuda.device(device):
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         torch._C._cuda_clearCublasWorkspaces()
-        if collects:
-            gc.enable()
+        try:
+            with torch.cuda.graph(graph, *_room(device)):
+                result = work()
+        finally:
+            torch.cuda.set_stream(stream)  # a failed capture leaves its own
+            torch._C._cuda_clearCublasWorkspaces()
+            if collects:
+                gc.enable()
     return Graph(graph.replay, result)
 
 

@@ -77,10 +77,9 @@ def repeatable() -> Iterator[None]:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     filling = torch.utils.deterministic
-    before = filling.fill_uninitialized_memory, torch.are_deterministic_algorithms_enabled()
-    warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = filling.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
     filling.fill_uninitialized_memory = False  # which would write NaN into all new memory, to find programs that read it
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would first import a compiler, for a second
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False),
@@ -88,5 +87,5 @@ def repeatable() -> Iterator[None]:
         ):
             yield
     finally:
-        filling.fill_uninitialized_memory, enabled = before
-        torch.use_deterministic_algorithms(enabled, warn_only=warns_only)
+        filling.fill_uninitialized_memory, mode = before
+        torch.set_deterministic_debug_mode(mode)

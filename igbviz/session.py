@@ -84,7 +84,9 @@ def _end(run: Run, message: str, log: TextIO) -> None:
 
 def is_lost(error: Exception) -> bool:
     """Whether the device answers this process no more: a new one has to take over."""
-    return isinstance(error, torch.AcceleratorError) and "out of memory" not in str(error)
+    text = str(error)
+    libraries = any(f"STATUS_{what}" in text for what in ("EXECUTION_FAILED", "INTERNAL_ERROR"))  # cuBLAS and cuDNN tell it in their way
+    return (isinstance(error, torch.AcceleratorError) or libraries) and "out of memory" not in text
 
 
 def explained(error: Exception) -> str:

@@ -168,19 +168,23 @@ def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.M
     assert run.wait(60).state == "done", "space was freed"
 
 
-def test_a_lost_gpu_ends_its_run_and_its_worker(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore"),
+                                   RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`")])  # fmt: skip
+def test_a_lost_gpu_ends_its_run_and_its_worker(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
     """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with the next run."""
     monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
     lost, following = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
 
     def fails(training: Training, *_: object) -> None:
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore")
+        raise error
 
     with monkeypatch.context() as here:
         here.setattr(Training, "_learn", fails)
-        with pytest.raises(torch.AcceleratorError):
+        with pytest.raises(RuntimeError):
             worker.take_one(tmp_path, torch.device("cpu"))
-    told = "The GPU failed (CUDA error: an illegal memory access was encountered): resume the run;"
+    told = f"The GPU failed ({str(error).splitlines()[0]}): resume the run;"
     assert lost.status.state == "failed" and lost.status.message.startswith(told)
     while worker.take_one(tmp_path, torch.device("cpu")):
         pass
