@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from igbviz import dataset_base, downloads
 from igbviz.config import RunConfig
 
 TINY = {
@@ -73,3 +78,34 @@ def end_workers(cache: Path) -> None:
             except ProcessLookupError:
                 pass
         time.sleep(0.05)
+
+
+@pytest.fixture
+def data_root(tmp_path, monkeypatch):
+    """Nothing outside of this test's own folder is read or written."""
+    root = tmp_path / "data"
+    monkeypatch.setenv("IGBVIZ_DATA", str(root))
+    monkeypatch.setattr(dataset_base, "PROJECT_DATA", tmp_path / "nothing here")
+    monkeypatch.setattr(downloads, "SYSTEM_DATA", tmp_path / "nothing there")
+    return root
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*_, **__):
+        raise URLError("no network in this test")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An image folder of two classes, 3 + 2 PNGs each, of random colours, 12 wide and 10 high."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            (tmp_path / "images" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "images" / split / name / f"{number}.png")
+    return tmp_path / "images"
