@@ -160,11 +160,10 @@ class Lanes:
 
     def _rows(self, number: int) -> Tensor:
         """(L, B) where the training images of a step stand."""
-        first = self.trainings[0]
-        epoch, place = divmod(number, first.steps_per_epoch)
+        epoch, places = self.trainings[0].places(number)
         if epoch != self._epoch:
             self._orders, self._epoch = torch.stack([lane.order(epoch) for lane in self.trainings]), epoch
-        return self._orders[:, place * first.config.batch_size : (place + 1) * first.config.batch_size]
+        return self._orders[:, places]
 
     def _learn(self, rows: Tensor, losses: Sequence[Any]) -> Tensor:
         """Descend the loss of every lane on its images at `rows` (L, B); the sums of the losses (L,), to which they are added."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from igbviz.loss_base import one_hot
 from igbviz.losses import wide
 from igbviz.trajectory import P_EDGES
 
@@ -32,12 +33,10 @@ def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
     logits = wide(logits)
     classes = logits.shape[1]
     exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
-    # (N, K), one-hot. Sums over a class are products with it: deterministic.
-    truth = (labels[:, None] == torch.arange(classes, device=labels.device)).to(exact)
-    sizes = truth.sum(0)
-
     log_prob = logits.log_softmax(-1)
     prob = log_prob.exp().to(exact)
+    truth = one_hot(prob, labels)  # (N, K); sums over a class are products with it: deterministic
+    sizes = truth.sum(0)
     guess = logits.argmax(-1)  # log p of logits below 1e-7 is the same number for all classes
     p_true = prob.gather(1, labels[:, None]).squeeze(1)
 

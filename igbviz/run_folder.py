@@ -60,10 +60,22 @@ def config_from(text: bytes) -> RunConfig | EnsembleConfig:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A handle on one run's folder. It holds no state: every property reads the folder."""
+class Handle:
+    """A handle on a folder of the cache. It holds no state: every property reads the folder."""
 
     path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def cache(self) -> Path:
+        return self.path.parent.parent
+
+
+class Run(Handle):
+    """A handle on one run's folder."""
 
     @classmethod
     def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
@@ -74,14 +86,6 @@ class Run:
             if (path := Path(cache) / folder / run_id).is_dir():
                 return cls(path)
         raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it lives on another machine")
-
-    @property
-    def id(self) -> str:
-        return self.path.name
-
-    @property
-    def cache(self) -> Path:
-        return self.path.parent.parent
 
     @property
     def config(self) -> RunConfig | EnsembleConfig:

@@ -22,7 +22,7 @@ from igbviz.description import ConfigError
 from igbviz.estimates import Estimate, estimate
 from igbviz.files import write_json
 from igbviz.listing import is_whole
-from igbviz.run_folder import DEFAULT_CACHE, Run, RunError
+from igbviz.run_folder import DEFAULT_CACHE, Handle, Run, RunError
 from igbviz.runs import submit_all
 from igbviz.status import FINISHED, STATES, Status
 from igbviz.sweep_config import Sweep
@@ -124,11 +124,8 @@ class Progress:
         return ", ".join(f"{count} {state}" for state, count in self.counts.items())
 
 
-@dataclass(frozen=True)
-class Group:
-    """A handle on one sweep's folder. Like a `Run` it holds no state: everything is read when asked for."""
-
-    path: Path
+class Group(Handle):
+    """A handle on one sweep's folder."""
 
     @classmethod
     def open(cls, group_id: str, cache: str | Path = DEFAULT_CACHE) -> Group:
@@ -138,14 +135,6 @@ class Group:
             raise RunError(f"sweep {group_id[:80]!r} is not in the cache {Path(cache)}")
         group._stored()
         return group
-
-    @property
-    def id(self) -> str:
-        return self.path.name
-
-    @property
-    def cache(self) -> Path:
-        return self.path.parent.parent
 
     @property
     def sweep(self) -> Sweep:

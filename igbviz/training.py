@@ -293,8 +293,13 @@ class Training:
 
     def batch_rows(self, number: int) -> torch.Tensor:
         """Where the training images of optimizer step `number` stand."""
-        epoch, place = divmod(number, self.steps_per_epoch)
-        return self.order(epoch)[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        epoch, places = self.places(number)
+        return self.order(epoch)[places]
+
+    def places(self, number: int) -> tuple[int, slice]:
+        """The epoch of optimizer step `number`, and its part of the epoch's order."""
+        epoch, batch = divmod(number, self.steps_per_epoch)
+        return epoch, slice(batch * self.config.batch_size, (batch + 1) * self.config.batch_size)
 
     def examples(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Training images and labels at `rows` (B,)."""

@@ -60,7 +60,7 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
 
 def laid_out(network: nn.Module, channels_last_on_cpu: bool, device: torch.device, precision: str) -> nn.Module:
     """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor cores, since its kernels
-    for full float32 products are made for maps with channels first (PyTorch issue 44943)."""
+    for full float32 products are made for maps with channels first (measured in pytorch/pytorch#44943)."""
     last = channels_last_on_cpu if device.type == "cpu" else device.type == "cuda" and precision == "bfloat16"
     network = network.to(device)
     return network.to(memory_format=torch.channels_last) if last else network

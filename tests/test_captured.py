@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -217,7 +218,19 @@ def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(tape: None, tin
     assert all(one.tobytes() == other.tobytes() for one, other in zip(launched, two_of_three(), strict=True))
 
 
-def test_lanes_share_the_time_of_their_steps(tape: None, tiny: RunConfig) -> None:
+def test_lanes_share_the_time_of_their_steps(tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU is waited for when the sums of the losses are fetched."""
     runs = [Training(tiny.with_(seed=seed), "cpu") for seed in range(3)]
-    together(runs)
-    assert len({round(run.step_seconds, 2) for run in runs}) == 1 and runs[0].step_seconds > 0
+    fetch = torch.Tensor.cpu
+
+    def slowly(tensor: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.5 if tensor.shape == (len(runs),) else 0)
+        return fetch(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", slowly)
+    for run in runs:
+        run.probe_steps = np.array([run.steps])
+    stack = Lanes(runs)
+    stack.ready = runs[:-1]
+    assert not list(stack.turn(runs[-1])) and {run.step for run in runs} == {32}, "all steps at once"
+    assert all(run.step_seconds > 0.5 for run in runs)
