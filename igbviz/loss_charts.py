@@ -354,7 +354,8 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
                 "yshift": -6 if turned else 4, "text": words, "showarrow": False, "textangle": -90 if turned else 0, "font": {"size": 13},
             })  # fmt: skip
     if log:
-        less = {"x": np.log10(LEAST * LEFT) / 2, "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
+        # At the very end of the axis, clear of the first power of ten.
+        less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
         notes.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, words) in enumerate(marks):
         if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge

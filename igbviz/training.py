@@ -96,9 +96,8 @@ class Training:
         packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
         self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
         self.loss_sum = torch.zeros((), dtype=torch.float32 if self.device.type == "mps" else torch.float64, device=self.device)
-        # Where a captured step finds its batch and its learning rate.
-        self.rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
-        self.rate = torch.zeros((), device=self.device)
+        self.rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)  # where a captured step finds its batch,
+        self.rate = torch.zeros((), device=self.device)  # and its learning rate
 
         self.step = self.snapshots = self.loss_steps = 0
         self.seconds = self.step_seconds = self.probe_seconds = 0.0
@@ -136,12 +135,10 @@ class Training:
     @cached_property
     def captured_probe(self) -> Captured | None:
         """All of a probe but its way to the host, where the device can capture it."""
+        if not can_capture(self.device):
+            return None
         own = weakref.proxy(self)
-
-        def work(loss: Any) -> torch.Tensor:
-            return own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss)
-
-        return Captured(work, self.device) if can_capture(self.device) else None
+        return Captured(lambda loss: own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss), self.device)
 
     def ticks(self) -> Iterator[np.void | None]:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
