@@ -18,13 +18,13 @@ from igbviz.bias_to_training import ACROSS, BASE, RATIO, SEEDS, UP
 from igbviz.comparison import MEASURES, Member
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
-from igbviz.description import ConfigError
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS, Gaussian
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import Mlp
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
 from igbviz.sweeps import Group, Progress, Sweep

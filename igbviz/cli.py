@@ -9,11 +9,11 @@ from pathlib import Path
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.description import ConfigError, listing
 from igbviz.listing import list_runs
 from igbviz.presets import PRESETS
 from igbviz.run_folder import DEFAULT_CACHE, Run
 from igbviz.runs import submit
+from igbviz.spec import ConfigError, listing
 from igbviz.sweep_config import Sweep, label, parse_value, parse_values, title, with_value
 from igbviz.sweeps import Group, outcome, plan, submit_sweep
 

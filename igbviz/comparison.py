@@ -15,9 +15,9 @@ import pandas as pd
 
 from igbviz.charts import QUANTITIES, Quantity
 from igbviz.config import RunConfig
-from igbviz.description import Description
 from igbviz.escape import SHARE, escape_time
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import Description
 from igbviz.spreads import in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.status import ENDED
 from igbviz.trajectory import Trajectory

@@ -11,7 +11,6 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
-from igbviz.description import ConfigError, Description
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import AnyInitialization, HeNormal
 from igbviz.label_noise import AnyLabelNoise, TrueLabels
@@ -20,6 +19,7 @@ from igbviz.models import AnyModel, Mlp
 from igbviz.optimizers import AnyOptimizer, Sgd
 from igbviz.probes import Probes
 from igbviz.schedules import AnySchedule, Immediate
+from igbviz.spec import ConfigError, Description
 
 # Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...), but for the last
 # digits of a probe, which differ between processors as well: runs of another version then keep their folders and their names.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.description import ConfigError, Description
 from igbviz.image_folder import affordable
+from igbviz.spec import ConfigError, Description
 
 if TYPE_CHECKING:
     import torch

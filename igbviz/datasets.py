@@ -20,9 +20,9 @@ from igbviz.dataset_base import (
     probe_indices,
     whole_path,
 )
-from igbviz.description import any_of, by_name
 from igbviz.downloads import CIFAR10, CLOTHES, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
 from igbviz.image_folder import DataError, Summary, affordable, decoded, summary
+from igbviz.spec import any_of, by_name
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from pathlib import Path
 from pprint import pformat
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError, listing
 from igbviz.run_charts import pages
 from igbviz.run_folder import Run
+from igbviz.spec import ConfigError, listing
 
 
 def csv(run: Run) -> bytes:

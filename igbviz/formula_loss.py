@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from igbviz.description import ConfigError, listing
 from igbviz.loss_base import Finding, LossOfP, probability_grid
+from igbviz.spec import ConfigError, listing
 
 LONGEST = 200  # characters of a formula
 LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from igbviz.description import ConfigError, Description
+from igbviz.spec import ConfigError, Description
 
 
 class Imbalance(Description):

@@ -10,11 +10,11 @@ import streamlit as st
 
 from igbviz import ui
 from igbviz.datasets import DATASETS, DataError
-from igbviz.description import ConfigError
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.models import MODELS
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError
 
 SHOWN = "(the networks shown)"
 COUNTED = ("networks", "inputs", "seed")

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Data, probe_indices
-from igbviz.description import ConfigError
 from igbviz.devices import arithmetic, device_of
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.ensemble_measures import exact, measure_layer, measure_logits
@@ -24,6 +23,7 @@ from igbviz.ensemble_records import ensemble_dtype
 from igbviz.layers import Resize
 from igbviz.models import Mlp, last_layer
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
+from igbviz.spec import ConfigError
 from igbviz.stacked_mlp import StackedMlp
 from igbviz.untrained import laid_out, probing
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.description import Description, any_of, by_name
 from igbviz.models import last_layer
+from igbviz.spec import Description, any_of, by_name
 
 
 class Initialization(Description):

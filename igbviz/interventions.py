@@ -12,11 +12,11 @@ from pydantic import Field
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Images
-from igbviz.description import Description, any_of, by_name
 from igbviz.losses import CrossEntropy, LabelSmoothing
 from igbviz.models import Cnn, Mlp
 from igbviz.optimizers import Optimizer, Sgd
 from igbviz.schedules import Switch
+from igbviz.spec import Description, any_of, by_name
 
 # Raw pixels have a mean square near 10,000. Where no layer normalises, the gradient of a weight and its effect on the answer both carry
 # the size of the input, so a rate that suits raw pixels is this much too small for signals of size 1, and hides what else has changed.

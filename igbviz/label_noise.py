@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from igbviz.description import ConfigError, Description, any_of, by_name
+from igbviz.spec import ConfigError, Description, any_of, by_name
 
 
 class LabelNoise(Description):

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ConfigDict, Field, field_validator
 
 from igbviz import dispatch
-from igbviz.description import ConfigError, Description
 from igbviz.files import write_text
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError, Description
 
 FILE = "labels.json"
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE, MOST_TAGS = 100, 40, 5000, 20

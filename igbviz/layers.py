@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from igbviz.description import ConfigError
+from igbviz.spec import ConfigError
 
 
 class Elementwise(nn.Module):

@@ -13,9 +13,9 @@ import pandas as pd
 import streamlit as st
 
 from igbviz import bundles, labels, library, ui
-from igbviz.description import ConfigError
 from igbviz.library import Row, in_words
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from igbviz.description import ConfigError, Description
+from igbviz.spec import ConfigError, Description
 
 COMPLEX_STEP = 1e-100  # nothing is subtracted in a complex step, so it may be as small as doubles go
 FARTHEST = -1e30  # log p at which a formula is asked in place of minus infinity, where p^q log p would be 0 * inf

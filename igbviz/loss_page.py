@@ -14,7 +14,6 @@ import streamlit as st
 
 from igbviz import charts, escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
-from igbviz.description import ConfigError
 from igbviz.formula_loss import Custom
 from igbviz.library import Row
 from igbviz.live_chart import live_chart, payload
@@ -23,6 +22,7 @@ from igbviz.loss_charts import KINDS, QUANTITIES, Zone, loss_style
 from igbviz.losses import LOSSES
 from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError
 from igbviz.trajectory import P_EDGES, Trajectory
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]

@@ -3,7 +3,6 @@
 `LOSSES[name](**knobs)(logits, labels)` gives (batch,) values; a new loss is one class in a subject file and one line at the foot here.
 """
 
-from igbviz.description import any_of, by_name
 from igbviz.formula_loss import Custom
 from igbviz.loss_base import Finding, Loss, LossOfP, true_log_probability, wide
 from igbviz.losses_normalised import (
@@ -42,6 +41,7 @@ from igbviz.losses_of_p import (
     SymmetricCrossEntropy,
     TruncatedGCE,
 )
+from igbviz.spec import any_of, by_name
 
 LOSSES = by_name(
     CrossEntropy,

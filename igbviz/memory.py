@@ -7,7 +7,7 @@ import os
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
-from igbviz.description import ConfigError
+from igbviz.spec import ConfigError
 
 COPIES = {"sgd": 4, "adam": 5, "adamw": 5}  # of every weight: itself, its gradient, its form in a probe, what the optimizer remembers
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.description import Description, any_of, by_name
+from igbviz.spec import Description, any_of, by_name
 
 Shape = tuple[int, int, int]  # channels, height, width
 

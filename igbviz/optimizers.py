@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from igbviz.description import ConfigError, Description, any_of, by_name
+from igbviz.spec import ConfigError, Description, any_of, by_name
 
 
 class Optimizer(Description):

@@ -10,10 +10,10 @@ import streamlit as st
 
 from igbviz import paper, ui
 from igbviz.datasets import DataError
-from igbviz.description import ConfigError
 from igbviz.labels import plain
 from igbviz.paper import ALTERNATIVES, LOSSES, SETS, Seen
 from igbviz.run_folder import RunError
+from igbviz.spec import ConfigError
 from igbviz.sweeps import Group, Plan, plan, submit_sweep
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igbviz.config import RunConfig
-from igbviz.description import Registry
+from igbviz.spec import Registry
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.description import Description
+from igbviz.spec import Description
 
 
 class Probes(Description):

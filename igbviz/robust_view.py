@@ -17,7 +17,6 @@ from igbviz import labels, robust_charts, robustness, ui
 from igbviz.comparison import ESCAPE_IN_WORDS, Member
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
-from igbviz.description import ConfigError
 from igbviz.imbalance import Imbalance
 from igbviz.label_noise import LABEL_NOISE
 from igbviz.live_chart import live_chart, payload
@@ -26,6 +25,7 @@ from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.robustness import QUESTIONS, SEEDS
 from igbviz.run_folder import Run, RunError
+from igbviz.spec import ConfigError
 from igbviz.status import ENDED
 from igbviz.sweep_config import Sweep
 from igbviz.sweep_form import offer

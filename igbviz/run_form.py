@@ -10,7 +10,6 @@ import streamlit as st
 from igbviz import gallery, ui
 from igbviz.config import RunConfig, digest
 from igbviz.datasets import DATASETS, DataError
-from igbviz.description import ConfigError
 from igbviz.estimates import estimate
 from igbviz.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS
@@ -22,6 +21,7 @@ from igbviz.presets import DEFAULT, PRESETS
 from igbviz.probes import Probes
 from igbviz.run_folder import Run, RunError
 from igbviz.schedules import SCHEDULES
+from igbviz.spec import ConfigError
 
 SHOWN_RUN = "(settings of the run shown)"
 

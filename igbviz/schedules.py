@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.description import Description, any_of, by_name
 from igbviz.losses import CrossEntropy, Loss
+from igbviz.spec import Description, any_of, by_name
 
 
 @dataclass(frozen=True)

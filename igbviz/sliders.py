@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from igbviz.description import kinds
+from igbviz.spec import kinds
 
 WIDE = 100  # a range is stepped through in decades where its ends, or it and the default, are so far apart
 FINE, COARSE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)  # steps of a decade, for few and for many of them

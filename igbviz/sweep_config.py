@@ -12,8 +12,8 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from igbviz.config import RunConfig, digest, slug
-from igbviz.description import ConfigError, Description
 from igbviz.interventions import Intervention, applicable, chosen
+from igbviz.spec import ConfigError, Description
 
 MOST_RUNS = 500
 INTERVENTION = "intervention"  # the one axis that is no field of a run: changes by name, None for the run as it is

@@ -11,10 +11,10 @@ import streamlit as st
 from igbviz import ui
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.description import ConfigError, Description
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.losses import LOSSES
 from igbviz.run_folder import RunError
+from igbviz.spec import ConfigError, Description
 from igbviz.sweep_config import MOST_RUNS, Sweep, parse_values
 from igbviz.sweeps import Group, plan, submit_sweep
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from igbviz import dispatch
-from igbviz.description import ConfigError
 from igbviz.estimates import Estimate, estimate
 from igbviz.files import write_json
 from igbviz.listing import is_whole
 from igbviz.run_folder import DEFAULT_CACHE, Handle, Run, RunError
 from igbviz.runs import submit_all
+from igbviz.spec import ConfigError
 from igbviz.status import FINISHED, STATES, Status
 from igbviz.sweep_config import Sweep
 

@@ -8,8 +8,8 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
-from igbviz.description import ConfigError
 from igbviz.seeds import MINORITY, WRONG_LABELS, WRONG_PROBE, mixed
+from igbviz.spec import ConfigError
 
 
 def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:

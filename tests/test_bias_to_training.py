@@ -13,8 +13,8 @@ from igbviz import bias_charts, bias_to_training
 from igbviz.bias_to_training import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
 from igbviz.comparison import MEASURES, Member
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.live_chart import payload
+from igbviz.spec import ConfigError
 from igbviz.sweeps import Sweep
 
 STEP = np.array([0, 1, 10, 100])

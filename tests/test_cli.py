@@ -10,10 +10,10 @@ import pytest
 from igbviz import dispatch
 from igbviz.cli import main, read_config
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.ensembles import EnsembleConfig
 from igbviz.presets import PRESETS
 from igbviz.runs import RunError, submit
+from igbviz.spec import ConfigError
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import Group, list_groups, submit_sweep
 from tests.test_pages import finished

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
+from igbviz.spec import ConfigError
 
 PAPER = {
     "dataset": {"name": "cifar10", "grayscale": True},

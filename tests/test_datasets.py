@@ -22,8 +22,8 @@ from igbviz.datasets import (
     first_of_each_class,
     probe_indices,
 )
-from igbviz.description import ConfigError
 from igbviz.downloads import Downloaded, IdxImages
+from igbviz.spec import ConfigError
 
 PROJECT = Path(__file__).parents[1]
 DOWNLOADED = {name: cls for name, cls in DATASETS.items() if issubclass(cls, Downloaded)}

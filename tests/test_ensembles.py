@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Facts
-from igbviz.description import ConfigError
 from igbviz.ensemble_measures import measure_layer, measure_logits
 from igbviz.ensemble_records import HISTOGRAM_EDGES
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype, initialize, require_room
@@ -23,6 +22,7 @@ from igbviz.initial_networks import Overflow, SingleNetworks, StackedNetworks, b
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.layers import ACTIVATIONS
 from igbviz.recursion import gamma_by_depth, gradient_gain, normalised_gamma
+from igbviz.spec import ConfigError
 from igbviz.untrained import probing
 
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 600, "test_examples": 300, "classes": 4}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz.description import ConfigError
 from igbviz.formula_loss import FUNCTIONS, LONGEST, Custom, evaluate, symbols
 from igbviz.losses import LOSSES
+from igbviz.spec import ConfigError
 
 GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
     "-log(p)": ({}, lambda p: -np.log(p), lambda p: -1 / p),

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.imbalance import Imbalance
+from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory
 

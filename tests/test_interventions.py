@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.interventions import INTERVENTIONS, applicable, chosen
 from igbviz.presets import PRESETS
+from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory
 from tests.conftest import TINY

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.label_noise import LABEL_NOISE, Matrix, PairFlip, Symmetric, TrueLabels
+from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory
 

@@ -11,9 +11,9 @@ import pytest
 
 from igbviz import dispatch, labels
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.labels import Labels
 from igbviz.runs import Run, RunError, Status, submit, write_text
+from igbviz.spec import ConfigError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from igbviz.description import ConfigError, kinds
 from igbviz.losses import LOSSES, LossOfP
+from igbviz.spec import ConfigError, kinds
 from tests.test_losses import CASES, draw, every, value_and_gradient, worst_logits
 
 

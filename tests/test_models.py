@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from igbviz._torchvision import torchvision
-from igbviz.description import ConfigError
 from igbviz.layers import ACTIVATIONS, NORMALIZATIONS, shifted_relu
 from igbviz.models import MODELS, SMALLEST_SIDE, TORCHVISION, Cnn, Mlp, Torchvision, VitTiny, last_layer
+from igbviz.spec import ConfigError
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
 OWN = [name for name in MODELS if name not in TORCHVISION]

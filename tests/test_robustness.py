@@ -10,11 +10,11 @@ import pytest
 
 from igbviz import robust_charts, robustness
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.live_chart import payload
 from igbviz.robust_charts import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
 from igbviz.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
 from igbviz.runs import Run
+from igbviz.spec import ConfigError
 from igbviz.sweep_config import Sweep
 from igbviz.training import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from igbviz.config import RunConfig
-from igbviz.description import ConfigError
 from igbviz.devices import repeatable
+from igbviz.spec import ConfigError
 from igbviz.training import Diverged, Training, train
 from igbviz.trajectory import Trajectory
 from igbviz.untrained import build_network
