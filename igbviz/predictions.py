@@ -21,11 +21,11 @@ from scipy.stats import qmc
 from igbviz.datasets import GaussianNoise
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble
-from igbviz.estimators import correlation_from_agreement
-from igbviz.guessing import expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile
-from igbviz.kernels import Activation, Array, kernel
 from igbviz.models import Mlp
-from igbviz.recursion import LARGEST, SMALLEST, Layer, affine, first_layer
+from igbviz.theory import Activation, expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile, kernel
+from igbviz.theory.estimators import correlation_from_agreement
+from igbviz.theory.kernels import Array
+from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, affine, first_layer
 
 Variances = tuple[float, float]  # sigma_w2, fan_in times the variance of the weights, and sigma_b2, the variance of the biases
 

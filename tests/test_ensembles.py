@@ -16,13 +16,22 @@ from igbviz.datasets import Facts
 from igbviz.ensemble_measures import measure_layer, measure_logits
 from igbviz.ensemble_records import HISTOGRAM_EDGES
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype, initialize, require_room
-from igbviz.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
-from igbviz.guessing import expected_max_guess, gamma_from_cosine, gamma_from_guesses, gamma_variance_ratio, jackknife, mean_cosine
 from igbviz.initial_networks import Overflow, SingleNetworks, StackedNetworks, blocks
 from igbviz.initializations import INITIALIZATIONS
 from igbviz.layers import ACTIVATIONS
-from igbviz.recursion import gamma_by_depth, gradient_gain, normalised_gamma
 from igbviz.spec import ConfigError
+from igbviz.theory import (
+    expected_max_guess,
+    gamma_by_depth,
+    gamma_from_cosine,
+    gamma_from_guesses,
+    gamma_variance_ratio,
+    gradient_gain,
+    jackknife,
+    mean_cosine,
+    normalised_gamma,
+)
+from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
 from igbviz.untrained import probing
 
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 600, "test_examples": 300, "classes": 4}

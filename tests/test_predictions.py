@@ -9,9 +9,9 @@ import torch
 from igbviz import theory
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.initializations import INITIALIZATIONS
-from igbviz.kernels import kernel
 from igbviz.predictions import RISING, VARIANCES, layer_variances, measured_start, pooled, predicted_gamma
-from igbviz.recursion import Layer
+from igbviz.theory import kernel
+from igbviz.theory.signal_propagation import Layer
 
 INPUTS = 300
 NOISE = {"name": "gaussian-noise", "size": 20, "train_examples": 10, "test_examples": INPUTS}

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from igbviz.kernels import Activation, Array, kernel, require
+from igbviz.theory.kernels import Activation, Array, kernel, require
 
 PLACEMENTS = ("none", "batch-before", "batch-after", "layer-before", "layer-after", "rms-before", "rms-after")
 

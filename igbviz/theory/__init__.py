@@ -10,7 +10,7 @@ Var_W(mu) / Var_chi(O), how far the centres of the logits spread over networks, 
 c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809, 2505.11312, 2505.12096.
 """
 
-from igbviz.guessing import (
+from igbviz.theory.guess_fractions import (
     DEEP_PREJUDICE_CUT,
     PREJUDICE_CUT,
     REGIMES,
@@ -27,9 +27,9 @@ from igbviz.guessing import (
     mean_cosine,
     regime,
 )
-from igbviz.kernels import ACTIVATIONS, Activation, kernel, leaky_relu
-from igbviz.phases import QUANTITIES, FixedPoint, depth_scales, edge_of_chaos, fixed_point, gamma_star, iso_gamma, phase_map
-from igbviz.recursion import (
+from igbviz.theory.kernels import ACTIVATIONS, Activation, kernel, leaky_relu
+from igbviz.theory.phases import QUANTITIES, FixedPoint, depth_scales, edge_of_chaos, fixed_point, gamma_star, iso_gamma, phase_map
+from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,
     gamma_by_depth,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri, owens_t
 
-from igbviz.kernels import Array, require
+from igbviz.theory.kernels import Array, require
 
 # In half of all networks the favoured class gets more than 75 % of the guesses at the first cut, more than 99 % at the second:
 # P(max > t) = 1/2 where sqrt(gamma) times the median of |z| is Phi^-1(t).

@@ -31,8 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from igbviz.kernels import Activation, Array, ErfMixture, PiecewiseLinear, Tanh, kernel, require
-from igbviz.recursion import LARGEST, SMALLEST, Layer, check_variances, first_layer, next_layer
+from igbviz.theory.kernels import Activation, Array, ErfMixture, PiecewiseLinear, Tanh, kernel, require
+from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, check_variances, first_layer, next_layer
 
 QUANTITIES = ("gamma_star", "c_star", "chi_1", "depth_scale")
 ROUNDING = 1e-14  # a slope this close to 1 is 1

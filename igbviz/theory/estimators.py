@@ -14,8 +14,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.special import gammaln, hyp2f1
 
-from igbviz.guessing import expected_max_guess
-from igbviz.kernels import Array
+from igbviz.theory.guess_fractions import expected_max_guess
+from igbviz.theory.kernels import Array
 
 Inverse = Callable[[Array], Array]
 
