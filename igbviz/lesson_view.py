@@ -33,6 +33,7 @@ from igbviz.lesson_steps import (
 )
 from igbviz.lessons import LESSONS
 from igbviz.live_chart import live_chart, payload
+from igbviz.losses import force
 from igbviz.predictions import predicted_gamma
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_folder import Run, RunError
@@ -340,7 +341,7 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind in ("force", "loss over p", FORCE_WITH_IMAGES):
         quantity = "value" if kind == "loss over p" else "weight"
         run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
-        shaded = loss_charts.zones(config.loss)
+        shaded = force.zones(config.loss)
         marks = [(1 / 10, "an even guess, 1/K")]
         return loss_charts.over_p({config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height)
     if kind == "guesses":

@@ -28,7 +28,8 @@ from igbviz.lesson_steps import (
     small,
 )
 from igbviz.lessons_escape import FIRST_LOOK
-from igbviz.loss_charts import standing, zones
+from igbviz.loss_charts import standing
+from igbviz.losses.force import zones
 from igbviz.trajectory import Trajectory
 
 # 4. The wrong push

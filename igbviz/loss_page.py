@@ -14,12 +14,12 @@ import streamlit as st
 
 from igbviz import charts, escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
-from igbviz.formula_loss import Custom
 from igbviz.library import Row
 from igbviz.live_chart import live_chart, payload
-from igbviz.loss_base import Loss, LossOfP
-from igbviz.loss_charts import KINDS, QUANTITIES, Zone, loss_style
-from igbviz.losses import LOSSES
+from igbviz.loss_charts import QUANTITIES, loss_style
+from igbviz.losses import LOSSES, Loss, LossOfP, force
+from igbviz.losses.custom import Custom
+from igbviz.losses.force import KINDS, Zone
 from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError
@@ -98,7 +98,7 @@ def _line_sample(style: ClassStyle) -> str:
 def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     """The picture over p with the images of a run on it, its switches, and the slider that moves it in time."""
     of_p = {name: loss for name, loss in chosen.items() if isinstance(loss, LossOfP)}
-    parts = {name: loss_charts.zones(loss) for name, loss in of_p.items()}
+    parts = {name: force.zones(loss) for name, loss in of_p.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Over p", list(QUANTITIES), default="weight", required=True, key="quantity", format_func=lambda name: QUANTITIES[name].title
@@ -328,4 +328,4 @@ def _escape() -> tuple[str, int, str]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _ranking(classes: int) -> list[dict]:
-    return loss_charts.ranking(classes)
+    return force.ranking(classes)

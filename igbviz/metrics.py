@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igbviz.loss_base import one_hot
 from igbviz.losses import wide
+from igbviz.losses.base import one_hot
 from igbviz.trajectory import P_EDGES
 
 BINS = len(P_EDGES) - 1

@@ -8,9 +8,9 @@ import streamlit as st
 
 from igbviz import charts, export, labels, standing, sweep_config, ui
 from igbviz.config import RunConfig
-from igbviz.formula_loss import Custom
 from igbviz.listing import listed
 from igbviz.live_chart import live_chart, payload
+from igbviz.losses.custom import Custom
 from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.run_form import show

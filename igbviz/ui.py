@@ -17,8 +17,8 @@ from igbviz import labels, library, sliders
 from igbviz.config import RunConfig
 from igbviz.dispatch import cache_folder
 from igbviz.ensemble_config import EnsembleConfig
-from igbviz.formula_loss import symbols
 from igbviz.losses import LOSSES, Loss
+from igbviz.losses.custom import symbols
 from igbviz.run_folder import Run, RunError
 from igbviz.runs import submit
 from igbviz.spec import ConfigError, Description, kinds

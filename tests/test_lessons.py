@@ -28,7 +28,7 @@ from igbviz.lesson_steps import (
 )
 from igbviz.lessons import LESSONS
 from igbviz.lessons_escape import pull
-from igbviz.loss_base import LossOfP
+from igbviz.losses import LossOfP
 from igbviz.trajectory import P_EDGES, Trajectory, snapshot_dtype
 from tests.test_pages import PAGES
 

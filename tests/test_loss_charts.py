@@ -10,8 +10,7 @@ import pytest
 
 from igbviz import loss_charts
 from igbviz.live_chart import payload
-from igbviz.loss_base import LossOfP
-from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, MeanAbsoluteError, PiecewiseZero
+from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
 from igbviz.trajectory import P_EDGES, Trajectory, snapshot_dtype
 
 OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]
@@ -30,7 +29,7 @@ def crowded(classes: int = 3, probes: int = 2) -> Trajectory:
 @pytest.mark.parametrize("name", OF_P)
 def test_zones_cover_all_p_and_agree_with_the_force(name: str) -> None:
     loss = LOSSES[name]()
-    parts = loss_charts.zones(loss)
+    parts = force.zones(loss)
     assert parts[0].low == 0 and parts[-1].high == 1
     assert all(a.high == b.low and a.kind != b.kind for a, b in zip(parts, parts[1:], strict=False))
     for zone in parts:
@@ -38,23 +37,23 @@ def test_zones_cover_all_p_and_agree_with_the_force(name: str) -> None:
         inside = np.log(np.linspace(low, high, 101)[1:-1])
         pull = loss.weight(inside, np)
         if zone.kind == "silent":
-            assert (np.abs(pull) < 1.001 * loss_charts.SILENT).all()
+            assert (np.abs(pull) < 1.001 * force.SILENT).all()
         else:
             assert (pull > 0).all() if zone.kind == "right" else (pull < 0).all()
         assert zone.words()
 
 
 def test_zones_stand_at_the_right_p() -> None:
-    silent, right = loss_charts.zones(PiecewiseZero(cutoff=0.1))
+    silent, right = force.zones(PiecewiseZero(cutoff=0.1))
     assert (silent.kind, right.kind) == ("silent", "right") and silent.high == pytest.approx(0.1, rel=1e-12)
-    silent, wrong, right = loss_charts.zones(Blurry(gamma=0.7))
+    silent, wrong, right = force.zones(Blurry(gamma=0.7))
     assert [zone.kind for zone in (silent, wrong, right)] == ["silent", "wrong", "right"]
     assert wrong.high == pytest.approx(math.exp(-1 / 0.7), rel=1e-9), "where it only turns round it is not silent"
-    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-loss_charts.SILENT)
-    assert loss_charts.zones(MeanAbsoluteError())[0].high == pytest.approx(loss_charts.SILENT)
-    assert [zone.kind for zone in loss_charts.zones(CrossEntropy())] == ["right"]
-    assert [zone.kind for zone in loss_charts.zones(Custom(formula="p", parameters={}))] == ["silent", "wrong"]
-    assert [zone.kind for zone in loss_charts.zones(Custom(formula="1", parameters={}))] == ["silent"]
+    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.SILENT)
+    assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.SILENT)
+    assert [zone.kind for zone in force.zones(CrossEntropy())] == ["right"]
+    assert [zone.kind for zone in force.zones(Custom(formula="p", parameters={}))] == ["silent", "wrong"]
+    assert [zone.kind for zone in force.zones(Custom(formula="1", parameters={}))] == ["silent"]
 
 
 @pytest.mark.parametrize("log", [True, False])
@@ -71,11 +70,11 @@ def test_no_image_is_lost(log: bool) -> None:
 def test_standing_counts_the_images_of_each_zone() -> None:
     trajectory = crowded()
     counts = trajectory.p_hist[0]
-    shares = loss_charts.standing(trajectory, 0, loss_charts.zones(PiecewiseZero(cutoff=0.1)))
+    shares = loss_charts.standing(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
     np.testing.assert_allclose(shares.sum(1), 1)
     np.testing.assert_allclose(shares[:, 1], counts[:, P_EDGES[1:] <= 0.1 + 1e-12].sum(1) / counts.sum(1))
     for name in OF_P:
-        np.testing.assert_allclose(loss_charts.standing(trajectory, 0, loss_charts.zones(LOSSES[name]())).sum(1), 1)
+        np.testing.assert_allclose(loss_charts.standing(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
 
 
 def test_no_two_losses_look_alike() -> None:
@@ -93,7 +92,7 @@ def test_the_typical_image() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
-    shaded = loss_charts.zones(loss) if isinstance(loss, LossOfP) else []
+    shaded = force.zones(loss) if isinstance(loss, LossOfP) else []
     figure = loss_charts.over_p({name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None))
     spec = json.loads(payload(figure))
     lines = [trace for trace in spec["data"] if trace["type"] == "scatter"]
@@ -112,7 +111,7 @@ def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
     assert len(loss_charts.over_p(chosen, run=(crowded(100), 0, None)).data) == 3
     assert len(loss_charts.over_p({}).data) == 0
     swings = Custom(formula="sin(300*p)", parameters={})
-    parts = loss_charts.zones(swings)
+    parts = force.zones(swings)
     assert len(parts) > loss_charts.MOST_ZONES and not loss_charts.over_p({"custom": swings}, shaded=parts).layout.shapes
 
 
@@ -167,12 +166,12 @@ def test_force_is_one_measure_for_all_losses() -> None:
         lead = np.log(1 / 1e-3 - 9)
         logits, labels = np.array([[0.0, lead, *[0.0] * 8]]), np.zeros(1, int)
         by_gradient = loss.gradient(logits, labels)[0, 0] / CrossEntropy().gradient(logits, labels)[0, 0]
-        assert loss_charts.force(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
+        assert force.force(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 def test_ranking_holds_the_whole_family(classes: int) -> None:
-    rows = loss_charts.ranking(classes)
+    rows = force.ranking(classes)
     assert {row["name"] for row in rows} == set(LOSSES)
     assert np.isfinite([(row["even"], row["rare"]) for row in rows]).all()
     assert [row["rare"] for row in rows] == sorted((row["rare"] for row in rows), reverse=True)

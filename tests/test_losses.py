@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz.loss_base import LossOfProbabilities
 from igbviz.losses import LOSSES, LossOfP
-from igbviz.losses_of_logits import simplex
+from igbviz.losses.base import LossOfProbabilities
+from igbviz.losses.of_logits import simplex
 
 A = math.log(1e-4)
 DETACHED = [(name, {"detach_weight": True}) for name, cls in LOSSES.items() if "detach_weight" in cls.model_fields]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES
-from igbviz.losses_of_logits import simplex
+from igbviz.losses.of_logits import simplex
 from tests.test_losses import draw, value_and_gradient
 
 

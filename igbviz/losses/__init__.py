@@ -3,9 +3,9 @@
 `LOSSES[name](**knobs)(logits, labels)` gives (batch,) values; a new loss is one class in a subject file and one line at the foot here.
 """
 
-from igbviz.formula_loss import Custom
-from igbviz.loss_base import Finding, Loss, LossOfP, true_log_probability, wide
-from igbviz.losses_normalised import (
+from igbviz.losses.base import Finding, Loss, LossOfP, true_log_probability, wide
+from igbviz.losses.custom import Custom
+from igbviz.losses.normalized import (
     ActiveNegativeCrossEntropy,
     ActiveNegativeFocal,
     NceAel,
@@ -17,16 +17,8 @@ from igbviz.losses_normalised import (
     NormalisedCrossEntropy,
     NormalisedFocal,
 )
-from igbviz.losses_of_logits import (
-    Curriculum,
-    HardBootstrapping,
-    LabelSmoothing,
-    LogitClip,
-    LogitNorm,
-    MaxMahalanobis,
-    SoftBootstrapping,
-)
-from igbviz.losses_of_p import (
+from igbviz.losses.of_logits import Curriculum, HardBootstrapping, LabelSmoothing, LogitClip, LogitNorm, MaxMahalanobis, SoftBootstrapping
+from igbviz.losses.of_probability import (
     AsymmetricExponential,
     AsymmetricGCE,
     AsymmetricUnhinged,

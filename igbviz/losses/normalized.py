@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.loss_base import LossOfP, LossOfProbabilities, library
-from igbviz.losses_of_p import (
+from igbviz.losses.base import LossOfP, LossOfProbabilities, library
+from igbviz.losses.of_probability import (
     DETACH_HELP,
     AsymmetricExponential,
     AsymmetricGCE,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.loss_base import LossOfP, wide
+from igbviz.losses.base import LossOfP, wide
 
 LOG_OF_ZERO = math.log(1e-4)  # what reverse cross-entropy takes for log 0
 DETACH_HELP = "Hold the factor before the logarithm fixed when differentiating. Off, the formula as printed; on, as in much public code."

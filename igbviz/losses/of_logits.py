@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.loss_base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, wide
+from igbviz.losses.base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, wide
 
 
 class LabelSmoothing(Loss):

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from igbviz.loss_base import Finding, LossOfP, probability_grid
+from igbviz.losses.base import Finding, LossOfP, probability_grid
 from igbviz.spec import ConfigError, listing
 
 LONGEST = 200  # characters of a formula

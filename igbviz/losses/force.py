@@ -1,0 +1,82 @@
+"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No torch, no plotly."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from igbviz.losses import LOSSES
+from igbviz.losses.base import Loss, LossOfP, probability_grid
+
+SILENT = 0.01  # a pull under this share of cross-entropy's counts as none, as in the probes of a run
+KINDS: dict[str, tuple[str, str]] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
+    "right": ("pushes the right way", "rgba(60,105,239,0.10)"),
+    "silent": ("silent", "rgba(128,132,144,0.30)"),
+    "wrong": ("pushes the wrong way", "rgba(226,102,2,0.20)"),
+}
+
+
+class Zone(NamedTuple):
+    """A stretch of p in which a loss does one thing."""
+
+    kind: Literal["right", "silent", "wrong"]
+    low: float
+    high: float
+
+    def words(self) -> str:
+        place = f"from p = {self.low:.2g} to {self.high:.2g}"
+        if self.low == 0 or self.high == 1:
+            place = "at every p" if self.high - self.low == 1 else f"above p = {self.low:.2g}" if self.low else f"below p = {self.high:.2g}"
+        return f"{'is silent' if self.kind == 'silent' else KINDS[self.kind][0]} {place}"
+
+
+def zones(loss: LossOfP) -> list[Zone]:
+    """What the loss does from p = 0 to p = 1, each stretch beginning where the one before ends."""
+    log_p = probability_grid()
+    pull = loss.weight(log_p, np)
+    does = np.where(np.abs(pull) < SILENT, 0, np.sign(pull)).astype(int)
+    change = np.flatnonzero(np.diff(does)) + 1
+    for first, after in zip(change[:-1], change[1:], strict=True):
+        if does[first] == 0 and does[first - 1] == -does[after]:  # it only turns round here, which is no silence
+            does[first:after] = np.where(pull[first:after] < 0, -1, 1)
+    change = np.flatnonzero(np.diff(does)) + 1
+    low, high = log_p[change - 1], log_p[change]
+    level = SILENT * (does[change - 1] + does[change])  # 0 between right and wrong, otherwise the edge of silence on that side
+    begins_above = pull[change - 1] > level
+    for _ in range(60):
+        middle = (low + high) / 2
+        before = (loss.weight(middle, np) > level) == begins_above
+        low, high = np.where(before, middle, low), np.where(before, high, middle)
+    edges = [0.0, *np.exp(high).tolist(), 1.0]
+    kinds = [("silent", "right", "wrong")[does[place]] for place in [0, *change]]
+    return [Zone(kind, *ends) for kind, *ends in zip(kinds, edges[:-1], edges[1:], strict=True)]
+
+
+def force(loss: Loss, p: float, classes: int) -> float:
+    """The pull on the true class's logit in units of cross-entropy: w(p), or what corresponds to it for a loss of all logits.
+
+    Such a loss is asked where the true class has probability p and one favoured class stands above K - 1 equal others.
+    """
+    if isinstance(loss, LossOfP):
+        return float(loss.weight(np.log([p]), np)[0])
+    lead = np.log(max(1 / p - (classes - 1), 1.0))
+    slope = loss.gradient(_one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
+    return float(-slope[0, 0] / (1 - p))  # that of cross-entropy is -(1 - p)
+
+
+def ranking(classes: int) -> list[dict[str, Any]]:
+    """Every loss as it is by default, the strongest pull on an improbable class first."""
+    # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, and rounding should not decide that.
+    even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
+    rows = [
+        {"name": name, "title": kind.title, "even": force(kind(), even, classes), "rare": force(kind(), rare, classes),
+         "effect": kind.effect, "source": kind.source, "of p only": kind.depends_on_p_only}
+        for name, kind in LOSSES.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["rare"], -row["even"]))
+
+
+def _one_favoured(lead: np.ndarray, classes: int) -> np.ndarray:
+    """(leads, classes) logits: the true class is 0 and the favoured one 1."""
+    return np.outer(lead, np.arange(classes) == 1).astype(np.float64)
