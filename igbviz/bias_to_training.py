@@ -16,7 +16,7 @@ import numpy as np
 from igbviz import theory
 from igbviz.comparison import MEASURES, Member, Setting, held_at
 from igbviz.config import RunConfig
-from igbviz.imbalance import Imbalance
+from igbviz.datasets.imbalance import Imbalance
 from igbviz.initializations import Gaussian
 from igbviz.probes import Probes
 from igbviz.sweep_config import parse_value

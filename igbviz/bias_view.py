@@ -18,7 +18,7 @@ from igbviz.bias_to_training import ACROSS, BASE, RATIO, SEEDS, UP
 from igbviz.comparison import MEASURES, Member
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
-from igbviz.imbalance import Imbalance
+from igbviz.datasets.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS, Gaussian
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES

@@ -11,9 +11,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
-from igbviz.imbalance import Imbalance
+from igbviz.datasets.imbalance import Imbalance
+from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.initializations import AnyInitialization, HeNormal
-from igbviz.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
 from igbviz.models import AnyModel, Mlp
 from igbviz.optimizers import AnyOptimizer, Sgd

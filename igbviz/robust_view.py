@@ -17,8 +17,8 @@ from igbviz import labels, robust_charts, robustness, ui
 from igbviz.comparison import ESCAPE_IN_WORDS, Member
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
-from igbviz.imbalance import Imbalance
-from igbviz.label_noise import LABEL_NOISE
+from igbviz.datasets.imbalance import Imbalance
+from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS

@@ -10,10 +10,10 @@ import streamlit as st
 from igbviz import gallery, ui
 from igbviz.config import RunConfig, digest
 from igbviz.datasets import DATASETS, DataError
+from igbviz.datasets.imbalance import Imbalance
+from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.estimates import estimate
-from igbviz.imbalance import Imbalance
 from igbviz.initializations import INITIALIZATIONS
-from igbviz.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES, Loss
 from igbviz.models import MODELS
 from igbviz.optimizers import OPTIMIZERS

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from igbviz import dataset_base, downloads
 from igbviz.config import RunConfig
+from igbviz.datasets import base, public
 
 TINY = {
     "dataset": {"name": "gaussian-noise", "size": 8, "train_examples": 256, "test_examples": 60, "classes": 3},
@@ -85,8 +85,8 @@ def data_root(tmp_path, monkeypatch):
     """Nothing outside of this test's own folder is read or written."""
     root = tmp_path / "data"
     monkeypatch.setenv("IGBVIZ_DATA", str(root))
-    monkeypatch.setattr(dataset_base, "PROJECT_DATA", tmp_path / "nothing here")
-    monkeypatch.setattr(downloads, "SYSTEM_DATA", tmp_path / "nothing there")
+    monkeypatch.setattr(base, "PROJECT_DATA", tmp_path / "nothing here")
+    monkeypatch.setattr(public, "SYSTEM_DATA", tmp_path / "nothing there")
     return root
 
 

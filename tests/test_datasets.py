@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from igbviz import downloads
 from igbviz.datasets import (
     DATASETS,
     Data,
@@ -21,8 +20,9 @@ from igbviz.datasets import (
     ImageFolder,
     first_of_each_class,
     probe_indices,
+    public,
 )
-from igbviz.downloads import Downloaded, IdxImages
+from igbviz.datasets.public import Downloaded, IdxImages
 from igbviz.spec import ConfigError
 
 PROJECT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def test_fashion_mini_is_balanced_and_standardised():
 
 @pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mini_is_the_beginning_of_fashion_mnist(monkeypatch):
-    monkeypatch.setattr(downloads, "SYSTEM_DATA", Path("/usr/share/datasets"))
+    monkeypatch.setattr(public, "SYSTEM_DATA", Path("/usr/share/datasets"))
     whole, mini = FashionMnist(examples_per_class=1000, scaling="raw").load(), FashionMini(scaling="raw").load()
     assert torch.equal(whole.train_images, mini.train_images) and torch.equal(whole.train_labels, mini.train_labels)
     assert len(whole.test_images) == 10_000 and "/usr/share/datasets/fashion-mnist" in whole.source

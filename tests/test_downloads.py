@@ -12,9 +12,7 @@ import pytest
 import torch
 
 from igbviz import datasets
-from igbviz.datasets import (
-    DATASETS,
-)
+from igbviz.datasets import DATASETS
 from tests.test_datasets import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
 
 pytestmark = pytest.mark.usefixtures("data_root")

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from igbviz import datasets, image_folder
-from igbviz.dataset_base import luma
-from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder
+from igbviz import datasets
+from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder, image_folder
+from igbviz.datasets.base import luma
 from tests.test_datasets import same, sentence
 
 pytestmark = pytest.mark.usefixtures("data_root")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from igbviz.config import RunConfig
-from igbviz.imbalance import Imbalance
+from igbviz.datasets.imbalance import Imbalance
 from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.label_noise import LABEL_NOISE, Matrix, PairFlip, Symmetric, TrueLabels
+from igbviz.datasets.label_noise import LABEL_NOISE, Matrix, PairFlip, Symmetric, TrueLabels
 from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory

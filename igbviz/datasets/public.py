@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from igbviz import dataset_base
-from igbviz.dataset_base import Facts, Grayscale, Images, Stored, data_root, whole_path
-from igbviz.image_folder import DataError
+from igbviz.datasets import base
+from igbviz.datasets.base import Facts, Grayscale, Images, Stored, data_root, whole_path
+from igbviz.datasets.image_folder import DataError
 
 SYSTEM_DATA = Path("/usr/share/datasets")  # where Debian's dataset-* packages go
 
@@ -59,7 +59,7 @@ class Downloaded(Images):
         anywhere = (self.torchvision_place, self.name)
         if self.folder:
             yield from (Path(self.folder).expanduser() / inner for inner in anywhere + self.own_places)
-        for root in dict.fromkeys((data_root(), dataset_base.PROJECT_DATA, SYSTEM_DATA)):
+        for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
             yield from (root / inner for inner in anywhere)
 
     def _read_from(self, place: Path) -> Stored | None:

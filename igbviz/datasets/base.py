@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.image_folder import affordable
+from igbviz.datasets.image_folder import affordable
 from igbviz.spec import ConfigError, Description
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The data sets: the registry, those that need no download, and the one place to import from."""
+"""Data that need no download: a small Fashion-MNIST, a folder of one's own images, and noise."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from igbviz.dataset_base import (
-    Data,
-    Dataset,
-    Facts,
-    Grayscale,
-    Images,
-    Stored,
-    data_root,
-    first_of_each_class,
-    probe_indices,
-    whole_path,
-)
-from igbviz.downloads import CIFAR10, CLOTHES, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
-from igbviz.image_folder import DataError, Summary, affordable, decoded, summary
-from igbviz.spec import any_of, by_name
+from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, data_root, whole_path
+from igbviz.datasets.image_folder import DataError, Summary, affordable, decoded, summary
+from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
     import torch
+
 
 EMBEDDED = Path(__file__).parent / "data"
 
@@ -102,20 +91,3 @@ class GaussianNoise(Dataset):
         test = draw(self.test_examples)  # first, so that it stays the same however many train
         source = f"{self.title} with seed {self.data_seed}, {self.train_examples} + {self.test_examples} images"
         return Data(*draw(self.train_examples), *test, class_names=self.facts().class_names, source=source)
-
-
-DATASETS = by_name(FashionMini, Mnist, FashionMnist, Kmnist, Cifar10, Cifar100, Svhn, ImageFolder, GaussianNoise)
-AnyDataset = any_of(DATASETS)
-
-__all__ = [
-    "CIFAR10",
-    "DATASETS",
-    "AnyDataset",
-    "Data",
-    "DataError",
-    "Dataset",
-    "Facts",
-    "first_of_each_class",
-    "probe_indices",
-    *(dataset.__name__ for dataset in DATASETS.values()),
-]
