@@ -1,22 +1,13 @@
-"""The data sets: the registry, those that need no download, and the one place to import from."""
+"""Data sets as tensors on a device, and what is done to their training part on purpose: wrong labels, a majority class.
 
-from __future__ import annotations
+A new data set is one class in a subject file and its name in `DATASETS` here.
+"""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
-
-import numpy as np
-from pydantic import AfterValidator, Field
-
-from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, data_root, first_of_each_class, probe_indices, whole_path
+from igbviz.datasets.base import Data, Dataset, Facts, first_of_each_class, probe_indices
 from igbviz.datasets.builtin import FashionMini, GaussianNoise, ImageFolder
-from igbviz.datasets.image_folder import DataError, Summary, affordable, decoded, summary
-from igbviz.datasets.public import CIFAR10, CLOTHES, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
+from igbviz.datasets.image_folder import DataError
+from igbviz.datasets.public import CIFAR10, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
 from igbviz.spec import any_of, by_name
-
-if TYPE_CHECKING:
-    import torch
-
 
 DATASETS = by_name(FashionMini, Mnist, FashionMnist, Kmnist, Cifar10, Cifar100, Svhn, ImageFolder, GaussianNoise)
 AnyDataset = any_of(DATASETS)

@@ -20,7 +20,7 @@ from igbviz.spec import ConfigError, Description
 if TYPE_CHECKING:
     import torch
 
-PROJECT_DATA = Path(__file__).parents[1] / "cache" / "data"
+PROJECT_DATA = Path(__file__).parents[2] / "cache" / "data"
 
 
 @dataclass(frozen=True)

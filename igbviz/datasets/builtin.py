@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 
-EMBEDDED = Path(__file__).parent / "data"
+FILES = Path(__file__).parent / "files"
 
 
 class FashionMini(Images):
@@ -28,7 +28,7 @@ class FashionMini(Images):
     stored_facts: ClassVar[Facts] = Facts(1, 28, CLOTHES, 10_000, 2_000)
 
     def _read(self) -> Stored:
-        with np.load(EMBEDDED / "fashion_mini.npz", allow_pickle=False) as arrays:
+        with np.load(FILES / "fashion_mini.npz", allow_pickle=False) as arrays:
             images = (arrays["train_images"][:, None], arrays["train_labels"], arrays["test_images"][:, None], arrays["test_labels"])
         return Stored(*images, where="the program itself")
 
