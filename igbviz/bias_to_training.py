@@ -17,7 +17,7 @@ from igbviz import theory
 from igbviz.comparison import MEASURES, Member, Setting, held_at
 from igbviz.config import RunConfig
 from igbviz.datasets.imbalance import Imbalance
-from igbviz.initializations import Gaussian
+from igbviz.models.initializations import Gaussian
 from igbviz.probes import Probes
 from igbviz.sweep_config import parse_value
 from igbviz.sweeps import Sweep

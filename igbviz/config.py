@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
-from igbviz.initializations import AnyInitialization, HeNormal
 from igbviz.losses import AnyLoss, CrossEntropy
-from igbviz.models import AnyModel, Mlp
+from igbviz.models import AnyInitialization, AnyModel
+from igbviz.models import Mlp
+from igbviz.models.initializations import HeNormal
 from igbviz.optimizers import AnyOptimizer, Sgd
 from igbviz.probes import Probes
 from igbviz.schedules import AnySchedule, Immediate

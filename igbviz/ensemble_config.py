@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from igbviz.config import digest, slug
 from igbviz.datasets import AnyDataset, Facts, GaussianNoise
-from igbviz.initializations import AnyInitialization, HeNormal
 from igbviz.memory import free_memory
-from igbviz.models import AnyModel, Mlp, Torchvision
+from igbviz.models import AnyInitialization, AnyModel
+from igbviz.models.architectures import Mlp, Torchvision
+from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Description
 
 # Raised whenever the same description would give other numbers than before.

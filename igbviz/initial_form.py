@@ -11,8 +11,7 @@ import streamlit as st
 from igbviz import ui
 from igbviz.datasets import DATASETS, DataError
 from igbviz.ensemble_config import EnsembleConfig, require_room
-from igbviz.initializations import INITIALIZATIONS
-from igbviz.models import MODELS
+from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from igbviz.config import RunConfig
 from igbviz.datasets import Images
 from igbviz.losses import CrossEntropy, LabelSmoothing
-from igbviz.models import Cnn, Mlp
+from igbviz.models.architectures import Cnn, Mlp
 from igbviz.optimizers import Optimizer, Sgd
 from igbviz.schedules import Switch
 from igbviz.spec import Description, any_of, by_name

@@ -13,9 +13,8 @@ from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.estimates import estimate
-from igbviz.initializations import INITIALIZATIONS
 from igbviz.losses import LOSSES, Loss
-from igbviz.models import MODELS
+from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.optimizers import OPTIMIZERS
 from igbviz.presets import DEFAULT, PRESETS
 from igbviz.probes import Probes

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from igbviz.initializations import AsBuilt, Initialization, PyTorch
-from igbviz.layers import ACTIVATIONS
-from igbviz.models import Mlp, Shape
+from igbviz.models.architectures import Mlp, Shape
+from igbviz.models.initializations import AsBuilt, Initialization, PyTorch
+from igbviz.models.layers import ACTIVATIONS
 
 Watch = Callable[[Tensor], None]
 

@@ -11,8 +11,8 @@ import streamlit as st
 from igbviz import ui
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.initializations import INITIALIZATIONS
 from igbviz.losses import LOSSES
+from igbviz.models import INITIALIZATIONS
 from igbviz.run_folder import RunError
 from igbviz.spec import ConfigError, Description
 from igbviz.sweep_config import MOST_RUNS, Sweep, parse_values

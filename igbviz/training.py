@@ -23,10 +23,10 @@ from igbviz.checkpoints import owned, restore
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
 from igbviz.devices import arithmetic, device_of
-from igbviz.layers import throws_dice
 from igbviz.losses import wide
 from igbviz.memory import one_thread, require_memory
 from igbviz.metrics import measure, named, reduced
+from igbviz.models.layers import throws_dice
 from igbviz.packing import packed
 from igbviz.seeds import DROPOUT, ORDER, mixed
 from igbviz.training_data import probed_wrong, require_every_class, spoiled

@@ -17,8 +17,8 @@ from igbviz.ensemble_measures import measure_layer, measure_logits
 from igbviz.ensemble_records import HISTOGRAM_EDGES
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype, initialize, require_room
 from igbviz.initial_networks import Overflow, SingleNetworks, StackedNetworks, blocks
-from igbviz.initializations import INITIALIZATIONS
-from igbviz.layers import ACTIVATIONS
+from igbviz.models import INITIALIZATIONS
+from igbviz.models.layers import ACTIVATIONS
 from igbviz.spec import ConfigError
 from igbviz.theory import (
     expected_max_guess,

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from igbviz.initializations import INITIALIZATIONS, AsBuilt, Gaussian, HeFanOut, HeNormal, Orthogonal, PyTorch, Xavier
-from igbviz.models import MODELS, Cnn, Mlp, Torchvision, VitTiny, last_layer
+from igbviz.models import INITIALIZATIONS, MODELS, last_layer
+from igbviz.models.architectures import Cnn, Mlp, Torchvision, VitTiny
+from igbviz.models.initializations import AsBuilt, Gaussian, HeFanOut, HeNormal, Orthogonal, PyTorch, Xavier
 
 SHAPE, CLASSES = (1, 28, 28), 10
 NETWORKS = [Mlp(width=64, normalization="layer"), Cnn(normalization="batch"), VitTiny(), Torchvision(name="squeezenet1_1")]

@@ -157,9 +157,9 @@ def test_every_preset_fills_the_form_with_itself(preset: str, own_cache: Path) -
 def test_every_part_can_be_chosen(own_cache: Path) -> None:
     """Each loss, network, data set ... draws its knobs without an error."""
     from igbviz.datasets import DATASETS
-    from igbviz.initializations import INITIALIZATIONS
     from igbviz.losses import LOSSES
-    from igbviz.models import MODELS, TORCHVISION
+    from igbviz.models import INITIALIZATIONS, MODELS
+    from igbviz.models.architectures import TORCHVISION
     from igbviz.optimizers import OPTIMIZERS
     from igbviz.schedules import SCHEDULES
 

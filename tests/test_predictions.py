@@ -8,7 +8,7 @@ import torch
 
 from igbviz import theory
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
-from igbviz.initializations import INITIALIZATIONS
+from igbviz.models import INITIALIZATIONS
 from igbviz.predictions import RISING, VARIANCES, layer_variances, measured_start, pooled, predicted_gamma
 from igbviz.theory import kernel
 from igbviz.theory.signal_propagation import Layer

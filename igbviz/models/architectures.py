@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.spec import Description, any_of, by_name
+from igbviz.spec import Description
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -82,7 +82,7 @@ class Mlp(Model):
     def build(self, shape: Shape, classes: int) -> Any:
         from torch import nn
 
-        from igbviz.layers import ACTIVATIONS, NORMALIZATIONS
+        from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS
 
         before, after = (self.normalization if self.placement == place else "none" for place in ("before", "after"))
         inputs, nodes = math.prod(shape), self.width * self.max_pool
@@ -136,7 +136,7 @@ class Cnn(Model):
     def build(self, shape: Shape, classes: int) -> Any:
         from torch import nn
 
-        from igbviz.layers import ACTIVATIONS
+        from igbviz.models.layers import ACTIVATIONS
 
         layers: list[nn.Module] = []
         for channels, filters, _, pooled in self._blocks(shape):
@@ -164,7 +164,7 @@ class VitTiny(Model):
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.layers import fitted
+        from igbviz.models.layers import fitted
 
         side = _next_multiple(4, max(shape[1:]))
         network = torchvision.models.VisionTransformer(
@@ -248,7 +248,7 @@ class Torchvision(Model):
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.layers import compact_vgg, fitted
+        from igbviz.models.layers import compact_vgg, fitted
 
         side = self.side(shape)
         if self._replaces_head:
@@ -280,7 +280,3 @@ def last_layer(module: Any, classes: int) -> Any:
 
 def _next_multiple(step: int, side: int) -> int:
     return math.ceil(side / step) * step
-
-
-MODELS = by_name(Mlp, Cnn, VitTiny, Torchvision)
-AnyModel = any_of(MODELS)

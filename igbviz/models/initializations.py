@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.models import last_layer
+from igbviz.models.architectures import last_layer
 from igbviz.spec import Description, any_of, by_name
 
 

@@ -1,0 +1,13 @@
+"""Networks that classify images, and how their weights begin.
+
+A new architecture is one class in `architectures`, a new initialization one in `initializations`, and its name in the registry.
+"""
+
+from igbviz.models.architectures import Cnn, Mlp, Model, Torchvision, VitTiny, last_layer
+from igbviz.models.initializations import INITIALIZATIONS, AnyInitialization
+from igbviz.spec import any_of, by_name
+
+MODELS = by_name(Mlp, Cnn, VitTiny, Torchvision)
+AnyModel = any_of(MODELS)
+
+__all__ = ["INITIALIZATIONS", "MODELS", "AnyInitialization", "AnyModel", "Cnn", "Mlp", "Model", "Torchvision", "VitTiny", "last_layer"]
