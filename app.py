@@ -7,7 +7,7 @@ from igbviz.dispatch import cache_folder, ensure_worker
 ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
 from igbviz import gallery, labels, loss_page, ui  # noqa: E402
-from igbviz.presets import PRESETS  # noqa: E402
+from igbviz.config import PRESETS  # noqa: E402
 
 cache = ui.shell("Home")
 

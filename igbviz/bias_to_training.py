@@ -16,9 +16,9 @@ import numpy as np
 from igbviz import theory
 from igbviz.comparison import MEASURES, Member, Setting, held_at
 from igbviz.config import RunConfig
+from igbviz.config.probe_plan import Probes
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
-from igbviz.probes import Probes
 from igbviz.sweep_config import parse_value
 from igbviz.sweeps import Sweep
 from igbviz.trajectory import thin

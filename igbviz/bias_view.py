@@ -21,8 +21,7 @@ from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
-from igbviz.models import INITIALIZATIONS
-from igbviz.models import Mlp
+from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError

@@ -7,10 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import DataError
 from igbviz.listing import list_runs
-from igbviz.presets import PRESETS
 from igbviz.run_folder import DEFAULT_CACHE, Run
 from igbviz.runs import submit
 from igbviz.spec import ConfigError, listing

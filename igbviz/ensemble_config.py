@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from igbviz.config import digest, slug
+from igbviz.config.run import digest, slug
 from igbviz.datasets import AnyDataset, Facts, GaussianNoise
 from igbviz.memory import free_memory
 from igbviz.models import AnyInitialization, AnyModel

@@ -26,12 +26,12 @@ import plotly.graph_objects as go
 
 from igbviz.charts import themed
 from igbviz.colours import COLOURS, FAINT, NEUTRAL
-from igbviz.config import NUMERICS, RunConfig
+from igbviz.config import PRESETS, RunConfig
+from igbviz.config.run import NUMERICS
 from igbviz.dispatch import PROJECT
 from igbviz.files import write_text
 from igbviz.furniture import AXIS, FONT, frame
 from igbviz.losses import LOSSES, Loss
-from igbviz.presets import PRESETS
 from igbviz.run_folder import RunError
 from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory

@@ -20,8 +20,7 @@ from igbviz.devices import arithmetic, device_of
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.ensemble_measures import exact, measure_layer, measure_logits
 from igbviz.ensemble_records import ensemble_dtype
-from igbviz.models import last_layer
-from igbviz.models import Mlp
+from igbviz.models import Mlp, last_layer
 from igbviz.models.layers import Resize
 from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.spec import ConfigError

@@ -7,9 +7,9 @@ import streamlit as st
 from igbviz import gallery, ui
 from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.config import RunConfig
+from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
 from igbviz.escape import escape_time
-from igbviz.interventions import INTERVENTIONS, applicable
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.sweep_config import cures

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.escape import escape_time
 from igbviz.lesson_steps import (
     ALIVE,
@@ -29,7 +29,6 @@ from igbviz.lesson_steps import (
     small,
 )
 from igbviz.losses import CrossEntropy
-from igbviz.presets import PRESETS
 
 # 2. Why cross-entropy escapes
 

@@ -9,9 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import CIFAR10
-from igbviz.presets import PRESETS
 from igbviz.run_folder import Run, RunError
 from igbviz.sweep_config import Sweep
 from igbviz.trajectory import Trajectory

@@ -16,13 +16,13 @@ import streamlit as st
 from igbviz import labels, robust_charts, robustness, ui
 from igbviz.comparison import ESCAPE_IN_WORDS, Member
 from igbviz.config import RunConfig
+from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
-from igbviz.optimizers import OPTIMIZERS
 from igbviz.robustness import QUESTIONS, SEEDS
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError

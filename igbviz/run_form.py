@@ -8,18 +8,19 @@ from typing import Any
 import streamlit as st
 
 from igbviz import gallery, ui
-from igbviz.config import RunConfig, digest
+from igbviz.config import PRESETS, RunConfig
+from igbviz.config.optimizers import OPTIMIZERS
+from igbviz.config.presets import DEFAULT
+from igbviz.config.probe_plan import Probes
+from igbviz.config.run import digest
+from igbviz.config.schedules import SCHEDULES
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.estimates import estimate
 from igbviz.losses import LOSSES, Loss
 from igbviz.models import INITIALIZATIONS, MODELS
-from igbviz.optimizers import OPTIMIZERS
-from igbviz.presets import DEFAULT, PRESETS
-from igbviz.probes import Probes
 from igbviz.run_folder import Run, RunError
-from igbviz.schedules import SCHEDULES
 from igbviz.spec import ConfigError
 
 SHOWN_RUN = "(settings of the run shown)"

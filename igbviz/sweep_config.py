@@ -11,8 +11,9 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from igbviz.config import RunConfig, digest, slug
-from igbviz.interventions import Intervention, applicable, chosen
+from igbviz.config import RunConfig
+from igbviz.config.interventions import Intervention, applicable, chosen
+from igbviz.config.run import digest, slug
 from igbviz.spec import ConfigError, Description
 
 MOST_RUNS = 500

@@ -9,9 +9,8 @@ import pytest
 
 from igbviz import dispatch
 from igbviz.cli import main, read_config
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.presets import PRESETS
 from igbviz.runs import RunError, submit
 from igbviz.spec import ConfigError
 from igbviz.sweep_config import Sweep

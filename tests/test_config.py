@@ -175,7 +175,8 @@ def test_a_field_that_is_given_twice_is_refused(text: str) -> None:
 
 
 def test_a_registry_says_what_it_has() -> None:
-    from igbviz import losses, models, presets
+    from igbviz import losses, models
+    from igbviz.config import presets
 
     for registry, name in ((losses.LOSSES, "piecewise-zero"), (models.MODELS, "resnet50"), (presets.PRESETS, "first-look")):
         with pytest.raises(KeyError) as caught:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igbviz.config import RunConfig
-from igbviz.interventions import INTERVENTIONS, applicable, chosen
-from igbviz.presets import PRESETS
+from igbviz.config import PRESETS, RunConfig
+from igbviz.config.interventions import INTERVENTIONS, applicable, chosen
 from igbviz.spec import ConfigError
 from igbviz.training import Training, train
 from igbviz.trajectory import Trajectory

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from igbviz.config.schedules import Mixture
 from igbviz.losses import Blurry, CrossEntropy, Curriculum, PiecewiseZero
 from igbviz.metrics import measure
-from igbviz.schedules import Mixture
 from igbviz.trajectory import P_EDGES
 
 LOSSES = [CrossEntropy(), PiecewiseZero(cutoff=0.1), Blurry(), Blurry(detach_weight=True)]

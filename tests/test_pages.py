@@ -10,8 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz import dispatch, ui
-from igbviz.config import RunConfig
-from igbviz.presets import PRESETS
+from igbviz.config import PRESETS, RunConfig
 from igbviz.runs import Run, Status, submit, write_json
 from igbviz.training import Training
 from igbviz.trajectory import schema
@@ -156,12 +155,12 @@ def test_every_preset_fills_the_form_with_itself(preset: str, own_cache: Path) -
 
 def test_every_part_can_be_chosen(own_cache: Path) -> None:
     """Each loss, network, data set ... draws its knobs without an error."""
+    from igbviz.config.optimizers import OPTIMIZERS
+    from igbviz.config.schedules import SCHEDULES
     from igbviz.datasets import DATASETS
     from igbviz.losses import LOSSES
     from igbviz.models import INITIALIZATIONS, MODELS
     from igbviz.models.architectures import TORCHVISION
-    from igbviz.optimizers import OPTIMIZERS
-    from igbviz.schedules import SCHEDULES
 
     test = page(ROOT / "pages/Train.py")
     registries = {"loss": LOSSES, "schedule": SCHEDULES, "model": MODELS, "initialization": INITIALIZATIONS, "dataset": DATASETS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igbviz.probes import Probes
+from igbviz.config.probe_plan import Probes
 
 
 @pytest.mark.parametrize("total", [1, 2, 10, 59, 60, 100, 313, 1563, 31_260])

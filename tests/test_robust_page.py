@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz import robustness
-from igbviz.interventions import applicable
+from igbviz.config.interventions import applicable
 from igbviz.robustness import QUESTIONS, over_losses
 from igbviz.runs import Run
 from igbviz.sweep_config import Sweep

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from igbviz.config.schedules import SCHEDULES, Immediate, Mix, Switch
 from igbviz.losses import CrossEntropy, PiecewiseZero
-from igbviz.schedules import SCHEDULES, Immediate, Mix, Switch
 
 LOSS = PiecewiseZero(cutoff=0.5)
 

@@ -19,12 +19,11 @@ import numpy as np
 import torch
 
 from igbviz import charts
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.files import write_json
 from igbviz.listing import list_runs
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES
-from igbviz.presets import PRESETS
 from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run
 from igbviz.status import Status

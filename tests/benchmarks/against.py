@@ -39,10 +39,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from igbviz.captured import WARM, can_capture
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
 from igbviz.escape import processor
-from igbviz.presets import PRESETS
 from igbviz.seeds import ORDER, mixed
 from igbviz.training import Training
 from igbviz.untrained import build_network, probing

@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from igbviz.captured import WARM, Captured, can_capture
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.devices import arithmetic, best_device, device_name
 from igbviz.packing import packed
-from igbviz.presets import PRESETS
 from igbviz.training import Training
 from igbviz.untrained import probing
 from tests.benchmarks.__main__ import alternating, row

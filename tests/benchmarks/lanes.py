@@ -19,11 +19,10 @@ from typing import Any
 
 import torch
 
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.devices import best_device
 from igbviz.escape import processor
 from igbviz.lanes import WORTH, Lanes, most_lanes
-from igbviz.presets import PRESETS
 from igbviz.runs import submit
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import submit_sweep

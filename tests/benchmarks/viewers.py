@@ -18,7 +18,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from igbviz.presets import PRESETS
+from igbviz.config import PRESETS
 from igbviz.run_folder import Run
 from igbviz.runs import submit
 from igbviz.standing import FIRST_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.presets import PRESETS
+from igbviz.config import PRESETS
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_train_page import visit
 from tests.test_pages import finished, own_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from igbviz.config import RunConfig
+from igbviz.config.run import RunConfig
 from igbviz.spec import Registry
 
 

@@ -10,16 +10,15 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from igbviz.config.optimizers import AnyOptimizer, Sgd
+from igbviz.config.probe_plan import Probes
+from igbviz.config.schedules import AnySchedule, Immediate
 from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
-from igbviz.models import AnyInitialization, AnyModel
-from igbviz.models import Mlp
+from igbviz.models import AnyInitialization, AnyModel, Mlp
 from igbviz.models.initializations import HeNormal
-from igbviz.optimizers import AnyOptimizer, Sgd
-from igbviz.probes import Probes
-from igbviz.schedules import AnySchedule, Immediate
 from igbviz.spec import ConfigError, Description
 
 # Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...), but for the last
