@@ -21,7 +21,7 @@ from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
 from igbviz.sweep_config import parse_value
 from igbviz.sweeps import Sweep
-from igbviz.trajectory import thin
+from igbviz.trajectory.trajectory import thin
 
 SEEDS, STEPS, RATIO = 20, 100, 10
 ACROSS, UP = "initialization.sigma_w2", "initialization.sigma_b2"  # the axes of the plane

@@ -28,7 +28,8 @@ from igbviz import dispatch, library
 from igbviz.config import RunConfig
 from igbviz.ensemble_records import ensemble_dtype
 from igbviz.run_folder import Run, RunError
-from igbviz.trajectory import schema, snapshot_dtype
+from igbviz.trajectory import snapshot_dtype
+from igbviz.trajectory.trajectory import schema
 
 # Most bytes of each file, unpacked. The largest record of ten classes has 4 kB, one of a hundred classes 110 kB.
 FILES = {

@@ -8,7 +8,6 @@ Backgrounds are transparent and text has no colour of its own, so that a page ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,133 +16,19 @@ import plotly.graph_objects as go
 from igbviz.colours import FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.furniture import AXIS, SHARES, frame, heading, level_line
 from igbviz.time_axis import TimeAxis, Unit
-from igbviz.trajectory import Trajectory, thin
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
+from igbviz.trajectory.trajectory import thin
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 MOST_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """Something to look at: a number for each class, or for all of them, at every probe."""
-
-    title: str
-    axis: str
-    caption: str
-    values: Callable[[Trajectory], np.ndarray]  # (T, K), or (T,) where per_class is False
-    share: bool = True  # lies between 0 and 1
-    chance: bool = False  # 1/K is what a network without prejudice has
-    per_class: bool = True
-    noisy: bool = False  # known only for runs with wrong labels: NaN for the others
-
-
-QUANTITIES = {
-    "true_class_probability": Quantity(
-        "Probability of the true class",
-        "mean probability p̄ₖ",
-        "How probable the network holds the right answer, averaged over the images of a class (Eq. 4). "
-        "A strong first guess is a line near 1 at Init. with the others near 0; a loss that hears every class brings them together.",
-        Trajectory.true_class_probability,
-        chance=True,
-    ),
-    "accuracy": Quantity(
-        "Accuracy per class",
-        "accuracy (share of images)",
-        "Share of the images of a class that are guessed right (Eq. 5). It lags behind the probability: only the largest one counts.",
-        Trajectory.accuracy,
-        chance=True,
-    ),
-    "predicted_probability": Quantity(
-        "Predicted probability",
-        "mean probability over all images",
-        "What the network predicts on average, whatever the image shows (Fig. 1). Without prejudice every class would have 1/K.",
-        Trajectory.predicted_probability,
-        chance=True,
-    ),
-    "guess_fraction": Quantity(
-        "Share of guesses",
-        "share of all images",
-        "How many of all images are guessed as each class. One class near 1 is initial guessing bias at its strongest.",
-        Trajectory.guess_fraction,
-        chance=True,
-    ),
-    "signal": Quantity(
-        "Training signal",
-        "mean gradient norm on the logits",
-        "How hard the images of a class pull on the network. The classes with the strong pull steer the training.",
-        lambda trajectory: trajectory.signal,
-        share=False,
-    ),
-    "silent": Quantity(
-        "Ignored images",
-        "share of images without signal",
-        "Share of the images of a class that the loss ignores: their pull is under 1 % of what cross-entropy would give.",
-        lambda trajectory: trajectory.silent,
-    ),
-    "balanced_accuracy": Quantity(
-        "Balanced accuracy",
-        "mean accuracy of the classes",
-        "The accuracy when every class counts the same. A network that guesses one class only has 1/K.",
-        Trajectory.balanced_accuracy,
-        chance=True,
-        per_class=False,
-    ),
-    "guess_entropy": Quantity(
-        "Evenness of guesses",
-        "entropy of the guesses (1 = even)",
-        "0 when every image is guessed as one class, 1 when the guesses are spread evenly: how fast the prejudice is lost.",
-        Trajectory.guess_entropy,
-        per_class=False,
-    ),
-    "train_loss": Quantity(
-        "Training loss",
-        "mean loss since the last probe",
-        "What the training descends. A falling loss does not mean that every class is learned.",
-        lambda trajectory: trajectory.train_loss,
-        share=False,
-        per_class=False,
-    ),
-    "memorised": Quantity(
-        "Wrong labels memorised",
-        "share of wrongly labelled images",
-        "Share of the wrongly labelled training images that are guessed as the wrong label they carry: how much of the noise is learned by "
-        "heart.",
-        lambda trajectory: trajectory.memorised,
-        per_class=False,
-        noisy=True,
-    ),
-    "resisted": Quantity(
-        "Wrong labels resisted",
-        "share of wrongly labelled images",
-        "Share of the wrongly labelled training images that are guessed as what they really show, against their label.",
-        lambda trajectory: trajectory.resisted,
-        per_class=False,
-        noisy=True,
-    ),
-}
-
-# The three shares of `wrong_labels` in one chart: colours apart for all eyes, and a dash each.
-WRONG_LABELS = Quantity(
-    "What becomes of wrong labels",
-    "share of wrongly labelled images",
-    "Training images whose label is wrong: guessed as that wrong label (memorised), as what they really show (resisted), or as something "
-    "else. A robust loss keeps resisting; cross-entropy first resists, then learns the noise by heart.",
-    lambda trajectory: np.stack([trajectory.memorised, trajectory.resisted, trajectory.otherwise], -1),
-    per_class=False,
-    noisy=True,
-)
 WRONG_LABEL_LOOKS = {
     "memorised": ClassStyle(class_style(1).colour, (), ""),
     "resisted": ClassStyle(class_style(0).colour, (7, 3), ""),
     "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
 }
-
-
-def _quantity(name: str) -> Quantity:
-    """Raises ValueError, one sentence, for a name that no quantity has."""
-    if name not in QUANTITIES:
-        raise ValueError(f"quantity is {name!r}, allowed: one of {', '.join(QUANTITIES)}")
-    return QUANTITIES[name]
 
 
 def curves(
@@ -165,7 +50,7 @@ def curves(
     band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free. Not `checked`, the figure is a plain
     dictionary, eight milliseconds sooner: all that a live page needs.
     """
-    what = _quantity(quantity)
+    what = quantity_named(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
     drawn = trajectory[thin(trajectory.step)]
@@ -224,7 +109,7 @@ def bars(
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
     """A quantity of every class at one probe: the state of the network as bars, on the same scale as `curves`."""
-    what = _quantity(quantity)
+    what = quantity_named(quantity)
     favoured, names = trajectory[:1].favoured(), trajectory.class_names
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""

@@ -13,14 +13,14 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from igbviz.charts import QUANTITIES, Quantity
 from igbviz.config import RunConfig
-from igbviz.escape import SHARE, escape_time
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import Description
 from igbviz.spreads import in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.status import ENDED
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.outcome import SHARE, escape_time
+from igbviz.trajectory.quantities import QUANTITIES, Quantity
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 

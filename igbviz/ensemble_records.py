@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from igbviz.recorded import Recorded
 from igbviz.theory import gamma_from_cosine, gamma_variance_ratio
 from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
+from igbviz.trajectory.records import Recorded
 
 Estimator = Literal["variance", "cosine", "guesses"]
 

@@ -35,11 +35,11 @@ from igbviz.losses import LOSSES, Loss
 from igbviz.run_folder import RunError
 from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.outcome import SHARE, settled
 
 DATA = Path(__file__).parent / "data" / "escape.json"
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
-SHARE = 0.8  # of ln K: the evenness of guesses spread evenly over 6.3 of ten classes
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
@@ -48,18 +48,6 @@ DEFINITION = (
     "Matched rate: the preset's, times the ratio of the RMS gradients on the logits of cross-entropy and of the loss, "
     "over standard normal logits with evenly spread labels."
 )
-
-
-def escape_time(trajectory: Trajectory, share: float = SHARE) -> int | None:
-    """The step of the first probe from which on the guesses stay even: `guess_entropy()` is at least `share` there and at every later
-    probe. None when the last probe, too, is below, or when there is none; 0 when the network never was that prejudiced."""
-    return _settled(trajectory.step, trajectory.guess_entropy(), share)
-
-
-def _settled(step: Any, evenness: Any, share: float) -> int | None:
-    below = np.flatnonzero(np.asarray(evenness) < share)
-    first = below[-1] + 1 if len(below) else 0
-    return int(step[first]) if first < len(step) else None
 
 
 def contenders() -> dict[str, Loss]:
@@ -109,7 +97,7 @@ class Row:
     @property
     def escape(self) -> int | None:
         """As `escape_time`; a run that diverged has not escaped."""
-        return _settled(self.probes, self.evenness, SHARE) if self.diverged is None else None
+        return settled(self.probes, self.evenness, SHARE) if self.diverged is None else None
 
 
 def trials(seeds: int, base: RunConfig = BASE, losses: dict[str, Loss] | None = None) -> list[Trial]:

@@ -9,11 +9,11 @@ from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
-from igbviz.escape import escape_time
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.sweep_config import cures
 from igbviz.sweeps import Group, plan, submit_sweep
+from igbviz.trajectory.outcome import escape_time
 
 MOST_SEEDS = 20
 

@@ -15,8 +15,9 @@ import numpy as np
 from igbviz.config import RunConfig
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble
-from igbviz.loss_charts import typical_probability
-from igbviz.trajectory import P_EDGES, Trajectory
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.outcome import typical_probability
+from igbviz.trajectory.trajectory import P_EDGES
 
 Config = RunConfig | EnsembleConfig
 Results = Mapping[str, Trajectory | Ensemble]  # of the finished runs that a step needs, by their names in the lesson

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.escape import escape_time
 from igbviz.lesson_steps import (
     ALIVE,
     Explore,
@@ -29,6 +28,7 @@ from igbviz.lesson_steps import (
     small,
 )
 from igbviz.losses import CrossEntropy
+from igbviz.trajectory.outcome import escape_time
 
 # 2. Why cross-entropy escapes
 

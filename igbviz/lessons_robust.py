@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from igbviz.config import RunConfig
-from igbviz.escape import escape_time
 from igbviz.lesson_steps import (
     ALIVE,
     Explore,
@@ -28,9 +27,10 @@ from igbviz.lesson_steps import (
     small,
 )
 from igbviz.lessons_escape import FIRST_LOOK
-from igbviz.loss_charts import standing
 from igbviz.losses.force import zones
+from igbviz.studies.zones import standing
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.outcome import escape_time
 
 # 4. The wrong push
 

@@ -18,8 +18,9 @@ from igbviz.charts import MOST_LINES
 from igbviz.colours import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.furniture import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
-from igbviz.losses.force import KINDS, Zone, _one_favoured
-from igbviz.trajectory import P_EDGES, Trajectory
+from igbviz.losses.force import KINDS, Zone, one_favoured
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.trajectory import P_EDGES
 
 LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
 LEFT = LEAST * 10**-0.8  # where that bar begins
@@ -80,26 +81,6 @@ def loss_style(name: str) -> ClassStyle:
     """
     k = list(LOSSES).index(name)
     return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
-
-
-def standing(trajectory: Trajectory, index: int, parts: Sequence[Zone]) -> np.ndarray:
-    """(K, 3) share of the images of each class in the zones of `KINDS`, at one probe; rows sum to 1.
-
-    Inside a bin of the histogram the images are taken to be spread evenly.
-    """
-    counts = trajectory.p_hist[index].astype(np.float64)
-    below = np.pad(counts.cumsum(-1), ((0, 0), (1, 0))) / counts.sum(-1, keepdims=True)
-    shares = np.zeros((len(counts), len(KINDS)))
-    for zone in parts:
-        low, high = (np.array([np.interp(end, P_EDGES, row) for row in below]) for end in (zone.low, zone.high))
-        shares[:, list(KINDS).index(zone.kind)] += high - low
-    return shares
-
-
-def typical_probability(trajectory: Trajectory, index: int = 0) -> float:
-    """The p_y that half of the probed images stay below. (Their mean says little: with a guess that ignores the image it is 1/K.)"""
-    below = np.pad(trajectory.p_hist[index].sum(0).cumsum(), (1, 0))
-    return float(np.interp(below[-1] / 2, below, P_EDGES))
 
 
 def short(number: float) -> str:
@@ -163,7 +144,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
     A loss that is much stronger than the others leaves the picture; its name says how far it goes.
     """
     height = lead_height(chosen)
-    slopes = {name: loss.gradient(_one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64)) for name, loss in chosen.items()}
+    slopes = {name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64)) for name, loss in chosen.items()}
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
     layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
     traces: list[dict[str, Any]] = []

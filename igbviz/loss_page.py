@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import charts, escape, loss_charts, ui
+from igbviz import escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
 from igbviz.library import Row
 from igbviz.live_chart import live_chart, payload
@@ -23,7 +23,9 @@ from igbviz.losses.force import KINDS, Zone
 from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.trajectory import P_EDGES, Trajectory
+from igbviz.studies import zones
+from igbviz.trajectory import Trajectory, outcome, quantities
+from igbviz.trajectory.trajectory import P_EDGES
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
 MOST = 6
@@ -120,7 +122,7 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     classes = trajectory.classes if trajectory is not None else 10
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
-        middle = loss_charts.typical_probability(trajectory)
+        middle = outcome.typical_probability(trajectory)
         told = f"left of p = {loss_charts.short(middle)}" if middle > P_EDGES[1] else f"below p = {loss_charts.short(P_EDGES[1])}"
         marks.append((middle, f"half of the images begin {told}"))
     seen = None if trajectory is None else (trajectory, index, only)
@@ -217,7 +219,7 @@ def _who_is_heard(shown: Shown) -> None:
     table, steering = st.columns([1, 1.3], gap="medium")
     favoured = trajectory.favoured()
     if focus is not None:
-        shares = loss_charts.standing(trajectory, index, shaded)
+        shares = zones.standing(trajectory, index, shaded)
         names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
         frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
         frame.insert(0, "class", names)
@@ -235,7 +237,7 @@ def _who_is_heard(shown: Shown) -> None:
     with steering:
         live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
         st.caption(
-            f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). {charts.QUANTITIES['signal'].caption} "
+            f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). {quantities.QUANTITIES['signal'].caption} "
             f"{run.config.loss.selects} "
             "The upright line is the moment chosen above."
         )

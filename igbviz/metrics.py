@@ -11,7 +11,7 @@ from torch import Tensor
 
 from igbviz.losses import wide
 from igbviz.losses.base import one_hot
-from igbviz.trajectory import P_EDGES
+from igbviz.trajectory.trajectory import P_EDGES
 
 BINS = len(P_EDGES) - 1
 SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than this share of cross-entropy's

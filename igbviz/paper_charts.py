@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from igbviz import charts, compare_charts, comparison
-from igbviz.charts import QUANTITIES, line_trace
+from igbviz.charts import line_trace
 from igbviz.colours import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.comparison import PANELS, Member
 from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.time_axis import Unit
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.quantities import QUANTITIES
 
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from igbviz.ensemble_records import Ensemble, ensemble_dtype
-from igbviz.trajectory import Trajectory, dtype_from, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import dtype_from
 
 LOOKED_AT = 100  # records of a file, evenly spread; all of a usual run
 MOST_CLASSES = MOST_LAYERS = 10_000

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igbviz.charts import Quantity
 from igbviz.comparison import MEASURES, OUTCOMES, Member, Setting, labels
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES, Loss
@@ -21,6 +20,7 @@ from igbviz.run_folder import Run
 from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.quantities import Quantity
 
 LOSSES_SHOWN = ("cross-entropy", "gce", "mae", "nce-rce", "piecewise-zero", "blurry")
 SEEDS = 3

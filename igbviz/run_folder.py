@@ -37,7 +37,8 @@ from igbviz.ensemble_records import Ensemble, ensemble_dtype
 from igbviz.files import write_json
 from igbviz.records import LOOKED_AT, trained, untrained
 from igbviz.status import FINISHED, Status
-from igbviz.trajectory import Trajectory, snapshot_dtype, thin
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import thin
 
 DEFAULT_CACHE = dispatch.cache_folder()
 

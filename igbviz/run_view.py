@@ -15,7 +15,7 @@ from igbviz.run_charts import WRONG_LABELS, run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.run_form import show
 from igbviz.status import Status
-from igbviz.trajectory import Trajectory
+from igbviz.trajectory import Trajectory, quantities
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
@@ -33,7 +33,7 @@ def view(run: Run) -> None:
     st.subheader(labels.plain(_title(config)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: charts.QUANTITIES[name].title
+            "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: quantities.QUANTITIES[name].title
         )
         unit = st.segmented_control("Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format)
 
@@ -71,10 +71,10 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     for column, name, key in ((left, quantity, "chart-left"), (right, "accuracy", "chart-right")):
         with column:
             live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
-            st.caption(charts.QUANTITIES[name].caption)
+            st.caption(quantities.QUANTITIES[name].caption)
     if trajectory.has_noise:
         live_chart(_curves(str(run.path), size, WRONG_LABELS, unit), key="chart-wrong-labels", height=HEIGHT)
-        st.caption(charts.WRONG_LABELS.caption)
+        st.caption(quantities.WRONG_LABELS.caption)
     index = len(trajectory) - 1
     slider = st.container()
     if status.ended and len(trajectory) > 1:

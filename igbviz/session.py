@@ -28,7 +28,7 @@ from igbviz.lanes import WORTH, Lanes, gain, most_lanes
 from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
 from igbviz.training import Diverged, Training
-from igbviz.trajectory import schema
+from igbviz.trajectory.trajectory import schema
 
 STATUS_SECONDS = 0.2  # how often status.json is replaced, and the stop file looked for
 CHECKPOINT_SECONDS = float(os.environ.get("IGBVIZ_CHECKPOINT_SECONDS", 1.0))  # at least so long between two checkpoints,

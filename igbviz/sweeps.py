@@ -280,7 +280,7 @@ class Outcome:
 
 def outcome(member: Member) -> Outcome | None:
     """None before the first probe, and where there is nothing to read. A diverged run has not escaped."""
-    from igbviz.escape import escape_time  # brings plotly, which nothing else here needs
+    from igbviz.trajectory.outcome import escape_time  # brings plotly, which nothing else here needs
 
     try:
         trajectory = member.run.trajectory() if member.run else ()

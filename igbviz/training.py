@@ -30,7 +30,8 @@ from igbviz.models.layers import throws_dice
 from igbviz.packing import packed
 from igbviz.seeds import DROPOUT, ORDER, mixed
 from igbviz.training_data import probed_wrong, require_every_class, spoiled
-from igbviz.trajectory import WRONG_LABEL_SHARES, Trajectory, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import WRONG_LABEL_SHARES
 from igbviz.untrained import build_network, guarded, laid_out, probe_chunk, probing
 
 CHECK_STEPS = 32  # after so many a GPU is asked whether its numbers are still finite: reading one back stalls it

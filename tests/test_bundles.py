@@ -19,7 +19,7 @@ from igbviz.config import RunConfig
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.initializing import Initializing
 from igbviz.runs import Run, Status, submit, write_json
-from igbviz.trajectory import schema
+from igbviz.trajectory.trajectory import schema
 from tests.test_pages import finished
 from tests.test_training import same
 

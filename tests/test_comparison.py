@@ -17,11 +17,12 @@ from igbviz import bias_charts, compare_charts, comparison, paper_charts, robust
 from igbviz.compare_views import FORMATS, View, alike, frame, html, spec
 from igbviz.comparison import Member
 from igbviz.config import RunConfig
-from igbviz.escape import escape_time
 from igbviz.live_chart import payload
 from igbviz.robustness import QUESTIONS
 from igbviz.runs import Run, RunError, Status, write_json
-from igbviz.trajectory import Trajectory, schema, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.outcome import escape_time
+from igbviz.trajectory.trajectory import schema
 
 BASE = RunConfig(model={"name": "mlp", "depth": 4}, epochs=4, batch_size=100)
 LOSSES = ({"name": "cross-entropy"}, {"name": "piecewise-zero", "cutoff": 0.1}, {"name": "piecewise-zero", "cutoff": 0.3})

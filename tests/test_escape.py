@@ -14,25 +14,11 @@ import pytest
 from igbviz import escape
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.escape import (
-    Row,
-    block,
-    current,
-    escape_time,
-    matched_rate,
-    measure,
-    missing,
-    picture,
-    publish,
-    read,
-    summaries,
-    table,
-    trials,
-    write,
-)
+from igbviz.escape import Row, block, current, matched_rate, measure, missing, picture, publish, read, summaries, table, trials, write
 from igbviz.losses import LOSSES
 from igbviz.runs import RunError
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.outcome import escape_time
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 TWO = {"cross-entropy": LOSSES["cross-entropy"](), "mae": LOSSES["mae"]()}

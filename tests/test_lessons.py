@@ -8,7 +8,6 @@ import re
 import numpy as np
 import pytest
 
-from igbviz import charts
 from igbviz.config import RunConfig
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.ensemble_records import Ensemble, ensemble_dtype
@@ -29,7 +28,8 @@ from igbviz.lesson_steps import (
 from igbviz.lessons import LESSONS
 from igbviz.lessons_escape import pull
 from igbviz.losses import LossOfP
-from igbviz.trajectory import P_EDGES, Trajectory, snapshot_dtype
+from igbviz.trajectory import Trajectory, quantities, snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES
 from tests.test_pages import PAGES
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
@@ -89,7 +89,7 @@ def test_every_picture_fits_its_run(lesson: Lesson) -> None:
             elif kind == "wrong_labels":
                 assert config.label_noise.name != "none"
             else:
-                assert kind in charts.QUANTITIES and isinstance(config, RunConfig)
+                assert kind in quantities.QUANTITIES and isinstance(config, RunConfig)
 
 
 @EVERY

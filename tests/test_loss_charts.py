@@ -11,7 +11,9 @@ import pytest
 from igbviz import loss_charts
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
-from igbviz.trajectory import P_EDGES, Trajectory, snapshot_dtype
+from igbviz.studies import zones
+from igbviz.trajectory import Trajectory, outcome, snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES
 
 OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]
 
@@ -70,11 +72,11 @@ def test_no_image_is_lost(log: bool) -> None:
 def test_standing_counts_the_images_of_each_zone() -> None:
     trajectory = crowded()
     counts = trajectory.p_hist[0]
-    shares = loss_charts.standing(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
+    shares = zones.standing(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
     np.testing.assert_allclose(shares.sum(1), 1)
     np.testing.assert_allclose(shares[:, 1], counts[:, P_EDGES[1:] <= 0.1 + 1e-12].sum(1) / counts.sum(1))
     for name in OF_P:
-        np.testing.assert_allclose(loss_charts.standing(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
+        np.testing.assert_allclose(zones.standing(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
 
 
 def test_no_two_losses_look_alike() -> None:
@@ -84,7 +86,7 @@ def test_no_two_losses_look_alike() -> None:
 def test_the_typical_image() -> None:
     records = np.zeros(1, snapshot_dtype(2))
     records["p_hist"][0, :, list(P_EDGES).index(0.5) - 1] = 10
-    assert 0.48 <= loss_charts.typical_probability(Trajectory(records)) <= 0.5
+    assert 0.48 <= outcome.typical_probability(Trajectory(records)) <= 0.5
 
 
 @pytest.mark.parametrize("log", [True, False])

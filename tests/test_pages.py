@@ -13,7 +13,7 @@ from igbviz import dispatch, ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs import Run, Status, submit, write_json
 from igbviz.training import Training
-from igbviz.trajectory import schema
+from igbviz.trajectory.trajectory import schema
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]

@@ -11,12 +11,12 @@ from streamlit.testing.v1 import AppTest
 from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.escape import escape_time
 from igbviz.losses import LOSSES
 from igbviz.runs import RunError, Status, list_runs, submit
 from igbviz.spec import ConfigError
 from igbviz.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
 from igbviz.sweeps import Group, list_groups, outcome, plan, submit_sweep
+from igbviz.trajectory.outcome import escape_time
 from tests.conftest import TINY
 from tests.test_pages import finished
 from tests.test_worker import until

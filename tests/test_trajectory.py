@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz.trajectory import P_EDGES, Trajectory, dtype_from, schema, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES, dtype_from, schema
 
 
 def by_hand() -> Trajectory:

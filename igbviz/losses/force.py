@@ -61,7 +61,7 @@ def force(loss: Loss, p: float, classes: int) -> float:
     if isinstance(loss, LossOfP):
         return float(loss.weight(np.log([p]), np)[0])
     lead = np.log(max(1 / p - (classes - 1), 1.0))
-    slope = loss.gradient(_one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
+    slope = loss.gradient(one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
     return float(-slope[0, 0] / (1 - p))  # that of cross-entropy is -(1 - p)
 
 
@@ -77,6 +77,6 @@ def ranking(classes: int) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["rare"], -row["even"]))
 
 
-def _one_favoured(lead: np.ndarray, classes: int) -> np.ndarray:
+def one_favoured(lead: np.ndarray, classes: int) -> np.ndarray:
     """(leads, classes) logits: the true class is 0 and the favoured one 1."""
     return np.outer(lead, np.arange(classes) == 1).astype(np.float64)

@@ -28,7 +28,8 @@ from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run
 from igbviz.status import Status
 from igbviz.training import Training
-from igbviz.trajectory import Trajectory, schema, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import schema
 from igbviz.untrained import build_network, probing
 
 REPEATS = 7

@@ -22,8 +22,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from igbviz.config import RunConfig
 from igbviz.status import Status
-from igbviz.trajectory import schema as columns
 from igbviz.trajectory import snapshot_dtype
+from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run
 from tests.browser.conftest import ROOT, find_chromium, free_port
 from tests.conftest import end_workers

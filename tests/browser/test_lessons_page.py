@@ -15,7 +15,8 @@ from igbviz.ensemble_records import ensemble_dtype
 from igbviz.lesson_steps import Go, Guess
 from igbviz.lessons import LESSONS
 from igbviz.runs import Status, submit, write_json
-from igbviz.trajectory import P_EDGES, schema, snapshot_dtype
+from igbviz.trajectory import snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES, schema
 from tests.browser.conftest import ROOT
 from tests.browser.test_train_page import visit
 from tests.conftest import end_workers

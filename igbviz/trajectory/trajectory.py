@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from igbviz.recorded import Recorded
+from igbviz.trajectory.records import Recorded
 
 # Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a million" and
 # "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs (0.1, 0.5) are edges.
