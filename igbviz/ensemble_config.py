@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from igbviz.config.run import digest, slug
 from igbviz.datasets import AnyDataset, Facts, GaussianNoise
-from igbviz.memory import free_memory
 from igbviz.models import AnyInitialization, AnyModel
 from igbviz.models.architectures import Mlp, Torchvision
 from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Description
+from igbviz.training.memory import free_memory
 
 # Raised whenever the same description would give other numbers than before.
 NUMERICS = 1

@@ -141,7 +141,7 @@ def _quietly() -> None:
 
 
 def _row(trial: Trial) -> Row:
-    from igbviz.training import Diverged, train
+    from igbviz.training.loop import Diverged, train
 
     started, snapshots, diverged = time.perf_counter(), [], None
     try:

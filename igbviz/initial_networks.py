@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Data, probe_indices
-from igbviz.devices import arithmetic, device_of
 from igbviz.ensemble_config import EnsembleConfig, require_room
 from igbviz.ensemble_measures import exact, measure_layer, measure_logits
 from igbviz.ensemble_records import ensemble_dtype
 from igbviz.models import Mlp, last_layer
 from igbviz.models.layers import Resize
-from igbviz.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 from igbviz.spec import ConfigError
 from igbviz.stacked_mlp import StackedMlp
-from igbviz.untrained import laid_out, probing
+from igbviz.training.devices import arithmetic, device_of
+from igbviz.training.network import laid_out, probing
+from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 
 BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
 BATCH_PIXELS = BATCH * 32 * 32  # fewer images where they are larger: what convolutions keep is a multiple of this

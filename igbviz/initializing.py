@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from igbviz.devices import device_of
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.initial_networks import Overflow, subject
+from igbviz.training.devices import device_of
 
 __all__ = ["Initializing", "Overflow"]
 

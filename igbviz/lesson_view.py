@@ -35,7 +35,7 @@ from igbviz.lessons import LESSONS
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import force
 from igbviz.predictions import predicted_gamma
-from igbviz.run_charts import WRONG_LABELS, run_curves
+from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.status import FINISHED, Status
 
@@ -351,4 +351,4 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind in OF_ENSEMBLES:
         return getattr(initial_charts, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
-    return run_curves(result, config, WRONG_LABELS if kind == "wrong_labels" else kind, title="", legend=False, height=height)
+    return run_curves(result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height)

@@ -11,7 +11,7 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.trajectory import Trajectory
 
-WRONG_LABELS = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
+WRONG_LABELS_CHART = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
 
 
 def run_curves(
@@ -22,12 +22,12 @@ def run_curves(
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
     marks = [mark] if mark and 0 < mark[0] < config.epochs else []
     plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | look
-    return charts.wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS else charts.curves(trajectory, quantity, **plan)
+    return charts.wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS_CHART else charts.curves(trajectory, quantity, **plan)
 
 
 def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:
     """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
-    names = ["true_class_probability", "accuracy", *([WRONG_LABELS] if trajectory.has_noise else [])]
+    names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
     figures = [run_curves(trajectory, config, name) for name in names] + [charts.bars(trajectory, 0)]
     parts = [
         charts.themed(figure, dark=False).to_html(config=charts.CONFIG, include_plotlyjs=not place, full_html=False)

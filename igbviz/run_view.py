@@ -11,7 +11,7 @@ from igbviz.config import RunConfig
 from igbviz.listing import listed
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses.custom import Custom
-from igbviz.run_charts import WRONG_LABELS, run_curves
+from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.run_form import show
 from igbviz.status import Status
@@ -73,8 +73,8 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
             st.caption(quantities.QUANTITIES[name].caption)
     if trajectory.has_noise:
-        live_chart(_curves(str(run.path), size, WRONG_LABELS, unit), key="chart-wrong-labels", height=HEIGHT)
-        st.caption(quantities.WRONG_LABELS.caption)
+        live_chart(_curves(str(run.path), size, WRONG_LABELS_CHART, unit), key="chart-wrong-labels", height=HEIGHT)
+        st.caption(quantities.WRONG_LABELS_CHART.caption)
     index = len(trajectory) - 1
     slider = st.container()
     if status.ended and len(trajectory) > 1:

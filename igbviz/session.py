@@ -20,14 +20,14 @@ import torch
 
 from igbviz import estimates
 from igbviz.datasets import Data
-from igbviz.devices import device_name
 from igbviz.ensemble_config import EnsembleConfig
 from igbviz.files import write_json
 from igbviz.initializing import Initializing, Overflow
-from igbviz.lanes import WORTH, Lanes, gain, most_lanes
 from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
-from igbviz.training import Diverged, Training
+from igbviz.training.devices import device_name
+from igbviz.training.loop import Diverged, Training
+from igbviz.training.stacked import WORTH, Lanes, gain, most_lanes
 from igbviz.trajectory.trajectory import schema
 
 STATUS_SECONDS = 0.2  # how often status.json is replaced, and the stop file looked for

@@ -44,8 +44,8 @@ def work(cache: Path, slot: int) -> None:
     """Work on the queue until nothing has come for IDLE_SECONDS, or the keeper is gone (a new one starts a new worker)."""
     import torch  # takes a second: paid for before anybody waits for a run
 
-    from igbviz.devices import best_device
     from igbviz.session import warm_up
+    from igbviz.training.devices import best_device
 
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # where Linux first shares the cores between sessions, niceness must be told for the session
@@ -107,8 +107,8 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
 
 def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
     """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
-    from igbviz.lanes import MOST_LANES, shared
     from igbviz.run_folder import Run, RunError
+    from igbviz.training.stacked import MOST_LANES, shared
 
     def kind(which: Run) -> str | None:
         try:
@@ -132,8 +132,8 @@ def _fits_a_core(run) -> bool:
     """Whether this is a training that uses one thread."""
     from igbviz.config import RunConfig
     from igbviz.datasets import DataError
-    from igbviz.memory import one_thread
     from igbviz.run_folder import RunError
+    from igbviz.training.memory import one_thread
 
     try:
         config = run.config

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from igbviz.captured import Graph
+from igbviz.training.cuda_graphs import Graph
 
 # What a GPU refuses while it captures: to read a value back, or to fetch one from the host.
 REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::lift_fresh")

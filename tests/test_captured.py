@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz import captured, training
-from igbviz.captured import WARM, Captured
 from igbviz.config import RunConfig
-from igbviz.lanes import Lanes
 from igbviz.losses import LOSSES
-from igbviz.training import Training
+from igbviz.training import cuda_graphs, loop
+from igbviz.training.cuda_graphs import WARM, Captured
+from igbviz.training.loop import Training
+from igbviz.training.stacked import Lanes
 from tests.tape import on_tape
 from tests.test_lanes import alike, together
 
@@ -28,10 +28,10 @@ CPU = torch.device("cpu")
 def tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The CPU as if it were a GPU: it captures, and no step reads back whether its logits are finite. On one thread, since sums of another
     number have other last digits, and a tape knows of none."""
-    monkeypatch.setitem(captured.CAPTURES, "cpu", on_tape)
+    monkeypatch.setitem(cuda_graphs.CAPTURES, "cpu", on_tape)
     monkeypatch.setattr(Captured, "trusted", True)
-    monkeypatch.setattr(training, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque
-    monkeypatch.setattr(training, "guarded", lambda logits: 0 * logits.detach().sum())
+    monkeypatch.setattr(loop, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque
+    monkeypatch.setattr(loop, "guarded", lambda logits: 0 * logits.detach().sum())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -65,7 +65,7 @@ def test_work_that_reads_back_is_done_as_written(tape: None, capsys: pytest.Capt
 
 
 def test_work_that_waits_for_the_device_is_not_tried(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setitem(captured.WATCHES, "cpu", lambda work: (work(), "called a synchronizing operation"))
+    monkeypatch.setitem(cuda_graphs.WATCHES, "cpu", lambda work: (work(), "called a synchronizing operation"))
     total = torch.zeros(1)
     often = Captured(lambda: total.add_(1).clone(), CPU, lambda: [total])
     assert [often().item() for _ in range(WARM + 3)] == list(range(1, WARM + 4))
@@ -73,14 +73,14 @@ def test_work_that_waits_for_the_device_is_not_tried(tape: None, monkeypatch: py
 
 
 def test_without_room_for_a_trial_nothing_is_lost(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    def launches_half(work, device: torch.device) -> captured.Graph:
+    def launches_half(work, device: torch.device) -> cuda_graphs.Graph:
         def launch() -> None:
             total.add_(100)
             raise torch.OutOfMemoryError("out of memory")
 
-        return captured.Graph(launch, torch.zeros(1))
+        return cuda_graphs.Graph(launch, torch.zeros(1))
 
-    monkeypatch.setitem(captured.CAPTURES, "cpu", launches_half)
+    monkeypatch.setitem(cuda_graphs.CAPTURES, "cpu", launches_half)
     total = torch.zeros(1)
     often = Captured(lambda: total.add_(1).clone(), CPU, lambda: [total])
     assert [often().item() for _ in range(WARM + 3)] == list(range(1, WARM + 4))
@@ -127,7 +127,7 @@ def stream(config: RunConfig, state: dict | None = None) -> tuple[Training, np.n
 def same_as_written(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run, launched = stream(config)
     assert run.captured_step.graph and not run.captured_step.refused and not run.captured_probe.refused
-    monkeypatch.setattr(captured, "WARM", 10**9)
+    monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
     other, written = stream(config)
     assert not other.captured_step.graph and launched.tobytes() == written.tobytes()
     assert all(pace > 0 for pace in run.pace()) and run._timed_images == other._timed_images
@@ -189,7 +189,7 @@ def test_lanes_are_captured_as_they_are_written(tape: None, tiny: RunConfig, key
     launched = together(runs)
     stack = runs[0].stack
     assert stack.captured.graph and not stack.captured.refused
-    monkeypatch.setattr(captured, "WARM", 10**9)
+    monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
     others = [Training(config, "cpu") for config in configs]
     for one, other in zip(launched, together(others), strict=True):
         alike(one, other, tolerance=0)
@@ -210,11 +210,11 @@ def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(tape: None, tin
             if len(driven) == 3 and len(found[2]) == 10:
                 stack.drop(runs[2])
                 driven.pop()
-        assert bool(runs[0].captured_probe.graph) == (captured.WARM < 10**9)
+        assert bool(runs[0].captured_probe.graph) == (cuda_graphs.WARM < 10**9)
         return [np.array(snapshots[:17]) for snapshots in found[:2]]
 
     launched = two_of_three()
-    monkeypatch.setattr(captured, "WARM", 10**9)
+    monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
     assert all(one.tobytes() == other.tobytes() for one, other in zip(launched, two_of_three(), strict=True))
 
 

@@ -12,7 +12,7 @@ from igbviz.config import RunConfig
 from igbviz.live_chart import payload
 from igbviz.run_charts import run_curves
 from igbviz.time_axis import TimeAxis
-from igbviz.training import train
+from igbviz.training.loop import train
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.quantities import QUANTITIES
 

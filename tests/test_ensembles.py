@@ -32,7 +32,7 @@ from igbviz.theory import (
     normalised_gamma,
 )
 from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
-from igbviz.untrained import probing
+from igbviz.training.network import probing
 
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 600, "test_examples": 300, "classes": 4}
 SMALL = {"dataset": NOISE, "model": {"name": "mlp", "depth": 2, "width": 12}, "networks": 5, "inputs": 60}

@@ -9,8 +9,8 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.estimates import estimate, note
-from igbviz.memory import free_memory, require_memory
 from igbviz.spec import ConfigError
+from igbviz.training.memory import free_memory, require_memory
 
 
 def test_nothing_has_run_yet(tiny: RunConfig, tmp_path: Path) -> None:

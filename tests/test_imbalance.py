@@ -9,7 +9,7 @@ import torch
 from igbviz.config import RunConfig
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.spec import ConfigError
-from igbviz.training import Training, train
+from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
 
 MINI = RunConfig(model={"name": "mlp", "depth": 2, "width": 16}, epochs=0.1, probes={"size": 200, "count": 3})

@@ -8,7 +8,7 @@ import pytest
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable, chosen
 from igbviz.spec import ConfigError
-from igbviz.training import Training, train
+from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
 from tests.conftest import TINY
 

@@ -8,7 +8,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.datasets.label_noise import LABEL_NOISE, Matrix, PairFlip, Symmetric, TrueLabels
 from igbviz.spec import ConfigError
-from igbviz.training import Training, train
+from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
 
 CONFUSED = ((0.5, 0.3, 0.2), (0.0, 1.0, 0.0), (0.9, 0.0, 0.1))

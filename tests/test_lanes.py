@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from igbviz.config import RunConfig
-from igbviz.lanes import Lanes, gain, most_lanes, shared
-from igbviz.training import Diverged, Training, train
+from igbviz.training.loop import Diverged, Training, train
+from igbviz.training.stacked import Lanes, gain, most_lanes, shared
 from igbviz.trajectory import Trajectory
 
 VARIANTS = {

@@ -14,7 +14,7 @@ from igbviz.ensembles import Ensemble, initialize
 from igbviz.lesson_steps import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
 from igbviz.lessons import LESSONS
 from igbviz.runs import Run, list_runs
-from igbviz.training import Training
+from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
 from tests.test_initial_page import SMALL, drawn
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)

@@ -8,7 +8,7 @@ import torch
 
 from igbviz.config.schedules import Mixture
 from igbviz.losses import Blurry, CrossEntropy, Curriculum, PiecewiseZero
-from igbviz.metrics import measure
+from igbviz.training.metrics import measure
 from igbviz.trajectory.trajectory import P_EDGES
 
 LOSSES = [CrossEntropy(), PiecewiseZero(cutoff=0.1), Blurry(), Blurry(detach_weight=True)]

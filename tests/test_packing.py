@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from igbviz import packing
 from igbviz.config import RunConfig
 from igbviz.models import MODELS
-from igbviz.packing import Convolution, packed
-from igbviz.training import Training, train
+from igbviz.training import packed_inference
+from igbviz.training.loop import Training, train
+from igbviz.training.network import probing
+from igbviz.training.packed_inference import Convolution, packed
 from igbviz.trajectory import Trajectory
-from igbviz.untrained import probing
 
 NETWORKS = {
     "mlp": {"name": "mlp"},
@@ -59,12 +59,12 @@ def test_the_answers_are_those_of_the_network(model: dict) -> None:
 
 
 def test_pieces_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "PIECE", 3)
+    monkeypatch.setattr(packed_inference, "PIECE", 3)
     assert difference(trained_a_little(NETWORKS["resnet18"]), torch.randn(7, 1, 32, 32)) < 1e-4
 
 
 def test_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "multiplies", lambda dtype: False)
+    monkeypatch.setattr(packed_inference, "multiplies", lambda dtype: False)
     for name in ("mlp", "resnet18"):
         assert difference(trained_a_little(NETWORKS[name]), torch.randn(7, 1, 32, 32)) < 1e-4
 
@@ -100,13 +100,15 @@ def test_a_matrix_does_not_outgrow_its_kernels() -> None:
             layer = Convolution(nn.Conv2d(4, 4, kernel, padding=kernel // 2), None, relu=False, dtype=torch.float32)
             layer(torch.randn(2, 4, side, side))
             ((weight, _),) = layer.ready.values()
-            assert weight.numel() <= packing.GROWTH * layer.layer.weight.numel()
+            assert weight.numel() <= packed_inference.GROWTH * layer.layer.weight.numel()
 
 
 def test_maps_under_the_kernel_need_no_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lower floor: all of the last stage of a ResNet at 32x32, and most of the one before, are matrix products."""
     convolved: list[tuple[int, ...]] = []
-    monkeypatch.setattr(packing, "conv2d", lambda maps, *more: convolved.append(tuple(maps.shape[2:])) or nn.functional.conv2d(maps, *more))
+    monkeypatch.setattr(
+        packed_inference, "conv2d", lambda maps, *more: convolved.append(tuple(maps.shape[2:])) or nn.functional.conv2d(maps, *more)
+    )
     with probing(network := trained_a_little(NETWORKS["resnet50"]), "eval"):
         packed(network)(torch.randn(2, 1, 32, 32))
     assert sorted(set(convolved)) == [(4, 4), (8, 8), (32, 32)] and len(convolved) == 1 + 3 + 4 + 1

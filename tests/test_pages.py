@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from igbviz import dispatch, ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs import Run, Status, submit, write_json
-from igbviz.training import Training
+from igbviz.training.loop import Training
 from igbviz.trajectory.trajectory import schema
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from igbviz.config import RunConfig
-from igbviz.training import Training
+from igbviz.training.loop import Training
 from tests.benchmarks import plain
 from tests.benchmarks.against import Case, measure, plain_way
 from tests.benchmarks.choices import compare as compare_ways

@@ -16,7 +16,7 @@ from igbviz.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
 from igbviz.runs import Run
 from igbviz.spec import ConfigError
 from igbviz.sweep_config import Sweep
-from igbviz.training import Training
+from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.conftest import TINY
 from tests.test_comparison import stored

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from igbviz.config import RunConfig
-from igbviz.devices import repeatable
 from igbviz.spec import ConfigError
-from igbviz.training import Diverged, Training, train
+from igbviz.training.devices import repeatable
+from igbviz.training.loop import Diverged, Training, train
+from igbviz.training.network import build_network
 from igbviz.trajectory import Trajectory
-from igbviz.untrained import build_network
 
 
 def run(config: RunConfig) -> np.ndarray:

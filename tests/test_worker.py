@@ -18,11 +18,11 @@ import torch
 from igbviz import dispatch, session, worker
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.lanes import Lanes
 from igbviz.runs import Run, RunError, Status, list_runs, submit
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import submit_sweep
-from igbviz.training import Training, train
+from igbviz.training.loop import Training, train
+from igbviz.training.stacked import Lanes
 from tests.conftest import worker_processes
 from tests.test_training import same
 

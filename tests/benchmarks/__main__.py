@@ -27,10 +27,10 @@ from igbviz.losses import LOSSES
 from igbviz.run_charts import run_curves
 from igbviz.run_folder import Run
 from igbviz.status import Status
-from igbviz.training import Training
+from igbviz.training.loop import Training
+from igbviz.training.network import build_network, probing
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import schema
-from igbviz.untrained import build_network, probing
 
 REPEATS = 7
 

@@ -38,13 +38,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from igbviz.captured import WARM, can_capture
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
 from igbviz.escape import processor
-from igbviz.seeds import ORDER, mixed
-from igbviz.training import Training
-from igbviz.untrained import build_network, probing
+from igbviz.training.cuda_graphs import WARM, can_capture
+from igbviz.training.loop import Training
+from igbviz.training.network import build_network, probing
+from igbviz.training.seeds import ORDER, mixed
 from tests.benchmarks import plain
 
 REPEATS = 5

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from igbviz.captured import WARM, Captured, can_capture
 from igbviz.config import PRESETS, RunConfig
-from igbviz.devices import arithmetic, best_device, device_name
-from igbviz.packing import packed
-from igbviz.training import Training
-from igbviz.untrained import probing
+from igbviz.training.cuda_graphs import WARM, Captured, can_capture
+from igbviz.training.devices import arithmetic, best_device, device_name
+from igbviz.training.loop import Training
+from igbviz.training.network import probing
+from igbviz.training.packed_inference import packed
 from tests.benchmarks.__main__ import alternating, row
 from tests.benchmarks.against import cases
 

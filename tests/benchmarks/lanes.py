@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.devices import best_device
 from igbviz.escape import processor
-from igbviz.lanes import WORTH, Lanes, most_lanes
 from igbviz.runs import submit
 from igbviz.sweep_config import Sweep
 from igbviz.sweeps import submit_sweep
-from igbviz.training import Training
+from igbviz.training.devices import best_device
+from igbviz.training.loop import Training
+from igbviz.training.stacked import WORTH, Lanes, most_lanes
 from tests.benchmarks.__main__ import alternating, row
 
 FIRST_LOOK = PRESETS["first-look"].config

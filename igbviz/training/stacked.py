@@ -23,12 +23,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from igbviz.captured import WARM, Captured, can_capture, remembered, set_rate, update
 from igbviz.config import RunConfig
-from igbviz.devices import arithmetic
 from igbviz.losses import Loss, wide
-from igbviz.training import CHECK_STEPS, Training
-from igbviz.untrained import without_denormals
+from igbviz.training.cuda_graphs import WARM, Captured, can_capture, remembered, set_rate, update
+from igbviz.training.devices import arithmetic
+from igbviz.training.loop import CHECK_STEPS, Training
+from igbviz.training.network import without_denormals
 
 MOST_LANES = {"cpu": 16, "cuda": 64, "mps": 16}
 STACKED_WEIGHTS = {"cpu": 2**25, "cuda": 2**29, "mps": 2**27}  # numbers that the weights of all lanes may be

@@ -8,8 +8,8 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
-from igbviz.seeds import MINORITY, WRONG_LABELS, WRONG_PROBE, mixed
 from igbviz.spec import ConfigError
+from igbviz.training.seeds import MINORITY, WRONG_LABELS, WRONG_PROBE, mixed
 
 
 def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:

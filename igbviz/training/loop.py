@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from igbviz.captured import Captured, can_capture, remembered, set_rate, update
-from igbviz.checkpoints import owned, restore
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
-from igbviz.devices import arithmetic, device_of
 from igbviz.losses import wide
-from igbviz.memory import one_thread, require_memory
-from igbviz.metrics import measure, named, reduced
 from igbviz.models.layers import throws_dice
-from igbviz.packing import packed
-from igbviz.seeds import DROPOUT, ORDER, mixed
-from igbviz.training_data import probed_wrong, require_every_class, spoiled
+from igbviz.training.checkpoints import owned, restore
+from igbviz.training.cuda_graphs import Captured, can_capture, remembered, set_rate, update
+from igbviz.training.data import probed_wrong, require_every_class, spoiled
+from igbviz.training.devices import arithmetic, device_of
+from igbviz.training.memory import one_thread, require_memory
+from igbviz.training.metrics import measure, named, reduced
+from igbviz.training.network import build_network, guarded, laid_out, probe_chunk, probing
+from igbviz.training.packed_inference import packed
+from igbviz.training.seeds import DROPOUT, ORDER, mixed
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import WRONG_LABEL_SHARES
-from igbviz.untrained import build_network, guarded, laid_out, probe_chunk, probing
 
 CHECK_STEPS = 32  # after so many a GPU is asked whether its numbers are still finite: reading one back stalls it
 

@@ -13,7 +13,7 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Data, Facts
 from igbviz.losses import wide
 from igbviz.models import last_layer
-from igbviz.seeds import WEIGHTS, mixed
+from igbviz.training.seeds import WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
 LARGE_CHUNK = 2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU

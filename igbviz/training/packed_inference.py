@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn.functional import conv2d, linear
 from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from igbviz.untrained import probing
+from igbviz.training.network import probing
 
 GROWTH = 2  # times as large as its kernels a convolution may be, written out as a matrix: 1.8 for 3x3 on a map of 2x2, 9 on one of 3x3
 PIECE = 125  # images in one pass where there are convolutions: most of their maps stay in the cache
