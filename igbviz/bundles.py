@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from igbviz import dispatch, library
 from igbviz.config import RunConfig
-from igbviz.ensemble_records import ensemble_dtype
+from igbviz.ensembles import ensemble_dtype
 from igbviz.run_folder import Run, RunError
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.run_folder import Run, RunError
 
 

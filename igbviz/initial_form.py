@@ -10,7 +10,7 @@ import streamlit as st
 
 from igbviz import ui
 from igbviz.datasets import DATASETS, DataError
-from igbviz.ensemble_config import EnsembleConfig, require_room
+from igbviz.ensembles import EnsembleConfig, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.run_folder import Run, RunError
 from igbviz.spec import ConfigError

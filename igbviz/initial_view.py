@@ -11,13 +11,12 @@ import pandas as pd
 import streamlit as st
 
 from igbviz import initial_charts, standing, ui
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensembles import Ensemble
+from igbviz.ensembles import Ensemble, EnsembleConfig
+from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
+from igbviz.ensembles.variations import changes
 from igbviz.initial_form import show
 from igbviz.live_chart import live_chart, payload
-from igbviz.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.run_folder import Run, RunError
-from igbviz.what_if import changes
 
 HEIGHT = 400  # pixels
 

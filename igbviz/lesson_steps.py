@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensemble_records import Ensemble
+from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import typical_probability
 from igbviz.trajectory.trajectory import P_EDGES

@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from igbviz import initial_charts, labels, loss_charts, standing, theory_charts, ui
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
+from igbviz.ensembles.predictions import predicted_gamma
 from igbviz.lesson_steps import (
     FORCE_WITH_IMAGES,
     KIND_WORDS,
@@ -34,7 +35,6 @@ from igbviz.lesson_steps import (
 from igbviz.lessons import LESSONS
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import force
-from igbviz.predictions import predicted_gamma
 from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
 from igbviz.run_folder import Run, RunError
 from igbviz.status import FINISHED, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.lesson_steps import (
     Explore,
     Go,

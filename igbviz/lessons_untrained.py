@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from igbviz import theory
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.lesson_steps import (
     Explore,
     Go,

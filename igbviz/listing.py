@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from igbviz import dispatch
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.files import Stamp, stamp
 from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, config_from
 from igbviz.status import FINISHED

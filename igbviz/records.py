@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.ensemble_records import Ensemble, ensemble_dtype
+from igbviz.ensembles import Ensemble, ensemble_dtype
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import dtype_from
 

@@ -32,8 +32,7 @@ from pydantic import ValidationError
 from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensemble_records import Ensemble, ensemble_dtype
+from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.files import write_json
 from igbviz.records import LOOKED_AT, trained, untrained
 from igbviz.status import FINISHED, Status

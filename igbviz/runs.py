@@ -9,7 +9,7 @@ from typing import Any
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.files import write_json, write_text
 from igbviz.listing import Listed, is_whole, list_runs, listed
 from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, described

@@ -20,9 +20,9 @@ import torch
 
 from igbviz import estimates
 from igbviz.datasets import Data
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
+from igbviz.ensembles.job import Initializing, Overflow
 from igbviz.files import write_json
-from igbviz.initializing import Initializing, Overflow
 from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
 from igbviz.training.devices import device_name

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from igbviz import gallery, labels, ui
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.run_folder import Run, RunError
 from igbviz.status import Status
 

@@ -16,7 +16,7 @@ from streamlit.errors import StreamlitPageNotFoundError
 from igbviz import labels, library, sliders
 from igbviz.config import RunConfig
 from igbviz.dispatch import cache_folder
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.losses.custom import symbols
 from igbviz.run_folder import Run, RunError

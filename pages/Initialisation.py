@@ -4,7 +4,7 @@ import streamlit as st
 
 from igbviz import initial_form, initial_view, ui
 from igbviz.dispatch import ensure_worker
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.live_chart import warm_up
 
 cache = ui.shell("Initialisation")

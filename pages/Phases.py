@@ -3,7 +3,7 @@
 import streamlit as st
 
 from igbviz import theory, theory_charts, ui
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles import EnsembleConfig
 from igbviz.live_chart import live_chart
 
 cache = ui.shell("Phase diagram")

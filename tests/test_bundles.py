@@ -16,8 +16,8 @@ import pytest
 from igbviz import bundles, dispatch, labels, library
 from igbviz.bundles import BundleError, pack, take
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.initializing import Initializing
+from igbviz.ensembles import EnsembleConfig
+from igbviz.ensembles.job import Initializing
 from igbviz.runs import Run, Status, submit, write_json
 from igbviz.trajectory.trajectory import schema
 from tests.test_pages import finished

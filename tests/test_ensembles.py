@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Facts
-from igbviz.ensemble_measures import measure_layer, measure_logits
-from igbviz.ensemble_records import HISTOGRAM_EDGES
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype, initialize, require_room
-from igbviz.initial_networks import Overflow, SingleNetworks, StackedNetworks, blocks
+from igbviz.ensembles.measures import measure_layer, measure_logits
+from igbviz.ensembles.networks import Overflow, SingleNetworks, StackedNetworks, blocks
+from igbviz.ensembles.records import HISTOGRAM_EDGES
 from igbviz.models import INITIALIZATIONS
 from igbviz.models.layers import ACTIVATIONS
 from igbviz.spec import ConfigError

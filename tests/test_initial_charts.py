@@ -12,9 +12,10 @@ import pytest
 
 from igbviz import initial_charts as charts
 from igbviz import theory
-from igbviz.ensemble_records import HISTOGRAM_EDGES, Ensemble, ensemble_dtype
+from igbviz.ensembles import Ensemble, ensemble_dtype
+from igbviz.ensembles.predictions import Prediction, counted_gamma, guess_law
+from igbviz.ensembles.records import HISTOGRAM_EDGES
 from igbviz.live_chart import payload
-from igbviz.predictions import Prediction, counted_gamma, guess_law
 
 INPUTS = 200
 

@@ -8,11 +8,11 @@ import pytest
 
 from igbviz import dispatch
 from igbviz.ensembles import EnsembleConfig
+from igbviz.ensembles.job import Initializing
+from igbviz.ensembles.variations import CHANGES, changes
 from igbviz.initial_form import STARTS
-from igbviz.initializing import Initializing
 from igbviz.runs import Run, Status, list_runs, submit, write_json
 from igbviz.trajectory.trajectory import schema
-from igbviz.what_if import CHANGES, changes
 from tests.test_pages import ROOT, as_read, own_cache, page  # noqa: F401 (a fixture)
 
 PAGE = ROOT / "pages" / "Initialisation.py"

@@ -9,8 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz import lesson_view
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensembles import Ensemble, initialize
+from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.lesson_steps import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
 from igbviz.lessons import LESSONS
 from igbviz.runs import Run, list_runs

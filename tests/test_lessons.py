@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensemble_records import Ensemble, ensemble_dtype
+from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.lesson_steps import (
     FORCE_WITH_IMAGES,
     OF_ENSEMBLES,

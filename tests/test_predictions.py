@@ -8,8 +8,8 @@ import torch
 
 from igbviz import theory
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
+from igbviz.ensembles.predictions import RISING, VARIANCES, layer_variances, measured_start, pooled, predicted_gamma
 from igbviz.models import INITIALIZATIONS
-from igbviz.predictions import RISING, VARIANCES, layer_variances, measured_start, pooled, predicted_gamma
 from igbviz.theory import kernel
 from igbviz.theory.signal_propagation import Layer
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from igbviz.ensembles import EnsembleConfig
-from igbviz.initial_networks import StackedNetworks
+from igbviz.ensembles.networks import StackedNetworks
 
 SETTINGS = {
     "small: width 64, depth 10, 200 inputs": (64, 10, 200, 500),

@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 
 from igbviz import dispatch
 from igbviz.config import RunConfig
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensemble_records import ensemble_dtype
+from igbviz.ensembles import EnsembleConfig, ensemble_dtype
 from igbviz.lesson_steps import Go, Guess
 from igbviz.lessons import LESSONS
 from igbviz.runs import Status, submit, write_json

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from igbviz.ensemble_records import HISTOGRAM_EDGES
+from igbviz.ensembles.records import HISTOGRAM_EDGES
 
 # Below this share of the mean square, a variance has lost too many digits when it is computed as mean square less squared mean.
 CANCELLED = 0.01

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igbviz.ensemble_config import EnsembleConfig, require_room
-from igbviz.ensemble_records import Ensemble, ensemble_dtype
+from igbviz.ensembles.config import EnsembleConfig, require_room
+from igbviz.ensembles.records import Ensemble, ensemble_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,6 @@ def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.devi
     depend. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand. Raises ConfigError when it cannot be done here, DataError
     when the data cannot be had, Overflow when a network's outputs are too large to be numbers.
     """
-    from igbviz.initial_networks import blocks
+    from igbviz.ensembles.networks import blocks
 
     return (record for block in blocks(EnsembleConfig.model_validate(config), device) for record in block)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.initial_networks import Overflow, subject
+from igbviz.ensembles.config import EnsembleConfig
+from igbviz.ensembles.networks import Overflow, subject
 from igbviz.training.devices import device_of
 
 __all__ = ["Initializing", "Overflow"]

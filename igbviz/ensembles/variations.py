@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from igbviz.ensemble_config import EnsembleConfig
+from igbviz.ensembles.config import EnsembleConfig
 from igbviz.models import Mlp
 
 

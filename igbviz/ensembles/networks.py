@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.datasets import Data, probe_indices
-from igbviz.ensemble_config import EnsembleConfig, require_room
-from igbviz.ensemble_measures import exact, measure_layer, measure_logits
-from igbviz.ensemble_records import ensemble_dtype
+from igbviz.ensembles.config import EnsembleConfig, require_room
+from igbviz.ensembles.measures import exact, measure_layer, measure_logits
+from igbviz.ensembles.records import ensemble_dtype
+from igbviz.ensembles.stacked_mlp import StackedMlp
 from igbviz.models import Mlp, last_layer
 from igbviz.models.layers import Resize
 from igbviz.spec import ConfigError
-from igbviz.stacked_mlp import StackedMlp
 from igbviz.training.devices import arithmetic, device_of
 from igbviz.training.network import laid_out, probing
 from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed

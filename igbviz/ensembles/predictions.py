@@ -19,8 +19,8 @@ from scipy.special import ndtr, ndtri, ndtri_exp, owens_t
 from scipy.stats import qmc
 
 from igbviz.datasets import GaussianNoise
-from igbviz.ensemble_config import EnsembleConfig
-from igbviz.ensemble_records import Ensemble
+from igbviz.ensembles.config import EnsembleConfig
+from igbviz.ensembles.records import Ensemble
 from igbviz.models import Mlp
 from igbviz.theory import Activation, expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile, kernel
 from igbviz.theory.estimators import correlation_from_agreement
