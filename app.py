@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from igbviz.dispatch import cache_folder, ensure_worker
+from igbviz.runs.queue import cache_folder, ensure_worker
 
 ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
-from igbviz import gallery, labels, loss_page, ui  # noqa: E402
+from igbviz import loss_page, ui
 from igbviz.config import PRESETS  # noqa: E402
+from igbviz.runs import shipped as gallery
+from igbviz.ui import messages  # noqa: E402
 
 cache = ui.shell("Home")
 
@@ -50,7 +52,7 @@ if rows:
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             ui.state_badge(row["state"])
-            ui.link("pages/Train.py", labels.plain(row["title"]), run=row["id"])
-            st.caption(row["submitted"] or labels.plain(row["note"]))
+            ui.link("pages/Train.py", messages.plain(row["title"]), run=row["id"])
+            st.caption(row["submitted"] or messages.plain(row["note"]))
 
 loss_page.measured()

@@ -19,8 +19,8 @@ from igbviz.config import RunConfig
 from igbviz.config.probe_plan import Probes
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
-from igbviz.sweep_config import parse_value
-from igbviz.sweeps import Sweep
+from igbviz.runs.sweep_config import parse_value
+from igbviz.runs.sweeps import Sweep
 from igbviz.trajectory.trajectory import thin
 
 SEEDS, STEPS, RATIO = 20, 100, 10

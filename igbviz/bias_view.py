@@ -23,11 +23,11 @@ from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.sweeps import Group, Progress, Sweep
 from igbviz.spec import ConfigError
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
-from igbviz.sweeps import Group, Progress, Sweep
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30

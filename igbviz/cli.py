@@ -9,12 +9,12 @@ from pathlib import Path
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import DataError
-from igbviz.listing import list_runs
-from igbviz.run_folder import DEFAULT_CACHE, Run
-from igbviz.runs import submit
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep, label, parse_value, parse_values, title, with_value
+from igbviz.runs.sweeps import Group, outcome, plan, submit_sweep
 from igbviz.spec import ConfigError, listing
-from igbviz.sweep_config import Sweep, label, parse_value, parse_values, title, with_value
-from igbviz.sweeps import Group, outcome, plan, submit_sweep
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,8 +149,8 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from igbviz import bundles
     from igbviz.export import FORMATS, write
+    from igbviz.runs import archive
 
     run, out = Run.open(options.run, options.cache), Path(options.out)
     endings = [suffix for suffix, _, _ in FORMATS.values()]
@@ -158,7 +158,7 @@ def export(options: argparse.Namespace) -> int:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*endings, '.zip'])}"))
     if out.suffix == ".zip":
         with open(out, "wb") as file:
-            bundles.pack([run], file)
+            archive.pack([run], file)
     else:
         write(run, out)
     print(f"wrote {out}")
@@ -166,10 +166,10 @@ def export(options: argparse.Namespace) -> int:
 
 
 def take(options: argparse.Namespace) -> int:
-    from igbviz import bundles
+    from igbviz.runs import archive
 
     with open(options.file, "rb") as file:
-        taken = bundles.take(file, options.cache)
+        taken = archive.take(file, options.cache)
     for name in taken.new:
         print(f"new: {name}")
     for name in taken.known:

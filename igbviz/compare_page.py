@@ -20,9 +20,9 @@ from igbviz.compare_views import ESCAPE, FORMATS, TABS, View, alike, browser, sp
 from igbviz.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
 from igbviz.config import RunConfig
 from igbviz.live_chart import live_chart, payload
-from igbviz.run_folder import Run, RunError
-from igbviz.status import ENDED
-from igbviz.sweeps import Group
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import ENDED
+from igbviz.runs.sweeps import Group
 
 MOST_RUNS = 100
 COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from igbviz import charts, compare_charts, comparison
 from igbviz.compare_charts import MOST_ROWS
 from igbviz.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
-from igbviz.run_folder import RunError
+from igbviz.runs.run import RunError
 
 TABS = {"grid": "Side by side", "overlay": "One quantity", "table": "Numbers"}
 ESCAPE = "escape"  # among the quantities of the overlay, though it is one number a run and has no curve

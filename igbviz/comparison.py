@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from igbviz.config import RunConfig
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import ENDED
 from igbviz.spec import Description
 from igbviz.spreads import in_words, middle_and_range, share_in_words, step_in_words
-from igbviz.status import ENDED
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import SHARE, escape_time
 from igbviz.trajectory.quantities import QUANTITIES, Quantity

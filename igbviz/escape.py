@@ -28,11 +28,11 @@ from igbviz.charts import themed
 from igbviz.colours import COLOURS, FAINT, NEUTRAL
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.run import NUMERICS
-from igbviz.dispatch import PROJECT
-from igbviz.files import write_text
 from igbviz.furniture import AXIS, FONT, frame
 from igbviz.losses import LOSSES, Loss
-from igbviz.run_folder import RunError
+from igbviz.runs.files import write_text
+from igbviz.runs.queue import PROJECT
+from igbviz.runs.run import RunError
 from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import SHARE, settled

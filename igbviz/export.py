@@ -8,7 +8,7 @@ from pprint import pformat
 
 from igbviz.config import RunConfig
 from igbviz.run_charts import pages
-from igbviz.run_folder import Run
+from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
 
 

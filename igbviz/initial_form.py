@@ -12,7 +12,7 @@ from igbviz import ui
 from igbviz.datasets import DATASETS, DataError
 from igbviz.ensembles import EnsembleConfig, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 
 SHOWN = "(the networks shown)"

@@ -16,7 +16,7 @@ from igbviz.ensembles.predictions import Prediction, measured_start, predicted_g
 from igbviz.ensembles.variations import changes
 from igbviz.initial_form import show
 from igbviz.live_chart import live_chart, payload
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.run import Run, RunError
 
 HEIGHT = 400  # pixels
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from igbviz import gallery, ui
+from igbviz import ui
 from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
-from igbviz.run_folder import Run, RunError
+from igbviz.runs import shipped
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.sweep_config import cures
+from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.sweep_config import cures
-from igbviz.sweeps import Group, plan, submit_sweep
 from igbviz.trajectory.outcome import escape_time
 
 MOST_SEEDS = 20
@@ -21,7 +22,7 @@ MOST_SEEDS = 20
 def draw(run: Run) -> None:
     """The whole section, for a training that can be read; nothing for anything else."""
     try:
-        config, diagnosis = gallery.yours(run), _diagnosis(run)
+        config, diagnosis = shipped.yours(run), _diagnosis(run)
     except RunError:
         return  # whoever shows the run says so
     if not isinstance(config, RunConfig):

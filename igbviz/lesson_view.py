@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz import initial_charts, labels, loss_charts, standing, theory_charts, ui
+from igbviz import initial_charts, loss_charts, standing, theory_charts, ui
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
 from igbviz.lesson_steps import (
@@ -36,8 +36,9 @@ from igbviz.lessons import LESSONS
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import force
 from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
-from igbviz.run_folder import Run, RunError
-from igbviz.status import FINISHED, Status
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import FINISHED, Status
+from igbviz.ui import messages
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
@@ -241,7 +242,7 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
     try:
         statuses = {name: run.status for name, run in runs.items() if run is not None}
     except RunError as error:
-        st.error(labels.plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
+        st.error(messages.plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
         return
     if waiting := [name for name in runs if name not in statuses or statuses[name].state in ("stopped", "failed")]:
         st.caption(_duration(lesson, step))
@@ -269,7 +270,7 @@ def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.state_badge(status.state)
-        st.caption(labels.plain(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
+        st.caption(messages.plain(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 

@@ -12,10 +12,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz import bundles, labels, library, ui
-from igbviz.library import Row, in_words
-from igbviz.run_folder import Run, RunError
+from igbviz import ui
+from igbviz.runs import annotations as annotations_runs
+from igbviz.runs import archive, library, trash
+from igbviz.runs.files import in_words
+from igbviz.runs.library import Row
+from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
+from igbviz.ui import messages
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
@@ -53,7 +57,7 @@ COLUMNS = {
 def draw(cache: Path) -> None:
     """The whole page."""
     st.title("Runs", anchor=False)
-    library.empty(cache, library.KEPT_DAYS)
+    trash.empty(cache, trash.KEPT_DAYS)
     with st.container(key="said"):  # both always there, so that the table keeps its place on the page
         _said()
     with st.container(key="undo-bar"):
@@ -90,7 +94,7 @@ def _again(*sentences: str) -> None:
 
 def _said() -> None:
     for sentence in st.session_state.pop("library-said", ()):
-        st.warning(labels.plain(sentence), icon=":material/info:")
+        st.warning(messages.plain(sentence), icon=":material/info:")
 
 
 # Finding.
@@ -179,8 +183,8 @@ def _actions(chosen: list[Row], cache: Path) -> None:
         _button("Resume", "play_arrow", [row for row in own if row["state"] in RESUMABLE], cache, _each(Run.resume))
         away = bool(own) and all(row["archived"] for row in own)
         label, icon = ("Unarchive", "unarchive") if away else ("Archive", "archive")
-        _button(label, icon, own, cache, _each(partial(labels.change, archived=not away)))
-        _button("Delete", "delete", own, cache, library.trash)
+        _button(label, icon, own, cache, _each(partial(annotations_runs.change, archived=not away)))
+        _button("Delete", "delete", own, cache, trash.trash)
         _export(chosen, cache)
 
 
@@ -215,23 +219,23 @@ def _label(rows: list[Row], cache: Path) -> None:
         return
     everywhere = sorted({tag for row in ui.run_rows(cache) for tag in row["tags"]})
     runs = _opened(rows, cache)
-    now = labels.read(runs[0])
+    now = annotations_runs.read(runs[0])
     key = f"label-{hash((now, *(row['id'] for row in rows)))}"  # changed elsewhere, the form begins anew with what holds now
     with st.form(key, border=False):
         if len(rows) == 1:
-            name = st.text_input("Name", now.name, max_chars=labels.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name")
+            name = st.text_input("Name", now.name, max_chars=annotations_runs.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name")
             tags = st.multiselect(
                 "Tags", sorted({*everywhere, *now.tags}), now.tags, accept_new_options=True, placeholder="choose, or type a new one",
-                max_selections=labels.MOST_TAGS, key=f"{key}-tags",
+                max_selections=annotations_runs.MOST_TAGS, key=f"{key}-tags",
             )  # fmt: skip
-            note = st.text_area("Note", now.note, max_chars=labels.LONGEST_NOTE, key=f"{key}-note")
-            change = partial(labels.change, name=name, tags=tags, note=note)
+            note = st.text_area("Note", now.note, max_chars=annotations_runs.LONGEST_NOTE, key=f"{key}-note")
+            change = partial(annotations_runs.change, name=name, tags=tags, note=note)
         else:
             st.markdown(f"{len(rows)} runs")
             add = st.multiselect("Add tags", everywhere, accept_new_options=True, placeholder="choose, or type a new one", key=f"{key}-add")
             carried = sorted({tag for row in rows for tag in row["tags"]})
             drop = st.multiselect("Take off tags", carried, placeholder="choose", key=f"{key}-drop")
-            change = partial(labels.change, add=add, drop=drop)
+            change = partial(annotations_runs.change, add=add, drop=drop)
         if st.form_submit_button("Save", type="primary", key=f"{key}-save"):
             st.session_state["library-saved"] += 1
             _again(*_each(change)(runs))
@@ -239,9 +243,9 @@ def _label(rows: list[Row], cache: Path) -> None:
 
 def _export(chosen: list[Row], cache: Path) -> None:
     try:
-        bundles.require_packable([row["bytes"] for row in chosen])
+        archive.require_packable([row["bytes"] for row in chosen])
         problem = "" if chosen else "Tick the runs that shall go into the archive."
-    except bundles.BundleError as error:
+    except archive.BundleError as error:
         problem = f"{error}."
     st.download_button(
         "Export", data=lambda: _archive(_opened(chosen, cache)), mime="application/zip", on_click="ignore",
@@ -254,7 +258,7 @@ def _export(chosen: list[Row], cache: Path) -> None:
 
 def _archive(runs: list[Run]) -> io.BytesIO:
     file = io.BytesIO()
-    bundles.pack(runs, file)
+    archive.pack(runs, file)
     return file
 
 
@@ -262,7 +266,7 @@ def _take_in(cache: Path) -> None:
     """Runs from an archive."""
     with st.expander("Bring runs in", icon=":material/upload:", key="take-in"):
         with st.form("take-in-form", border=False, clear_on_submit=True):
-            most = bundles.LARGEST_ARCHIVE // 2**20
+            most = archive.LARGEST_ARCHIVE // 2**20
             file = st.file_uploader(
                 "An archive that was exported here or on another machine", "zip", max_upload_size=most, key="archive-file"
             )
@@ -274,11 +278,11 @@ def _take_in(cache: Path) -> None:
         elif asked:
             try:
                 with st.spinner("Unpacking and checking ..."):
-                    st.session_state["library-taken"] = taken = bundles.take(file, cache)
+                    st.session_state["library-taken"] = taken = archive.take(file, cache)
                 st.session_state["library-tick"] = taken.new
                 _again()
-            except (bundles.BundleError, OSError) as error:
-                st.error(labels.plain(f"{error}."), icon=":material/error:")
+            except (archive.BundleError, OSError) as error:
+                st.error(messages.plain(f"{error}."), icon=":material/error:")
         if taken := st.session_state.get("library-taken"):
             counts = {"Came in": taken.new, "Here already, and left as they are": taken.known, "Refused": taken.refused}
             st.markdown(". ".join(f"{what}: **{len(those)}**" for what, those in counts.items() if those) + ".")
@@ -291,7 +295,7 @@ def _take_in(cache: Path) -> None:
 
 def _undo(cache: Path) -> None:
     """The last deletion, for some minutes. It lies on the disk, so a reload or another browser shows it too."""
-    items = library.trashed(cache)
+    items = trash.trashed(cache)
     last = [item for item in items if item.stroke == items[0].stroke]
     if not last or time.time_ns() - last[0].stroke > UNDO_SECONDS * 1e9:
         return
@@ -302,11 +306,11 @@ def _undo(cache: Path) -> None:
             _restore(last, cache)
 
 
-def _restore(items: Iterable[library.Trashed], cache: Path) -> None:
+def _restore(items: Iterable[trash.Trashed], cache: Path) -> None:
     back, problems = [], []
     for item in items:
         try:
-            back.append(library.restore(item, cache).id)
+            back.append(trash.restore(item, cache).id)
         except (RunError, OSError) as error:
             problems.append(f"{error}.")
     st.session_state["library-tick"] = back
@@ -314,9 +318,9 @@ def _restore(items: Iterable[library.Trashed], cache: Path) -> None:
 
 
 def _trash(cache: Path) -> None:
-    items = library.trashed(cache)
+    items = trash.trashed(cache)
     with st.expander(f"Trash: {len(items)}", icon=":material/delete:", key="trash"):
-        st.caption(f"Deleted runs are kept for {library.KEPT_DAYS} days; their space is free once they are removed for good.")
+        st.caption(f"Deleted runs are kept for {trash.KEPT_DAYS} days; their space is free once they are removed for good.")
         if not items:
             return
         latest = items[:PAGE]
@@ -334,5 +338,5 @@ def _trash(cache: Path) -> None:
             if st.button("Take back", icon=":material/undo:", disabled=not lines, key="take-back"):
                 _restore([latest[line] for line in lines], cache)
             if st.button("Remove all for good", icon=":material/delete_forever:", key="empty-trash"):
-                library.empty(cache)
+                trash.empty(cache)
                 _again()

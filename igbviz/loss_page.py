@@ -14,14 +14,14 @@ import streamlit as st
 
 from igbviz import escape, loss_charts, ui
 from igbviz.colours import NEUTRAL, ClassStyle
-from igbviz.library import Row
 from igbviz.live_chart import live_chart, payload
 from igbviz.loss_charts import QUANTITIES, loss_style
 from igbviz.losses import LOSSES, Loss, LossOfP, force
 from igbviz.losses.custom import Custom
 from igbviz.losses.force import KINDS, Zone
 from igbviz.run_charts import run_curves
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.library import Row
+from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.studies import zones
 from igbviz.trajectory import Trajectory, outcome, quantities

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import CIFAR10
-from igbviz.run_folder import Run, RunError
-from igbviz.sweep_config import Sweep
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
 
 LINK = "https://arxiv.org/abs/2511.20826"

@@ -10,11 +10,11 @@ import streamlit as st
 
 from igbviz import paper, ui
 from igbviz.datasets import DataError
-from igbviz.labels import plain
 from igbviz.paper import ALTERNATIVES, LOSSES, SETS, Seen
-from igbviz.run_folder import RunError
+from igbviz.runs.run import RunError
+from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.sweeps import Group, Plan, plan, submit_sweep
+from igbviz.ui.messages import plain
 
 
 def cards(which: str, cache: Path) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz import paper, paper_claims, paper_runs, ui
-from igbviz.labels import plain
 from igbviz.paper import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
 from igbviz.paper_claims import CLAIMS, Finding
 from igbviz.trajectory import Trajectory
+from igbviz.ui.messages import plain
 
 VERDICT_LOOKS = {
     "holds": ("green", ":material/check:"),

@@ -18,7 +18,7 @@ from igbviz.comparison import Member, Setting
 from igbviz.live_chart import live_chart, payload
 from igbviz.paper import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
 from igbviz.paper_charts import bands, untrained_by_rank
-from igbviz.run_folder import Run
+from igbviz.runs.run import Run
 from igbviz.time_axis import Unit
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}

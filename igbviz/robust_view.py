@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz import labels, robust_charts, robustness, ui
+from igbviz import robust_charts, robustness, ui
 from igbviz.comparison import ESCAPE_IN_WORDS, Member
 from igbviz.config import RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
@@ -24,13 +24,15 @@ from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
 from igbviz.robustness import QUESTIONS, SEEDS
-from igbviz.run_folder import Run, RunError
+from igbviz.runs import shipped as shipped_runs
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import ENDED
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group
 from igbviz.spec import ConfigError
-from igbviz.status import ENDED
-from igbviz.sweep_config import Sweep
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of
-from igbviz.sweeps import Group
+from igbviz.ui import messages
 
 MOST_SEEDS = 50
 CAVEAT = (
@@ -214,11 +216,11 @@ def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
         group_standing(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
-    shipped = next((run for stamp in stamps if labels.is_shipped(run := Run(Path(stamp.path)))), None)
+    shipped = next((run for stamp in stamps if shipped_runs.is_shipped(run := Run(Path(stamp.path)))), None)
     words = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
         words += f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
-    st.caption(labels.plain(f"{words}."))
+    st.caption(messages.plain(f"{words}."))
 
 
 def _group(sweep: Sweep, cache: Path) -> Group | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import gallery, ui
+from igbviz import ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.config.presets import DEFAULT
@@ -17,10 +17,11 @@ from igbviz.config.schedules import SCHEDULES
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
-from igbviz.estimates import estimate
 from igbviz.losses import LOSSES, Loss
 from igbviz.models import INITIALIZATIONS, MODELS
-from igbviz.run_folder import Run, RunError
+from igbviz.runs import shipped
+from igbviz.runs.duration import estimate
+from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 
 SHOWN_RUN = "(settings of the run shown)"
@@ -58,7 +59,7 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     )
     if name == SHOWN_RUN:
         try:
-            return f"run-{shown.id}", gallery.yours(shown)
+            return f"run-{shown.id}", shipped.yours(shown)
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, export, labels, standing, sweep_config, ui
+from igbviz import charts, export, standing, ui
 from igbviz.config import RunConfig
-from igbviz.listing import listed
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses.custom import Custom
 from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
-from igbviz.run_folder import Run, RunError
 from igbviz.run_form import show
-from igbviz.status import Status
+from igbviz.runs import sweep_config
+from igbviz.runs.listing import listed
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
 from igbviz.trajectory import Trajectory, quantities
+from igbviz.ui import messages
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
@@ -30,7 +32,7 @@ def view(run: Run) -> None:
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
-    st.subheader(labels.plain(_title(config)), anchor=False)
+    st.subheader(messages.plain(_title(config)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: quantities.QUANTITIES[name].title
@@ -63,7 +65,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     trajectory = ui.shown_trajectory(str(run.path), size)
     if not len(trajectory):
         if status.state == "running":
-            st.info(labels.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
+            st.info(messages.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
             st.info("Waiting for its turn: one run at a time on a device, first come first served.", icon=":material/hourglass_empty:")
         return

@@ -10,10 +10,12 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import gallery, labels, ui
+from igbviz import ui
 from igbviz.ensembles import EnsembleConfig
-from igbviz.run_folder import Run, RunError
-from igbviz.status import Status
+from igbviz.runs import shipped
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.ui import messages
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
@@ -66,7 +68,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.state_badge(status.state)
         told = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(labels.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        st.caption(messages.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
         if status.state in ("queued", "running"):
             if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
                 run.stop()
@@ -75,13 +77,13 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
             if st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
                 run.resume()
                 st.rerun()
-        if labels.is_shipped(run):
+        if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
             if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
-                if own := ui.start(gallery.yours(run), run.cache, own=True):
+                if own := ui.start(shipped.yours(run), run.cache, own=True):
                     show(own)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
-            config = gallery.yours(run)
+            config = shipped.yours(run)
             if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
@@ -89,7 +91,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))
     elif went_wrong and status.message:
-        (bar.error if status.state == "failed" else bar.warning)(labels.plain(status.message), icon=ui.STATE_LOOKS[status.state][1])
+        (bar.error if status.state == "failed" else bar.warning)(messages.plain(status.message), icon=ui.STATE_LOOKS[status.state][1])
 
 
 def sentence(status: Status, unit: str = "step") -> str:
@@ -113,7 +115,7 @@ def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
     how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}"
     how += f", one of {lanes} runs in a stack" if isinstance(lanes, int) and lanes > 1 else ""
     parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({how})", f"torch {schema['torch']}"]
-    st.caption(labels.plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
+    st.caption(messages.plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
 
 
 def counted(schema: dict[str, Any], name: str, what: str) -> str:

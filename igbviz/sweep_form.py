@@ -13,10 +13,10 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS
-from igbviz.run_folder import RunError
+from igbviz.runs.run import RunError
+from igbviz.runs.sweep_config import MOST_RUNS, Sweep, parse_values
+from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError, Description
-from igbviz.sweep_config import MOST_RUNS, Sweep, parse_values
-from igbviz.sweeps import Group, plan, submit_sweep
 
 RATE = "optimizer.learning_rate"
 

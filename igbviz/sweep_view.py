@@ -10,10 +10,10 @@ import streamlit as st
 
 from igbviz import standing, ui
 from igbviz.comparison import ESCAPE_IN_WORDS
-from igbviz.labels import plain
-from igbviz.run_folder import RunError
-from igbviz.sweep_config import Sweep, label, title
-from igbviz.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
+from igbviz.runs.run import RunError
+from igbviz.runs.sweep_config import Sweep, label, title
+from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
+from igbviz.ui.messages import plain
 
 EVERY = 1.0  # seconds between two looks
 MOST_LINES = 20  # of the table, before it scrolls

@@ -13,16 +13,18 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz import labels, library, sliders
+from igbviz import sliders
 from igbviz.config import RunConfig
-from igbviz.dispatch import cache_folder
 from igbviz.ensembles import EnsembleConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.losses.custom import symbols
-from igbviz.run_folder import Run, RunError
-from igbviz.runs import submit
+from igbviz.runs import library
+from igbviz.runs.queue import cache_folder
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError, Description, kinds
 from igbviz.trajectory import Trajectory
+from igbviz.ui import messages
 
 MENU = (
     ("app.py", "Home", ":material/home:"),
@@ -281,7 +283,7 @@ def start(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, *, o
 
 def wrong(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
     """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no bold print."""
-    place.error(labels.quoting(f"{problem}."), icon=icon)
+    place.error(messages.quoting(f"{problem}."), icon=icon)
 
 
 def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> Run | None:
@@ -299,7 +301,7 @@ def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> R
 
 def nowhere(problem: object) -> None:
     """A link that cannot be followed, in a sentence; what the link said is shown as text."""
-    st.warning(labels.plain(f"This link leads nowhere: {problem}."), icon=":material/link_off:")
+    st.warning(messages.plain(f"This link leads nowhere: {problem}."), icon=":material/link_off:")
 
 
 def page_of(config: RunConfig | EnsembleConfig) -> str:

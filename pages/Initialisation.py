@@ -3,9 +3,9 @@
 import streamlit as st
 
 from igbviz import initial_form, initial_view, ui
-from igbviz.dispatch import ensure_worker
 from igbviz.ensembles import EnsembleConfig
 from igbviz.live_chart import warm_up
+from igbviz.runs.queue import ensure_worker
 
 cache = ui.shell("Initialisation")
 ensure_worker(cache)  # warm before the button is pressed

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from igbviz import interventions_view, run_form, run_view, sweep_form, sweep_view, ui
-from igbviz.dispatch import ensure_worker
 from igbviz.live_chart import warm_up
+from igbviz.runs.queue import ensure_worker
 
 cache = ui.shell("Train and watch")
 ensure_worker(cache)  # warm before the button is pressed

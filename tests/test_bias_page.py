@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz import bias_to_training, ui
 from igbviz.config import RunConfig
-from igbviz.runs import Status
-from igbviz.sweeps import Group, Sweep, list_groups, submit_sweep
+from igbviz.runs.submit import Status
+from igbviz.runs.sweeps import Group, Sweep, list_groups, submit_sweep
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]

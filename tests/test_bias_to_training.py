@@ -14,8 +14,8 @@ from igbviz.bias_to_training import BASE, cut, kind, majorities, mean, over_majo
 from igbviz.comparison import MEASURES, Member
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
+from igbviz.runs.sweeps import Sweep
 from igbviz.spec import ConfigError
-from igbviz.sweeps import Sweep
 
 STEP = np.array([0, 1, 10, 100])
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import bundles, dispatch, labels, library
-from igbviz.bundles import BundleError, pack, take
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
-from igbviz.runs import Run, Status, submit, write_json
+from igbviz.runs import annotations as labels
+from igbviz.runs import archive as bundles
+from igbviz.runs import files as files_runs
+from igbviz.runs import library, queue
+from igbviz.runs.archive import BundleError, pack, take
+from igbviz.runs.submit import Run, Status, submit, write_json
 from igbviz.trajectory.trajectory import schema
 from tests.test_pages import finished
 from tests.test_training import same
@@ -28,7 +31,7 @@ Files = dict[str, bytes]
 
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_many_in_one_archive(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     taken = take(packed(run, other, waiting), tmp_path / "to")
     assert taken.new == [run.id, other.id, waiting.id]
     assert [Run.open(name, tmp_path / "to").status.state for name in taken.new] == ["done", "failed", "stopped"]
-    assert not dispatch.waiting(tmp_path / "to"), "nothing is worked on because somebody sent it"
+    assert not queue.waiting(tmp_path / "to"), "nothing is worked on because somebody sent it"
 
 
 def test_an_ensemble_travels_too(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_a_run_in_the_middle_of_its_work(tiny: RunConfig, tmp_path: Path) -> Non
     itemsize = run.trajectory().records.dtype.itemsize
     with open(run.records, "ab") as file:
         file.write(bytes(itemsize - 1))  # the next record, half written
-    with dispatch.lock(run.path / "lock"):
+    with queue.lock(run.path / "lock"):
         file = packed(run)
     assert take(file, tmp_path / "to").new == [run.id]
     copy = Run.open(run.id, tmp_path / "to")
@@ -324,7 +327,7 @@ def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
 
 
 def test_more_than_the_disk_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "free", lambda _: 2000)
+    monkeypatch.setattr(files_runs, "free", lambda _: 2000)
     with pytest.raises(BundleError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
         take(packed(run), tmp_path / "to")
 
@@ -365,8 +368,8 @@ def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_archive_at_a_time(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = dispatch.lock
-    monkeypatch.setattr(dispatch, "lock", lambda path, timeout=0.1: really(path, timeout))
+    really = queue.lock
+    monkeypatch.setattr(queue, "lock", lambda path, timeout=0.1: really(path, timeout))
     with really(tmp_path / "to" / "arrivals.lock"), pytest.raises(BundleError, match="try again in a moment"):
         take(packed(run), tmp_path / "to")
 

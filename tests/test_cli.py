@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch
 from igbviz.cli import main, read_config
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.runs import RunError, submit
+from igbviz.runs import queue
+from igbviz.runs.submit import RunError, submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.sweep_config import Sweep
-from igbviz.sweeps import Group, list_groups, submit_sweep
 from tests.test_pages import finished
 
 
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz import compare_views
-from igbviz.runs import Run, submit
-from igbviz.sweeps import Sweep, submit_sweep
+from igbviz.runs.submit import Run, submit
+from igbviz.runs.sweeps import Sweep, submit_sweep
 from tests.test_comparison import BASE, LOSSES, STEPS, family, stored, story
 from tests.test_pages import ROOT, own_cache, page
 

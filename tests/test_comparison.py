@@ -19,7 +19,7 @@ from igbviz.comparison import Member
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
 from igbviz.robustness import QUESTIONS
-from igbviz.runs import Run, RunError, Status, write_json
+from igbviz.runs.submit import Run, RunError, Status, write_json
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 from igbviz.trajectory.trajectory import schema

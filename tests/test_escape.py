@@ -16,7 +16,7 @@ from igbviz.cli import main
 from igbviz.config import RunConfig
 from igbviz.escape import Row, block, current, matched_rate, measure, missing, picture, publish, read, summaries, table, trials, write
 from igbviz.losses import LOSSES
-from igbviz.runs import RunError
+from igbviz.runs.submit import RunError
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 

@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.estimates import estimate, note
+from igbviz.runs.duration import estimate, note
 from igbviz.spec import ConfigError
 from igbviz.training.memory import free_memory, require_memory
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch
 from igbviz.datasets import CIFAR10
-from igbviz.gallery import shipped, yours
-from igbviz.runs import Run, submit, write_json
+from igbviz.runs import queue
+from igbviz.runs.shipped import shipped, yours
+from igbviz.runs.submit import Run, submit, write_json
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
@@ -36,10 +36,10 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
     run = finished(tiny, own_cache)
     (own_cache / "gallery").mkdir()
     shutil.move(run.path, own_cache / "gallery" / run.id)
-    assert submit(tiny, own_cache).path.parent.name == "gallery" and not dispatch.waiting(own_cache)
+    assert submit(tiny, own_cache).path.parent.name == "gallery" and not queue.waiting(own_cache)
     shown = page(ROOT / "pages" / "Train.py", run=run.id)
     shown.button(key="own").click().run()
-    assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(dispatch.waiting(own_cache)) == 1
+    assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(queue.waiting(own_cache)) == 1
 
 
 def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:  # noqa: F811

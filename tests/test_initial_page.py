@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
 from igbviz.ensembles.variations import CHANGES, changes
 from igbviz.initial_form import STARTS
-from igbviz.runs import Run, Status, list_runs, submit, write_json
+from igbviz.runs import queue
+from igbviz.runs.submit import Run, Status, list_runs, submit, write_json
 from igbviz.trajectory.trajectory import schema
 from tests.test_pages import ROOT, as_read, own_cache, page  # noqa: F401 (a fixture)
 
@@ -35,7 +35,7 @@ def drawn(config: EnsembleConfig, cache: Path, networks: int | None = None) -> R
     })  # fmt: skip
     run.records.write_bytes(b"".join(record.tobytes() for record in records))
     run.write_status(Status(state="done" if networks is None else "stopped", **job.progress(), device="CPU"))
-    dispatch.dequeue(cache, run.id)
+    queue.dequeue(cache, run.id)
     return run
 
 

@@ -9,55 +9,60 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch, labels
 from igbviz.config import RunConfig
-from igbviz.labels import Labels
-from igbviz.runs import Run, RunError, Status, submit, write_text
+from igbviz.runs import annotations as annotations_runs
+from igbviz.runs import queue
+from igbviz.runs import shipped as shipped_runs
+from igbviz.runs.annotations import Labels
+from igbviz.runs.submit import Run, RunError, Status, submit, write_text
 from igbviz.spec import ConfigError
+from igbviz.ui import messages
 
 
 @pytest.fixture
 def run(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     return submit(tiny, tmp_path)
 
 
 def test_without_a_file_there_are_none(run: Run) -> None:
-    assert labels.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
+    assert annotations_runs.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
 
 
 def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
-    labels.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
-    assert labels.read(Run(run.path)) == Labels(name="The stuck one", tags=("lesson 1",), note="Look at class 3.\nAnd at 8.", archived=True)
-    assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != labels.FILE} == before
+    annotations_runs.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
+    assert annotations_runs.read(Run(run.path)) == Labels(
+        name="The stuck one", tags=("lesson 1",), note="Look at class 3.\nAnd at 8.", archived=True
+    )
+    assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != annotations_runs.FILE} == before
     assert run.config.id == run.id
 
 
 def test_changing_one_thing_keeps_the_others(run: Run) -> None:
-    labels.change(run, name="a", tags=["x", "y"], note="n")
-    labels.change(run, archived=True)
-    assert labels.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
+    annotations_runs.change(run, name="a", tags=["x", "y"], note="n")
+    annotations_runs.change(run, archived=True)
+    assert annotations_runs.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
 
 
 def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -> None:
-    labels.change(run, name="mine")
+    annotations_runs.change(run, name="mine")
     run.write_status(Status(state="failed"))
-    assert labels.read(submit(tiny, run.cache)).name == "mine"
+    assert annotations_runs.read(submit(tiny, run.cache)).name == "mine"
 
 
 @pytest.mark.parametrize(
     "text", ['{"name": "a', "[]", '"a"', '{"name": 3}', '{"tags": "a"}', '{"name": null}', "[" * 100_000, "\udcff", ""]
 )
 def test_a_torn_or_foreign_file_is_no_labels(run: Run, text: str) -> None:
-    (run.path / labels.FILE).write_bytes(text.encode(errors="surrogateescape"))
-    assert labels.read(run) == Labels()
-    assert labels.change(run, name="whole again") == labels.read(run) == Labels(name="whole again")
+    (run.path / annotations_runs.FILE).write_bytes(text.encode(errors="surrogateescape"))
+    assert annotations_runs.read(run) == Labels()
+    assert annotations_runs.change(run, name="whole again") == annotations_runs.read(run) == Labels(name="whole again")
 
 
 def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
-    write_text(run.path / labels.FILE, json.dumps({"name": "a", "colour": "red"}))
-    assert labels.read(run).name == "a"
+    write_text(run.path / annotations_runs.FILE, json.dumps({"name": "a", "colour": "red"}))
+    assert annotations_runs.read(run).name == "a"
 
 
 @pytest.mark.parametrize(
@@ -73,10 +78,10 @@ def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
     ],
 )
 def test_too_much_is_one_sentence_and_changes_nothing(run: Run, fields: dict, words: str) -> None:
-    labels.change(run, name="before")
+    annotations_runs.change(run, name="before")
     with pytest.raises(ConfigError, match=words):
-        labels.change(run, **fields)
-    assert labels.read(run) == Labels(name="before")
+        annotations_runs.change(run, **fields)
+    assert annotations_runs.read(run) == Labels(name="before")
 
 
 def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
@@ -86,35 +91,35 @@ def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
 
 @pytest.mark.parametrize("name", ["👩‍🔬 naïve Ω", "<script>alert(1)</script>", "[x](http://evil)", "../../etc", "a'b\"c", "שלום"])
 def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
-    labels.change(run, name=name, tags=[name], note=name)
-    assert labels.read(run) == Labels(name=name, tags=(name,), note=name)
+    annotations_runs.change(run, name=name, tags=[name], note=name)
+    assert annotations_runs.read(run) == Labels(name=name, tags=(name,), note=name)
 
 
 def test_half_a_letter_is_dropped(run: Run) -> None:
-    assert labels.change(run, name="a\ud800b").name == "ab"
+    assert annotations_runs.change(run, name="a\ud800b").name == "ab"
 
 
 def test_a_shipped_run_stays_as_it_is(run: Run) -> None:
     (run.cache / "gallery").mkdir()
     shipped = Run(run.path.rename(run.cache / "gallery" / run.id))
     with pytest.raises(RunError, match="ships with the program"):
-        labels.change(shipped, name="mine")
-    assert labels.is_shipped(shipped) and not (shipped.path / labels.FILE).exists()
+        annotations_runs.change(shipped, name="mine")
+    assert shipped_runs.is_shipped(shipped) and not (shipped.path / annotations_runs.FILE).exists()
 
 
 def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
     run.delete()
     with pytest.raises(RunError, match="not there any more"):
-        labels.change(run, name="ghost")
+        annotations_runs.change(run, name="ghost")
     assert not run.path.exists()
 
 
 def test_plain_leaves_markdown_nothing_to_read() -> None:
     text = "[x](http://evil) ![](pixel) <b> *b* _c_ `d` # t 1. one $x$ :red[x] ~s~ a|b \\ naïve"
-    plain = labels.plain(text)
+    plain = messages.plain(text)
     assert re.sub(r"\\(.)", r"\1", plain) == text
     assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), "every sign that could mean something is escaped"
-    assert labels.plain("a\n\n# b") == r"a \# b"
+    assert messages.plain("a\n\n# b") == r"a \# b"
 
 
 TYPED = [
@@ -125,7 +130,7 @@ TYPED = [
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_a_sentence_quotes_what_was_typed(typed: str) -> None:
-    told = labels.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
+    told = messages.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
     assert told.startswith("optimizer.learning_rate is ") and told.endswith(", allowed: a number from 1e-05 to 100")
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told) == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
     bare = re.sub(r"\\.", "", told.removeprefix("optimizer.learning_rate"))

@@ -12,7 +12,7 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.lesson_steps import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
 from igbviz.lessons import LESSONS
-from igbviz.runs import Run, list_runs
+from igbviz.runs.submit import Run, list_runs
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
 from tests.test_initial_page import SMALL, drawn

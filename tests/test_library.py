@@ -8,21 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch, labels, library
 from igbviz.config import RunConfig
-from igbviz.runs import Run, RunError, Status, submit
+from igbviz.runs import annotations as labels
+from igbviz.runs import files as files_runs
+from igbviz.runs import library, queue, trash
+from igbviz.runs.submit import Run, RunError, Status, submit
 from tests.test_worker import until
 
 
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "worker" not in request.keywords:
-        monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+        monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 def done(config: RunConfig, cache: Path, **status) -> Run:
     run = submit(config, cache)
-    dispatch.dequeue(cache, run.id)
+    queue.dequeue(cache, run.id)
     run.write_status(run.stored_status().model_copy(update={"state": "done", "message": "Finished.", "seconds": 1.5} | status))
     return run
 
@@ -40,7 +42,7 @@ def row(run: Run) -> library.Row:
 
 
 def test_an_empty_cache_has_none(tmp_path: Path) -> None:
-    assert library.rows(tmp_path / "nowhere") == [] and library.trashed(tmp_path / "nowhere") == []
+    assert library.rows(tmp_path / "nowhere") == [] and trash.trashed(tmp_path / "nowhere") == []
 
 
 def test_runs_whose_losses_differ_in_a_knob_have_other_titles(tiny: RunConfig, tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_growing_records_count(tiny: RunConfig, tmp_path: Path) -> None:
 def test_whether_a_run_is_worked_on_is_looked_at_every_time(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, state="running")
     assert row(run)["state"] == "lost"
-    with dispatch.lock(run.path / "lock"):
+    with queue.lock(run.path / "lock"):
         library.rows(tmp_path)
         assert row(run)["state"] == "running"
     assert row(run)["state"] == "lost"
@@ -184,22 +186,22 @@ def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
     labels.change(run, name="mine", tags=["keep"])
     (run.path / "trajectory.bin").write_bytes(os.urandom(5000))
     before, shown = files(run.path), row(run)
-    assert library.trash([run]) == []
+    assert trash.trash([run]) == []
     assert not run.path.exists() and [row["id"] for row in library.rows(tmp_path)] == [other.id]
     with pytest.raises(RunError, match="not in the cache"):
         Run.open(run.id, tmp_path)
-    (item,) = library.trashed(tmp_path)
+    (item,) = trash.trashed(tmp_path)
     assert item.id == run.id and item.bytes == shown["bytes"] and abs(item.stroke / 1e9 - time.time()) < 60
-    assert library.restore(item, tmp_path) == run
-    assert files(run.path) == before and row(run) == shown and library.trashed(tmp_path) == []
-    assert not dispatch.waiting(tmp_path)
+    assert trash.restore(item, tmp_path) == run
+    assert files(run.path) == before and row(run) == shown and trash.trashed(tmp_path) == []
+    assert not queue.waiting(tmp_path)
 
 
 def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(3)]
-    library.trash(runs[:2])
-    library.trash(runs[2:])
-    items = library.trashed(tmp_path)
+    trash.trash(runs[:2])
+    trash.trash(runs[2:])
+    items = trash.trashed(tmp_path)
     assert [item.id for item in items][0] == runs[2].id and len({item.stroke for item in items[1:]}) == 1
     assert items[0].stroke > items[1].stroke
 
@@ -207,9 +209,9 @@ def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: 
 def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     before = run.stored_status()
-    assert library.trash([run]) == [] and not dispatch.waiting(tmp_path)
-    library.restore(library.trashed(tmp_path)[0], tmp_path)
-    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == [run.id] and not (run.path / "stop").exists()
+    assert trash.trash([run]) == [] and not queue.waiting(tmp_path)
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not (run.path / "stop").exists()
     assert run.stored_status().model_copy(update={"updated": before.updated}) == before
 
 
@@ -217,29 +219,29 @@ def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> No
     run = submit(tiny, tmp_path)
     run.stop()
     before = files(run.path)
-    library.trash([run])
-    library.restore(library.trashed(tmp_path)[0], tmp_path)
-    assert files(run.path) == before and not dispatch.waiting(tmp_path)
+    trash.trash([run])
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
+    assert files(run.path) == before and not queue.waiting(tmp_path)
 
 
 def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
     run, other = done(tiny, tmp_path, state="running"), done(tiny.with_(seed=1), tmp_path)
-    with dispatch.lock(run.path / "lock"):
-        (problem,) = library.trash([run, other], timeout=0.1)
+    with queue.lock(run.path / "lock"):
+        (problem,) = trash.trash([run, other], timeout=0.1)
         assert problem == f"run {run.id} is still being worked on after 0.1 s: try again in a moment."
         assert (run.path / "stop").exists() and run.path.is_dir()
-    assert [item.id for item in library.trashed(tmp_path)] == [other.id]
+    assert [item.id for item in trash.trashed(tmp_path)] == [other.id]
 
 
 @pytest.mark.worker
 def test_a_running_run_is_stopped_and_goes_on_when_it_is_taken_back(slow_tiny: RunConfig, cache: Path) -> None:
     run = submit(slow_tiny, cache)
     until(lambda: run.status.snapshots >= 20)
-    assert library.trash([run], timeout=30) == [] and not run.path.exists()
-    (item,) = library.trashed(cache)
+    assert trash.trash([run], timeout=30) == [] and not run.path.exists()
+    (item,) = trash.trashed(cache)
     kept = item.path.joinpath("trajectory.bin").read_bytes()
     assert len(kept) and (item.path / "checkpoint.pt").exists()
-    library.restore(item, cache)
+    trash.restore(item, cache)
     until(lambda: len(run.records.read_bytes()) > len(kept))
     assert run.records.read_bytes().startswith(kept), "it went on, and did not begin again"
 
@@ -248,8 +250,8 @@ def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path
     run = done(tiny, tmp_path)
     (run.path / "status.json").write_text("{")
     before = files(run.path)
-    assert library.trash([run]) == []
-    library.restore(library.trashed(tmp_path)[0], tmp_path)
+    assert trash.trash([run]) == []
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
     assert files(run.path) == before
 
 
@@ -258,36 +260,36 @@ def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_pat
     (tmp_path / "gallery").mkdir()
     shipped = Run(shipped.path.rename(tmp_path / "gallery" / shipped.id))
     gone.delete()
-    problems = library.trash([shipped, gone, good])
+    problems = trash.trash([shipped, gone, good])
     assert len(problems) == 2 and "ships with the program" in problems[0] and "not there any more" in problems[1]
-    assert shipped.path.is_dir() and [item.id for item in library.trashed(tmp_path)] == [good.id]
+    assert shipped.path.is_dir() and [item.id for item in trash.trashed(tmp_path)] == [good.id]
     assert not (shipped.path / "stop").exists()
 
 
 def test_a_run_made_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
-    library.trash([run])
+    trash.trash([run])
     submit(tiny, tmp_path)
-    (item,) = library.trashed(tmp_path)
+    (item,) = trash.trashed(tmp_path)
     with pytest.raises(RunError, match="made again"):
-        library.restore(item, tmp_path)
-    library.trash([run])
-    assert len(library.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
-    assert library.restore(item, tmp_path).stored_status().state == "done"
+        trash.restore(item, tmp_path)
+    trash.trash([run])
+    assert len(trash.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
+    assert trash.restore(item, tmp_path).stored_status().state == "done"
     with pytest.raises(RunError, match="not in the trash any more"):
-        library.restore(library.Trashed(item.path), tmp_path / "elsewhere")
+        trash.restore(trash.Trashed(item.path), tmp_path / "elsewhere")
 
 
 def test_only_old_deletions_are_removed_for_good(tiny: RunConfig, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(2)]
-    library.trash(runs[:1])
-    (item,) = library.trashed(tmp_path)
+    trash.trash(runs[:1])
+    (item,) = trash.trashed(tmp_path)
     item.path.rename(item.path.with_name(f"{item.stroke - int(8 * 86_400e9):020d}-{item.id}"))
-    library.trash(runs[1:])
+    trash.trash(runs[1:])
     (tmp_path / "trash" / "holiday-pictures").mkdir()
-    assert library.empty(tmp_path, library.KEPT_DAYS) == 1
-    assert [item.id for item in library.trashed(tmp_path)] == [runs[1].id]
-    assert library.empty(tmp_path) == 1 and library.empty(tmp_path) == 0
+    assert trash.empty(tmp_path, trash.KEPT_DAYS) == 1
+    assert [item.id for item in trash.trashed(tmp_path)] == [runs[1].id]
+    assert trash.empty(tmp_path) == 1 and trash.empty(tmp_path) == 0
     assert os.listdir(tmp_path / "trash") == ["holiday-pictures"], "what is no deleted run is nobody's to remove"
 
 
@@ -296,16 +298,16 @@ def test_only_old_deletions_are_removed_for_good(tiny: RunConfig, tmp_path: Path
 
 def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     run, deleted = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
-    library.trash([deleted])
+    trash.trash([deleted])
     (tmp_path / "data" / "deep").mkdir(parents=True)
     (tmp_path / "data" / "deep" / "images").write_bytes(bytes(12_345))
     (tmp_path / "data" / "elsewhere").symlink_to("/")
     usage = library.usage(tmp_path, library.rows(tmp_path))
-    assert usage.runs == run.size() and usage.trash == library.trashed(tmp_path)[0].bytes > 0
+    assert usage.runs == run.size() and usage.trash == trash.trashed(tmp_path)[0].bytes > 0
     assert 12_345 <= usage.rest < 13_000 and usage.free > 0
-    assert library.free(tmp_path / "not" / "yet" / "there") > 0
+    assert files_runs.free(tmp_path / "not" / "yet" / "there") > 0
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")])
 def test_sizes_in_words(count: int, words: str) -> None:
-    assert library.in_words(count) == words
+    assert files_runs.in_words(count) == words

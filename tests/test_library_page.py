@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import bundles, dispatch, labels, library, library_page, ui
+from igbviz import library_page, ui
 from igbviz.config import RunConfig
-from igbviz.runs import Run, Status, submit
+from igbviz.runs import annotations as labels
+from igbviz.runs import archive as bundles
+from igbviz.runs import library, queue, trash
+from igbviz.runs.submit import Run, Status, submit
 
 ROOT = Path(__file__).parents[1]
 TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixel) [y](http://evil) :red[z] $a$"
@@ -22,7 +25,7 @@ TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixe
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     forget()
     return tmp_path
 
@@ -34,7 +37,7 @@ def forget() -> None:
 
 def done(config: RunConfig, cache: Path, **status) -> Run:
     run = submit(config, cache)
-    dispatch.dequeue(cache, run.id)
+    queue.dequeue(cache, run.id)
     run.write_status(Status(**{"state": "done", "message": "Finished.", "submitted": 1000.0 - config.seed} | status))
     return run
 
@@ -187,7 +190,7 @@ def test_delete_and_undo_from_another_browser(tiny: RunConfig, own_cache: Path) 
 
 def test_an_undo_that_is_not_possible_is_a_sentence(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
-    library.trash([run])
+    trash.trash([run])
     submit(tiny, own_cache)
     test = page()
     test.button(key="undo").click().run()
@@ -205,14 +208,14 @@ def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: 
 
 def test_an_old_deletion_is_offered_in_the_trash_only(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
-    library.trash([run])
-    (item,) = library.trashed(own_cache)
+    trash.trash([run])
+    (item,) = trash.trashed(own_cache)
     item.path.rename(item.path.with_name(f"{item.stroke - int(3600e9):020d}-{item.id}"))
     test = page()
     assert "undo" not in {button.key for button in test.button}
     assert list(test.dataframe[0].value["id"]) == [run.id]
     test.button(key="empty-trash").click().run()
-    assert not library.trashed(own_cache) and not test.exception
+    assert not trash.trashed(own_cache) and not test.exception
 
 
 def test_stop_and_resume(tiny: RunConfig, own_cache: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import dispatch, ui
+from igbviz import ui
 from igbviz.config import PRESETS, RunConfig
-from igbviz.runs import Run, Status, submit, write_json
+from igbviz.runs import queue
+from igbviz.runs.submit import Run, Status, submit, write_json
 from igbviz.training.loop import Training
 from igbviz.trajectory.trajectory import schema
 
@@ -23,7 +24,7 @@ PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     monkeypatch.setattr("igbviz.runs.dispatch.ensure_worker", lambda *_, **__: None)
     ui.forget_rows()
     return tmp_path
@@ -42,7 +43,7 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
     })  # fmt: skip
     (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
     run.write_status(Status(state=state, step=training.step, steps=training.steps, snapshots=len(records), epoch=2.0, device="CPU"))
-    dispatch.dequeue(cache, run.id)
+    queue.dequeue(cache, run.id)
     return run
 
 

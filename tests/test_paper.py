@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz import library, paper, paper_claims
+from igbviz import paper, paper_claims
 from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10
 from igbviz.paper import LOSSES, SETS
 from igbviz.paper_claims import CLAIMS, Finding, verdict
-from igbviz.runs import Run
+from igbviz.runs import library
+from igbviz.runs.submit import Run
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.test_comparison import stored
 

@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz import comparison, paper, paper_charts, paper_view, ui
 from igbviz.datasets import CIFAR10
-from igbviz.labels import plain
 from igbviz.paper import LOSSES, SETS
 from igbviz.paper_claims import CLAIMS
-from igbviz.runs import Run
-from igbviz.sweeps import Group, list_groups
+from igbviz.runs.submit import Run
+from igbviz.runs.sweeps import Group, list_groups
+from igbviz.ui.messages import plain
 from tests.test_comparison import stored
 from tests.test_pages import ROOT, as_read, own_cache, page
 from tests.test_paper import FOLDER, favouring, rising, shipped, short

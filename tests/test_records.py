@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz import dispatch, library
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.runs import Run, RunError, list_runs, submit
-from igbviz.sweep_config import Sweep
-from igbviz.sweeps import submit_sweep
+from igbviz.runs import library, queue
+from igbviz.runs.submit import Run, RunError, list_runs, submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
 from tests.test_initial_page import SMALL, drawn
 from tests.test_pages import PAGES, finished, page
 from tests.test_pages import own_cache as own_cache
@@ -101,7 +101,7 @@ def test_a_damaged_run_is_listed_with_the_reason_and_made_again(
     assert "cannot be read" in shown.error[0].value
     again = submit(tiny.with_(seed=1), own_cache)
     assert again == bad and again.status.state == "queued" and len(again.trajectory()) == 0 and again.config == tiny.with_(seed=1)
-    assert [entry.run_id for entry in dispatch.waiting(own_cache)] == [bad.id]
+    assert [entry.run_id for entry in queue.waiting(own_cache)] == [bad.id]
     assert submit(tiny, own_cache).status.state == "done"
 
 

@@ -13,9 +13,9 @@ from igbviz.config import RunConfig
 from igbviz.live_chart import payload
 from igbviz.robust_charts import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
 from igbviz.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
-from igbviz.runs import Run
+from igbviz.runs.submit import Run
+from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
-from igbviz.sweep_config import Sweep
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.conftest import TINY

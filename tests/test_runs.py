@@ -9,50 +9,51 @@ from pathlib import Path
 
 import pytest
 
-from igbviz import dispatch, runs
 from igbviz.config import RunConfig
-from igbviz.runs import Run, RunError, Status, list_runs, submit, submit_all
+from igbviz.runs import queue
+from igbviz.runs import submit as runs
+from igbviz.runs.submit import Run, RunError, Status, list_runs, submit, submit_all
 
 
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 def test_submit_makes_a_queued_run(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     assert run.status.state == "queued" and str(run.status) == "queued"
     assert run.config == tiny and run.id == tiny.id
-    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == [run.id]
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id]
     assert len(run.trajectory()) == 0 and run.trajectory().classes == 3
 
 
 def test_submitting_twice_is_one_run(tiny: RunConfig, tmp_path: Path) -> None:
     assert submit(tiny, tmp_path) == submit(tiny.model_dump(), tmp_path)
-    assert len(dispatch.waiting(tmp_path)) == 1 and len(list_runs(tmp_path)) == 1
+    assert len(queue.waiting(tmp_path)) == 1 and len(list_runs(tmp_path)) == 1
 
 
 def test_first_come_first_served(tiny: RunConfig, tmp_path: Path) -> None:
     ids = [submit(tiny.with_(seed=seed), tmp_path).id for seed in (5, 1, 3)]
-    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == ids
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == ids
 
 
 def test_stop_resume_delete_of_a_waiting_run(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     run.stop()
-    assert run.status.state == "stopped" and not dispatch.waiting(tmp_path)
+    assert run.status.state == "stopped" and not queue.waiting(tmp_path)
     run.resume()
-    assert run.status.state == "queued" and len(dispatch.waiting(tmp_path)) == 1 and not (run.path / "stop").exists()
+    assert run.status.state == "queued" and len(queue.waiting(tmp_path)) == 1 and not (run.path / "stop").exists()
     run.delete()
-    assert not run.path.exists() and not dispatch.waiting(tmp_path) and not list_runs(tmp_path)
+    assert not run.path.exists() and not queue.waiting(tmp_path) and not list_runs(tmp_path)
     run.delete()
 
 
 def test_a_finished_run_comes_back_as_it_is(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
-    dispatch.dequeue(tmp_path, run.id)
+    queue.dequeue(tmp_path, run.id)
     run.write_status(Status(state="done", step=32, steps=32))
-    assert submit(tiny, tmp_path).status.state == "done" and not dispatch.waiting(tmp_path)
+    assert submit(tiny, tmp_path).status.state == "done" and not queue.waiting(tmp_path)
 
 
 def test_running_without_a_worker_is_lost(tiny: RunConfig, tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_running_without_a_worker_is_lost(tiny: RunConfig, tmp_path: Path) -> No
     run.write_status(Status(state="running", step=3, steps=32))
     assert run.status.state == "lost" and list_runs(tmp_path)[0].state == "lost"
     assert run.status.message == "The worker process is gone; the run goes on by itself."
-    with dispatch.lock(run.path / "lock"):
+    with queue.lock(run.path / "lock"):
         assert run.status.state == "running" and list_runs(tmp_path)[0].state == "running"
 
 
@@ -190,4 +191,4 @@ def test_one_torn_run_does_not_keep_the_others_from_the_queue(tiny: RunConfig, t
     (torn.path / "status.json").write_text("{")
     with pytest.raises(RunError, match="torn"):
         submit_all([tiny, torn.config, tiny.with_(seed=2)], tmp_path)
-    assert tiny.id in {entry.run_id for entry in dispatch.waiting(tmp_path)}
+    assert tiny.id in {entry.run_id for entry in queue.waiting(tmp_path)}

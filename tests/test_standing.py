@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from igbviz import standing
-from igbviz.runs import Status
+from igbviz.runs.submit import Status
 
 
 @pytest.fixture

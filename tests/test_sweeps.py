@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
-from igbviz.runs import RunError, Status, list_runs, submit
+from igbviz.runs import queue as dispatch
+from igbviz.runs.submit import RunError, Status, list_runs, submit
+from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
+from igbviz.runs.sweeps import Group, list_groups, outcome, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
-from igbviz.sweeps import Group, list_groups, outcome, plan, submit_sweep
 from igbviz.trajectory.outcome import escape_time
 from tests.conftest import TINY
 from tests.test_pages import finished
@@ -303,7 +303,7 @@ def test_a_group_is_stopped_as_one(slow_tiny: RunConfig, cache: Path) -> None:
 def form() -> None:
     from igbviz import sweep_form
     from igbviz.config import RunConfig
-    from igbviz.dispatch import cache_folder
+    from igbviz.runs.queue import cache_folder
     from tests.conftest import TINY
 
     sweep_form.draw(RunConfig(**TINY), cache_folder())
@@ -313,7 +313,7 @@ def group_page() -> None:
     import streamlit as st
 
     from igbviz import sweep_view
-    from igbviz.dispatch import cache_folder
+    from igbviz.runs.queue import cache_folder
 
     sweep_view.view(st.query_params["sweep"], cache_folder())
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import dispatch, theory, theory_charts
+from igbviz import theory, theory_charts
 from igbviz.live_chart import payload
-from igbviz.runs import list_runs
+from igbviz.runs import queue
+from igbviz.runs.submit import list_runs
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +48,7 @@ def test_every_point_has_its_curves(activation: str, w: float, b: float) -> None
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
     assert not page.exception and "on the edge of chaos" in " ".join(text.value for text in page.markdown)
     for activation in theory.ACTIVATIONS:
@@ -70,7 +71,7 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_point_beyond_the_plane_is_told_of(box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With limits of its own a box in a browser would show what was typed, and the page the point before."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
     assert not page.error and not any(number.proto.has_min or number.proto.has_max for number in page.number_input)
     page.number_input(key=f"phase-{box}").set_value(value).run()

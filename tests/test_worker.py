@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz import dispatch, session, worker
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.runs import Run, RunError, Status, list_runs, submit
-from igbviz.sweep_config import Sweep
-from igbviz.sweeps import submit_sweep
+from igbviz.runs import queue as dispatch
+from igbviz.runs import session, worker
+from igbviz.runs.submit import Run, RunError, Status, list_runs, submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Lanes
 from tests.conftest import worker_processes

@@ -20,13 +20,13 @@ import torch
 
 from igbviz import charts
 from igbviz.config import PRESETS, RunConfig
-from igbviz.files import write_json
-from igbviz.listing import list_runs
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES
 from igbviz.run_charts import run_curves
-from igbviz.run_folder import Run
-from igbviz.status import Status
+from igbviz.runs.files import write_json
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run
+from igbviz.runs.status import Status
 from igbviz.training.loop import Training
 from igbviz.training.network import build_network, probing
 from igbviz.trajectory import Trajectory, snapshot_dtype

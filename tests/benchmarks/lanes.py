@@ -21,9 +21,9 @@ import torch
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.escape import processor
-from igbviz.runs import submit
-from igbviz.sweep_config import Sweep
-from igbviz.sweeps import submit_sweep
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.devices import best_device
 from igbviz.training.loop import Training
 from igbviz.training.stacked import WORTH, Lanes, most_lanes

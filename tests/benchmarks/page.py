@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from igbviz.config import RunConfig
-from igbviz.status import Status
+from igbviz.runs.status import Status
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run

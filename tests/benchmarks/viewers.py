@@ -19,8 +19,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from igbviz.config import PRESETS
-from igbviz.run_folder import Run
-from igbviz.runs import submit
+from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
 from igbviz.standing import FIRST_SECONDS
 from tests.benchmarks.page import app
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, ensemble_dtype
 from igbviz.lesson_steps import Go, Guess
 from igbviz.lessons import LESSONS
-from igbviz.runs import Status, submit, write_json
+from igbviz.runs import queue
+from igbviz.runs.submit import Status, submit, write_json
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES, schema
 from tests.browser.conftest import ROOT
@@ -64,13 +64,13 @@ def put(config: RunConfig | EnsembleConfig, cache: Path) -> None:
     })  # fmt: skip
     run.records.write_bytes(records.tobytes())
     run.write_status(Status(state="done", step=1, steps=1, snapshots=len(records), device="CPU"))
-    dispatch.dequeue(cache, run.id)
+    queue.dequeue(cache, run.id)
 
 
 @pytest.fixture
 def app(serve, cache: Path, monkeypatch: pytest.MonkeyPatch):
     """The app on a cache with every run of the lessons: serve(theme) -> address."""
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     for lesson in LESSONS.values():
         for config in lesson.runs.values():
             put(config, cache)

@@ -24,10 +24,11 @@ import numpy as np
 from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from igbviz import dispatch, library
 from igbviz.config import RunConfig
 from igbviz.ensembles import ensemble_dtype
-from igbviz.run_folder import Run, RunError
+from igbviz.runs import files as library
+from igbviz.runs import queue
+from igbviz.runs.run import Run, RunError
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema
 
@@ -139,7 +140,7 @@ def take(file: BinaryIO, cache: str | Path) -> Taken:
     """
     cache, taken, arrivals = Path(cache), Taken(), Path(cache) / "arrivals"
     try:
-        with _opened(file) as archive, dispatch.lock(cache / "arrivals.lock"):
+        with _opened(file) as archive, queue.lock(cache / "arrivals.lock"):
             groups = _groups(archive)
             _require_room(groups, cache)
             shutil.rmtree(arrivals, ignore_errors=True)  # what a killed server may have left
@@ -213,7 +214,7 @@ def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, a
         # Without its checkpoint it cannot go on, and in nobody's queue it would wait for ever.
         message = "Taken from an archive that was made before it had ended; resumed, it begins again."
         run.write_status(status.model_copy(update={"state": "stopped", "message": message, "eta": None, "pid": None}))
-    with dispatch.lock(cache / "submit.lock"):
+    with queue.lock(cache / "submit.lock"):
         if any((cache / folder / name).exists() for folder in ("runs", "gallery")):
             taken.known.append(name)
         else:
@@ -224,7 +225,7 @@ def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, a
 
 def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """The entries of one run by file name, when all of them are plain files that a run may have, once each and no larger than it may be."""
-    if not dispatch.RUN_ID.fullmatch(name):
+    if not queue.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
         raise BundleError(f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only")
     files: dict[str, zipfile.ZipInfo] = {}

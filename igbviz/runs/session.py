@@ -18,13 +18,13 @@ from typing import TextIO
 
 import torch
 
-from igbviz import estimates
 from igbviz.datasets import Data
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing, Overflow
-from igbviz.files import write_json
-from igbviz.run_folder import Run, RunError
-from igbviz.status import Status
+from igbviz.runs import duration
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
 from igbviz.training.devices import device_name
 from igbviz.training.loop import Diverged, Training
 from igbviz.training.stacked import WORTH, Lanes, gain, most_lanes
@@ -145,7 +145,7 @@ class Session:
         self._ended("done", "Finished.")
         if isinstance(self.job, Training) and self.job.stack is None and self.job.timed_steps:
             config = self.job.config
-            estimates.note(config, config.dataset.facts(), self.run.cache, *self.job.pace())
+            duration.note(config, config.dataset.facts(), self.run.cache, *self.job.pace())
 
     def _job(self) -> Training | Initializing:
         job = self._begun(self._load())

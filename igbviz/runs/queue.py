@@ -91,7 +91,7 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
     with open(cache / "workers" / "worker.log", "ab") as log:
         # A session of its own: closing the terminal or stopping the server must not stop a training.
         subprocess.Popen(
-            [sys.executable, "-m", "igbviz.worker", str(cache)],
+            [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
             cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
 

@@ -6,16 +6,16 @@ them is shown as text: in tables as it is, in Markdown through `plain`.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from igbviz import dispatch
-from igbviz.files import write_text
-from igbviz.run_folder import Run, RunError
+from igbviz.runs import queue
+from igbviz.runs.files import write_text
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.shipped import require_own
 from igbviz.spec import ConfigError, Description
 
 FILE = "labels.json"
@@ -84,7 +84,7 @@ def change(run: Run, add: Iterable[str] = (), drop: Iterable[str] = (), **fields
     Raises ConfigError for a text that is too long, RunError for a run that ships with the program or is gone.
     """
     require_own(run)
-    with dispatch.lock(run.cache / "labels.lock"):  # two people who tag the same run both get their tag
+    with queue.lock(run.cache / "labels.lock"):  # two people who tag the same run both get their tag
         labels = Labels(**read(run).model_dump() | fields)
         labels = Labels(**labels.model_dump() | {"tags": [tag for tag in (*labels.tags, *add) if tag not in set(drop)]})
         try:
@@ -92,25 +92,3 @@ def change(run: Run, add: Iterable[str] = (), drop: Iterable[str] = (), **fields
         except FileNotFoundError:
             raise RunError(f"run {run.id} is not there any more: somebody deleted it") from None
     return labels
-
-
-def is_shipped(run: Run) -> bool:
-    """Whether the run is part of the program: to look at and to copy, not to change."""
-    return run.path.parent.name == "gallery"
-
-
-def require_own(run: Run) -> None:
-    if is_shipped(run):
-        raise RunError(f"run {run.id} ships with the program and stays as it is: run it yourself to have one of your own")
-
-
-def plain(text: str) -> str:
-    """A text as Markdown that shows exactly this text: no link, picture, formula, colour or icon comes out of it."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
-
-
-def quoting(sentence: str) -> str:
-    """The same for a sentence of ours that quotes what somebody typed. Only signs that would mean something where they stand are escaped:
-    names such as learning_rate, numbers and commas stay as they are, also for whoever reads the page's source."""
-    meaningful = r"[*`$<&~|@\\\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=www)\.|^[#>+=-]"
-    return re.sub(f"({meaningful})", r"\\\1", " ".join(sentence.split()))

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igbviz import dispatch
-from igbviz.estimates import Estimate, estimate
-from igbviz.files import write_json
-from igbviz.listing import is_whole
-from igbviz.run_folder import DEFAULT_CACHE, Handle, Run, RunError
-from igbviz.runs import submit_all
+from igbviz.runs import queue
+from igbviz.runs.duration import Estimate, estimate
+from igbviz.runs.files import write_json
+from igbviz.runs.listing import is_whole
+from igbviz.runs.run import DEFAULT_CACHE, Handle, Run, RunError
+from igbviz.runs.status import FINISHED, STATES, Status
+from igbviz.runs.submit import submit_all
+from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
-from igbviz.status import FINISHED, STATES, Status
-from igbviz.sweep_config import Sweep
 
 WAITING, RESUMABLE = ("queued", "running", "lost"), ("stopped", "failed", "lost")
 MISSING, UNREADABLE = "missing", "unreadable"
@@ -163,8 +163,8 @@ class Group(Handle):
         """All its runs as they stand. Those that wait or were lost have their worker called back, so that looking is all it takes."""
         members = _members(self.run_ids, self.cache)
         wanted = {member.id for member in members if member.state in ("queued", "lost")}
-        if any(entry.run_id in wanted for entry in dispatch.waiting(self.cache)):
-            dispatch.ensure_worker(self.cache)
+        if any(entry.run_id in wanted for entry in queue.waiting(self.cache)):
+            queue.ensure_worker(self.cache)
         return members
 
     def progress(self) -> Progress:

@@ -29,17 +29,17 @@ import numpy as np
 from filelock import Timeout
 from pydantic import ValidationError
 
-from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
-from igbviz.files import write_json
-from igbviz.records import LOOKED_AT, trained, untrained
-from igbviz.status import FINISHED, Status
+from igbviz.runs import queue
+from igbviz.runs.files import write_json
+from igbviz.runs.schema import LOOKED_AT, trained, untrained
+from igbviz.runs.status import FINISHED, Status
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import thin
 
-DEFAULT_CACHE = dispatch.cache_folder()
+DEFAULT_CACHE = queue.cache_folder()
 
 
 class RunError(ValueError):
@@ -80,7 +80,7 @@ class Run(Handle):
     @classmethod
     def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
         """The run of this name. Raises RunError for a name that is none, or that is not in the cache."""
-        if not dispatch.RUN_ID.fullmatch(run_id):
+        if not queue.RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: small letters, digits, '-' and '_'")
         for folder in ("runs", "gallery"):
             if (path := Path(cache) / folder / run_id).is_dir():
@@ -102,9 +102,9 @@ class Run(Handle):
         is_lost = status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended
         if not is_lost and status.state != "queued":
             return status
-        waits = any(entry.run_id == self.id for entry in dispatch.waiting(self.cache))
+        waits = any(entry.run_id == self.id for entry in queue.waiting(self.cache))
         if waits:
-            dispatch.ensure_worker(self.cache)
+            queue.ensure_worker(self.cache)
         if is_lost:  # one that was copied here while it ran stands in nobody's queue
             goes_on = "the run goes on by itself" if waits else "resumed, the run goes on from its last checkpoint"
             status = status.model_copy(update={"state": "lost", "message": f"The worker process is gone; {goes_on}."})
@@ -121,7 +121,7 @@ class Run(Handle):
     @property
     def is_alive(self) -> bool:
         """Whether a worker holds this run's lock."""
-        return dispatch.is_held(self.path / "lock")
+        return queue.is_held(self.path / "lock")
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -198,8 +198,8 @@ class Run(Handle):
         except (FileNotFoundError, NotADirectoryError):
             raise self._gone() from None
         try:
-            with dispatch.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
-                dispatch.dequeue(self.cache, self.id)
+            with queue.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
+                queue.dequeue(self.cache, self.id)
                 if not (status := self.stored_status()).ended:
                     self.write_status(status.model_copy(update={"state": "stopped", "message": "Stopped before it was worked on."}))
         except Timeout:
@@ -211,16 +211,16 @@ class Run(Handle):
             raise self._gone()
         try:
             # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
-            with dispatch.lock(self.path / "lock", timeout=2.0):
+            with queue.lock(self.path / "lock", timeout=2.0):
                 status = self.stored_status()
                 if status.state in FINISHED:
                     return
                 (self.path / "stop").unlink(missing_ok=True)
                 self.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0}))
-                dispatch.enqueue(self.cache, self.id)
+                queue.enqueue(self.cache, self.id)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # it is being worked on
-        dispatch.ensure_worker(self.cache, patience=0.0)
+        queue.ensure_worker(self.cache, patience=0.0)
 
     def _gone(self) -> RunError:
         return RunError(f"run {self.id} is not there any more: somebody deleted it")
@@ -231,7 +231,7 @@ class Run(Handle):
             return
         self.stop_quietly()
         try:
-            with dispatch.lock(self.path / "lock", timeout=timeout):
+            with queue.lock(self.path / "lock", timeout=timeout):
                 grave = self.path.with_name(f".deleted-{time.time_ns()}")
                 self.path.rename(grave)  # gone for every reader at once, then file by file
         except Timeout:
@@ -243,7 +243,7 @@ class Run(Handle):
         try:
             self.stop()
         except RunError:
-            dispatch.dequeue(self.cache, self.id)
+            queue.dequeue(self.cache, self.id)
 
     def wait(self, timeout: float | None = None) -> Status:
         """Block until the run has ended and return its status; TimeoutError after `timeout` seconds, if any."""

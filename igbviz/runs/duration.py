@@ -12,7 +12,7 @@ from statistics import median
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
-from igbviz.files import write_json
+from igbviz.runs.files import write_json
 from igbviz.training.memory import require_memory
 
 # For a machine where nothing has run yet: two cores of a current laptop. Rough on purpose, and said so on the page.

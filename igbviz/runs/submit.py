@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from igbviz import dispatch
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.files import write_json, write_text
-from igbviz.listing import Listed, is_whole, list_runs, listed
-from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, described
-from igbviz.status import ENDED, FINISHED, STATES, Status
+from igbviz.runs import queue
+from igbviz.runs.files import write_json, write_text
+from igbviz.runs.listing import Listed, is_whole, list_runs, listed
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError, described
+from igbviz.runs.status import ENDED, FINISHED, STATES, Status
 
 __all__ = [
     "DEFAULT_CACHE", "ENDED", "FINISHED", "STATES", "Listed", "Run", "RunError", "Status",
@@ -40,7 +40,7 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
     worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
-    with dispatch.lock(cache / "submit.lock", timeout=60.0):
+    with queue.lock(cache / "submit.lock", timeout=60.0):
         new = []
         try:
             for config, run in zip(configs, runs, strict=True):
@@ -58,9 +58,9 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
                     write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder with the data
                     run.resume()
         finally:  # one that cannot be read does not keep the others from their turn
-            dispatch.enqueue(cache, *new, of_sweep=of_sweep)
+            queue.enqueue(cache, *new, of_sweep=of_sweep)
     if not all(run.stored_status().ended for run in runs):
-        dispatch.ensure_worker(cache)
+        queue.ensure_worker(cache)
     return runs
 
 

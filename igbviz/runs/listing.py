@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from igbviz import dispatch
 from igbviz.ensembles import EnsembleConfig
-from igbviz.files import Stamp, stamp
-from igbviz.run_folder import DEFAULT_CACHE, Run, RunError, config_from
-from igbviz.status import FINISHED
+from igbviz.runs import queue
+from igbviz.runs.files import Stamp, stamp
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError, config_from
+from igbviz.runs.status import FINISHED
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
 def listed(path: Path) -> Listed:
     """The line of the run in this folder."""
     run = Run(path)
-    if not dispatch.RUN_ID.fullmatch(path.name):
+    if not queue.RUN_ID.fullmatch(path.name):
         return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
     try:
         text = (path / "config.json").read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
 from igbviz.ensembles import EnsembleConfig
-from igbviz.run_folder import Run, RunError
+from igbviz.runs.run import Run, RunError
 
 
 def shipped(cache: Path, **parts: str) -> list[Run]:
@@ -35,3 +35,13 @@ def yours(run: Run) -> RunConfig | EnsembleConfig:
     except DataError:
         return config.with_(dataset=Cifar10(grayscale=data.grayscale, scaling=data.scaling, size=data.size))
     return config
+
+
+def is_shipped(run: Run) -> bool:
+    """Whether the run is part of the program: to look at and to copy, not to change."""
+    return run.path.parent.name == "gallery"
+
+
+def require_own(run: Run) -> None:
+    if is_shipped(run):
+        raise RunError(f"run {run.id} ships with the program and stays as it is: run it yourself to have one of your own")

@@ -1,6 +1,6 @@
 """The background process: takes queued runs first come first served and trains them, one a device.
 
-Started as `python -m igbviz.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the *worker* again when that
+Started as `python -m igbviz.runs.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the *worker* again when that
 dies (a kill, a crash, the kernel short of memory); the worker keeps torch and the device warm between runs and leaves after some idle
 minutes. With several GPUs there is such a pair for each. On a CPU a sweep of runs that use one thread each gets a pair for every core.
 """
@@ -44,7 +44,7 @@ def work(cache: Path, slot: int) -> None:
     """Work on the queue until nothing has come for IDLE_SECONDS, or the keeper is gone (a new one starts a new worker)."""
     import torch  # takes a second: paid for before anybody waits for a run
 
-    from igbviz.session import warm_up
+    from igbviz.runs.session import warm_up
     from igbviz.training.devices import best_device
 
     os.nice(NICENESS)
@@ -73,9 +73,9 @@ def work(cache: Path, slot: int) -> None:
 def take_one(cache: Path, device, helper: bool = False) -> bool:
     """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster; False when there is
     none. A helper on a further core of a CPU takes only what may be worked on beside others."""
-    from igbviz import dispatch
-    from igbviz.run_folder import Run
-    from igbviz.session import work_on
+    from igbviz.runs import queue as dispatch
+    from igbviz.runs.run import Run
+    from igbviz.runs.session import work_on
 
     queue = dispatch.waiting(cache)
     for place, entry in enumerate(queue):
@@ -107,7 +107,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
 
 def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
     """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
-    from igbviz.run_folder import Run, RunError
+    from igbviz.runs.run import Run, RunError
     from igbviz.training.stacked import MOST_LANES, shared
 
     def kind(which: Run) -> str | None:
@@ -132,7 +132,7 @@ def _fits_a_core(run) -> bool:
     """Whether this is a training that uses one thread."""
     from igbviz.config import RunConfig
     from igbviz.datasets import DataError
-    from igbviz.run_folder import RunError
+    from igbviz.runs.run import RunError
     from igbviz.training.memory import one_thread
 
     try:
@@ -154,7 +154,7 @@ def _workers(device: str, run) -> int:
 
 def _call_helpers(cache: Path, queue) -> None:
     """A worker for every further core that a sweep in the queue can use."""
-    from igbviz import dispatch
+    from igbviz.runs import queue as dispatch
 
     for slot in range(1, sum(entry.of_sweep for entry in queue)):
         if not dispatch.is_held(cache / "workers" / f"keeper-{slot}.lock"):
@@ -162,7 +162,7 @@ def _call_helpers(cache: Path, queue) -> None:
 
 
 def _command(cache: Path, slot: int, *more: str) -> list[str]:
-    return [sys.executable, "-m", "igbviz.worker", str(cache), str(slot), *more]
+    return [sys.executable, "-m", "igbviz.runs.worker", str(cache), str(slot), *more]
 
 
 def main() -> None:

@@ -1,0 +1,70 @@
+"""Files that several processes read while one writes: replaced as a whole, and noticed when they have changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+from igbviz.runs.files import stamp
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole: a reader sees the old text or the new, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def stamp(*paths: str | Path) -> Stamp:
+    """What changes when one of these files or folders does; None for each that is not there."""
+    found = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
+def free(cache: str | Path) -> int:
+    """Bytes free on the disk of a cache, which need not exist yet."""
+    folder = Path(cache).absolute()
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
+def _tree(entry: os.DirEntry) -> int:
+    if entry.is_dir(follow_symlinks=False):
+        return sum(map(_tree, _entries(entry.path)))
+    return entry.stat(follow_symlinks=False).st_size
+
+
+def size(path: Path) -> int:
+    """Bytes of the files in a run's folder; 0 when it is gone."""
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(path) if entry.is_file(follow_symlinks=False))
+
+
+def _entries(path: str | Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def in_words(count: int) -> str:
+    """Bytes as a size that fits: '3.2 kB', '81.8 GB'."""
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
+        if count >= 10**power:
+            return f"{count / 10**power:,.1f} {unit}"
+    return f"{count} bytes"
