@@ -8,7 +8,7 @@ ensure_worker(cache_folder())  # before anything else: it needs a second or two 
 
 from igbviz import loss_page, ui
 from igbviz.config import PRESETS  # noqa: E402
-from igbviz.runs import shipped as gallery
+from igbviz.runs.shipped import shipped_runs
 from igbviz.ui import messages  # noqa: E402
 
 cache = ui.shell("Home")
@@ -33,7 +33,7 @@ settings = {
     "torchvision": "As the paper's presets have it: raw input, torchvision's initialisation, learning rate 0.001.",
     "he-normal": "Another start as sure of itself, and ten times the learning rate: standardised input, He normal in every layer.",
 }
-shipped = [run for run in gallery.shipped(cache, model="resnet50") if run.config.seed == 0]
+shipped = [run for run in shipped_runs(cache, model="resnet50") if run.config.seed == 0]
 pictures = {start: [run for run in shipped if run.config.initialization.name == start] for start in settings}
 if any(pictures.values()):
     st.subheader("The paper's network, already trained", anchor=False)

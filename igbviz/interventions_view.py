@@ -22,7 +22,7 @@ MOST_SEEDS = 20
 def draw(run: Run) -> None:
     """The whole section, for a training that can be read; nothing for anything else."""
     try:
-        config, diagnosis = shipped.yours(run), _diagnosis(run)
+        config, diagnosis = shipped.config_to_repeat(run), _diagnosis(run)
     except RunError:
         return  # whoever shows the run says so
     if not isinstance(config, RunConfig):

@@ -13,8 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from igbviz import ui
-from igbviz.runs import annotations as annotations_runs
-from igbviz.runs import archive, library, trash
+from igbviz.runs import annotations, archive, library, trash
 from igbviz.runs.files import in_words
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
@@ -183,7 +182,7 @@ def _actions(chosen: list[Row], cache: Path) -> None:
         _button("Resume", "play_arrow", [row for row in own if row["state"] in RESUMABLE], cache, _each(Run.resume))
         away = bool(own) and all(row["archived"] for row in own)
         label, icon = ("Unarchive", "unarchive") if away else ("Archive", "archive")
-        _button(label, icon, own, cache, _each(partial(annotations_runs.change, archived=not away)))
+        _button(label, icon, own, cache, _each(partial(annotations.change, archived=not away)))
         _button("Delete", "delete", own, cache, trash.trash)
         _export(chosen, cache)
 
@@ -219,23 +218,23 @@ def _label(rows: list[Row], cache: Path) -> None:
         return
     everywhere = sorted({tag for row in ui.run_rows(cache) for tag in row["tags"]})
     runs = _opened(rows, cache)
-    now = annotations_runs.read(runs[0])
+    now = annotations.read(runs[0])
     key = f"label-{hash((now, *(row['id'] for row in rows)))}"  # changed elsewhere, the form begins anew with what holds now
     with st.form(key, border=False):
         if len(rows) == 1:
-            name = st.text_input("Name", now.name, max_chars=annotations_runs.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name")
+            name = st.text_input("Name", now.name, max_chars=annotations.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name")
             tags = st.multiselect(
                 "Tags", sorted({*everywhere, *now.tags}), now.tags, accept_new_options=True, placeholder="choose, or type a new one",
-                max_selections=annotations_runs.MOST_TAGS, key=f"{key}-tags",
+                max_selections=annotations.MOST_TAGS, key=f"{key}-tags",
             )  # fmt: skip
-            note = st.text_area("Note", now.note, max_chars=annotations_runs.LONGEST_NOTE, key=f"{key}-note")
-            change = partial(annotations_runs.change, name=name, tags=tags, note=note)
+            note = st.text_area("Note", now.note, max_chars=annotations.LONGEST_NOTE, key=f"{key}-note")
+            change = partial(annotations.change, name=name, tags=tags, note=note)
         else:
             st.markdown(f"{len(rows)} runs")
             add = st.multiselect("Add tags", everywhere, accept_new_options=True, placeholder="choose, or type a new one", key=f"{key}-add")
             carried = sorted({tag for row in rows for tag in row["tags"]})
             drop = st.multiselect("Take off tags", carried, placeholder="choose", key=f"{key}-drop")
-            change = partial(annotations_runs.change, add=add, drop=drop)
+            change = partial(annotations.change, add=add, drop=drop)
         if st.form_submit_button("Save", type="primary", key=f"{key}-save"):
             st.session_state["library-saved"] += 1
             _again(*_each(change)(runs))

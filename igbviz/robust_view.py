@@ -24,8 +24,8 @@ from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
 from igbviz.robustness import QUESTIONS, SEEDS
-from igbviz.runs import shipped as shipped_runs
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.shipped import is_shipped
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group
@@ -216,7 +216,7 @@ def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
         group_standing(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
-    shipped = next((run for stamp in stamps if shipped_runs.is_shipped(run := Run(Path(stamp.path)))), None)
+    shipped = next((run for stamp in stamps if is_shipped(run := Run(Path(stamp.path)))), None)
     words = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
         words += f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"

@@ -59,7 +59,7 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     )
     if name == SHOWN_RUN:
         try:
-            return f"run-{shown.id}", shipped.yours(shown)
+            return f"run-{shown.id}", shipped.config_to_repeat(shown)
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT

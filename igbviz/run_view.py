@@ -76,7 +76,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             st.caption(quantities.QUANTITIES[name].caption)
     if trajectory.has_noise:
         live_chart(_curves(str(run.path), size, WRONG_LABELS_CHART, unit), key="chart-wrong-labels", height=HEIGHT)
-        st.caption(quantities.WRONG_LABELS_CHART.caption)
+        st.caption(quantities.WRONG_LABELS.caption)
     index = len(trajectory) - 1
     slider = st.container()
     if status.ended and len(trajectory) > 1:

@@ -80,10 +80,10 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
         if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
             if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
-                if own := ui.start(shipped.yours(run), run.cache, own=True):
+                if own := ui.start(shipped.config_to_repeat(run), run.cache, own=True):
                     show(own)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
-            config = shipped.yours(run)
+            config = shipped.config_to_repeat(run)
             if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.

@@ -64,7 +64,7 @@ def worker_processes(cache: Path) -> dict[int, str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if "igbviz.worker" in command and str(cache.resolve()) in command:
+        if "igbviz.runs.worker" in command and str(cache.resolve()) in command:
             found[int(entry.name)] = command
     return found
 

@@ -16,10 +16,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
-from igbviz.runs import annotations as labels
-from igbviz.runs import archive as bundles
-from igbviz.runs import files as files_runs
-from igbviz.runs import library, queue
+from igbviz.runs import annotations, archive, files, library, queue
 from igbviz.runs.archive import BundleError, pack, take
 from igbviz.runs.submit import Run, Status, submit, write_json
 from igbviz.trajectory.trajectory import schema
@@ -38,7 +35,7 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tiny: RunConfig, tmp_path: Path) -> Run:
     """A finished run in a cache of its own."""
     made = finished(tiny, tmp_path / "from")
-    labels.change(made, name="mine", tags=["keep"], note="look here")
+    annotations.change(made, name="mine", tags=["keep"], note="look here")
     (made.path / "log.txt").write_text("hello\n")
     return made
 
@@ -49,11 +46,11 @@ def packed(*runs: Run) -> io.BytesIO:
     return file
 
 
-def files(run: Run) -> Files:
-    return {file.name: file.read_bytes() for file in run.path.iterdir() if file.name in bundles.FILES}
+def files_of(run: Run) -> Files:
+    return {file.name: file.read_bytes() for file in run.path.iterdir() if file.name in archive.FILES}
 
 
-def archive(entries: dict[str, bytes], *more: tuple[zipfile.ZipInfo, bytes]) -> io.BytesIO:
+def zipped(entries: dict[str, bytes], *more: tuple[zipfile.ZipInfo, bytes]) -> io.BytesIO:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
         for name, content in entries.items():
@@ -75,9 +72,9 @@ def test_there_and_back_is_the_same_to_the_byte(run: Run, tmp_path: Path) -> Non
     taken = take(packed(run), tmp_path / "to")
     assert taken.new == [run.id] and not taken.known and not taken.refused
     copy = Run.open(run.id, tmp_path / "to")
-    assert files(copy) == files(run) and set(os.listdir(copy.path)) == {*bundles.FILES}
+    assert files_of(copy) == files_of(run) and set(os.listdir(copy.path)) == {*archive.FILES}
     assert same(copy.trajectory().records, run.trajectory().records) and copy.config == run.config
-    assert labels.read(copy) == labels.read(run) and copy.status == run.status
+    assert annotations.read(copy) == annotations.read(run) and copy.status == run.status
     assert library.rows(tmp_path / "to")[0]["title"] == "mine"
     assert not (tmp_path / "to" / "arrivals").exists()
 
@@ -106,7 +103,7 @@ def test_an_ensemble_travels_too(tmp_path: Path) -> None:
     )
     assert take(packed(made), tmp_path / "to").new == [made.id]
     copy = Run.open(made.id, tmp_path / "to")
-    assert files(copy) == files(made) and len(copy.ensemble().records) == 4
+    assert files_of(copy) == files_of(made) and len(copy.ensemble().records) == 4
 
 
 def test_equal_runs_make_equal_archives(run: Run, tmp_path: Path) -> None:
@@ -119,7 +116,7 @@ def test_equal_runs_make_equal_archives(run: Run, tmp_path: Path) -> None:
 def test_the_same_run_twice_is_one(run: Run, tmp_path: Path) -> None:
     file = packed(run)
     take(file, tmp_path / "to")
-    labels.change(Run.open(run.id, tmp_path / "to"), name="renamed here")
+    annotations.change(Run.open(run.id, tmp_path / "to"), name="renamed here")
     taken = take(file, tmp_path / "to")
     assert taken.known == [run.id] and not taken.new and not taken.refused
     assert len(library.rows(tmp_path / "to")) == 1 and library.rows(tmp_path / "to")[0]["name"] == "renamed here"
@@ -158,16 +155,16 @@ def test_unreadable_runs_are_left_out_with_a_sentence(tiny: RunConfig, run: Run,
 
 
 def test_the_end_of_a_long_log_is_kept(run: Run, tmp_path: Path) -> None:
-    (run.path / "log.txt").write_bytes(b"a" * bundles.FILES["log.txt"] + b"the end")
+    (run.path / "log.txt").write_bytes(b"a" * archive.FILES["log.txt"] + b"the end")
     take(packed(run), tmp_path / "to")
     text = (tmp_path / "to" / "runs" / run.id / "log.txt").read_bytes()
-    assert text.endswith(b"aathe end") and len(text) == bundles.FILES["log.txt"]
+    assert text.endswith(b"aathe end") and len(text) == archive.FILES["log.txt"]
 
 
 def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BundleError, match="2001 runs are chosen, allowed: at most 2000"):
         pack([run] * 2001, io.BytesIO())
-    monkeypatch.setattr(bundles, "LARGEST_CONTENT", 1000)
+    monkeypatch.setattr(archive, "LARGEST_CONTENT", 1000)
     with pytest.raises(BundleError, match="allowed: at most 1.0 kB in one archive"):
         pack([run], io.BytesIO())
 
@@ -227,7 +224,7 @@ def refused(file: io.BytesIO, good: Run, cache: Path) -> str:
     before = {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)}
     taken = take(file, cache)
     assert taken.new == [good.id] and len(taken.refused) == 1, taken
-    assert os.listdir(cache / "runs") == [good.id] and files(Run.open(good.id, cache)) == files(good)
+    assert os.listdir(cache / "runs") == [good.id] and files_of(Run.open(good.id, cache)) == files_of(good)
     assert {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)} == before
     assert set(os.listdir(cache)) <= {"runs", "submit.lock", "arrivals.lock"}
     assert "\n" not in taken.refused[0] and taken.refused[0].endswith(".")
@@ -239,16 +236,16 @@ def test_a_run_that_is_not_in_order_is_refused_alone(
     spoil: Callable[[Files], Files], words: str, tiny: RunConfig, run: Run, tmp_path: Path
 ) -> None:
     bad = tiny.with_(seed=5)
-    content = spoil(files(run) | {"config.json": bad.to_json().encode()})
-    sentence = refused(archive(folder(bad.id, content) | folder(run.id, files(run))), run, tmp_path / "to")
+    content = spoil(files_of(run) | {"config.json": bad.to_json().encode()})
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert words in sentence and bad.id in sentence
 
 
 def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     """What the test above spoils is in order."""
     other = tiny.with_(seed=5)
-    content = files(run) | {"config.json": other.to_json().encode()}
-    assert take(archive(folder(other.id, content)), tmp_path / "to").new == [other.id]
+    content = files_of(run) | {"config.json": other.to_json().encode()}
+    assert take(zipped(folder(other.id, content)), tmp_path / "to").new == [other.id]
 
 
 @pytest.mark.parametrize(
@@ -257,14 +254,14 @@ def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run
      "__MACOSX/config.json", "a b/config.json", "x" * 152 + "/config.json", "<b>x</b>/config.json", "~/config.json", "é/config.json"],
 )  # fmt: skip
 def test_names_never_leave_the_cache(name: str, run: Run, tmp_path: Path) -> None:
-    sentence = refused(archive({name: b"{}"} | folder(run.id, files(run))), run, tmp_path / "to")
+    sentence = refused(zipped({name: b"{}"} | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert "does not lie in the folder of a run" in sentence and len(sentence) < 250
 
 
 def test_a_null_byte_hides_nothing(run: Run, tmp_path: Path) -> None:
     entry = zipfile.ZipInfo("abc/config.json")
     entry.filename = "abc/config.json\0.pkl"
-    sentence = refused(archive(folder(run.id, files(run)), (entry, b"{}")), run, tmp_path / "to")
+    sentence = refused(zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to")
     assert r"config.json\x00.pkl" in sentence
 
 
@@ -273,14 +270,14 @@ def test_no_links_and_no_devices(kind: int, tiny: RunConfig, run: Run, tmp_path:
     bad = tiny.with_(seed=5).id
     entry = zipfile.ZipInfo(f"{bad}/config.json")
     entry.external_attr = (kind | 0o777) << 16
-    sentence = refused(archive(folder(run.id, files(run)), (entry, b"/etc/passwd")), run, tmp_path / "to")
+    sentence = refused(zipped(folder(run.id, files_of(run)), (entry, b"/etc/passwd")), run, tmp_path / "to")
     assert f"run {bad}: config.json is a link or a device" in sentence
 
 
 def test_a_file_twice(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5).id
     with pytest.warns(UserWarning, match="Duplicate name"):
-        file = archive(folder(run.id, files(run)) | {f"{bad}/config.json": b"{}"}, (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"))
+        file = zipped(folder(run.id, files_of(run)) | {f"{bad}/config.json": b"{}"}, (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"))
     assert "holds config.json twice" in refused(file, run, tmp_path / "to")
 
 
@@ -288,30 +285,30 @@ def test_a_file_twice(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
 def test_unusual_packing(method: int, tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     entry = zipfile.ZipInfo(f"{tiny.with_(seed=5).id}/config.json")
     entry.compress_type = method
-    assert "unusual way" in refused(archive(folder(run.id, files(run)), (entry, b"{}")), run, tmp_path / "to")
+    assert "unusual way" in refused(zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to")
 
 
 def test_a_bomb_by_ratio(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5)
-    content = files(run) | {"config.json": bad.to_json().encode(), "trajectory.bin": bytes(20_000_000)}
-    sentence = refused(archive(folder(bad.id, content) | folder(run.id, files(run))), run, tmp_path / "to")
+    content = files_of(run) | {"config.json": bad.to_json().encode(), "trajectory.bin": bytes(20_000_000)}
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert "trajectory.bin unpacks to more than 300 times its size" in sentence
 
 
 def test_a_bomb_by_size(tiny: RunConfig, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = tiny.with_(seed=5)
-    content = files(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
-    sentence = refused(archive(folder(bad.id, content) | folder(run.id, files(run))), run, tmp_path / "to")
+    content = files_of(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert "log.txt has 1.0 MB, allowed: at most 1.0 MB" in sentence
-    monkeypatch.setattr(bundles, "LARGEST_CONTENT", 100_000)
+    monkeypatch.setattr(archive, "LARGEST_CONTENT", 100_000)
     with pytest.raises(BundleError, match="unpacked, allowed: at most 100.0 kB"):
-        take(archive({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
+        take(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
     assert not (tmp_path / "other" / "runs").exists()
 
 
 def test_a_bomb_that_lies_about_its_size(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5).id
-    file = archive({f"{bad}/config.json": b" " * 900_000, f"{bad}/status.json": b"{}"} | folder(run.id, files(run)))
+    file = zipped({f"{bad}/config.json": b" " * 900_000, f"{bad}/status.json": b"{}"} | folder(run.id, files_of(run)))
     raw = file.getvalue()
     assert raw.count(struct.pack("<L", 900_000)) == 2  # once before the file, once in the table of contents
     sentence = refused(io.BytesIO(raw.replace(struct.pack("<L", 900_000), struct.pack("<L", 10))), run, tmp_path / "to")
@@ -320,14 +317,14 @@ def test_a_bomb_that_lies_about_its_size(tiny: RunConfig, run: Run, tmp_path: Pa
 
 def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5).id
-    raw = bytearray(archive({f"{bad}/log.txt": os.urandom(1000), f"{bad}/config.json": b"{}", f"{bad}/status.json": b"{}"} | folder(
-        run.id, files(run))).getvalue())  # fmt: skip
+    raw = bytearray(zipped({f"{bad}/log.txt": os.urandom(1000), f"{bad}/config.json": b"{}", f"{bad}/status.json": b"{}"} | folder(
+        run.id, files_of(run))).getvalue())  # fmt: skip
     raw[500] ^= 1
     assert f"run {bad}: log.txt is damaged" in refused(io.BytesIO(raw), run, tmp_path / "to")
 
 
 def test_more_than_the_disk_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files_runs, "free", lambda _: 2000)
+    monkeypatch.setattr(files, "free", lambda _: 2000)
     with pytest.raises(BundleError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
         take(packed(run), tmp_path / "to")
 
@@ -341,10 +338,10 @@ NO_ARCHIVES = {
     "nothing": (lambda raw: b"", "is not a zip archive"),
     "text": (lambda raw: b"hello", "is not a zip archive"),
     "torn": (lambda raw: raw[: len(raw) // 2], "is not a zip archive"),
-    "empty": (lambda raw: archive({}).getvalue(), "the archive is empty"),
+    "empty": (lambda raw: zipped({}).getvalue(), "the archive is empty"),
     "table of contents without end": (_long_directory, "far more files than 2000 runs have"),
     "64-bit directory": (lambda raw: raw[: raw.rfind(b"PK\5\6")] + b"PK\6\7" + bytes(16) + raw[raw.rfind(b"PK\5\6") :], "far more files"),
-    "too many runs": (lambda raw: archive({f"r{n}/config.json": b"" for n in range(2001)}).getvalue(), "2001 runs, allowed: at most 2000"),
+    "too many runs": (lambda raw: zipped({f"r{n}/config.json": b"" for n in range(2001)}).getvalue(), "2001 runs, allowed: at most 2000"),
 }
 
 
@@ -362,7 +359,7 @@ def test_a_run_whose_beginning_is_lost_is_refused(run: Run, tmp_path: Path) -> N
 
 
 def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "LARGEST_ARCHIVE", 100)
+    monkeypatch.setattr(archive, "LARGEST_ARCHIVE", 100)
     with pytest.raises(BundleError, match="allowed: at most 100 bytes"):
         take(packed(run), tmp_path / "to")
 
@@ -376,7 +373,7 @@ def test_one_archive_at_a_time(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_odd_labels_come_in_as_text(run: Run, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)> [x](javascript:alert(1))"
-    labels.change(run, name=name)
+    annotations.change(run, name=name)
     take(packed(run), tmp_path / "to")
     assert library.rows(tmp_path / "to")[0]["title"] == name
 

@@ -9,7 +9,7 @@ import pytest
 
 from igbviz.datasets import CIFAR10
 from igbviz.runs import queue
-from igbviz.runs.shipped import shipped, yours
+from igbviz.runs.shipped import config_to_repeat, shipped_runs
 from igbviz.runs.submit import Run, submit, write_json
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
@@ -17,7 +17,7 @@ GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("
 
 
 def test_there_is_something_to_see_on_a_fresh_clone() -> None:
-    losses = {(run.config.loss.name, run.config.seed) for run in shipped(ROOT / "cache", model="resnet50")}
+    losses = {(run.config.loss.name, run.config.seed) for run in shipped_runs(ROOT / "cache", model="resnet50")}
     assert losses >= {(loss, seed) for loss in ("cross-entropy", "piecewise-zero", "blurry") for seed in (0, 1, 2)}
     assert sum(file.stat().st_size for folder in GALLERY for file in folder.iterdir()) < 8e6
 
@@ -48,6 +48,6 @@ def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, ti
     for names in (CIFAR10, ("cat", "dog")):
         write_json(run.path / "schema.json", {"class_names": list(names)})
         known = names == CIFAR10
-        assert (yours(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}) == known
-        assert (yours(run) == folder) != known, "nobody else's images become CIFAR-10"
-    assert all(tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped(ROOT / "cache", model="resnet50"))
+        assert (config_to_repeat(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}) == known
+        assert (config_to_repeat(run) == folder) != known, "nobody else's images become CIFAR-10"
+    assert all(tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped_runs(ROOT / "cache", model="resnet50"))

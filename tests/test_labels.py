@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations as annotations_runs
-from igbviz.runs import queue
-from igbviz.runs import shipped as shipped_runs
+from igbviz.runs import annotations, queue
 from igbviz.runs.annotations import Labels
+from igbviz.runs.shipped import is_shipped
 from igbviz.runs.submit import Run, RunError, Status, submit, write_text
 from igbviz.spec import ConfigError
 from igbviz.ui import messages
@@ -26,43 +25,43 @@ def run(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
 
 
 def test_without_a_file_there_are_none(run: Run) -> None:
-    assert annotations_runs.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
+    assert annotations.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
 
 
 def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
-    annotations_runs.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
-    assert annotations_runs.read(Run(run.path)) == Labels(
+    annotations.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
+    assert annotations.read(Run(run.path)) == Labels(
         name="The stuck one", tags=("lesson 1",), note="Look at class 3.\nAnd at 8.", archived=True
     )
-    assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != annotations_runs.FILE} == before
+    assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != annotations.FILE} == before
     assert run.config.id == run.id
 
 
 def test_changing_one_thing_keeps_the_others(run: Run) -> None:
-    annotations_runs.change(run, name="a", tags=["x", "y"], note="n")
-    annotations_runs.change(run, archived=True)
-    assert annotations_runs.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
+    annotations.change(run, name="a", tags=["x", "y"], note="n")
+    annotations.change(run, archived=True)
+    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
 
 
 def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -> None:
-    annotations_runs.change(run, name="mine")
+    annotations.change(run, name="mine")
     run.write_status(Status(state="failed"))
-    assert annotations_runs.read(submit(tiny, run.cache)).name == "mine"
+    assert annotations.read(submit(tiny, run.cache)).name == "mine"
 
 
 @pytest.mark.parametrize(
     "text", ['{"name": "a', "[]", '"a"', '{"name": 3}', '{"tags": "a"}', '{"name": null}', "[" * 100_000, "\udcff", ""]
 )
 def test_a_torn_or_foreign_file_is_no_labels(run: Run, text: str) -> None:
-    (run.path / annotations_runs.FILE).write_bytes(text.encode(errors="surrogateescape"))
-    assert annotations_runs.read(run) == Labels()
-    assert annotations_runs.change(run, name="whole again") == annotations_runs.read(run) == Labels(name="whole again")
+    (run.path / annotations.FILE).write_bytes(text.encode(errors="surrogateescape"))
+    assert annotations.read(run) == Labels()
+    assert annotations.change(run, name="whole again") == annotations.read(run) == Labels(name="whole again")
 
 
 def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
-    write_text(run.path / annotations_runs.FILE, json.dumps({"name": "a", "colour": "red"}))
-    assert annotations_runs.read(run).name == "a"
+    write_text(run.path / annotations.FILE, json.dumps({"name": "a", "colour": "red"}))
+    assert annotations.read(run).name == "a"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +77,10 @@ def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
     ],
 )
 def test_too_much_is_one_sentence_and_changes_nothing(run: Run, fields: dict, words: str) -> None:
-    annotations_runs.change(run, name="before")
+    annotations.change(run, name="before")
     with pytest.raises(ConfigError, match=words):
-        annotations_runs.change(run, **fields)
-    assert annotations_runs.read(run) == Labels(name="before")
+        annotations.change(run, **fields)
+    assert annotations.read(run) == Labels(name="before")
 
 
 def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
@@ -91,26 +90,26 @@ def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
 
 @pytest.mark.parametrize("name", ["👩‍🔬 naïve Ω", "<script>alert(1)</script>", "[x](http://evil)", "../../etc", "a'b\"c", "שלום"])
 def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
-    annotations_runs.change(run, name=name, tags=[name], note=name)
-    assert annotations_runs.read(run) == Labels(name=name, tags=(name,), note=name)
+    annotations.change(run, name=name, tags=[name], note=name)
+    assert annotations.read(run) == Labels(name=name, tags=(name,), note=name)
 
 
 def test_half_a_letter_is_dropped(run: Run) -> None:
-    assert annotations_runs.change(run, name="a\ud800b").name == "ab"
+    assert annotations.change(run, name="a\ud800b").name == "ab"
 
 
 def test_a_shipped_run_stays_as_it_is(run: Run) -> None:
     (run.cache / "gallery").mkdir()
     shipped = Run(run.path.rename(run.cache / "gallery" / run.id))
     with pytest.raises(RunError, match="ships with the program"):
-        annotations_runs.change(shipped, name="mine")
-    assert shipped_runs.is_shipped(shipped) and not (shipped.path / annotations_runs.FILE).exists()
+        annotations.change(shipped, name="mine")
+    assert is_shipped(shipped) and not (shipped.path / annotations.FILE).exists()
 
 
 def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
     run.delete()
     with pytest.raises(RunError, match="not there any more"):
-        annotations_runs.change(run, name="ghost")
+        annotations.change(run, name="ghost")
     assert not run.path.exists()
 
 

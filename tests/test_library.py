@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations as labels
-from igbviz.runs import files as files_runs
-from igbviz.runs import library, queue, trash
+from igbviz.runs import annotations, files, library, queue, trash
 from igbviz.runs.submit import Run, RunError, Status, submit
 from tests.test_worker import until
 
@@ -29,7 +27,7 @@ def done(config: RunConfig, cache: Path, **status) -> Run:
     return run
 
 
-def files(path: Path) -> dict[str, bytes]:
+def files_of(path: Path) -> dict[str, bytes]:
     """All that a run is, without its lock."""
     return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "lock"}
 
@@ -62,7 +60,7 @@ def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
         "dataset": "gaussian-noise", "model": "mlp", "initialization": "he-normal", "loss": "cross-entropy", "epochs": 2.0, "seed": 0,
         "knobs": "",
         "seconds": 1.5, "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(1.7e9)), "note": "Finished.", "tags": (), "remark": "",
-        "archived": False, "bytes": sum(map(len, files(run.path).values())), "shipped": False,
+        "archived": False, "bytes": sum(map(len, files_of(run.path).values())), "shipped": False,
     }  # fmt: skip
     assert row(run)["bytes"] == run.size()
 
@@ -70,7 +68,7 @@ def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
 def test_labels_are_in_the_row(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     assert row(run)["name"] == ""
-    labels.change(run, name="The stuck one", tags=["a"], note="look", archived=True)
+    annotations.change(run, name="The stuck one", tags=["a"], note="look", archived=True)
     found = row(run)
     assert (found["name"], found["title"], found["tags"], found["remark"], found["archived"]) == (
         "The stuck one", "The stuck one", ("a",), "look", True,
@@ -97,8 +95,8 @@ def test_only_changed_folders_are_read_again(tiny: RunConfig, tmp_path: Path, mo
     monkeypatch.setattr(library, "_read", lambda path, **more: read.append(path.name) or really(path, **more))
     assert len(library.rows(tmp_path)) == 30 and read == []
     runs[3].write_status(Status(state="stopped"))
-    labels.change(runs[4], name="x")
-    (runs[4].path / labels.FILE).write_text('{"name": "by hand"}')
+    annotations.change(runs[4], name="x")
+    (runs[4].path / annotations.FILE).write_text('{"name": "by hand"}')
     runs[5].delete()
     new = done(tiny.with_(seed=99), tmp_path)
     rows = {row["id"]: row for row in library.rows(tmp_path)}
@@ -108,9 +106,9 @@ def test_only_changed_folders_are_read_again(tiny: RunConfig, tmp_path: Path, mo
 
 def test_a_file_edited_by_hand_is_seen(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
-    labels.change(run, name="a")
+    annotations.change(run, name="a")
     assert row(run)["name"] == "a"
-    (run.path / labels.FILE).write_text('{"name": "by hand"}')
+    (run.path / annotations.FILE).write_text('{"name": "by hand"}')
     assert row(run)["name"] == "by hand"
     (run.path / "status.json").write_text("{")
     assert row(run)["state"] == "unreadable" and "status.json" in row(run)["note"]
@@ -163,9 +161,9 @@ def test_a_shipped_run_is_marked_and_gives_way_to_ones_own(tiny: RunConfig, tmp_
 
 def test_find(tiny: RunConfig, tmp_path: Path) -> None:
     one, two, three = (done(tiny.with_(seed=seed), tmp_path, submitted=float(10 - seed)) for seed in range(3))
-    labels.change(one, name="Naïve start", tags=["a", "b"])
-    labels.change(two, tags=["a"], note="stuck at class 3")
-    labels.change(three, archived=True)
+    annotations.change(one, name="Naïve start", tags=["a", "b"])
+    annotations.change(two, tags=["a"], note="stuck at class 3")
+    annotations.change(three, archived=True)
     two.write_status(two.stored_status().model_copy(update={"state": "failed"}))
     rows = library.rows(tmp_path)
 
@@ -183,9 +181,9 @@ def test_find(tiny: RunConfig, tmp_path: Path) -> None:
 
 def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
     run, other = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
-    labels.change(run, name="mine", tags=["keep"])
+    annotations.change(run, name="mine", tags=["keep"])
     (run.path / "trajectory.bin").write_bytes(os.urandom(5000))
-    before, shown = files(run.path), row(run)
+    before, shown = files_of(run.path), row(run)
     assert trash.trash([run]) == []
     assert not run.path.exists() and [row["id"] for row in library.rows(tmp_path)] == [other.id]
     with pytest.raises(RunError, match="not in the cache"):
@@ -193,7 +191,7 @@ def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
     (item,) = trash.trashed(tmp_path)
     assert item.id == run.id and item.bytes == shown["bytes"] and abs(item.stroke / 1e9 - time.time()) < 60
     assert trash.restore(item, tmp_path) == run
-    assert files(run.path) == before and row(run) == shown and trash.trashed(tmp_path) == []
+    assert files_of(run.path) == before and row(run) == shown and trash.trashed(tmp_path) == []
     assert not queue.waiting(tmp_path)
 
 
@@ -218,10 +216,10 @@ def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tm
 def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     run.stop()
-    before = files(run.path)
+    before = files_of(run.path)
     trash.trash([run])
     trash.restore(trash.trashed(tmp_path)[0], tmp_path)
-    assert files(run.path) == before and not queue.waiting(tmp_path)
+    assert files_of(run.path) == before and not queue.waiting(tmp_path)
 
 
 def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
@@ -249,10 +247,10 @@ def test_a_running_run_is_stopped_and_goes_on_when_it_is_taken_back(slow_tiny: R
 def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     (run.path / "status.json").write_text("{")
-    before = files(run.path)
+    before = files_of(run.path)
     assert trash.trash([run]) == []
     trash.restore(trash.trashed(tmp_path)[0], tmp_path)
-    assert files(run.path) == before
+    assert files_of(run.path) == before
 
 
 def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_path: Path) -> None:
@@ -305,9 +303,9 @@ def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     usage = library.usage(tmp_path, library.rows(tmp_path))
     assert usage.runs == run.size() and usage.trash == trash.trashed(tmp_path)[0].bytes > 0
     assert 12_345 <= usage.rest < 13_000 and usage.free > 0
-    assert files_runs.free(tmp_path / "not" / "yet" / "there") > 0
+    assert files.free(tmp_path / "not" / "yet" / "there") > 0
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")])
 def test_sizes_in_words(count: int, words: str) -> None:
-    assert files_runs.in_words(count) == words
+    assert files.in_words(count) == words

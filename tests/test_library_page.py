@@ -12,9 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz import library_page, ui
 from igbviz.config import RunConfig
-from igbviz.runs import annotations as labels
-from igbviz.runs import archive as bundles
-from igbviz.runs import library, queue, trash
+from igbviz.runs import annotations, archive, library, queue, trash
 from igbviz.runs.submit import Run, Status, submit
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +78,7 @@ def test_nothing_yet(own_cache: Path) -> None:
 
 def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
     one, two = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache, state="failed", message="Out of memory")
-    labels.change(one, name="mine", tags=["keep"], note="look")
+    annotations.change(one, name="mine", tags=["keep"], note="look")
     test = page()
     frame = test.dataframe[0].value.set_index("id")
     assert list(frame.index) == [one.id, two.id]
@@ -93,8 +91,8 @@ def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
 
 def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache: Path) -> None:
     one, two, away = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache, state="failed"), done(tiny.with_(seed=2), own_cache)
-    labels.change(two, tags=["odd"])
-    labels.change(away, archived=True)
+    annotations.change(two, tags=["odd"])
+    annotations.change(away, archived=True)
     test = page()
     assert shown(test) == [one.id, two.id]
     test.multiselect(key="state").select("failed").run()
@@ -111,7 +109,7 @@ def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache
 @pytest.mark.parametrize("order", library_page.ORDERS)
 def test_every_order(order: str, tiny: RunConfig, own_cache: Path) -> None:
     runs = [done(tiny.with_(seed=seed), own_cache, seconds=float(seed)) for seed in range(3)]
-    labels.change(runs[1], name="a name", note="x" * 3000)
+    annotations.change(runs[1], name="a name", note="x" * 3000)
     first = {"newest first": 0, "oldest first": 2, "by name": 1, "largest first": 1, "longest first": 2}[order]
     assert shown(page(order=order))[0] == runs[first].id
 
@@ -138,38 +136,38 @@ def test_a_name_tags_and_a_note(tiny: RunConfig, own_cache: Path) -> None:
     test.text_area[0].set_value("look at class 3")
     next(button for button in test.button if button.label == "Save").click().run()
     assert not test.exception
-    assert labels.read(run) == labels.Labels(name="The stuck one", note="look at class 3")
+    assert annotations.read(run) == annotations.Labels(name="The stuck one", note="look at class 3")
     assert test.dataframe[0].value["name"][0] == "The stuck one" and ticked(test) == [run.id]
 
 
 def test_tags_for_several_at_once(tiny: RunConfig, own_cache: Path) -> None:
     runs = [done(tiny.with_(seed=seed), own_cache) for seed in range(3)]
-    labels.change(runs[0], name="kept", tags=["a", "b"])
-    labels.change(runs[2], tags=["b"])
+    annotations.change(runs[0], name="kept", tags=["a", "b"])
+    annotations.change(runs[2], tags=["b"])
     test = tick(page(), 0, 1)
     add, drop = (next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Take off tags"))
     assert list(drop.options) == ["a", "b"]
     add.select("b")
     drop.select("a")
     next(button for button in test.button if button.label == "Save").click().run()
-    assert [labels.read(run).tags for run in runs] == [("b",), ("b",), ("b",)] and labels.read(runs[0]).name == "kept"
+    assert [annotations.read(run).tags for run in runs] == [("b",), ("b",), ("b",)] and annotations.read(runs[0]).name == "kept"
 
 
 def test_too_long_a_tag_is_a_sentence(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
-    labels.change(run, tags=["a"])
-    problems = library_page._each(lambda run: labels.change(run, add=["t" * 41]))([run])
-    assert len(problems) == 1 and "allowed: at most 40" in problems[0] and labels.read(run).tags == ("a",)
+    annotations.change(run, tags=["a"])
+    problems = library_page._each(lambda run: annotations.change(run, add=["t" * 41]))([run])
+    assert len(problems) == 1 and "allowed: at most 40" in problems[0] and annotations.read(run).tags == ("a",)
 
 
 def test_archive_and_back(tiny: RunConfig, own_cache: Path) -> None:
     run, other = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache)
     test = tick(page(), 0)
     test.button(key="archive").click().run()
-    assert labels.read(run).archived and shown(test) == [other.id] and ticked(test) == []
+    assert annotations.read(run).archived and shown(test) == [other.id] and ticked(test) == []
     test = tick(page(archived="true"), 0)
     test.button(key="unarchive").click().run()
-    assert not labels.read(run).archived
+    assert not annotations.read(run).archived
 
 
 def test_delete_and_undo_from_another_browser(tiny: RunConfig, own_cache: Path) -> None:
@@ -287,7 +285,7 @@ def test_unreadable_runs_can_be_deleted(tiny: RunConfig, own_cache: Path) -> Non
 def test_no_text_is_more_than_text(tiny: RunConfig, own_cache: Path) -> None:
     run, other = done(tiny, own_cache, message=NASTY), done(tiny.with_(seed=1), own_cache)
     for one in (run, other):
-        labels.change(one, name=NASTY[:100], tags=[NASTY[:30]], note=NASTY)
+        annotations.change(one, name=NASTY[:100], tags=[NASTY[:30]], note=NASTY)
     for lines in ((0,), (0, 1)):
         test = tick(page(), *lines)
         assert test.dataframe[0].value["name"][0] == NASTY[:100] and test.dataframe[0].value["remark"][0] == NASTY
@@ -307,22 +305,22 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     tick(test, 0)
     assert not test.get("download_button")[0].proto.disabled
     file = library_page._archive(library_page._opened(library.rows(own_cache), own_cache))
-    assert bundles.take(file, tmp_path / "to").new == [run.id]
+    assert archive.take(file, tmp_path / "to").new == [run.id]
 
 
 def test_too_much_to_export_is_said_before_it_is_tried(tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done(tiny, own_cache)
-    monkeypatch.setattr(bundles, "LARGEST_CONTENT", 10)
+    monkeypatch.setattr(archive, "LARGEST_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 
 
 def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path / "elsewhere") for seed in range(3)]
-    labels.change(runs[0], name="from far away")
+    annotations.change(runs[0], name="from far away")
     done(tiny.with_(seed=2), own_cache)
     file = io.BytesIO()
-    bundles.pack(runs, file)
+    archive.pack(runs, file)
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
     next(button for button in test.button if button.label == "Bring in").click().run()

@@ -25,7 +25,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-    monkeypatch.setattr("igbviz.runs.dispatch.ensure_worker", lambda *_, **__: None)
     ui.forget_rows()
     return tmp_path
 

@@ -11,8 +11,11 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs import queue
-from igbviz.runs import submit as runs
-from igbviz.runs.submit import Run, RunError, Status, list_runs, submit, submit_all
+from igbviz.runs.files import write_json
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit, submit_all
 
 
 @pytest.fixture(autouse=True)
@@ -153,8 +156,8 @@ def test_foreign_folders_are_listed_as_unreadable(tmp_path: Path) -> None:
 
 def test_write_json_replaces_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    runs.write_json(path, {"a": 1})
-    runs.write_json(path, {"a": 2})
+    write_json(path, {"a": 1})
+    write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 2} and [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
-from igbviz.runs import queue as dispatch
+from igbviz.runs import queue
 from igbviz.runs.submit import RunError, Status, list_runs, submit
 from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
 from igbviz.runs.sweeps import Group, list_groups, outcome, plan, submit_sweep
@@ -27,7 +27,7 @@ TWO_BY_TWO = {"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "seed": [0, 
 @pytest.fixture(autouse=True)
 def nobody_works(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "worker" not in request.keywords:
-        monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+        monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def sweep() -> Sweep:
     return Sweep(base=TINY, axes=TWO_BY_TWO)
 
 
-def queue(cache: Path) -> list[str]:
-    return [entry.run_id for entry in dispatch.waiting(cache)]
+def queued(cache: Path) -> list[str]:
+    return [entry.run_id for entry in queue.waiting(cache)]
 
 
 class TestSweep:
@@ -143,17 +143,17 @@ class TestPlan:
 class TestGroup:
     def test_submitting_twice_adds_nothing(self, sweep: Sweep, tmp_path: Path) -> None:
         group = submit_sweep(sweep, tmp_path)
-        assert [run.id for run in group.runs] == queue(tmp_path) == [config.id for config in sweep.configs()]
+        assert [run.id for run in group.runs] == queued(tmp_path) == [config.id for config in sweep.configs()]
         written = (group.path / "sweep.json").read_bytes()
         assert submit_sweep(sweep.model_dump(), tmp_path) == group == Group.open(sweep.id, tmp_path) and group.sweep == sweep
         assert (group.path / "sweep.json").read_bytes() == written
-        assert len(queue(tmp_path)) == len(list_runs(tmp_path)) == 4 and list_groups(tmp_path) == [group]
+        assert len(queued(tmp_path)) == len(list_runs(tmp_path)) == 4 and list_groups(tmp_path) == [group]
 
     def test_finished_runs_are_taken_as_they_are(self, sweep: Sweep, tmp_path: Path) -> None:
         runs = [finished(config, tmp_path, state) for config, state in zip(sweep.configs(), ("done", "diverged", "stopped"), strict=False)]
         records = [(run.path / "trajectory.bin").read_bytes() for run in runs]
         group = submit_sweep(sweep, tmp_path)
-        assert queue(tmp_path) == [config.id for config in (sweep.configs()[2], sweep.configs()[3])]
+        assert queued(tmp_path) == [config.id for config in (sweep.configs()[2], sweep.configs()[3])]
         assert group.progress().counts == {"queued": 2, "done": 1, "diverged": 1}
         assert [(run.path / "trajectory.bin").read_bytes() for run in runs] == records
 
@@ -174,7 +174,7 @@ class TestGroup:
         for run in (one, two):
             run.write_status(Status(state="done", step=32, steps=32, seconds=10.0))
         three.write_status(Status(state="running", step=8, steps=32, eta=7.5))
-        with dispatch.lock(three.path / "lock"):
+        with queue.lock(three.path / "lock"):
             middle = group.progress()
             assert middle.counts == {"queued": 1, "running": 1, "done": 2} and middle.share == pytest.approx(2.25 / 4)
             assert middle.eta == pytest.approx(10.0 + 7.5), "a run takes the ten seconds that the others took, not what was guessed"
@@ -188,14 +188,14 @@ class TestGroup:
         done = finished(sweep.configs()[0], tmp_path)
         group = submit_sweep(sweep, tmp_path)
         group.stop()
-        assert group.progress().counts == {"done": 1, "stopped": 3} and not queue(tmp_path)
+        assert group.progress().counts == {"done": 1, "stopped": 3} and not queued(tmp_path)
         group.resume()
-        assert group.progress().counts == {"queued": 3, "done": 1} and len(queue(tmp_path)) == 3
+        assert group.progress().counts == {"queued": 3, "done": 1} and len(queued(tmp_path)) == 3
         assert done.status.state == "done"
 
     def test_two_groups_share_a_run(self, sweep: Sweep, tmp_path: Path) -> None:
         first, second = submit_sweep(sweep, tmp_path), submit_sweep(Sweep(base=TINY, axes={"seed": [1, 2]}), tmp_path)
-        assert len(queue(tmp_path)) == 5 and first.sharing() == [second] and second.sharing() == [first]
+        assert len(queued(tmp_path)) == 5 and first.sharing() == [second] and second.sharing() == [first]
         first.stop()
         assert second.progress().counts == {"queued": 1, "stopped": 1} and not second.sharing()
 
@@ -282,7 +282,7 @@ def test_a_sweep_is_worked_off_and_stays_worked_off(sweep: Sweep, cache: Path) -
     end = group.progress()
     assert shares == sorted(shares) and shares[-1] == end.share == 1 and end.counts == {"done": 4} and end.eta is None
     assert all(map(outcome, group.members()))
-    until(lambda: not queue(cache))
+    until(lambda: not queued(cache))
     assert submit_sweep(sweep, cache) == group and group.progress().counts == {"done": 4} and len(list_runs(cache)) == 4
     assert plan(sweep, cache).finished == 4 and plan(sweep, cache).seconds == 0
 
@@ -294,7 +294,7 @@ def test_a_group_is_stopped_as_one(slow_tiny: RunConfig, cache: Path) -> None:
     group.stop()
     progress = group.wait(20)
     assert progress.counts == {"stopped": 4} and 0 < progress.share < 1
-    until(lambda: not queue(cache))
+    until(lambda: not queued(cache))
 
 
 # The two halves of the page, each drawn alone.
@@ -344,7 +344,7 @@ def test_the_form_starts_what_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
     test.button(key="sweep-start").click().run()
     assert not test.exception
     (group,) = list_groups(tmp_path)
-    assert len(queue(tmp_path)) == 12 and group.id in test.query_params["sweep"]
+    assert len(queued(tmp_path)) == 12 and group.id in test.query_params["sweep"]
     expected = {"loss": ["gce", "cross-entropy"], "optimizer.learning_rate": [0.01, 0.1], "model.depth": [1, 2, 3]}
     assert group.sweep.configs() == Sweep(base=TINY, axes=expected).configs()
 

@@ -17,8 +17,7 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.runs import queue as dispatch
-from igbviz.runs import session, worker
+from igbviz.runs import queue, session, worker
 from igbviz.runs.submit import Run, RunError, Status, list_runs, submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
@@ -49,7 +48,7 @@ def test_from_submit_to_done(tiny: RunConfig, cache: Path) -> None:
     trajectory = run.trajectory()
     assert same(trajectory.records, np.array(list(train(tiny)))), "the worker adds nothing and loses nothing"
     assert {"device", "torch", "threads", "data", "steps_per_epoch"} <= set(run.schema)
-    assert not (run.path / "checkpoint.pt").exists() and not dispatch.waiting(cache)
+    assert not (run.path / "checkpoint.pt").exists() and not queue.waiting(cache)
     again = submit(tiny, cache)
     assert again == run and again.status.state == "done", "a finished run comes back from disk"
 
@@ -140,7 +139,7 @@ def test_failures_are_one_sentence(tiny: RunConfig, cache: Path) -> None:
 def stopped_run(config: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that no worker has seen, to be damaged before it starts."""
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+        patch.setattr(queue, "ensure_worker", lambda *_, **__: None)
         run = submit(config, cache)
         run.stop()
     return run
@@ -150,7 +149,7 @@ def test_a_run_that_kills_its_worker_is_given_up(tiny: RunConfig, cache: Path, m
     run = stopped_run(tiny.with_(seed=4), cache, monkeypatch)
     (run.path / "stop").unlink()
     run.write_status(Status(state="running", attempts=3, step=5, steps=32))
-    dispatch.enqueue(cache, run.id)
+    queue.enqueue(cache, run.id)
     status = run.wait(60)
     assert status.state == "failed" and "died 3 times" in status.message
     run.resume()
@@ -175,7 +174,7 @@ def test_a_lost_gpu_ends_its_run_and_its_worker(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with the next run."""
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     lost, following = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
 
     def fails(training: Training, *_: object) -> None:
@@ -193,7 +192,7 @@ def test_a_lost_gpu_ends_its_run_and_its_worker(
 
 
 def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     monkeypatch.setattr(session, "WORTH", 0)
     monkeypatch.setattr(worker, "_workers", lambda *_: 1)
     group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
@@ -211,7 +210,7 @@ def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(tiny: RunConfig, tmp_p
 
 
 def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     run, job, records = submit(tiny, tmp_path), Training(tiny, "cpu"), b""
     for tick in job.ticks():
         records += b"" if tick is None else tick.tobytes()
@@ -236,22 +235,22 @@ def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeyp
 def test_what_else_lies_in_the_queue_is_nobodys_turn(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(dispatch, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     torn, run = submit(tiny.with_(seed=1), tmp_path), submit(tiny, tmp_path)
     (torn.path / "status.json").write_text("{")
     (tmp_path / "runs" / "no-run-at-all").mkdir()
-    queue = tmp_path / "queue"
+    queue_folder = tmp_path / "queue"
     for name in ("notes.txt", ".DS_Store", "1-", "1-Run", "1-../x", "-x", f"x-{run.id}"):
         with contextlib.suppress(OSError):
-            (queue / name).write_text("")
-    (queue / f"0-{run.id}").mkdir()
+            (queue_folder / name).write_text("")
+    (queue_folder / f"0-{run.id}").mkdir()
     for name in ("0-deleted-run", "0-no-run-at-all"):
-        (queue / name).write_text("")
-    before = {path for path in tmp_path.rglob("*") if queue not in path.parents and torn.path not in path.parents}
-    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", torn.id, run.id]
+        (queue_folder / name).write_text("")
+    before = {path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents}
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", torn.id, run.id]
     assert worker.take_one(tmp_path, torch.device("cpu"))
-    assert {path for path in tmp_path.rglob("*") if queue not in path.parents and torn.path not in path.parents} == before
-    assert [entry.run_id for entry in dispatch.waiting(tmp_path)] == [run.id] and not capsys.readouterr().out
+    assert {path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents} == before
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not capsys.readouterr().out
 
 
 def test_an_ensemble_is_a_run_like_any_other(cache: Path) -> None:
@@ -290,7 +289,7 @@ def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, m
     left.stop()
     assert left.wait(20).state in ("stopped", "done")
     left.resume()
-    assert group.wait(120).counts == {"done": 18} and not dispatch.waiting(cache)
+    assert group.wait(120).counts == {"done": 18} and not queue.waiting(cache)
     lanes = {name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name) for name in ("curriculum", "gce")}
     assert lanes["curriculum"] == 1 and lanes["gce"] > 1
     for run in group.runs[::4]:

@@ -3,7 +3,7 @@
 A new data set is one class in a subject file and its name in `DATASETS` here.
 """
 
-from igbviz.datasets.base import Data, Dataset, Facts, first_of_each_class, probe_indices
+from igbviz.datasets.base import Data, Dataset, Facts, Images, first_of_each_class, probe_indices
 from igbviz.datasets.builtin import FashionMini, GaussianNoise, ImageFolder
 from igbviz.datasets.image_folder import DataError
 from igbviz.datasets.public import CIFAR10, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
@@ -20,6 +20,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Facts",
+    "Images",
     "first_of_each_class",
     "probe_indices",
     *(dataset.__name__ for dataset in DATASETS.values()),

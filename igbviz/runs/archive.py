@@ -26,8 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import ensemble_dtype
-from igbviz.runs import files as library
-from igbviz.runs import queue
+from igbviz.runs import files, queue
 from igbviz.runs.run import Run, RunError
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema
@@ -63,7 +62,7 @@ def pack(runs: Iterable[Run], file: BinaryIO) -> list[str]:
     The same runs give the same bytes. Raises BundleError when they are more than `take` would accept.
     """
     runs, left_out = list(runs), []
-    require_packable([library.size(run.path) for run in runs])
+    require_packable([files.size(run.path) for run in runs])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for run in runs:
             try:
@@ -84,7 +83,7 @@ def _pack(run: Run, archive: zipfile.ZipFile) -> None:
         length -= length % itemsize  # the last record may be half written
         if length > FILES["trajectory.bin"]:
             raise BundleError(
-                f"run {run.id}: trajectory.bin has {library.in_words(length)}, allowed: at most {library.in_words(FILES['trajectory.bin'])}"
+                f"run {run.id}: trajectory.bin has {files.in_words(length)}, allowed: at most {files.in_words(FILES['trajectory.bin'])}"
             )
         _write(parts, run, archive)
         with archive.open(_entry(run, "trajectory.bin"), "w") as target:
@@ -104,7 +103,7 @@ def require_packable(sizes: list[int]) -> None:
         raise BundleError(f"{len(sizes)} runs are chosen, allowed: at most {MOST_RUNS} in one archive")
     if sum(sizes) > LARGEST_CONTENT:
         raise BundleError(
-            f"the chosen runs have {library.in_words(sum(sizes))}, allowed: at most {library.in_words(LARGEST_CONTENT)} in one archive"
+            f"the chosen runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(LARGEST_CONTENT)} in one archive"
         )
 
 
@@ -159,7 +158,7 @@ def take(file: BinaryIO, cache: str | Path) -> Taken:
 def _opened(file: BinaryIO) -> zipfile.ZipFile:
     length = file.seek(0, os.SEEK_END)
     if length > LARGEST_ARCHIVE:
-        raise BundleError(f"the archive has {library.in_words(length)}, allowed: at most {library.in_words(LARGEST_ARCHIVE)}")
+        raise BundleError(f"the archive has {files.in_words(length)}, allowed: at most {files.in_words(LARGEST_ARCHIVE)}")
     _require_short_directory(file, length)
     try:
         return zipfile.ZipFile(file)
@@ -192,20 +191,20 @@ def _require_room(groups: dict[str, list[zipfile.ZipInfo]], cache: Path) -> None
         raise BundleError("the archive is empty")
     if len(groups) > MOST_RUNS:
         raise BundleError(f"the archive holds {len(groups)} runs, allowed: at most {MOST_RUNS}")
-    content, most = sum(entry.file_size for entries in groups.values() for entry in entries), library.free(cache) // 2
+    content, most = sum(entry.file_size for entries in groups.values() for entry in entries), files.free(cache) // 2
     if content > LARGEST_CONTENT:
-        allowed = f"at most {library.in_words(LARGEST_CONTENT)}"
+        allowed = f"at most {files.in_words(LARGEST_CONTENT)}"
     elif content > most:
-        allowed = f"at most {library.in_words(most)}, half of what is free on the disk"
+        allowed = f"at most {files.in_words(most)}, half of what is free on the disk"
     else:
         return
-    raise BundleError(f"the archive holds {library.in_words(content)} unpacked, allowed: {allowed}")
+    raise BundleError(f"the archive holds {files.in_words(content)} unpacked, allowed: {allowed}")
 
 
 def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, arrivals: Path, taken: Taken) -> None:
-    files, run, cache = _checked(name, entries), Run(arrivals / name), arrivals.parent
+    entries_by_name, run, cache = _checked(name, entries), Run(arrivals / name), arrivals.parent
     run.path.mkdir()
-    for file, entry in files.items():
+    for file, entry in entries_by_name.items():
         _unpack(entry, archive, run.path / file)
     if run.record_bytes % (_inspect(run) or 1):
         raise BundleError(f"run {name}: trajectory.bin is torn: it is not a whole number of records")
@@ -228,7 +227,7 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
     if not queue.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
         raise BundleError(f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only")
-    files: dict[str, zipfile.ZipInfo] = {}
+    checked: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         file, mode = entry.orig_filename[len(name) + 1 :], entry.external_attr >> 16
         if entry.orig_filename == f"{name}/":
@@ -237,20 +236,20 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
             raise BundleError(f"run {name} holds {file[:80]!r}, allowed: {', '.join(FILES)}")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise BundleError(f"run {name}: {file} is a link or a device, allowed: plain files")
-        if file in files:
+        if file in checked:
             raise BundleError(f"run {name} holds {file} twice")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BundleError(f"run {name}: {file} is encrypted or packed in an unusual way, allowed: stored or deflated")
         if entry.file_size > FILES[file]:
             raise BundleError(
-                f"run {name}: {file} has {library.in_words(entry.file_size)}, allowed: at most {library.in_words(FILES[file])}"
+                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}"
             )
         if entry.file_size > max(_HARMLESS, LARGEST_RATIO * entry.compress_size):
             raise BundleError(f"run {name}: {file} unpacks to more than {LARGEST_RATIO} times its size, as the records of no run do")
-        files[file] = entry
-    if missing := [file for file in NEEDED if file not in files]:
+        checked[file] = entry
+    if missing := [file for file in NEEDED if file not in checked]:
         raise BundleError(f"run {name} lacks {' and '.join(missing)}")
-    return files
+    return checked
 
 
 def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> None:

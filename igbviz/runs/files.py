@@ -9,8 +9,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from igbviz.runs.files import stamp
-
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -43,18 +41,18 @@ def free(cache: str | Path) -> int:
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
-def _tree(entry: os.DirEntry) -> int:
+def tree_size(entry: os.DirEntry) -> int:
     if entry.is_dir(follow_symlinks=False):
-        return sum(map(_tree, _entries(entry.path)))
+        return sum(map(tree_size, entries_of(entry.path)))
     return entry.stat(follow_symlinks=False).st_size
 
 
 def size(path: Path) -> int:
     """Bytes of the files in a run's folder; 0 when it is gone."""
-    return sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(path) if entry.is_file(follow_symlinks=False))
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in entries_of(path) if entry.is_file(follow_symlinks=False))
 
 
-def _entries(path: str | Path) -> list[os.DirEntry]:
+def entries_of(path: str | Path) -> list[os.DirEntry]:
     try:
         with os.scandir(path) as entries:
             return list(entries)

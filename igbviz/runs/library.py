@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.losses import LOSSES
-from igbviz.runs import annotations as annotations_runs
-from igbviz.runs import shipped
-from igbviz.runs.files import _entries, _tree, free, size, stamp
+from igbviz.runs import annotations, shipped
+from igbviz.runs.files import entries_of, free, size, stamp, tree_size
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run
 from igbviz.runs.trash import trashed
@@ -26,7 +25,7 @@ from igbviz.runs.trash import trashed
 Row = dict[str, Any]
 _WORDS = ("title", "id", "state", "kind", "dataset", "model", "initialization", "loss", "note", "remark", "submitted")
 # The files too, and not the folder alone: somebody may edit them by hand.
-_LOOKED_AT = ("", "/status.json", f"/{annotations_runs.FILE}", "/config.json", "/schema.json", "/trajectory.bin")
+_LOOKED_AT = ("", "/status.json", f"/{annotations.FILE}", "/config.json", "/schema.json", "/trajectory.bin")
 _known: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, submitted, row)
 
 
@@ -58,7 +57,7 @@ def _folders(root: str) -> list[str]:
 
 
 def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
-    line, said = listed(path), annotations_runs.read(Run(path)) if is_labelled else annotations_runs.Labels()
+    line, said = listed(path), annotations.read(Run(path)) if is_labelled else annotations.Labels()
     config, status = line.config or {}, line.status or {}
     submitted = status.get("submitted") or 0.0
     parts = {part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")}
@@ -150,5 +149,5 @@ class Usage:
 def usage(cache: str | Path, rows: Iterable[Row]) -> Usage:
     """What these rows, the trash and the rest of the cache take. A link to another disk counts as nothing."""
     own = sum(row["bytes"] for row in rows if not row["shipped"])
-    rest = sum(_tree(entry) for entry in _entries(cache) if entry.name not in ("runs", "trash"))
+    rest = sum(tree_size(entry) for entry in entries_of(cache) if entry.name not in ("runs", "trash"))
     return Usage(own, sum(item.bytes for item in trashed(cache)), rest, free(cache))

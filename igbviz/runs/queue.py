@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 OF_SWEEP = "sweep"
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")
 _ENTRY = re.compile(rf"\d+-{RUN_ID.pattern}")

@@ -10,7 +10,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.run import Run, RunError
 
 
-def shipped(cache: Path, **parts: str) -> list[Run]:
+def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings, those only whose parts have these names, as in model="resnet50"; by name of the run."""
     found = []
     for folder in sorted((cache / "gallery").glob("*/config.json")):
@@ -24,7 +24,7 @@ def shipped(cache: Path, **parts: str) -> list[Run]:
     return found
 
 
-def yours(run: Run) -> RunConfig | EnsembleConfig:
+def config_to_repeat(run: Run) -> RunConfig | EnsembleConfig:
     """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this machine. Any other
     folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
     config, data = run.config, run.config.dataset

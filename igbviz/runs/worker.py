@@ -73,12 +73,12 @@ def work(cache: Path, slot: int) -> None:
 def take_one(cache: Path, device, helper: bool = False) -> bool:
     """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster; False when there is
     none. A helper on a further core of a CPU takes only what may be worked on beside others."""
-    from igbviz.runs import queue as dispatch
+    from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
 
-    queue = dispatch.waiting(cache)
-    for place, entry in enumerate(queue):
+    waiting = queue.waiting(cache)
+    for place, entry in enumerate(waiting):
         run = Run(cache / "runs" / entry.run_id)
         if not (run.path / "status.json").is_file():  # deleted while it waited, or never a run
             entry.path.unlink(missing_ok=True)
@@ -91,11 +91,11 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
                 if entry.of_sweep:
                     workers = _workers(device.type, run)
                     if device.type == "cpu" and not helper:
-                        _call_helpers(cache, queue[place : place + workers])
-                    held |= _mates(run, queue[place + 1 :], workers, device.type, locks)
+                        _call_helpers(cache, waiting[place : place + workers])
+                    held |= _mates(run, waiting[place + 1 :], workers, device.type, locks)
                 for released, worked_on in work_on(run, device, list(held)[1:]):
                     if worked_on:
-                        dispatch.dequeue(cache, released.id)
+                        queue.dequeue(cache, released.id)
                     held[released].release()
                 return True
         except Timeout:
@@ -105,7 +105,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     return False
 
 
-def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
+def _mates(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
     """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
     from igbviz.runs.run import Run, RunError
     from igbviz.training.stacked import MOST_LANES, shared
@@ -119,7 +119,7 @@ def _mates(run, queue, workers: int, device: str, locks: contextlib.ExitStack) -
 
     if (wanted := kind(run)) is None:
         return {}
-    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, queue[: MOST_LANES[device] * workers])  # no single run is overtaken
+    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, waiting[: MOST_LANES[device] * workers])  # no single run is overtaken
     alike = [mate for mate in (Run(run.path.parent / entry.run_id) for entry in of_sweep) if kind(mate) == wanted]
     mates = {}
     for mate in alike[: math.ceil((1 + len(alike)) / workers) - 1]:
@@ -152,12 +152,12 @@ def _workers(device: str, run) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def _call_helpers(cache: Path, queue) -> None:
+def _call_helpers(cache: Path, waiting) -> None:
     """A worker for every further core that a sweep in the queue can use."""
-    from igbviz.runs import queue as dispatch
+    from igbviz.runs import queue
 
-    for slot in range(1, sum(entry.of_sweep for entry in queue)):
-        if not dispatch.is_held(cache / "workers" / f"keeper-{slot}.lock"):
+    for slot in range(1, sum(entry.of_sweep for entry in waiting)):
+        if not queue.is_held(cache / "workers" / f"keeper-{slot}.lock"):
             subprocess.Popen(_command(cache, slot), start_new_session=True)
 
 
