@@ -13,9 +13,8 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import bias_charts, bias_to_training, ui
-from igbviz.bias_to_training import ACROSS, BASE, RATIO, SEEDS, UP
-from igbviz.comparison import MEASURES, Member
+from igbviz import ui
+from igbviz.charts import dynamics as dynamics_charts
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
@@ -24,8 +23,12 @@ from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.sweeps import Group, Progress, Sweep
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group, Progress
 from igbviz.spec import ConfigError
+from igbviz.studies import dynamics
+from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
 
@@ -76,7 +79,7 @@ def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
     st.title("From bias to training", anchor=False)
     group, sweep = _linked(cache)
-    kind = bias_to_training.kind(sweep) if sweep else None
+    kind = dynamics.kind(sweep) if sweep else None
     view = st.segmented_control(
         "Question", list(VIEWS), default=ui.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
@@ -106,7 +109,7 @@ def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
     except (RunError, OSError) as error:
         ui.nowhere(error)
         return None, None
-    if bias_to_training.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
+    if dynamics.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
         st.warning(
             f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
         )
@@ -131,7 +134,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     """The widgets of a view; what they describe, not yet checked."""
     base, steps = _base(shown)
     key = f"bias-{base.id}"  # another start is another set of widgets
-    axes = shown.axes if shown and bias_to_training.kind(shown) == view else {}
+    axes = shown.axes if shown and dynamics.kind(shown) == view else {}
     with st.expander("Network and start", expanded=True, icon=":material/hub:"):
         network = {name: _knob(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")}
         start: dict[str, Any] | Gaussian = base.initialization
@@ -151,7 +154,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return bias_to_training.with_steps(changed, ui.within("Optimizer steps", steps, 1, MOST_STEPS))
+        return dynamics.with_steps(changed, ui.within("Optimizer steps", steps, 1, MOST_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
@@ -163,7 +166,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         to_b = float(_within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
         largest_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
         largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
-        return lambda: bias_to_training.over_plane(
+        return lambda: dynamics.over_plane(
             training(),
             ui.within("Points of σ²w", across, 2, MOST_POINTS),
             ui.within("Points of σ²b", up, 2, MOST_POINTS),
@@ -179,12 +182,12 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         help="Networks that differ in their random weights.",
     )
     if view == "starts":
-        return lambda: bias_to_training.over_seeds(training(), ui.within("Seeds", many, 2, MOST_SEEDS))
+        return lambda: dynamics.over_seeds(training(), ui.within("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance", value=_within(2, ratio, 1000), step=1, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
     )
-    return lambda: bias_to_training.over_majorities(
+    return lambda: dynamics.over_majorities(
         training(), ui.within("Class imbalance", ratio, 2, 1000), ui.within("Seeds", many, 2, MOST_SEEDS)
     )
 
@@ -193,12 +196,12 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
     """The training that the form begins with and its steps: of what is shown, else of the point in the address."""
     try:
         if shown:
-            return shown.base, bias_to_training.planned_steps(shown.configs()[-1])  # the last one is never the longer one
-        base = bias_to_training.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
-        return base, bias_to_training.planned_steps(base)
+            return shown.base, dynamics.planned_steps(shown.configs()[-1])  # the last one is never the longer one
+        base = dynamics.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
+        return base, dynamics.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
         ui.wrong(error, icon=":material/link_off:")
-        return BASE, bias_to_training.STEPS
+        return BASE, dynamics.STEPS
 
 
 def _knob(part: type, name: str, value: Any, key: str) -> Any:
@@ -211,7 +214,7 @@ def _knob(part: type, name: str, value: Any, key: str) -> Any:
 def _show(view: str, group: Group, sweep: Sweep) -> None:
     try:
         progress, config = progress_of(str(group.path)), sweep.configs()[-1]
-        steps = bias_to_training.probed_steps(config)
+        steps = dynamics.probed_steps(config)
     except (RunError, DataError, OSError) as error:
         st.error(f"{error}.", icon=":material/broken_image:")
         return
@@ -238,7 +241,7 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
 
     moving()
     classes = len(config.dataset.facts().class_names)
-    st.caption(VIEWS[view].caption.format(cut=bias_to_training.cut(classes), classes=classes))
+    st.caption(VIEWS[view].caption.format(cut=dynamics.cut(classes), classes=classes))
     st.caption(MEASURES[quantity].caption)
     ui.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
 
@@ -286,16 +289,16 @@ def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[tup
     if not members:
         return {"words": "The first network is being prepared ...", "figures": []}
     if view == "plane":
-        plane = bias_to_training.plane(sweep, members, quantity)
-        words = bias_to_training.plane_in_words(plane, step)
-        drawn = {"plane": bias_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
+        plane = dynamics.plane(sweep, members, quantity)
+        words = dynamics.plane_in_words(plane, step)
+        drawn = {"plane": dynamics_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
     elif view == "starts":
-        settings, words = bias_to_training.starts(members), bias_to_training.starts_in_words(members, quantity, step)
+        settings, words = dynamics.starts(members), dynamics.starts_in_words(members, quantity, step)
         drawn = {
-            "time": bias_charts.over_time(settings, quantity, step),
-            "dots": bias_charts.began_and_became(settings, quantity, step),
+            "time": dynamics_charts.over_time(settings, quantity, step),
+            "dots": dynamics_charts.began_and_became(settings, quantity, step),
         }
     else:
-        settings, words = bias_to_training.majorities(members), bias_to_training.majorities_in_words(members, quantity, step)
-        drawn = {"majority": bias_charts.over_time(settings, quantity, step)}
+        settings, words = dynamics.majorities(members), dynamics.majorities_in_words(members, quantity, step)
+        drawn = {"majority": dynamics_charts.over_time(settings, quantity, step)}
     return {"words": words, "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]}

@@ -149,7 +149,7 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from igbviz.export import FORMATS, write
+    from igbviz.charts.run_export import FORMATS, write
     from igbviz.runs import archive
 
     run, out = Run.open(options.run, options.cache), Path(options.out)
@@ -182,11 +182,12 @@ def take(options: argparse.Namespace) -> int:
 def escape(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from igbviz import escape as study
+    from igbviz.charts.escape import publish
+    from igbviz.studies import escape as study
 
     if options.table:
         print(study.block())
-        study.publish()
+        publish()
         return 0
     rows = study.current(study.read())
     wanted = study.missing(study.trials(options.seeds), rows)

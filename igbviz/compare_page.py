@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz import comparison, ui
-from igbviz.compare_charts import MOST_ROWS
-from igbviz.compare_views import ESCAPE, FORMATS, TABS, View, alike, browser, spec
-from igbviz.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
+from igbviz import ui
+from igbviz.charts.browser import browser
+from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
 from igbviz.live_chart import live_chart, payload
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
+from igbviz.studies import comparison
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
 
 MOST_RUNS = 100
 COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import initial_charts, standing, ui
+from igbviz import standing, ui
+from igbviz.charts import ensemble as ensemble_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
@@ -88,14 +89,14 @@ def _charts(runs: list[Run], network: int) -> None:
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
         return
-    kinds = [kind for kind in initial_charts.CAPTIONS if any(kind in charts for charts in drawn)]
+    kinds = [kind for kind in ensemble_charts.CAPTIONS if any(kind in charts for charts in drawn)]
     places = [(kind, i) for kind in kinds for i in range(len(runs))]
     for row in range(0, len(places), 2):
         for column, (kind, i) in zip(st.columns(2), places[row : row + 2], strict=False):
             with column:
                 if kind in drawn[i]:
                     live_chart(drawn[i][kind], key=f"{kind}-{i}", height=HEIGHT)
-                    st.caption(initial_charts.CAPTIONS[kind])
+                    st.caption(ensemble_charts.CAPTIONS[kind])
                 else:
                     st.caption("Only fully connected networks are measured layer by layer.")
     for column, charts in zip(st.columns(len(runs)), drawn, strict=True):
@@ -118,18 +119,18 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
     prediction = _prediction(config, ensemble)
     gamma = prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)  # the law of the guesses holds at any gamma
     charts = {
-        "outputs": initial_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
-        "guesses": initial_charts.guesses(ensemble, float(gamma), height=HEIGHT),
-        "class_probabilities": initial_charts.class_probabilities(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+        "outputs": ensemble_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+        "guesses": ensemble_charts.guesses(ensemble, float(gamma), height=HEIGHT),
+        "class_probabilities": ensemble_charts.class_probabilities(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
     }
     if "layer_centre" in ensemble.records.dtype.names:
-        charts["gamma_by_depth"] = initial_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
+        charts["gamma_by_depth"] = ensemble_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
     basis = (
         f"Line: {prediction.basis}."
         if prediction
         else "Theory has no γ for this architecture; the law of the guesses is drawn at the measured one."
     )
-    return {kind: payload(figure) for kind, figure in charts.items()} | {"table": initial_charts.estimators(ensemble), "basis": basis}
+    return {kind: payload(figure) for kind, figure in charts.items()} | {"table": ensemble_charts.estimators(ensemble), "basis": basis}
 
 
 def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:

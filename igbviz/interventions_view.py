@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from igbviz import ui
-from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
@@ -14,6 +13,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweep_config import cures
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
+from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.trajectory.outcome import escape_time
 
 MOST_SEEDS = 20

@@ -12,10 +12,17 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz import initial_charts, loss_charts, standing, theory_charts, ui
+from igbviz import standing, ui
+from igbviz.charts import ensemble, losses, theory
+from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
-from igbviz.lesson_steps import (
+from igbviz.live_chart import live_chart, payload
+from igbviz.losses import force
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import FINISHED, Status
+from igbviz.studies.lessons import LESSONS
+from igbviz.studies.lessons.parts import (
     FORCE_WITH_IMAGES,
     KIND_WORDS,
     OF_ENSEMBLES,
@@ -32,12 +39,6 @@ from igbviz.lesson_steps import (
     Verdict,
     verdict,
 )
-from igbviz.lessons import LESSONS
-from igbviz.live_chart import live_chart, payload
-from igbviz.losses import force
-from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
-from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import FINISHED, Status
 from igbviz.ui import messages
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
@@ -338,18 +339,18 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     """The chart of this kind (see `Picture`); `result` is None for kinds OF_SETTINGS."""
     if kind == "phase map":
         point = config.initialization.sigma_w2, config.initialization.sigma_b2
-        return theory_charts.phase_map(config.model.activation, "depth_scale", 2 * point[0], 0.2, point, height=height)
+        return theory.phase_map(config.model.activation, "depth_scale", 2 * point[0], 0.2, point, height=height)
     if kind in ("force", "loss over p", FORCE_WITH_IMAGES):
         quantity = "value" if kind == "loss over p" else "weight"
         run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
         shaded = force.zones(config.loss)
         marks = [(1 / 10, "an even guess, 1/K")]
-        return loss_charts.over_p({config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height)
+        return losses.over_p({config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height)
     if kind == "guesses":
-        return initial_charts.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
+        return ensemble.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
     if kind == "gamma_by_depth":
-        return initial_charts.gamma_by_depth(result, predicted_gamma(config), height=height)
+        return ensemble.gamma_by_depth(result, predicted_gamma(config), height=height)
     if kind in OF_ENSEMBLES:
-        return getattr(initial_charts, kind)(result, 0, height=height)
+        return getattr(ensemble, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
     return run_curves(result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height)

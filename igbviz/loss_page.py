@@ -12,18 +12,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import escape, loss_charts, ui
-from igbviz.colours import NEUTRAL, ClassStyle
+from igbviz import ui
+from igbviz.charts import losses
+from igbviz.charts.colors import NEUTRAL, ClassStyle
+from igbviz.charts.escape import picture as escape_picture
+from igbviz.charts.losses import QUANTITIES, loss_style
+from igbviz.charts.run import run_curves
 from igbviz.live_chart import live_chart, payload
-from igbviz.loss_charts import QUANTITIES, loss_style
-from igbviz.losses import LOSSES, Loss, LossOfP, force
-from igbviz.losses.custom import Custom
+from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
 from igbviz.losses.force import KINDS, Zone
-from igbviz.run_charts import run_curves
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.studies import zones
+from igbviz.studies import escape, zones
 from igbviz.trajectory import Trajectory, outcome, quantities
 from igbviz.trajectory.trajectory import P_EDGES
 
@@ -123,12 +124,12 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
         middle = outcome.typical_probability(trajectory)
-        told = f"left of p = {loss_charts.short(middle)}" if middle > P_EDGES[1] else f"below p = {loss_charts.short(P_EDGES[1])}"
+        told = f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
         marks.append((middle, f"half of the images begin {told}"))
     seen = None if trajectory is None else (trajectory, index, only)
     shaded = parts.get(focus, [])
     with picture:
-        live_chart(loss_charts.over_p(of_p, quantity, log=scale == "log", shaded=shaded, marks=marks, run=seen), key="chart-over-p")
+        live_chart(losses.over_p(of_p, quantity, log=scale == "log", shaded=shaded, marks=marks, run=seen), key="chart-over-p")
     _say(chosen, of_p, quantity, focus, shaded)
     return Shown(run, trajectory, index, focus, shaded)
 
@@ -137,9 +138,7 @@ def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus
     sentences = [QUANTITIES[quantity].caption]
     if focus in of_p:
         words = (
-            "; ".join(zone.words() for zone in shaded)
-            if len(shaded) <= loss_charts.MOST_ZONES
-            else "changes its mind too often to be shaded"
+            "; ".join(zone.words() for zone in shaded) if len(shaded) <= losses.MOST_ZONES else "changes its mind too often to be shaded"
         )
         sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
     if missing := [loss.title for name, loss in chosen.items() if name not in of_p]:
@@ -256,7 +255,7 @@ def _over_lead(chosen: dict[str, Loss]) -> None:
     st.subheader("On the logits", anchor=False)
     if not chosen:
         return
-    live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=loss_charts.lead_height(chosen))
+    live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=losses.lead_height(chosen))
     st.caption(
         "Ten classes; one that is not the true one leads all others by so many logits. A negative gradient lifts a logit, a positive one "
         "lowers it. To leave a first guess the true class has to be lifted (left) and the favoured one lowered (middle): normalised losses "
@@ -272,7 +271,7 @@ def _table(classes: int) -> None:
     frame["of p only"] = frame["of p only"].map({True: "p", False: "all logits"})
     forces = ["even", "rare"]
     st.dataframe(
-        frame.style.format(loss_charts.short, subset=forces),  # the cells stay numbers, so that they sort as such
+        frame.style.format(losses.short, subset=forces),  # the cells stay numbers, so that they sort as such
         hide_index=True,
         column_order=["title", "even", "rare", "train", "effect", "of p only", "source"],
         column_config={
@@ -319,12 +318,12 @@ def _curves(path: str, size: int) -> str:
 
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
-    return payload(loss_charts.over_lead(dict(chosen)))
+    return payload(losses.over_lead(dict(chosen)))
 
 
 @lru_cache(maxsize=1)
 def _escape() -> tuple[str, int, str]:
-    figure = escape.picture(escape.read())
+    figure = escape_picture(escape.read())
     return payload(figure), figure.layout.height, escape.block()
 
 

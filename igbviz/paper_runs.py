@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import paper, ui
+from igbviz import ui
 from igbviz.datasets import DataError
-from igbviz.paper import ALTERNATIVES, LOSSES, SETS, Seen
 from igbviz.runs.run import RunError
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
+from igbviz.studies.paper import experiment
+from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, Seen
 from igbviz.ui.messages import plain
 
 
@@ -50,10 +51,10 @@ def cards(which: str, cache: Path) -> str:
 
 def _expected(wanted: Plan) -> str:
     if wanted.finished == wanted.runs:
-        return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(paper.SEEDS)} seeds."
+        return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(experiment.SEEDS)} seeds."
     done = f", {wanted.finished} of them finished" if wanted.finished else ""
     return (
-        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(paper.SEEDS)} seeds){done}; about {ui.duration(wanted.seconds)} on this machine, "
+        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about {ui.duration(wanted.seconds)} on this machine, "
         f"{wanted.basis}."
     )
 
@@ -61,7 +62,7 @@ def _expected(wanted: Plan) -> str:
 def planned(which: str, alternative: str, folder: str, cache: Path) -> Plan | None:
     """None, and a sentence on the page, when the runs could not start."""
     try:
-        return plan(paper.sweep(which, alternative, folder), cache)
+        return plan(experiment.sweep(which, alternative, folder), cache)
     except (ConfigError, DataError, OSError) as error:
         st.caption(f"{plain(str(error))}.")
         return None
@@ -70,7 +71,7 @@ def planned(which: str, alternative: str, folder: str, cache: Path) -> Plan | No
 def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
     """Start what is not finished; False, and a sentence on the page, when it cannot start."""
     try:
-        submit_sweep(paper.sweep(which, alternative, folder), cache)
+        submit_sweep(experiment.sweep(which, alternative, folder), cache)
     except (ConfigError, DataError, RunError, OSError) as error:
         st.error(f"{plain(str(error))}.", icon=":material/error:")
         return False
@@ -80,7 +81,7 @@ def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
 
 def _group(which: str, alternative: str, folder: str, cache: Path) -> Group | None:
     try:
-        return Group.open(paper.sweep(which, alternative, folder).id, cache)
+        return Group.open(experiment.sweep(which, alternative, folder).id, cache)
     except (RunError, ConfigError, DataError):
         return None
 
@@ -122,4 +123,4 @@ def _why(members: Sequence[Any], place: Any) -> None:
 
 def found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
     """What was measured of these runs, and a sentence for each that cannot be read."""
-    return paper.found(ui.run_rows(cache), cache, which, alternative)
+    return experiment.found(ui.run_rows(cache), cache, which, alternative)

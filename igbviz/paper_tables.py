@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import paper, paper_claims, paper_runs, ui
-from igbviz.paper import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
-from igbviz.paper_claims import CLAIMS, Finding
+from igbviz import paper_runs, ui
+from igbviz.studies.paper import claims, experiment
+from igbviz.studies.paper.claims import CLAIMS, Finding
+from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
 from igbviz.trajectory import Trajectory
 from igbviz.ui.messages import plain
 
@@ -25,10 +26,10 @@ STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
 MARKS = {True: "✓", False: "✗", None: "…"}
 
 
-def claims(seen: Mapping[str, Sequence[Seen]]) -> None:
+def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
     """Each claim with its verdict and the numbers behind it; all of them as a file."""
     measured = {variant: _findings(stamps(runs), runs) for variant, runs in seen.items()}
-    verdicts = {name: {variant: paper_claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
+    verdicts = {name: {variant: claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
     kinds = [own[""].kind for own in verdicts.values()]
     words = {
         "holds": "hold",
@@ -61,7 +62,7 @@ def claims(seen: Mapping[str, Sequence[Seen]]) -> None:
         trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
         st.download_button(
             "CSV" + (f", {ALTERNATIVES[variant].title}" if variant else ""),
-            data=lambda trajectories=trajectories: paper_claims.frame(trajectories).to_csv(index=False).encode(),
+            data=lambda trajectories=trajectories: claims.frame(trajectories).to_csv(index=False).encode(),
             file_name=f"claims{'-' * bool(variant)}{variant}.csv",
             mime="text/csv",
             on_click="ignore",
@@ -106,7 +107,7 @@ def choices(which: str, other: str, folder: str, cache: Path) -> None:
         lines.append("| " + " | ".join(cells) + " |")
     st.markdown("\n".join(lines))
     st.markdown("**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours.")
-    names = [name for choice in CHOICES for name in choice.others if name in paper.alternatives(which)]
+    names = [name for choice in CHOICES for name in choice.others if name in experiment.alternatives(which)]
     titles = {name: choice.title for choice in CHOICES for name in choice.others}
     columns = st.columns(3)
     for place, name in enumerate(names):
@@ -146,4 +147,4 @@ def stamps(runs: Sequence[Seen]) -> tuple[tuple[str, int, str], ...]:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _findings(stamps: tuple, _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
     trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
-    return {name: paper_claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}
+    return {name: claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}

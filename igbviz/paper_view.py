@@ -13,13 +13,15 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import charts, compare_charts, paper, paper_runs, paper_tables, ui
-from igbviz.comparison import Member, Setting
+from igbviz import charts, paper_runs, paper_tables, ui
+from igbviz.charts import comparison
+from igbviz.charts.paper import bands, untrained_by_rank
+from igbviz.charts.time_axis import Unit
 from igbviz.live_chart import live_chart, payload
-from igbviz.paper import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
-from igbviz.paper_charts import bands, untrained_by_rank
 from igbviz.runs.run import Run
-from igbviz.time_axis import Unit
+from igbviz.studies.comparison import Member, Setting
+from igbviz.studies.paper import experiment
+from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
@@ -30,12 +32,12 @@ def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
     st.title("The paper", anchor=False)
     st.markdown(
-        f"[Pellegrino, Szczecina and Fieguth 2025]({paper.LINK}) trained one prejudiced network with three losses and looked after "
+        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three losses and looked after "
         "every batch. Here their experiment is run again, over several seeds: their two figures, and each result with what was measured."
     )
     which = ui.asked("set", SETS, "quick")
     asked = st.query_params.get("with", "")
-    other = asked if asked in paper.alternatives(which) else ""
+    other = asked if asked in experiment.alternatives(which) else ""
     folder = paper_runs.cards(which, cache)
     variants = [""] + [other] * bool(other)
     going = any(paper_runs.going(which, variant, folder, cache) for variant in variants)
@@ -80,7 +82,7 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
     for variant, runs in seen.items():
         if runs:
             before = f"**{ALTERNATIVES[variant].title}.** " if variant else ""
-            said.caption(before + "Shown: " + "; ".join(paper.described(runs)) + ".")
+            said.caption(before + "Shown: " + "; ".join(experiment.described(runs)) + ".")
         elif variant:
             said.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
         longest = SETS[which].config().epochs
@@ -161,7 +163,7 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
             Setting(_row_title(one.loss, variant) + f" · to epoch {one.epoch:.3g}" * told, place, (member,))
             for place, (one, variant, member) in enumerate(picked)
         ]
-        spec = compare_charts.grid(those, [member.run for *_, member in picked], unit)
+        spec = comparison.grid(those, [member.run for *_, member in picked], unit)
         caption = (
             "A row a loss, probability of the true class left, accuracy right. ★ and the bold line: the class favoured at Init. Dashed: "
             "the end of the first epoch; dotted: 1/K. Point at a line, and its class is marked at the same moment everywhere."

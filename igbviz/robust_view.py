@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz import robust_charts, robustness, ui
-from igbviz.comparison import ESCAPE_IN_WORDS, Member
+from igbviz import ui
+from igbviz.charts import robustness as robustness_charts
 from igbviz.config import RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.datasets import DATASETS, DataError
@@ -23,13 +23,15 @@ from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
-from igbviz.robustness import QUESTIONS, SEEDS
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.shipped import is_shipped
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group
 from igbviz.spec import ConfigError
+from igbviz.studies import robustness
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, Member
+from igbviz.studies.robustness import QUESTIONS, SEEDS
 from igbviz.sweep_form import offer
 from igbviz.sweep_view import EVERY, group_standing, progress_of
 from igbviz.ui import messages
@@ -271,6 +273,9 @@ def _pictures(view: str, described: str, stamps: tuple[Stamp, ...], unit: str) -
         return Shown([], [], pd.DataFrame()), problems
     those = robustness.settings(sweep, members)
     found = robustness.summaries(those, question)
-    drawn = {"trade-off": robust_charts.trade_off(those, found, question, unit), "time": robust_charts.over_time(those, question, unit)}
+    drawn = {
+        "trade-off": robustness_charts.trade_off(those, found, question, unit),
+        "time": robustness_charts.over_time(those, question, unit),
+    }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
     return Shown(robustness.sentences(found, question), figures, robustness.table(found, question)), problems

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, export, standing, ui
+from igbviz import charts, standing, ui
+from igbviz.charts import run_export
+from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.config import RunConfig
 from igbviz.live_chart import live_chart, payload
-from igbviz.losses.custom import Custom
-from igbviz.run_charts import WRONG_LABELS_CHART, run_curves
+from igbviz.losses import Custom
 from igbviz.run_form import show
 from igbviz.runs import sweep_config
 from igbviz.runs.listing import listed
@@ -111,14 +112,14 @@ def _bars(path: str, size: int, index: int) -> str:
 def _take_away(run: Run, recorded: bool) -> None:
     """What one may have as files: the configuration always, the rest where there are records, or may be soon."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        for label, (suffix, mime, make) in export.FORMATS.items():
-            if not recorded and make is not export.json:
+        for label, (suffix, mime, make) in run_export.FORMATS.items():
+            if not recorded and make is not run_export.json:
                 continue
             st.download_button(
                 label, data=lambda make=make: make(run), file_name=f"{run.id}{suffix}", mime=mime, on_click="ignore", key=f"get{suffix}"
             )
     with st.expander("The same run in Python", icon=":material/code:"):
-        st.code(export.python_lines(run.config), language="python")
+        st.code(run_export.python_lines(run.config), language="python")
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"

@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from igbviz import standing, ui
-from igbviz.comparison import ESCAPE_IN_WORDS
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
+from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui.messages import plain
 
 EVERY = 1.0  # seconds between two looks

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from igbviz import theory, theory_charts, ui
+from igbviz import theory, ui
+from igbviz.charts import theory as theory_charts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.live_chart import live_chart
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import bias_to_training, ui
+from igbviz import ui
 from igbviz.config import RunConfig
-from igbviz.runs.submit import Status
-from igbviz.runs.sweeps import Group, Sweep, list_groups, submit_sweep
+from igbviz.runs.status import Status
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group, list_groups, submit_sweep
+from igbviz.studies import dynamics
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]
@@ -26,7 +28,7 @@ SMALL = RunConfig(
 
 @pytest.fixture
 def small() -> RunConfig:
-    return bias_to_training.with_steps(SMALL, 4)
+    return dynamics.with_steps(SMALL, 4)
 
 
 def made(sweep: Sweep, cache: Path, runs: int | None = None) -> Group:
@@ -70,18 +72,18 @@ def test_the_point_in_the_address_is_what_the_button_starts(own_cache: Path) -> 
 
 
 def test_neutral_and_prejudiced_starts(small: RunConfig, own_cache: Path) -> None:
-    group = made(bias_to_training.over_seeds(small, 8), own_cache)
+    group = made(dynamics.over_seeds(small, 8), own_cache)
     test = page(PAGE, sweep=group.id)
     time, dots = charts(test)
     assert time.startswith("Balanced accuracy, mean of each group over log time: ") and "all (n = 8)" in time
     assert dots == "Balanced accuracy after 4 steps against the largest guess fraction at Init., a dot a seed"
     assert "neutral minus prejudiced is " in said(test) or "None of the 8 networks began" in said(test)
-    assert f"less than **{bias_to_training.cut(3):.2f}** of the guesses" in said(test)
+    assert f"less than **{dynamics.cut(3):.2f}** of the guesses" in said(test)
     assert test.number_input(key=f"bias-{group.sweep.base.id}-depth").value == 1, "the form begins with what is shown"
 
 
 def test_the_picture_grows_with_the_runs(small: RunConfig, own_cache: Path) -> None:
-    sweep = bias_to_training.over_seeds(small, 6)
+    sweep = dynamics.over_seeds(small, 6)
     group = made(sweep, own_cache, runs=2)
     test = page(PAGE, sweep=group.id)
     assert "all (n = 2)" in next(iter(charts(test))) and "4 queued" in said(test)
@@ -93,7 +95,7 @@ def test_the_picture_grows_with_the_runs(small: RunConfig, own_cache: Path) -> N
 
 
 def test_what_is_looked_at_stands_in_the_address(small: RunConfig, own_cache: Path) -> None:
-    group = made(bias_to_training.over_seeds(small, 3), own_cache)
+    group = made(dynamics.over_seeds(small, 3), own_cache)
     test = page(PAGE, sweep=group.id)
     test.segmented_control(key="bias-quantity-False").set_value("guess_entropy").run()
     test.select_slider(key="bias-at-4").set_value(2).run()
@@ -105,12 +107,12 @@ def test_what_is_looked_at_stands_in_the_address(small: RunConfig, own_cache: Pa
 
 @pytest.mark.parametrize("query", [{"view": "x"}, {"quantity": "luck"}, {"at": "-3"}, {"at": "1e9"}])
 def test_nonsense_in_a_link_is_the_default(query: dict[str, str], small: RunConfig, own_cache: Path) -> None:
-    group = made(bias_to_training.over_seeds(small, 2), own_cache)
+    group = made(dynamics.over_seeds(small, 2), own_cache)
     assert "Balanced accuracy after 4 steps" in list(charts(page(PAGE, sweep=group.id, **query)))[1]
 
 
 def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
-    sweep = bias_to_training.over_plane(small, 3, 2, largest_w=3.0, largest_b=0.2)
+    sweep = dynamics.over_plane(small, 3, 2, largest_w=3.0, largest_b=0.2)
     group = made(sweep, own_cache, runs=5)
     broken = group.members()[4].run
     broken.write_status(Status(state="diverged", step=1, steps=4, snapshots=2))
@@ -126,7 +128,7 @@ def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
 
 
 def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) -> None:
-    group = made(bias_to_training.over_majorities(small, 4, 3), own_cache)
+    group = made(dynamics.over_majorities(small, 4, 3), own_cache)
     test = page(PAGE, sweep=group.id)
     (words,) = charts(test)
     assert all(f"{who} (n = 3)" in words for who in ("equal classes", "favoured class in the majority", "least favoured in the majority"))
@@ -136,8 +138,8 @@ def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) 
 
 
 def test_another_question_about_the_same_setting_finds_what_was_made(small: RunConfig, own_cache: Path) -> None:
-    many = made(bias_to_training.over_seeds(small, 2), own_cache)
-    grid = made(bias_to_training.over_plane(small, largest_b=0.625), own_cache, runs=3)  # a quarter beyond the point
+    many = made(dynamics.over_seeds(small, 2), own_cache)
+    grid = made(dynamics.over_plane(small, largest_b=0.625), own_cache, runs=3)  # a quarter beyond the point
     test = page(PAGE, sweep=many.id)
     test.segmented_control(key="bias-view").set_value("majority").run()
     assert not test.exception and "press **Start**" in test.info[0].value and not charts(test)
@@ -151,7 +153,7 @@ def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: 
     assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
     assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
-    torn = made(bias_to_training.over_seeds(tiny, 2), own_cache)
+    torn = made(dynamics.over_seeds(tiny, 2), own_cache)
     (torn.path / "sweep.json").write_text("{")
     assert "leads nowhere" in page(PAGE, sweep=torn.id).warning[0].value
 
@@ -167,7 +169,7 @@ def test_a_wrong_point_is_one_sentence_and_the_default(query: dict[str, str], wo
 
 
 def test_deleted_runs_are_left_out(small: RunConfig, own_cache: Path) -> None:
-    group = made(bias_to_training.over_seeds(small, 4), own_cache)
+    group = made(dynamics.over_seeds(small, 4), own_cache)
     group.runs[0].delete()
     assert "all (n = 3)" in next(iter(charts(page(PAGE, sweep=group.id))))
 

@@ -9,13 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz import bias_charts, bias_to_training
-from igbviz.bias_to_training import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
-from igbviz.comparison import MEASURES, Member
+from igbviz.charts import dynamics as dynamics_charts
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
-from igbviz.runs.sweeps import Sweep
+from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
+from igbviz.studies import dynamics
+from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.dynamics import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
 
 STEP = np.array([0, 1, 10, 100])
 
@@ -38,11 +39,11 @@ def seeds(accuracies: list[float], began: float, first: int = 0) -> list[Member]
 
 
 def test_a_point_comes_as_text_and_keeps_the_rest() -> None:
-    config = bias_to_training.at_point({"activation": "relu", "depth": "4", "sigma_w2": "2.0", "sigma_b2": "0"})
+    config = dynamics.at_point({"activation": "relu", "depth": "4", "sigma_w2": "2.0", "sigma_b2": "0"})
     assert (config.model.activation, config.model.depth, config.model.width) == ("relu", 4, BASE.model.width)
     assert (config.initialization.sigma_w2, config.initialization.sigma_b2) == (2.0, 0.0)
-    assert bias_to_training.at_point({}) == BASE
-    assert bias_to_training.at_point({"sigma_b2": "0.3"}).initialization.sigma_w2 == BASE.initialization.sigma_w2
+    assert dynamics.at_point({}) == BASE
+    assert dynamics.at_point({"sigma_b2": "0.3"}).initialization.sigma_w2 == BASE.initialization.sigma_w2
 
 
 @pytest.mark.parametrize(
@@ -56,19 +57,19 @@ def test_a_point_comes_as_text_and_keeps_the_rest() -> None:
 )
 def test_a_wrong_point_is_one_sentence(point: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=f"{words} is .*, allowed: "):
-        bias_to_training.at_point(point)
+        dynamics.at_point(point)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 100, 1000])
 def test_steps_are_exact(steps: int) -> None:
-    assert planned_steps(bias_to_training.with_steps(BASE, steps)) == steps
-    assert bias_to_training.probed_steps(bias_to_training.with_steps(BASE, steps))[-1] == steps
-    unbalanced = bias_to_training.with_steps(BASE.with_(imbalance={"ratio": 30}), steps)
-    assert planned_steps(unbalanced) == steps and unbalanced.epochs > bias_to_training.with_steps(BASE, steps).epochs
+    assert planned_steps(dynamics.with_steps(BASE, steps)) == steps
+    assert dynamics.probed_steps(dynamics.with_steps(BASE, steps))[-1] == steps
+    unbalanced = dynamics.with_steps(BASE.with_(imbalance={"ratio": 30}), steps)
+    assert planned_steps(unbalanced) == steps and unbalanced.epochs > dynamics.with_steps(BASE, steps).epochs
 
 
 def test_the_default_takes_a_hundred_steps() -> None:
-    assert planned_steps(BASE) == bias_to_training.STEPS == 100
+    assert planned_steps(BASE) == dynamics.STEPS == 100
 
 
 def test_each_question_is_a_sweep_of_its_kind() -> None:
@@ -86,8 +87,8 @@ def test_each_question_is_a_sweep_of_its_kind() -> None:
 
 
 def test_the_map_is_the_same_from_every_point_of_the_plane() -> None:
-    elsewhere = bias_to_training.at_point({"sigma_w2": "3"})
-    assert over_plane(BASE).id == over_plane(elsewhere).id != over_plane(bias_to_training.at_point({"depth": "5"})).id
+    elsewhere = dynamics.at_point({"sigma_w2": "3"})
+    assert over_plane(BASE).id == over_plane(elsewhere).id != over_plane(dynamics.at_point({"depth": "5"})).id
     assert over_plane(elsewhere).base.initialization.sigma_w2 == 3, "from the map one comes back to the point"
 
 
@@ -124,7 +125,7 @@ def test_the_mean_and_its_error_count_those_that_came_this_far() -> None:
 
 def test_a_value_between_two_probes_lies_between_them_in_log_time() -> None:
     (one,) = seeds([0.7], 0.2)
-    at = bias_to_training.at_step([one, replace(one, step=np.array([0, 1, 2, 3]))], "balanced_accuracy", 32)
+    at = dynamics.at_step([one, replace(one, step=np.array([0, 1, 2, 3]))], "balanced_accuracy", 32)
     assert at[0] == pytest.approx(0.5 + 0.2 * math.log10(32 / 10)) and np.isnan(at[1])
 
 
@@ -145,7 +146,7 @@ def test_an_empty_group_is_said_in_one_sentence() -> None:
 
 def starts_words(neutral: list[float], prejudiced: list[float]) -> str:
     members = [*seeds(neutral, 0.2), *seeds(prejudiced, 0.9, first=100)]
-    return bias_to_training.starts_in_words(members, "balanced_accuracy", 100)
+    return dynamics.starts_in_words(members, "balanced_accuracy", 100)
 
 
 def test_majorities_are_compared_seed_by_seed() -> None:
@@ -158,10 +159,10 @@ def test_majorities_are_compared_seed_by_seed() -> None:
     equal, favoured, unfavoured = majorities(members)
     assert [len(setting.members) for setting in (equal, favoured, unfavoured)] == [3, 3, 3]
     assert all(m.config.imbalance.ratio == 1 for m in equal.members)
-    words = bias_to_training.majorities_in_words(members, "balanced_accuracy", 100)
+    words = dynamics.majorities_in_words(members, "balanced_accuracy", 100)
     assert "favoured minus least favoured is +0.101 ± 0.001" in words and "more than chance" in words
     assert "(n = 3)" in words
-    first = bias_to_training.majorities_in_words(members[:1], "balanced_accuracy", 100)
+    first = dynamics.majorities_in_words(members[:1], "balanced_accuracy", 100)
     assert "too few" in first and "not known yet" in first
 
 
@@ -178,7 +179,7 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
         at = found.sigma_b2.tolist().index(b), found.sigma_w2.tolist().index(w)
         assert found.diverged[at] == (place == 1)
         assert found.values[at] == place if place in (0, 4) else np.isnan(found.values[at])
-    assert bias_to_training.plane_in_words(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
+    assert dynamics.plane_in_words(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
 
 
 # The pictures.
@@ -187,7 +188,7 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
 @pytest.mark.parametrize("measure", ["balanced_accuracy", "train_loss", "guess_entropy"])
 def test_the_picture_has_a_line_and_a_band_for_each_group(measure: str) -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7, 0.9], 0.9, first=2)])
-    figure = bias_charts.over_time(settings, measure, 10)
+    figure = dynamics_charts.over_time(settings, measure, 10)
     lines = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
     assert set(lines) == {"neutral start (n = 2)", "prejudiced start (n = 2)", "all (n = 4)"}
     low, high, line = figure["data"][:3]
@@ -198,14 +199,14 @@ def test_the_picture_has_a_line_and_a_band_for_each_group(measure: str) -> None:
 
 
 def test_a_group_without_members_has_no_line() -> None:
-    figure = bias_charts.over_time(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
+    figure = dynamics_charts.over_time(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
     assert not any("prejudiced" in trace.get("name", "") for trace in figure["data"])
-    assert len(bias_charts.began_and_became(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
+    assert len(dynamics_charts.began_and_became(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
 
 
 def test_a_dot_a_seed_at_how_it_began_and_what_it_became() -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7], 0.9, first=2)])
-    figure = bias_charts.began_and_became(settings, "balanced_accuracy", 100)
+    figure = dynamics_charts.began_and_became(settings, "balanced_accuracy", 100)
     dots = [
         (round(float(x), 3), round(float(y), 3), seed)
         for t in figure["data"]
@@ -222,7 +223,7 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     losses = [1.0, 5000.0, 1.2, 1.4]
     states = ["done", "done", "done", "diverged"]
     members = [member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)]
-    figure = bias_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
+    figure = dynamics_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
     heat, crosses, _, edge = figure["data"]
     assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1
     assert heat["zmax"] == pytest.approx(2.4), "one training that nearly broke does not hide the others"
@@ -230,6 +231,6 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     assert edge["name"] == "edge of chaos" and 1.0 <= edge["x"][on].min() < 1.1 and edge["x"][on].max() < 2.5
     payload(figure)
     go.Figure(figure)
-    nothing = bias_charts.trainability(plane(sweep, [], "balanced_accuracy"), "relu", "balanced_accuracy", 100)
+    nothing = dynamics_charts.trainability(plane(sweep, [], "balanced_accuracy"), "relu", "balanced_accuracy", 100)
     assert "0 of 8 points trained" in nothing["layout"]["meta"]["words"]
     payload(nothing)

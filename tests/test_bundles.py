@@ -18,7 +18,10 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
 from igbviz.runs import annotations, archive, files, library, queue
 from igbviz.runs.archive import BundleError, pack, take
-from igbviz.runs.submit import Run, Status, submit, write_json
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from igbviz.trajectory.trajectory import schema
 from tests.test_pages import finished
 from tests.test_training import same

@@ -7,14 +7,15 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import CHARTS, bars, curves, spread_apart, themed, thin, to_html, wrong_labels
+from igbviz.charts import CHARTS, bars, curves, themed, to_html, wrong_labels
+from igbviz.charts.run import run_curves, spread_apart
+from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
-from igbviz.run_charts import run_curves
-from igbviz.time_axis import TimeAxis
 from igbviz.training.loop import train
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.quantities import QUANTITIES
+from igbviz.trajectory.trajectory import thin
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
 

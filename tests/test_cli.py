@@ -11,7 +11,8 @@ from igbviz.cli import main, read_config
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
-from igbviz.runs.submit import RunError, submit
+from igbviz.runs.run import RunError
+from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from igbviz.colours import COLOURS, NEUTRAL, class_style
+from igbviz.charts.colors import COLOURS, NEUTRAL, class_style
 from igbviz.ui import STYLE
 
 PAGES = {"white": "#ffffff", "dark": "#171614", "dark blue": "#0e1117"}

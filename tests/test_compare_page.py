@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import compare_views
-from igbviz.runs.submit import Run, submit
-from igbviz.runs.sweeps import Sweep, submit_sweep
+from igbviz.charts import comparison_export
+from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
 from tests.test_comparison import BASE, LOSSES, STEPS, family, stored, story
 from tests.test_pages import ROOT, own_cache, page
 
@@ -173,7 +175,7 @@ def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.Monkey
 
 
 def test_without_a_browser_there_is_no_pdf_but_a_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare_views.shutil, "which", lambda name: None)
+    monkeypatch.setattr(comparison_export.shutil, "which", lambda name: None)
     test = link(*family(own_cache, 1))
     buttons = {button.proto.label: button.proto.disabled for button in test.get("download_button")}
     assert buttons == {"HTML": False, "PDF": True, "CSV": False, "Parquet": False}

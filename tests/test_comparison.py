@@ -13,13 +13,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from igbviz import bias_charts, compare_charts, comparison, paper_charts, robust_charts, robustness
-from igbviz.compare_views import FORMATS, View, alike, frame, html, spec
-from igbviz.comparison import Member
+from igbviz.charts import comparison as comparison_charts
+from igbviz.charts import dynamics, paper
+from igbviz.charts import robustness as robustness_charts
+from igbviz.charts.comparison_export import FORMATS, View, alike, frame, html, spec
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
-from igbviz.robustness import QUESTIONS
-from igbviz.runs.submit import Run, RunError, Status, write_json
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.studies import comparison, robustness
+from igbviz.studies.comparison import Member
+from igbviz.studies.robustness import QUESTIONS
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 from igbviz.trajectory.trajectory import schema
@@ -170,7 +175,7 @@ def test_unreadable_and_empty_runs(tmp_path: Path) -> None:
 def test_grid_shares_its_axes_and_marks_the_favoured(tmp_path: Path) -> None:
     runs = family(tmp_path, 2)
     those = comparison.settings(members(runs))
-    figure = compare_charts.grid(those, [m.run for s in those for m in s.members])
+    figure = comparison_charts.grid(those, [m.run for s in those for m in s.members])
     layout, rows = figure["layout"], 6
     axes = [name for name in layout if name.startswith("xaxis")]
     assert len(axes) == 2 * rows and {layout[name]["matches"] for name in axes} == {None, "x"}
@@ -190,21 +195,21 @@ def test_grid_shares_its_axes_and_marks_the_favoured(tmp_path: Path) -> None:
 def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
     slow = Member.read(stored(BASE.with_(epochs=4), tmp_path, story(steps=np.array([0, 1, 400]))))
     fast = Member.read(stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000)))
-    epochs = compare_charts.time_axis([slow, fast], "epoch")
+    epochs = comparison_charts.time_axis([slow, fast], "epoch")
     assert epochs.last == 4 and epochs.init == pytest.approx(1e-3 * 10**-0.5)
-    assert compare_charts.places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
-    assert compare_charts.places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
-    steps = compare_charts.time_axis([slow, fast], "step")
+    assert comparison_charts.places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
+    assert comparison_charts.places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
+    steps = comparison_charts.time_axis([slow, fast], "step")
     assert steps.last == pytest.approx(2000)
-    assert compare_charts.places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
-    compare_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
+    assert comparison_charts.places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
+    comparison_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
 
 
 @pytest.mark.parametrize("collapse", [True, False])
 @pytest.mark.parametrize("measure", comparison.MEASURES)
 def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path, 2)))
-    figure = go.Figure(compare_charts.overlay(those, measure, collapse=collapse))
+    figure = go.Figure(comparison_charts.overlay(those, measure, collapse=collapse))
     named = [trace for trace in figure.data if trace.name]
     assert len(named) == (3 if collapse else 6)
     looks = {(trace.line.color, trace.line.dash) for trace in named}
@@ -215,7 +220,7 @@ def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) ->
 
 def test_escapes_have_a_place_for_never(tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path, 3)))
-    figure = compare_charts.escapes(those, "step")
+    figure = comparison_charts.escapes(those, "step")
     dots = [trace for trace in figure["data"] if trace.get("name")]
     assert dots[0]["x"] == [float(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
     never = figure["layout"]["xaxis"]["tickvals"][-1]
@@ -240,14 +245,14 @@ def test_the_change_of_the_loss_is_a_line_in_every_picture_over_time(unit: str, 
     those = switched(tmp_path, 0.25)
     found = robustness.summaries(those, QUESTIONS["noise"])
     pictures = {
-        "overlay": (compare_charts.overlay(those, "balanced_accuracy", unit), 1),
-        "escapes": (compare_charts.escapes(those, unit), 1),
-        "grid": (compare_charts.grid(those, [those[0].members[0].run], unit), 2),
-        "trade-off": (robust_charts.trade_off(those, found, QUESTIONS["noise"], unit), 1),
-        "paper": (paper_charts.bands([("x", those[0].members)], unit), 2),
+        "overlay": (comparison_charts.overlay(those, "balanced_accuracy", unit), 1),
+        "escapes": (comparison_charts.escapes(those, unit), 1),
+        "grid": (comparison_charts.grid(those, [those[0].members[0].run], unit), 2),
+        "trade-off": (robustness_charts.trade_off(those, found, QUESTIONS["noise"], unit), 1),
+        "paper": (paper.bands([("x", those[0].members)], unit), 2),
     }
     if unit == "step":
-        pictures["bias"] = bias_charts.over_time(those, "balanced_accuracy", 10), 1
+        pictures["bias"] = dynamics.over_time(those, "balanced_accuracy", 10), 1
     for name, (figure, panels) in pictures.items():
         words = [note["text"] for note in figure["layout"]["annotations"]]
         assert len(upright(figure, place)) == panels and "loss switches" in words, name
@@ -255,10 +260,10 @@ def test_the_change_of_the_loss_is_a_line_in_every_picture_over_time(unit: str, 
 
 
 def test_several_moments_are_lines_with_one_name(tmp_path: Path) -> None:
-    figure = compare_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
+    figure = comparison_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
     assert all(len(upright(figure, place)) == 1 for place in (0.25, 0.5, 2))
     assert [note["text"] for note in figure["layout"]["annotations"]].count("loss switches: 3 moments") == 1
-    plain = compare_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
+    plain = comparison_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
     assert not any("switches" in note["text"] for note in plain["layout"]["annotations"])
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz import escape
+from igbviz.charts import browser
+from igbviz.charts.escape import MARKS, picture, publish
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.escape import Row, block, current, matched_rate, measure, missing, picture, publish, read, summaries, table, trials, write
 from igbviz.losses import LOSSES
-from igbviz.runs.submit import RunError
+from igbviz.runs.run import RunError
+from igbviz.studies import escape
+from igbviz.studies.escape import Row, block, current, matched_rate, measure, missing, read, summaries, table, trials, write
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 
@@ -152,15 +154,15 @@ def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(escape, "save_png", lambda figure, path: path.write_bytes(b"picture"))
+    monkeypatch.setattr(browser, "save_png", lambda figure, path: path.write_bytes(b"picture"))
     path, readme, png = (tmp_path / name for name in ("escape.json", "README.md", "escape.png"))
     with pytest.raises(RunError, match="measure first"):
         publish(path, readme, png)
     write(rows(), path)
-    readme.write_text(f"before {escape.MARKS[0]} old {escape.MARKS[1]} after")
+    readme.write_text(f"before {MARKS[0]} old {MARKS[1]} after")
     for _ in range(2):
         publish(path, readme, png)
-        assert readme.read_text() == f"before {escape.MARKS[0]}\n\n{block(path)}\n\n{escape.MARKS[1]} after"
+        assert readme.read_text() == f"before {MARKS[0]}\n\n{block(path)}\n\n{MARKS[1]} after"
     assert block(path).startswith(table(rows())) and "of 3 seeds, 1,000 steps at a rate of 1e-05" in block(path)
     readme.write_text("nothing to fill")
     with pytest.raises(RunError, match="escape table"):
@@ -172,12 +174,12 @@ def test_what_is_shipped_is_complete_and_in_the_readme() -> None:
     found = summaries(shipped)
     assert set(found) == set(escape.contenders())
     assert all(found[loss][rate].seeds >= 3 for loss in found for rate in escape.RATES)
-    assert README.split(escape.MARKS[0])[1].split(escape.MARKS[1])[0].strip() == escape.block()
+    assert README.split(MARKS[0])[1].split(MARKS[1])[0].strip() == escape.block()
     assert json.loads(escape.DATA.read_text())["provenance"]["definition"] == escape.DEFINITION
 
 
 def test_reading_needs_no_torch() -> None:
-    code = "import sys; from igbviz import escape; escape.picture(escape.read()); assert 'torch' not in sys.modules"
+    code = "import sys; from igbviz.charts.escape import picture; from igbviz.studies.escape import read; picture(read()); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
 
 

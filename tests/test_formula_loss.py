@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz.losses import LOSSES
-from igbviz.losses.custom import FUNCTIONS, LONGEST, Custom, evaluate, symbols
+from igbviz.losses import LOSSES, Custom
+from igbviz.losses.custom import FUNCTIONS, LONGEST, evaluate, symbols
 from igbviz.spec import ConfigError
 
 GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)

@@ -9,8 +9,10 @@ import pytest
 
 from igbviz.datasets import CIFAR10
 from igbviz.runs import queue
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run
 from igbviz.runs.shipped import config_to_repeat, shipped_runs
-from igbviz.runs.submit import Run, submit, write_json
+from igbviz.runs.submit import submit
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))

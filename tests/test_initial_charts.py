@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz import initial_charts as charts
 from igbviz import theory
+from igbviz.charts import ensemble as charts
 from igbviz.ensembles import Ensemble, ensemble_dtype
 from igbviz.ensembles.predictions import Prediction, counted_gamma, guess_law
 from igbviz.ensembles.records import HISTOGRAM_EDGES

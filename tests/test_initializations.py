@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from igbviz.models import INITIALIZATIONS, MODELS, last_layer
-from igbviz.models.architectures import Cnn, Mlp, Torchvision, VitTiny
+from igbviz.models import INITIALIZATIONS, MODELS, Cnn, Mlp, Torchvision, VitTiny, last_layer
 from igbviz.models.initializations import AsBuilt, Gaussian, HeFanOut, HeNormal, Orthogonal, PyTorch, Xavier
 
 SHAPE, CLASSES = (1, 28, 28), 10

@@ -12,8 +12,11 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, queue
 from igbviz.runs.annotations import Labels
+from igbviz.runs.files import write_text
+from igbviz.runs.run import Run, RunError
 from igbviz.runs.shipped import is_shipped
-from igbviz.runs.submit import Run, RunError, Status, submit, write_text
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
 from igbviz.ui import messages
 

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 from igbviz import lesson_view
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
-from igbviz.lesson_steps import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
-from igbviz.lessons import LESSONS
-from igbviz.runs.submit import Run, list_runs
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run
+from igbviz.studies.lessons import LESSONS
+from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
 from tests.test_initial_page import SMALL, drawn

@@ -10,7 +10,10 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
-from igbviz.lesson_steps import (
+from igbviz.losses import LossOfP
+from igbviz.studies.lessons import LESSONS
+from igbviz.studies.lessons.escape import pull
+from igbviz.studies.lessons.parts import (
     FORCE_WITH_IMAGES,
     OF_ENSEMBLES,
     OF_SETTINGS,
@@ -24,9 +27,6 @@ from igbviz.lesson_steps import (
     Text,
     verdict,
 )
-from igbviz.lessons import LESSONS
-from igbviz.lessons_escape import pull
-from igbviz.losses import LossOfP
 from igbviz.trajectory import Trajectory, quantities, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
 from tests.test_pages import PAGES

@@ -10,7 +10,9 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, files, library, queue, trash
-from igbviz.runs.submit import Run, RunError, Status, submit
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from tests.test_worker import until
 
 

@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 from igbviz import library_page, ui
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, archive, library, queue, trash
-from igbviz.runs.submit import Run, Status, submit
+from igbviz.runs.run import Run
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 
 ROOT = Path(__file__).parents[1]
 TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixel) [y](http://evil) :red[z] $a$"

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from igbviz import loss_charts
+from igbviz.charts import losses
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
 from igbviz.studies import zones
@@ -61,7 +61,7 @@ def test_zones_stand_at_the_right_p() -> None:
 @pytest.mark.parametrize("log", [True, False])
 def test_no_image_is_lost(log: bool) -> None:
     trajectory = crowded()
-    edges, shares = loss_charts.crowd(trajectory, 1, log)
+    edges, shares = losses.crowd(trajectory, 1, log)
     counts = trajectory.p_hist[1]
     assert edges[0] == 0 and edges[-1] == 1 and shares.shape == (3, len(edges) - 1)
     np.testing.assert_allclose(shares.sum(1), counts.sum(1) / counts.sum())
@@ -80,7 +80,7 @@ def test_standing_counts_the_images_of_each_zone() -> None:
 
 
 def test_no_two_losses_look_alike() -> None:
-    assert len({loss_charts.loss_style(name)[:2] for name in LOSSES}) == len(LOSSES)
+    assert len({losses.loss_style(name)[:2] for name in LOSSES}) == len(LOSSES)
 
 
 def test_the_typical_image() -> None:
@@ -90,53 +90,53 @@ def test_the_typical_image() -> None:
 
 
 @pytest.mark.parametrize("log", [True, False])
-@pytest.mark.parametrize("quantity", loss_charts.QUANTITIES)
+@pytest.mark.parametrize("quantity", losses.QUANTITIES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
     shaded = force.zones(loss) if isinstance(loss, LossOfP) else []
-    figure = loss_charts.over_p({name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None))
+    figure = losses.over_p({name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None))
     spec = json.loads(payload(figure))
     lines = [trace for trace in spec["data"] if trace["type"] == "scatter"]
     assert len(lines) == loss.depends_on_p_only and len(spec["data"]) == len(lines) + 3
     low, high = spec["layout"]["yaxis"]["range"]
     assert np.isfinite([low, high]).all() and low < high
     if lines:
-        assert lines[0]["line"]["color"] == loss_charts.loss_style(name).colour
+        assert lines[0]["line"]["color"] == losses.loss_style(name).colour
 
 
 def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
     chosen = {"mae": MeanAbsoluteError()}
-    assert "yaxis2" not in loss_charts.over_p(chosen).to_plotly_json()["layout"]
-    (line, bar) = loss_charts.over_p(chosen, run=(crowded(), 0, 1)).data
+    assert "yaxis2" not in losses.over_p(chosen).to_plotly_json()["layout"]
+    (line, bar) = losses.over_p(chosen, run=(crowded(), 0, 1)).data
     assert bar.y.sum() == pytest.approx(1) and line.name == "Mean absolute error"
-    assert len(loss_charts.over_p(chosen, run=(crowded(100), 0, None)).data) == 3
-    assert len(loss_charts.over_p({}).data) == 0
+    assert len(losses.over_p(chosen, run=(crowded(100), 0, None)).data) == 3
+    assert len(losses.over_p({}).data) == 0
     swings = Custom(formula="sin(300*p)", parameters={})
     parts = force.zones(swings)
-    assert len(parts) > loss_charts.MOST_ZONES and not loss_charts.over_p({"custom": swings}, shaded=parts).layout.shapes
+    assert len(parts) > losses.MOST_ZONES and not losses.over_p({"custom": swings}, shaded=parts).layout.shapes
 
 
 def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:
     marks = [(0.1, "1/K"), (1e-20, "half below p = 1e-20")]
-    layout = loss_charts.over_p({"mae": MeanAbsoluteError()}, marks=marks).to_plotly_json()["layout"]
+    layout = losses.over_p({"mae": MeanAbsoluteError()}, marks=marks).to_plotly_json()["layout"]
     assert [shape["x0"] for shape in layout["shapes"]] == pytest.approx([0.1]), "no line stands at the edge for it"
     (arrow,) = [note for note in layout["annotations"] if note.get("showarrow")]
     assert arrow["text"] == "half below p = 1e-20" and arrow["x"] == layout["xaxis"]["range"][0] and arrow["ax"] > 0
-    linear = loss_charts.over_p({"mae": MeanAbsoluteError()}, log=False, marks=[(1e-20, "half")]).to_plotly_json()["layout"]
+    linear = losses.over_p({"mae": MeanAbsoluteError()}, log=False, marks=[(1e-20, "half")]).to_plotly_json()["layout"]
     assert len(linear["shapes"]) == 1, "on the linear axis it has a place"
 
 
 def test_a_loss_that_leaves_the_second_picture_says_so() -> None:
-    figure = loss_charts.over_lead({name: LOSSES[name]() for name in ("cross-entropy", "mmc")})
+    figure = losses.over_lead({name: LOSSES[name]() for name in ("cross-entropy", "mmc")})
     named = {trace.name for trace in figure.data}
     (told,) = named - {"Cross-entropy"}
     assert told == "Max-Mahalanobis centres (leaves: to ±80)"
     assert max(np.abs(trace.y).max() for trace in figure.data) == pytest.approx(80, rel=0.01)
-    assert {trace.name for trace in loss_charts.over_lead({"mmc": LOSSES["mmc"]()}).data} == {"Max-Mahalanobis centres"}
+    assert {trace.name for trace in losses.over_lead({"mmc": LOSSES["mmc"]()}).data} == {"Max-Mahalanobis centres"}
 
 
-@pytest.mark.parametrize("draw", [loss_charts.over_p, loss_charts.over_lead])
+@pytest.mark.parametrize("draw", [losses.over_p, losses.over_lead])
 def test_legends_have_room_below_the_axis(draw) -> None:
     for count in (1, 6):
         layout = draw({name: LOSSES[name]() for name in OF_P[:count]}).layout
@@ -149,17 +149,17 @@ def test_legends_have_room_below_the_axis(draw) -> None:
     [(0.0, "0"), (1.0, "1"), (0.0577, "0.0577"), (2.39e8, "2.4e8"), (3e-9, "3e-9"), (-0.00012, "-0.00012"), (-2e-5, "-2e-5"), (20.0, "20")],
 )
 def test_short_numbers(number: float, words: str) -> None:
-    assert loss_charts.short(number) == words
+    assert losses.short(number) == words
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_over_the_lead(name: str) -> None:
-    figure = loss_charts.over_lead({name: LOSSES[name]()})
+    figure = losses.over_lead({name: LOSSES[name]()})
     assert json.loads(payload(figure)) and len(figure.data) == 3
     true, favoured, other = (trace.y for trace in figure.data)
     if name not in ("mmc", "logit-norm", "logit-clip"):  # to these a common shift of all logits matters
         np.testing.assert_allclose(true + favoured + 8 * other, 0, atol=1e-5 * max(1, np.abs(true).max()))
-    assert len(loss_charts.over_lead({name: LOSSES[name]()}, classes=2).data) == 2
+    assert len(losses.over_lead({name: LOSSES[name]()}, classes=2).data) == 2
 
 
 def test_force_is_one_measure_for_all_losses() -> None:

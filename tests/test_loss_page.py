@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from igbviz import sliders, ui
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from igbviz._torchvision import torchvision
-from igbviz.models import MODELS, last_layer
-from igbviz.models.architectures import SMALLEST_SIDE, TORCHVISION, Cnn, Mlp, Torchvision, VitTiny
+from igbviz.models import MODELS, Cnn, Mlp, Torchvision, VitTiny, last_layer
+from igbviz.models.architectures import SMALLEST_SIDE, TORCHVISION
 from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS, shifted_relu
 from igbviz.spec import ConfigError
 

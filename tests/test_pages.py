@@ -12,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 from igbviz import ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs import queue
-from igbviz.runs.submit import Run, Status, submit, write_json
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from igbviz.training.loop import Training
 from igbviz.trajectory.trajectory import schema
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz import paper, paper_claims
 from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10
-from igbviz.paper import LOSSES, SETS
-from igbviz.paper_claims import CLAIMS, Finding, verdict
 from igbviz.runs import library
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
+from igbviz.studies.paper import claims, experiment
+from igbviz.studies.paper.claims import CLAIMS, Finding, verdict
+from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.test_comparison import stored
 
@@ -123,7 +123,7 @@ def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[
     """The claim's findings on one run of one seed."""
     claim = CLAIMS[name]
     runs = {(claim.losses[-1] if claim.losses else "piecewise-zero", 0): run}
-    return paper_claims.findings(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
+    return claims.findings(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
 
 
 @pytest.mark.parametrize(("name", "runs", "holds"), CASES, ids=lambda value: value if isinstance(value, str) else None)
@@ -162,9 +162,9 @@ def test_a_comparison_without_its_other_half() -> None:
 
 def test_the_untrained_network_counts_once_a_seed() -> None:
     runs = {(loss, seed): rising(10) for loss in LOSSES[1:] for seed in (0, 3)} | {(LOSSES[0], 7): rising(0)}
-    found = paper_claims.findings(CLAIMS["one-class"], runs)
+    found = claims.findings(CLAIMS["one-class"], runs)
     assert [(one.loss, one.seed) for one in found] == [("untrained", 0), ("untrained", 3), ("untrained", 7)]
-    assert [(one.loss, one.seed) for one in paper_claims.findings(CLAIMS["gather"], runs)][:3] == [
+    assert [(one.loss, one.seed) for one in claims.findings(CLAIMS["gather"], runs)][:3] == [
         ("cross-entropy", 7),
         ("blurry", 0),
         ("blurry", 3),
@@ -207,14 +207,14 @@ def several(**losses: list[bool | str | None]) -> list[Finding]:
     ],
 )
 def test_what_the_seeds_say_together(found: list[Finding], kind: str, words: str) -> None:
-    assert verdict(found) == paper_claims.Verdict(kind, words)
+    assert verdict(found) == claims.Verdict(kind, words)
 
 
 def test_all_findings_as_a_table() -> None:
-    table = paper_claims.frame({(loss, seed): rising(70) for loss in LOSSES for seed in (0, 1)})
+    table = claims.frame({(loss, seed): rising(70) for loss in LOSSES for seed in (0, 1)})
     assert set(table["claim"]) == set(CLAIMS) and set(table["holds"]) == {"yes", "no", "not measured far enough"}
     assert len(table[table["claim"] == "gather"]) == 8 and len(table[table["claim"] == "one-class"]) == 2
-    assert paper_claims.frame({}).empty
+    assert claims.frame({}).empty
 
 
 # Sets and choices.
@@ -222,7 +222,7 @@ def test_all_findings_as_a_table() -> None:
 
 def test_the_sets_are_the_presets_by_three_seeds() -> None:
     for which in SETS:
-        configs = paper.sweep(which).configs()
+        configs = experiment.sweep(which).configs()
         assert len(configs) == 12 and {config.seed for config in configs} == {0, 1, 2}
         assert {config.id for config in configs if config.seed == 0} == {SETS[which].config(loss).id for loss in LOSSES}
     assert SETS["full"].config().epochs == 20 and SETS["full"].config().probes.size == "all"
@@ -230,22 +230,22 @@ def test_the_sets_are_the_presets_by_three_seeds() -> None:
 
 
 def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None:
-    offered = [name for choice in paper.CHOICES for name in choice.others]
-    assert sorted(offered) == sorted(paper.ALTERNATIVES)
+    offered = [name for choice in experiment.CHOICES for name in choice.others]
+    assert sorted(offered) == sorted(experiment.ALTERNATIVES)
     for which in SETS:
-        names = paper.alternatives(which)
-        own = {config.id for config in paper.sweep(which).configs()}
-        others = [{config.id for config in paper.sweep(which, name).configs()} for name in names]
+        names = experiment.alternatives(which)
+        own = {config.id for config in experiment.sweep(which).configs()}
+        others = [{config.id for config in experiment.sweep(which, name).configs()} for name in names]
         assert all(len(each) == 12 and not each & own for each in others)
         assert len({frozenset(each) for each in others}) == len(names)
-    assert paper.alternatives("quick") == tuple(paper.ALTERNATIVES)
-    small = paper.alternatives("small")
+    assert experiment.alternatives("quick") == tuple(experiment.ALTERNATIVES)
+    small = experiment.alternatives("small")
     assert "he-normal" not in small and "batch-statistics" not in small, "that is what it has already, and it has no BatchNorm"
-    assert paper.chosen("quick", alternative="rate").optimizer.learning_rate == 0.01
+    assert experiment.chosen("quick", alternative="rate").optimizer.learning_rate == 0.01
 
 
-@pytest.mark.parametrize("choice", paper.CHOICES, ids=lambda choice: choice.title)
-def test_a_choice_says_where_it_stands_and_what_is_used(choice: paper.Choice) -> None:
+@pytest.mark.parametrize("choice", experiment.CHOICES, ids=lambda choice: choice.title)
+def test_a_choice_says_where_it_stands_and_what_is_used(choice: experiment.Choice) -> None:
     assert (choice.stated == "ours") == (not choice.where), "what the paper states is somewhere in it"
     assert choice.words.endswith(".") and all(choice.used(SETS[which].config()) for which in SETS)
 
@@ -286,19 +286,19 @@ QUICK = SETS["quick"].config("piecewise-zero")
     ],
 )
 def test_a_run_is_recognised_by_its_settings(changes: dict, loss: str | None) -> None:
-    assert paper.loss_of(QUICK.with_(**changes), CIFAR10, "quick") == loss
-    assert paper.loss_of(QUICK.with_(**changes), CIFAR10, "full") == loss
+    assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "quick") == loss
+    assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "full") == loss
 
 
 def test_a_folder_of_something_else_is_not_cifar10() -> None:
-    assert paper.loss_of(QUICK.with_(dataset=FOLDER), ("cat", "dog"), "quick") is None
-    assert paper.loss_of(QUICK.with_(dataset=FOLDER), (), "quick") is None
+    assert experiment.loss_of(QUICK.with_(dataset=FOLDER), ("cat", "dog"), "quick") is None
+    assert experiment.loss_of(QUICK.with_(dataset=FOLDER), (), "quick") is None
 
 
 def test_a_run_belongs_to_its_alternative() -> None:
     he = QUICK.with_(initialization={"name": "he-normal"}, seed=4)
-    assert paper.loss_of(he, CIFAR10, "quick", "he-normal") == "piecewise-zero"
-    assert paper.loss_of(QUICK, CIFAR10, "quick", "he-normal") is None
+    assert experiment.loss_of(he, CIFAR10, "quick", "he-normal") == "piecewise-zero"
+    assert experiment.loss_of(QUICK, CIFAR10, "quick", "he-normal") is None
 
 
 def short(config: RunConfig, **changes) -> RunConfig:
@@ -312,7 +312,7 @@ def shipped(run: Run) -> Run:
 
 
 def seen(cache: Path, which: str = "quick", alternative: str = "") -> tuple[dict[tuple[str, int], str], list[str]]:
-    found, problems = paper.found(library.rows(cache), cache, which, alternative)
+    found, problems = experiment.found(library.rows(cache), cache, which, alternative)
     return {(one.loss, one.seed): one.run.id for one in found}, problems
 
 
@@ -348,7 +348,7 @@ def test_what_the_runs_are_in_words(tmp_path: Path) -> None:
     for seed in (0, 2):
         stored(short(QUICK, seed=seed), tmp_path, favouring(20), names=list(CIFAR10))
     stored(SETS["quick"].config(), tmp_path, rising(50), state="stopped")
-    assert paper.described(paper.found(library.rows(tmp_path), tmp_path, "quick")[0]) == [
+    assert experiment.described(experiment.found(library.rows(tmp_path), tmp_path, "quick")[0]) == [
         "1 run of 0.5 of 1 epochs (stopped), seed 0: 12 probes of 200 images, CIFAR-10",
         "2 runs of 0.2 epochs, seeds 0, 2: 9 probes of 200 images, CIFAR-10 from a folder of images",
     ]

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import comparison, paper, paper_charts, paper_view, ui
+from igbviz import paper_view, ui
+from igbviz.charts import paper
 from igbviz.datasets import CIFAR10
-from igbviz.paper import LOSSES, SETS
-from igbviz.paper_claims import CLAIMS
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
 from igbviz.runs.sweeps import Group, list_groups
+from igbviz.studies import comparison
+from igbviz.studies.paper import experiment
+from igbviz.studies.paper.claims import CLAIMS
+from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.ui.messages import plain
 from tests.test_comparison import stored
 from tests.test_pages import ROOT, as_read, own_cache, page
@@ -69,7 +72,7 @@ def test_without_runs(which: str, view: str) -> None:
     test = look(set=which, view=view)
     assert not charts(test)
     if view == "choices":
-        assert all(choice.title in text(test) for choice in paper.CHOICES)
+        assert all(choice.title in text(test) for choice in experiment.CHOICES)
     else:
         assert "press **Run** above" in text(test)
     assert ("stand-in" in " ".join(warning.value for warning in test.warning)) == (which == "small")
@@ -80,7 +83,7 @@ def test_both_figures_of_a_seed(own_cache: Path) -> None:
     family(own_cache)
     one, all_of_them, second = charts(look(seed="1"))
     assert "favoured at Init.: airplane" in one["words"] and "2 seeds" in all_of_them["words"]
-    assert rows_of(second) == [paper.TITLES[loss] for loss in LOSSES]
+    assert rows_of(second) == [experiment.TITLES[loss] for loss in LOSSES]
     assert second["words"].startswith("4 runs side by side")
 
 
@@ -90,10 +93,10 @@ def test_all_seeds_as_bands(own_cache: Path) -> None:
     first, second = charts(test)
     assert "3 seeds" in first["words"] and second["words"] == "12 runs in 4 rows: medians and bands over seeds"
     assert len(second["data"]) == 4 * 2 * 3 * 3, "rows, columns, roles; two edges and a median"
-    assert rows_of(second) == [paper.TITLES[loss] for loss in LOSSES]
+    assert rows_of(second) == [experiment.TITLES[loss] for loss in LOSSES]
     assert "steps" in second["layout"]["xaxis7"]["title"]["text"]
     members = [comparison.Member.read(run) for run in runs[-3:]]
-    spec = paper_charts.bands([("x", members)])
+    spec = paper.bands([("x", members)])
     medians = {trace["name"]: trace["y"] for trace in spec["data"] if "name" in trace and trace["yaxis"] == "y"}
     assert medians["favoured at Init."] == pytest.approx(members[0].per_class["true_class_probability"][:, 0])
     assert medians["median of the others"] == pytest.approx(members[0].per_class["true_class_probability"][:, 5])
@@ -101,7 +104,7 @@ def test_all_seeds_as_bands(own_cache: Path) -> None:
 
 def test_untrained_networks_by_rank() -> None:
     networks = {0: rising(0), 1: favouring(0)}
-    spec = paper_charts.untrained_by_rank(networks)
+    spec = paper.untrained_by_rank(networks)
     bar, *dots = spec["data"]
     p = networks[0].predicted_probability()[0]
     assert bar["y"] == pytest.approx(np.sort(p)[::-1]) and len(dots) == 2
@@ -188,7 +191,7 @@ def test_run_starts_the_sweep_once(own_cache: Path) -> None:
     test.button(key="paper-run-small").click().run()
     assert not test.exception and test.query_params["set"] in ("small", ["small"])
     (group,) = list_groups(own_cache)
-    assert group.id == paper.sweep("small").id and len(group.run_ids) == 12
+    assert group.id == experiment.sweep("small").id and len(group.run_ids) == 12
     assert "12 queued" in test.get("progress")[0].proto.text
     test.button(key="paper-run-small").click().run()
     assert [each.id for each in list_groups(own_cache)] == [group.id]

@@ -15,7 +15,9 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import library, queue
-from igbviz.runs.submit import Run, RunError, list_runs, submit
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from tests.test_initial_page import SMALL, drawn

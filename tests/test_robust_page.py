@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import robustness
 from igbviz.config.interventions import applicable
-from igbviz.robustness import QUESTIONS, over_losses
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
+from igbviz.studies import robustness
+from igbviz.studies.robustness import QUESTIONS, over_losses
 from tests.test_comparison import stored
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 from tests.test_robustness import BASE, PLAIN, ROBUST, UNEQUAL, story, sweep_of_three
@@ -146,7 +146,7 @@ def cures_of_a_run() -> None:
 
     from igbviz import interventions_view
     from igbviz.runs.queue import cache_folder
-    from igbviz.runs.submit import Run
+    from igbviz.runs.run import Run
 
     interventions_view.draw(Run.open(st.query_params["run"], cache_folder()))
 

@@ -8,14 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz import robust_charts, robustness
+from igbviz.charts import robustness as robustness_charts
+from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
 from igbviz.config import RunConfig
 from igbviz.live_chart import payload
-from igbviz.robust_charts import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
-from igbviz.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
+from igbviz.studies import robustness
+from igbviz.studies.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.conftest import TINY
@@ -155,7 +156,7 @@ def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | i
 def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
     """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18 high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
-    layout = robust_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)["layout"]
+    layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)["layout"]
     room = (536 - layout["margin"]["l"] - layout["margin"]["r"]) * layout["xaxis2"]["domain"][0]
     titles = [note for note in layout["annotations"] if note.get("font", {}).get("size") == 15]
     assert len(titles) == len(NOISE.measures)
@@ -169,7 +170,7 @@ def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
     those = robustness.settings(sweep, [robustness.read(run) for run in runs])
     found = robustness.summaries(those, NOISE)
-    time, trade = robust_charts.over_time(those, NOISE, unit), robust_charts.trade_off(those, found, NOISE, unit)
+    time, trade = robustness_charts.over_time(those, NOISE, unit), robustness_charts.trade_off(those, found, NOISE, unit)
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
     assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
@@ -191,7 +192,7 @@ def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
 def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(schedule={"name": "switch", "duration": 0.5}))
     those = robustness.settings(sweep, [robustness.read(run) for run in runs])
-    layout = robust_charts.over_time(those, NOISE)["layout"]
+    layout = robustness_charts.over_time(those, NOISE)["layout"]
     lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
     assert {line["xref"] for line in lines} == {"x", "x2", "x3"}
     assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
@@ -203,9 +204,9 @@ def test_nothing_is_finished_yet(tmp_path: Path) -> None:
         run.write_status(run.stored_status().model_copy(update={"state": "stopped"}))
     those = robustness.settings(sweep, [robustness.read(run) for run in runs])
     assert robustness.summaries(those, NOISE) == []
-    trade = robust_charts.trade_off(those, [], NOISE)
+    trade = robustness_charts.trade_off(those, [], NOISE)
     assert trade["data"] == [] and any("as soon as" in note["text"] for note in trade["layout"]["annotations"])
-    assert len(robust_charts.over_time(those, NOISE)["data"]) == 9
+    assert len(robustness_charts.over_time(those, NOISE)["data"]) == 9
 
 
 def boxes(points: list, words: list[str], width: int) -> list[tuple[float, float, float, float]]:

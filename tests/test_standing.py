@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from igbviz import standing
-from igbviz.runs.submit import Status
+from igbviz.runs.status import Status
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
 from igbviz.runs import queue
-from igbviz.runs.submit import RunError, Status, list_runs, submit
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import RunError
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
 from igbviz.runs.sweeps import Group, list_groups, outcome, plan, submit_sweep
 from igbviz.spec import ConfigError

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import theory, theory_charts
+from igbviz import theory
+from igbviz.charts import theory as theory_charts
 from igbviz.live_chart import payload
 from igbviz.runs import queue
-from igbviz.runs.submit import list_runs
+from igbviz.runs.listing import list_runs
 
 ROOT = Path(__file__).parents[1]
 

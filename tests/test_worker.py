@@ -18,7 +18,10 @@ import torch
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
 from igbviz.runs import queue, session, worker
-from igbviz.runs.submit import Run, RunError, Status, list_runs, submit
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train

@@ -15,7 +15,7 @@ from igbviz.config.run import RunConfig
 from igbviz.config.schedules import Switch
 from igbviz.datasets import Images
 from igbviz.losses import CrossEntropy, LabelSmoothing
-from igbviz.models.architectures import Cnn, Mlp
+from igbviz.models import Cnn, Mlp
 from igbviz.spec import Description, any_of, by_name
 
 # Raw pixels have a mean square near 10,000. Where no layer normalises, the gradient of a weight and its effect on the answer both carry

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from igbviz.config.run import digest, slug
 from igbviz.datasets import AnyDataset, Facts, GaussianNoise
-from igbviz.models import AnyInitialization, AnyModel
-from igbviz.models.architectures import Mlp, Torchvision
+from igbviz.models import AnyInitialization, AnyModel, Mlp, Torchvision
 from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Description
 from igbviz.training.memory import free_memory

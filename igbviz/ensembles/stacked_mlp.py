@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from igbviz.models.architectures import Mlp, Shape
+from igbviz.models import Mlp
+from igbviz.models.architectures import Shape
 from igbviz.models.initializations import AsBuilt, Initialization, PyTorch
 from igbviz.models.layers import ACTIVATIONS
 

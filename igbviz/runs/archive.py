@@ -241,9 +241,7 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BundleError(f"run {name}: {file} is encrypted or packed in an unusual way, allowed: stored or deflated")
         if entry.file_size > FILES[file]:
-            raise BundleError(
-                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}"
-            )
+            raise BundleError(f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}")
         if entry.file_size > max(_HARMLESS, LARGEST_RATIO * entry.compress_size):
             raise BundleError(f"run {name}: {file} unpacks to more than {LARGEST_RATIO} times its size, as the records of no run do")
         checked[file] = entry

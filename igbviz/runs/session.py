@@ -20,7 +20,8 @@ import torch
 
 from igbviz.datasets import Data
 from igbviz.ensembles import EnsembleConfig
-from igbviz.ensembles.job import Initializing, Overflow
+from igbviz.ensembles.job import Initializing
+from igbviz.ensembles.networks import Overflow
 from igbviz.runs import duration
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError

@@ -10,15 +10,10 @@ from typing import Any
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
-from igbviz.runs.files import write_json, write_text
-from igbviz.runs.listing import Listed, is_whole, list_runs, listed
-from igbviz.runs.run import DEFAULT_CACHE, Run, RunError, described
-from igbviz.runs.status import ENDED, FINISHED, STATES, Status
-
-__all__ = [
-    "DEFAULT_CACHE", "ENDED", "FINISHED", "STATES", "Listed", "Run", "RunError", "Status",
-    "described", "is_whole", "list_runs", "listed", "submit", "submit_all", "write_json", "write_text",
-]  # fmt: skip
+from igbviz.runs.files import write_text
+from igbviz.runs.listing import is_whole
+from igbviz.runs.run import DEFAULT_CACHE, Run, described
+from igbviz.runs.status import FINISHED, Status
 
 
 def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:

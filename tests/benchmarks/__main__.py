@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from igbviz import charts
+from igbviz.charts.run import run_curves
 from igbviz.config import PRESETS, RunConfig
 from igbviz.live_chart import payload
 from igbviz.losses import LOSSES
-from igbviz.run_charts import run_curves
 from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.escape import processor
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
+from igbviz.studies.escape import processor
 from igbviz.training.devices import best_device
 from igbviz.training.loop import Training
 from igbviz.training.stacked import WORTH, Lanes, most_lanes

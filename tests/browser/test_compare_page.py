@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.runs import queue
-from igbviz.runs.submit import Run
+from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_train_page import visit

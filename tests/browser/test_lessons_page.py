@@ -10,10 +10,12 @@ from playwright.sync_api import expect
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, ensemble_dtype
-from igbviz.lesson_steps import Go, Guess
-from igbviz.lessons import LESSONS
 from igbviz.runs import queue
-from igbviz.runs.submit import Status, submit, write_json
+from igbviz.runs.files import write_json
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
+from igbviz.studies.lessons import LESSONS
+from igbviz.studies.lessons.parts import Go, Guess
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES, schema
 from tests.browser.conftest import ROOT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.runs.submit import list_runs
+from igbviz.runs.listing import list_runs
 from tests.browser.conftest import wait_until
 from tests.browser.test_train_page import app, visit
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.runs.submit import list_runs
+from igbviz.runs.listing import list_runs
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_compare_page import CHART, HEAD, seen
 from tests.browser.test_train_page import number, visit

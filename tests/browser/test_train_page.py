@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.runs.submit import list_runs
+from igbviz.runs.listing import list_runs
 from tests.browser.conftest import ROOT, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igbviz.comparison import MEASURES, OUTCOMES, Member, Setting, labels
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
-from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.comparison import MEASURES, OUTCOMES, Member, Setting, labels
+from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import Quantity
 

@@ -6,19 +6,7 @@ from collections.abc import Mapping
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.lesson_steps import (
-    Explore,
-    Go,
-    Guess,
-    Lesson,
-    Look,
-    Outcome,
-    Picture,
-    Results,
-    Text,
-    largest_share,
-    percent,
-)
+from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Results, Text, largest_share, percent
 
 # 6. Depth, activation, normalisation and the edge of chaos
 

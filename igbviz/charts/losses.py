@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts import MOST_LINES
-from igbviz.colours import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
-from igbviz.furniture import frame
+from igbviz.charts.colors import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.run import MOST_LINES
+from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import KINDS, Zone, one_favoured
 from igbviz.trajectory import Trajectory

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from igbviz import theory
-from igbviz.comparison import MEASURES, Member, Setting, held_at
 from igbviz.config import RunConfig
 from igbviz.config.probe_plan import Probes
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
-from igbviz.runs.sweep_config import parse_value
-from igbviz.runs.sweeps import Sweep
+from igbviz.runs.sweep_config import Sweep, parse_value
+from igbviz.studies.comparison import MEASURES, Member, Setting, held_at
 from igbviz.trajectory.trajectory import thin
 
 SEEDS, STEPS, RATIO = 20, 100, 10

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from igbviz import theory
-from igbviz.bias_to_training import Plane, at_step, cut, mean
-from igbviz.charts import line_trace
-from igbviz.colours import NEUTRAL, ClassStyle, class_style
-from igbviz.compare_charts import places, switches
-from igbviz.comparison import MEASURES, Setting
-from igbviz.furniture import AXIS, SHARES, frame, level_line, upright_line
-from igbviz.theory_charts import LINES
-from igbviz.theory_charts import phase_line as theory_line
-from igbviz.time_axis import TimeAxis
+from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style
+from igbviz.charts.comparison import places, switches
+from igbviz.charts.run import line_trace
+from igbviz.charts.style import AXIS, SHARES, frame, level_line, upright_line
+from igbviz.charts.theory import LINES
+from igbviz.charts.theory import phase_line as theory_line
+from igbviz.charts.time_axis import TimeAxis
+from igbviz.studies.comparison import MEASURES, Setting
+from igbviz.studies.dynamics import Plane, at_step, cut, mean
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
 SYMBOLS = ("circle", "diamond", "square")

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from igbviz import paper_checks as checks
-from igbviz.paper import LOSSES, TITLES, UNTRAINED
-from igbviz.paper_checks import Check
+from igbviz.studies.paper import checks
+from igbviz.studies.paper.checks import Check
+from igbviz.studies.paper.experiment import LOSSES, TITLES, UNTRAINED
 from igbviz.trajectory import Trajectory
 
 

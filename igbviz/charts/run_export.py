@@ -6,10 +6,11 @@ import io
 from pathlib import Path
 from pprint import pformat
 
+from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
 from igbviz.config import RunConfig
-from igbviz.run_charts import pages
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
+from igbviz.trajectory import Trajectory
 
 
 def csv(run: Run) -> bytes:
@@ -55,3 +56,14 @@ def write(run: Run, out: Path) -> None:
     if out.suffix not in writers:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(writers)}"))
     out.write_bytes(writers[out.suffix](run))
+
+
+def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:
+    """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
+    names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
+    figures = [run_curves(trajectory, config, name) for name in names] + [bars(trajectory, 0)]
+    parts = [
+        themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not place, full_html=False)
+        for place, figure in enumerate(figures)
+    ]
+    return f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head><body>{"".join(parts)}</body></html>'

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from igbviz.config import RunConfig
-from igbviz.lesson_steps import (
+from igbviz.losses.force import zones
+from igbviz.studies.lessons.escape import FIRST_LOOK
+from igbviz.studies.lessons.parts import (
     ALIVE,
     Explore,
     Go,
@@ -26,8 +28,6 @@ from igbviz.lesson_steps import (
     percent,
     small,
 )
-from igbviz.lessons_escape import FIRST_LOOK
-from igbviz.losses.force import zones
 from igbviz.studies.zones import standing
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import escape_time

@@ -17,7 +17,7 @@ from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Description
-from igbviz.spreads import in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.seed_summary import in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import SHARE, escape_time
 from igbviz.trajectory.quantities import QUANTITIES, Quantity

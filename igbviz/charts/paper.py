@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from igbviz import charts, compare_charts, comparison
-from igbviz.charts import line_trace
-from igbviz.colours import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
-from igbviz.comparison import PANELS, Member
-from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
-from igbviz.time_axis import Unit
+from igbviz.charts import comparison
+from igbviz.charts.colors import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.run import line_trace
+from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.charts.time_axis import TimeAxis, Unit
+from igbviz.studies import comparison
+from igbviz.studies.comparison import PANELS, Member
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import QUANTITIES
 
@@ -61,19 +62,19 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for each role of a class
     the median of the seeds, and the band from the least to the most of them."""
     everybody = [member for _, members in rows for member in members]
-    axis, height = compare_charts.time_axis(everybody, unit), compare_charts.row_height(len(rows))
+    axis, height = comparison.time_axis(everybody, unit), comparison.row_height(len(rows))
     inner = height * len(rows)
     traces, shapes, notes, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
-        top = 1 - (row * height + compare_charts.TITLE) / inner
+        top = 1 - (row * height + comparison.TITLE) / inner
         for column, panel in enumerate(PANELS):
             number = str(2 * row + column + 1) if row or column else ""
             at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
             for role in ROLES:
                 traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
-            left = column * (1 + compare_charts.GAP) / 2
+            left = column * (1 + comparison.GAP) / 2
             layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-                "domain": [left, left + (1 - compare_charts.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
+                "domain": [left, left + (1 - comparison.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
             }  # fmt: skip
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
@@ -84,7 +85,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             upright = axis.furniture()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = compare_charts.switches(members, axis)
+            lines, named = comparison.switches(members, axis)
             upright += lines
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
@@ -92,14 +93,14 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
         place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
         notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
     for column, panel in enumerate(PANELS):
-        place = {"x": column * (1 + compare_charts.GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        place = {"x": column * (1 + comparison.GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
         notes.append(place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3})
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
-        "layout": frame(inner + compare_charts.ABOVE + compare_charts.UNDER) | layout | {
+        "layout": frame(inner + comparison.ABOVE + comparison.UNDER) | layout | {
             "dragmode": "zoom", "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": compare_charts.ABOVE, "b": compare_charts.UNDER}, "hovermode": "closest",
+            "margin": {"l": 44, "r": 16, "t": comparison.ABOVE, "b": comparison.UNDER}, "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes, "annotations": notes,
             "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
@@ -107,12 +108,12 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     }  # fmt: skip
 
 
-def _role(members: Sequence[Member], panel: str, role: str, axis: charts.TimeAxis, named: bool) -> list[dict[str, Any]]:
+def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, named: bool) -> list[dict[str, Any]]:
     """Lower edge, upper edge filled down to it, median."""
     style, width, values = ROLES[role]
     measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
     one = comparison.band(measured, role)
-    x = compare_charts.places(one.step, members[0].steps_per_epoch, axis)
+    x = comparison.places(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x, one.median.astype(np.float32), np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32), role, style, width
     )
@@ -121,4 +122,4 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: charts.TimeAxi
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    return [*compare_charts.band_edges(x, one, style.colour, role), line]
+    return [*comparison.band_edges(x, one, style.colour, role), line]

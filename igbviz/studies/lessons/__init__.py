@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from igbviz.lesson_steps import Lesson
-from igbviz.lessons_depth import EDGE_OF_CHAOS
-from igbviz.lessons_escape import CROSS_ENTROPY, SILENT_ZONE
-from igbviz.lessons_robust import LABEL_NOISE, WRONG_PUSH
-from igbviz.lessons_untrained import BEFORE_TRAINING
+from igbviz.studies.lessons.depth import EDGE_OF_CHAOS
+from igbviz.studies.lessons.escape import CROSS_ENTROPY, SILENT_ZONE
+from igbviz.studies.lessons.parts import Lesson
+from igbviz.studies.lessons.robust import LABEL_NOISE, WRONG_PUSH
+from igbviz.studies.lessons.untrained import BEFORE_TRAINING
 
 # The names are parts of links: they stay.
 LESSONS: dict[str, Lesson] = {

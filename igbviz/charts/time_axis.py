@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from igbviz.colours import FAINT, NEUTRAL
-from igbviz.furniture import upright_line
+from igbviz.charts.colors import FAINT, NEUTRAL
+from igbviz.charts.style import upright_line
 from igbviz.trajectory import Trajectory
 
 Unit = Literal["epoch", "step"]

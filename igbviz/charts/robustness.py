@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.colours import FAINT, class_style
-from igbviz.compare_charts import banded, places, switches, time_axis
-from igbviz.comparison import Setting
-from igbviz.furniture import AXIS, SHARES, frame, level_line
-from igbviz.robustness import Question, Summary
-from igbviz.spreads import in_words, share_in_words, step_in_words
-from igbviz.time_axis import Unit
+from igbviz.charts.colors import FAINT, class_style
+from igbviz.charts.comparison import banded, places, switches, time_axis
+from igbviz.charts.style import AXIS, SHARES, frame, level_line
+from igbviz.charts.time_axis import Unit
+from igbviz.studies.comparison import Setting
+from igbviz.studies.robustness import Question, Summary
+from igbviz.studies.seed_summary import in_words, share_in_words, step_in_words
 
 HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}

@@ -8,13 +8,11 @@ loss is trained twice: with the preset's rate, and with a rate that evens out th
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -22,27 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
-from igbviz.charts import themed
-from igbviz.colours import COLOURS, FAINT, NEUTRAL
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.run import NUMERICS
-from igbviz.furniture import AXIS, FONT, frame
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.files import write_text
-from igbviz.runs.queue import PROJECT
 from igbviz.runs.run import RunError
-from igbviz.spreads import Spread, in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import SHARE, settled
 
-DATA = Path(__file__).parent / "data" / "escape.json"
-README = PROJECT / "README.md"
-PICTURE = PROJECT / "tests" / "readme" / "escape.png"
+DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
-MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 DEFINITION = (
     f"Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least {SHARE:g} ln K to the end. "
     "Matched rate: the preset's, times the ratio of the RMS gradients on the logits of cross-entropy and of the loss, "
@@ -250,76 +240,6 @@ def _escaped(summary: Summary) -> str:
     return f"{summary.escaped} of {summary.seeds}" + (f", {summary.diverged} diverged" if summary.diverged else "")
 
 
-LOOKS = {"preset": (COLOURS[0], "circle", -0.17), "matched": (COLOURS[1], "diamond", 0.17)}  # colour, shape, how far below the line
-
-
-def picture(rows: list[Row]) -> go.Figure:
-    """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from least to most."""
-    found = summaries(rows)
-    losses = list(found)
-    last = max((row.probes[-1] for row in rows if row.probes), default=10)
-    init, wall, never, edge = 10**-0.5, last * 10**0.15, last * 10**0.4, last * 10**0.6  # places without a number on the log axis
-
-    def placed(summary: Summary) -> list[float]:
-        return [never if np.isinf(step) else max(step, init) for step in summary.escape]
-
-    traces = [
-        trace
-        for rate in LOOKS
-        for trace in (
-            _dots(found, rate, "x", placed, lambda summary: in_words(summary.escape, step_in_words)),
-            _dots(found, rate, "x2", lambda summary: summary.accuracy, lambda summary: in_words(summary.accuracy, share_in_words)),
-        )
-    ]
-    chance = 1 / len(BASE.dataset.facts().class_names)
-    dotted, upright = {"color": NEUTRAL, "dash": "dot", "width": 1.5}, {"y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
-    shapes = [
-        upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": FAINT, "line": {"width": 0}},
-        upright | {"type": "line", "x0": chance, "x1": chance, "xref": "x2", "line": dotted},
-    ]
-    note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
-    lost = [(sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values())) for kinds in found.values()]
-    notes = [note | {"y": place, "text": f"{some} of {all_} runs diverged"} for place, (some, all_) in enumerate(lost) if some]
-    small = {"standoff": 6, "font": {"size": 13}}
-    ticks = [10**power for power in range(int(np.log10(last)) + 1)]
-    at_once = any(row.escape == 0 for row in rows)  # such a network was not prejudiced; without any the axis need not begin at Init.
-    return go.Figure({
-        "data": traces,
-        "layout": frame(136 + 24 * len(losses)) | {
-            "xaxis": AXIS | {
-                "domain": [0, 0.64], "type": "log", "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
-                "tickvals": [init, *ticks, never], "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
-                "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"} | small,
-            },
-            "xaxis2": AXIS | {
-                "domain": [0.69, 1], "range": [0, 1], "dtick": 0.2, "title": {"text": "accuracy at the end<br>(dotted: chance)"} | small,
-            },
-            "yaxis": AXIS | {
-                "tickvals": list(range(len(losses))), "ticktext": losses, "range": [len(losses) - 0.4, -0.6],
-                "ticks": "", "showline": False,
-            },
-            "font": {"size": 13, "family": FONT}, "hovermode": "closest", "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
-            "shapes": shapes, "annotations": notes,
-            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        },
-    })  # fmt: skip
-
-
-def _dots(found: dict[str, dict[str, Summary]], rate: str, axis: str, spread: Callable, words: Callable) -> dict[str, Any]:
-    """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
-    colour, shape, lower = LOOKS[rate]
-    those = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(found.items()) if rate in kinds]
-    middle, low, high = np.array([spread(one) for *_, one in those], dtype=float).reshape(-1, 3).T
-    return {
-        "type": "scatter", "mode": "markers", "x": middle, "y": [place + lower for place, *_ in those], "xaxis": axis,
-        "error_x": {"array": high - middle, "arrayminus": middle - low, "symmetric": False, "thickness": 1.5, "width": 0},
-        "marker": {"color": colour, "symbol": shape, "size": 9}, "cliponaxis": False,
-        "name": RATES[rate], "legendgroup": rate, "showlegend": axis == "x",
-        "hovertext": [f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{words(one)}" for _, loss, one in those],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }  # fmt: skip
-
-
 def account(rows: list[Row], provenance: dict[str, Any]) -> str:
     """What stands under the table: how many, where, when, and what the words mean."""
     starts, seeds = middle_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
@@ -331,42 +251,9 @@ def account(rows: list[Row], provenance: dict[str, Any]) -> str:
     )
 
 
-def publish(path: Path = DATA, readme: Path = README, png: Path = PICTURE) -> None:
-    """Put the table between the README's two marks, and the picture beside it. Raises RunError for a README without the marks."""
-    text = block(path)
-    before, begin, rest = readme.read_text().partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not (begin and end):
-        raise RunError(f"{readme} has no {MARKS[0]} ... {MARKS[1]} to put the table between")
-    write_text(readme, f"{before}{begin}\n\n{text}\n\n{end}{after}")
-    save_png(picture(read(path)), png)
-
-
 def block(path: Path = DATA) -> str:
     """The table of a file and its account, as the README has them."""
     rows = read(path)
     if not rows:
         raise RunError(f"{path} has no rows yet: measure first, with python -m igbviz escape")
     return f"{table(rows)}\n\n{account(rows, json.loads(path.read_text())['provenance'])}"
-
-
-def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
-    """Draw a figure in a headless Chromium. Raises RunError where there is none."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        program = None
-    if program is None:
-        raise RunError("a picture needs playwright and a Chromium on the PATH: install both, or leave the old picture as it is")
-    page_text = themed(figure, dark=False).to_html(config={"staticPlot": True}, include_plotlyjs=True)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": width, "height": int(figure.layout.height)}, device_scale_factor=1.5)
-        page.set_content(page_text.replace("<body>", '<body style="margin:0">', 1))
-        page.wait_for_selector(".plotly .main-svg")
-        page.evaluate("document.fonts.ready")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.png")
-        page.screenshot(path=temporary)
-        browser.close()
-    os.replace(temporary, path)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts import MOST_LINES, line_trace, summary_traces
-from igbviz.colours import FAINT, class_style
-from igbviz.comparison import MEASURES, PANELS, Band, Member, Setting, band, titles
-from igbviz.furniture import AXIS, SHARES, frame, heading, level_line, upright_line
-from igbviz.spreads import in_words, middle_and_range, step_in_words
-from igbviz.time_axis import TimeAxis, Unit
+from igbviz.charts.colors import FAINT, class_style
+from igbviz.charts.run import MOST_LINES, line_trace, summary_traces
+from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.charts.time_axis import TimeAxis, Unit
+from igbviz.studies.comparison import MEASURES, PANELS, Band, Member, Setting, band, titles
+from igbviz.studies.seed_summary import in_words, middle_and_range, step_in_words
 from igbviz.trajectory.quantities import QUANTITIES
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from html import escape as escaped
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from igbviz import charts, compare_charts, comparison
-from igbviz.compare_charts import MOST_ROWS
-from igbviz.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
-from igbviz.runs.run import RunError
+from igbviz.charts import comparison
+from igbviz.charts.browser import printed
+from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.run import to_html
+from igbviz.charts.time_axis import Unit
+from igbviz.studies import comparison
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 
 TABS = {"grid": "Side by side", "overlay": "One quantity", "table": "Numbers"}
 ESCAPE = "escape"  # among the quantities of the overlay, though it is one number a run and has no curve
@@ -28,7 +27,7 @@ class View(NamedTuple):
 
     tab: str = "grid"
     quantity: str = "balanced_accuracy"
-    unit: charts.Unit = "epoch"
+    unit: Unit = "epoch"
     collapse: bool = True  # the seeds of a setting as one
     rows: int = 0  # page of the grid
 
@@ -54,11 +53,11 @@ def spec(those: Sequence[Setting], view: View) -> dict[str, Any]:
     """The figure of a view with one, the grid or the overlay, as a plain dictionary."""
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
-            return compare_charts.escapes(those, view.unit)
-        return compare_charts.overlay(those, view.quantity, view.unit, view.collapse)
+            return comparison.escapes(those, view.unit)
+        return comparison.overlay(those, view.quantity, view.unit, view.collapse)
     shown = [member.run for member in alike([member for setting in those for member in setting.members])[0]]
     first = view.rows * MOST_ROWS
-    return compare_charts.grid(those, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
+    return comparison.grid(those, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
 
 
 def frame(those: Sequence[Setting], view: View) -> pd.DataFrame:
@@ -83,7 +82,7 @@ def parquet(those: Sequence[Setting], view: View) -> bytes:
 def html(those: Sequence[Setting], view: View) -> bytes:
     """What is shown, on a page of its own that needs no network."""
     if view.tab != "table":
-        return charts.to_html(go.Figure(spec(those, view)), dark=False).encode()
+        return to_html(go.Figure(spec(those, view)), dark=False).encode()
     outcomes = comparison.setting_table(those) if view.collapse else comparison.run_table(those)
     headings = {name: title for name, (title, _) in OUTCOMES.items()}
     tables = [comparison.difference_table(those), outcomes.rename(columns=headings)]
@@ -105,32 +104,3 @@ FORMATS = {
     "CSV": (".csv", "text/csv", csv),
     "Parquet": (".parquet", "application/vnd.apache.parquet", parquet),
 }
-
-
-def browser() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def printed(page: str, height: int, width: int = 1400, timeout: float = 60.0) -> bytes:
-    """An HTML page printed by a headless browser on sheets of `width` by `height` pixels.
-
-    Raises RunError where there is no browser, or where it does not finish within `timeout` seconds.
-    """
-    program = browser()
-    if program is None:
-        raise RunError("a PDF needs a Chromium or Chrome on the PATH")
-    sheet = f"<style>@page{{size:{width}px {height}px;margin:0}}.modebar{{display:none}}</style></head>"
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "page.html", Path(folder) / "page.pdf"
-        source.write_text(page.replace("</head>", sheet, 1), encoding="utf-8")
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-pdf-header-footer"]
-        waits = ["--virtual-time-budget=20000", f"--window-size={width},{height}", f"--user-data-dir={folder}/profile"]
-        try:
-            subprocess.run(
-                [program, *flags, *waits, f"--print-to-pdf={made}", source.as_uri()],
-                timeout=timeout, check=True, capture_output=True, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-            return made.read_bytes()
-        except (OSError, subprocess.SubprocessError) as error:
-            raise RunError(f"the browser {program} made no PDF: {error}") from None

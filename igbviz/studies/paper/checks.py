@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from igbviz.paper import SETS
+from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory
 
 Check = tuple[bool | None, str]  # whether it holds (None: what it speaks of has not happened), and the number that says so

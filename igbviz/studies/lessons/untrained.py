@@ -6,18 +6,7 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.ensembles import EnsembleConfig
-from igbviz.lesson_steps import (
-    Explore,
-    Go,
-    Guess,
-    Lesson,
-    Look,
-    Outcome,
-    Picture,
-    Results,
-    Text,
-    percent,
-)
+from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Results, Text, percent
 
 # 1. What a network believes before it has seen anything
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.lesson_steps import (
+from igbviz.losses import CrossEntropy
+from igbviz.studies.lessons.parts import (
     ALIVE,
     Explore,
     Go,
@@ -27,7 +28,6 @@ from igbviz.lesson_steps import (
     silent_share,
     small,
 )
-from igbviz.losses import CrossEntropy
 from igbviz.trajectory.outcome import escape_time
 
 # 2. Why cross-entropy escapes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from igbviz.colours import FAINT, NEUTRAL
+from igbviz.charts.colors import FAINT, NEUTRAL
 
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
 AXIS = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}

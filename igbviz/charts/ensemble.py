@@ -11,12 +11,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts import MOST_LINES
-from igbviz.colours import FAINT, NEUTRAL, class_style
+from igbviz.charts.colors import FAINT, NEUTRAL, class_style
+from igbviz.charts.run import MOST_LINES
+from igbviz.charts.style import AXIS, SHARES, frame, heading
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
 from igbviz.ensembles.records import HISTOGRAM_EDGES
-from igbviz.furniture import AXIS, SHARES, frame, heading
 
 MEASURED, THEORY = class_style(0).colour, class_style(1).colour
 RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw

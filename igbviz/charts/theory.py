@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.colours import FAINT, NEUTRAL, class_style
-from igbviz.furniture import frame
+from igbviz.charts.colors import FAINT, NEUTRAL, class_style
+from igbviz.charts.style import frame
 
 GRID = 100  # points a side of a map
 LINES = 60  # points of a line across it

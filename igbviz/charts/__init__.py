@@ -1,0 +1,5 @@
+"""Pictures: arrays in, plotly figures out."""
+
+from igbviz.charts.run import CHARTS, CONFIG, bars, curves, themed, to_html, wrong_labels
+
+__all__ = ["CHARTS", "CONFIG", "bars", "curves", "themed", "to_html", "wrong_labels"]
