@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from igbviz.charts import comparison
+from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.browser import printed
 from igbviz.charts.comparison import MOST_ROWS
 from igbviz.charts.run import to_html
@@ -53,11 +53,11 @@ def spec(those: Sequence[Setting], view: View) -> dict[str, Any]:
     """The figure of a view with one, the grid or the overlay, as a plain dictionary."""
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
-            return comparison.escapes(those, view.unit)
-        return comparison.overlay(those, view.quantity, view.unit, view.collapse)
+            return comparison_charts.escapes(those, view.unit)
+        return comparison_charts.overlay(those, view.quantity, view.unit, view.collapse)
     shown = [member.run for member in alike([member for setting in those for member in setting.members])[0]]
     first = view.rows * MOST_ROWS
-    return comparison.grid(those, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
+    return comparison_charts.grid(those, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
 
 
 def frame(those: Sequence[Setting], view: View) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts import comparison
+from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
@@ -62,19 +62,19 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for each role of a class
     the median of the seeds, and the band from the least to the most of them."""
     everybody = [member for _, members in rows for member in members]
-    axis, height = comparison.time_axis(everybody, unit), comparison.row_height(len(rows))
+    axis, height = comparison_charts.time_axis(everybody, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
     traces, shapes, notes, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
-        top = 1 - (row * height + comparison.TITLE) / inner
+        top = 1 - (row * height + comparison_charts.TITLE) / inner
         for column, panel in enumerate(PANELS):
             number = str(2 * row + column + 1) if row or column else ""
             at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
             for role in ROLES:
                 traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
-            left = column * (1 + comparison.GAP) / 2
+            left = column * (1 + comparison_charts.GAP) / 2
             layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-                "domain": [left, left + (1 - comparison.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
+                "domain": [left, left + (1 - comparison_charts.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
             }  # fmt: skip
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
@@ -85,7 +85,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             upright = axis.furniture()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = comparison.switches(members, axis)
+            lines, named = comparison_charts.switches(members, axis)
             upright += lines
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
@@ -93,14 +93,21 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
         place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
         notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
     for column, panel in enumerate(PANELS):
-        place = {"x": column * (1 + comparison.GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        place = {
+            "x": column * (1 + comparison_charts.GAP) / 2,
+            "y": 1,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "top",
+        }
         notes.append(place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3})
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
-        "layout": frame(inner + comparison.ABOVE + comparison.UNDER) | layout | {
+        "layout": frame(inner + comparison_charts.ABOVE + comparison_charts.UNDER) | layout | {
             "dragmode": "zoom", "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": comparison.ABOVE, "b": comparison.UNDER}, "hovermode": "closest",
+            "margin": {"l": 44, "r": 16, "t": comparison_charts.ABOVE, "b": comparison_charts.UNDER}, "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes, "annotations": notes,
             "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
@@ -113,7 +120,7 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
     style, width, values = ROLES[role]
     measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
     one = comparison.band(measured, role)
-    x = comparison.places(one.step, members[0].steps_per_epoch, axis)
+    x = comparison_charts.places(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x, one.median.astype(np.float32), np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32), role, style, width
     )
@@ -122,4 +129,4 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    return [*comparison.band_edges(x, one, style.colour, role), line]
+    return [*comparison_charts.band_edges(x, one, style.colour, role), line]
