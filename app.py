@@ -6,12 +6,18 @@ from igbviz.runs.queue import cache_folder, ensure_worker
 
 ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
-from igbviz import loss_page, ui
 from igbviz.config import PRESETS  # noqa: E402
 from igbviz.runs.shipped import shipped_runs
-from igbviz.ui import messages  # noqa: E402
+from igbviz.ui import shell
+from igbviz.ui.runs import (
+    messages,  # noqa: E402
+    run_rows,
+    start_run,
+    state_badge,
+)
+from igbviz.ui.views import losses
 
-cache = ui.shell("Home")
+cache = shell.shell("Home")
 
 st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
 st.markdown(
@@ -26,7 +32,7 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
         st.latex(preset.config.loss.latex())
         st.caption(preset.look_for)
         if st.button("Watch", icon=":material/play_arrow:", type="primary", key=name):
-            if run := ui.start(preset.config, cache):
+            if run := start_run(preset.config, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
 settings = {
@@ -43,16 +49,16 @@ if any(pictures.values()):
         with st.container(horizontal=True):
             for run in runs:
                 held = ", weight held fixed" if getattr(run.config.loss, "detach_weight", False) else ""
-                ui.link("pages/Train.py", f"{run.config.loss.title}{held}", icon=":material/package_2:", run=run.id)
-    ui.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
+                shell.link("pages/Train.py", f"{run.config.loss.title}{held}", icon=":material/package_2:", run=run.id)
+    shell.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
 
-rows = [row for row in ui.run_rows(cache) if not row["archived"] and not row["shipped"]][:8]
+rows = [row for row in run_rows(cache) if not row["archived"] and not row["shipped"]][:8]
 if rows:
     st.subheader("Latest runs", anchor=False)
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center"):
-            ui.state_badge(row["state"])
-            ui.link("pages/Train.py", messages.plain(row["title"]), run=row["id"])
+            state_badge(row["state"])
+            shell.link("pages/Train.py", messages.plain(row["title"]), run=row["id"])
             st.caption(row["submitted"] or messages.plain(row["note"]))
 
-loss_page.measured()
+losses.measured()

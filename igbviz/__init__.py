@@ -24,37 +24,41 @@ if "OMP_WAIT_POLICY" not in os.environ:  # which says less to libgomp than the n
 # Without it cuBLAS does not promise the same bits every time on a GPU. It is read when the first product is made there.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
+# Where each public name lives.
 _HOMES = {
-    "ConfigError": "description",
-    "Ensemble": "ensembles",
-    "EnsembleConfig": "ensembles",
-    "DataError": "datasets",
-    "Diverged": "training",
-    "PRESETS": "presets",
-    "Group": "sweeps",
-    "Run": "run_folder",
-    "RunConfig": "config",
-    "Sweep": "sweep_config",
-    "Trajectory": "trajectory",
-    "initialize": "ensembles",
-    "list_groups": "sweeps",
-    "list_runs": "listing",
-    "submit": "runs",
-    "submit_sweep": "sweeps",
-    "train": "training",
+    "ConfigError": "igbviz.spec",
+    "DataError": "igbviz.datasets",
+    "Diverged": "igbviz.training.loop",
+    "Ensemble": "igbviz.ensembles",
+    "EnsembleConfig": "igbviz.ensembles",
+    "Group": "igbviz.runs.sweeps",
+    "PRESETS": "igbviz.config",
+    "Run": "igbviz.runs.run",
+    "RunConfig": "igbviz.config",
+    "Sweep": "igbviz.runs.sweep_config",
+    "Trajectory": "igbviz.trajectory",
+    "initialize": "igbviz.ensembles",
+    "list_groups": "igbviz.runs.sweeps",
+    "list_runs": "igbviz.runs.listing",
+    "submit": "igbviz.runs.submit",
+    "submit_sweep": "igbviz.runs.sweeps",
+    "train": "igbviz.training.loop",
 }
 _MODULES = {
-    "charts",
-    "datasets",
-    "initializations",
-    "losses",
-    "models",
-    "optimizers",
-    "presets",
-    "runs",
-    "schedules",
-    "theory",
-    "trajectory",
+    "charts": "igbviz.charts",
+    "config": "igbviz.config",
+    "datasets": "igbviz.datasets",
+    "ensembles": "igbviz.ensembles",
+    "initializations": "igbviz.models.initializations",
+    "losses": "igbviz.losses",
+    "models": "igbviz.models",
+    "optimizers": "igbviz.config.optimizers",
+    "presets": "igbviz.config.presets",
+    "runs": "igbviz.runs",
+    "schedules": "igbviz.config.schedules",
+    "theory": "igbviz.theory",
+    "training": "igbviz.training",
+    "trajectory": "igbviz.trajectory",
 }
 
 __all__ = sorted([*_HOMES, *_MODULES])
@@ -62,7 +66,11 @@ __all__ = sorted([*_HOMES, *_MODULES])
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"igbviz.{_HOMES[name]}"), name)
+        return getattr(import_module(_HOMES[name]), name)
     if name in _MODULES:
-        return import_module(f"igbviz.{name}")
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,5 +1,6 @@
 """Runs side by side."""
 
-from igbviz import compare_page, ui
+from igbviz.ui import shell
+from igbviz.ui.views import compare
 
-compare_page.draw(ui.shell("Compare"))
+compare.draw(shell.shell("Compare"))

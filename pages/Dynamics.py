@@ -1,8 +1,9 @@
 """From bias to training: what the first prejudice does to learning."""
 
-from igbviz import bias_view, ui
 from igbviz.runs.queue import ensure_worker
+from igbviz.ui import shell
+from igbviz.ui.views import dynamics
 
-cache = ui.shell("From bias to training")
+cache = shell.shell("From bias to training")
 ensure_worker(cache)  # warm before the button is pressed
-bias_view.draw(cache)
+dynamics.draw(cache)

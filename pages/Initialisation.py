@@ -2,22 +2,22 @@
 
 import streamlit as st
 
-from igbviz import initial_form, initial_view, ui
 from igbviz.ensembles import EnsembleConfig
-from igbviz.live_chart import warm_up
 from igbviz.runs.queue import ensure_worker
+from igbviz.ui import shell
+from igbviz.ui.live_chart import warm_up
+from igbviz.ui.runs import open_run
+from igbviz.ui.views import ensemble, ensemble_form
 
-cache = ui.shell("Initialisation")
+cache = shell.shell("Initialisation")
 ensure_worker(cache)  # warm before the button is pressed
 
-runs = [
-    run for name in ("run", "against") if name in st.query_params and (run := ui.open_run(st.query_params[name], cache, EnsembleConfig))
-]
+runs = [run for name in ("run", "against") if name in st.query_params and (run := open_run(st.query_params[name], cache, EnsembleConfig))]
 with st.sidebar:
-    initial_form.draw(cache, runs[0] if runs else None)
+    ensemble_form.draw(cache, runs[0] if runs else None)
 st.title("Before training", anchor=False)
 if runs:
-    initial_view.view(runs)
+    ensemble.view(runs)
 else:
     st.markdown(
         "Nothing has been learned yet, and still most networks have an opinion: over all inputs they favour one class. Choose an "

@@ -1,8 +1,9 @@
 """Six short lessons: guess, run, look, explain."""
 
-from igbviz import lesson_view, ui
 from igbviz.runs.queue import ensure_worker
+from igbviz.ui import shell
+from igbviz.ui.views import lessons
 
-cache = ui.shell("Lessons")
+cache = shell.shell("Lessons")
 ensure_worker(cache)  # warm before a button is pressed
-lesson_view.draw(cache)
+lessons.draw(cache)

@@ -1,5 +1,6 @@
 """Every loss at every p, and how much of a real run stands where it is silent."""
 
-from igbviz import loss_page, ui
+from igbviz.ui import shell
+from igbviz.ui.views import losses
 
-loss_page.draw(ui.shell("Losses"))
+losses.draw(shell.shell("Losses"))

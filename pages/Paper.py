@@ -1,5 +1,6 @@
 """The paper: its experiment in one click, its figures, its claims."""
 
-from igbviz import paper_view, ui
+from igbviz.ui import shell
+from igbviz.ui.views import paper
 
-paper_view.draw(ui.shell("The paper"))
+paper.draw(shell.shell("The paper"))

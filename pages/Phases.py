@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from igbviz import theory, ui
+from igbviz import theory
 from igbviz.charts import theory as theory_charts
 from igbviz.ensembles import EnsembleConfig
-from igbviz.live_chart import live_chart
+from igbviz.ui import forms, shell
+from igbviz.ui.live_chart import live_chart
+from igbviz.ui.runs import start_run
 
-cache = ui.shell("Phase diagram")
+cache = shell.shell("Phase diagram")
 st.title("Order, chaos and the first prejudice", anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     names = sorted(theory.ACTIVATIONS)
@@ -23,9 +25,9 @@ left, right = st.columns([3, 2])
 with right:
     st.markdown("**A point of the plane** (or click into the map)")
     sigma_w2 = st.number_input("Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g")
-    sigma_w2 = ui.nearest("Weight variance σ²w", sigma_w2, 0.01, 25.0)
+    sigma_w2 = forms.nearest("Weight variance σ²w", sigma_w2, 0.01, 25.0)
     sigma_b2 = st.number_input("Bias variance σ²b", step=0.01, key="phase-b", help="b ~ N(0, σ²b).", format="%g")
-    sigma_b2 = ui.nearest("Bias variance σ²b", sigma_b2, 0.0, 5.0)
+    sigma_b2 = forms.nearest("Bias variance σ²b", sigma_b2, 0.0, 5.0)
     depth = st.slider("Layers", 2, 100, 20, key="phase-depth")
     point = theory.fixed_point(activation, sigma_w2, sigma_b2)
     gamma = theory.gamma_by_depth(activation, sigma_w2, sigma_b2, depth)[-1]
@@ -41,10 +43,10 @@ with right:
     }
     with st.container(horizontal=True):
         if st.button("Initialise here", icon=":material/casino:", key="phase-initialize", help="Draw a hundred such networks on noise."):
-            if run := ui.start(EnsembleConfig(**here), cache):
+            if run := start_run(EnsembleConfig(**here), cache):
                 st.switch_page("pages/Initialisation.py", query_params={"run": run.id})
         if st.button("Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."):
-            if run := ui.start(here | {"epochs": 3}, cache):
+            if run := start_run(here | {"epochs": 3}, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
         many = {"activation": activation, "depth": str(here["model"]["depth"]), "sigma_w2": f"{sigma_w2:g}", "sigma_b2": f"{sigma_b2:g}"}
         for view, label, icon, words in (

@@ -1,8 +1,9 @@
 """What a robust loss buys, and what it costs."""
 
-from igbviz import robust_view, ui
 from igbviz.runs.queue import ensure_worker
+from igbviz.ui import shell
+from igbviz.ui.views import robustness
 
-cache = ui.shell("Robustness")
+cache = shell.shell("Robustness")
 ensure_worker(cache)  # warm before the button is pressed
-robust_view.draw(cache)
+robustness.draw(cache)

@@ -1,5 +1,6 @@
 """Every run on this machine: find, label, delete, take back, carry away and bring in."""
 
-from igbviz import library_page, ui
+from igbviz.ui import shell
+from igbviz.ui.views import library
 
-library_page.draw(ui.shell("Runs"))
+library.draw(shell.shell("Runs"))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import ui
 from igbviz.config import RunConfig
 from igbviz.runs.status import Status
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.studies import dynamics
+from igbviz.ui.runs import st
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]
@@ -89,7 +89,7 @@ def test_the_picture_grows_with_the_runs(small: RunConfig, own_cache: Path) -> N
     assert "all (n = 2)" in next(iter(charts(test))) and "4 queued" in said(test)
     for config in sweep.configs()[2:]:
         finished(config, own_cache)
-    ui.st.cache_resource.clear()
+    st.cache_resource.clear()
     test.run()
     assert "all (n = 6)" in next(iter(charts(test))) and "queued" not in said(test)
 

@@ -11,12 +11,12 @@ import pytest
 
 from igbviz.charts import dynamics as dynamics_charts
 from igbviz.config import RunConfig
-from igbviz.live_chart import payload
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
 from igbviz.studies.comparison import MEASURES, Member
 from igbviz.studies.dynamics import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
+from igbviz.ui.live_chart import payload
 
 STEP = np.array([0, 1, 10, 100])
 

@@ -7,15 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import CHARTS, bars, curves, themed, to_html, wrong_labels
-from igbviz.charts.run import run_curves, spread_apart
+from igbviz.charts.run import CHARTS, bars, curves, run_curves, spread_apart, themed, to_html, wrong_labels
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
-from igbviz.live_chart import payload
 from igbviz.training.loop import train
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.quantities import QUANTITIES
 from igbviz.trajectory.trajectory import thin
+from igbviz.ui.live_chart import payload
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts.colors import COLOURS, NEUTRAL, class_style
-from igbviz.ui import STYLE
+from igbviz.ui.shell import STYLE
 
 PAGES = {"white": "#ffffff", "dark": "#171614", "dark blue": "#0e1117"}
 

@@ -147,12 +147,13 @@ def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
 
 
 def test_archived_and_tagged_runs(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from igbviz import ui
+    from igbviz.ui.runs import run_rows
+    from igbviz.ui.views import compare
 
     family(own_cache, 1)
-    plain = ui.run_rows(own_cache)
+    plain = run_rows(own_cache)
     marked = [row | {"tags": ["talk"] * (place == 0), "archived": place == 1} for place, row in enumerate(plain)]
-    monkeypatch.setattr(ui, "run_rows", lambda cache: marked)
+    monkeypatch.setattr(compare, "run_rows", lambda cache: marked)
     test = page(PAGE)
     assert len(test.dataframe[0].value) == 2
     test.multiselect(key="compare-tags").set_value(["talk"]).run()

@@ -18,7 +18,6 @@ from igbviz.charts import dynamics, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import FORMATS, View, alike, frame, html, spec
 from igbviz.config import RunConfig
-from igbviz.live_chart import payload
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
@@ -28,6 +27,7 @@ from igbviz.studies.robustness import QUESTIONS
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 from igbviz.trajectory.trajectory import schema
+from igbviz.ui.live_chart import payload
 
 BASE = RunConfig(model={"name": "mlp", "depth": 4}, epochs=4, batch_size=100)
 LOSSES = ({"name": "cross-entropy"}, {"name": "piecewise-zero", "cutoff": 0.1}, {"name": "piecewise-zero", "cutoff": 0.3})

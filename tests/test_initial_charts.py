@@ -15,7 +15,7 @@ from igbviz.charts import ensemble as charts
 from igbviz.ensembles import Ensemble, ensemble_dtype
 from igbviz.ensembles.predictions import Prediction, counted_gamma, guess_law
 from igbviz.ensembles.records import HISTOGRAM_EDGES
-from igbviz.live_chart import payload
+from igbviz.ui.live_chart import payload
 
 INPUTS = 200
 

@@ -9,7 +9,6 @@ import pytest
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
 from igbviz.ensembles.variations import CHANGES, changes
-from igbviz.initial_form import STARTS
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
@@ -17,6 +16,7 @@ from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.trajectory.trajectory import schema
+from igbviz.ui.views.ensemble_form import STARTS
 from tests.test_pages import ROOT, as_read, own_cache, page  # noqa: F401 (a fixture)
 
 PAGE = ROOT / "pages" / "Initialisation.py"

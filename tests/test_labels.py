@@ -18,7 +18,7 @@ from igbviz.runs.shipped import is_shipped
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
-from igbviz.ui import messages
+from igbviz.ui.runs import messages
 
 
 @pytest.fixture

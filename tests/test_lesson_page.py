@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import lesson_view
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.runs.listing import list_runs
@@ -16,6 +15,7 @@ from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
+from igbviz.ui.views import lessons
 from tests.test_initial_page import SMALL, drawn
 from tests.test_pages import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
 
@@ -180,5 +180,5 @@ def test_every_kind_of_picture_can_be_drawn() -> None:
             if case in seen:
                 continue
             seen.add(case)
-            figure = lesson_view.figure(picture.kind, *((many, EnsembleConfig(**SMALL)) if ensemble else (run, config)), 400)
+            figure = lessons.figure(picture.kind, *((many, EnsembleConfig(**SMALL)) if ensemble else (run, config)), 400)
             assert figure.data and figure.layout.height == 400

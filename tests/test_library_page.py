@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import library_page, ui
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, archive, library, queue, trash
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.ui.runs import forget_rows
+from igbviz.ui.views import library as library_page
 
 ROOT = Path(__file__).parents[1]
 TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixel) [y](http://evil) :red[z] $a$"
@@ -31,7 +32,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    ui.forget_rows()
+    forget_rows()
     library_page._usage.clear()
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from igbviz.charts import losses
-from igbviz.live_chart import payload
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
 from igbviz.studies import zones
 from igbviz.trajectory import Trajectory, outcome, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.ui.live_chart import payload
 
 OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]
 

@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import sliders, ui
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs.run import Run
+from igbviz.ui import forms, sliders
 from tests.test_pages import ROOT, as_read, finished, own_cache, page
 
 __all__ = ["own_cache"]
@@ -207,4 +207,4 @@ def test_the_page_does_without_torch(tmp_path: Path) -> None:
 def test_the_side_bar_has_the_parts_of_a_long_formula_below_each_other(own_cache: Path) -> None:
     """Side by side they took up to 626 of its 206 pixels."""
     (formula,) = page(ROOT / "pages/Train.py", loss="sce").sidebar.latex
-    assert ui.SIDE_BY_SIDE in LOSSES["sce"]().latex() and ui.SIDE_BY_SIDE not in formula.value and ui.BELOW in formula.value
+    assert forms.SIDE_BY_SIDE in LOSSES["sce"]().latex() and forms.SIDE_BY_SIDE not in formula.value and forms.BELOW in formula.value

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
@@ -18,6 +17,7 @@ from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.training.loop import Training
 from igbviz.trajectory.trajectory import schema
+from igbviz.ui.runs import forget_rows
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
@@ -28,7 +28,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-    ui.forget_rows()
+    forget_rows()
     return tmp_path
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz import paper_view, ui
 from igbviz.charts import paper
 from igbviz.datasets import CIFAR10
 from igbviz.runs.run import Run
@@ -19,6 +18,8 @@ from igbviz.studies.paper import experiment
 from igbviz.studies.paper.claims import CLAIMS
 from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.ui.messages import plain
+from igbviz.ui.runs import forget_rows
+from igbviz.ui.views import paper as paper_view
 from tests.test_comparison import stored
 from tests.test_pages import ROOT, as_read, own_cache, page
 from tests.test_paper import FOLDER, favouring, rising, shipped, short
@@ -42,7 +43,7 @@ def family(cache: Path, seeds: int = 2, which: str = "quick", last: int = 20, **
 
 
 def look(**query: str) -> AppTest:
-    ui.forget_rows()
+    forget_rows()
     return page(PAGE, **query)
 
 

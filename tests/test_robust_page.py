@@ -144,11 +144,11 @@ def test_torn_and_deleted_runs_leave_the_others_alone(own_cache: Path) -> None:
 def cures_of_a_run() -> None:
     import streamlit as st
 
-    from igbviz import interventions_view
     from igbviz.runs.queue import cache_folder
     from igbviz.runs.run import Run
+    from igbviz.ui.views import interventions
 
-    interventions_view.draw(Run.open(st.query_params["run"], cache_folder()))
+    interventions.draw(Run.open(st.query_params["run"], cache_folder()))
 
 
 def drawn(run: Run) -> AppTest:

@@ -11,7 +11,6 @@ import pytest
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
 from igbviz.config import RunConfig
-from igbviz.live_chart import payload
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
@@ -19,6 +18,7 @@ from igbviz.studies import robustness
 from igbviz.studies.robustness import LOSSES_SHOWN, QUESTIONS, WRONG_LABELS, over_losses
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.ui.live_chart import payload
 from tests.conftest import TINY
 from tests.test_comparison import stored
 

@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from igbviz import standing
 from igbviz.runs.status import Status
+from igbviz.ui import progress
 
 
 @pytest.fixture
 def browsers(monkeypatch: pytest.MonkeyPatch):
     """Look at a run from any of several browsers, at any time."""
-    standing._last_looks.clear()
+    progress._last_looks.clear()
     sessions: dict[int, dict] = {}
 
     def look(browser: int, at: float, *seconds: float, state: str = "running") -> float | None:
-        monkeypatch.setattr(standing.st, "session_state", sessions.setdefault(browser, {}))
-        monkeypatch.setattr(standing.time, "monotonic", lambda: at)
-        return standing.refresh(*(Status(state=state, seconds=passed) for passed in seconds))
+        monkeypatch.setattr(progress.st, "session_state", sessions.setdefault(browser, {}))
+        monkeypatch.setattr(progress.time, "monotonic", lambda: at)
+        return progress.refresh(*(Status(state=state, seconds=passed) for passed in seconds))
 
     yield look
-    standing._last_looks.clear()
+    progress._last_looks.clear()
 
 
 def test_a_young_run_is_looked_at_more_often(browsers) -> None:
-    assert browsers(0, 0.0, 1.0) == standing.FAST
-    assert browsers(0, 0.0, standing.FIRST_SECONDS) == standing.SLOW
-    assert browsers(0, 0.0, 100.0, 1.0) == standing.FAST, "one of two runs is young"
+    assert browsers(0, 0.0, 1.0) == progress.FAST
+    assert browsers(0, 0.0, progress.FIRST_SECONDS) == progress.SLOW
+    assert browsers(0, 0.0, 100.0, 1.0) == progress.FAST, "one of two runs is young"
     assert browsers(0, 0.0, 1.0, state="done") is None
 
 
 def test_a_stopped_run_is_looked_at_now_and_then(browsers) -> None:
     """Another browser may resume it: this one would say for ever that it has stopped."""
     for state in ("stopped", "failed"):
-        assert browsers(0, 0.0, 1.0, state=state) == standing.RESTING
+        assert browsers(0, 0.0, 1.0, state=state) == progress.RESTING
     assert browsers(0, 0.0, 1.0, state="diverged") is None, "it cannot be resumed"
 
 
 def test_a_crowd_gets_the_slow_pace_and_a_few_the_fast_one(browsers) -> None:
     for _ in range(3):  # looking again makes nobody two
-        paces = [browsers(browser, 1.0, 1.0) for browser in range(standing.CROWD)]
-    assert paces == [standing.FAST] * standing.CROWD
-    assert browsers(standing.CROWD, 1.0, 1.0) == standing.SLOW
-    assert browsers(0, 2.0, 1.0) == standing.SLOW
-    assert browsers(0, 2.0 + standing.PRESENT, 1.0) == standing.FAST, "the others have gone"
+        paces = [browsers(browser, 1.0, 1.0) for browser in range(progress.CROWD)]
+    assert paces == [progress.FAST] * progress.CROWD
+    assert browsers(progress.CROWD, 1.0, 1.0) == progress.SLOW
+    assert browsers(0, 2.0, 1.0) == progress.SLOW
+    assert browsers(0, 2.0 + progress.PRESENT, 1.0) == progress.FAST, "the others have gone"

@@ -304,9 +304,9 @@ def test_a_group_is_stopped_as_one(slow_tiny: RunConfig, cache: Path) -> None:
 
 
 def form() -> None:
-    from igbviz import sweep_form
     from igbviz.config import RunConfig
     from igbviz.runs.queue import cache_folder
+    from igbviz.ui.views import sweep_form
     from tests.conftest import TINY
 
     sweep_form.draw(RunConfig(**TINY), cache_folder())
@@ -315,8 +315,8 @@ def form() -> None:
 def group_page() -> None:
     import streamlit as st
 
-    from igbviz import sweep_view
     from igbviz.runs.queue import cache_folder
+    from igbviz.ui.views import sweep as sweep_view
 
     sweep_view.view(st.query_params["sweep"], cache_folder())
 

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz import theory
 from igbviz.charts import theory as theory_charts
-from igbviz.live_chart import payload
 from igbviz.runs import queue
 from igbviz.runs.listing import list_runs
+from igbviz.ui.live_chart import payload
 
 ROOT = Path(__file__).parents[1]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import streamlit as st
 
 
 def plain(text: str) -> str:
@@ -15,3 +18,13 @@ def quoting(sentence: str) -> str:
     names such as learning_rate, numbers and commas stay as they are, also for whoever reads the page's source."""
     meaningful = r"[*`$<&~|@\\\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=www)\.|^[#>+=-]"
     return re.sub(f"({meaningful})", r"\\\1", " ".join(sentence.split()))
+
+
+def wrong(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
+    """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no bold print."""
+    place.error(quoting(f"{problem}."), icon=icon)
+
+
+def nowhere(problem: object) -> None:
+    """A link that cannot be followed, in a sentence; what the link said is shown as text."""
+    st.warning(plain(f"This link leads nowhere: {problem}."), icon=":material/link_off:")

@@ -21,7 +21,6 @@ import torch
 from igbviz import charts
 from igbviz.charts.run import run_curves
 from igbviz.config import PRESETS, RunConfig
-from igbviz.live_chart import payload
 from igbviz.losses import LOSSES
 from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
@@ -31,6 +30,7 @@ from igbviz.training.loop import Training
 from igbviz.training.network import build_network, probing
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import schema
+from igbviz.ui.live_chart import payload
 
 REPEATS = 7
 

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from igbviz import charts
-from igbviz.live_chart import live_chart
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.ui.live_chart import live_chart
 
 NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 STEPS_PER_EPOCH, EPOCHS, FAVOURED = 1563, 20, 8

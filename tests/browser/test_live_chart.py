@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.live_chart import JAVASCRIPT
+from igbviz.ui.live_chart import JAVASCRIPT
 
 APP = Path(__file__).with_name("growing_app.py")
 CHART = ".st-key-curves .igbviz-live-chart"

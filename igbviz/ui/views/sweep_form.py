@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.config import RunConfig
-from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS
-from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import MOST_RUNS, Sweep, parse_values
-from igbviz.runs.sweeps import Group, plan, submit_sweep
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import Description
+from igbviz.ui import forms
+from igbviz.ui.groups import offer
 
 RATE = "optimizer.learning_rate"
 
@@ -47,36 +45,10 @@ def draw(base: RunConfig, cache: Path) -> None:
     wanted = {path: values for path, values in axes.items() if values}
 
     def described() -> Sweep:
-        wanted["seed"] = list(range(base.seed, base.seed + ui.within("Seeds", seeds, 1, MOST_RUNS)))
+        wanted["seed"] = list(range(base.seed, base.seed + forms.within("Seeds", seeds, 1, MOST_RUNS)))
         return Sweep(base=base, axes=wanted, title=title)
 
     offer(described, cache, "sweep-start")
-
-
-def show(group: Group) -> None:
-    """Turn the page to this group: its name goes into the address bar, so that the link opens it anywhere."""
-    st.query_params.from_dict({"sweep": group.id})
-    st.rerun()
-
-
-def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
-    """How many runs, how long, and the button; one sentence where that cannot be."""
-    try:
-        sweep = described()
-        expected = plan(sweep, cache)
-        st.caption(
-            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{ui.duration(expected.seconds)}**, {expected.basis}."
-        )
-        if st.button(f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key):
-            with st.spinner("Putting them into the queue ..."):
-                group = submit_sweep(sweep, cache)
-            show(group)
-    except (ConfigError, DataError, RunError, OSError) as error:
-        ui.wrong(error)
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Description]]) -> list[dict[str, Any]]:
@@ -85,8 +57,8 @@ def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Des
     names = st.multiselect(
         label,
         list(registry),
-        format_func=lambda name: ui.part_title(registry[name], name),
-        placeholder=ui.part_title(type(own), own.name),
+        format_func=lambda name: forms.part_title(registry[name], name),
+        placeholder=forms.part_title(type(own), own.name),
         key=f"sweep-{field}",
     )
     return [own.model_dump() if name == own.name else {"name": name} for name in names]

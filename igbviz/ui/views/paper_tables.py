@@ -7,12 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import paper_runs, ui
 from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.claims import CLAIMS, Finding
 from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
 from igbviz.trajectory import Trajectory
+from igbviz.ui import query
 from igbviz.ui.messages import plain
+from igbviz.ui.runs import duration
+from igbviz.ui.views import paper_runs
 
 VERDICT_LOOKS = {
     "holds": ("green", ":material/check:"),
@@ -124,15 +126,15 @@ def _alternative_button(which: str, name: str, other: str, folder: str, cache: P
     with st.container(horizontal=True):
         if name == other:
             if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
-                ui.address(**{"with": None})
+                query.address(**{"with": None})
                 st.rerun()
         elif seen and st.button(f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"):
-            ui.address(**{"with": name})
+            query.address(**{"with": name})
             st.rerun()
         if wanted is not None and wanted.finished < wanted.runs:
-            label = f"Run {wanted.runs - wanted.finished} beside ours, about {ui.duration(wanted.seconds)}"
+            label = f"Run {wanted.runs - wanted.finished} beside ours, about {duration(wanted.seconds)}"
             if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(which, name, folder, cache):
-                ui.address(**{"with": name})
+                query.address(**{"with": name})
                 st.rerun()
 
 

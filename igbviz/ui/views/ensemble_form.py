@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.datasets import DATASETS, DataError
 from igbviz.ensembles import EnsembleConfig, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
+from igbviz.ui import forms, messages
+from igbviz.ui.runs import start_run
 
 SHOWN = "(the networks shown)"
 COUNTED = ("networks", "inputs", "seed")
@@ -52,10 +53,10 @@ def draw(cache: Path, shown: Run | None) -> None:
         config = EnsembleConfig(**_choices(base, key))
         require_room(config, config.dataset.facts())
     except (ConfigError, DataError, OSError) as error:
-        ui.wrong(error, top)
+        messages.wrong(error, top)
         return
     if top.button("Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"):
-        if run := ui.start(config, cache):
+        if run := start_run(config, cache):
             show(run)
 
 
@@ -83,10 +84,10 @@ def _choices(base: EnsembleConfig, key: str) -> dict[str, Any]:
     fields = EnsembleConfig.model_fields
 
     def part(label: str, field: str, registry) -> dict[str, Any]:
-        return ui.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
+        return forms.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
 
     def single(names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: ui.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+        return {name: forms.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with st.expander("Networks", expanded=True, icon=":material/hub:"):
         chosen = single(COUNTED) | {"model": part("Architecture", "model", MODELS)}

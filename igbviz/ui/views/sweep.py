@@ -8,16 +8,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz import standing, ui
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
-from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Member, Outcome, Progress, outcome
+from igbviz.runs.sweeps import Group, Member, Outcome, Progress, outcome
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
+from igbviz.ui import messages, shell
+from igbviz.ui.groups import EVERY, group_standing, progress_of, sweep_of
 from igbviz.ui.messages import plain
+from igbviz.ui.progress import moving
 
-EVERY = 1.0  # seconds between two looks
 MOST_LINES = 20  # of the table, before it scrolls
-STATES_LOOK = ui.STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
 
 
 def view(group_id: str, cache: Path) -> None:
@@ -26,8 +26,8 @@ def view(group_id: str, cache: Path) -> None:
         group = Group.open(group_id, cache)
         sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     except (RunError, OSError) as error:
-        ui.nowhere(error)
-        ui.how_it_works()
+        messages.nowhere(error)
+        shell.how_it_works()
         return
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))
@@ -39,46 +39,17 @@ def view(group_id: str, cache: Path) -> None:
         _table(sweep, now)
         return None if now.ended else EVERY
 
-    standing.moving(look, None if progress.ended else EVERY)
-    ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+    moving(look, None if progress.ended else EVERY)
+    shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
 # Everybody who watches the same group at the same moment shares what was read of it.
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def sweep_of(path: str) -> Sweep:
-    return Group(Path(path)).sweep
-
-
-@st.cache_resource(ttl=EVERY / 2, max_entries=16, show_spinner=False)
-def progress_of(path: str) -> Progress:
-    return Group(Path(path)).progress()
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
 def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | None:
     """Of this run when it was in this state and its records had `size` bytes."""
     return outcome(_member)
-
-
-def group_standing(group: Group, progress: Progress) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for state, count in progress.counts.items():
-            colour, icon = STATES_LOOK[state]
-            st.badge(f"{count} {state}", color=colour, icon=icon)
-        st.caption(f"{ui.duration(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
-        if any(state in progress.counts for state in WAITING) and st.button("Stop all", icon=":material/stop:", key="sweep-stop"):
-            group.stop()
-            progress_of.clear()
-            st.rerun()
-        if any(state in progress.counts for state in RESUMABLE) and st.button("Resume", icon=":material/play_arrow:", key="sweep-resume"):
-            group.resume()
-            progress_of.clear()
-            st.rerun()
-    st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
-    if missing := progress.counts.get("missing"):
-        st.caption(f"{missing} of its runs were deleted; starting the same sweep again makes them anew.")
 
 
 def _shared(group: Group) -> None:

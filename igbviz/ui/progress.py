@@ -10,12 +10,12 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.ui import messages
+from igbviz.ui.runs import STATE_LOOKS, duration, start_run, state_badge
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
 RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
@@ -66,7 +66,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
     went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
-        ui.state_badge(status.state)
+        state_badge(status.state)
         told = status.model_copy(update={"message": ""}) if went_wrong else status
         st.caption(messages.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
         if status.state in ("queued", "running"):
@@ -80,18 +80,18 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
         if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
             if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
-                if own := ui.start(shipped.config_to_repeat(run), run.cache, own=True):
+                if own := start_run(shipped.config_to_repeat(run), run.cache, own=True):
                     show(own)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
             config = shipped.config_to_repeat(run)
-            if again := ui.start(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
+            if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
     bar = st.empty()
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))
     elif went_wrong and status.message:
-        (bar.error if status.state == "failed" else bar.warning)(messages.plain(status.message), icon=ui.STATE_LOOKS[status.state][1])
+        (bar.error if status.state == "failed" else bar.warning)(messages.plain(status.message), icon=STATE_LOOKS[status.state][1])
 
 
 def sentence(status: Status, unit: str = "step") -> str:
@@ -103,7 +103,7 @@ def sentence(status: Status, unit: str = "step") -> str:
         parts += [f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
     if pace := status.steps_per_second:
         parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
-    parts.append(f"{ui.duration(status.eta)} to go" if status.eta is not None else f"{ui.duration(status.seconds)} in all")
+    parts.append(f"{duration(status.eta)} to go" if status.eta is not None else f"{duration(status.seconds)} in all")
     prefix = "" if status.state in ("running", "done") else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
 

@@ -12,12 +12,10 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz import standing, ui
 from igbviz.charts import ensemble, losses, theory
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
-from igbviz.live_chart import live_chart, payload
 from igbviz.losses import force
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
@@ -39,7 +37,10 @@ from igbviz.studies.lessons.parts import (
     Verdict,
     verdict,
 )
-from igbviz.ui import messages
+from igbviz.ui import messages, progress, shell
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import nowhere
+from igbviz.ui.runs import duration, start_run, state_badge
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
@@ -66,7 +67,7 @@ def draw(cache: Path) -> None:
     if name is None:
         return _choose()
     if name not in LESSONS:
-        ui.nowhere(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
+        nowhere(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
         return _choose()
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
@@ -146,7 +147,7 @@ def _steer(name: str, number: int, blocked: bool) -> None:
     words, icon = ("Leave presenter view", ":material/close_fullscreen:") if presenting else ("Presenter view", ":material/present_to_all:")
     st.button(words, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
     if not presenting:
-        ui.link("pages/Lessons.py", "All lessons", icon=":material/school:")
+        shell.link("pages/Lessons.py", "All lessons", icon=":material/school:")
     else:
         with st.container(key="lesson-remote"):  # a button has one key, a presenter's remote sends others
             for way, (to, disabled) in turns.items():
@@ -219,14 +220,14 @@ def _explore(name: str, lesson: Lesson, step: Explore, cache: Path) -> None:
     _words(step.body)
     run = _find(lesson.runs[step.run], cache) if step.run else None
     with st.container(border=True, width=620):
-        ui.link(step.page, step.label, icon=":material/explore:", **({"run": run.id} if run else {}))
+        shell.link(step.page, step.label, icon=":material/explore:", **({"run": run.id} if run else {}))
     made = [(guess, answer) for guess in lesson.guesses().values() if (answer := _answer(name, guess)) is not None]
     if made:
         st.caption(f"You made {len(made)} of {len(lesson.guesses())} guesses in this lesson.")
     following = dict(zip(LESSONS, [*LESSONS][1:], strict=False)).get(name)
     if following:
         query = {"lesson": following, "step": "1"} | ({"presenter": "1"} if st.query_params.get("presenter") == "1" else {})
-        ui.link("pages/Lessons.py", f"Next lesson: {LESSONS[following].title}", icon=":material/school:", **query)
+        shell.link("pages/Lessons.py", f"Next lesson: {LESSONS[following].title}", icon=":material/school:", **query)
 
 
 def _find(config: Config, cache: Path) -> Run | None:
@@ -251,7 +252,7 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
             if name in statuses:
                 st.caption(f"The last time it ended early: {statuses[name].message}")
         if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
-            if all([ui.start(lesson.runs[name], cache) for name in waiting]):
+            if all([start_run(lesson.runs[name], cache) for name in waiting]):
                 st.rerun()
         return
 
@@ -262,23 +263,23 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
         else:
             for name, status in now.items():
                 _progress(lesson.runs[name], status)
-        return standing.refresh(*now.values())
+        return progress.refresh(*now.values())
 
-    standing.moving(look, standing.refresh(*statuses.values()))
+    progress.moving(look, progress.refresh(*statuses.values()))
 
 
 def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        ui.state_badge(status.state)
-        st.caption(messages.plain(standing.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
+        state_badge(status.state)
+        st.caption(messages.plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 
 def _duration(lesson: Lesson, step: Step) -> str:
     needed = set(lesson.needs(step))
     seconds = sum(go.seconds for go in lesson.steps if isinstance(go, Go) and needed & set(go.runs))
-    return f"About {ui.duration(seconds)} on two cores; what somebody here has run before is there at once."
+    return f"About {duration(seconds)} on two cores; what somebody here has run before is there at once."
 
 
 def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import standing, ui
 from igbviz.charts import ensemble as ensemble_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
-from igbviz.initial_form import show
-from igbviz.live_chart import live_chart, payload
 from igbviz.runs.run import Run, RunError
+from igbviz.ui import forms, progress, shell
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.runs import start_run
+from igbviz.ui.views.ensemble_form import show
 
 HEIGHT = 400  # pixels
 
@@ -34,7 +35,7 @@ def view(runs: list[Run]) -> None:
     what_if(runs[0], configs[0])
     fewest = min(config.networks for config in configs)
     network = st.number_input("Look at network", value=0, step=1, key="network", help="The charts of a single network show this one.")
-    network = ui.nearest("Look at network", network, 0, fewest - 1)
+    network = forms.nearest("Look at network", network, 0, fewest - 1)
 
     def look() -> float | None:
         now = [run.status for run in runs]
@@ -42,16 +43,16 @@ def view(runs: list[Run]) -> None:
         for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
             with columns[place]:
                 st.subheader(title(config), anchor=False)
-                standing.draw(run, status, show, key=f"{place}-")
+                progress.draw(run, status, show, key=f"{place}-")
         _charts(runs, network)
-        return standing.refresh(*now)
+        return progress.refresh(*now)
 
-    standing.moving(look, standing.refresh(*statuses))
+    progress.moving(look, progress.refresh(*statuses))
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
-            inputs, weights = standing.counted(schema, "inputs", "inputs"), standing.counted(schema, "parameters", "weights a network")
-            standing.provenance(run, inputs, weights)
+            inputs, weights = progress.counted(schema, "inputs", "inputs"), progress.counted(schema, "parameters", "weights a network")
+            progress.provenance(run, inputs, weights)
 
 
 def title(config: EnsembleConfig) -> str:
@@ -69,7 +70,7 @@ def what_if(run: Run, config: EnsembleConfig) -> None:
     st.markdown("**What if ...**")
     with st.container(horizontal=True):
         for key, (change, other) in changes(config).items():
-            if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (against := ui.start(other, run.cache)):
+            if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (against := start_run(other, run.cache)):
                 show(run, against)
 
 
@@ -78,7 +79,7 @@ def _train_these(config: EnsembleConfig) -> None:
     model, start = config.model, config.initialization
     if model.name == "mlp" and start.name == "gaussian":
         point = {"activation": model.activation, "depth": model.depth, "sigma_w2": start.sigma_w2, "sigma_b2": start.sigma_b2}
-        ui.link(
+        shell.link(
             "pages/Dynamics.py", "Train many like these", ":material/scatter_plot:", **{name: str(value) for name, value in point.items()}
         )
 

@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz import ui
 from igbviz.charts import robustness as robustness_charts
 from igbviz.config import RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
-from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import MODELS
 from igbviz.runs.run import Run, RunError
@@ -32,9 +30,10 @@ from igbviz.spec import ConfigError
 from igbviz.studies import robustness
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, Member
 from igbviz.studies.robustness import QUESTIONS, SEEDS
-from igbviz.sweep_form import offer
-from igbviz.sweep_view import EVERY, group_standing, progress_of
-from igbviz.ui import messages
+from igbviz.ui import forms, messages, query, shell
+from igbviz.ui.groups import EVERY, group_standing, offer, progress_of
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import nowhere
 
 MOST_SEEDS = 50
 CAVEAT = (
@@ -65,7 +64,7 @@ def draw(cache: Path) -> None:
     st.title("Robustness", anchor=False)
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
-    asked = ui.asked("view", QUESTIONS, "noise")
+    asked = query.asked("view", QUESTIONS, "noise")
     view = st.segmented_control(
         "Question", list(QUESTIONS), default=kind or asked, required=True, key="robust-view",
         format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
@@ -73,7 +72,7 @@ def draw(cache: Path) -> None:
     st.markdown(QUESTIONS[view].intro)
     if kind != view:
         linked = None
-    ui.address(view=view, sweep=st.query_params.get("sweep") if linked else None)
+    query.address(view=view, sweep=st.query_params.get("sweep") if linked else None)
     with st.sidebar:
         described = _form(view, linked)
         offer(described, cache, f"robust-start-{view}")
@@ -96,13 +95,13 @@ def _linked(cache: Path) -> Sweep | None:
         group = Group.open(st.query_params["sweep"], cache)
         sweep = group.sweep
     except (RunError, OSError) as error:
-        ui.nowhere(error)
+        nowhere(error)
         return None
     if robustness.kind(sweep) is None:
         st.warning(
             f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
         )
-        ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
         return None
     return sweep
 
@@ -117,28 +116,28 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in robustness.LOSSES_SHOWN]
     names = st.multiselect(
         "Losses", robustness.usual_losses(), default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
-        format_func=lambda name: ui.part_title(LOSSES[name], name), key=f"{key}-losses",
+        format_func=lambda name: forms.part_title(LOSSES[name], name), key=f"{key}-losses",
         help="Each with its usual knobs, or with those of the sweep shown.",
     )  # fmt: skip
     losses = [loss for name in names for loss in [old for old in before if old["name"] == name] or [{"name": name}]]
     changes: dict[str, Any] = {}
     if view == "noise":
         kinds = {name: noise for name, noise in LABEL_NOISE.items() if name != "none"}
-        changes["label_noise"] = ui.choose_part("Wrong labels", kinds, base.label_noise, f"{key}-noise")
+        changes["label_noise"] = forms.choose_part("Wrong labels", kinds, base.label_noise, f"{key}-noise")
     else:
         changes["imbalance"] = _imbalance(base.imbalance, key)
     seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
     many = st.number_input("Seeds", value=min(seeds, MOST_SEEDS), step=1, key=f"{key}-seeds", help="Runs of each loss.")
     with st.expander("Network, data, training", icon=":material/hub:"):
         for label, name, registry in (("Network", "model", MODELS), ("Data", "dataset", DATASETS), ("Optimizer", "optimizer", OPTIMIZERS)):
-            changes[name] = ui.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
+            changes[name] = forms.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
         for name in ("epochs", "batch_size", "seed"):
-            changes[name] = ui.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
+            changes[name] = forms.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 
     def described() -> Sweep:
         if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
-            ui.within(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
-        return robustness.over_losses(base.with_(**changes), losses, ui.within("Seeds", many, 1, MOST_SEEDS))
+            forms.within(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
+        return robustness.over_losses(base.with_(**changes), losses, forms.within("Seeds", many, 1, MOST_SEEDS))
 
     return described
 
@@ -162,9 +161,9 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     question = QUESTIONS[view]
     units = ("epoch", "step")
     unit = st.segmented_control(
-        "Time in", units, default=ui.asked("unit", units, "epoch"), required=True, key="robust-unit", format_func="{}s".format
+        "Time in", units, default=query.asked("unit", units, "epoch"), required=True, key="robust-unit", format_func="{}s".format
     )
-    ui.address(unit=unit if unit != "epoch" else None)
+    query.address(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
     going = _goes_on(_stamps(sweep, cache))
 
@@ -190,7 +189,7 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     captions = {what.title: what.caption for what in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
     runs = ",".join(config.id for config in sweep.configs())
-    ui.link(
+    shell.link(
         "pages/Compare.py", "Compare these runs class by class", icon=":material/compare:",
         **({"sweep": group.id} if group else {"runs": runs}),
     )  # fmt: skip

@@ -13,15 +13,17 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import charts, paper_runs, paper_tables, ui
+from igbviz import charts
 from igbviz.charts import comparison
 from igbviz.charts.paper import bands, untrained_by_rank
 from igbviz.charts.time_axis import Unit
-from igbviz.live_chart import live_chart, payload
 from igbviz.runs.run import Run
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
+from igbviz.ui import query, shell
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.views import paper_runs, paper_tables
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
@@ -35,7 +37,7 @@ def draw(cache: Path) -> None:
         f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three losses and looked after "
         "every batch. Here their experiment is run again, over several seeds: their two figures, and each result with what was measured."
     )
-    which = ui.asked("set", SETS, "quick")
+    which = query.asked("set", SETS, "quick")
     asked = st.query_params.get("with", "")
     other = asked if asked in experiment.alternatives(which) else ""
     folder = paper_runs.cards(which, cache)
@@ -99,7 +101,7 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     names = [*map(str, seeds), ALL]
-    asked, unit = ui.asked("view", VIEWS, "figures"), ui.asked("unit", ("epoch", "step"), "epoch")
+    asked, unit = query.asked("view", VIEWS, "figures"), query.asked("unit", ("epoch", "step"), "epoch")
     seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control("View", list(VIEWS), default=asked, required=True, key="paper-view", format_func=VIEWS.get)
@@ -116,7 +118,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
             unit = st.segmented_control(
                 "Time in", ("epoch", "step"), default=unit, required=True, key="paper-unit", format_func="{}s".format
             )
-    ui.address(
+    query.address(
         view=view if view != "figures" else None,
         seed=seed if seed != names[0] else None,
         unit=unit if unit != "epoch" else None,
@@ -171,7 +173,7 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
     live_chart(payload(spec), key=f"paper-figure-2-{seed == ALL}", height=spec["layout"]["height"])
     st.caption(caption)
     names = ",".join(one.run.id for runs in seen.values() for one in runs if seed in (ALL, str(one.seed)))
-    ui.link("pages/Compare.py", "Compare these runs in other ways", icon=":material/compare:", runs=names)
+    shell.link("pages/Compare.py", "Compare these runs in other ways", icon=":material/compare:", runs=names)
 
 
 def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> None:

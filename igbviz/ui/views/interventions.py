@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
@@ -15,6 +14,8 @@ from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.trajectory.outcome import escape_time
+from igbviz.ui import forms, messages
+from igbviz.ui.runs import duration
 
 MOST_SEEDS = 20
 
@@ -45,14 +46,14 @@ def draw(run: Run) -> None:
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
     """How many runs, how long, and the button; the group once it was pressed, and one sentence where that cannot be."""
     try:
-        sweep = cures(config, picked, ui.within("Seeds", seeds, 1, MOST_SEEDS))
+        sweep = cures(config, picked, forms.within("Seeds", seeds, 1, MOST_SEEDS))
         expected = plan(sweep, run.cache)
         new = expected.runs - expected.finished
-        st.caption(f"{new} new run{'s' * (new != 1)}, about **{ui.duration(expected.seconds)}**, {expected.basis}.")
+        st.caption(f"{new} new run{'s' * (new != 1)}, about **{duration(expected.seconds)}**, {expected.basis}.")
         if st.button("Try these", type="primary", icon=":material/healing:", key=f"cure-{run.id}-start"):
             return submit_sweep(sweep, run.cache)
     except (ConfigError, DataError, RunError, OSError) as error:
-        ui.wrong(error)
+        messages.wrong(error)
     return None
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.config.presets import DEFAULT
@@ -23,6 +22,8 @@ from igbviz.runs import shipped
 from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
+from igbviz.ui import forms, messages, query
+from igbviz.ui.runs import duration, start_run
 
 SHOWN_RUN = "(settings of the run shown)"
 
@@ -36,12 +37,12 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         config = RunConfig(**_choices(base, key))
         expected = estimate(config, cache)
     except (ConfigError, DataError, OSError) as error:
-        ui.wrong(error, top)
+        messages.wrong(error, top)
         return None
     if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
-        if run := ui.start(config, cache, own=True):
+        if run := start_run(config, cache, own=True):
             show(run)
-    top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{ui.duration(expected.seconds)}**, {expected.basis}.")
+    top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{duration(expected.seconds)}**, {expected.basis}.")
     return config
 
 
@@ -72,9 +73,9 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
 
 def _asked_loss() -> Loss | None:
     try:
-        return ui.asked_loss(st.query_params)
+        return query.asked_loss(st.query_params)
     except ConfigError as error:
-        ui.nowhere(error)
+        messages.nowhere(error)
         return None
 
 
@@ -82,10 +83,10 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     fields = RunConfig.model_fields
 
     def part(label: str, field: str, registry) -> dict[str, Any]:
-        return ui.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
+        return forms.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
 
     def single(*names: str) -> dict[str, Any]:
-        return {name: ui.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+        return {name: forms.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with st.expander("Loss", expanded=True, icon=":material/trending_down:"):
         chosen = {"loss": part("Loss", "loss", LOSSES), "schedule": part("When it acts", "schedule", SCHEDULES)}
@@ -97,13 +98,13 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Training", icon=":material/fitness_center:"):
         chosen |= {"optimizer": part("Optimizer", "optimizer", OPTIMIZERS), **single("batch_size", "epochs", "seed", "precision")}
     with st.expander("Probes", icon=":material/monitoring:"):
-        chosen |= {"probes": ui.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
+        chosen |= {"probes": forms.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
     return chosen
 
 
 def _imbalance(dataset: dict[str, Any], start: Imbalance, key: str) -> dict[str, Any]:
     knobs = Imbalance.knobs()
-    chosen = {"ratio": ui.knob("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
+    chosen = {"ratio": forms.knob("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
     if chosen["ratio"] == 1:
         return chosen
     try:

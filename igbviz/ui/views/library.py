@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz import ui
 from igbviz.runs import annotations, archive, library, trash
 from igbviz.runs.files import in_words
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.ui import messages
+from igbviz.ui import messages, shell
+from igbviz.ui.runs import forget_rows, run_rows
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
@@ -61,14 +61,14 @@ def draw(cache: Path) -> None:
         _said()
     with st.container(key="undo-bar"):
         _undo(cache)
-    rows = ui.run_rows(cache)
+    rows = run_rows(cache)
     if rows:
         wanted, order = _filters(rows)
         going = any(row["state"] in GOING for row in rows)
         st.fragment(_runs, run_every=REFRESH if going else None)(cache, wanted, order)
     else:
         st.info("Nothing has run here yet.", icon=":material/info:")
-        ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
+        shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
     _take_in(cache)
     _trash(cache)
     usage = _usage(str(cache))
@@ -80,13 +80,13 @@ def draw(cache: Path) -> None:
 
 @st.cache_data(ttl=10, max_entries=4, show_spinner=False)
 def _usage(cache: str) -> library.Usage:
-    return library.usage(cache, ui.run_rows(Path(cache)))
+    return library.usage(cache, run_rows(Path(cache)))
 
 
 def _again(*sentences: str) -> None:
     """Draw the page afresh after a change, with what there is to say about it."""
     st.session_state["library-said"] = sentences
-    ui.forget_rows()
+    forget_rows()
     _usage.clear()
     st.rerun()
 
@@ -119,7 +119,7 @@ def _values(value: str | Iterable[str]) -> Iterable[str]:
 
 def _runs(cache: Path, wanted: dict[str, Any], order: str) -> None:
     """The list and what one can do with the ticked runs; drawn again by itself while something runs."""
-    rows = ui.run_rows(cache)
+    rows = run_rows(cache)
     found = ORDERS[order](library.find(rows, **wanted))
     pages = max(1, -(-len(found) // PAGE))
     table, first = st.container(), 0
@@ -172,9 +172,9 @@ def _actions(chosen: list[Row], cache: Path) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             label, icon = ("Open", "open_in_new") if own else ("Look, or run it yourself", "play_circle")
-            ui.link("pages/Train.py", label, icon=f":material/{icon}:", run=chosen[0]["id"])
+            shell.link("pages/Train.py", label, icon=f":material/{icon}:", run=chosen[0]["id"])
         elif 1 < len(chosen) <= MOST_COMPARED:
-            ui.link("pages/Compare.py", "Compare", icon=":material/compare:", runs=",".join(row["id"] for row in chosen))
+            shell.link("pages/Compare.py", "Compare", icon=":material/compare:", runs=",".join(row["id"] for row in chosen))
         saved = st.session_state.setdefault("library-saved", 0)  # another key is another popover, and a new one is closed
         with st.popover("Label", icon=":material/label:", disabled=not own, key=f"label-{saved}"):
             _label(own, cache)
@@ -216,7 +216,7 @@ def _label(rows: list[Row], cache: Path) -> None:
     """The form inside the popover: everything for one run, tags to add and to drop for several."""
     if not rows:
         return
-    everywhere = sorted({tag for row in ui.run_rows(cache) for tag in row["tags"]})
+    everywhere = sorted({tag for row in run_rows(cache) for tag in row["tags"]})
     runs = _opened(rows, cache)
     now = annotations.read(runs[0])
     key = f"label-{hash((now, *(row['id'] for row in rows)))}"  # changed elsewhere, the form begins anew with what holds now

@@ -8,14 +8,15 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.datasets import DataError
 from igbviz.runs.run import RunError
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, Seen
+from igbviz.ui import query
 from igbviz.ui.messages import plain
+from igbviz.ui.runs import duration, forget_rows, run_rows
 
 
 def cards(which: str, cache: Path) -> str:
@@ -32,12 +33,12 @@ def cards(which: str, cache: Path) -> str:
             with st.container(horizontal=True):
                 label = f"Show {seen} run{'s' * (seen != 1)}" if seen else "Show"
                 if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == which):
-                    ui.address(set=name, **{"with": None, "seed": None})
+                    query.address(set=name, **{"with": None, "seed": None})
                     st.rerun()
                 finished = wanted is not None and wanted.finished == wanted.runs
                 if not finished and st.button("Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"):
                     if submit(name, "", folder, cache):
-                        ui.address(set=name, **{"with": None})
+                        query.address(set=name, **{"with": None})
                         st.rerun()
     with st.expander("CIFAR-10 as a folder of images", icon=":material/folder_open:"):
         st.text_input(
@@ -54,7 +55,7 @@ def _expected(wanted: Plan) -> str:
         return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(experiment.SEEDS)} seeds."
     done = f", {wanted.finished} of them finished" if wanted.finished else ""
     return (
-        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about {ui.duration(wanted.seconds)} on this machine, "
+        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about {duration(wanted.seconds)} on this machine, "
         f"{wanted.basis}."
     )
 
@@ -75,7 +76,7 @@ def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
     except (ConfigError, DataError, RunError, OSError) as error:
         st.error(f"{plain(str(error))}.", icon=":material/error:")
         return False
-    ui.forget_rows()
+    forget_rows()
     return True
 
 
@@ -106,7 +107,7 @@ def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
             _why(progress.members, place)
         return False
     with place.container(horizontal=True, vertical_alignment="center"):
-        left = f"; {ui.duration(progress.eta)} to go" if progress.eta is not None else ""
+        left = f"; {duration(progress.eta)} to go" if progress.eta is not None else ""
         st.progress(progress.share, f"{words}{left}")
         if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
             group.stop()
@@ -123,4 +124,4 @@ def _why(members: Sequence[Any], place: Any) -> None:
 
 def found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
     """What was measured of these runs, and a sentence for each that cannot be read."""
-    return experiment.found(ui.run_rows(cache), cache, which, alternative)
+    return experiment.found(run_rows(cache), cache, which, alternative)

@@ -13,12 +13,10 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz import ui
 from igbviz.charts import dynamics as dynamics_charts
 from igbviz.config import RunConfig
 from igbviz.datasets import DATASETS, DataError
 from igbviz.datasets.imbalance import Imbalance
-from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
@@ -29,8 +27,9 @@ from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
 from igbviz.studies.comparison import MEASURES, Member
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
-from igbviz.sweep_form import offer
-from igbviz.sweep_view import EVERY, group_standing, progress_of, sweep_of
+from igbviz.ui import forms, messages, query, shell
+from igbviz.ui.groups import EVERY, group_standing, offer, progress_of, sweep_of
+from igbviz.ui.live_chart import live_chart, payload
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
@@ -81,11 +80,11 @@ def draw(cache: Path) -> None:
     group, sweep = _linked(cache)
     kind = dynamics.kind(sweep) if sweep else None
     view = st.segmented_control(
-        "Question", list(VIEWS), default=ui.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
+        "Question", list(VIEWS), default=query.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(VIEWS[view].question)
-    ui.address(view=view)
+    query.address(view=view)
     with st.sidebar:
         top = st.container()
         described = _form(view, sweep)
@@ -107,13 +106,13 @@ def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
         group = Group.open(st.query_params["sweep"], cache)
         sweep = sweep_of(str(group.path))
     except (RunError, OSError) as error:
-        ui.nowhere(error)
+        messages.nowhere(error)
         return None, None
     if dynamics.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
         st.warning(
             f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
         )
-        ui.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
         return None, None
     return group, sweep
 
@@ -123,7 +122,7 @@ def _made_before(described: Callable[[], Sweep], cache: Path) -> tuple[Group | N
         group = Group.open(described().id, cache)
     except (ConfigError, DataError, RunError, OSError):
         return None, None
-    ui.address(sweep=group.id)
+    query.address(sweep=group.id)
     return group, sweep_of(str(group.path))
 
 
@@ -139,14 +138,14 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         network = {name: _knob(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")}
         start: dict[str, Any] | Gaussian = base.initialization
         if view != "plane":
-            start = ui.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
+            start = forms.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
         steps = st.number_input(
             "Optimizer steps", value=_within(1, steps, MOST_STEPS), step=1, key=f"{key}-steps", help="Short on purpose."
         )
         rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
-        loss = ui.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
-        data = ui.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
+        loss = forms.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
+        data = forms.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
         seed = _knob(RunConfig, "seed", base.seed, key)
 
     def training() -> RunConfig:
@@ -154,7 +153,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return dynamics.with_steps(changed, ui.within("Optimizer steps", steps, 1, MOST_STEPS))
+        return dynamics.with_steps(changed, forms.within("Optimizer steps", steps, 1, MOST_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
@@ -168,10 +167,10 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
         return lambda: dynamics.over_plane(
             training(),
-            ui.within("Points of σ²w", across, 2, MOST_POINTS),
-            ui.within("Points of σ²b", up, 2, MOST_POINTS),
-            ui.within("σ²w up to", largest_w, 0.1, LARGEST_W),
-            ui.within("σ²b up to", largest_b, 0.01, LARGEST_B),
+            forms.within("Points of σ²w", across, 2, MOST_POINTS),
+            forms.within("Points of σ²b", up, 2, MOST_POINTS),
+            forms.within("σ²w up to", largest_w, 0.1, LARGEST_W),
+            forms.within("σ²b up to", largest_b, 0.01, LARGEST_B),
         )
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
     many = st.number_input(
@@ -182,13 +181,13 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         help="Networks that differ in their random weights.",
     )
     if view == "starts":
-        return lambda: dynamics.over_seeds(training(), ui.within("Seeds", many, 2, MOST_SEEDS))
+        return lambda: dynamics.over_seeds(training(), forms.within("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance", value=_within(2, ratio, 1000), step=1, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
     )
     return lambda: dynamics.over_majorities(
-        training(), ui.within("Class imbalance", ratio, 2, 1000), ui.within("Seeds", many, 2, MOST_SEEDS)
+        training(), forms.within("Class imbalance", ratio, 2, 1000), forms.within("Seeds", many, 2, MOST_SEEDS)
     )
 
 
@@ -200,12 +199,12 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
         base = dynamics.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
         return base, dynamics.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
-        ui.wrong(error, icon=":material/link_off:")
+        messages.wrong(error, icon=":material/link_off:")
         return BASE, dynamics.STEPS
 
 
 def _knob(part: type, name: str, value: Any, key: str) -> Any:
-    return ui.knob(name, part.model_fields[name], value, f"{key}-{name}")
+    return forms.knob(name, part.model_fields[name], value, f"{key}-{name}")
 
 
 # The pictures.
@@ -243,7 +242,7 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
     classes = len(config.dataset.facts().class_names)
     st.caption(VIEWS[view].caption.format(cut=dynamics.cut(classes), classes=classes))
     st.caption(MEASURES[quantity].caption)
-    ui.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
+    shell.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
 
 
 def _within(low: Any, value: Any, high: Any) -> Any:
@@ -253,18 +252,18 @@ def _within(low: Any, value: Any, high: Any) -> Any:
 
 def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
-    asked, at = ui.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
+    asked, at = query.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity", QUANTITIES, required=True, key=f"bias-quantity-{view == 'plane'}", format_func=lambda name: MEASURES[name].title,
             default=asked,
         )  # fmt: skip
-        ui.address(quantity=quantity)
+        query.address(quantity=quantity)
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]
         value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
         step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
-        ui.address(at=str(step))
+        query.address(at=str(step))
     return quantity, step
 
 

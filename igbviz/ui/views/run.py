@@ -6,19 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts, standing, ui
+from igbviz import charts
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.config import RunConfig
-from igbviz.live_chart import live_chart, payload
 from igbviz.losses import Custom
-from igbviz.run_form import show
 from igbviz.runs import sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import Trajectory, quantities
-from igbviz.ui import messages
+from igbviz.ui import messages, progress
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.runs import shown_trajectory
+from igbviz.ui.views.run_form import show
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
@@ -42,11 +43,11 @@ def view(run: Run) -> None:
 
     def look() -> float | None:
         now = run.status
-        standing.draw(run, now, show)
+        progress.draw(run, now, show)
         _charts(run, quantity, unit, now)
-        return standing.refresh(now)
+        return progress.refresh(now)
 
-    standing.moving(look, standing.refresh(status))
+    progress.moving(look, progress.refresh(status))
     _take_away(run, bool(recorded) or not status.ended)
 
 
@@ -63,7 +64,7 @@ def _title(config: RunConfig) -> str:
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     size = run.record_bytes
-    trajectory = ui.shown_trajectory(str(run.path), size)
+    trajectory = shown_trajectory(str(run.path), size)
     if not len(trajectory):
         if status.state == "running":
             st.info(messages.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
@@ -100,13 +101,13 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
-    shown = ui.shown_trajectory(path, size)
+    shown = shown_trajectory(path, size)
     return payload(run_curves(shown, Run(Path(path)).config, quantity, unit, height=HEIGHT, checked=False))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _bars(path: str, size: int, index: int) -> str:
-    return payload(charts.bars(ui.shown_trajectory(path, size), index, height=BARS_HEIGHT, checked=False))
+    return payload(charts.bars(shown_trajectory(path, size), index, height=BARS_HEIGHT, checked=False))
 
 
 def _take_away(run: Run, recorded: bool) -> None:
@@ -123,6 +124,6 @@ def _take_away(run: Run, recorded: bool) -> None:
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        probes = f"probes of {standing.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
-        parameters = standing.counted(schema, "parameters", "parameters")
-        standing.provenance(run, parameters, probes, f"seed {config.seed}", precision=config.precision)
+        probes = f"probes of {progress.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
+        parameters = progress.counted(schema, "parameters", "parameters")
+        progress.provenance(run, parameters, probes, f"seed {config.seed}", precision=config.precision)

@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from igbviz import ui
 from igbviz.charts import losses
 from igbviz.charts.colors import NEUTRAL, ClassStyle
 from igbviz.charts.escape import picture as escape_picture
 from igbviz.charts.losses import QUANTITIES, loss_style
 from igbviz.charts.run import run_curves
-from igbviz.live_chart import live_chart, payload
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
 from igbviz.losses.force import KINDS, Zone
 from igbviz.runs.library import Row
@@ -27,6 +25,9 @@ from igbviz.spec import ConfigError
 from igbviz.studies import escape, zones
 from igbviz.trajectory import Trajectory, outcome, quantities
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.ui import forms, messages, query, shell
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.runs import run_rows, shown_trajectory
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
 MOST = 6
@@ -73,18 +74,18 @@ def _card(name: str) -> Loss | None:
     with st.container(border=True):
         st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
         formula = st.empty()
-        settings = ui.knobs(kind, {}, f"losses-{name}", drag=True)
+        settings = forms.knobs(kind, {}, f"losses-{name}", drag=True)
         try:
             loss = kind(**settings)
         except ConfigError as error:
-            ui.wrong(error)
+            messages.wrong(error)
             return None
-        formula.latex(ui.stacked(loss))
+        formula.latex(forms.stacked(loss))
         if isinstance(loss, Custom):
             for finding in loss.checks():
                 st.warning(f"It {finding.text}.", icon=":material/warning:")
         st.caption(f"What it does to an improbable class: {kind.effect}.  \n*{kind.source}*")
-        ui.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **ui.loss_query(loss))
+        shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **query.loss_query(loss))
     return loss
 
 
@@ -149,10 +150,10 @@ def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus
 def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None, int]:
     """The run whose images stand in the picture, which of its classes, None for all, and at which probe; a way to the Train page where
     there is no run. In one row above the picture, so that the slider and what it moves are seen together."""
-    rows = {row["id"]: row for row in ui.run_rows(cache) if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"}
+    rows = {row["id"]: row for row in run_rows(cache) if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"}
     if not rows:
         st.info("Train a network once, and its images stand here above the losses: who is heard, and who is not.", icon=":material/info:")
-        ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
+        shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return None, None, None, 0
     choice, which, when = st.columns([2.2, 1, 1.8])
     asked = st.query_params.get("run")
@@ -165,7 +166,7 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
     )
     try:
         run = Run.open(name, cache)
-        trajectory, _ = ui.shown_trajectory(str(run.path), run.record_bytes), run.config  # both can be unreadable
+        trajectory, _ = shown_trajectory(str(run.path), run.record_bytes), run.config  # both can be unreadable
     except RunError as error:
         st.warning(f"{error}.", icon=":material/broken_image:")
         return None, None, None, 0
@@ -313,7 +314,7 @@ def measured() -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
     look = {"legend": False, "title": "Who steers: training signal", "height": SIGNAL_HEIGHT, "checked": False}
-    return payload(run_curves(ui.shown_trajectory(path, size), Run(Path(path)).config, "signal", **look))
+    return payload(run_curves(shown_trajectory(path, size), Run(Path(path)).config, "signal", **look))
 
 
 @lru_cache(maxsize=16)

@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz import ui
 from igbviz.charts.browser import browser
 from igbviz.charts.comparison import MOST_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
-from igbviz.live_chart import live_chart, payload
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
+from igbviz.ui import messages, shell
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.query import address, asked
+from igbviz.ui.runs import run_rows
 
 MOST_RUNS = 100
 COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()
@@ -46,10 +48,10 @@ class Stamp(NamedTuple):
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
     st.title("Compare", anchor=False)
-    rows = [row for row in ui.run_rows(cache) if row.get("kind") != "untrained"]
+    rows = [row for row in run_rows(cache) if row.get("kind") != "untrained"]
     if not rows:
         st.info("Nothing has run here yet.", icon=":material/info:")
-        ui.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
+        shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return
     names = _choose(rows, _linked(rows, cache))
     if not names:
@@ -88,7 +90,7 @@ def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
         try:
             names += [run.id for run in Group.open(query["sweep"], cache).runs]
         except RunError as error:
-            ui.nowhere(error)
+            messages.nowhere(error)
     return list(dict.fromkeys(names))
 
 
@@ -130,10 +132,10 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             st.caption(f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort.")
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
-                ui.address(runs=None, group=None, sweep=None)
+                address(runs=None, group=None, sweep=None)
                 st.rerun()
     if now != chosen:
-        ui.address(runs=",".join(now) or None, group=None, sweep=None)
+        address(runs=",".join(now) or None, group=None, sweep=None)
     return now
 
 
@@ -166,11 +168,11 @@ def _values(row: dict[str, Any], name: str) -> list[str]:
 
 
 def _options(members: Sequence[Member]) -> View:
-    asked, unit = ui.asked("tab", TABS, "grid"), ui.asked("unit", ("epoch", "step"), "epoch")
-    quantity = ui.asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    chosen, unit = asked("tab", TABS, "grid"), asked("unit", ("epoch", "step"), "epoch")
+    quantity = asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tab = st.segmented_control("View", list(TABS), default=asked, required=True, key="compare-tab", format_func=TABS.get)
+        tab = st.segmented_control("View", list(TABS), default=chosen, required=True, key="compare-tab", format_func=TABS.get)
         if tab == "overlay":
             known = [*_measured(members), ESCAPE]
             quantity = st.selectbox(
@@ -199,7 +201,7 @@ def _options(members: Sequence[Member]) -> View:
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
             )
-    ui.address(
+    address(
         tab=tab if tab != "grid" else None,
         quantity=quantity if quantity != "balanced_accuracy" else None,
         unit=unit if unit != "epoch" else None,

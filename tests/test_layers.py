@@ -1,0 +1,87 @@
+"""The walls of the house: which package may import which, how large rooms may be, and where Streamlit, plotly and torch stay."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "igbviz"
+
+# From the ground up. A package imports from lower lines only; those on one line do not know each other.
+RANKS = """
+    spec theory _torchvision
+    losses datasets models
+    config trajectory
+    training
+    ensembles
+    runs
+    studies
+    charts
+    cli ui
+    __main__ __init__
+""".split("\n")[1:-1]
+RANK = {name: height for height, line in enumerate(RANKS) for name in line.split()}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the program that a file imports, anywhere in it, in full: `igbviz.runs.queue`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.startswith("igbviz.")}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def test_imports_point_down() -> None:
+    upward = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in MODULES
+        for name in imports(path)
+        if name.split(".")[1] in RANK and name.split(".")[1] != room(path) and RANK[name.split(".")[1]] >= RANK[room(path)]
+    ]
+    assert not upward
+
+
+def test_every_room_has_a_rank_and_is_small() -> None:
+    assert {room(path) for path in MODULES} == set(RANK)
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
+    for folder in {path.parent for path in MODULES}:
+        assert len(list(folder.glob("*.py"))) - 1 <= 20, f"{folder} holds too many modules"
+    long = [path for path in [*MODULES, *ROOT.glob("pages/*.py"), *ROOT.glob("tests/**/*.py")] if path.read_text().count("\n") > 400]
+    assert not long
+
+
+def test_streamlit_and_plotly_stay_at_the_edge() -> None:
+    for path in MODULES:
+        text = path.read_text()
+        assert room(path) == "ui" or not ("import streamlit" in text or "from streamlit" in text), path
+        assert room(path) in ("charts", "ui") or "plotly" not in text, path
+
+
+def test_no_page_and_no_face_loads_torch() -> None:
+    """Descriptions, pages and the face of every package are there before torch is: it takes a second and 200 MB."""
+    of_pages = {name for path in [*ROOT.glob("pages/*.py"), ROOT / "app.py"] for name in imports(path)}
+    faces = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    code = (
+        "import sys, importlib, importlib.util as util\n"
+        f"for name in {sorted(of_pages | faces)}:\n"
+        "    if util.find_spec(name.rpartition('.')[0]) and util.find_spec(name): importlib.import_module(name)\n"
+        "import igbviz; igbviz.RunConfig().id; assert not {'torch', 'torchvision'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_no_face_loads_streamlit_but_that_of_the_pages() -> None:
+    faces = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py"))
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {faces}]; assert 'streamlit' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
