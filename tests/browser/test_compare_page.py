@@ -11,8 +11,8 @@ from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_train_page import visit
-from tests.test_comparison import BASE, LOSSES, family, stored, story
-from tests.test_pages import own_cache
+from tests.pages.test_every_page import own_cache
+from tests.studies.test_comparison import BASE, LOSSES, family, stored, story
 
 __all__ = ["own_cache"]
 pytestmark = pytest.mark.browser

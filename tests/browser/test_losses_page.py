@@ -9,7 +9,7 @@ import pytest
 from igbviz.config import PRESETS
 from tests.browser.conftest import ROOT, wait_until
 from tests.browser.test_train_page import visit
-from tests.test_pages import finished, own_cache
+from tests.pages.test_every_page import finished, own_cache
 
 __all__ = ["own_cache"]
 pytestmark = pytest.mark.browser

@@ -1,0 +1,226 @@
+"""The command line: what is asked is done, what is wrong is one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from igbviz.cli import main, read_config
+from igbviz.config import PRESETS, RunConfig
+from igbviz.ensembles import EnsembleConfig
+from igbviz.runs import queue
+from igbviz.runs.run import RunError
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group, list_groups, submit_sweep
+from igbviz.spec import ConfigError
+from tests.pages.test_every_page import finished
+
+
+@pytest.fixture(autouse=True)
+def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets(name: str) -> None:
+    assert read_config(name, []) == PRESETS[name].config
+
+
+def test_changes() -> None:
+    config = read_config(
+        "first-look", ["loss.name=piecewise-zero", "loss.cutoff=0.2", "epochs=0.5", "probes.size=all", "dataset.scaling=unit"]
+    )
+    assert (config.loss.name, config.loss.cutoff, config.epochs, config.probes.size) == ("piecewise-zero", 0.2, 0.5, "all")
+    assert config.dataset.scaling == "unit" and config.model == PRESETS["first-look"].config.model
+    assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", "knobs of the old loss are gone"
+
+
+def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(tiny.to_json())
+    assert read_config(str(path), ["seed=4"]) == tiny.with_(seed=4)
+    path.write_text(tiny.to_json(), encoding="utf-8-sig")
+    assert read_config(str(path), []) == tiny, "an editor put its mark before the text"
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "words"),
+    [
+        ("first-luck", [], "neither a .json file nor a preset"),
+        ("first-look", ["loss.cutoff"], "key=value"),
+        ("first-look", ["loss.cutof=1"], "loss.cutof is not a field"),
+        ("first-look", ["loss.cutoff.x=1"], "loss.cutoff"),
+        ("first-look", ["speed.x=1"], "speed.x is not a field"),
+        ("first-look", ["batch_size=lots"], "batch_size is 'lots', allowed: a whole number from 1"),
+        ("first-look", ["model.name=resnet51"], "model is 'resnet51'"),
+        ("first-look", ["=3"], "'=3' is not of the form key=value"),
+        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of Probes"),
+        ("first-look", ["imbalance=x"], "imbalance is 'x', allowed"),
+        ("first-look", ["loss=x"], "loss is 'x', allowed"),
+        ("first-look", ["seed=true"], "seed is True, allowed: a whole number"),
+    ],
+)
+def test_wrong_requests_are_one_sentence(what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_config(what, changes)
+    assert main(["train", what, *changes]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+
+
+def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for arguments in (["train", "nowhere.json"], ["show", "nothing"], ["show", "../up"], ["export", "nothing", "--out", "x.csv"]):
+        assert main([*arguments, "--cache", str(tmp_path)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_that_are_not_there_or_no_text_are_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run, latin = finished(tiny, tmp_path), tmp_path / "latin.json"
+    latin.write_bytes(b'{"title": "\xe9"}')
+    beyond = str(tmp_path / "nowhere" / "x.csv")
+    missing = "cannot be read or written: no such file or directory"
+    for arguments, words in (
+        (["train", "nowhere.json"], f"nowhere.json {missing}"),
+        (["import", "nowhere.zip"], f"nowhere.zip {missing}"),
+        (["export", run.id, "--out", beyond], f"{beyond} {missing}"),
+        (["export", run.id, "--out", beyond.replace("csv", "zip")], missing),
+        (["export", run.id, "--out", "x.png"], "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip"),
+        (["train", str(latin)], f"{latin} is not text in UTF-8: "),
+        (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
+    ):
+        assert main([*arguments, "--cache", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and "Errno" not in said and said.count("\n") == 1, said
+
+
+def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = finished(tiny, tmp_path)
+    waiting = submit(tiny.with_(seed=1), tmp_path)
+    assert main(["runs", "--cache", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert run.id in output and waiting.id in output and "2 runs" in output
+    assert main(["show", run.id, "--cache", str(tmp_path)]) == 0
+    assert "mean accuracy" in capsys.readouterr().out
+    for suffix in (".csv", ".parquet", ".html", ".json"):
+        assert main(["export", run.id, "--out", str(tmp_path / f"x{suffix}"), "--cache", str(tmp_path)]) == 0
+    import pandas as pd
+
+    table, typed = pd.read_csv(tmp_path / "x.csv", dtype={"class": str}), pd.read_parquet(tmp_path / "x.parquet")
+    assert len(table) == len(typed) == 12 * 3
+    pd.testing.assert_frame_equal(table, typed, check_dtype=False, rtol=1e-6)
+    assert RunConfig(**json.loads((tmp_path / "x.json").read_text())) == tiny
+    html = (tmp_path / "x.html").read_text()
+    assert "Init." in html and "cdn." not in html.split("plotly.js")[0]
+    assert main(["export", run.id, "--out", str(tmp_path / "x.doc"), "--cache", str(tmp_path)]) == 2
+    assert ".csv" in capsys.readouterr().err
+
+
+def as_json(sweep: Sweep, folder: Path) -> str:
+    path = folder / "sweep.json"
+    path.write_text(sweep.to_json())
+    return str(path)
+
+
+def test_sweep_from_a_file(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    sweep = Sweep(base=tiny, axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.5}], "seed": [0, 1]}, title="Two losses")
+    for config in sweep.configs():
+        finished(config, tmp_path)
+    for what in (as_json(sweep, tmp_path), sweep.id):
+        assert main(["sweep", what, "--cache", str(tmp_path)]) == 0
+        output = capsys.readouterr().out
+        assert output.startswith(f"sweep {sweep.id}: Two losses\n") and output.endswith("4 done\n")
+        assert output.count("gce (q 0.5)") == 2 and all(config.id in output for config in sweep.configs())
+        assert ("4 runs, 4 already finished: about 0 s" in output) == (what != sweep.id)
+
+
+def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Group, "follow", lambda group: iter([group.progress()]))
+    arguments = [
+        "sweep",
+        "--preset",
+        "first-look-blurry",
+        "--losses",
+        "mae,gce",
+        "--seeds",
+        "2",
+        "--set",
+        "optimizer.learning_rate=1e-5,0.1",
+    ]
+    assert main([*arguments, "--set", "epochs=0.5", "--title", "Mine", "--cache", str(tmp_path)]) == 0
+    (group,) = list_groups(tmp_path)
+    axes = {"loss": ["mae", "gce"], "optimizer.learning_rate": [1e-5, 0.1], "epochs": [0.5], "seed": [0, 1]}
+    assert group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
+    file = as_json(Sweep(base=tiny, axes={"seed": [0, 1, 2], "batch_size": [8, 16]}), tmp_path)
+    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option is stronger than the file"
+    assert len(list_groups(tmp_path)[0].runs) == 2
+
+
+def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(group: Group):
+        yield group.progress()
+        raise KeyboardInterrupt
+
+    file = as_json(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Group, "follow", interrupted)
+        assert main(["sweep", file, "--cache", str(tmp_path)]) == 0
+    (group,) = list_groups(tmp_path)
+    assert f"sweep {group.id} --stop" in capsys.readouterr().err and group.progress().counts == {"queued": 2}
+    assert main(["sweep", group.id, "--stop", "--cache", str(tmp_path)]) == 0
+    assert group.progress().counts == {"stopped": 2} and "2 stopped" in capsys.readouterr().out
+
+
+def test_sweep_tells_of_failed_and_unreadable_runs(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
+    finished(tiny, tmp_path, "failed")
+    group.runs[1].delete()
+    (group.runs[1].path / "status.json").write_text("{")
+    assert main(["sweep", group.id, "--cache", str(tmp_path)]) == 1
+    output = capsys.readouterr().out
+    assert "1 failed, 1 unreadable, 1 missing" in output and output.count(" - ") >= 2
+    with pytest.raises(RunError):
+        group.runs[1].status  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "a sweep needs a .json file or an axis"),
+        (["--losses", "mse"], "axes.loss is 'mse', allowed"),
+        (["--seeds", "0"], "axes.seed is [], allowed"),
+        (["--seeds", "1000"], "axes ask for 1,000 runs, allowed: at most 500"),
+        (["--set", "epochs"], "'epochs' is not of the form key=values"),
+        (["--set", "epochs="], "axes.epochs is [], allowed"),
+        (["--set", "loss.gamma=1,2"], "axes.loss.gamma is not a field of cross-entropy"),
+        (["--preset", "last-look", "--seeds", "2"], "'last-look' is neither"),
+        (["--seeds", "2", "--stop"], "--stop stands behind the name"),
+        (["no-such-sweep"], "sweep 'no-such-sweep' is not in the cache"),
+        (["nowhere.json"], "nowhere.json cannot be read or written: no such file or directory"),
+        (["--set", "=1"], "'=1' is not of the form key=values"),
+    ],
+)
+def test_wrong_sweeps_are_one_sentence(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["sweep", *arguments, "--cache", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_to_another_cache_as_a_zip(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run, archive = finished(tiny, tmp_path / "here"), tmp_path / "run.zip"
+    assert main(["export", run.id, "--out", str(archive), "--cache", str(tmp_path / "here")]) == 0
+    assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 0
+    assert (tmp_path / "there" / "runs" / run.id / "trajectory.bin").read_bytes() == run.records.read_bytes()
+    assert f"new: {run.id}" in capsys.readouterr().out
+    archive.write_bytes(b"no archive")
+    assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 2
+    assert "igbviz: " in capsys.readouterr().err
+
+
+def test_an_ensemble_is_shown_without_a_table(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = submit(EnsembleConfig(networks=2, inputs=10), tmp_path)
+    assert main(["show", run.id, "--cache", str(tmp_path)]) == 0 and '"networks": 2' in capsys.readouterr().out

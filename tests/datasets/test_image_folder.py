@@ -1,0 +1,161 @@
+"""A folder of images: read in the order of names, refused in one sentence, decoded once."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from igbviz import datasets
+from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder, image_folder
+from igbviz.datasets.base import luma
+from tests.datasets.test_builtin import same, sentence
+
+pytestmark = pytest.mark.usefixtures("data_root")
+
+
+def test_grey_is_luma_in_folders_and_in_archives_alike(folder):
+    colours, grey = (ImageFolder(folder=str(folder), grayscale=flag, scaling="raw").load() for flag in (False, True))
+    assert colours.shape == (3, 10, 12) and grey.shape == (1, 10, 12)
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    assert ((colours.train_images * weights).sum(1) - grey.train_images[:, 0]).abs().max() <= 0.501
+    assert torch.equal(luma(colours.train_images.byte()), grey.train_images.byte())
+
+
+def test_an_image_folder_is_read_in_the_order_of_names(folder):
+    data = ImageFolder(folder=str(folder), scaling="raw", examples_per_class=2).load()
+    assert data.class_names == ("cat", "dog") and data.train_labels.tolist() == [0, 0, 1, 1] and data.test_labels.tolist() == [0, 0, 1, 1]
+    for image, path in zip(data.train_images, ("cat/0", "cat/1", "dog/0", "dog/1"), strict=True):
+        assert np.array_equal(image.permute(1, 2, 0), np.asarray(Image.open(folder / "train" / f"{path}.png")))
+
+
+def test_images_of_many_kinds_and_sizes_become_one_size(folder):
+    Image.new("L", (30, 31), 200).save(folder / "train" / "dog" / "0.png")
+    Image.new("RGBA", (5, 5), (1, 2, 3, 4)).save(folder / "test" / "cat" / "0.PNG")
+    (folder / "train" / "dog" / "notes.txt").write_text("not an image, not counted")
+    data = ImageFolder(folder=str(folder), scaling="raw").load()
+    assert data.shape == (3, 10, 12) and len(data.train_images) == 6 and data.train_images[3].unique().tolist() == [200]
+    assert ImageFolder(folder=str(folder), size=16).load().shape == (3, 16, 16)
+
+
+def test_grey_of_sixteen_bits_is_scaled_and_not_cut_off(folder):
+    values = np.arange(0, 65536, 512, dtype=np.uint16)[:120].reshape(10, 12)
+    for place, suffix in enumerate(("png", "tif", "pgm")):
+        (folder / "train" / "cat" / f"{place}.png").unlink()
+        Image.fromarray(values).save(folder / "train" / "cat" / f"{place}.{suffix}")
+    data = ImageFolder(folder=str(folder), scaling="raw", grayscale=True).load()
+    for image in data.train_images[:3]:
+        assert np.array_equal(image[0], values >> 8)
+
+
+def test_facts_of_a_folder_follow_the_folder(folder):
+    description = ImageFolder(folder=str(folder), grayscale=True)
+    assert description.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
+    (folder / "train" / "cat" / "1.png").unlink()
+    assert description.facts().train_size == 5
+
+
+def break_nothing_chosen(folder):
+    return ImageFolder(), ["folder"]
+
+
+def break_missing(folder):
+    return ImageFolder(folder=str(folder / "elsewhere")), [folder / "elsewhere" / "train"]
+
+
+def break_no_test(folder):
+    (folder / "test").rename(folder / "exam")
+    return ImageFolder(folder=str(folder)), [folder / "test"]
+
+
+def break_other_classes(folder):
+    (folder / "test" / "dog").rename(folder / "test" / "wolf")
+    return ImageFolder(folder=str(folder)), [folder, "dog, wolf"]
+
+
+def break_one_class(folder):
+    for split in ("train", "test"):
+        (folder / split / "dog").rename(folder / split / ".dog")
+    return ImageFolder(folder=str(folder)), [folder / "train", "at least 2"]
+
+
+def break_empty_class(folder):
+    for path in (folder / "test" / "dog").iterdir():
+        path.unlink()
+    return ImageFolder(folder=str(folder)), [folder / "test" / "dog", ".jpg"]
+
+
+def break_text_as_image(folder):
+    (folder / "train" / "dog" / "1.png").write_text("no image")
+    return ImageFolder(folder=str(folder)), [folder / "train" / "dog" / "1.png"]
+
+
+def break_torn_image(folder):
+    path = folder / "test" / "dog" / "1.png"
+    path.write_bytes(path.read_bytes()[:200])
+    return ImageFolder(folder=str(folder)), [path]
+
+
+def break_torn_first_image(folder):
+    (folder / "train" / "cat" / "0.png").write_bytes(b"")
+    return ImageFolder(folder=str(folder)), [folder / "train" / "cat" / "0.png"]
+
+
+BROKEN = {name: function for name, function in list(globals().items()) if name.startswith("break_")}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_with_a_folder_is_one_sentence(broken, folder, data_root):
+    description, names = broken(folder)
+    sentence(description.load, *names)
+    assert not list(data_root.glob("decoded/*")), "nothing half decoded is kept"
+
+
+def test_too_many_pixels_are_refused_before_the_work(folder, monkeypatch):
+    monkeypatch.setattr(image_folder, "LARGEST", 1000)
+    monkeypatch.setattr(image_folder, "_decode", None)
+    sentence(ImageFolder(folder=str(folder)).load, folder, "10 images of 3 x 10 x 12", "size")
+    sentence(FashionMini(size=14).load, "10000 images of 1 x 14 x 14")
+    sentence(GaussianNoise().load, "12000 images")
+
+
+def test_decoded_images_are_kept_until_the_folder_changes(folder, data_root, monkeypatch):
+    decodings = []
+    decode = image_folder._decode
+    monkeypatch.setattr(image_folder, "_decode", lambda *wanted: decodings.append(wanted) or decode(*wanted))
+    description = ImageFolder(folder=str(folder))
+    first = description.load()
+    assert same(first, description.load()) and len(decodings) == 2, "train and test, once each"
+    assert len(list(data_root.glob("decoded/*"))) == 1, "and no unfinished file is left"
+
+    for other in ({"grayscale": True}, {"size": 16}):
+        assert not torch.equal(ImageFolder(folder=str(folder), **other).load().train_images[:1, :1, :10, :12], first.train_images[:1, :1])
+    assert len(decodings) == 6
+
+    Image.new("RGB", (12, 10)).save(folder / "train" / "cat" / "0.png")
+    assert not same(first, description.load()) and len(decodings) == 8
+
+
+DAMAGE = {
+    "half of it": lambda content: content[: len(content) // 2],
+    "a hole": lambda content: content[:300] + bytes(40) + content[340:],
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_torn_kept_file_is_decoded_anew(damage, folder, data_root):
+    description = ImageFolder(folder=str(folder))
+    first = description.load()
+    (kept,) = data_root.glob("decoded/*.npz")
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    assert kept.read_bytes() != whole
+    assert same(first, description.load())
+    assert kept.read_bytes() == whole, "and repaired"
+
+
+def test_nowhere_to_keep_only_costs_the_time(folder, tmp_path, monkeypatch):
+    first = ImageFolder(folder=str(folder)).load()
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "a file" / "in the way"))
+    assert same(first, ImageFolder(folder=str(folder)).load())

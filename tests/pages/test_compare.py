@@ -1,0 +1,191 @@
+"""The page that compares, headless: from a link, in every view, with damaged and waiting runs, and how long it takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from igbviz.charts import comparison_export
+from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
+from tests.pages.test_every_page import ROOT, own_cache, page
+from tests.studies.test_comparison import BASE, LOSSES, STEPS, family, stored, story
+
+__all__ = ["own_cache"]
+PAGE = ROOT / "pages/Compare.py"
+
+
+def link(*runs: Run, **query: str) -> AppTest:
+    return page(PAGE, runs=",".join(run.id for run in runs), **query)
+
+
+def chart(test: AppTest) -> dict:
+    """The layout's meta of the figure that was sent, and how many bytes it has."""
+    (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component") if "figure" in part.proto.json]
+    figure = json.loads(sent["figure"])
+    words = figure["layout"]["meta"]["words"]
+    return figure | {"words": words if isinstance(words, str) else figure["shared"][words["$shared"]], "bytes": len(sent["figure"])}
+
+
+def sentences(test: AppTest) -> str:
+    return " ".join(warning.value for warning in test.warning)
+
+
+def test_nothing_chosen_shows_what_to_choose_from(own_cache: Path) -> None:
+    family(own_cache, 1)
+    test = page(PAGE)
+    assert "Tick two or more" in test.info[0].value and len(test.dataframe[0].value) == 3
+    assert not test.get("bidi_component")
+
+
+def test_a_link_shows_its_view(own_cache: Path) -> None:
+    runs = family(own_cache, 2)
+    test = link(*runs)
+    assert chart(test)["words"].startswith("6 runs side by side") and "in 3 settings" in test.caption[1].value
+    test = link(*runs, tab="overlay", quantity="guess_entropy", unit="step", collapse="no")
+    assert chart(test)["words"] == "Evenness of guesses of 6 runs in 3 settings"
+    assert test.segmented_control(key="compare-unit").value == "step" and not test.toggle(key="compare-collapse").value
+    assert "Escape: 2 of 6" in chart(link(*runs, tab="overlay", quantity="escape"))["words"]
+    test = link(*runs, tab="table")
+    assert not test.get("bidi_component") and len(test.dataframe) == 3
+    assert test.dataframe[2].value["n"].tolist() == [2, 2, 2]
+    test = link(*runs, tab="table", collapse="no")
+    assert len(test.dataframe[2].value) == 6 and "Train?run=" in test.dataframe[2].value["run"][0]
+
+
+def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
+    runs = family(own_cache, 2)
+    test = link(*runs)
+    test.segmented_control(key="compare-tab").set_value("overlay").run()
+    test.selectbox(key="compare-quantity").select("silent").run()
+    test.segmented_control(key="compare-unit").set_value("step").run()
+    test.toggle(key="compare-collapse").set_value(False).run()
+    assert not test.exception
+    query = {key: value if isinstance(value, str) else value[0] for key, value in test.query_params.items()}
+    assert query == {
+        "runs": ",".join(run.id for run in runs), "tab": "overlay", "quantity": "silent", "unit": "step", "collapse": "no",
+    }  # fmt: skip
+    first, again = chart(test), chart(page(PAGE, **query))
+    assert first == again, "the link alone gives the same picture"
+    test.segmented_control(key="compare-tab").set_value("grid").run()
+    assert "tab" not in test.query_params and test.query_params["quantity"] in ("silent", ["silent"]), "kept for when one comes back"
+
+
+@pytest.mark.parametrize("query", [{"tab": "x"}, {"unit": "years", "quantity": "luck", "tab": "overlay"}, {"rows": "-1"}, {"rows": "a"}])
+def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
+    assert "2 runs" in chart(link(*family(own_cache, 1)[:2], **query))["words"]
+
+
+def test_all_seeds_of_a_setting_by_its_group(own_cache: Path) -> None:
+    runs = family(own_cache, 3)
+    test = page(PAGE, group=runs[1].config.group)
+    assert chart(test)["words"].startswith("3 runs side by side, a row each: seed 0")
+
+
+def test_all_runs_of_a_sweep_by_its_name(own_cache: Path) -> None:
+    runs = family(own_cache, 1)
+    assert "leads nowhere" in sentences(page(PAGE, sweep="of-no-such-name"))
+    assert "unit is 'years', allowed: one of epoch, step" in sentences(link(*runs, unit="years")).replace("\\", "")
+    group = submit_sweep(Sweep(base=BASE, axes={"loss": list(LOSSES)}), own_cache)
+    assert {run.id for run in group.runs} == {run.id for run in runs}, "they were there already"
+    test = page(PAGE, sweep=group.id)
+    assert chart(test)["words"].startswith("3 runs side by side")
+
+
+def test_an_ensemble_of_untrained_networks_is_one_sentence(own_cache: Path) -> None:
+    ensemble = submit({"networks": 5}, own_cache)
+    test = link(*family(own_cache, 1), ensemble)
+    assert chart(test)["words"].startswith("3 runs side by side")
+    assert len(test.warning) == 1 and f"{ensemble.id} is an ensemble" in sentences(test)
+
+
+def test_more_rows_than_a_screen_has_are_paged(own_cache: Path) -> None:
+    runs = family(own_cache, 5)
+    test = link(*runs)
+    assert chart(test)["words"].startswith("12 runs")
+    test.segmented_control(key="compare-rows").set_value(1).run()
+    assert chart(test)["words"].startswith("3 runs") and "15 runs in 3 settings" in test.caption[1].value
+    assert chart(link(*runs, rows="1"))["words"] == chart(test)["words"]
+
+
+def test_torn_lost_waiting_and_different_runs_leave_the_others_alone(own_cache: Path) -> None:
+    runs = family(own_cache, 1)
+    for seed, file in enumerate(("config.json", "status.json", "schema.json"), start=3):
+        torn = stored(BASE.with_(seed=seed), own_cache, story())
+        (torn.path / file).write_text("{")
+        runs.append(torn)
+    gone = stored(BASE.with_(seed=7), own_cache, story())
+    shutil.rmtree(gone.path)
+    waiting = submit(BASE.with_(seed=8), own_cache)
+    three = stored(BASE.with_(seed=9), own_cache, story(classes=3))
+    empty = stored(BASE.with_(seed=10), own_cache, story(steps=STEPS[:0]), "failed")
+    test = link(*runs, gone, waiting, three, empty)
+    assert chart(test)["words"].startswith("3 runs side by side")
+    said = [warning.value for warning in test.warning]
+    for run in (*runs[3:], gone, waiting, three, empty):
+        assert sum(run.id in sentence for sentence in said) == 1, run.id
+    assert len(said) == 7 and not test.error
+    assert link(gone).warning and not link(gone).exception
+
+
+def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
+    runs = family(own_cache, 2)
+    test = link(*runs[:2])
+    test.multiselect(key="compare-loss").set_value(["cross-entropy"]).run()
+    assert set(test.dataframe[0].value["loss"]) == {"cross-entropy"} and "1 of them not among" in test.caption[0].value
+    test.text_input(key="compare-find").set_value("nothing like it").run()
+    assert not len(test.dataframe[0].value) and chart(test)["words"].startswith("2 runs")
+    test.button(key="compare-none").click().run()
+    assert "runs" not in test.query_params and not test.exception
+
+
+def test_archived_and_tagged_runs(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from igbviz.ui.runs import run_rows
+    from igbviz.ui.views import compare
+
+    family(own_cache, 1)
+    plain = run_rows(own_cache)
+    marked = [row | {"tags": ["talk"] * (place == 0), "archived": place == 1} for place, row in enumerate(plain)]
+    monkeypatch.setattr(compare, "run_rows", lambda cache: marked)
+    test = page(PAGE)
+    assert len(test.dataframe[0].value) == 2
+    test.multiselect(key="compare-tags").set_value(["talk"]).run()
+    assert test.dataframe[0].value["id"].tolist() == [plain[0]["id"]]
+    test.multiselect(key="compare-tags").set_value([]).run()
+    test.toggle(key="compare-archived").set_value(True).run()
+    assert len(test.dataframe[0].value) == 3
+
+
+def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [stored(BASE.with_(seed=seed), own_cache, story(seed), "running") for seed in range(2)]
+    monkeypatch.setattr(Run, "is_alive", True)
+    test = link(*runs)
+    assert "2 still going on" in test.caption[1].value
+    shorter = chart(test)["bytes"]
+    more = story(0, steps=BASE.probes.steps(400, 100)).records
+    (runs[0].path / "trajectory.bin").write_bytes(more.tobytes())
+    test.run()
+    assert chart(test)["bytes"] != shorter
+
+
+def test_without_a_browser_there_is_no_pdf_but_a_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison_export.shutil, "which", lambda name: None)
+    test = link(*family(own_cache, 1))
+    buttons = {button.proto.label: button.proto.disabled for button in test.get("download_button")}
+    assert buttons == {"HTML": False, "PDF": True, "CSV": False, "Parquet": False}
+    assert "needs a Chromium" in test.caption[-1].value
+
+
+def test_thirty_runs_open_in_two_seconds(own_cache: Path) -> None:
+    runs = [stored(BASE.with_(loss=LOSSES[seed % 3], seed=seed), own_cache, story(seed)) for seed in range(30)]
+    link(runs[0])  # what the first visitor of a server pays for
+    begun = time.process_time()
+    test = link(*runs)
+    assert time.process_time() - begun < 2 and chart(test)["bytes"] < 1_000_000

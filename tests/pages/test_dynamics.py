@@ -1,0 +1,190 @@
+"""The page from bias to training, headless: from a link, from a point, in its three views, growing, and with what is not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from igbviz.config import RunConfig
+from igbviz.runs.status import Status
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import Group, list_groups, submit_sweep
+from igbviz.studies import dynamics
+from igbviz.ui.runs import st
+from tests.pages.test_every_page import ROOT, as_read, finished, own_cache, page
+
+__all__ = ["own_cache"]
+PAGE = ROOT / "pages" / "Dynamics.py"
+SMALL = RunConfig(
+    dataset={"name": "gaussian-noise", "size": 8, "train_examples": 120, "test_examples": 60, "classes": 3},
+    model={"name": "mlp", "depth": 1, "width": 8, "activation": "tanh"},
+    initialization={"name": "gaussian", "sigma_w2": 1.5, "sigma_b2": 0.5},
+    batch_size=10,
+)
+
+
+@pytest.fixture
+def small() -> RunConfig:
+    return dynamics.with_steps(SMALL, 4)
+
+
+def made(sweep: Sweep, cache: Path, runs: int | None = None) -> Group:
+    """A group with so many of its runs finished, in this process; the others wait."""
+    group = submit_sweep(sweep, cache)
+    for config in sweep.configs()[:runs]:
+        finished(config, cache)
+    return group
+
+
+def charts(test: AppTest) -> dict[str, dict]:
+    """What is said of each figure that was sent to the page, by the words it begins with."""
+    found = {}
+    for part in test.get("bidi_component"):
+        figure = json.loads(json.loads(part.proto.json)["figure"])
+        words = figure["layout"]["meta"]["words"]
+        found[words if isinstance(words, str) else figure["shared"][words["$shared"]]] = figure
+    return found
+
+
+def said(test: AppTest) -> str:
+    return " ".join(element.value for element in [*test.markdown, *test.caption, *test.info, *test.warning, *test.error])
+
+
+def address(test: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}
+
+
+def test_the_point_in_the_address_is_what_the_button_starts(own_cache: Path) -> None:
+    test = page(PAGE, activation="relu", sigma_w2="2", sigma_b2="0", depth="3")
+    assert "20 runs, 0 already finished" in said(test)
+    test.button(key="bias-start-starts").click().run()
+    (group,) = list_groups(own_cache)
+    assert not test.exception and address(test)["sweep"] == group.id and address(test)["view"] == "starts"
+    configs = group.sweep.configs()
+    assert [config.seed for config in configs] == list(range(20))
+    assert {(c.model.activation, c.model.depth, c.initialization.sigma_w2, c.initialization.sigma_b2) for c in configs} == {
+        ("relu", 3, 2, 0)
+    }
+    assert "being prepared" in said(test) and "20 queued" in said(test)
+
+
+def test_neutral_and_prejudiced_starts(small: RunConfig, own_cache: Path) -> None:
+    group = made(dynamics.over_seeds(small, 8), own_cache)
+    test = page(PAGE, sweep=group.id)
+    time, dots = charts(test)
+    assert time.startswith("Balanced accuracy, mean of each group over log time: ") and "all (n = 8)" in time
+    assert dots == "Balanced accuracy after 4 steps against the largest guess fraction at Init., a dot a seed"
+    assert "neutral minus prejudiced is " in said(test) or "None of the 8 networks began" in said(test)
+    assert f"less than **{dynamics.cut(3):.2f}** of the guesses" in said(test)
+    assert test.number_input(key=f"bias-{group.sweep.base.id}-depth").value == 1, "the form begins with what is shown"
+
+
+def test_the_picture_grows_with_the_runs(small: RunConfig, own_cache: Path) -> None:
+    sweep = dynamics.over_seeds(small, 6)
+    group = made(sweep, own_cache, runs=2)
+    test = page(PAGE, sweep=group.id)
+    assert "all (n = 2)" in next(iter(charts(test))) and "4 queued" in said(test)
+    for config in sweep.configs()[2:]:
+        finished(config, own_cache)
+    st.cache_resource.clear()
+    test.run()
+    assert "all (n = 6)" in next(iter(charts(test))) and "queued" not in said(test)
+
+
+def test_what_is_looked_at_stands_in_the_address(small: RunConfig, own_cache: Path) -> None:
+    group = made(dynamics.over_seeds(small, 3), own_cache)
+    test = page(PAGE, sweep=group.id)
+    test.segmented_control(key="bias-quantity-False").set_value("guess_entropy").run()
+    test.select_slider(key="bias-at-4").set_value(2).run()
+    assert not test.exception
+    assert address(test) == {"sweep": group.id, "view": "starts", "quantity": "guess_entropy", "at": "2"}
+    assert charts(test).keys() == charts(page(PAGE, **address(test))).keys()
+    assert "Evenness of guesses after 2 steps" in list(charts(test))[1]
+
+
+@pytest.mark.parametrize("query", [{"view": "x"}, {"quantity": "luck"}, {"at": "-3"}, {"at": "1e9"}])
+def test_nonsense_in_a_link_is_the_default(query: dict[str, str], small: RunConfig, own_cache: Path) -> None:
+    group = made(dynamics.over_seeds(small, 2), own_cache)
+    assert "Balanced accuracy after 4 steps" in list(charts(page(PAGE, sweep=group.id, **query)))[1]
+
+
+def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
+    sweep = dynamics.over_plane(small, 3, 2, largest_w=3.0, largest_b=0.2)
+    group = made(sweep, own_cache, runs=5)
+    broken = group.members()[4].run
+    broken.write_status(Status(state="diverged", step=1, steps=4, snapshots=2))
+    test = page(PAGE, sweep=group.id)
+    (words,) = charts(test)
+    assert words == "Training loss after 4 steps over the phase diagram of tanh: 4 of 6 points trained, 1 diverged"
+    assert "5 of 6 points are trained for 4 steps; 1 of them diverged" in said(test)
+    key = f"bias-{sweep.base.id}"
+    assert [test.number_input(key=f"{key}-{name}").value for name in ("across", "up", "largest-w", "largest-b")] == [3, 2, 3.0, 0.2]
+    test.number_input(key=f"{key}-across").set_value(30).run()
+    test.number_input(key=f"{key}-up").set_value(30).run()
+    assert "900 runs, allowed: at most 500" in as_read(test.error[0]) and "bias-start-plane" not in {button.key for button in test.button}
+
+
+def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) -> None:
+    group = made(dynamics.over_majorities(small, 4, 3), own_cache)
+    test = page(PAGE, sweep=group.id)
+    (words,) = charts(test)
+    assert all(f"{who} (n = 3)" in words for who in ("equal classes", "favoured class in the majority", "least favoured in the majority"))
+    assert "accuracy after 4 steps: equal classes " in said(test) and "Seed by seed, favoured minus least favoured is " in said(test)
+    assert test.number_input(key=f"bias-{group.sweep.base.id}-ratio").value == 4
+    assert test.number_input(key=f"bias-{group.sweep.base.id}-steps").value == 4
+
+
+def test_another_question_about_the_same_setting_finds_what_was_made(small: RunConfig, own_cache: Path) -> None:
+    many = made(dynamics.over_seeds(small, 2), own_cache)
+    grid = made(dynamics.over_plane(small, largest_b=0.625), own_cache, runs=3)  # a quarter beyond the point
+    test = page(PAGE, sweep=many.id)
+    test.segmented_control(key="bias-view").set_value("majority").run()
+    assert not test.exception and "press **Start**" in test.info[0].value and not charts(test)
+    test.segmented_control(key="bias-view").set_value("plane").run()
+    assert address(test)["sweep"] == grid.id and "3 of 60 points trained" in next(iter(charts(test)))
+
+
+def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: Path) -> None:
+    for name in ("nowhere", "../../etc/passwd", "<script>"):
+        assert "leads nowhere" in page(PAGE, sweep=name).warning[0].value
+    assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
+    other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
+    assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
+    torn = made(dynamics.over_seeds(tiny, 2), own_cache)
+    (torn.path / "sweep.json").write_text("{")
+    assert "leads nowhere" in page(PAGE, sweep=torn.id).warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [({"depth": "many"}, "depth"), ({"sigma_w2": "-1"}, "sigma_w2"), ({"activation": "x"}, "activation")]
+)
+def test_a_wrong_point_is_one_sentence_and_the_default(query: dict[str, str], words: str, own_cache: Path) -> None:
+    test = page(PAGE, **query)
+    (error,) = test.error
+    assert words in as_read(error) and "allowed" in error.value
+    assert "bias-start-starts" in {button.key for button in test.button}
+
+
+def test_deleted_runs_are_left_out(small: RunConfig, own_cache: Path) -> None:
+    group = made(dynamics.over_seeds(small, 4), own_cache)
+    group.runs[0].delete()
+    assert "all (n = 3)" in next(iter(charts(page(PAGE, sweep=group.id))))
+
+
+def test_the_phase_diagram_leads_here(own_cache: Path) -> None:
+    for view in ("starts", "plane"):
+        test = page(ROOT / "pages" / "Phases.py")
+        test.number_input(key="phase-w").set_value(2.5).run()
+        test.button(key=f"phase-{view}").click().run()
+        assert not test.exception and test.title[0].value == "From bias to training"
+        assert address(test) | {"view": view, "sigma_w2": "2.5", "sigma_b2": "0.05", "depth": "19", "activation": "tanh"} == address(test)
+        assert f"bias-start-{view}" in {button.key for button in test.button}
+
+
+def test_a_link_from_the_edge_of_the_phase_diagram_opens(own_cache: Path) -> None:
+    """A quarter more than the largest variance that the phase diagram offers is more than the map's own fields take."""
+    test = page(PAGE, view="plane", activation="tanh", depth="10", sigma_w2="25.0", sigma_b2="5.0", at="9" * 5000)
+    assert [field.value for field in test.number_input if "up to" in field.label] == [25.0, 5.0]

@@ -1,0 +1,139 @@
+"""What people say about a run: kept, bounded, shown as text, and never in the way of the run itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from igbviz.config import RunConfig
+from igbviz.runs import annotations, queue
+from igbviz.runs.annotations import Labels
+from igbviz.runs.files import write_text
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.shipped import is_shipped
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
+from igbviz.spec import ConfigError
+from igbviz.ui import messages
+
+
+@pytest.fixture
+def run(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    return submit(tiny, tmp_path)
+
+
+def test_without_a_file_there_are_none(run: Run) -> None:
+    assert annotations.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
+
+
+def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
+    before = {file.name: file.read_bytes() for file in run.path.iterdir()}
+    annotations.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
+    assert annotations.read(Run(run.path)) == Labels(
+        name="The stuck one", tags=("lesson 1",), note="Look at class 3.\nAnd at 8.", archived=True
+    )
+    assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != annotations.FILE} == before
+    assert run.config.id == run.id
+
+
+def test_changing_one_thing_keeps_the_others(run: Run) -> None:
+    annotations.change(run, name="a", tags=["x", "y"], note="n")
+    annotations.change(run, archived=True)
+    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
+
+
+def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -> None:
+    annotations.change(run, name="mine")
+    run.write_status(Status(state="failed"))
+    assert annotations.read(submit(tiny, run.cache)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"name": "a', "[]", '"a"', '{"name": 3}', '{"tags": "a"}', '{"name": null}', "[" * 100_000, "\udcff", ""]
+)
+def test_a_torn_or_foreign_file_is_no_labels(run: Run, text: str) -> None:
+    (run.path / annotations.FILE).write_bytes(text.encode(errors="surrogateescape"))
+    assert annotations.read(run) == Labels()
+    assert annotations.change(run, name="whole again") == annotations.read(run) == Labels(name="whole again")
+
+
+def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
+    write_text(run.path / annotations.FILE, json.dumps({"name": "a", "colour": "red"}))
+    assert annotations.read(run).name == "a"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": "n" * 101}, "name is 101 letters long, allowed: at most 100"),
+        ({"note": "n" * 5001}, "note is 5001 letters long, allowed: at most 5000"),
+        ({"tags": ["t" * 41]}, "tags hold 't+', which is 41 letters long, allowed: at most 40"),
+        ({"tags": [str(n) for n in range(21)]}, "tags are 21, allowed: at most 20 a run"),
+        ({"tags": "abc"}, "tags are 'abc', allowed: a list of words"),
+        ({"tags": [3]}, "allowed: a list of words"),
+        ({"name": 3}, "name is 3, allowed: text"),
+    ],
+)
+def test_too_much_is_one_sentence_and_changes_nothing(run: Run, fields: dict, words: str) -> None:
+    annotations.change(run, name="before")
+    with pytest.raises(ConfigError, match=words):
+        annotations.change(run, **fields)
+    assert annotations.read(run) == Labels(name="before")
+
+
+def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
+    odd = Labels(name="  a\n\tb\x00\u2028c ", tags=["x", " x ", "", "\n", "y\nz"], note=" first\n\x07second\n")
+    assert odd == Labels(name="a b c", tags=("x", "y z"), note="first\nsecond")
+
+
+@pytest.mark.parametrize("name", ["👩‍🔬 naïve Ω", "<script>alert(1)</script>", "[x](http://evil)", "../../etc", "a'b\"c", "שלום"])
+def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
+    annotations.change(run, name=name, tags=[name], note=name)
+    assert annotations.read(run) == Labels(name=name, tags=(name,), note=name)
+
+
+def test_half_a_letter_is_dropped(run: Run) -> None:
+    assert annotations.change(run, name="a\ud800b").name == "ab"
+
+
+def test_a_shipped_run_stays_as_it_is(run: Run) -> None:
+    (run.cache / "gallery").mkdir()
+    shipped = Run(run.path.rename(run.cache / "gallery" / run.id))
+    with pytest.raises(RunError, match="ships with the program"):
+        annotations.change(shipped, name="mine")
+    assert is_shipped(shipped) and not (shipped.path / annotations.FILE).exists()
+
+
+def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
+    run.delete()
+    with pytest.raises(RunError, match="not there any more"):
+        annotations.change(run, name="ghost")
+    assert not run.path.exists()
+
+
+def test_plain_leaves_markdown_nothing_to_read() -> None:
+    text = "[x](http://evil) ![](pixel) <b> *b* _c_ `d` # t 1. one $x$ :red[x] ~s~ a|b \\ naïve"
+    plain = messages.plain(text)
+    assert re.sub(r"\\(.)", r"\1", plain) == text
+    assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), "every sign that could mean something is escaped"
+    assert messages.plain("a\n\n# b") == r"a \# b"
+
+
+TYPED = [
+    "-p**g*log(p)**2", "__import__('os')", "$a$ $b$", ":red[x] :material/home:", "[a](http://b.c)", "`c`", "<b>", "~~d~~",
+    "https://e.f", "www.g.h", "i@j.kl", "&amp;", r"\alpha", "_m_",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_sentence_quotes_what_was_typed(typed: str) -> None:
+    told = messages.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
+    assert told.startswith("optimizer.learning_rate is ") and told.endswith(", allowed: a number from 1e-05 to 100")
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told) == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
+    bare = re.sub(r"\\.", "", told.removeprefix("optimizer.learning_rate"))
+    assert not set(bare) & set("*`$<&~[]@_") and "://" not in bare and "www." not in bare

@@ -1,0 +1,313 @@
+"""The rows of the list of runs, finding in them, and the trash from which deleted runs come back."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from igbviz.config import RunConfig
+from igbviz.runs import annotations, files, library, queue, trash
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import Status
+from igbviz.runs.submit import submit
+from tests.runs.test_worker import until
+
+
+@pytest.fixture(autouse=True)
+def nobody_works(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "worker" not in request.keywords:
+        monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+
+
+def done(config: RunConfig, cache: Path, **status) -> Run:
+    run = submit(config, cache)
+    queue.dequeue(cache, run.id)
+    run.write_status(run.stored_status().model_copy(update={"state": "done", "message": "Finished.", "seconds": 1.5} | status))
+    return run
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    """All that a run is, without its lock."""
+    return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "lock"}
+
+
+def row(run: Run) -> library.Row:
+    return next(row for row in library.rows(run.cache) if row["id"] == run.id)
+
+
+# Rows.
+
+
+def test_an_empty_cache_has_none(tmp_path: Path) -> None:
+    assert library.rows(tmp_path / "nowhere") == [] and trash.trashed(tmp_path / "nowhere") == []
+
+
+def test_runs_whose_losses_differ_in_a_knob_have_other_titles(tiny: RunConfig, tmp_path: Path) -> None:
+    losses = {"blurry": {}, "blurry (detach weight)": {"detach_weight": True}, "blurry (gamma 0.5)": {"gamma": 0.5}}
+    for title, knobs in losses.items():
+        run = done(tiny.with_(loss={"name": "blurry"} | knobs), tmp_path)
+        assert row(run)["title"] == f"{title} · mlp · gaussian-noise · seed 0"
+    own = done(tiny.with_(loss={"name": "custom", "formula": "(1-p)**2", "parameters": {}}), tmp_path)
+    assert row(own)["title"].startswith("custom (formula (1-p)**2")
+
+
+def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path, submitted=1.7e9)
+    found = row(run)
+    assert found == {
+        "id": run.id, "state": "done", "kind": "trained", "name": "", "title": "cross-entropy · mlp · gaussian-noise · seed 0",
+        "dataset": "gaussian-noise", "model": "mlp", "initialization": "he-normal", "loss": "cross-entropy", "epochs": 2.0, "seed": 0,
+        "knobs": "",
+        "seconds": 1.5, "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(1.7e9)), "note": "Finished.", "tags": (), "remark": "",
+        "archived": False, "bytes": sum(map(len, files_of(run.path).values())), "shipped": False,
+    }  # fmt: skip
+    assert row(run)["bytes"] == run.size()
+
+
+def test_labels_are_in_the_row(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    assert row(run)["name"] == ""
+    annotations.change(run, name="The stuck one", tags=["a"], note="look", archived=True)
+    found = row(run)
+    assert (found["name"], found["title"], found["tags"], found["remark"], found["archived"]) == (
+        "The stuck one", "The stuck one", ("a",), "look", True,
+    )  # fmt: skip
+
+
+def test_an_ensemble_is_untrained_and_has_no_loss(tmp_path: Path) -> None:
+    run = submit({"networks": 20, "inputs": 50, "seed": 3}, tmp_path)
+    found = row(run)
+    assert found["kind"] == "untrained" and found["loss"] == "" and found["epochs"] is None and found["seed"] == 3
+    assert found["title"] == "untrained · mlp · gaussian-noise · seed 3"
+
+
+def test_newest_first(tiny: RunConfig, tmp_path: Path) -> None:
+    for seed in (1, 3, 2):
+        done(tiny.with_(seed=seed), tmp_path, submitted=float(seed))
+    assert [row["seed"] for row in library.rows(tmp_path)] == [3, 2, 1]
+
+
+def test_only_changed_folders_are_read_again(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(30)]
+    library.rows(tmp_path)
+    read, really = [], library._read
+    monkeypatch.setattr(library, "_read", lambda path, **more: read.append(path.name) or really(path, **more))
+    assert len(library.rows(tmp_path)) == 30 and read == []
+    runs[3].write_status(Status(state="stopped"))
+    annotations.change(runs[4], name="x")
+    (runs[4].path / annotations.FILE).write_text('{"name": "by hand"}')
+    runs[5].delete()
+    new = done(tiny.with_(seed=99), tmp_path)
+    rows = {row["id"]: row for row in library.rows(tmp_path)}
+    assert sorted(read) == sorted([runs[3].id, runs[4].id, new.id]) and len(rows) == 30
+    assert rows[runs[3].id]["state"] == "stopped" and rows[runs[4].id]["name"] == "by hand" and runs[5].id not in rows
+
+
+def test_a_file_edited_by_hand_is_seen(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    annotations.change(run, name="a")
+    assert row(run)["name"] == "a"
+    (run.path / annotations.FILE).write_text('{"name": "by hand"}')
+    assert row(run)["name"] == "by hand"
+    (run.path / "status.json").write_text("{")
+    assert row(run)["state"] == "unreadable" and "status.json" in row(run)["note"]
+
+
+def test_growing_records_count(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    before = row(run)["bytes"]
+    with open(run.path / "trajectory.bin", "ab") as file:
+        file.write(bytes(1000))
+    run.write_status(run.stored_status())
+    assert row(run)["bytes"] - before == pytest.approx(1000, abs=30)  # the status holds a date of its own
+
+
+def test_whether_a_run_is_worked_on_is_looked_at_every_time(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path, state="running")
+    assert row(run)["state"] == "lost"
+    with queue.lock(run.path / "lock"):
+        library.rows(tmp_path)
+        assert row(run)["state"] == "running"
+    assert row(run)["state"] == "lost"
+
+
+def test_a_caller_may_change_its_rows(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    row(run)["state"] = "spoiled"
+    assert row(run)["state"] == "done"
+
+
+@pytest.mark.parametrize("text", ['{"seed": [1], "epochs": "x"}', '{"loss": {"name": 7}, "seed": 1e400}', f'{{"seed": {10**30}}}'])
+def test_odd_values_do_not_reach_the_table(tiny: RunConfig, tmp_path: Path, text: str) -> None:
+    run = done(tiny, tmp_path)
+    (run.path / "config.json").write_text(text)
+    found = row(run)
+    assert found["loss"] in ("", "cross-entropy") and found["seed"] is None and found["epochs"] in (None, 2.0)
+
+
+def test_a_shipped_run_is_marked_and_gives_way_to_ones_own(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    (tmp_path / "gallery").mkdir()
+    shipped = Run(run.path.rename(tmp_path / "gallery" / run.id))
+    assert row(shipped)["shipped"] and row(shipped)["state"] == "done"
+    submit(tiny, tmp_path, own=True)
+    (only,) = library.rows(tmp_path)
+    assert not only["shipped"] and only["state"] == "queued"
+
+
+# Finding.
+
+
+def test_find(tiny: RunConfig, tmp_path: Path) -> None:
+    one, two, three = (done(tiny.with_(seed=seed), tmp_path, submitted=float(10 - seed)) for seed in range(3))
+    annotations.change(one, name="Naïve start", tags=["a", "b"])
+    annotations.change(two, tags=["a"], note="stuck at class 3")
+    annotations.change(three, archived=True)
+    two.write_status(two.stored_status().model_copy(update={"state": "failed"}))
+    rows = library.rows(tmp_path)
+
+    def ids(**asked) -> list[str]:
+        return [row["id"] for row in library.find(rows, **asked)]
+
+    assert ids() == [one.id, two.id] and ids(archived=True) == [one.id, two.id, three.id]
+    assert ids(words="naïve") == [one.id] and ids(words="STUCK 3") == [two.id] and ids(words="stuck nowhere") == []
+    assert ids(tags=["a"]) == [one.id, two.id] and ids(tags=["a", "b"]) == [one.id]
+    assert ids(state=["failed"]) == [two.id] and ids(state=["failed", "done"], seed=[0]) == [one.id] and ids(state=[]) == ids()
+
+
+# Deleting and taking back.
+
+
+def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
+    run, other = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
+    annotations.change(run, name="mine", tags=["keep"])
+    (run.path / "trajectory.bin").write_bytes(os.urandom(5000))
+    before, shown = files_of(run.path), row(run)
+    assert trash.trash([run]) == []
+    assert not run.path.exists() and [row["id"] for row in library.rows(tmp_path)] == [other.id]
+    with pytest.raises(RunError, match="not in the cache"):
+        Run.open(run.id, tmp_path)
+    (item,) = trash.trashed(tmp_path)
+    assert item.id == run.id and item.bytes == shown["bytes"] and abs(item.stroke / 1e9 - time.time()) < 60
+    assert trash.restore(item, tmp_path) == run
+    assert files_of(run.path) == before and row(run) == shown and trash.trashed(tmp_path) == []
+    assert not queue.waiting(tmp_path)
+
+
+def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: Path) -> None:
+    runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(3)]
+    trash.trash(runs[:2])
+    trash.trash(runs[2:])
+    items = trash.trashed(tmp_path)
+    assert [item.id for item in items][0] == runs[2].id and len({item.stroke for item in items[1:]}) == 1
+    assert items[0].stroke > items[1].stroke
+
+
+def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tmp_path: Path) -> None:
+    run = submit(tiny, tmp_path)
+    before = run.stored_status()
+    assert trash.trash([run]) == [] and not queue.waiting(tmp_path)
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not (run.path / "stop").exists()
+    assert run.stored_status().model_copy(update={"updated": before.updated}) == before
+
+
+def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> None:
+    run = submit(tiny, tmp_path)
+    run.stop()
+    before = files_of(run.path)
+    trash.trash([run])
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
+    assert files_of(run.path) == before and not queue.waiting(tmp_path)
+
+
+def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
+    run, other = done(tiny, tmp_path, state="running"), done(tiny.with_(seed=1), tmp_path)
+    with queue.lock(run.path / "lock"):
+        (problem,) = trash.trash([run, other], timeout=0.1)
+        assert problem == f"run {run.id} is still being worked on after 0.1 s: try again in a moment."
+        assert (run.path / "stop").exists() and run.path.is_dir()
+    assert [item.id for item in trash.trashed(tmp_path)] == [other.id]
+
+
+@pytest.mark.worker
+def test_a_running_run_is_stopped_and_goes_on_when_it_is_taken_back(slow_tiny: RunConfig, cache: Path) -> None:
+    run = submit(slow_tiny, cache)
+    until(lambda: run.status.snapshots >= 20)
+    assert trash.trash([run], timeout=30) == [] and not run.path.exists()
+    (item,) = trash.trashed(cache)
+    kept = item.path.joinpath("trajectory.bin").read_bytes()
+    assert len(kept) and (item.path / "checkpoint.pt").exists()
+    trash.restore(item, cache)
+    until(lambda: len(run.records.read_bytes()) > len(kept))
+    assert run.records.read_bytes().startswith(kept), "it went on, and did not begin again"
+
+
+def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    (run.path / "status.json").write_text("{")
+    before = files_of(run.path)
+    assert trash.trash([run]) == []
+    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
+    assert files_of(run.path) == before
+
+
+def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_path: Path) -> None:
+    shipped, gone, good = (done(tiny.with_(seed=seed), tmp_path) for seed in range(3))
+    (tmp_path / "gallery").mkdir()
+    shipped = Run(shipped.path.rename(tmp_path / "gallery" / shipped.id))
+    gone.delete()
+    problems = trash.trash([shipped, gone, good])
+    assert len(problems) == 2 and "ships with the program" in problems[0] and "not there any more" in problems[1]
+    assert shipped.path.is_dir() and [item.id for item in trash.trashed(tmp_path)] == [good.id]
+    assert not (shipped.path / "stop").exists()
+
+
+def test_a_run_made_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) -> None:
+    run = done(tiny, tmp_path)
+    trash.trash([run])
+    submit(tiny, tmp_path)
+    (item,) = trash.trashed(tmp_path)
+    with pytest.raises(RunError, match="made again"):
+        trash.restore(item, tmp_path)
+    trash.trash([run])
+    assert len(trash.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
+    assert trash.restore(item, tmp_path).stored_status().state == "done"
+    with pytest.raises(RunError, match="not in the trash any more"):
+        trash.restore(trash.Trashed(item.path), tmp_path / "elsewhere")
+
+
+def test_only_old_deletions_are_removed_for_good(tiny: RunConfig, tmp_path: Path) -> None:
+    runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(2)]
+    trash.trash(runs[:1])
+    (item,) = trash.trashed(tmp_path)
+    item.path.rename(item.path.with_name(f"{item.stroke - int(8 * 86_400e9):020d}-{item.id}"))
+    trash.trash(runs[1:])
+    (tmp_path / "trash" / "holiday-pictures").mkdir()
+    assert trash.empty(tmp_path, trash.KEPT_DAYS) == 1
+    assert [item.id for item in trash.trashed(tmp_path)] == [runs[1].id]
+    assert trash.empty(tmp_path) == 1 and trash.empty(tmp_path) == 0
+    assert os.listdir(tmp_path / "trash") == ["holiday-pictures"], "what is no deleted run is nobody's to remove"
+
+
+# The disk.
+
+
+def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
+    run, deleted = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
+    trash.trash([deleted])
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "images").write_bytes(bytes(12_345))
+    (tmp_path / "data" / "elsewhere").symlink_to("/")
+    usage = library.usage(tmp_path, library.rows(tmp_path))
+    assert usage.runs == run.size() and usage.trash == trash.trashed(tmp_path)[0].bytes > 0
+    assert 12_345 <= usage.rest < 13_000 and usage.free > 0
+    assert files.free(tmp_path / "not" / "yet" / "there") > 0
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")])
+def test_sizes_in_words(count: int, words: str) -> None:
+    assert files.in_words(count) == words

@@ -1,0 +1,179 @@
+"""Finished runs whose files are torn or foreign: listed with the reason, a sentence on every page, made again when asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from igbviz.config import RunConfig
+from igbviz.ensembles import EnsembleConfig
+from igbviz.runs import library, queue
+from igbviz.runs.listing import list_runs
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.submit import submit
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import submit_sweep
+from tests.pages.test_every_page import PAGES, finished, page
+from tests.pages.test_every_page import own_cache as own_cache
+from tests.pages.test_initialisation import SMALL, drawn
+
+
+def write(name: str, text: str) -> Callable[[Run], None]:
+    return lambda run: (run.path / name).write_text(text)
+
+
+def schema(change: Callable[[dict], object]) -> Callable[[Run], None]:
+    def damage(run: Run) -> None:
+        change(values := json.loads((run.path / "schema.json").read_text()))
+        (run.path / "schema.json").write_text(json.dumps(values))
+
+    return damage
+
+
+def recorded(change: Callable[[np.ndarray], object]) -> Callable[[Run], None]:
+    def damage(run: Run) -> None:
+        change(values := np.array(run.trajectory().records))
+        run.records.write_bytes(values.tobytes())
+
+    return damage
+
+
+def put(name: str, where: object, value: object) -> Callable[[Run], None]:
+    def change(records: np.ndarray) -> None:
+        records[name][where] = value
+
+    return recorded(change)
+
+
+def random_bytes(run: Run) -> None:
+    run.records.write_bytes(np.random.default_rng(0).bytes(run.records.stat().st_size))
+
+
+DAMAGES: dict[str, tuple[Callable[[Run], object], str]] = {
+    "config of another program": (write("config.json", '{"spam": 1}'), "config.json is torn or from another program .spam is not a field"),
+    "nonsense model": (write("config.json", '{"model": {"name": "oracle"}}'), "config.json .*model is 'oracle'"),
+    "torn schema": (write("schema.json", '{"columns": [["step"'), "schema.json"),
+    "schema that is a list": (write("schema.json", "[1]"), "schema.json: it does not describe records"),
+    "no schema": (lambda run: (run.path / "schema.json").unlink(), "schema.json is missing"),
+    "foreign column": (schema(lambda v: v["columns"].append(["spam", "<f8", []])), "schema.json: its column 'spam'"),
+    "impossible shape": (schema(lambda v: v["columns"][4].__setitem__(2, [3, 4])), "schema.json: its column 'mean_prob'"),
+    "huge shape": (schema(lambda v: v["columns"][4].__setitem__(2, [10**30])), "schema.json"),
+    "column of text": (schema(lambda v: v["columns"][0].__setitem__(1, "<U9")), "schema.json: its column 'step'"),
+    "lacking column": (schema(lambda v: v["columns"].pop()), "schema.json: the schema lacks"),
+    "names that are numbers": (schema(lambda v: v.update(class_names=[1, 2, 3])), "schema.json: it does not name"),
+    "steps that are text": (schema(lambda v: v.update(steps="many")), "schema.json: its steps are 'many'"),
+    "no records": (lambda run: run.records.unlink(), "trajectory.bin is missing"),
+    "records of half a run": (recorded(lambda v: v.resize(6, refcheck=False)), "trajectory.bin has 6 records, status.json speaks of 12"),
+    "half a record": (lambda run: run.records.write_bytes(b"x" * 99), "trajectory.bin has 0 records"),
+    "random bytes": (random_bytes, "trajectory.bin: "),
+}  # fmt: skip
+
+# Not among the first and the last record: found where the records are read.
+DEEP = {
+    "a late start": (put("step", 0, 1), "first probe is at step 1, not at 0"),
+    "steps that repeat": (put("step", 5, 0), "its steps do not increase"),
+    "no probability": (put("mean_prob", (4, 1, 1), np.nan), "a mean probability that is not from 0 to 1"),
+    "negative guesses": (put("confusion", (4, 1), -5), "not those of one and the same set of images"),
+    "an endless epoch": (put("epoch", 4, np.inf), "an epoch that is no finite number"),
+}
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_run_is_listed_with_the_reason_and_made_again(
+    tiny: RunConfig,
+    own_cache: Path,
+    damage: Callable[[Run], object],
+    reason: str,
+) -> None:
+    good, bad = finished(tiny, own_cache), finished(tiny.with_(seed=1), own_cache)
+    assert {line.state for line in list_runs(own_cache)} == {"done"} == {row["state"] for row in library.rows(own_cache)}
+    damage(bad)
+    lines = {line.run.id: line for line in list_runs(own_cache)}
+    assert lines[good.id].state == "done" and lines[bad.id].state == "unreadable"
+    assert re.search(reason, lines[bad.id].problem), lines[bad.id].problem
+    assert {row["id"]: row["note"] for row in library.rows(own_cache)}[bad.id] == lines[bad.id].problem
+    shown = page(next(path for path in PAGES if path.stem == "Train"), run=bad.id)
+    assert "cannot be read" in shown.error[0].value
+    again = submit(tiny.with_(seed=1), own_cache)
+    assert again == bad and again.status.state == "queued" and len(again.trajectory()) == 0 and again.config == tiny.with_(seed=1)
+    assert [entry.run_id for entry in queue.waiting(own_cache)] == [bad.id]
+    assert submit(tiny, own_cache).status.state == "done"
+
+
+@pytest.mark.parametrize(("damage", "reason"), DEEP.values(), ids=DEEP)
+def test_records_that_cannot_be_are_a_sentence_where_they_are_read(
+    tiny: RunConfig,
+    own_cache: Path,
+    damage: Callable[[Run], object],
+    reason: str,
+) -> None:
+    run = finished(tiny, own_cache)
+    damage(run)
+    with pytest.raises(RunError, match=f"^run {run.id} cannot be read: trajectory.bin: .*{reason}"):
+        run.trajectory()
+    assert submit(tiny, own_cache).status.state == "queued"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_page_shows_a_traceback_for_a_damaged_run(tiny: RunConfig, own_cache: Path, path: Path) -> None:
+    for seed, (damage, _) in enumerate((DAMAGES | DEEP).values()):
+        run = finished(tiny.with_(seed=seed), own_cache)
+        damage(run)
+        page(path, run=run.id)
+    page(path, runs=",".join(os.listdir(own_cache / "runs")))
+
+
+def test_a_torn_last_record_is_left_out(tiny: RunConfig, own_cache: Path) -> None:
+    run = finished(tiny, own_cache)
+    run.records.write_bytes(run.records.read_bytes()[:-7])
+    assert list_runs(own_cache)[0].state == "done" and len(run.trajectory()) == 11
+
+
+def test_a_damaged_ensemble(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    records = np.array(run.ensemble().records)
+    assert list_runs(own_cache)[0].state == "done"
+    for name, value in (("network", 7), ("centre", np.nan), ("guesses", -1)):
+        spoiled = records.copy()
+        spoiled[name][0] = value
+        run.records.write_bytes(spoiled.tobytes())
+        os.utime(run.records, ns=(time.time_ns(), time.time_ns()))
+        with pytest.raises(RunError, match="cannot be read: trajectory.bin: it"):
+            run.ensemble()
+        assert list_runs(own_cache)[0].state == "unreadable"
+        page(next(path for path in PAGES if path.stem == "Initialisation"), run=run.id)
+
+
+def test_a_sweep_makes_its_damaged_runs_again(tiny: RunConfig, own_cache: Path) -> None:
+    runs = [finished(tiny.with_(seed=seed), own_cache) for seed in (0, 1)]
+    random_bytes(runs[1])
+    group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1]}), own_cache)
+    assert [member.state for member in group.members()] == ["done", "queued"]
+
+
+def test_a_folder_with_another_kind_of_name(own_cache: Path) -> None:
+    (own_cache / "runs" / "My Pictures").mkdir(parents=True)
+    (line,) = list_runs(own_cache)
+    assert line.state == "unreadable" and "name is not a run's" in line.problem
+
+
+def test_a_thousand_finished_runs_are_listed_at_once(tiny: RunConfig, own_cache: Path) -> None:
+    run = finished(tiny, own_cache)
+    for seed in range(1, 1000):
+        other = own_cache / "runs" / tiny.with_(seed=seed).id
+        other.mkdir()
+        (other / "config.json").write_text(tiny.with_(seed=seed).to_json())
+        for name in ("status.json", "schema.json", "trajectory.bin"):
+            (other / name).write_bytes((run.path / name).read_bytes())
+    began = time.process_time()
+    assert {line.state for line in list_runs(own_cache)} == {"done"}
+    first = time.process_time()
+    list_runs(own_cache)
+    assert first - began < 2 and time.process_time() - first < 0.5

@@ -1,0 +1,55 @@
+"""The runs that ship with the program are whole, are what they say, and stay apart from the user's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from igbviz.datasets import CIFAR10
+from igbviz.runs import queue
+from igbviz.runs.files import write_json
+from igbviz.runs.run import Run
+from igbviz.runs.shipped import config_to_repeat, shipped_runs
+from igbviz.runs.submit import submit
+from tests.pages.test_every_page import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
+
+GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
+
+
+def test_there_is_something_to_see_on_a_fresh_clone() -> None:
+    losses = {(run.config.loss.name, run.config.seed) for run in shipped_runs(ROOT / "cache", model="resnet50")}
+    assert losses >= {(loss, seed) for loss in ("cross-entropy", "piecewise-zero", "blurry") for seed in (0, 1, 2)}
+    assert sum(file.stat().st_size for folder in GALLERY for file in folder.iterdir()) < 8e6
+
+
+@pytest.mark.parametrize("folder", GALLERY, ids=lambda folder: folder.name)
+def test_a_shipped_run_is_whole(folder: Path) -> None:
+    run = Run(folder)
+    status, schema, trajectory = run.status, run.schema, run.trajectory()
+    assert run.config.id == run.id and status.state == "done" and len(trajectory) == status.snapshots
+    assert trajectory.step[0] == 0 and trajectory.step[-1] == status.steps
+    assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(schema)
+    assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
+
+
+def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) -> None:  # noqa: F811
+    run = finished(tiny, own_cache)
+    (own_cache / "gallery").mkdir()
+    shutil.move(run.path, own_cache / "gallery" / run.id)
+    assert submit(tiny, own_cache).path.parent.name == "gallery" and not queue.waiting(own_cache)
+    shown = page(ROOT / "pages" / "Train.py", run=run.id)
+    shown.button(key="own").click().run()
+    assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(queue.waiting(own_cache)) == 1
+
+
+def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:  # noqa: F811
+    folder = tiny.with_(dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"})
+    run = submit(folder, own_cache)
+    for names in (CIFAR10, ("cat", "dog")):
+        write_json(run.path / "schema.json", {"class_names": list(names)})
+        known = names == CIFAR10
+        assert (config_to_repeat(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}) == known
+        assert (config_to_repeat(run) == folder) != known, "nobody else's images become CIFAR-10"
+    assert all(tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped_runs(ROOT / "cache", model="resnet50"))

@@ -1,0 +1,354 @@
+"""The paper's claims on made-up runs whose verdict is known, its choices, and how its runs are recognised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from igbviz.config import RunConfig
+from igbviz.datasets import CIFAR10
+from igbviz.runs import library
+from igbviz.runs.run import Run
+from igbviz.studies.paper import claims, experiment
+from igbviz.studies.paper.claims import CLAIMS, Finding, verdict
+from igbviz.studies.paper.experiment import LOSSES, SETS
+from igbviz.trajectory import Trajectory, snapshot_dtype
+from tests.studies.test_comparison import stored
+
+K, PER_EPOCH, IMAGES = 10, 100, 20
+STEPS = np.array([0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 500, 1000, 2000])
+
+
+def classes(first: float, others: float, second: float | None = None) -> np.ndarray:
+    """(K,) class 0, which the network favours, all others, and class 1 where it goes its own way."""
+    values = np.full(K, float(others))
+    values[0], values[1] = first, others if second is None else second
+    return values
+
+
+START, EVEN = classes(1, 0), classes(0.1, 0.1)
+
+
+def made(p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured") -> Trajectory:
+    """A run whose per-class values go straight from one given step to the next. What a class does not get goes to the favoured one, or
+    evenly to all others."""
+    steps = steps[steps <= last]
+    records = np.zeros(len(steps), snapshot_dtype(K))
+    records["step"], records["epoch"], records["signal"] = steps, steps / PER_EPOCH, signal
+    probability, right = (
+        np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1) for path in (p, accuracy)
+    )
+    for record, own, known in zip(records, probability, right, strict=True):
+        record["mean_prob"] = _table(own, rest)
+        record["confusion"] = np.diff(np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0)  # rounded, but IMAGES in all
+    return Trajectory(records)
+
+
+def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
+    table = np.diag(diagonal)
+    for k, own in enumerate(diagonal):
+        if rest == "favoured" and k:
+            table[k, 0] += 1 - own
+        else:
+            table[k, np.arange(K) != k] += (1 - own) / (K - 1)
+    return table
+
+
+def rising(last: int = 2000, **more) -> Trajectory:
+    """As the paper tells of cross-entropy: down, together, and up as a group."""
+    p = {0: START, 1: classes(0.4, 0.05), 10: EVEN, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
+    return made(p, {0: START, 5: START, 20: EVEN, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more)
+
+
+def stuck(last: int = 2000, **more) -> Trajectory:
+    return made({0: START}, {0: START}, last, **more)
+
+
+def favouring(last: int = 2000) -> Trajectory:
+    """As the paper tells of piecewise-zero: together, and then the favoured class alone."""
+    p = {0: START, 1: classes(0.4, 0.05), 10: classes(0.12, 0.09), 100: classes(0.5, 0.02), 2000: classes(0.9, 0.01)}
+    return made(p, {0: START}, last)
+
+
+def usurped(last: int = 2000) -> Trajectory:
+    """Another class takes over."""
+    p = {0: START, 10: EVEN, 40: classes(0, 0, 0.9)}
+    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even")
+
+
+def even() -> Trajectory:
+    return made({0: EVEN}, {0: EVEN}, rest="even")
+
+
+MOOT = "moot"  # what the claim speaks of never happens
+NO_FIRST = STEPS[STEPS != 1]
+CASES = [
+    ("one-class", (rising(),), True), ("one-class", (even(),), False),
+    ("every-image", (rising(),), True), ("every-image", (even(),), False),
+    ("first-batch", (rising(1),), True), ("first-batch", (stuck(1),), False), ("first-batch", (stuck(0),), None),
+    ("first-batch", (rising(steps=NO_FIRST),), MOOT),
+    ("gather", (rising(15),), True), ("gather", (stuck(100),), False), ("gather", (stuck(70),), None),
+    ("accuracy-lags", (rising(20),), True), ("accuracy-lags", (rising(3),), True), ("accuracy-lags", (stuck(70),), None),
+    ("accuracy-lags", (stuck(100),), MOOT), ("accuracy-lags", (made({0: START, 20: EVEN}, {0: START, 5: EVEN}, 20),), False),
+    ("accuracy-lags", (made({0: START, 5: EVEN}, {0: START, 5: EVEN}),), False),
+    ("ce-balances", (made({0: START, 20: START, 50: EVEN}, {0: START}),), False), ("ce-group", (even(),), False),
+    ("ce-accuracy", (made({0: START}, {0: START, 10: classes(0.5, 0.5, 0)}),), False),
+    ("ce-balances", (rising(10),), True), ("ce-balances", (stuck(10),), False), ("ce-balances", (stuck(5),), None),
+    ("ce-group", (rising(100),), True), ("ce-group", (stuck(100),), False), ("ce-group", (rising(70),), None),
+    ("ce-accuracy", (rising(100),), True), ("ce-accuracy", (favouring(100),), False), ("ce-accuracy", (rising(70),), None),
+    ("blurry-group", (rising(100),), True), ("blurry-group", (usurped(),), False), ("blurry-group", (usurped(70),), None),
+    ("blurry-slower", (made({0: START, 40: EVEN}, {0: START}), rising(10)), True), ("blurry-slower", (rising(), rising()), False),
+    ("blurry-slower", (stuck(100), rising()), False), ("blurry-slower", (stuck(70), rising()), None),
+    ("blurry-slower", (rising(), stuck()), MOOT), ("blurry-slower", (rising(), stuck(70)), None),
+    ("blurry-lags", (stuck(100), rising(200)), True), ("blurry-lags", (rising(), rising()), False),
+    ("blurry-lags", (stuck(70), rising()), None), ("blurry-lags", (stuck(), rising(70)), None),
+    ("little-signal", (rising(10, signal=0.1), rising(10)), True), ("little-signal", (rising(10), rising(10)), False),
+    ("little-signal", (stuck(), rising()), MOOT), ("little-signal", (rising(), stuck(70)), None),
+    ("wrong-push", (usurped(150),), True), ("wrong-push", (rising(150),), False), ("wrong-push", (usurped(70),), None),
+    ("wrong-push", (stuck(),), MOOT),
+    ("pz-throughout", (favouring(100),), True), ("pz-throughout", (usurped(40),), False), ("pz-throughout", (favouring(70),), None),
+    ("pz-leads", (favouring(100),), True), ("pz-leads", (usurped(100),), False), ("pz-leads", (usurped(70),), None),
+    ("pz-rebounds", (favouring(100),), True), ("pz-rebounds", (usurped(100),), False), ("pz-rebounds", (favouring(70),), None),
+    ("pz-perfect", (favouring(100),), True), ("pz-perfect", (usurped(40),), False), ("pz-perfect", (favouring(70),), None),
+    ("pz-others-fall", (favouring(100),), True), ("pz-others-fall", (usurped(100),), False), ("pz-others-fall", (usurped(70),), None),
+    ("pz-others-poor", (favouring(100),), True), ("pz-others-poor", (usurped(100),), False), ("pz-others-poor", (usurped(70),), None),
+    ("pz-lifts", (favouring(10),), True), ("pz-lifts", (stuck(100),), False), ("pz-lifts", (stuck(70),), None),
+    ("persists", (favouring(2000),), True), ("persists", (usurped(2000),), False), ("persists", (favouring(1000),), None),
+]  # fmt: skip
+
+
+def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[Finding]:
+    """The claim's findings on one run of one seed."""
+    claim = CLAIMS[name]
+    runs = {(claim.losses[-1] if claim.losses else "piecewise-zero", 0): run}
+    return claims.findings(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
+
+
+@pytest.mark.parametrize(("name", "runs", "holds"), CASES, ids=lambda value: value if isinstance(value, str) else None)
+def test_a_claim_on_a_run_whose_answer_is_known(name: str, runs: tuple[Trajectory, ...], holds: bool | str | None) -> None:
+    (finding,) = on(name, *runs)
+    assert finding.holds is (None if holds == MOOT else holds) and finding.moot == (holds == MOOT), finding.number
+    assert finding.number
+
+
+def test_every_claim_is_tried_on_both_sides() -> None:
+    tried = {(name, holds) for name, _, holds in CASES}
+    assert {name for name, _ in tried} == set(CLAIMS)
+    assert all((name, True) in tried and (name, False) in tried for name in CLAIMS)
+    assert all((name, None) in tried for name, claim in CLAIMS.items() if claim.epochs), "every claim that takes time, too short"
+
+
+def test_what_is_too_short_says_how_far_it_came() -> None:
+    (finding,) = on("persists", favouring(1000))
+    assert finding.number.endswith("epoch 10 of 20")
+    assert "epoch" not in on("persists", favouring(2000))[0].number
+
+
+def test_a_run_whose_numbers_broke_says_nothing() -> None:
+    records = rising(100).records.copy()
+    records["mean_prob"][-1] = np.nan
+    (finding,) = on("ce-group", Trajectory(records))
+    assert finding.holds is None and finding.moot and "broke" in finding.number
+    (finding,) = on("blurry-lags", rising(), Trajectory(records))
+    assert finding.holds is None and "broke" in finding.number
+
+
+def test_a_comparison_without_its_other_half() -> None:
+    (finding,) = on("blurry-lags", rising())
+    assert finding.holds is None and "no run of cross-entropy" in finding.number
+
+
+def test_the_untrained_network_counts_once_a_seed() -> None:
+    runs = {(loss, seed): rising(10) for loss in LOSSES[1:] for seed in (0, 3)} | {(LOSSES[0], 7): rising(0)}
+    found = claims.findings(CLAIMS["one-class"], runs)
+    assert [(one.loss, one.seed) for one in found] == [("untrained", 0), ("untrained", 3), ("untrained", 7)]
+    assert [(one.loss, one.seed) for one in claims.findings(CLAIMS["gather"], runs)][:3] == [
+        ("cross-entropy", 7),
+        ("blurry", 0),
+        ("blurry", 3),
+    ]
+
+
+def several(**losses: list[bool | str | None]) -> list[Finding]:
+    return [
+        Finding(loss.replace("_", "-"), seed, None if holds == MOOT else holds, "", holds == MOOT)
+        for loss, own in losses.items()
+        for seed, holds in enumerate(own)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "words"),
+    [
+        (several(), "none", "no runs yet"),
+        (several(blurry=[True, True, True]), "holds", "holds in 3 of 3 seeds"),
+        (several(blurry=[True]), "holds", "holds in 1 of 1 seed"),
+        (several(blurry=[True, None, True]), "holds", "holds in 2 of 2 seeds; 1 not measured far enough"),
+        (several(blurry=[False, False]), "fails", "does not hold in any of 2 seeds"),
+        (several(blurry=[None, None]), "short", "not measured far enough (0 of 2 seeds)"),
+        (several(blurry=[MOOT, MOOT]), "moot", "cannot be asked: it does not come to that in any of 2 seeds"),
+        (several(blurry=[MOOT, None]), "short", "not measured far enough (0 of 2 seeds)"),
+        (several(blurry=[MOOT, False]), "fails", "does not hold in any of 1 seed; in 1 it does not come to that"),
+        (several(blurry=[True, False]), "depends", "depends on the seed: holds in 1 of 2 seeds"),
+        (several(blurry=[True, True], piecewise_zero=[True]), "holds", "holds in 3 of 3 runs"),
+        (
+            several(blurry=[False, False], blurry_detached=[True, True]),
+            "depends",
+            "depends on blurry's gradient: Blurry, as printed 0 of 2, Blurry, weight detached 2 of 2",
+        ),
+        (several(cross_entropy=[False], blurry=[True]), "depends", "depends on the loss: Cross-entropy 0 of 1, Blurry, as printed 1 of 1"),
+        (
+            several(cross_entropy=[False, True], blurry=[True, None]),
+            "depends",
+            "depends on the loss and the seed: Cross-entropy 1 of 2, Blurry, as printed 1 of 1; 1 not measured far enough",
+        ),
+    ],
+)
+def test_what_the_seeds_say_together(found: list[Finding], kind: str, words: str) -> None:
+    assert verdict(found) == claims.Verdict(kind, words)
+
+
+def test_all_findings_as_a_table() -> None:
+    table = claims.frame({(loss, seed): rising(70) for loss in LOSSES for seed in (0, 1)})
+    assert set(table["claim"]) == set(CLAIMS) and set(table["holds"]) == {"yes", "no", "not measured far enough"}
+    assert len(table[table["claim"] == "gather"]) == 8 and len(table[table["claim"] == "one-class"]) == 2
+    assert claims.frame({}).empty
+
+
+# Sets and choices.
+
+
+def test_the_sets_are_the_presets_by_three_seeds() -> None:
+    for which in SETS:
+        configs = experiment.sweep(which).configs()
+        assert len(configs) == 12 and {config.seed for config in configs} == {0, 1, 2}
+        assert {config.id for config in configs if config.seed == 0} == {SETS[which].config(loss).id for loss in LOSSES}
+    assert SETS["full"].config().epochs == 20 and SETS["full"].config().probes.size == "all"
+    assert not SETS["small"].is_paper and SETS["small"].config().model.name != "resnet50"
+
+
+def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None:
+    offered = [name for choice in experiment.CHOICES for name in choice.others]
+    assert sorted(offered) == sorted(experiment.ALTERNATIVES)
+    for which in SETS:
+        names = experiment.alternatives(which)
+        own = {config.id for config in experiment.sweep(which).configs()}
+        others = [{config.id for config in experiment.sweep(which, name).configs()} for name in names]
+        assert all(len(each) == 12 and not each & own for each in others)
+        assert len({frozenset(each) for each in others}) == len(names)
+    assert experiment.alternatives("quick") == tuple(experiment.ALTERNATIVES)
+    small = experiment.alternatives("small")
+    assert "he-normal" not in small and "batch-statistics" not in small, "that is what it has already, and it has no BatchNorm"
+    assert experiment.chosen("quick", alternative="rate").optimizer.learning_rate == 0.01
+
+
+@pytest.mark.parametrize("choice", experiment.CHOICES, ids=lambda choice: choice.title)
+def test_a_choice_says_where_it_stands_and_what_is_used(choice: experiment.Choice) -> None:
+    assert (choice.stated == "ours") == (not choice.where), "what the paper states is somewhere in it"
+    assert choice.words.endswith(".") and all(choice.used(SETS[which].config()) for which in SETS)
+
+
+def test_the_words_on_the_losses_are_those_of_the_presets() -> None:
+    losses = {loss: SETS["full"].config(loss).loss for loss in LOSSES}
+    assert losses["blurry"].gamma == losses["blurry-detached"].gamma == 0.7 and losses["piecewise-zero"].cutoff == 0.1
+    assert not losses["blurry"].detach_weight and losses["blurry-detached"].detach_weight
+    assert {SETS[which].config("piecewise-zero").schedule.name for which in SETS} == {"immediate"}
+
+
+# Recognising runs.
+
+FOLDER = {"name": "image-folder", "folder": "~/somewhere/else", "grayscale": True, "scaling": "raw"}
+QUICK = SETS["quick"].config("piecewise-zero")
+
+
+@pytest.mark.parametrize(
+    ("changes", "loss"),
+    [
+        ({}, "piecewise-zero"),
+        ({"seed": 17, "epochs": 0.25, "probes": {"size": 1000, "count": 40}}, "piecewise-zero"),
+        ({"dataset": FOLDER}, "piecewise-zero"),
+        ({"dataset": FOLDER | {"size": 32}}, "piecewise-zero"),
+        ({"loss": {"name": "blurry"}}, "blurry"),
+        ({"loss": {"name": "blurry", "detach_weight": True}}, "blurry-detached"),
+        ({"loss": {"name": "blurry", "gamma": 0.5}}, None),
+        ({"loss": {"name": "gce"}}, None),
+        ({"dataset": FOLDER | {"grayscale": False}}, None),
+        ({"dataset": FOLDER | {"scaling": "unit"}}, None),
+        ({"dataset": FOLDER | {"size": 64}}, None),
+        ({"batch_size": 64}, None),
+        ({"model": {"name": "resnet18"}}, None),
+        ({"initialization": {"name": "he-normal"}}, None),
+        ({"optimizer": {"name": "sgd", "learning_rate": 0.01}}, None),
+        ({"probes": {"batch_norm": "batch"}}, None),
+        ({"label_noise": {"name": "symmetric", "rate": 0.2}}, None),
+    ],
+)
+def test_a_run_is_recognised_by_its_settings(changes: dict, loss: str | None) -> None:
+    assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "quick") == loss
+    assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "full") == loss
+
+
+def test_a_folder_of_something_else_is_not_cifar10() -> None:
+    assert experiment.loss_of(QUICK.with_(dataset=FOLDER), ("cat", "dog"), "quick") is None
+    assert experiment.loss_of(QUICK.with_(dataset=FOLDER), (), "quick") is None
+
+
+def test_a_run_belongs_to_its_alternative() -> None:
+    he = QUICK.with_(initialization={"name": "he-normal"}, seed=4)
+    assert experiment.loss_of(he, CIFAR10, "quick", "he-normal") == "piecewise-zero"
+    assert experiment.loss_of(QUICK, CIFAR10, "quick", "he-normal") is None
+
+
+def short(config: RunConfig, **changes) -> RunConfig:
+    return config.with_(epochs=0.25, probes={"size": 1000, "count": 40}, dataset=FOLDER, **changes)
+
+
+def shipped(run: Run) -> Run:
+    gallery = run.cache / "gallery"
+    gallery.mkdir(exist_ok=True)
+    return Run(run.path.rename(gallery / run.id))
+
+
+def seen(cache: Path, which: str = "quick", alternative: str = "") -> tuple[dict[tuple[str, int], str], list[str]]:
+    found, problems = experiment.found(library.rows(cache), cache, which, alternative)
+    return {(one.loss, one.seed): one.run.id for one in found}, problems
+
+
+def test_the_farthest_run_of_a_loss_and_seed_counts(tmp_path: Path) -> None:
+    assert seen(tmp_path) == ({}, [])
+    quarter = shipped(stored(short(QUICK), tmp_path, favouring(20), names=list(CIFAR10)))
+    key = ("piecewise-zero", 0)
+    assert seen(tmp_path) == ({key: quarter.id}, []) == seen(tmp_path, "full")
+    beginning = stored(QUICK, tmp_path, favouring(10), state="running")
+    assert seen(tmp_path)[0] == {key: quarter.id}, "a longer run that has only begun waits its turn"
+    (beginning.path / "trajectory.bin").write_bytes(favouring(100).records.tobytes())
+    assert seen(tmp_path)[0] == {key: beginning.id}
+    full = stored(SETS["full"].config("piecewise-zero"), tmp_path, favouring(2000))
+    assert seen(tmp_path)[0] == {key: beginning.id}, "the quick set has one epoch"
+    assert seen(tmp_path, "full")[0] == {key: full.id}
+    assert seen(tmp_path, "small")[0] == {} == seen(tmp_path, "quick", "he-normal")[0]
+
+
+def test_runs_without_a_probe_or_torn_do_not_count(tmp_path: Path) -> None:
+    empty = stored(QUICK, tmp_path, favouring(20)[:0], state="queued")
+    assert seen(tmp_path) == ({}, [])
+    torn = stored(short(QUICK, seed=1), tmp_path, favouring(20), names=list(CIFAR10))
+    (torn.path / "schema.json").write_text("{")
+    found, (problem,) = seen(tmp_path)
+    assert found == {} and torn.id in problem and "schema.json" in problem
+    (torn.path / "config.json").write_text("{")
+    (empty.path / "status.json").write_text("")
+    stored(QUICK.with_(seed=2), tmp_path, favouring(20))
+    assert list(seen(tmp_path)[0]) == [("piecewise-zero", 2)]
+
+
+def test_what_the_runs_are_in_words(tmp_path: Path) -> None:
+    for seed in (0, 2):
+        stored(short(QUICK, seed=seed), tmp_path, favouring(20), names=list(CIFAR10))
+    stored(SETS["quick"].config(), tmp_path, rising(50), state="stopped")
+    assert experiment.described(experiment.found(library.rows(tmp_path), tmp_path, "quick")[0]) == [
+        "1 run of 0.5 of 1 epochs (stopped), seed 0: 12 probes of 200 images, CIFAR-10",
+        "2 runs of 0.2 epochs, seeds 0, 2: 9 probes of 200 images, CIFAR-10 from a folder of images",
+    ]
