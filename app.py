@@ -4,17 +4,15 @@ import streamlit as st
 
 from igbviz.runs.queue import cache_folder, ensure_worker
 
-ensure_worker(cache_folder())  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
+ensure_worker(
+    cache_folder()
+)  # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 
-from igbviz.config import PRESETS  # noqa: E402
+from igbviz.config import PRESETS
 from igbviz.runs.shipped import shipped_runs
 from igbviz.ui import shell
-from igbviz.ui.runs import (
-    messages,  # noqa: E402
-    run_rows,
-    start_run,
-    state_badge,
-)
+from igbviz.ui.messages import plain
+from igbviz.ui.runs import run_rows, start_run, state_badge
 from igbviz.ui.views import losses
 
 cache = shell.shell("Home")
@@ -43,7 +41,9 @@ shipped = [run for run in shipped_runs(cache, model="resnet50") if run.config.se
 pictures = {start: [run for run in shipped if run.config.initialization.name == start] for start in settings}
 if any(pictures.values()):
     st.subheader("The paper's network, already trained", anchor=False)
-    st.caption("These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step on.")
+    st.caption(
+        "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step on."
+    )
     for start, runs in pictures.items():
         st.caption(settings[start])
         with st.container(horizontal=True):
@@ -58,7 +58,7 @@ if rows:
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(row["state"])
-            shell.link("pages/Train.py", messages.plain(row["title"]), run=row["id"])
-            st.caption(row["submitted"] or messages.plain(row["note"]))
+            shell.link("pages/Train.py", plain(row["title"]), run=row["id"])
+            st.caption(row["submitted"] or plain(row["note"]))
 
 losses.measured()

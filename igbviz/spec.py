@@ -47,7 +47,12 @@ class Description(BaseModel):
         if isinstance(values, Mapping):
             wrong = [name for name in cls.model_fields if name in values and not _fits(cls, name, values[name])]
             if wrong:
-                raise ConfigError(*(((name,), f"is {_short(values[name])}, allowed: {allowed(cls.model_fields[name])}") for name in wrong))
+                raise ConfigError(
+                    *(
+                        ((name,), f"is {_short(values[name])}, allowed: {allowed(cls.model_fields[name])}")
+                        for name in wrong
+                    )
+                )
         return values
 
     @classmethod
@@ -136,7 +141,12 @@ def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
         if get_origin(kind) is Annotated:
             inner = [rule for info in kind.__metadata__ for rule in getattr(info, "metadata", [info])]
             return walk(get_args(kind)[0], inner)
-        return [(kind, {key: getattr(rule, key) for rule in rules for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)})]
+        return [
+            (
+                kind,
+                {key: getattr(rule, key) for rule in rules for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)},
+            )
+        ]
 
     return walk(field.annotation, field.metadata)
 
@@ -163,7 +173,9 @@ def allowed(field: FieldInfo) -> str:
     words = []
     for kind, bounds in kinds(field):
         if get_origin(kind) is Literal:
-            words.append("one of " + ", ".join(map(str, get_args(kind))) if len(get_args(kind)) > 1 else repr(get_args(kind)[0]))
+            words.append(
+                "one of " + ", ".join(map(str, get_args(kind))) if len(get_args(kind)) > 1 else repr(get_args(kind)[0])
+            )
         elif kind is bool:
             words.append("true or false")
         elif kind in (int, float):
@@ -174,7 +186,9 @@ def allowed(field: FieldInfo) -> str:
             words.append("nothing")
         elif isinstance(kind, type) and issubclass(kind, Description):
             words.extend(
-                get_args(kind.model_fields["name"].annotation) if "name" in kind.model_fields else [f"the fields of {kind.__name__}"]
+                get_args(kind.model_fields["name"].annotation)
+                if "name" in kind.model_fields
+                else [f"the fields of {kind.__name__}"]
             )
     return "one of " + ", ".join(words) if len(words) > 2 else " or ".join(words)
 
@@ -182,7 +196,12 @@ def allowed(field: FieldInfo) -> str:
 def _names(field: FieldInfo) -> list[str]:
     """Of the descriptions that a field accepts."""
     accepted = [kind for kind, _ in kinds(field) if isinstance(kind, type) and issubclass(kind, Description)]
-    return [name for kind in accepted if "name" in kind.model_fields for name in get_args(kind.model_fields["name"].annotation)]
+    return [
+        name
+        for kind in accepted
+        if "name" in kind.model_fields
+        for name in get_args(kind.model_fields["name"].annotation)
+    ]
 
 
 def _range(bounds: dict[str, float]) -> str:

@@ -12,7 +12,11 @@ from igbviz.ui.views import ensemble, ensemble_form
 cache = shell.shell("Initialisation")
 ensure_worker(cache)  # warm before the button is pressed
 
-runs = [run for name in ("run", "against") if name in st.query_params and (run := open_run(st.query_params[name], cache, EnsembleConfig))]
+runs = [
+    run
+    for name in ("run", "against")
+    if name in st.query_params and (run := open_run(st.query_params[name], cache, EnsembleConfig))
+]
 with st.sidebar:
     ensemble_form.draw(cache, runs[0] if runs else None)
 st.title("Before training", anchor=False)

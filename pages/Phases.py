@@ -20,11 +20,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )  # fmt: skip
 st.session_state.setdefault("phase-w", 1.76)
 st.session_state.setdefault("phase-b", 0.05)
-st.session_state.update(st.session_state.pop("phase-clicked", {}))  # a click of the last run; widgets are set before they are drawn
+st.session_state.update(
+    st.session_state.pop("phase-clicked", {})
+)  # a click of the last run; widgets are set before they are drawn
 left, right = st.columns([3, 2])
 with right:
     st.markdown("**A point of the plane** (or click into the map)")
-    sigma_w2 = st.number_input("Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g")
+    sigma_w2 = st.number_input(
+        "Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g"
+    )
     sigma_w2 = forms.nearest("Weight variance σ²w", sigma_w2, 0.01, 25.0)
     sigma_b2 = st.number_input("Bias variance σ²b", step=0.01, key="phase-b", help="b ~ N(0, σ²b).", format="%g")
     sigma_b2 = forms.nearest("Bias variance σ²b", sigma_b2, 0.0, 5.0)
@@ -42,15 +46,32 @@ with right:
         "model": {"name": "mlp", "depth": max(1, depth - 1), "activation": activation},
     }
     with st.container(horizontal=True):
-        if st.button("Initialise here", icon=":material/casino:", key="phase-initialize", help="Draw a hundred such networks on noise."):
+        if st.button(
+            "Initialise here",
+            icon=":material/casino:",
+            key="phase-initialize",
+            help="Draw a hundred such networks on noise.",
+        ):
             if run := start_run(EnsembleConfig(**here), cache):
                 st.switch_page("pages/Initialisation.py", query_params={"run": run.id})
-        if st.button("Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."):
+        if st.button(
+            "Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."
+        ):
             if run := start_run(here | {"epochs": 3}, cache):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
-        many = {"activation": activation, "depth": str(here["model"]["depth"]), "sigma_w2": f"{sigma_w2:g}", "sigma_b2": f"{sigma_b2:g}"}
+        many = {
+            "activation": activation,
+            "depth": str(here["model"]["depth"]),
+            "sigma_w2": f"{sigma_w2:g}",
+            "sigma_b2": f"{sigma_b2:g}",
+        }
         for view, label, icon, words in (
-            ("starts", "Train many here", "scatter_plot", "Short trainings from many seeds: do neutral and prejudiced starts differ?"),
+            (
+                "starts",
+                "Train many here",
+                "scatter_plot",
+                "Short trainings from many seeds: do neutral and prejudiced starts differ?",
+            ),
             ("plane", "Map trainability", "grid_on", "One short training at every point of this plane."),
         ):
             if st.button(label, icon=f":material/{icon}:", key=f"phase-{view}", help=words):
@@ -61,7 +82,10 @@ with left:
     clicked = live_chart(picture, key="phase-map", on_click=True)
     st.caption(theory_charts.MAPS[quantity].caption)
 if clicked:
-    st.session_state["phase-clicked"] = {"phase-w": round(float(clicked["x"]), 3), "phase-b": round(float(clicked["y"]), 3)}
+    st.session_state["phase-clicked"] = {
+        "phase-w": round(float(clicked["x"]), 3),
+        "phase-b": round(float(clicked["y"]), 3),
+    }
     st.rerun()
 
 by_depth = theory_charts.by_depth(activation, sigma_w2, sigma_b2, depth)

@@ -29,11 +29,18 @@ def test_the_first_two_commands_are_install_and_run() -> None:
 def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
     """With a display and an empty home, Streamlit asks for an e-mail address and waits, unless told not to."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
-    environment |= {"HOME": str(tmp_path), "DISPLAY": ":0", "BROWSER": "/bin/true", "IGBVIZ_CACHE": str(tmp_path / "cache")}
+    environment |= {
+        "HOME": str(tmp_path),
+        "DISPLAY": ":0",
+        "BROWSER": "/bin/true",
+        "IGBVIZ_CACHE": str(tmp_path / "cache"),
+    }
     port, said = free_port(), tmp_path / "said.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with said.open("wb") as output:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     try:
         wait_until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
         assert server.poll() is None, said.read_text()
@@ -76,7 +83,9 @@ def test_the_lines_of_python(cache: Path) -> None:
 def test_the_map_is_the_house() -> None:
     table = README.split("| file |")[1].split("\n\n")[0]
     named = set(re.findall(r"(\w+\.py)", table))
-    there = {path.name for path in ROOT.glob("igbviz/*.py")} - {"__init__.py", "__main__.py", "_torchvision.py"} | {"app.py"}
+    there = {path.name for path in ROOT.glob("igbviz/*.py")} - {"__init__.py", "__main__.py", "_torchvision.py"} | {
+        "app.py"
+    }
     assert named == there
 
 

@@ -22,7 +22,9 @@ def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
     except ImportError:
         program = None
     if program is None:
-        raise RunError("a picture needs playwright and a Chromium on the PATH: install both, or leave the old picture as it is")
+        raise RunError(
+            "a picture needs playwright and a Chromium on the PATH: install both, or leave the old picture as it is"
+        )
     page_text = themed(figure, dark=False).to_html(config={"staticPlot": True}, include_plotlyjs=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
@@ -53,7 +55,13 @@ def printed(page: str, height: int, width: int = 1400, timeout: float = 60.0) ->
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "page.html", Path(folder) / "page.pdf"
         source.write_text(page.replace("</head>", sheet, 1), encoding="utf-8")
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-pdf-header-footer"]
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--no-pdf-header-footer",
+        ]
         waits = ["--virtual-time-budget=20000", f"--window-size={width},{height}", f"--user-data-dir={folder}/profile"]
         try:
             subprocess.run(

@@ -21,7 +21,11 @@ from igbviz.trajectory.quantities import QUANTITIES
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged
 GAP = 0.06  # of the width, between the two columns of the grid
-ABOVE, UNDER, TITLE = 62, 58, 52  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
+ABOVE, UNDER, TITLE = (
+    62,
+    58,
+    52,
+)  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
 UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
 
 
@@ -30,7 +34,9 @@ def time_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
     per_epoch = max(member.steps_per_epoch for member in members)
     if unit == "epoch":
         return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
-    return TimeAxis(per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit)
+    return TimeAxis(
+        per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit
+    )
 
 
 def places(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
@@ -78,13 +84,39 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
             shapes.append(level_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
         star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
-        place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        place = {
+            "x": 0,
+            "y": top,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "showarrow": False,
+        }
         notes.append(place | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
-        for line, (x_mark, label) in enumerate(_moments(member, axis)):  # one above the other: both may be the end of the first epoch
-            place = {"x": float(np.log10(x_mark)), "y": 1, "xref": f"x{_number(row, 1)}", "yref": f"y{_number(row, 1)} domain"}
-            notes.append(place | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}})
+        for line, (x_mark, label) in enumerate(
+            _moments(member, axis)
+        ):  # one above the other: both may be the end of the first epoch
+            place = {
+                "x": float(np.log10(x_mark)),
+                "y": 1,
+                "xref": f"x{_number(row, 1)}",
+                "yref": f"y{_number(row, 1)} domain",
+            }
+            notes.append(
+                place
+                | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}}
+            )
     for column, quantity in enumerate(PANELS):
-        title = {"x": column * (1 + GAP) / 2, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": 3}
+        title = {
+            "x": column * (1 + GAP) / 2,
+            "y": 1,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "top",
+            "yshift": 3,
+        }
         notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
     told = ", ".join(f"{words[run]}: favoured {found[run].class_names[found[run].favoured]}" for run in shown)
     about = f"{len(shown)} runs side by side, a row each: {told}"
@@ -111,7 +143,9 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
             trace["name"] += f" (n = {count})"
     if not unified:
         for trace in (t for t in traces if "name" in t):
-            trace["hovertemplate"] = "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
+            trace["hovertemplate"] = (
+                "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
+            )
     shapes, notes = axis.furniture()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, notes = shapes[:2], []  # the first epochs end at different steps
@@ -120,9 +154,13 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     if what.chance and len(classes) == 1:
         level = 1 / classes.pop()
         shapes.append(level_line(level))
-        notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
+        notes.append(
+            {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
+        )
     height = 560 + 14 * len(those)  # the legend below takes what its names need
-    words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (": median and band over seeds" if collapse else "")
+    words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (
+        ": median and band over seeds" if collapse else ""
+    )
     return {
         "data": traces,
         "layout": _frame(height, words, members) | {
@@ -170,7 +208,18 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     ticks, words = axis.ticks()
     lines, notes = switches(members, axis)
     shapes = [*axis.furniture()[0][:2], *lines]
-    shapes.append({"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": FAINT, "line": {"width": 0}})
+    shapes.append(
+        {
+            "type": "rect",
+            "x0": wall,
+            "x1": edge,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "fillcolor": FAINT,
+            "line": {"width": 0},
+        }
+    )
     shapes[-1]["layer"] = "below"
     height = 150 + 44 * len(those)
     count = sum(np.isfinite(member.outcome["escape"]) for member in members)
@@ -249,7 +298,10 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
         lines = summary_traces(x, values, hover, names, favoured)
         return [*lines[:-1], lines[-1] | {"legendgroup": "favoured"}]
     order = sorted(range(len(names)), key=lambda k: k == favoured)
-    return [line_trace(x, values[:, k], hover, names[k], class_style(k), 4 if k == favoured else 1.8, group=f"class {k}") for k in order]
+    return [
+        line_trace(x, values[:, k], hover, names[k], class_style(k), 4 if k == favoured else 1.8, group=f"class {k}")
+        for k in order
+    ]
 
 
 def _legend(member: Member) -> list[dict[str, Any]]:
@@ -259,14 +311,20 @@ def _legend(member: Member) -> list[dict[str, Any]]:
     if len(member.class_names) > MOST_LINES:
         lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
-    lines = [line_trace(nothing, nothing, hover, name, class_style(k), 3, group=f"class {k}") for k, name in enumerate(member.class_names)]
+    lines = [
+        line_trace(nothing, nothing, hover, name, class_style(k), 3, group=f"class {k}")
+        for k, name in enumerate(member.class_names)
+    ]
     return [line | {"showlegend": True} for line in lines]
 
 
 def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
     """The furniture of one panel: the break after Init., and the moments of this run."""
     untrained = axis.furniture()[0][:2]
-    return [*untrained, *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis))]
+    return [
+        *untrained,
+        *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),
+    ]
 
 
 def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
@@ -294,7 +352,14 @@ def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[l
         return [], []
     place, label = moments[0]
     words = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
-    note = {"x": float(np.log10(place)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row, "font": {"size": 12}}
+    note = {
+        "x": float(np.log10(place)),
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "yshift": 16 * row,
+        "font": {"size": 12},
+    }
     return [upright_line(place, "solid") for place, _ in moments], [note | {"text": words, "showarrow": False}]
 
 

@@ -31,7 +31,9 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     what, those = MEASURES[measure], [setting for setting in settings if setting.members]
     members = [member for setting in those for member in setting.members]
     per_epoch = min(member.steps_per_epoch for member in members)
-    end = min(member.config.epochs * member.steps_per_epoch for member in members)  # until here all groups can be compared
+    end = min(
+        member.config.epochs * member.steps_per_epoch for member in members
+    )  # until here all groups can be compared
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
     traces = [trace for setting in those for trace in banded(setting, measure, axis)]
     lines, notes = switches(members, axis)
@@ -40,7 +42,9 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     if what.chance:
         level = 1 / len(members[0].class_names)
         shapes.append(level_line(level))
-        notes.append({"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False})
+        notes.append(
+            {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
+        )
     groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in those)
     return {
         "data": traces,
@@ -67,7 +71,14 @@ def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> di
         }
         for setting in groups
     ]  # fmt: skip
-    note = {"x": border, "y": 1, "yref": "paper", "yanchor": "bottom", "text": f"mean at γ = 1: {border:.2f}", "showarrow": False}
+    note = {
+        "x": border,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "text": f"mean at γ = 1: {border:.2f}",
+        "showarrow": False,
+    }
     title = f"{what.title} after {step:,} steps"
     across = {"title": {"text": "largest guess fraction at Init. (share of images)", "standoff": 6}, "range": [0, 1.02]}
     return {
@@ -129,7 +140,15 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
     x = places(one.step, axis.steps_per_epoch, axis)
     error = np.nan_to_num(one.error)
     hover = np.stack([one.step, one.error, one.n], -1).astype(np.float32)
-    line = line_trace(x, one.mean.astype(np.float32), hover, f"{setting.label} (n = {len(setting.members)})", style, 3, group=setting.label)
+    line = line_trace(
+        x,
+        one.mean.astype(np.float32),
+        hover,
+        f"{setting.label} (n = {len(setting.members)})",
+        style,
+        3,
+        group=setting.label,
+    )
     line["hovertemplate"] = "%{y:.3f} ± %{customdata[1]:.3f} (n = %{customdata[2]})"
     edge = {
         "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
@@ -143,7 +162,9 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
 
 def _values(measure: str) -> dict[str, Any]:
     what = MEASURES[measure]
-    return {"title": {"text": what.axis}} | (SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"})
+    return {"title": {"text": what.axis}} | (
+        SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    )
 
 
 def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:

@@ -21,7 +21,10 @@ from igbviz.ensembles.records import HISTOGRAM_EDGES
 MEASURED, THEORY = class_style(0).colour, class_style(1).colour
 RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
 BINS = 20  # of the histogram of guesses; more where theory expects a narrow one
-LEAST, MOST = 1e-4, 1e9  # gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32
+LEAST, MOST = (
+    1e-4,
+    1e9,
+)  # gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32
 
 ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
     "variance": ("ratio of variances", "the definition; lower where the inputs differ in norm"),
@@ -56,7 +59,11 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     # Of equal guesses the first class wins, as it does for every input.
     favoured = int(record["guesses"].argmax())
     many = ensemble.classes > MOST_LINES
-    drawn = [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1] if many else list(range(ensemble.classes))
+    drawn = (
+        [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1]
+        if many
+        else list(range(ensemble.classes))
+    )
     share = record["guesses"] / record["guesses"].sum()
     middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
     step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
@@ -90,7 +97,12 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     figure = _figure(traces, f"Outputs of network {record['network']}", words, height)
     figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
     figure["layout"]["yaxis"] |= {"title": {"text": "inputs per unit of logit"}, "range": [0, 1.16 * top]}
-    mark = {"x": float(record["centre"][favoured]), "y": 1.06 * top, "yanchor": "bottom", "text": f"<b>{names[favoured]} ★</b>"}
+    mark = {
+        "x": float(record["centre"][favoured]),
+        "y": 1.06 * top,
+        "yanchor": "bottom",
+        "text": f"<b>{names[favoured]} ★</b>",
+    }
     figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).colour}})
     if not spread.any():
         figure["layout"]["annotations"].append(_note("every input has the same logits", 0.52, 0.5))
@@ -137,7 +149,10 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     header = _note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
-    figure["layout"]["xaxis"] |= {"title": {"text": "share of the guesses", "standoff": 6}, "range": [low - margin, 1 + margin]}
+    figure["layout"]["xaxis"] |= {
+        "title": {"text": "share of the guesses", "standoff": 6},
+        "range": [low - margin, 1 + margin],
+    }
     figure["layout"]["yaxis"] |= {"title": {"text": "density of networks"}, "range": [0, top]}
     figure["layout"]["margin"] |= {"t": 88}
     return go.Figure(figure)
@@ -150,22 +165,32 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     """
     measured = {name: ensemble.gamma_by_depth(name) for name in ("variance", "cosine")}
     layers = np.arange(1, len(measured["variance"]) + 1)
-    everything = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
+    everything = np.concatenate(
+        [values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else [])
+    )
     within = everything[(everything > LEAST) & (everything < MOST)]
     low, high = within.min(initial=0.1) / 2, within.max(initial=30) * 2
     edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
     traces: list[dict[str, Any]] = []
     if prediction:
-        words = [f"layer {layer}<br>theory: γ = {_number(value)}" for layer, value in zip(layers, prediction.gamma, strict=True)]
+        words = [
+            f"layer {layer}<br>theory: γ = {_number(value)}"
+            for layer, value in zip(layers, prediction.gamma, strict=True)
+        ]
         line = {"name": "theory", "line": {"color": THEORY, "width": 3}, "hovertext": words, "hoverinfo": "text"}
         place = np.clip(prediction.gamma, *edges)
-        traces.append({"type": "scatter", "mode": "lines", "x": layers, "y": place.astype(np.float32), "legendgroup": "theory"} | line)
+        traces.append(
+            {"type": "scatter", "mode": "lines", "x": layers, "y": place.astype(np.float32), "legendgroup": "theory"}
+            | line
+        )
         traces += _beyond(layers, prediction.gamma, edges, words, "theory", THEORY)
     size = 9 if len(layers) <= 40 else 6
     looks = {"variance": ("circle", -0.1), "cosine": ("diamond-open", 0.1)}
     for name, values in measured.items():
         title, (symbol, shift) = ESTIMATORS[name][0], looks[name]
-        words = [f"layer {layer}<br>{title}: γ = {_with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)]
+        words = [
+            f"layer {layer}<br>{title}: γ = {_with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)
+        ]
         inside = (values[:, 0] > edges[0]) & (values[:, 0] < edges[1])
         y, error = np.where(inside[:, None], values, np.nan).T
         error = np.where(np.isfinite(error), error, np.nan)
@@ -184,16 +209,26 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": cut, "layer": "below"}
         figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}})
     first, last = np.log10(list(cuts))
-    for y, side, text in zip((first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True):
+    for y, side, text in zip(
+        (first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True
+    ):
         note = _note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
         figure["layout"]["annotations"].append(note | {"font": {"size": 12}})
     notes = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
     notes += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
     figure["layout"]["annotations"].append(_note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
     room = 0.02 * len(layers) + 0.3
-    figure["layout"]["xaxis"] |= {"title": {"text": "linear layer; the last gives the logits", "standoff": 6}, "tick0": 1}
+    figure["layout"]["xaxis"] |= {
+        "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
+        "tick0": 1,
+    }
     figure["layout"]["xaxis"] |= {"range": [1 - room, len(layers) + room], "dtick": max(1, round(len(layers) / 10))}
-    figure["layout"]["yaxis"] |= {"title": {"text": "bias γ"}, "type": "log", "range": [np.log10(low), np.log10(high)], "dtick": 1}
+    figure["layout"]["yaxis"] |= {
+        "title": {"text": "bias γ"},
+        "type": "log",
+        "range": [np.log10(low), np.log10(high)],
+        "dtick": 1,
+    }
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
     figure["layout"]["margin"] |= {"l": 72, "r": 108, "t": 66}
     return go.Figure(figure)
@@ -219,7 +254,9 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
     figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
     top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
-    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | ({} if many else SHARES)
+    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
+        {} if many else SHARES
+    )
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
     figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}})
     figure["layout"]["annotations"].append(_note("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
@@ -234,7 +271,9 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
     for name, (title, sees) in ESTIMATORS.items():
         value, error = ensemble.gamma(name)
         known = error if np.isfinite(error) else None
-        rows.append({"estimator": title, "gamma": value, "standard error": known, "networks": len(ensemble), "sees": sees})
+        rows.append(
+            {"estimator": title, "gamma": value, "standard error": known, "networks": len(ensemble), "sees": sees}
+        )
     return rows
 
 
@@ -319,7 +358,15 @@ def _shade(colour: str, opacity: float) -> str:
 
 
 def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": colour, "dash": dash, "width": 2}}
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": colour, "dash": dash, "width": 2},
+    }
 
 
 def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:

@@ -21,7 +21,10 @@ from igbviz.studies.seed_summary import in_words, share_in_words, step_in_words
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
-LOOKS = {"preset": (COLOURS[0], "circle", -0.17), "matched": (COLOURS[1], "diamond", 0.17)}  # colour, shape, how far below the line
+LOOKS = {
+    "preset": (COLOURS[0], "circle", -0.17),
+    "matched": (COLOURS[1], "diamond", 0.17),
+}  # colour, shape, how far below the line
 
 
 def picture(rows: list[Row]) -> go.Figure:
@@ -29,7 +32,12 @@ def picture(rows: list[Row]) -> go.Figure:
     found = summaries(rows)
     losses = list(found)
     last = max((row.probes[-1] for row in rows if row.probes), default=10)
-    init, wall, never, edge = 10**-0.5, last * 10**0.15, last * 10**0.4, last * 10**0.6  # places without a number on the log axis
+    init, wall, never, edge = (
+        10**-0.5,
+        last * 10**0.15,
+        last * 10**0.4,
+        last * 10**0.6,
+    )  # places without a number on the log axis
 
     def placed(summary: Summary) -> list[float]:
         return [never if np.isinf(step) else max(step, init) for step in summary.escape]
@@ -39,21 +47,39 @@ def picture(rows: list[Row]) -> go.Figure:
         for rate in LOOKS
         for trace in (
             _dots(found, rate, "x", placed, lambda summary: in_words(summary.escape, step_in_words)),
-            _dots(found, rate, "x2", lambda summary: summary.accuracy, lambda summary: in_words(summary.accuracy, share_in_words)),
+            _dots(
+                found,
+                rate,
+                "x2",
+                lambda summary: summary.accuracy,
+                lambda summary: in_words(summary.accuracy, share_in_words),
+            ),
         )
     ]
     chance = 1 / len(BASE.dataset.facts().class_names)
-    dotted, upright = {"color": NEUTRAL, "dash": "dot", "width": 1.5}, {"y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
+    dotted, upright = (
+        {"color": NEUTRAL, "dash": "dot", "width": 1.5},
+        {"y0": 0, "y1": 1, "yref": "paper", "layer": "below"},
+    )
     shapes = [
         upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": FAINT, "line": {"width": 0}},
         upright | {"type": "line", "x0": chance, "x1": chance, "xref": "x2", "line": dotted},
     ]
     note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
-    lost = [(sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values())) for kinds in found.values()]
-    notes = [note | {"y": place, "text": f"{some} of {all_} runs diverged"} for place, (some, all_) in enumerate(lost) if some]
+    lost = [
+        (sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values()))
+        for kinds in found.values()
+    ]
+    notes = [
+        note | {"y": place, "text": f"{some} of {all_} runs diverged"}
+        for place, (some, all_) in enumerate(lost)
+        if some
+    ]
     small = {"standoff": 6, "font": {"size": 13}}
     ticks = [10**power for power in range(int(np.log10(last)) + 1)]
-    at_once = any(row.escape == 0 for row in rows)  # such a network was not prejudiced; without any the axis need not begin at Init.
+    at_once = any(
+        row.escape == 0 for row in rows
+    )  # such a network was not prejudiced; without any the axis need not begin at Init.
     return go.Figure({
         "data": traces,
         "layout": frame(136 + 24 * len(losses)) | {
@@ -76,7 +102,9 @@ def picture(rows: list[Row]) -> go.Figure:
     })  # fmt: skip
 
 
-def _dots(found: dict[str, dict[str, Summary]], rate: str, axis: str, spread: Callable, words: Callable) -> dict[str, Any]:
+def _dots(
+    found: dict[str, dict[str, Summary]], rate: str, axis: str, spread: Callable, words: Callable
+) -> dict[str, Any]:
     """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
     colour, shape, lower = LOOKS[rate]
     those = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(found.items()) if rate in kinds]

@@ -94,7 +94,9 @@ def short(number: float) -> str:
 def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
     """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on the axis."""
     low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
-    edges = np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
+    edges = (
+        np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
+    )
     first = np.abs(P_EDGES[:, None] - edges[:-1]).argmin(0)  # drawn edges are edges of the record
     counts = trajectory.p_hist[index]
     return edges, np.add.reduceat(counts, first, axis=-1) / counts.sum()
@@ -119,22 +121,47 @@ def over_p(
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
         drawn = {name: what.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
-    traces = [_line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{what.title} = %{{y:.4g}}") for name, values in drawn.items()]
+    traces = [
+        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{what.title} = %{{y:.4g}}")
+        for name, values in drawn.items()
+    ]
     layout = _layout(height, f"{what.title} of {len(drawn)} losses over the probability p of the true class")
     layout["uirevision"] = f"{quantity} {log}"
-    places = {"type": "log", "range": [np.log10(LEFT), 0.02], "dtick": 1, "exponentformat": "power", "showexponent": "all"}
+    places = {
+        "type": "log",
+        "range": [np.log10(LEFT), 0.02],
+        "dtick": 1,
+        "exponentformat": "power",
+        "showexponent": "all",
+    }
     layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
     layout["xaxis"] |= places if log else {"range": [-0.01, 1.01], "dtick": 0.1}
     top = 0.62 if run else 1.0
-    layout["yaxis"] |= {"title": {"text": what.axis}, "domain": [0, top], "range": _range(what, p, drawn), "zeroline": True}
+    layout["yaxis"] |= {
+        "title": {"text": what.axis},
+        "domain": [0, top],
+        "range": _range(what, p, drawn),
+        "zeroline": True,
+    }
     layout["shapes"], layout["annotations"] = _furniture(shaded, marks, log, top)
     layout["legend"] |= AT_THE_FOOT
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
         traces += _bars(*run, log)
-        layout["yaxis2"] = layout["yaxis"] | {"domain": [top + 0.06, 1], "title": {"text": "share of images"}, "tickformat": ".0%"}
+        layout["yaxis2"] = layout["yaxis"] | {
+            "domain": [top + 0.06, 1],
+            "title": {"text": "share of images"},
+            "tickformat": ".0%",
+        }
         layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.25}
-        layout["legend2"] = {"x": 1.01, "y": 1.02, "xanchor": "left", "yanchor": "top", "traceorder": "normal", "font": {"size": 13}}
+        layout["legend2"] = {
+            "x": 1.01,
+            "y": 1.02,
+            "xanchor": "left",
+            "yanchor": "top",
+            "traceorder": "normal",
+            "font": {"size": 13},
+        }
     return go.Figure({"data": traces, "layout": layout})
 
 
@@ -144,14 +171,20 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
     A loss that is much stronger than the others leaves the picture; its name says how far it goes.
     """
     height = lead_height(chosen)
-    slopes = {name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64)) for name, loss in chosen.items()}
+    slopes = {
+        name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64))
+        for name, loss in chosen.items()
+    }
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
     layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
     limit = _limit(list(largest.values()))
-    titles = {name: chosen[name].title + (f" (leaves: to ±{short(size)})" if size > limit else "") for name, size in largest.items()}
+    titles = {
+        name: chosen[name].title + (f" (leaves: to ±{short(size)})" if size > limit else "")
+        for name, size in largest.items()
+    }
     side = 1 / len(panels)
     for place, words in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)
@@ -159,8 +192,18 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         for name, table in slopes.items():
             line = _line(LEADS, table[:, place], name, titles[name], f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
             traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
-        layout[f"xaxis{axis}"] = layout["xaxis"] | {"domain": [left, right], "anchor": f"y{axis}", "range": [-0.5, 40.5], "matches": "x"}
-        layout[f"yaxis{axis}"] = layout["yaxis"] | {"anchor": f"x{axis}", "range": [-limit, limit], "zeroline": True, "matches": "y"}
+        layout[f"xaxis{axis}"] = layout["xaxis"] | {
+            "domain": [left, right],
+            "anchor": f"y{axis}",
+            "range": [-0.5, 40.5],
+            "matches": "x",
+        }
+        layout[f"yaxis{axis}"] = layout["yaxis"] | {
+            "anchor": f"x{axis}",
+            "range": [-limit, limit],
+            "zeroline": True,
+            "matches": "y",
+        }
         layout[f"yaxis{axis}"] |= {"showticklabels": place == 0}
         layout["annotations"].append(
             {
@@ -175,7 +218,10 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
             }
         )
     layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
-    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {"text": "lead of the favoured logit over all others", "standoff": 8}
+    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {
+        "text": "lead of the favoured logit over all others",
+        "standoff": 8,
+    }
     layout["yaxis"]["title"] = {"text": "gradient on the logit"}
     layout["legend"] |= AT_THE_FOOT
     layout["margin"] |= {"b": height - LEAD_PICTURE}
@@ -223,11 +269,17 @@ def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> li
         parts = [(names[only], shares[only] / shares[only].sum(), class_style(only))]
     elif trajectory.classes > MOST_LINES:
         rest = shares.sum(0) - shares[favoured]
-        parts = [(f"{names[favoured]} ★", shares[favoured], class_style(favoured)), ("all others", rest, ClassStyle(NEUTRAL, (), ""))]
+        parts = [
+            (f"{names[favoured]} ★", shares[favoured], class_style(favoured)),
+            ("all others", rest, ClassStyle(NEUTRAL, (), "")),
+        ]
     else:
         parts = [(f"{name} ★" if k == favoured else name, shares[k], class_style(k)) for k, name in enumerate(names)]
     drawn = np.maximum(edges, LEFT) if log else edges
-    where = [f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}" for low, high in zip(edges, edges[1:], strict=False)]
+    where = [
+        f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}"
+        for low, high in zip(edges, edges[1:], strict=False)
+    ]
     return [
         {
             "type": "bar", "x": (drawn[1:] + drawn[:-1]) / 2, "width": np.diff(drawn), "y": share.astype(np.float32), "name": words,
@@ -254,7 +306,16 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         words, shade = KINDS[zone.kind]
         low, high = place(zone.low), place(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
-        band = {"type": "rect", "x0": x0, "x1": x1, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}, "layer": "below"}
+        band = {
+            "type": "rect",
+            "x0": x0,
+            "x1": x1,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"width": 0},
+            "layer": "below",
+        }
         shapes.append(band | {"fillcolor": shade})
         room = (high - low) / (right - left)
         if room > 0.025:
@@ -269,8 +330,20 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         notes.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, words) in enumerate(marks):
         if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
-            note = {"x": left, "y": 1, "yref": "paper", "yshift": 10 + 16 * row, "ax": 34, "ay": 0, "xanchor": "left", "text": words}
-            notes.append(note | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}})
+            note = {
+                "x": left,
+                "y": 1,
+                "yref": "paper",
+                "yshift": 10 + 16 * row,
+                "ax": 34,
+                "ay": 0,
+                "xanchor": "left",
+                "text": words,
+            }
+            notes.append(
+                note
+                | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}}
+            )
             continue
         x = 10 ** place(p) if log else place(p)
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}

@@ -21,8 +21,16 @@ from igbviz.trajectory.quantities import QUANTITIES
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
     "favoured at Init.": (ClassStyle(COLOURS[1], (), ""), 4, lambda values, own: values[:, own]),
-    "highest of the others": (ClassStyle(COLOURS[0], (7, 3), ""), 2.5, lambda values, own: np.delete(values, own, -1).max(-1)),
-    "median of the others": (ClassStyle(NEUTRAL, (2, 3), ""), 2.5, lambda values, own: np.median(np.delete(values, own, -1), -1)),
+    "highest of the others": (
+        ClassStyle(COLOURS[0], (7, 3), ""),
+        2.5,
+        lambda values, own: np.delete(values, own, -1).max(-1),
+    ),
+    "median of the others": (
+        ClassStyle(NEUTRAL, (2, 3), ""),
+        2.5,
+        lambda values, own: np.median(np.delete(values, own, -1), -1),
+    ),
 }
 
 
@@ -34,7 +42,13 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
     order = np.argsort(-p, axis=1, kind="stable")
     ranked = np.take_along_axis(p, order, 1)
     mean, rank = ranked.mean(0), np.arange(1, p.shape[1] + 1)
-    spread = {"array": ranked.max(0) - mean, "arrayminus": mean - ranked.min(0), "symmetric": False, "thickness": 1.5, "color": NEUTRAL}
+    spread = {
+        "array": ranked.max(0) - mean,
+        "arrayminus": mean - ranked.min(0),
+        "symmetric": False,
+        "thickness": 1.5,
+        "color": NEUTRAL,
+    }
     traces = [{
         "type": "bar", "x": rank, "y": mean, "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}}, "error_y": spread,
         "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
@@ -90,7 +104,15 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
             shapes.append(level_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
-        place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        place = {
+            "x": 0,
+            "y": top,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "showarrow": False,
+        }
         notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
     for column, panel in enumerate(PANELS):
         place = {
@@ -101,7 +123,9 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             "xanchor": "left",
             "yanchor": "top",
         }
-        notes.append(place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3})
+        notes.append(
+            place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
+        )
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
@@ -122,7 +146,12 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
     one = comparison.band(measured, role)
     x = comparison_charts.places(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
-        x, one.median.astype(np.float32), np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32), role, style, width
+        x,
+        one.median.astype(np.float32),
+        np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32),
+        role,
+        style,
+        width,
     )
     line["hovertemplate"] = (
         f"<b>{role}</b>  %{{y:.3f}} (%{{customdata[2]:.3f}}..%{{customdata[3]:.3f}}, n = %{{customdata[1]}})<br>"

@@ -24,7 +24,10 @@ MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
 GAP, TITLE = 0.1, 20  # of the width, between panels; letters in a line of a panel's title: both for a narrow window
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
-WIDTHS = (620, 1300)  # pixels that the picture may have: labels are free of each other at the narrowest and at the widest
+WIDTHS = (
+    620,
+    1300,
+)  # pixels that the picture may have: labels are free of each other at the narrowest and at the widest
 LETTER, LINE = 7.6, 17  # pixels of a label's letter and of its line
 RIM = (7, 6)  # pixels around a marker that stay free
 WAYS = [(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)]  # right, left, above, below, then between
@@ -43,7 +46,9 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
         on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         for setting in shown:
             *edges, line = banded(setting, name, axis)
-            line["hovertemplate"] = "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
+            line["hovertemplate"] = (
+                "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
+            )
             traces += [*(edge | on for edge in edges), line | on | {"showlegend": not place}]
         layout[f"xaxis{number}"] = AXIS | axis.layout() | {
             "domain": [left, left + width], "anchor": f"y{number}", "matches": "x" if place else None,
@@ -62,7 +67,13 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
         notes.append(
-            title | {"text": f"<b>{'<br>'.join(wrap(what.title, TITLE))}</b>", "align": "left", "showarrow": False, "font": {"size": 15}}
+            title
+            | {
+                "text": f"<b>{'<br>'.join(wrap(what.title, TITLE))}</b>",
+                "align": "left",
+                "showarrow": False,
+                "font": {"size": 15},
+            }
         )
     told = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(what.title.lower() for what in question.measures.values())
@@ -76,7 +87,9 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
     }  # fmt: skip
 
 
-def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
+def trade_off(
+    those: Sequence[Setting], found: Sequence[Summary], question: Question, unit: Unit = "epoch"
+) -> dict[str, Any]:
     """A point a loss: when it leaves its first guess (those that never do stand in the column at the right) and its goal at the end.
     Points are medians, bars go from the least to the most of the finished seeds; `those` are the settings of the whole sweep."""
     members = [member for setting in those for member in setting.members]
@@ -87,7 +100,11 @@ def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Ques
     never = float(np.sqrt(wall * edge))
 
     def at(one: Summary, step: float) -> float:
-        return float(columns.get(one.index, never)) if np.isinf(step) else float(places(np.array(step), _per_epoch(those, one), axis))
+        return (
+            float(columns.get(one.index, never))
+            if np.isinf(step)
+            else float(places(np.array(step), _per_epoch(those, one), axis))
+        )
 
     low, high = axis.left, float(np.log10(edge))
     traces, boxes = [], []
@@ -114,19 +131,32 @@ def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Ques
         for trace, word, (ax, ay) in zip(traces, words, offsets(boxes, words), strict=True)
     ]  # fmt: skip
     ticks, names = axis.ticks()
-    column = {"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": FAINT, "line": {"width": 0}}
+    column = {
+        "type": "rect",
+        "x0": wall,
+        "x1": edge,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "fillcolor": FAINT,
+        "line": {"width": 0},
+    }
     classes = len(members[0].class_names)
     lines, named = switches(members, axis)
     notes += named
     shapes = [*axis.furniture()[0][:2], *lines, column | {"layer": "below"}, level_line(1 / classes, yref="y")]
-    notes.append({"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False})
+    notes.append(
+        {"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False}
+    )
     if not found:
         middle = {"x": 0.45, "y": 0.6, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 15}}
         notes.append(middle | {"text": "A loss stands here as soon as one of its runs is finished."})
     what = question.measures[question.goal]
     counts = sorted({one.n for one in found})
     title = "Won at the end, and how late" + (f" · n = {counts[0]} seeds" if len(counts) == 1 else "")
-    told = "; ".join(f"{one.label}: {in_words(one.final, share_in_words)}, {in_words(one.escape, step_in_words)}" for one in found)
+    told = "; ".join(
+        f"{one.label}: {in_words(one.final, share_in_words)}, {in_words(one.escape, step_in_words)}" for one in found
+    )
     return {
         "data": traces,
         "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {what.title.lower()} against time: {told}") | {
@@ -141,7 +171,9 @@ def trade_off(those: Sequence[Setting], found: Sequence[Summary], question: Ques
     }  # fmt: skip
 
 
-def offsets(boxes: Sequence[tuple[Sequence[float], Sequence[float]]], words: Sequence[str]) -> list[tuple[float, float]]:
+def offsets(
+    boxes: Sequence[tuple[Sequence[float], Sequence[float]]], words: Sequence[str]
+) -> list[tuple[float, float]]:
     """For each point the place of its label's middle, in pixels right of and below it: near it, and on no point, bar or other label.
 
     `boxes` hold a point's (middle, least, most) across and up, as fractions of the picture from its lower left corner.
@@ -172,7 +204,9 @@ def offsets(boxes: Sequence[tuple[Sequence[float], Sequence[float]]], words: Seq
     return found
 
 
-def _taken(across: Sequence[float], up: Sequence[float], width: float, height: float) -> list[tuple[float, float, float, float]]:
+def _taken(
+    across: Sequence[float], up: Sequence[float], width: float, height: float
+) -> list[tuple[float, float, float, float]]:
     """The boxes of a marker and of its two bars: left, top, right, bottom in pixels."""
     x, left, right = (place * width for place in across)
     y, bottom, top = ((1 - place) * height for place in up)

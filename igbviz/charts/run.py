@@ -130,11 +130,19 @@ def bars(
             "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
         }]  # fmt: skip
     figure = _figure(traces, what, title, height, trajectory)
-    labels = [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)] if what.per_class else [what.title]
+    labels = (
+        [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)]
+        if what.per_class
+        else [what.title]
+    )
     shown = [k for k in range(len(labels)) if len(labels) <= MOST_LINES or k == favoured]
     places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
     # In a narrow window plotly turns the names: with the two other settings the words below them make room.
-    figure["layout"]["xaxis"] |= places | {"showgrid": False, "title": {"text": when, "standoff": 6}, "automargin": "height"}
+    figure["layout"]["xaxis"] |= places | {
+        "showgrid": False,
+        "title": {"text": when, "standoff": 6},
+        "automargin": "height",
+    }
     figure["layout"]["yaxis"] |= SHARES | {"range": [0, 1.02]} if what.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}
@@ -159,7 +167,9 @@ def to_html(figure: go.Figure, dark: bool) -> str:
     return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)
 
 
-def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()) -> dict[str, Any]:
+def _figure(
+    traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()
+) -> dict[str, Any]:
     title = what.title if title is None else title
     chance = _chance(trajectory.classes) if what.chance else ([], [])
     last = int(trajectory.step[-1]) if len(trajectory) else 0
@@ -172,7 +182,14 @@ def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: 
         "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
         "xaxis": dict(AXIS),
         "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False},
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -60 / (height - 190), "yanchor": "top", "font": {"size": 13}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": -60 / (height - 190),
+            "yanchor": "top",
+            "font": {"size": 13},
+        },
         "hovermode": "closest",
         "hoverdistance": 30,
         "dragmode": "zoom",
@@ -185,7 +202,15 @@ def _figure(traces, what: Quantity, title: str | None, height: int, trajectory: 
 
 
 def _in_time(
-    traces, what: Quantity, trajectory: Trajectory, axis: TimeAxis, marks, title: str | None, height: int, legend: bool, checked: bool
+    traces,
+    what: Quantity,
+    trajectory: Trajectory,
+    axis: TimeAxis,
+    marks,
+    title: str | None,
+    height: int,
+    legend: bool,
+    checked: bool,
 ) -> go.Figure | dict[str, Any]:
     figure = _figure(traces, what, title, height, trajectory, *axis.furniture(marks))
     figure["layout"]["xaxis"] |= axis.layout()
@@ -228,8 +253,12 @@ def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured:
     plain, dotted = ClassStyle(NEUTRAL, (), ""), ClassStyle(NEUTRAL, (2, 3), "")
     edge = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
     upper = line_trace(x, ninetieth, hover, "80 % of the classes", plain, 0) | edge | {"showlegend": False}
-    lower = line_trace(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
-    extremes = [line_trace(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))]
+    lower = (
+        line_trace(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
+    )
+    extremes = [
+        line_trace(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))
+    ]
     own = values[:, favoured] if favoured is not None else low
     name = "favoured at Init." if favoured is None else f"{names[favoured]} ★ favoured at Init."
     median = line_trace(x, median, hover, "median class", plain, 3)
@@ -250,7 +279,9 @@ def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.
 def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     """Shape and annotation of the line at 1/K."""
     # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
-    side = {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
+    side = (
+        {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
+    )
     note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
     return [level_line(1 / classes)], [note | {"font": {"size": 12}}]
 
@@ -258,7 +289,9 @@ def _chance(classes: int) -> tuple[list[dict], list[dict]]:
 WRONG_LABELS_CHART = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
 
 
-def run_curves(trajectory: Trajectory, config: RunConfig, quantity: str, unit: Unit = "epoch", **look: Any) -> go.Figure | dict[str, Any]:
+def run_curves(
+    trajectory: Trajectory, config: RunConfig, quantity: str, unit: Unit = "epoch", **look: Any
+) -> go.Figure | dict[str, Any]:
     """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it."""
     steps_per_epoch = _steps_per_epoch(trajectory, config)
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None

@@ -7,14 +7,27 @@ from typing import Any
 from igbviz.charts.colors import FAINT, NEUTRAL
 
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
-AXIS = {"gridcolor": FAINT, "zeroline": False, "linecolor": NEUTRAL, "ticks": "outside", "tickcolor": NEUTRAL, "showline": True}
+AXIS = {
+    "gridcolor": FAINT,
+    "zeroline": False,
+    "linecolor": NEUTRAL,
+    "ticks": "outside",
+    "tickcolor": NEUTRAL,
+    "showline": True,
+}
 SHARES = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
 
 
 def frame(height: int) -> dict[str, Any]:
     """The layout that pictures of so many pixels begin with: transparent, so that a page can put in its own colours."""
     font = {"size": 14, "family": FONT}
-    return {"template": {}, "height": height, "font": font, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+    return {
+        "template": {},
+        "height": height,
+        "font": font,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }
 
 
 def heading(words: str) -> dict[str, Any]:
@@ -29,7 +42,16 @@ def upright_line(x: float, dash: str) -> dict[str, Any]:
 
 def level_line(y: float, xref: str = "paper", **where: Any) -> dict[str, Any]:
     """The dotted line at 1/K, from the left edge of the picture or panel to its right."""
-    return {"type": "line", "x0": 0, "x1": 1, "xref": xref, "y0": y, "y1": y, "layer": "below", "line": _line("dot")} | where
+    return {
+        "type": "line",
+        "x0": 0,
+        "x1": 1,
+        "xref": xref,
+        "y0": y,
+        "y1": y,
+        "layer": "below",
+        "line": _line("dot"),
+    } | where
 
 
 def _line(dash: str) -> dict[str, Any]:

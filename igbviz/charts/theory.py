@@ -70,7 +70,12 @@ MAPS = {
 
 
 def phase_map(
-    activation: str, quantity: str, largest_w: float, largest_b: float, point: tuple[float, float] | None = None, height: int = 520
+    activation: str,
+    quantity: str,
+    largest_w: float,
+    largest_b: float,
+    point: tuple[float, float] | None = None,
+    height: int = 520,
 ) -> go.Figure:
     """The (sigma_w2, sigma_b2) plane coloured by a quantity, with the edge of chaos, two lines of equal bias and the chosen point."""
     what = MAPS[quantity]
@@ -85,9 +90,15 @@ def phase_map(
         "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
     }]  # fmt: skip
     heights = np.linspace(0, largest_b, LINES) ** 2 / largest_b  # denser near 0, where the edge of tanh is vertical
-    traces.append(phase_line(theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"))
+    traces.append(
+        phase_line(
+            theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"
+        )
+    )
     for words, (level, dash) in LEVELS.items():
-        traces.append(phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash))
+        traces.append(
+            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash)
+        )
     if point is not None:
         traces.append({
             "type": "scatter", "x": [point[0]], "y": [point[1]], "mode": "markers", "name": "chosen point", "hoverinfo": "skip",
@@ -115,7 +126,14 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
             theory.gradient_gain(activation, sigma_w2, sigma_b2, depth, cumulative=True), "E|∂L/∂y¹|² / E|∂L/∂yˡ|²", True
         ),
     }  # fmt: skip
-    nothing = {"text": "exactly 0 at every depth", "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    nothing = {
+        "text": "exactly 0 at every depth",
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+    }
     figures = {}
     for place, (title, (values, label, log)) in enumerate(curves.items()):
         drawn = np.where((values > 0) & np.isfinite(values), values, np.nan) if log else values

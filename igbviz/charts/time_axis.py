@@ -63,7 +63,10 @@ class TimeAxis:
         exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         digits = (1,) if np.log10(high / low) > 2.5 else (1, 2, 5)
         places = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
-        return [self.init, *places], ["Init.", *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in places)]
+        return [self.init, *places], [
+            "Init.",
+            *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in places),
+        ]
 
     def minor_ticks(self) -> list[float]:
         exponents = range(int(np.floor(np.log10(self.per_step))), int(np.ceil(np.log10(self.last))) + 1)
@@ -79,13 +82,24 @@ class TimeAxis:
             "tickvals": places,
             "ticktext": words,
             "minor": {"tickvals": self.minor_ticks(), "ticks": "outside", "ticklen": 3, "tickcolor": NEUTRAL},
-            "title": {"text": "epochs (log scale)" if self.unit == "epoch" else "optimizer steps (log scale)", "standoff": 6},
+            "title": {
+                "text": "epochs (log scale)" if self.unit == "epoch" else "optimizer steps (log scale)",
+                "standoff": 6,
+            },
         }
 
     def furniture(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
         """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
         gap = self.init * 10**0.25
-        untrained = {"type": "rect", "x0": 10**self.left, "x1": gap, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
+        untrained = {
+            "type": "rect",
+            "x0": 10**self.left,
+            "x1": gap,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"width": 0},
+        }
         shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
         notes = []
         lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []

@@ -73,16 +73,23 @@ def sweep(options: argparse.Namespace) -> int:
         expected = plan(wanted, options.cache)
         group = submit_sweep(wanted, options.cache)
         print(f"sweep {group.id}: {wanted}")
-        print(f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, {expected.basis}")
+        print(
+            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, {expected.basis}"
+        )
     try:
-        with tqdm(total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None) as bar:
+        with tqdm(
+            total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None
+        ) as bar:
             for progress in group.follow():
                 bar.n = 100 * progress.share
                 bar.set_description(str(progress), refresh=False)
                 bar.refresh()
     except KeyboardInterrupt:
         again = f"python -m igbviz sweep {group.id}"
-        print(f"\nthe runs go on in the background: `{again}` watches them again, `{again} --stop` stops them", file=sys.stderr)
+        print(
+            f"\nthe runs go on in the background: `{again}` watches them again, `{again} --stop` stops them",
+            file=sys.stderr,
+        )
         return 0
     print(sweep_table(group))
     print(progress)
@@ -122,7 +129,11 @@ def sweep_table(group: Group) -> str:
     for member in group.members():
         found = ["-"] * 3
         if result := outcome(member):
-            found = [f"{result.accuracy:.3f}", f"{result.largest_guess:.3f}", "never" if result.escape is None else str(result.escape)]
+            found = [
+                f"{result.accuracy:.3f}",
+                f"{result.largest_guess:.3f}",
+                "never" if result.escape is None else str(result.escape),
+            ]
         rows.append([member.state, *map(label, choices[member.id].values()), *found, member.id])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -132,7 +143,9 @@ def sweep_table(group: Group) -> str:
 def show(options: argparse.Namespace) -> int:
     run = Run.open(options.run, options.cache)
     status = run.status
-    print(f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on {status.device}")
+    print(
+        f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on {status.device}"
+    )
     print(run.config.to_json())
     if isinstance(run.config, RunConfig):
         print(table(run))
@@ -192,7 +205,9 @@ def escape(options: argparse.Namespace) -> int:
     rows = study.current(study.read())
     wanted = study.missing(study.trials(options.seeds), rows)
     try:
-        with tqdm(study.measure(wanted, options.workers), total=len(wanted), unit="run", dynamic_ncols=True, disable=None) as bar:
+        with tqdm(
+            study.measure(wanted, options.workers), total=len(wanted), unit="run", dynamic_ncols=True, disable=None
+        ) as bar:
             for row in bar:
                 rows = [*rows, row]
                 study.write(rows)
@@ -214,7 +229,9 @@ def table(run: Run) -> str:
     for name, (start, probability, accuracy, guesses) in zip(trajectory.class_names, columns, strict=True):
         star = "*" if name == trajectory.class_names[trajectory.favoured()] else " "
         lines.append(f"{name[:14]:>14}{star} {start:9.3f}  {probability:6.3f}  {accuracy:8.3f}  {guesses:7.3f}")
-    lines.append(f"epoch {last.epoch[0]:.3g}, mean accuracy {last.balanced_accuracy()[0]:.3f}; * favoured by the untrained network")
+    lines.append(
+        f"epoch {last.epoch[0]:.3g}, mean accuracy {last.balanced_accuracy()[0]:.3f}; * favoured by the untrained network"
+    )
     return "\n".join(lines)
 
 
@@ -249,7 +266,11 @@ def _parser() -> argparse.ArgumentParser:
         ("train", train, "train in the background and wait: a preset or a JSON file, then key=value changes"),
         ("runs", runs, "list the runs in the cache"),
         ("show", show, "one run: state, configuration, last probe"),
-        ("export", export, "write a run as .csv, .parquet, .html, as .zip for another cache, or its configuration as .json"),
+        (
+            "export",
+            export,
+            "write a run as .csv, .parquet, .html, as .zip for another cache, or its configuration as .json",
+        ),
         ("import", take, "take the runs of a .zip into the cache; what is not in order is refused with a sentence"),
     ):
         command = commands.add_parser(name, help=words, description=words)
@@ -257,7 +278,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="the folder the runs live in")
         if name == "train":
             command.add_argument("what", metavar="PRESET-or-config.json", help=f"presets: {listing(PRESETS)}")
-            command.add_argument("changes", nargs="*", metavar="key=value", help="as in loss.cutoff=0.2 or model.name=resnet18")
+            command.add_argument(
+                "changes", nargs="*", metavar="key=value", help="as in loss.cutoff=0.2 or model.name=resnet18"
+            )
         if name == "import":
             command.add_argument("file", help="the archive")
         if name in ("show", "export"):
@@ -267,12 +290,18 @@ def _parser() -> argparse.ArgumentParser:
     words = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
     command = commands.add_parser("sweep", help=words, description=words)
     command.set_defaults(command=sweep)
-    command.add_argument("what", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before")
+    command.add_argument(
+        "what", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before"
+    )
     command.add_argument("--preset", help=f"what all runs share, first-look unless said otherwise: {listing(PRESETS)}")
     command.add_argument("--losses", metavar="A,B", help="names of losses, with their defaults")
     command.add_argument("--seeds", type=int, metavar="N", help="runs of each combination, with so many seeds")
     command.add_argument(
-        "--set", action="append", default=[], metavar="key=v1,v2", help="values of a field, as in loss.cutoff=0.1,0.2; may be repeated"
+        "--set",
+        action="append",
+        default=[],
+        metavar="key=v1,v2",
+        help="values of a field, as in loss.cutoff=0.1,0.2; may be repeated",
     )
     command.add_argument("--title", default="", help="how the group is called")
     command.add_argument("--stop", action="store_true", help="stop its runs; behind a name")
@@ -280,7 +309,11 @@ def _parser() -> argparse.ArgumentParser:
     words = "train one biased network with every loss, here and now, and tell when each leaves its first guess"
     command = commands.add_parser("escape", help=words, description=words)
     command.set_defaults(command=escape)
-    command.add_argument("--seeds", type=int, default=5, help="runs of each loss; those already measured are not made again")
+    command.add_argument(
+        "--seeds", type=int, default=5, help="runs of each loss; those already measured are not made again"
+    )
     command.add_argument("--workers", type=int, default=2, help="processes, of one thread each")
-    command.add_argument("--table", action="store_true", help="measure nothing; put the table and the picture into the README")
+    command.add_argument(
+        "--table", action="store_true", help="measure nothing; put the table and the picture into the README"
+    )
     return parser

@@ -39,9 +39,13 @@ class CrossEntropyFirst(Intervention):
     """The usual way to give a robust loss a start: the delay d of the papers."""
 
     name: Literal["cross-entropy-first"] = "cross-entropy-first"
-    epochs: float | None = Field(None, gt=0, le=10_000, description="How long, d in the papers; empty takes a tenth of the run.")
+    epochs: float | None = Field(
+        None, gt=0, le=10_000, description="How long, d in the papers; empty takes a tenth of the run."
+    )
     title: ClassVar[str] = "Cross-entropy first"
-    help: ClassVar[str] = "Cross-entropy pulls every image with full force, so the first guess is gone before the loss takes over."
+    help: ClassVar[str] = (
+        "Cross-entropy pulls every image with full force, so the first guess is gone before the loss takes over."
+    )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
         duration = config.epochs / 10 if self.epochs is None else self.epochs
@@ -55,7 +59,9 @@ class ZeroLastLayer(Intervention):
 
     name: Literal["zero-last-layer"] = "zero-last-layer"
     title: ClassVar[str] = "Zero last layer"
-    help: ClassVar[str] = "All logits begin at 0, so every class has 1/K; a loss that ignores p = 1/K then ignores everybody."
+    help: ClassVar[str] = (
+        "All logits begin at 0, so every class has 1/K; a loss that ignores p = 1/K then ignores everybody."
+    )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
         return _changed(config, initialization=config.initialization.with_(last_layer="zero"))
@@ -122,7 +128,9 @@ class NormalisationPlacement(Intervention):
     def apply(self, config: RunConfig) -> RunConfig | None:
         if not isinstance(config.model, Mlp) or config.model.normalization == "none":
             return None
-        return _changed(config, model=config.model.with_(placement="after" if config.model.placement == "before" else "before"))
+        return _changed(
+            config, model=config.model.with_(placement="after" if config.model.placement == "before" else "before")
+        )
 
 
 class SmoothedLabels(Intervention):
@@ -146,28 +154,38 @@ class OtherInitialization(Intervention):
 
     def apply(self, config: RunConfig) -> RunConfig | None:
         kept = {name: getattr(config.initialization, name) for name in ("last_layer", "last_layer_scale")}
-        return None if config.initialization.name == self.to else _changed(config, initialization={"name": self.to, **kept})
+        return (
+            None
+            if config.initialization.name == self.to
+            else _changed(config, initialization={"name": self.to, **kept})
+        )
 
 
 class StartHeNormal(OtherInitialization):
     name: Literal["he-normal"] = "he-normal"
     to: ClassVar[str] = "he-normal"
     title: ClassVar[str] = "He normal weights"
-    help: ClassVar[str] = "Weights that keep the size of signals through ReLU, and no biases that are the same for every image."
+    help: ClassVar[str] = (
+        "Weights that keep the size of signals through ReLU, and no biases that are the same for every image."
+    )
 
 
 class StartPyTorch(OtherInitialization):
     name: Literal["pytorch"] = "pytorch"
     to: ClassVar[str] = "pytorch"
     title: ClassVar[str] = "PyTorch's weights"
-    help: ClassVar[str] = "Six times less variance than He normal: small logits, so the first guess is as one-sided but less confident."
+    help: ClassVar[str] = (
+        "Six times less variance than He normal: small logits, so the first guess is as one-sided but less confident."
+    )
 
 
 class StartXavier(OtherInitialization):
     name: Literal["xavier"] = "xavier"
     to: ClassVar[str] = "xavier"
     title: ClassVar[str] = "Xavier weights"
-    help: ClassVar[str] = "About half the variance of He normal: through ReLU signals shrink with depth, and the first logits with them."
+    help: ClassVar[str] = (
+        "About half the variance of He normal: through ReLU signals shrink with depth, and the first logits with them."
+    )
 
 
 class StandardisedInput(Intervention):
@@ -191,7 +209,9 @@ def _optimizer_without_raw_pixels(config: RunConfig) -> Optimizer:
     """The optimizer for the same network once its signals no longer have the size of raw pixels."""
     raw = isinstance(config.dataset, Images) and config.dataset.scaling == "raw"
     normalised = not isinstance(config.model, Mlp | Cnn) or config.model.normalization != "none"
-    if not raw or normalised or not isinstance(config.optimizer, Sgd):  # Adam's steps do not depend on the size of gradients
+    if (
+        not raw or normalised or not isinstance(config.optimizer, Sgd)
+    ):  # Adam's steps do not depend on the size of gradients
         return config.optimizer
     rate = config.optimizer.learning_rate
     return config.optimizer.with_(learning_rate=max(rate, min(rate * RAW_PIXEL_SQUARED, LARGEST_RATE)))

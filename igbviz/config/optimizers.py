@@ -16,8 +16,12 @@ class Optimizer(Description):
     title: ClassVar[str]
     learning_rate: float = Field(0.01, gt=0, le=100, description="Step size.")
     weight_decay: float = Field(0.0, ge=0, le=10, description="Pull of every weight towards zero.")
-    warmup_steps: int = Field(0, ge=0, le=1_000_000, description="The learning rate rises linearly over so many first steps.")
-    decay: Literal["constant", "cosine"] = Field("constant", description="After the warm-up: stay, or fall to zero along a cosine.")
+    warmup_steps: int = Field(
+        0, ge=0, le=1_000_000, description="The learning rate rises linearly over so many first steps."
+    )
+    decay: Literal["constant", "cosine"] = Field(
+        "constant", description="After the warm-up: stay, or fall to zero along a cosine."
+    )
 
     def build(self, parameters: Any) -> Any:
         """The torch optimizer over these parameters. Fused ones make one pass over the weights where others make up to eight."""
@@ -72,7 +76,9 @@ class Adam(Optimizer):
     def build(self, parameters: Any) -> Any:
         import torch
 
-        return torch.optim.Adam(parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay, fused=True)
+        return torch.optim.Adam(
+            parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay, fused=True
+        )
 
 
 class AdamW(Adam):
@@ -85,7 +91,9 @@ class AdamW(Adam):
     def build(self, parameters: Any) -> Any:
         import torch
 
-        return torch.optim.AdamW(parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay, fused=True)
+        return torch.optim.AdamW(
+            parameters, self.learning_rate, (self.beta1, self.beta2), self.epsilon, self.weight_decay, fused=True
+        )
 
 
 OPTIMIZERS = by_name(Sgd, Adam, AdamW)

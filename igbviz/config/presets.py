@@ -16,8 +16,14 @@ class Preset:
 
 
 _LOSSES = {
-    "cross-entropy": ({"name": "cross-entropy"}, "every class is pulled up with full force, and the favoured one comes down"),
-    "piecewise-zero": ({"name": "piecewise-zero", "cutoff": 0.1}, "improbable classes send no signal; see which ones ever come alive"),
+    "cross-entropy": (
+        {"name": "cross-entropy"},
+        "every class is pulled up with full force, and the favoured one comes down",
+    ),
+    "piecewise-zero": (
+        {"name": "piecewise-zero", "cutoff": 0.1},
+        "improbable classes send no signal; see which ones ever come alive",
+    ),
     "blurry": ({"name": "blurry", "gamma": 0.7}, "as printed, the loss pushes improbable classes further down"),
     "blurry-detached": (
         {"name": "blurry", "gamma": 0.7, "detach_weight": True},

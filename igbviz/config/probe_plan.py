@@ -23,7 +23,9 @@ class Probes(Description):
         description="'log': so many probes even in log time. 'batch', as in the paper: at init, after every batch of the first epoch, "
         "then after every epoch.",
     )
-    count: int = Field(60, ge=2, le=5000, description="Probes of a 'log' schedule, with the one at init and the last one.")
+    count: int = Field(
+        60, ge=2, le=5000, description="Probes of a 'log' schedule, with the one at init and the last one."
+    )
     batch_norm: Literal["eval", "batch"] = Field(
         "eval",
         description="What BatchNorm divides by in a probe: its running statistics ('eval'; at init they change nothing), or those of the "

@@ -40,15 +40,22 @@ class RunConfig(Description):
     batch_size: int = Field(32, ge=1, le=65_536, description="Training images an optimizer step looks at.")
     epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is fine.")
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels."
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels.",
     )
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the network; the losses are always float32.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Arithmetic of the network; the losses are always float32."
+    )
     probes: Probes = Probes()
 
     @model_validator(mode="after")
     def _batch_norm_needs_a_batch(self) -> Self:
         if self.batch_size == 1 and self.model.has_batch_norm:
-            raise ConfigError((("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images"))
+            raise ConfigError(
+                (("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images")
+            )
         return self
 
     @model_validator(mode="after")
@@ -60,14 +67,23 @@ class RunConfig(Description):
 
     @model_validator(mode="after")
     def _made_for_these_classes(self) -> Self:
-        if not isinstance(self.dataset, ImageFolder):  # a folder may change or vanish: what it holds is looked at when the run begins
+        if not isinstance(
+            self.dataset, ImageFolder
+        ):  # a folder may change or vanish: what it holds is looked at when the run begins
             self.require_fit(self.dataset.facts())
         return self
 
     @property
     def id(self) -> str:
         """A short readable name and a hash of the canonical choices and the numerics' version."""
-        words = (self.dataset.name, self.label_noise.label, self.imbalance.label, self.model.name, self.loss.name, f"s{self.seed}")
+        words = (
+            self.dataset.name,
+            self.label_noise.label,
+            self.imbalance.label,
+            self.model.name,
+            self.loss.name,
+            f"s{self.seed}",
+        )
         return f"{'-'.join(map(slug, filter(None, words)))}-{digest(self.canonical())}"
 
     @property
@@ -86,7 +102,9 @@ class RunConfig(Description):
             field, size = ("probes", "size"), self.probes.size
         else:
             return
-        raise ConfigError((field, f"is {size}, allowed: at least {classes}, so that a probe has an image of each class"))
+        raise ConfigError(
+            (field, f"is {size}, allowed: at least {classes}, so that a probe has an image of each class")
+        )
 
     def require_classes(self, classes: int) -> None:
         """The part of `require_fit` that is about the number of classes alone."""

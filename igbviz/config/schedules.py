@@ -25,7 +25,9 @@ class Mixture:
         return self._mixed(CrossEntropy().in_batch(logits, labels), self.loss.in_batch(logits, labels))
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
-        return self._mixed(CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters))
+        return self._mixed(
+            CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
+        )
 
     descend = Loss.descend  # that of any loss without slopes of its own
 
@@ -62,7 +64,9 @@ class Delayed(Schedule):
 
     mark_label: ClassVar[str]
 
-    duration: float = Field(1.0, ge=0, le=10_000, description="How long, d in the papers; a fraction of an epoch is fine.")
+    duration: float = Field(
+        1.0, ge=0, le=10_000, description="How long, d in the papers; a fraction of an epoch is fine."
+    )
     unit: Literal["epochs", "steps"] = Field("epochs", description="What the duration counts.")
 
     def steps(self, steps_per_epoch: int) -> int:

@@ -104,14 +104,18 @@ class Images(Dataset):
         None, ge=8, le=512, description="Resize to so many pixels square (bilinear, antialiased); empty keeps the size."
     )
     examples_per_class: int | None = Field(
-        None, ge=1, description="Train on the first so many images of each class only; empty takes all. The test images stay all."
+        None,
+        ge=1,
+        description="Train on the first so many images of each class only; empty takes all. The test images stay all.",
     )
     stored_facts: ClassVar[Facts]
     stored_counts: ClassVar[tuple[int, ...] | None] = None  # training images by class; None: equally many
 
     def facts(self) -> Facts:
         stored, counts = self._seen()
-        kept = sum(counts if self.examples_per_class is None else (min(count, self.examples_per_class) for count in counts))
+        kept = sum(
+            counts if self.examples_per_class is None else (min(count, self.examples_per_class) for count in counts)
+        )
         channels = 1 if self._grey() else stored.channels
         return replace(stored, channels=channels, side=self.size or stored.side, train_size=kept)
 
@@ -131,7 +135,9 @@ class Images(Dataset):
             return scaled.to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
 
         source = f"{self.title} from {stored.where}, {len(train)} + {len(test)} images"
-        return Data(*finished(train, train_labels), *finished(test, stored.test_labels), class_names=names, source=source)
+        return Data(
+            *finished(train, train_labels), *finished(test, stored.test_labels), class_names=names, source=source
+        )
 
     def _read(self) -> Stored:
         raise NotImplementedError
@@ -154,7 +160,9 @@ class Images(Dataset):
         if self.size and images.shape[2:] != (self.size, self.size):
             affordable(len(images), (pieces[0].shape[1], self.size, self.size), self.title)
             square = (self.size, self.size)
-            pieces = [torch.nn.functional.interpolate(piece, square, mode="bilinear", antialias=True) for piece in pieces]
+            pieces = [
+                torch.nn.functional.interpolate(piece, square, mode="bilinear", antialias=True) for piece in pieces
+            ]
         return torch.cat(tuple(pieces))
 
     def _shift_and_spread(self, train: torch.Tensor) -> tuple[Any, Any]:
@@ -163,7 +171,9 @@ class Images(Dataset):
 
         if self.scaling != "standardised":
             return 0, {"unit": 255, "raw": 1}[self.scaling]
-        occurs = torch.stack([train[:, channel].reshape(-1).bincount(minlength=256) for channel in range(train.shape[1])]).double()
+        occurs = torch.stack(
+            [train[:, channel].reshape(-1).bincount(minlength=256) for channel in range(train.shape[1])]
+        ).double()
         occurs, values = occurs / occurs.sum(1, keepdim=True), torch.arange(256.0, dtype=torch.float64)
         mean = (occurs * values).sum(1, keepdim=True)
         spread = (occurs * (values - mean) ** 2).sum(1, keepdim=True).sqrt()

@@ -29,7 +29,12 @@ class FashionMini(Images):
 
     def _read(self) -> Stored:
         with np.load(FILES / "fashion_mini.npz", allow_pickle=False) as arrays:
-            images = (arrays["train_images"][:, None], arrays["train_labels"], arrays["test_images"][:, None], arrays["test_labels"])
+            images = (
+                arrays["train_images"][:, None],
+                arrays["train_labels"],
+                arrays["test_images"][:, None],
+                arrays["test_labels"],
+            )
         return Stored(*images, where="the program itself")
 
 
@@ -42,21 +47,29 @@ class ImageFolder(Images):
     )
     grayscale: Grayscale = False
     title: ClassVar[str] = "Folder of images"
-    help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and then kept."
+    help: ClassVar[str] = (
+        "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and then kept."
+    )
 
     def _read(self) -> Stored:
         seen, folder = self._summary()
         images = decoded(folder, self.size, self.grayscale, data_root() / "decoded")
-        train_labels, test_labels = (np.repeat(np.arange(len(counts)), counts) for counts in (seen.train_counts, seen.test_counts))
+        train_labels, test_labels = (
+            np.repeat(np.arange(len(counts)), counts) for counts in (seen.train_counts, seen.test_counts)
+        )
         return Stored(images["train"], train_labels, images["test"], test_labels, str(folder))
 
     def _seen(self) -> tuple[Facts, tuple[int, ...]]:
         seen, _ = self._summary()
-        return Facts(3, max(seen.first_size), seen.class_names, sum(seen.train_counts), sum(seen.test_counts)), seen.train_counts
+        return Facts(
+            3, max(seen.first_size), seen.class_names, sum(seen.train_counts), sum(seen.test_counts)
+        ), seen.train_counts
 
     def _summary(self) -> tuple[Summary, Path]:
         if not self.folder:
-            raise DataError(f"{self.name} has no folder yet: set its field folder to one that holds train/<class>/* and test/<class>/*")
+            raise DataError(
+                f"{self.name} has no folder yet: set its field folder to one that holds train/<class>/* and test/<class>/*"
+            )
         folder = Path(self.folder).expanduser()
         return summary(folder), folder
 
@@ -70,19 +83,27 @@ class GaussianNoise(Dataset):
     size: int = Field(28, ge=8, le=512, description="Pixels along each side of an image.")
     train_examples: int = Field(10_000, ge=1, le=1_000_000, description="Images to train on.")
     test_examples: int = Field(2_000, ge=1, le=1_000_000, description="Images to test on.")
-    data_seed: int = Field(0, ge=0, le=2**32 - 1, description="Another seed draws other noise; it is not the seed of the training.")
+    data_seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="Another seed draws other noise; it is not the seed of the training."
+    )
     title: ClassVar[str] = "Gaussian noise"
-    help: ClassVar[str] = "Pixels drawn from N(0, 1) and labels at random: the theory's idea of data, and nothing to learn."
+    help: ClassVar[str] = (
+        "Pixels drawn from N(0, 1) and labels at random: the theory's idea of data, and nothing to learn."
+    )
 
     def facts(self) -> Facts:
-        return Facts(self.channels, self.size, tuple(map(str, range(self.classes))), self.train_examples, self.test_examples)
+        return Facts(
+            self.channels, self.size, tuple(map(str, range(self.classes))), self.train_examples, self.test_examples
+        )
 
     def load(self, device: str | torch.device = "cpu") -> Data:
         import torch
 
         shape = (self.channels, self.size, self.size)
         affordable(self.train_examples + self.test_examples, shape, self.title)
-        generator = torch.Generator().manual_seed(self.data_seed)  # drawn on the CPU: each device has its own random numbers
+        generator = torch.Generator().manual_seed(
+            self.data_seed
+        )  # drawn on the CPU: each device has its own random numbers
 
         def draw(examples: int) -> tuple[torch.Tensor, torch.Tensor]:
             images = torch.randn(examples, *shape, generator=generator)

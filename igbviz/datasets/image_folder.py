@@ -61,15 +61,24 @@ def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> d
     All images get one size: `size` squared, or else the size of the first image. The arrays are kept in the folder `kept_in` under a hash
     of everything they depend on, so a changed file is decoded anew; a kept file that cannot be read is as good as none.
     """
-    files = [(split, name, entry) for split, classes in _files(folder).items() for name, entries in classes.items() for entry in entries]
+    files = [
+        (split, name, entry)
+        for split, classes in _files(folder).items()
+        for name, entries in classes.items()
+        for entry in entries
+    ]
     height, width = (size, size) if size else _size_of(files[0][2].path)
     shape = (1 if grayscale else 3, height, width)
     affordable(len(files), shape, str(folder))
-    listing = [(split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files]
+    listing = [
+        (split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files
+    ]
     identity = json.dumps([DECODING, os.path.realpath(folder), shape, listing])
     kept = kept_in / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
     with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-        with np.load(kept, allow_pickle=False) as arrays:  # every array in an npz has a checksum, so a torn file does not pass for whole
+        with np.load(
+            kept, allow_pickle=False
+        ) as arrays:  # every array in an npz has a checksum, so a torn file does not pass for whole
             return {split: arrays[split] for split in SPLITS}
     paths = {wanted: [entry.path for split, _, entry in files if split == wanted] for wanted in SPLITS}
     images = {split: _decode(paths[split], shape, f"{folder.name}/{split}") for split in SPLITS}
@@ -90,15 +99,21 @@ def _class_folders(folder: Path) -> list[Path]:
     names = {}
     for split in SPLITS:
         try:
-            names[split] = sorted(entry.name for entry in os.scandir(folder / split) if entry.is_dir() and not entry.name.startswith("."))
+            names[split] = sorted(
+                entry.name for entry in os.scandir(folder / split) if entry.is_dir() and not entry.name.startswith(".")
+            )
         except OSError as error:
             raise DataError(
                 f"{folder / split} cannot be read ({error.strerror}): an image folder holds train/<class>/* and test/<class>/*"
             ) from error
     if odd := sorted(set(names["train"]) ^ set(names["test"])):
-        raise DataError(f"train and test of {folder} must hold the same classes, but only one of them has: {', '.join(odd)}")
+        raise DataError(
+            f"train and test of {folder} must hold the same classes, but only one of them has: {', '.join(odd)}"
+        )
     if len(names["train"]) < 2:
-        raise DataError(f"{folder / 'train'} holds {len(names['train'])} class folders, allowed: at least 2, one a class")
+        raise DataError(
+            f"{folder / 'train'} holds {len(names['train'])} class folders, allowed: at least 2, one a class"
+        )
     return [folder / split / name for split in SPLITS for name in names[split]]
 
 
@@ -134,7 +149,9 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
     def decode(index: int) -> None:
         try:
             with Image.open(paths[index]) as image:
-                pixels = _eight_bits(image).convert("RGB")  # first to RGB: grey means the luma of the colours, from any source
+                pixels = _eight_bits(image).convert(
+                    "RGB"
+                )  # first to RGB: grey means the luma of the colours, from any source
                 pixels = pixels.convert("L") if channels == 1 else pixels
                 if pixels.size != (width, height):
                     pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
@@ -144,7 +161,9 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
 
     # Few threads and large pieces: thumbnails spend their time in Python, where more threads only fight for its lock.
     with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
-        for _ in tqdm(pool.imap(decode, range(len(paths)), chunksize=64), what, len(paths), unit=" images", mininterval=0.5):
+        for _ in tqdm(
+            pool.imap(decode, range(len(paths)), chunksize=64), what, len(paths), unit=" images", mininterval=0.5
+        ):
             pass
     return images
 

@@ -70,7 +70,9 @@ class Symmetric(LabelNoise):
     """A share of the training images gets a label drawn evenly from the other classes."""
 
     name: Literal["symmetric"] = "symmetric"
-    rate: float = Field(0.4, ge=0, le=1, description="Share of the training labels that are wrong, the same in every class.")
+    rate: float = Field(
+        0.4, ge=0, le=1, description="Share of the training labels that are wrong, the same in every class."
+    )
     title: ClassVar[str] = "symmetric: any other class"
 
     @property
@@ -86,7 +88,12 @@ class PairFlip(LabelNoise):
     """A share of the training images of each class gets the label of the next class; the last class that of the first."""
 
     name: Literal["pair-flip"] = "pair-flip"
-    rate: float = Field(0.4, ge=0, le=1, description="Share of the training labels that are wrong; above 0.5 the wrong label is the rule.")
+    rate: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Share of the training labels that are wrong; above 0.5 the wrong label is the rule.",
+    )
     title: ClassVar[str] = "pair flip: always the next class"
 
     @property
@@ -102,7 +109,8 @@ class Matrix(LabelNoise):
 
     name: Literal["matrix"] = "matrix"
     matrix: tuple[tuple[float, ...], ...] = Field(
-        (), description="A row for each true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each given label. Rows sum to 1."
+        (),
+        description="A row for each true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each given label. Rows sum to 1.",
     )
     title: ClassVar[str] = "matrix: class by class"
 
@@ -111,18 +119,28 @@ class Matrix(LabelNoise):
     def _probabilities(cls, value: Any) -> tuple[tuple[float, ...], ...]:
         """Rows of numbers, also as text, whatever brackets or semicolons part the rows."""
         try:
-            rows = [part.replace(",", " ").split() for part in re.split(r"[][();\n]", value)] if isinstance(value, str) else value
+            rows = (
+                [part.replace(",", " ").split() for part in re.split(r"[][();\n]", value)]
+                if isinstance(value, str)
+                else value
+            )
             rows = tuple(tuple(float(number) for number in row) for row in rows)
         except (TypeError, ValueError):
             rows = ()
         rows = tuple(row for row in rows if row)
         if len(rows) < 2:
-            raise ConfigError(((), f"is {value!r:.80}, allowed: a row of numbers for each class, as in [[0.9, 0.1], [0.2, 0.8]]"))
+            raise ConfigError(
+                ((), f"is {value!r:.80}, allowed: a row of numbers for each class, as in [[0.9, 0.1], [0.2, 0.8]]")
+            )
         for k, row in enumerate(rows):
             if len(row) != len(rows):
-                raise ConfigError(((), f"has {len(row)} numbers for class {k}, allowed: {len(rows)}, as many as it has rows"))
+                raise ConfigError(
+                    ((), f"has {len(row)} numbers for class {k}, allowed: {len(rows)}, as many as it has rows")
+                )
             if not all(0 <= number <= 1 for number in row):
-                raise ConfigError(((), f"has {', '.join(f'{n:g}' for n in row)} for class {k}, allowed: probabilities from 0 to 1"))
+                raise ConfigError(
+                    ((), f"has {', '.join(f'{n:g}' for n in row)} for class {k}, allowed: probabilities from 0 to 1")
+                )
             if abs(sum(row) - 1) > 1e-6:
                 raise ConfigError(((), f"has a row for class {k} that sums to {sum(row):.7g}, allowed: 1"))
         return rows
@@ -137,7 +155,9 @@ class Matrix(LabelNoise):
 
     def require_classes(self, classes: int) -> None:
         if len(self.matrix) != classes:
-            raise ConfigError((("matrix",), f"has {len(self.matrix)} rows, allowed: {classes}, one for each class of the data"))
+            raise ConfigError(
+                (("matrix",), f"has {len(self.matrix)} rows, allowed: {classes}, one for each class of the data")
+            )
 
 
 LABEL_NOISE = by_name(TrueLabels, Symmetric, PairFlip, Matrix)

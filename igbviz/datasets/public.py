@@ -43,7 +43,9 @@ class Downloaded(Images):
     )
     torchvision_name: ClassVar[str]
     torchvision_place: ClassVar[str] = "."  # where in its folder torchvision puts the files
-    own_places: ClassVar[tuple[str, ...]] = ()  # where else they may lie in a folder that the user named for this data set
+    own_places: ClassVar[
+        tuple[str, ...]
+    ] = ()  # where else they may lie in a folder that the user named for this data set
     files: ClassVar[str]  # what to put there by hand, in words
 
     def _read(self) -> Stored:
@@ -83,23 +85,39 @@ class Downloaded(Images):
         except (OSError, RuntimeError, HTTPException) as error:
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1].strip("<> ")
             target = Path(self.folder).expanduser() if self.folder else root / self.torchvision_place
-            raise DataError(f"{self.title} was not found and could not be downloaded ({reason}): put {self.files} into {target}") from error
+            raise DataError(
+                f"{self.title} was not found and could not be downloaded ({reason}): put {self.files} into {target}"
+            ) from error
 
 
 class IdxImages(Downloaded):
     """MNIST and its look-alikes: four IDX files of the same names, gzipped or not."""
 
-    own_places: ClassVar[tuple[str, ...]] = ("raw", ".")  # not in a shared folder, where nobody could tell whose four files these are
-    files: ClassVar[str] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also as .gz)"
+    own_places: ClassVar[tuple[str, ...]] = (
+        "raw",
+        ".",
+    )  # not in a shared folder, where nobody could tell whose four files these are
+    files: ClassVar[str] = (
+        "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also as .gz)"
+    )
 
     def _read_from(self, place: Path) -> Stored | None:
-        parts = [place / f"{part}-ubyte" for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")]
-        paths = [next((path for path in (part, part.with_name(f"{part.name}.gz")) if path.is_file()), None) for part in parts]
+        parts = [
+            place / f"{part}-ubyte"
+            for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+        ]
+        paths = [
+            next((path for path in (part, part.with_name(f"{part.name}.gz")) if path.is_file()), None) for part in parts
+        ]
         if None in paths:
             return None
         stored = Stored(*map(read_idx, paths), where=str(place))
         for images, labels in ((stored.train_images, stored.train_labels), (stored.test_images, stored.test_labels)):
-            if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max(initial=0) >= len(self.stored_facts.class_names):
+            if (
+                images.ndim != 3
+                or labels.shape != images.shape[:1]
+                or labels.max(initial=0) >= len(self.stored_facts.class_names)
+            ):
                 found = f"images {images.shape} and labels {labels.shape} up to {labels.max(initial=0)}"
                 raise DataError(f"{place} holds {found}, which are not {self.title}: put the right {self.files} there")
         return replace(stored, train_images=stored.train_images[:, None], test_images=stored.test_images[:, None])
@@ -127,7 +145,9 @@ class FashionMnist(IdxImages):
 class Kmnist(IdxImages):
     name: Literal["kmnist"] = "kmnist"
     title: ClassVar[str] = "KMNIST"
-    help: ClassVar[str] = "60,000 + 10,000 grey images of ten cursive Japanese characters, 28 x 28 (Clanuwat and others 2018)."
+    help: ClassVar[str] = (
+        "60,000 + 10,000 grey images of ten cursive Japanese characters, 28 x 28 (Clanuwat and others 2018)."
+    )
     stored_facts: ClassVar[Facts] = Facts(1, 28, KUZUSHIJI, 60_000, 10_000)
     torchvision_name: ClassVar[str] = "KMNIST"
     torchvision_place: ClassVar[str] = "KMNIST/raw"
@@ -180,7 +200,9 @@ class Cifar100(Cifar):
 class Svhn(ColourImages):
     name: Literal["svhn"] = "svhn"
     title: ClassVar[str] = "SVHN"
-    help: ClassVar[str] = "73,257 + 26,032 colour images of house-number digits, 32 x 32, classes of unequal size (Netzer and others 2011)."
+    help: ClassVar[str] = (
+        "73,257 + 26,032 colour images of house-number digits, 32 x 32, classes of unequal size (Netzer and others 2011)."
+    )
     stored_facts: ClassVar[Facts] = Facts(3, 32, DIGITS, 73_257, 26_032)
     stored_counts: ClassVar[tuple[int, ...]] = (4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659)
     files: ClassVar[str] = "train_32x32.mat and test_32x32.mat"

@@ -25,17 +25,22 @@ class EnsembleConfig(Description):
     model: AnyModel = Mlp()
     initialization: AnyInitialization = HeNormal()
     networks: int = Field(100, ge=2, le=100_000, description="Networks to draw; one alone has no law.")
-    inputs: int = Field(1000, ge=10, le=1_000_000, description="Test images that every network is asked about, a seeded choice.")
+    inputs: int = Field(
+        1000, ge=10, le=1_000_000, description="Test images that every network is asked about, a seeded choice."
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all weights and of the choice of images.")
     batch_norm: Literal["eval", "batch", "after"] = Field(
         "eval",
         description="What BatchNorm divides by: its running statistics ('eval'; before any training they change nothing), those of the "
         "images at hand ('batch'), or its running statistics after some training batches have passed ('after').",
     )
-    passes: int = Field(1, ge=1, le=10_000, description="Training batches, of up to 500 images, that pass before 'after' looks.")
+    passes: int = Field(
+        1, ge=1, le=10_000, description="Training batches, of up to 500 images, that pass before 'after' looks."
+    )
     gradients: bool = Field(False, description="Also measure the gradient of cross-entropy in every layer.")
     pretrained: bool = Field(
-        False, description="torchvision's trained weights below a new last layer, the only one that differs between networks."
+        False,
+        description="torchvision's trained weights below a new last layer, the only one that differs between networks.",
     )
 
     @model_validator(mode="after")

@@ -21,7 +21,9 @@ class Initializing:
 
     doing = "Drawing networks ..."
 
-    def __init__(self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None
+    ) -> None:
         self.config = config
         self.subject = subject(config, device_of(device))
         self.data, self.threads, self.dtype = self.subject.data, self.subject.threads, self.subject.dtype

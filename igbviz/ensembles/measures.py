@@ -73,10 +73,18 @@ def histogram(logits: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
     per_bin = float(HISTOGRAM_EDGES[1]) - low
     standard = (logits - centre[:, None]).div_(torch.where(spread > 0, spread, 1)[:, None])
     # Clamped as whole numbers: these have no NaN, which would be counted outside of the table. Such a network is refused later.
-    place = standard.sub_(low).div_(per_bin).long().clamp_(0, bins - 1).add_(torch.arange(classes, device=logits.device) * bins)
+    place = (
+        standard.sub_(low)
+        .div_(per_bin)
+        .long()
+        .clamp_(0, bins - 1)
+        .add_(torch.arange(classes, device=logits.device) * bins)
+    )
     counts = torch.zeros(networks, classes * bins, dtype=torch.int32, device=logits.device)
     one = torch.ones((), dtype=torch.int32, device=logits.device)
-    return counts.scatter_add_(1, place.flatten(1), one.expand(networks, place[0].numel())).view(networks, classes, bins)
+    return counts.scatter_add_(1, place.flatten(1), one.expand(networks, place[0].numel())).view(
+        networks, classes, bins
+    )
 
 
 def exact(values: Tensor) -> Tensor:

@@ -46,7 +46,9 @@ class Overflow(ArithmeticError):
 
     def __init__(self, network: int) -> None:
         self.network = network
-        super().__init__(f"The outputs of network {network} are too large to be numbers: lower the depth, the weights or the input scale.")
+        super().__init__(
+            f"The outputs of network {network} are too large to be numbers: lower the depth, the weights or the input scale."
+        )
 
 
 def subject(config: EnsembleConfig, device: torch.device) -> Subject:
@@ -55,7 +57,9 @@ def subject(config: EnsembleConfig, device: torch.device) -> Subject:
     return (StackedNetworks if isinstance(config.model, Mlp) else SingleNetworks)(config, device)
 
 
-def blocks(config: EnsembleConfig, device: str | torch.device | None = None, largest: int | None = None) -> Iterator[np.ndarray]:
+def blocks(
+    config: EnsembleConfig, device: str | torch.device | None = None, largest: int | None = None
+) -> Iterator[np.ndarray]:
     """Records (n,) of `ensemble_dtype`, n = 1, 1, 2, 4, ... up to `largest` (default: what is fastest), together config.networks."""
     yield from subject(config, device_of(device)).blocks(largest)
 
@@ -171,7 +175,9 @@ class StackedNetworks(Subject):
         by_weight, by_output = found[: len(weights)], found[len(weights) :]
         return {
             "gradient": torch.stack([exact(slope).flatten(1).norm(dim=1) for slope in by_weight], dim=1),
-            "backward": torch.stack([exact(slope).flatten(1).norm(dim=1) * math.sqrt(inputs) for slope in by_output], dim=1),
+            "backward": torch.stack(
+                [exact(slope).flatten(1).norm(dim=1) * math.sqrt(inputs) for slope in by_output], dim=1
+            ),
         }
 
 
@@ -197,11 +203,16 @@ class SingleNetworks(Subject):
         pieces = math.ceil(len(self.labels) / self.batch)
         logits = []
         for images, labels in zip(self.images.tensor_split(pieces), self.labels.tensor_split(pieces), strict=True):
-            with torch.set_grad_enabled(config.gradients), probing(network, "batch" if config.batch_norm == "batch" else "eval"):
+            with (
+                torch.set_grad_enabled(config.gradients),
+                probing(network, "batch" if config.batch_norm == "batch" else "eval"),
+            ):
                 logits.append(network(images))
             if config.gradients:
                 loss = cross_entropy(logits[-1], labels, reduction="sum") / len(self.labels)
-                new = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)  # torch's attention hides one layer
+                new = torch.autograd.grad(
+                    loss, weights, allow_unused=True, materialize_grads=True
+                )  # torch's attention hides one layer
                 slopes = [sum(pair) for pair in zip(slopes, new, strict=True)] if slopes else list(new)
                 logits[-1] = logits[-1].detach()  # lets go of what this piece kept for its gradient
         columns = measure_logits(torch.cat(logits)[None])
@@ -255,7 +266,9 @@ def _load_all_but(head: nn.Module, network: nn.Module, trained: dict[str, Tensor
                 continue
             values = trained.get(key.removeprefix(prefix))
             if values is not None and values.ndim == 4 and own.shape[1] < values.shape[1]:
-                values = values[:, : own.shape[1]]  # grey images meet the first colour channel, as they do without training
+                values = values[
+                    :, : own.shape[1]
+                ]  # grey images meet the first colour channel, as they do without training
             if values is None or values.shape != own.shape:
                 problem = f"is true, but the trained {name} has another {key.removeprefix(prefix)}: take images of the size it knows"
                 raise ConfigError((("pretrained",), problem))

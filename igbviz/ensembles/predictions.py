@@ -27,7 +27,9 @@ from igbviz.theory.estimators import correlation_from_agreement
 from igbviz.theory.kernels import Array
 from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, affine, first_layer
 
-Variances = tuple[float, float]  # sigma_w2, fan_in times the variance of the weights, and sigma_b2, the variance of the biases
+Variances = tuple[
+    float, float
+]  # sigma_w2, fan_in times the variance of the weights, and sigma_b2, the variance of the biases
 
 # Of a linear layer, from its initialisation, fan_in and fan_out. Uniform and orthogonal weights act like normal ones of their variance.
 VARIANCES: dict[str, Callable[[Any, int, int], Variances]] = {
@@ -98,7 +100,10 @@ def predicted_gamma(
 def measured_start(ensemble: Ensemble) -> dict[str, float]:
     """What `predicted_gamma` wants to know of the first layer, as keywords: gamma from cosines, and the mean square of its outputs."""
     first = ensemble.records["layer_centre"][:, 0] + ensemble.records["layer_variance"][:, 0]
-    return {"first_layer_gamma": float(ensemble.gamma_by_depth("cosine")[0, 0]), "first_layer_variance": float(first.mean())}
+    return {
+        "first_layer_gamma": float(ensemble.gamma_by_depth("cosine")[0, 0]),
+        "first_layer_variance": float(first.mean()),
+    }
 
 
 def layer_variances(config: EnsembleConfig) -> list[Variances]:
@@ -196,7 +201,12 @@ def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Laye
     s, t = (a - b) / math.sqrt(2), (a + b) / math.sqrt(2)
     lead, width = b * math.sqrt(2), math.sqrt(d * (1 + c))
     below = ndtr(s)
-    r = (below + ndtr(-t)) / 2 - owens_t(s, -(lead + d * s) / (s * width)) - owens_t(t, (lead - d * t) / (t * width)) - (s * t > 0) / 2
+    r = (
+        (below + ndtr(-t)) / 2
+        - owens_t(s, -(lead + d * s) / (s * width))
+        - owens_t(t, (lead - d * t) / (t * width))
+        - (s * t > 0) / 2
+    )
     apart = below**k * -np.expm1(k * np.log1p(-np.clip(r / below, 0, 1 - 1e-16)))
     private = 2 * float((weights_b * weights_a * q * slope(scale * s) * slope(scale * t) * apart).sum())
     return mean, variance - private, private
@@ -222,7 +232,13 @@ def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer:
         shared = shared + mean**2
     moment = shared + private
     with np.errstate(invalid="ignore"):
-        return affine(sigma_w2, sigma_b2, 1.0 if after != "none" else moment / within.q * layer.q, shared / moment, private / moment)
+        return affine(
+            sigma_w2,
+            sigma_b2,
+            1.0 if after != "none" else moment / within.q * layer.q,
+            shared / moment,
+            private / moment,
+        )
 
 
 def _largest_shares(gamma: float, classes: int, networks: int = 2048, rivals: int = 12, groups: int = 16) -> np.ndarray:
@@ -265,10 +281,18 @@ def _basis(config: EnsembleConfig, variances: Sequence[Variances], measured: flo
         words = [f"{value:.3g}" for value in values]
         each = " (first, hidden, last layer)" if len(words) > 2 else " (first, last layer)"
         settings.append(f"{name} = {words[0]}" if len(set(words)) == 1 else f"{name} = {', '.join(words)}{each}")
-    start = "uncorrelated inputs" if measured is None else f"from the first layer's measured γ = {measured:.3g}, all images equally alike"
+    start = (
+        "uncorrelated inputs"
+        if measured is None
+        else f"from the first layer's measured γ = {measured:.3g}, all images equally alike"
+    )
     sentence = f"wide-network theory at {', '.join(settings)}, {start}"
     if model.has_batch_norm:
-        sentence += ", batch statistics" if config.batch_norm == "batch" else ", BatchNorm in eval mode, which changes nothing yet"
+        sentence += (
+            ", batch statistics"
+            if config.batch_norm == "batch"
+            else ", BatchNorm in eval mode, which changes nothing yet"
+        )
     if sum(variances[-1]) == 0:
         sentence += "; all logits are 0"
     return sentence

@@ -11,7 +11,12 @@ from typing import Literal
 import numpy as np
 
 from igbviz.theory import gamma_from_cosine, gamma_variance_ratio
-from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
+from igbviz.theory.estimators import (
+    agreement_of_guesses,
+    correlation_from_agreement,
+    correlation_from_cosine,
+    jackknife_of_means,
+)
 from igbviz.trajectory.records import Recorded
 
 Estimator = Literal["variance", "cosine", "guesses"]
@@ -36,14 +41,22 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
     if layers:
         columns += [
             ("nodes", "<i4", (layers,)),  # outputs of the layer
-            ("layer_centre", "<f8", (layers,)),  # mean over the nodes of the squared mean over the inputs, before the activation
+            (
+                "layer_centre",
+                "<f8",
+                (layers,),
+            ),  # mean over the nodes of the squared mean over the inputs, before the activation
             ("layer_variance", "<f8", (layers,)),  # mean over the nodes of the variance over the inputs
             ("layer_cosine", "<f8", (layers,)),  # mean over all pairs of different inputs
         ]
     if gradients:
-        columns.append(("gradient", "<f8", (gradients,)))  # norm of the gradient of the mean loss by each layer's weights
+        columns.append(
+            ("gradient", "<f8", (gradients,))
+        )  # norm of the gradient of the mean loss by each layer's weights
         if layers:
-            columns.append(("backward", "<f8", (layers,)))  # root mean square over inputs of |d loss of an input / d its pre-activations|
+            columns.append(
+                ("backward", "<f8", (layers,))
+            )  # root mean square over inputs of |d loss of an input / d its pre-activations|
     return np.dtype(columns)
 
 
@@ -100,7 +113,9 @@ class Ensemble(Recorded):
         if "layer_centre" not in self.records.dtype.names:
             raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")
         if estimator == "variance":
-            return np.stack(jackknife_of_means(self._ratio, self.records["layer_centre"], self.records["layer_variance"]), axis=-1)
+            return np.stack(
+                jackknife_of_means(self._ratio, self.records["layer_centre"], self.records["layer_variance"]), axis=-1
+            )
         if estimator == "cosine":
             layers = zip(self.records["nodes"][0], self.records["layer_cosine"].T, strict=True)
             return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
@@ -112,9 +127,13 @@ class Ensemble(Recorded):
 
         n, k = len(self), self.classes
         per_network = {name: np.repeat(self.records[name], k) for name in ("network", "variance", "cosine")}
-        per_class = {"guess_fraction": self.guess_fraction()} | {name: self.records[name] for name in ("centre", "spread", "probability")}
+        per_class = {"guess_fraction": self.guess_fraction()} | {
+            name: self.records[name] for name in ("centre", "spread", "probability")
+        }
         names = np.tile(np.array(self.class_names, dtype=object), n)
-        return pd.DataFrame(per_network | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()})
+        return pd.DataFrame(
+            per_network | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()}
+        )
 
     def _ratio(self, squares: np.ndarray, variances: np.ndarray) -> np.ndarray:
         # A sum less one of its terms can end a rounding below 0.

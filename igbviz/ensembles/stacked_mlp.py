@@ -27,7 +27,9 @@ class StackedBatchNorm:
     epsilon, momentum = 1e-5, 0.1
 
     def __init__(self) -> None:
-        self.mode: Literal["eval", "batch", "train"] = "eval"  # running statistics, those of the inputs, or these while both are updated
+        self.mode: Literal["eval", "batch", "train"] = (
+            "eval"  # running statistics, those of the inputs, or these while both are updated
+        )
         self.mean: Tensor | float = 0.0
         self.variance: Tensor | float = 1.0
 
@@ -50,7 +52,9 @@ class StackedMlp:
         self.model, self.classes, self.device = model, classes, device
         with torch.random.fork_rng(devices=[]):
             self.one = model.build(shape, classes)
-        self.parameters = [parameter for layer in self.one if isinstance(layer, nn.Linear) for parameter in layer.parameters()]
+        self.parameters = [
+            parameter for layer in self.one if isinstance(layer, nn.Linear) for parameter in layer.parameters()
+        ]
         self.drawn: list[Tensor] = []  # of all networks, on the CPU: each device has random numbers of its own
         self.weights: list[Tensor] = []
         self.biases: list[Tensor] = []
@@ -64,7 +68,9 @@ class StackedMlp:
         """New weights: those of a network depend on its seed alone. torch's global generator stays as it was."""
         if isinstance(initialization, AsBuilt):  # which draws nothing itself: the builder has left PyTorch's defaults
             initialization = PyTorch(**initialization.model_dump(exclude={"name"}))
-        if not self.drawn or len(self.drawn[0]) != len(seeds):  # memory is kept: getting it anew costs as much as a measure
+        if not self.drawn or len(self.drawn[0]) != len(
+            seeds
+        ):  # memory is kept: getting it anew costs as much as a measure
             self.drawn = [torch.empty(len(seeds), *parameter.shape) for parameter in self.parameters]
         with torch.random.fork_rng(devices=[]):
             for i, seed in enumerate(seeds):
@@ -105,7 +111,9 @@ class StackedMlp:
     def _linear(self, layer: int, values: Tensor) -> Tensor:
         weights = self.weights[layer].mT
         if self.in_place and layer < self.model.depth:
-            outputs = torch.bmm(values, weights, out=self._room(layer, (len(values), values.shape[1], weights.shape[2])))
+            outputs = torch.bmm(
+                values, weights, out=self._room(layer, (len(values), values.shape[1], weights.shape[2]))
+            )
         else:
             outputs = torch.bmm(values, weights)
         if self.biases and self.biases[layer].any():  # adding zeros takes as long as an activation

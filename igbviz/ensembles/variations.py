@@ -20,7 +20,9 @@ class Change:
 
 def _network(**knobs) -> Callable[[EnsembleConfig], EnsembleConfig | None]:
     """Other knobs of a fully connected network."""
-    return lambda config: config.with_(model=config.model.model_dump() | knobs) if isinstance(config.model, Mlp) else None
+    return lambda config: (
+        config.with_(model=config.model.model_dump() | knobs) if isinstance(config.model, Mlp) else None
+    )
 
 
 def _deeper(config: EnsembleConfig) -> EnsembleConfig | None:
@@ -64,4 +66,6 @@ CHANGES: dict[str, Change] = {
 def changes(config: EnsembleConfig) -> dict[str, tuple[Change, EnsembleConfig]]:
     """The changes that make another ensemble of this one, by key."""
     made = {key: (change, change.of(config)) for key, change in CHANGES.items()}
-    return {key: (change, other) for key, (change, other) in made.items() if other is not None and other.id != config.id}
+    return {
+        key: (change, other) for key, (change, other) in made.items() if other is not None and other.id != config.id
+    }

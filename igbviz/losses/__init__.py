@@ -17,7 +17,15 @@ from igbviz.losses.normalized import (
     NormalisedCrossEntropy,
     NormalisedFocal,
 )
-from igbviz.losses.of_logits import Curriculum, HardBootstrapping, LabelSmoothing, LogitClip, LogitNorm, MaxMahalanobis, SoftBootstrapping
+from igbviz.losses.of_logits import (
+    Curriculum,
+    HardBootstrapping,
+    LabelSmoothing,
+    LogitClip,
+    LogitNorm,
+    MaxMahalanobis,
+    SoftBootstrapping,
+)
 from igbviz.losses.of_probability import (
     AsymmetricExponential,
     AsymmetricGCE,
@@ -70,4 +78,13 @@ LOSSES = by_name(
 )
 AnyLoss = any_of(LOSSES)
 
-__all__ = ["LOSSES", "AnyLoss", "Finding", "Loss", "LossOfP", "true_log_probability", "wide", *(loss.__name__ for loss in LOSSES.values())]
+__all__ = [
+    "LOSSES",
+    "AnyLoss",
+    "Finding",
+    "Loss",
+    "LossOfP",
+    "true_log_probability",
+    "wide",
+    *(loss.__name__ for loss in LOSSES.values()),
+]

@@ -35,7 +35,9 @@ class Loss(Description):
     source: ClassVar[str]
     effect: ClassVar[str]  # what it does to a class that the network holds improbable
     depends_on_p_only: ClassVar[bool] = False
-    selects: ClassVar[str] = ""  # of a loss that drops samples from a batch: what this means for who is heard, in a sentence
+    selects: ClassVar[str] = (
+        ""  # of a loss that drops samples from a batch: what this means for who is heard, in a sentence
+    )
 
     def __call__(self, logits: Any, labels: Any) -> Any:
         """(batch,) values. Raises ConfigError for labels outside 0..classes-1 or shapes that do not fit."""
@@ -158,7 +160,8 @@ class LossOfP(Loss):
         if wrong.any() and p[first := wrong.argmax()] < 1e-9 and (pull[:first] <= 0).all():
             wrong[:first] = True  # it fades into the noise towards 0, and is no better there
         found += [
-            Finding("wrong way", low, high, f"pushes the true class further down {where}") for low, high, where in _stretches(p, wrong)
+            Finding("wrong way", low, high, f"pushes the true class further down {where}")
+            for low, high, where in _stretches(p, wrong)
         ]
         return found + self._blow_ups(log_p)
 
@@ -168,7 +171,10 @@ class LossOfP(Loss):
         middle = log_p[(log_p > np.log(0.01)) & (log_p < np.log(0.99))]
         for what, curve in (("value", self.f), ("pull", self.weight)):
             sizes = np.abs(curve(middle, np))
-            ends = ((0.0, np.log(1e-12), "p = 1e-12", sizes.max()), (1.0, np.log1p(-1e-12), "p = 1 - 1e-12", sizes.max()))
+            ends = (
+                (0.0, np.log(1e-12), "p = 1e-12", sizes.max()),
+                (1.0, np.log1p(-1e-12), "p = 1 - 1e-12", sizes.max()),
+            )
             top = sizes.argmax()
             peak = float(np.exp(middle[top]))
             inside = ((peak, middle[top], f"p = {peak:.3g}", np.median(sizes)),) if 0 < top < len(middle) - 1 else ()
@@ -189,7 +195,9 @@ def _stretches(p: np.ndarray, holds: np.ndarray) -> list[tuple[float, float, str
     """Ends, and these in words, of every run of at least two grid points at which something holds; more than three become one."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]])))
     known = np.concatenate([[0.0], p[1:-1], [1.0]])  # what holds at the end of the grid holds to the end
-    runs = [(float(known[first]), float(known[after - 1])) for first, after in edges.reshape(-1, 2) if after - first > 1]
+    runs = [
+        (float(known[first]), float(known[after - 1])) for first, after in edges.reshape(-1, 2) if after - first > 1
+    ]
     if len(runs) > 3:
         return [(runs[0][0], runs[-1][1], f"in {len(runs)} places {_between(runs[0][0], runs[-1][1])}")]
     return [(low, high, _between(low, high)) for low, high in runs]
@@ -198,7 +206,13 @@ def _stretches(p: np.ndarray, holds: np.ndarray) -> list[tuple[float, float, str
 def _between(low: float, high: float) -> str:
     if low == 0 and high == 1:
         return "at every p"
-    return f"below p = {high:.3g}" if low == 0 else f"above p = {low:.3g}" if high == 1 else f"from p = {low:.3g} to {high:.3g}"
+    return (
+        f"below p = {high:.3g}"
+        if low == 0
+        else f"above p = {low:.3g}"
+        if high == 1
+        else f"from p = {low:.3g} to {high:.3g}"
+    )
 
 
 def _check(logits: Any, labels: Any) -> None:
@@ -206,7 +220,9 @@ def _check(logits: Any, labels: Any) -> None:
         if not (hasattr(values, "ndim") and hasattr(values, "dtype")):
             raise ConfigError(((name,), f"are of type {type(values).__name__}, allowed: a tensor or an array"))
     if type(logits) is not type(labels):
-        raise ConfigError((("labels",), f"are of type {type(labels).__name__}, allowed: {type(logits).__name__}, like the logits"))
+        raise ConfigError(
+            (("labels",), f"are of type {type(labels).__name__}, allowed: {type(logits).__name__}, like the logits")
+        )
     if "float" not in str(logits.dtype):
         raise ConfigError((("logits",), f"are of type {logits.dtype}, allowed: floating-point numbers"))
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
@@ -218,7 +234,9 @@ def _check(logits: Any, labels: Any) -> None:
     if "int" not in str(labels.dtype):  # int64, torch.int64, uint8 ...
         raise ConfigError((("labels",), f"are of type {labels.dtype}, allowed: whole numbers"))
     if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < classes):
-        raise ConfigError((("labels",), f"run from {int(labels.min())} to {int(labels.max())}, allowed: 0 to {classes - 1}"))
+        raise ConfigError(
+            (("labels",), f"run from {int(labels.min())} to {int(labels.max())}, allowed: 0 to {classes - 1}")
+        )
 
 
 def wide(logits: Any) -> Any:
@@ -282,7 +300,9 @@ def true_log_probability(logits: Any, labels: Any) -> Any:
         return pick(log_softmax(logits), labels)
     from torch.nn.functional import cross_entropy
 
-    return -cross_entropy(logits, labels.long(), reduction="none")  # log-softmax and the choice of y in one kernel, both ways
+    return -cross_entropy(
+        logits, labels.long(), reduction="none"
+    )  # log-softmax and the choice of y in one kernel, both ways
 
 
 def at_least(array: Any, floor: float) -> Any:

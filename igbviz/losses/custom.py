@@ -51,7 +51,9 @@ class Custom(LossOfP):
     parameters: dict[str, float] = Field({"g": 0.7}, description="A number for each name in the formula other than p.")
     title: ClassVar[str] = "Your own formula"
     source: ClassVar[str] = "you"
-    effect: ClassVar[str] = "whatever w(p) = -p f'(p) says: it pulls where that is positive, ignores at 0 and pushes down below"
+    effect: ClassVar[str] = (
+        "whatever w(p) = -p f'(p) says: it pulls where that is positive, ignores at 0 and pushes down below"
+    )
 
     @field_validator("formula")
     @classmethod
@@ -75,10 +77,14 @@ class Custom(LossOfP):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if (place := _trouble(self.formula, tuple(self.parameters.items()))) is not None:
-            raise ConfigError((("formula",), f"is {self.formula}, not a finite real number with a finite slope at p = {place:.4g}"))
+            raise ConfigError(
+                (("formula",), f"is {self.formula}, not a finite real number with a finite slope at p = {place:.4g}")
+            )
         if (size := _too_large(self.formula, tuple(self.parameters.items()))) is not None:
             what, reached, place = size
-            problem = f"is {self.formula}, whose {what} is {reached:.3g} at p = {place:.4g}, allowed: at most {LARGEST:g}"
+            problem = (
+                f"is {self.formula}, whose {what} is {reached:.3g} at p = {place:.4g}, allowed: at most {LARGEST:g}"
+            )
             raise ConfigError((("formula",), f"{problem}, since training counts in single precision"))
         return self
 
@@ -122,7 +128,9 @@ def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Fin
     jumps = np.abs(after - before) > np.maximum(0.5 * steps[first], 0.01 * range_of_f)
     return [
         Finding("jump", p, p, f"jumps from {one:.3g} to {other:.3g} at p = {p:.3g}, which training hardly feels")
-        for p, one, other in zip(np.exp(high[jumps]).tolist(), before[jumps].tolist(), after[jumps].tolist(), strict=True)
+        for p, one, other in zip(
+            np.exp(high[jumps]).tolist(), before[jumps].tolist(), after[jumps].tolist(), strict=True
+        )
     ]
 
 
@@ -205,7 +213,9 @@ def _tree(text: str) -> ast.expr:
                 name in CHOICES and len(args) == 2 and not any(isinstance(part, ast.Starred) for part in args)
             ):
                 called.add(id(node.func))
-            case ast.Name(id=name) if name.isascii() and ((name in FUNCTIONS or name in CHOICES) == (id(node) in called)):
+            case ast.Name(id=name) if name.isascii() and (
+                (name in FUNCTIONS or name in CHOICES) == (id(node) in called)
+            ):
                 pass
             case _:
                 part = ast.unparse(node)
@@ -271,12 +281,17 @@ def _division_by_zero(formula: str, parameters: tuple[tuple[str, float], ...], g
             case _:
                 continue
         signs = np.sign(values(divisor, grid))
-        points, positive = grid[signs != 0], signs[signs != 0] > 0  # to touch 0 is no change of sign: min(1, 1/abs(p)) never gets there
+        points, positive = (
+            grid[signs != 0],
+            signs[signs != 0] > 0,
+        )  # to touch 0 is no change of sign: min(1, 1/abs(p)) never gets there
         for place in np.flatnonzero(positive[1:] != positive[:-1])[:1]:
             low, high = points[place], points[place + 1]
             for _ in range(60):
                 middle = (low + high) / 2
-                low, high = (middle, high) if (values(divisor, np.array([middle])) > 0)[0] == positive[place] else (low, middle)
+                low, high = (
+                    (middle, high) if (values(divisor, np.array([middle])) > 0)[0] == positive[place] else (low, middle)
+                )
             return float(np.exp(high))
     return None
 

@@ -1,4 +1,4 @@
-"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No torch, no plotly."""
+"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No torch, and no pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from igbviz.losses import LOSSES
 from igbviz.losses.base import Loss, LossOfP, probability_grid
 
 SILENT = 0.01  # a pull under this share of cross-entropy's counts as none, as in the probes of a run
-KINDS: dict[str, tuple[str, str]] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
+KINDS: dict[
+    str, tuple[str, str]
+] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
     "right": ("pushes the right way", "rgba(60,105,239,0.10)"),
     "silent": ("silent", "rgba(128,132,144,0.30)"),
     "wrong": ("pushes the wrong way", "rgba(226,102,2,0.20)"),
@@ -27,7 +29,13 @@ class Zone(NamedTuple):
     def words(self) -> str:
         place = f"from p = {self.low:.2g} to {self.high:.2g}"
         if self.low == 0 or self.high == 1:
-            place = "at every p" if self.high - self.low == 1 else f"above p = {self.low:.2g}" if self.low else f"below p = {self.high:.2g}"
+            place = (
+                "at every p"
+                if self.high - self.low == 1
+                else f"above p = {self.low:.2g}"
+                if self.low
+                else f"below p = {self.high:.2g}"
+            )
         return f"{'is silent' if self.kind == 'silent' else KINDS[self.kind][0]} {place}"
 
 
@@ -42,7 +50,9 @@ def zones(loss: LossOfP) -> list[Zone]:
             does[first:after] = np.where(pull[first:after] < 0, -1, 1)
     change = np.flatnonzero(np.diff(does)) + 1
     low, high = log_p[change - 1], log_p[change]
-    level = SILENT * (does[change - 1] + does[change])  # 0 between right and wrong, otherwise the edge of silence on that side
+    level = SILENT * (
+        does[change - 1] + does[change]
+    )  # 0 between right and wrong, otherwise the edge of silence on that side
     begins_above = pull[change - 1] > level
     for _ in range(60):
         middle = (low + high) / 2

@@ -64,7 +64,9 @@ class NormalisedCrossEntropy(Normalised):
     title: ClassVar[str] = "Normalised cross-entropy"
     formula: ClassVar[str] = NCE
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
+    effect: ClassVar[str] = (
+        "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
+    )
 
 
 class NormalisedFocal(Normalised):
@@ -106,7 +108,9 @@ class NceRce(ActivePassive):
     title: ClassVar[str] = "NCE + RCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "leaves its return to NCE's weak pull: the much larger RCE only takes hold once p is no longer small"
+    effect: ClassVar[str] = (
+        "leaves its return to NCE's weak pull: the much larger RCE only takes hold once p is no longer small"
+    )
 
     def passive(self) -> LossOfP:
         return ReverseCrossEntropy()
@@ -134,7 +138,9 @@ class NflRce(ActivePassive):
     title: ClassVar[str] = "NFL + RCE"
     formula: ClassVar[str] = rf"\alpha {NFL} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
+    effect: ClassVar[str] = (
+        "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
+    )
 
     def term(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
@@ -199,15 +205,24 @@ class ActiveNegative(Normalised):
 
     alpha: float = Field(5.0, ge=0, le=100, description="Share of the normalised loss.")
     beta: float = Field(5.0, ge=0, le=100, description="Share of its negative twin.")
-    p_min: float = Field(1e-7, ge=1e-12, le=1e-2, description="Least probability that the negative twin tells from zero.")
-    l1: float = Field(5e-5, ge=0, le=1, description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.")
+    p_min: float = Field(
+        1e-7, ge=1e-12, le=1e-2, description="Least probability that the negative twin tells from zero."
+    )
+    l1: float = Field(
+        5e-5,
+        ge=0,
+        le=1,
+        description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.",
+    )
 
     def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
         active, slopes = super().parts(log_p, hit, xp)
         term, floor = self.term(), math.log(self.p_min)
         worst = term.f(xp.full_like(log_p[:1, :1], floor), xp)
         room = worst - term.f(xp.clip(log_p, floor, None), xp)
-        rises = xp.where(log_p > floor, term.weight(log_p, xp), 0.0)  # the formula's own floor: no slope below it, on purpose
+        rises = xp.where(
+            log_p > floor, term.weight(log_p, xp), 0.0
+        )  # the formula's own floor: no slope below it, on purpose
         negative, falls = share(room, rises, hit)
         return self.alpha * active + self.beta * (1 - negative), self.alpha * slopes - self.beta * falls
 
@@ -236,7 +251,9 @@ class ActiveNegativeCrossEntropy(ActiveNegative):
         rf"\alpha {NCE} + \beta \left(1 - \frac{{A + \log p_y}}{{\sum_k (A + \log p_k)}}\right), \quad A = -\log p_{{\min}} \ge -\log p_k"
     )
     source: ClassVar[str] = ANL
-    effect: ClassVar[str] = "pulls gently, and below p_min only through its fading NCE part: the negative twin falls silent there"
+    effect: ClassVar[str] = (
+        "pulls gently, and below p_min only through its fading NCE part: the negative twin falls silent there"
+    )
 
 
 class ActiveNegativeFocal(ActiveNegative):
@@ -251,7 +268,9 @@ class ActiveNegativeFocal(ActiveNegative):
         r"F_k = -(1 - p_k)^{\gamma} \log p_k \le A = F(p_{\min})"
     )
     source: ClassVar[str] = ANL
-    effect: ClassVar[str] = "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
+    effect: ClassVar[str] = (
+        "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
+    )
 
     def term(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)

@@ -16,7 +16,9 @@ class LabelSmoothing(Loss):
     """Cross-entropy against labels that give a little of themselves to all classes."""
 
     name: Literal["label-smoothing"] = "label-smoothing"
-    epsilon: float = Field(0.1, ge=0, le=1, description="Part of the label spread evenly over all classes, its own included.")
+    epsilon: float = Field(
+        0.1, ge=0, le=1, description="Part of the label spread evenly over all classes, its own included."
+    )
     title: ClassVar[str] = "Label smoothing"
     formula: ClassVar[str] = r"-(1 - \epsilon) \log p_y - \frac{\epsilon}{K} \sum_k \log p_k"
     source: ClassVar[str] = "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016 (arXiv 1512.00567)"
@@ -31,11 +33,15 @@ class SoftBootstrapping(Loss):
     """Cross-entropy against a mixture of the label and the network's own probabilities."""
 
     name: Literal["bootstrapping-soft"] = "bootstrapping-soft"
-    beta: float = Field(0.95, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network.")
+    beta: float = Field(
+        0.95, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
+    )
     title: ClassVar[str] = "Soft bootstrapping"
     formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \sum_k p_k \log p_k"
     source: ClassVar[str] = "Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich 2014 (arXiv 1412.6596)"
-    effect: ClassVar[str] = "pulls nearly as hard as cross-entropy, with a small reward for being sure of whatever is believed"
+    effect: ClassVar[str] = (
+        "pulls nearly as hard as cross-entropy, with a small reward for being sure of whatever is believed"
+    )
 
     def values(self, logits: Any, labels: Any) -> Any:
         log_p = log_softmax(logits)
@@ -47,11 +53,15 @@ class HardBootstrapping(Loss):
     """Cross-entropy against a mixture of the label and the network's own guess."""
 
     name: Literal["bootstrapping-hard"] = "bootstrapping-hard"
-    beta: float = Field(0.8, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network.")
+    beta: float = Field(
+        0.8, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
+    )
     title: ClassVar[str] = "Hard bootstrapping"
     formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \log \max_k p_k"
     source: ClassVar[str] = "Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich 2014 (arXiv 1412.6596)"
-    effect: ClassVar[str] = "pulls a little less than cross-entropy, because the first guess is given a share of every label"
+    effect: ClassVar[str] = (
+        "pulls a little less than cross-entropy, because the first guess is given a share of every label"
+    )
 
     def values(self, logits: Any, labels: Any) -> Any:
         log_p, guess = log_softmax(logits), held(logits).argmax(-1)
@@ -67,7 +77,9 @@ class Curriculum(Loss):
     """
 
     name: Literal["curriculum"] = "curriculum"
-    noise_rate: float = Field(0.2, ge=0, lt=1, description="Part of the labels held to be wrong; the larger, the fewer samples are kept.")
+    noise_rate: float = Field(
+        0.2, ge=0, lt=1, description="Part of the labels held to be wrong; the larger, the fewer samples are kept."
+    )
     title: ClassVar[str] = "Curriculum (NPCL)"
     formula: ClassVar[str] = (
         r"\max(0,\, 1 - z_y + s), \quad s = \begin{cases} \max_{j \ne y} z_j & \text{guess right} \\ "
@@ -118,16 +130,22 @@ class MaxMahalanobis(Loss):
     """Squared distance of the logits to fixed centres, the corners of a simplex as far apart as can be: no softmax at all."""
 
     name: Literal["mmc"] = "mmc"
-    norm: float = Field(10.0, gt=0, le=1000, description="Distance of the centres from the origin; the gradient grows with it.")
+    norm: float = Field(
+        10.0, gt=0, le=1000, description="Distance of the centres from the origin; the gradient grows with it."
+    )
     symmetric: bool = Field(
         False,
         description="Turn the simplex so that all classes are alike and the nearest centre is the largest logit. Off, as published: "
         "the same simplex, one class after the other, the last without a coordinate of its own.",
     )
     title: ClassVar[str] = "Max-Mahalanobis centres"
-    formula: ClassVar[str] = r"\lVert z - \mu_y \rVert^2, \quad \lVert \mu_k \rVert = C, \quad \cos(\mu_j, \mu_k) = -\frac{1}{K - 1}"
+    formula: ClassVar[str] = (
+        r"\lVert z - \mu_y \rVert^2, \quad \lVert \mu_k \rVert = C, \quad \cos(\mu_j, \mu_k) = -\frac{1}{K - 1}"
+    )
     source: ClassVar[str] = "Pang, Xu, Dong, Du, Chen, Zhu 2020 (arXiv 1905.10626)"
-    effect: ClassVar[str] = "pulls the harder the farther it is from its centre, and never lets go: the opposite of mean absolute error"
+    effect: ClassVar[str] = (
+        "pulls the harder the farther it is from its centre, and never lets go: the opposite of mean absolute error"
+    )
 
     def values(self, logits: Any, labels: Any) -> Any:
         classes = logits.shape[-1]
@@ -168,7 +186,9 @@ class LogitNorm(Loss):
     title: ClassVar[str] = "LogitNorm"
     formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(\frac{z}{\tau\,(\lVert z \rVert + 10^{-7})}\right)"
     source: ClassVar[str] = "Wei, Xie, Cheng, Feng, An, Li 2022 (arXiv 2205.09310)"
-    effect: ClassVar[str] = "lifts it without pressing on a dominant favourite, by steps that shrink with the length of the logits"
+    effect: ClassVar[str] = (
+        "lifts it without pressing on a dominant favourite, by steps that shrink with the length of the logits"
+    )
 
     def values(self, logits: Any, labels: Any) -> Any:
         return -true_log_probability(logits / (self.tau * (_length(logits) + 1e-7)), labels)

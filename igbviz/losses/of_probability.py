@@ -25,7 +25,9 @@ class CrossEntropy(LossOfP):
     title: ClassVar[str] = "Cross-entropy"
     formula: ClassVar[str] = r"-\log p_y"
     source: ClassVar[str] = "Good 1952; paper, Eq. 1"
-    effect: ClassVar[str] = "pulls every sample with full force, however improbable its class: it leaves any first guess"
+    effect: ClassVar[str] = (
+        "pulls every sample with full force, however improbable its class: it leaves any first guess"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -log_p
@@ -57,7 +59,9 @@ class Blurry(LossOfP):
     title: ClassVar[str] = "Blurry"
     formula: ClassVar[str] = r"-p_y^{\gamma} \log p_y"
     source: ClassVar[str] = "Pellegrino, Szczecina, Fieguth 2024 (arXiv 2511.16512); paper, Eq. 2"
-    effect: ClassVar[str] = "pushes it further down below p = exp(-1/gamma), unless the weight is detached; then it pulls, but faintly"
+    effect: ClassVar[str] = (
+        "pushes it further down below p = exp(-1/gamma), unless the weight is detached; then it pulls, but faintly"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -xp.exp(self.gamma * log_p) * log_p
@@ -71,14 +75,18 @@ class PiecewiseZero(LossOfP):
     """Piecewise-zero loss: cross-entropy, but samples whose label is improbable are ignored."""
 
     name: Literal["piecewise-zero"] = "piecewise-zero"
-    cutoff: float = Field(0.1, ge=0, lt=1, description="Samples with p at or below this count as mislabelled and are ignored.")
+    cutoff: float = Field(
+        0.1, ge=0, lt=1, description="Samples with p at or below this count as mislabelled and are ignored."
+    )
     title: ClassVar[str] = "Piecewise-zero"
     formula: ClassVar[str] = r"\begin{cases} 0 & p_y \le c \\ -\log p_y & p_y > c \end{cases}"
     source: ClassVar[str] = "Pellegrino, Szczecina, Fieguth 2024 (arXiv 2511.16512); paper, Eq. 3"
     effect: ClassVar[str] = "ignores it: no gradient at all at or below the cutoff, so it can stay there for ever"
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
-        return xp.where(above(self.cutoff, log_p, xp), -log_p, xp.zeros_like(log_p))  # where, not a product: 0 * inf is not 0
+        return xp.where(
+            above(self.cutoff, log_p, xp), -log_p, xp.zeros_like(log_p)
+        )  # where, not a product: 0 * inf is not 0
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
         return xp.where(above(self.cutoff, log_p, xp), xp.ones_like(log_p), xp.zeros_like(log_p))
@@ -93,7 +101,9 @@ class Focal(LossOfP):
     title: ClassVar[str] = "Focal"
     formula: ClassVar[str] = r"-(1 - p_y)^{\gamma} \log p_y"
     source: ClassVar[str] = "Lin, Goyal, Girshick, He, Dollár 2017 (arXiv 1708.02002)"
-    effect: ClassVar[str] = "pulls as hard as cross-entropy, and lets go of the classes that the network already gets right"
+    effect: ClassVar[str] = (
+        "pulls as hard as cross-entropy, and lets go of the classes that the network already gets right"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -((-xp.expm1(log_p)) ** self.gamma) * log_p
@@ -149,7 +159,9 @@ class TruncatedGCE(LossOfP):
     title: ClassVar[str] = "Truncated GCE"
     formula: ClassVar[str] = r"\begin{cases} (1 - k^{q})/q & p_y \le k \\ (1 - p_y^{q})/q & p_y > k \end{cases}"
     source: ClassVar[str] = "Zhang, Sabuncu 2018 (arXiv 1805.07836)"
-    effect: ClassVar[str] = "ignores it, like piecewise-zero but from a much higher threshold, so it needs a start with another loss"
+    effect: ClassVar[str] = (
+        "ignores it, like piecewise-zero but from a much higher threshold, so it needs a start with another loss"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         flat = (1 - self.k**self.q) / self.q
@@ -166,7 +178,9 @@ class ReverseCrossEntropy(LossOfP):
     title: ClassVar[str] = "Reverse cross-entropy"
     formula: ClassVar[str] = r"A\,(p_y - 1), \quad A = \log 10^{-4}"
     source: ClassVar[str] = "Wang, Ma, Chen, Luo, Yi, Bailey 2019 (arXiv 1908.06112)"
-    effect: ClassVar[str] = "pulls in proportion to p, as mean absolute error does, 9.2 times as hard: still next to nothing"
+    effect: ClassVar[str] = (
+        "pulls in proportion to p, as mean absolute error does, 9.2 times as hard: still next to nothing"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return LOG_OF_ZERO * xp.expm1(log_p)
@@ -179,12 +193,16 @@ class SymmetricCrossEntropy(LossOfP):
     """Symmetric cross-entropy: a little cross-entropy for learning, reverse cross-entropy for robustness."""
 
     name: Literal["sce"] = "sce"
-    alpha: float = Field(0.1, ge=0, le=100, description="Share of cross-entropy: the pull that improbable classes keep.")
+    alpha: float = Field(
+        0.1, ge=0, le=100, description="Share of cross-entropy: the pull that improbable classes keep."
+    )
     beta: float = Field(1.0, ge=0, le=100, description="Share of reverse cross-entropy.")
     title: ClassVar[str] = "Symmetric cross-entropy"
     formula: ClassVar[str] = r"-\alpha \log p_y + \beta A\,(p_y - 1), \quad A = \log 10^{-4}"
     source: ClassVar[str] = "Wang, Ma, Chen, Luo, Yi, Bailey 2019 (arXiv 1908.06112)"
-    effect: ClassVar[str] = "pulls with at least alpha of cross-entropy's force, so it returns, ten times slower by default"
+    effect: ClassVar[str] = (
+        "pulls with at least alpha of cross-entropy's force, so it returns, ten times slower by default"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -self.alpha * log_p + self.beta * LOG_OF_ZERO * xp.expm1(log_p)
@@ -207,7 +225,9 @@ class AsymmetricGCE(LossOfP):
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         # The difference of powers as one expm1 of the ratio's logarithm: no cancellation as p nears 1.
         shifted, ratio = self.a + xp.exp(log_p), xp.log1p(xp.expm1(log_p) / (self.a + 1))
-        ratio = xp.where(shifted < 0.005, xp.log(shifted) - math.log1p(self.a), ratio)  # near -1 it is log1p that cancels
+        ratio = xp.where(
+            shifted < 0.005, xp.log(shifted) - math.log1p(self.a), ratio
+        )  # near -1 it is log1p that cancels
         return -((self.a + 1) ** self.q) * xp.expm1(self.q * ratio) / self.q
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
@@ -224,7 +244,9 @@ class AsymmetricUnhinged(LossOfP):
     title: ClassVar[str] = "Asymmetric unhinged"
     formula: ClassVar[str] = r"\frac{(a - p_y)^{q} - (a - 1)^{q}}{q}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
-    effect: ClassVar[str] = "pulls in proportion to p, some 30 times as hard as mean absolute error by default: slow, then violent"
+    effect: ClassVar[str] = (
+        "pulls in proportion to p, some 30 times as hard as mean absolute error by default: slow, then violent"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         ratio = xp.log1p(-xp.expm1(log_p) / (self.a - 1))  # as in AGCE, seen from the other side
@@ -243,7 +265,9 @@ class AsymmetricExponential(LossOfP):
     title: ClassVar[str] = "Asymmetric exponential"
     formula: ClassVar[str] = r"e^{-p_y / a}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
-    effect: ClassVar[str] = "pulls in proportion to p / a: weaker than mean absolute error, and nothing for the improbable"
+    effect: ClassVar[str] = (
+        "pulls in proportion to p / a: weaker than mean absolute error, and nothing for the improbable"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return xp.exp(-xp.exp(log_p) / self.a)
@@ -257,11 +281,17 @@ class PHuberCrossEntropy(LossOfP):
     """Partially Huberised cross-entropy: goes on as a straight line in p where cross-entropy would be steeper than tau."""
 
     name: Literal["phuber-ce"] = "phuber-ce"
-    tau: float = Field(2.0, ge=1, le=1e12, description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.")
+    tau: float = Field(
+        2.0, ge=1, le=1e12, description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE."
+    )
     title: ClassVar[str] = "Partially Huberised cross-entropy"
-    formula: ClassVar[str] = r"\begin{cases} -\log p_y & p_y > 1/\tau \\ 1 + \log \tau - \tau p_y & p_y \le 1/\tau \end{cases}"
+    formula: ClassVar[str] = (
+        r"\begin{cases} -\log p_y & p_y > 1/\tau \\ 1 + \log \tau - \tau p_y & p_y \le 1/\tau \end{cases}"
+    )
     source: ClassVar[str] = "Menon, Rawat, Reddi, Kumar 2020 (ICLR)"
-    effect: ClassVar[str] = "pulls with force tau p below p = 1/tau: tau times mean absolute error, and full force above"
+    effect: ClassVar[str] = (
+        "pulls with force tau p below p = 1/tau: tau times mean absolute error, and full force above"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         beyond = log_p + math.log(self.tau)

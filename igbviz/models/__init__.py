@@ -10,4 +10,15 @@ from igbviz.spec import any_of, by_name
 MODELS = by_name(Mlp, Cnn, VitTiny, Torchvision)
 AnyModel = any_of(MODELS)
 
-__all__ = ["INITIALIZATIONS", "MODELS", "AnyInitialization", "AnyModel", "Cnn", "Mlp", "Model", "Torchvision", "VitTiny", "last_layer"]
+__all__ = [
+    "INITIALIZATIONS",
+    "MODELS",
+    "AnyInitialization",
+    "AnyModel",
+    "Cnn",
+    "Mlp",
+    "Model",
+    "Torchvision",
+    "VitTiny",
+    "last_layer",
+]

@@ -27,7 +27,9 @@ class Model(Description):
 
     title: ClassVar[str]
     help: ClassVar[str]
-    channels_last_on_cpu: ClassVar[bool] = False  # a memory layout; measured: ResNet-50 is a fifth slower with it on a CPU
+    channels_last_on_cpu: ClassVar[bool] = (
+        False  # a memory layout; measured: ResNet-50 is a fifth slower with it on a CPU
+    )
 
     @property
     def has_batch_norm(self) -> bool:
@@ -63,13 +65,20 @@ class Mlp(Model):
     width: int = Field(256, ge=1, le=8192, description="Outputs of a hidden layer.")
     activation: Activation = Field("relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch", "layer", "rms"] = Field(
-        "none", description="Batch centres every node over the images of a batch, layer every image over its nodes; rms only rescales."
+        "none",
+        description="Batch centres every node over the images of a batch, layer every image over its nodes; rms only rescales.",
     )
-    placement: Literal["before", "after"] = Field("before", description="Normalise before the activation, or after it and its max pooling.")
-    max_pool: int = Field(1, ge=1, le=64, description="A layer's output is the largest of so many independent nodes; 1 is no pooling.")
+    placement: Literal["before", "after"] = Field(
+        "before", description="Normalise before the activation, or after it and its max pooling."
+    )
+    max_pool: int = Field(
+        1, ge=1, le=64, description="A layer's output is the largest of so many independent nodes; 1 is no pooling."
+    )
     bias: bool = Field(True, description="Give every layer a bias.")
     title: ClassVar[str] = "Fully connected"
-    help: ClassVar[str] = "The pixels as one list, through hidden layers of equal width: what theory describes exactly when it is wide."
+    help: ClassVar[str] = (
+        "The pixels as one list, through hidden layers of equal width: what theory describes exactly when it is wide."
+    )
 
     @property
     def has_batch_norm(self) -> bool:
@@ -111,12 +120,21 @@ class Cnn(Model):
 
     name: Literal["cnn"] = "cnn"
     depth: int = Field(3, ge=1, le=8, description="Number of 3x3 convolutions.")
-    width: int = Field(32, ge=1, le=1024, description="Channels of the first convolution; every pooling doubles them, up to four times.")
+    width: int = Field(
+        32,
+        ge=1,
+        le=1024,
+        description="Channels of the first convolution; every pooling doubles them, up to four times.",
+    )
     activation: Activation = Field("relu", description=ACTIVATION_HELP)
-    normalization: Literal["none", "batch"] = Field("none", description="Batch: BatchNorm between convolution and activation.")
+    normalization: Literal["none", "batch"] = Field(
+        "none", description="Batch: BatchNorm between convolution and activation."
+    )
     title: ClassVar[str] = "Convolutional"
     channels_last_on_cpu: ClassVar[bool] = True  # measured: steps a quarter faster
-    help: ClassVar[str] = "3x3 convolutions, with 2x2 max pooling while the image has 8 pixels a side, then the mean over the image."
+    help: ClassVar[str] = (
+        "3x3 convolutions, with 2x2 max pooling while the image has 8 pixels a side, then the mean over the image."
+    )
 
     @property
     def has_batch_norm(self) -> bool:
@@ -140,7 +158,9 @@ class Cnn(Model):
 
         layers: list[nn.Module] = []
         for channels, filters, _, pooled in self._blocks(shape):
-            layers.append(nn.Conv2d(channels, filters, 3, padding=1, bias=not self.has_batch_norm))  # BatchNorm has a bias of its own
+            layers.append(
+                nn.Conv2d(channels, filters, 3, padding=1, bias=not self.has_batch_norm)
+            )  # BatchNorm has a bias of its own
             layers += [nn.BatchNorm2d(filters)] if self.has_batch_norm else []
             layers.append(ACTIVATIONS[self.activation]())
             layers += [nn.MaxPool2d(2)] if pooled else []
@@ -148,7 +168,9 @@ class Cnn(Model):
 
     def flops(self, shape: Shape, classes: int) -> float:
         blocks = list(self._blocks(shape))
-        return float(sum(9 * channels * filters * pixels for channels, filters, pixels, _ in blocks) + blocks[-1][1] * classes)
+        return float(
+            sum(9 * channels * filters * pixels for channels, filters, pixels, _ in blocks) + blocks[-1][1] * classes
+        )
 
     def weights(self, shape: Shape, classes: int) -> float:
         return float(sum(9 * channels * filters for channels, filters, _, _ in self._blocks(shape)))
@@ -160,7 +182,9 @@ class VitTiny(Model):
 
     name: Literal["vit_tiny"] = "vit_tiny"
     title: ClassVar[str] = "Small vision transformer"
-    help: ClassVar[str] = "Patches of 4x4 pixels, 6 layers of 3-headed attention. torchvision starts its head at zero: no guess at all."
+    help: ClassVar[str] = (
+        "Patches of 4x4 pixels, 6 layers of 3-headed attention. torchvision starts its head at zero: no guess at all."
+    )
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
@@ -203,7 +227,16 @@ TORCHVISION = {
 # fmt: on
 
 # The smallest side that an architecture can take, found by trying and rounded up to a usual size; those not named take any.
-SMALLEST_SIDE = {"alexnet": 64, "convnext": 32, "densenet": 32, "googlenet": 16, "inception": 96, "squeezenet": 24, "swin": 4, "vgg": 32}
+SMALLEST_SIDE = {
+    "alexnet": 64,
+    "convnext": 32,
+    "densenet": 32,
+    "googlenet": 16,
+    "inception": 96,
+    "squeezenet": 24,
+    "swin": 4,
+    "vgg": 32,
+}
 WITHOUT_BATCH_NORM = ("alexnet", "convnext", "squeezenet", "swin", "vit")
 VGG_HEAD = 0.1236e9  # multiply-accumulates of the ImageNet head, at any image size
 
@@ -220,14 +253,19 @@ class Torchvision(Model):
 
     name: Literal[tuple(TORCHVISION)] = "resnet18"
     compact_head: bool = Field(
-        True, description="Only changes VGG: one linear layer in place of its ImageNet head, whose 120 million weights see one pixel here."
+        True,
+        description="Only changes VGG: one linear layer in place of its ImageNet head, whose 120 million weights see one pixel here.",
     )
     title: ClassVar[str] = "torchvision"
-    help: ClassVar[str] = "An architecture known from ImageNet, untrained. The vision transformers start with a zero head: no guess at all."
+    help: ClassVar[str] = (
+        "An architecture known from ImageNet, untrained. The vision transformers start with a zero head: no guess at all."
+    )
 
     @property
     def has_batch_norm(self) -> bool:
-        return self.name.endswith("_bn") if self.name.startswith("vgg") else not self.name.startswith(WITHOUT_BATCH_NORM)
+        return (
+            self.name.endswith("_bn") if self.name.startswith("vgg") else not self.name.startswith(WITHOUT_BATCH_NORM)
+        )
 
     @property
     def ends_in_bias(self) -> bool:
@@ -260,13 +298,17 @@ class Torchvision(Model):
             "maxvit": {"input_size": (side, side)},
             "vit": {"image_size": side},
         }.get(self.name.split("_")[0], {})
-        return fitted(torchvision.models.get_model(self.name, weights=None, num_classes=classes, **options), shape, side)
+        return fitted(
+            torchvision.models.get_model(self.name, weights=None, num_classes=classes, **options), shape, side
+        )
 
     def flops(self, shape: Shape, classes: int) -> float:
         head = VGG_HEAD if self.name.startswith("vgg") else 0.0
         side = self.side(shape)
         if self.name.startswith("swin"):
-            side = max(side, 80)  # small maps are padded to whole windows of 7x7 or 8x8: counted, 28 and 32 pixels cost as much as 80
+            side = max(
+                side, 80
+            )  # small maps are padded to whole windows of 7x7 or 8x8: counted, 28 and 32 pixels cost as much as 80
         body = (TORCHVISION[self.name] * 1e9 - head) * (side / 224) ** 2
         return body + (0.0 if self._replaces_head else head)
 
@@ -275,7 +317,11 @@ def last_layer(module: Any, classes: int) -> Any:
     """The layer that makes the logits: the last linear layer or convolution with one output a class."""
     from torch import nn
 
-    return [layer for layer in module.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)) and len(layer.weight) == classes][-1]
+    return [
+        layer
+        for layer in module.modules()
+        if isinstance(layer, (nn.Linear, nn.Conv2d)) and len(layer.weight) == classes
+    ][-1]
 
 
 def _next_multiple(step: int, side: int) -> int:

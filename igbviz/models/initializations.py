@@ -26,7 +26,9 @@ class Initialization(Description):
         description="Draw the last layer like the others, set it to zero (all classes exactly equal), multiply its weights, or draw it and "
         "choose its biases such that the mean prediction over training images is even.",
     )
-    last_layer_scale: float = Field(0.1, ge=0, le=1000, description="What the last layer's weights are multiplied by when scaled.")
+    last_layer_scale: float = Field(
+        0.1, ge=0, le=1000, description="What the last layer's weights are multiplied by when scaled."
+    )
 
     def apply(self, module: Any, classes: int) -> None:
         """Draw the weights of a torch module with so many outputs, in place."""
@@ -61,7 +63,9 @@ class AsBuilt(Initialization):
 
     name: Literal["torchvision"] = "torchvision"
     title: ClassVar[str] = "The architecture's own"
-    help: ClassVar[str] = "As the builder left it: torchvision's choice for its networks, PyTorch's layer defaults for mlp and cnn."
+    help: ClassVar[str] = (
+        "As the builder left it: torchvision's choice for its networks, PyTorch's layer defaults for mlp and cnn."
+    )
 
     def draw(self, module: Any) -> None:
         pass
@@ -72,7 +76,9 @@ class PyTorch(Initialization):
 
     name: Literal["pytorch"] = "pytorch"
     title: ClassVar[str] = "PyTorch's layer defaults"
-    help: ClassVar[str] = "Small weights and random biases: the signal fades with depth until the biases speak, the same for every image."
+    help: ClassVar[str] = (
+        "Small weights and random biases: the signal fades with depth until the biases speak, the same for every image."
+    )
 
     def draw(self, module: Any) -> None:
         module.apply(_reset)  # parts before the whole, as when built: attention has the last word on its output layer
@@ -96,7 +102,9 @@ class HeFanOut(Initialization):
 
     name: Literal["he-fan-out"] = "he-fan-out"
     title: ClassVar[str] = "He normal, fan out"
-    help: ClassVar[str] = "Variance 2/fan_out, zero biases: gradients keep their size on the way back. The convolutions of ResNet start so."
+    help: ClassVar[str] = (
+        "Variance 2/fan_out, zero biases: gradients keep their size on the way back. The convolutions of ResNet start so."
+    )
 
     def draw_weight(self, weight: Any) -> None:
         from torch import nn
@@ -109,7 +117,9 @@ class Xavier(Initialization):
 
     name: Literal["xavier"] = "xavier"
     title: ClassVar[str] = "Xavier normal"
-    help: ClassVar[str] = "Variance 2/(fan_in + fan_out), zero biases: made for tanh; through ReLU signals halve at every layer."
+    help: ClassVar[str] = (
+        "Variance 2/(fan_in + fan_out), zero biases: made for tanh; through ReLU signals halve at every layer."
+    )
 
     def draw_weight(self, weight: Any) -> None:
         from torch import nn
@@ -122,7 +132,9 @@ class Orthogonal(Initialization):
 
     name: Literal["orthogonal"] = "orthogonal"
     title: ClassVar[str] = "Orthogonal"
-    help: ClassVar[str] = "Random rotations times sqrt(2), zero biases. Slow to draw for networks with layers of thousands of inputs."
+    help: ClassVar[str] = (
+        "Random rotations times sqrt(2), zero biases. Slow to draw for networks with layers of thousands of inputs."
+    )
 
     def draw_weight(self, weight: Any) -> None:
         from torch import nn
@@ -137,7 +149,9 @@ class Gaussian(Initialization):
     sigma_w2: float = Field(2.0, ge=0, le=1000, description="Variance of the weights times fan_in; 2 is He normal.")
     sigma_b2: float = Field(0.0, ge=0, le=1000, description="Variance of the biases.")
     title: ClassVar[str] = "Gaussian"
-    help: ClassVar[str] = "Variances sigma_w2/fan_in of the weights and sigma_b2 of the biases: the two axes of the phase diagram."
+    help: ClassVar[str] = (
+        "Variances sigma_w2/fan_in of the weights and sigma_b2 of the biases: the two axes of the phase diagram."
+    )
 
     def draw_weight(self, weight: Any) -> None:
         fan_in = weight[0].numel()

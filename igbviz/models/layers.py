@@ -70,7 +70,12 @@ def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Mod
     channels, *size = shape
     stem = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if channels > stem.in_channels:
-        raise ConfigError((("name",), f"stands for a network of 1 to {stem.in_channels} colour channels, but these images have {channels}"))
+        raise ConfigError(
+            (
+                ("name",),
+                f"stands for a network of 1 to {stem.in_channels} colour channels, but these images have {channels}",
+            )
+        )
     if channels < stem.in_channels:
         # A part of the drawn weights rather than new ones: every architecture has its own distribution, and grey and colour networks
         # of one seed share all other weights.
@@ -80,7 +85,9 @@ def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Mod
 
 def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Module:
     """A VGG whose 4096-wide head gives way to one linear layer on the mean over the image; the weights are drawn as torchvision does."""
-    with torch.device("meta"):  # the original head is never allocated: filling its 120 million weights would take seconds
+    with torch.device(
+        "meta"
+    ):  # the original head is never allocated: filling its 120 million weights would take seconds
         network = constructor(weights=None, init_weights=False)
         network.avgpool, network.classifier = nn.AdaptiveAvgPool2d(1), nn.Linear(512, classes)
     network.to_empty(device=torch.get_default_device())

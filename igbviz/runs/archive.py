@@ -158,7 +158,9 @@ def take(file: BinaryIO, cache: str | Path) -> Taken:
 def _opened(file: BinaryIO) -> zipfile.ZipFile:
     length = file.seek(0, os.SEEK_END)
     if length > LARGEST_ARCHIVE:
-        raise BundleError(f"the archive has {files.in_words(length)}, allowed: at most {files.in_words(LARGEST_ARCHIVE)}")
+        raise BundleError(
+            f"the archive has {files.in_words(length)}, allowed: at most {files.in_words(LARGEST_ARCHIVE)}"
+        )
     _require_short_directory(file, length)
     try:
         return zipfile.ZipFile(file)
@@ -174,7 +176,9 @@ def _require_short_directory(file: BinaryIO, length: int) -> None:
     if place < 0 or len(end) < place + 22:
         raise BundleError("the file is not a zip archive")
     (size,) = struct.unpack_from("<L", end, place + 12)
-    if size > _LARGEST_DIRECTORY or b"PK\6\7" in end[max(0, place - 20) : place]:  # or the 64-bit kind, which only larger ones need
+    if (
+        size > _LARGEST_DIRECTORY or b"PK\6\7" in end[max(0, place - 20) : place]
+    ):  # or the 64-bit kind, which only larger ones need
         raise BundleError(f"the archive holds far more files than {MOST_RUNS} runs have")
 
 
@@ -226,7 +230,9 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
     """The entries of one run by file name, when all of them are plain files that a run may have, once each and no larger than it may be."""
     if not queue.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
-        raise BundleError(f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only")
+        raise BundleError(
+            f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only"
+        )
     checked: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         file, mode = entry.orig_filename[len(name) + 1 :], entry.external_attr >> 16
@@ -239,11 +245,17 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
         if file in checked:
             raise BundleError(f"run {name} holds {file} twice")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BundleError(f"run {name}: {file} is encrypted or packed in an unusual way, allowed: stored or deflated")
+            raise BundleError(
+                f"run {name}: {file} is encrypted or packed in an unusual way, allowed: stored or deflated"
+            )
         if entry.file_size > FILES[file]:
-            raise BundleError(f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}")
+            raise BundleError(
+                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}"
+            )
         if entry.file_size > max(_HARMLESS, LARGEST_RATIO * entry.compress_size):
-            raise BundleError(f"run {name}: {file} unpacks to more than {LARGEST_RATIO} times its size, as the records of no run do")
+            raise BundleError(
+                f"run {name}: {file} unpacks to more than {LARGEST_RATIO} times its size, as the records of no run do"
+            )
         checked[file] = entry
     if missing := [file for file in NEEDED if file not in checked]:
         raise BundleError(f"run {name} lacks {' and '.join(missing)}")
@@ -315,9 +327,13 @@ def _inspect(run: Run) -> int:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
-        raise BundleError(f"run {run.id}: schema.json is torn or from another program ({place}: {problem['msg']})") from None
+        raise BundleError(
+            f"run {run.id}: schema.json is torn or from another program ({place}: {problem['msg']})"
+        ) from None
     if trained and provenance.steps != max(1, int(config.epochs * provenance.steps_per_epoch + 0.5)):
-        raise BundleError(f"run {run.id}: schema.json plans {provenance.steps} steps, which its {config.epochs:g} epochs do not have")
+        raise BundleError(
+            f"run {run.id}: schema.json plans {provenance.steps} steps, which its {config.epochs:g} epochs do not have"
+        )
     return _record(run, provenance, trained).itemsize
 
 
@@ -330,10 +346,18 @@ def _record(run: Run, provenance: Provenance, trained: bool) -> np.dtype:
     for name, kind, shape in provenance.columns:
         known_kind, known_shape = known.get(name, ("", []))
         # What not every run measures: of an ensemble, one number a layer, however many those are.
-        as_known = shape == known_shape if name in needed.names else len(shape) == len(known_shape) and max(shape, default=1) <= 10_000
+        as_known = (
+            shape == known_shape
+            if name in needed.names
+            else len(shape) == len(known_shape) and max(shape, default=1) <= 10_000
+        )
         if kind != known_kind or not as_known:
-            raise BundleError(f"run {run.id}: schema.json has a column {name[:80]!r} of {kind[:20]!r} that this version does not know")
+            raise BundleError(
+                f"run {run.id}: schema.json has a column {name[:80]!r} of {kind[:20]!r} that this version does not know"
+            )
     names = [name for name, _, _ in provenance.columns]
     if len(set(names)) < len(names) or not set(needed.names) <= set(names):
-        raise BundleError(f"run {run.id}: schema.json lacks a column, or has one twice, needed: {', '.join(needed.names)}")
+        raise BundleError(
+            f"run {run.id}: schema.json lacks a column, or has one twice, needed: {', '.join(needed.names)}"
+        )
     return np.dtype([(name, kind, tuple(shape)) for name, kind, shape in provenance.columns])

@@ -48,7 +48,11 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     known = paces.get(_key(config, facts))
     work = _work(config, facts)
     if known:
-        step, image, basis = known["step"] * config.batch_size / known["batch_size"], known["image"], "as measured on this machine"
+        step, image, basis = (
+            known["step"] * config.batch_size / known["batch_size"],
+            known["image"],
+            "as measured on this machine",
+        )
     else:
         rates = [pace["rate"] for pace in paces.values()]
         rate = median(rates) if rates else UNKNOWN_RATE
@@ -79,6 +83,8 @@ def _read(cache: Path) -> dict[str, dict]:
     try:
         paces = json.loads((cache / "speeds.json").read_text())
         numbers = ("step", "image", "batch_size", "rate")
-        return {key: pace for key, pace in paces.items() if all(isinstance(pace.get(name), int | float) for name in numbers)}
+        return {
+            key: pace for key, pace in paces.items() if all(isinstance(pace.get(name), int | float) for name in numbers)
+        }
     except (OSError, ValueError, AttributeError, TypeError):
         return {}  # missing or torn: only the estimate is worse

@@ -49,7 +49,9 @@ def tree_size(entry: os.DirEntry) -> int:
 
 def size(path: Path) -> int:
     """Bytes of the files in a run's folder; 0 when it is gone."""
-    return sum(entry.stat(follow_symlinks=False).st_size for entry in entries_of(path) if entry.is_file(follow_symlinks=False))
+    return sum(
+        entry.stat(follow_symlinks=False).st_size for entry in entries_of(path) if entry.is_file(follow_symlinks=False)
+    )
 
 
 def entries_of(path: str | Path) -> list[os.DirEntry]:

@@ -41,7 +41,9 @@ def rows(cache: str | Path) -> list[Row]:
     for folder in ("runs", "gallery"):
         for path in _folders(os.path.join(root, folder)):
             seen, known = stamp(*(path + name for name in _LOOKED_AT)), before.get(path)
-            now[path] = known if known and known[0] == seen else (seen, *_read(Path(path), is_labelled=seen[2] is not None))
+            now[path] = (
+                known if known and known[0] == seen else (seen, *_read(Path(path), is_labelled=seen[2] is not None))
+            )
     _known[root] = now
     ordered = sorted(now.items(), key=lambda item: -item[1][1])
     own = {row["id"] for _, _, row in now.values() if not row["shipped"]}
@@ -60,7 +62,9 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
     line, said = listed(path), annotations.read(Run(path)) if is_labelled else annotations.Labels()
     config, status = line.config or {}, line.status or {}
     submitted = status.get("submitted") or 0.0
-    parts = {part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")}
+    parts = {
+        part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
+    }
     untrained = "networks" in config and "loss" not in config
     knobs = _turned(config.get("loss") or {})
     what = "untrained" if untrained else f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
@@ -98,7 +102,9 @@ def _turned(loss: dict[str, Any]) -> str:
     name = _word(loss.get("name"))
     knobs = LOSSES[name].knobs() if name in LOSSES else {}
     turned = {knob: loss[knob] for knob, field in knobs.items() if loss.get(knob, field.default) != field.default}
-    return ", ".join(knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items())
+    return ", ".join(
+        knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items()
+    )
 
 
 def _word(value: Any) -> str:
@@ -110,7 +116,9 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and abs(value) < 2**53 else None
 
 
-def find(rows: Iterable[Row], words: str = "", tags: Iterable[str] = (), archived: bool = False, **allowed: Sequence[Any]) -> list[Row]:
+def find(
+    rows: Iterable[Row], words: str = "", tags: Iterable[str] = (), archived: bool = False, **allowed: Sequence[Any]
+) -> list[Row]:
     """The rows that hold every word somewhere, carry every tag and have an allowed value in each named column (none named: any value).
     Archived runs only if asked for."""
     asked, tags = words.lower().split(), set(tags)

@@ -33,7 +33,11 @@ def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
     for folder in ("runs", "gallery"):
         root = Path(cache) / folder
         if root.is_dir():
-            found += [listed(Path(entry.path)) for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")]
+            found += [
+                listed(Path(entry.path))
+                for entry in os.scandir(root)
+                if entry.is_dir() and not entry.name.startswith(".")
+            ]
     return sorted(found, key=lambda line: -(line.status or {}).get("submitted", 0.0))
 
 
@@ -54,7 +58,9 @@ def listed(path: Path) -> Listed:
         return Listed(run, problem=str(error).rpartition("cannot be read: ")[2])
     except (ValueError, RecursionError) as error:
         return Listed(run, problem=f"config.json is torn or from another program ({error})")
-    if problem := _damage(str(path), status.state, status.snapshots, stamp(path / "schema.json", path / "trajectory.bin")):
+    if problem := _damage(
+        str(path), status.state, status.snapshots, stamp(path / "schema.json", path / "trajectory.bin")
+    ):
         return Listed(run, config=config, status=status.model_dump(), problem=problem)
     state = "lost" if status.state == "running" and not run.is_alive else status.state
     return Listed(run, state, config, status.model_dump())

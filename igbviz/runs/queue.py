@@ -73,7 +73,9 @@ def waiting(cache: Path) -> list[Waiting]:
     """The queue, first come first. What else may lie in its folder is nobody's turn."""
     try:
         with os.scandir(cache / "queue") as entries:
-            names = sorted(entry.name for entry in entries if _ENTRY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
+            names = sorted(
+                entry.name for entry in entries if _ENTRY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            )
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [Waiting(cache / "queue", name) for name in names]

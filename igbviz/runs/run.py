@@ -85,7 +85,9 @@ class Run(Handle):
         for folder in ("runs", "gallery"):
             if (path := Path(cache) / folder / run_id).is_dir():
                 return cls(path)
-        raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it lives on another machine")
+        raise RunError(
+            f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it lives on another machine"
+        )
 
     @property
     def config(self) -> RunConfig | EnsembleConfig:
@@ -188,7 +190,11 @@ class Run(Handle):
     def log(self, lines: int = 20) -> str:
         """The last lines of what the worker said."""
         path = self.path / "log.txt"
-        return "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:]) if path.exists() else ""
+        return (
+            "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:])
+            if path.exists()
+            else ""
+        )
 
     def stop(self) -> None:
         """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays. Raises RunError when
@@ -201,7 +207,9 @@ class Run(Handle):
             with queue.lock(self.path / "lock", timeout=0.5):  # nobody works on it: say so ourselves
                 queue.dequeue(self.cache, self.id)
                 if not (status := self.stored_status()).ended:
-                    self.write_status(status.model_copy(update={"state": "stopped", "message": "Stopped before it was worked on."}))
+                    self.write_status(
+                        status.model_copy(update={"state": "stopped", "message": "Stopped before it was worked on."})
+                    )
         except Timeout:
             pass
 
@@ -216,7 +224,9 @@ class Run(Handle):
                 if status.state in FINISHED:
                     return
                 (self.path / "stop").unlink(missing_ok=True)
-                self.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0}))
+                self.write_status(
+                    status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0})
+                )
                 queue.enqueue(self.cache, self.id)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # it is being worked on
@@ -235,7 +245,9 @@ class Run(Handle):
                 grave = self.path.with_name(f".deleted-{time.time_ns()}")
                 self.path.rename(grave)  # gone for every reader at once, then file by file
         except Timeout:
-            raise RunError(f"run {self.id} is still being worked on after {timeout:g} s: try again in a moment") from None
+            raise RunError(
+                f"run {self.id} is still being worked on after {timeout:g} s: try again in a moment"
+            ) from None
         shutil.rmtree(grave, ignore_errors=True)
 
     def stop_quietly(self) -> None:

@@ -26,7 +26,9 @@ def trained(schema: dict[str, Any], path: Path, looked_at: int = LOOKED_AT) -> T
     names = _class_names(schema)
     for name in {"steps", "steps_per_epoch"} & set(schema):  # the plan of probes is made from them
         if type(schema[name]) is not int or not 1 <= schema[name] < MOST_STEPS:
-            raise ValueError(f"schema.json: its {name} are {str(schema[name])[:40]!r}, allowed: a whole number of at least 1")
+            raise ValueError(
+                f"schema.json: its {name} are {str(schema[name])[:40]!r}, allowed: a whole number of at least 1"
+            )
     dtype = _known(schema, snapshot_dtype(len(names)), snapshot_dtype(len(names), noisy=True))
     trajectory = Trajectory.read(path, dtype, names)
     if problem := _impossible_probes(trajectory[_some(len(trajectory), looked_at)]):
@@ -47,7 +49,11 @@ def untrained(schema: dict[str, Any], path: Path, looked_at: int = LOOKED_AT) ->
 
 def _class_names(schema: dict[str, Any]) -> tuple[str, ...]:
     names = schema.get("class_names")
-    if not isinstance(names, list) or not 2 <= len(names) <= MOST_CLASSES or not all(isinstance(name, str) for name in names):
+    if (
+        not isinstance(names, list)
+        or not 2 <= len(names) <= MOST_CLASSES
+        or not all(isinstance(name, str) for name in names)
+    ):
         raise ValueError("schema.json: it does not name two classes or more")
     return tuple(names)
 

@@ -32,7 +32,9 @@ from igbviz.training.stacked import WORTH, Lanes, gain, most_lanes
 from igbviz.trajectory.trajectory import schema
 
 STATUS_SECONDS = 0.2  # how often status.json is replaced, and the stop file looked for
-CHECKPOINT_SECONDS = float(os.environ.get("IGBVIZ_CHECKPOINT_SECONDS", 1.0))  # at least so long between two checkpoints,
+CHECKPOINT_SECONDS = float(
+    os.environ.get("IGBVIZ_CHECKPOINT_SECONDS", 1.0)
+)  # at least so long between two checkpoints,
 CHECKPOINT_SHARE = 0.02  # and longer for large networks: saving may take this share of the time
 ATTEMPTS = 3  # a run on which the worker dies so often without getting further is at fault itself
 
@@ -66,7 +68,9 @@ def _watched(session: Session) -> Iterator[None]:
     with open(session.run.path / "log.txt", "a", buffering=1) as log:
         try:
             yield from session.go(log)
-        except Exception as error:  # the one broad except: the folder is the only place where anybody will look for the reason
+        except (
+            Exception
+        ) as error:  # the one broad except: the folder is the only place where anybody will look for the reason
             traceback.print_exc(file=log)
             _end(session.run, explained(error), log)
             if is_lost(error):
@@ -78,7 +82,9 @@ def _watched(session: Session) -> Iterator[None]:
 
 def _end(run: Run, message: str, log: TextIO) -> None:
     try:
-        run.write_status(run.stored_status().model_copy(update={"state": "failed", "message": message, "eta": None, "pid": None}))
+        run.write_status(
+            run.stored_status().model_copy(update={"state": "failed", "message": message, "eta": None, "pid": None})
+        )
     except (OSError, RunError) as error:  # a full disk, or a status from another program: readers will say so
         print(f"{time.ctime()}: {error}", file=log)
 
@@ -86,7 +92,9 @@ def _end(run: Run, message: str, log: TextIO) -> None:
 def is_lost(error: Exception) -> bool:
     """Whether the device answers this process no more: a new one has to take over."""
     text = str(error)
-    libraries = any(f"STATUS_{what}" in text for what in ("EXECUTION_FAILED", "INTERNAL_ERROR"))  # cuBLAS and cuDNN tell it in their way
+    libraries = any(
+        f"STATUS_{what}" in text for what in ("EXECUTION_FAILED", "INTERNAL_ERROR")
+    )  # cuBLAS and cuDNN tell it in their way
     return (isinstance(error, torch.AcceleratorError) or libraries) and "out of memory" not in text
 
 
@@ -95,8 +103,14 @@ def explained(error: Exception) -> str:
     text = str(error)
     if is_lost(error):
         return f"The GPU failed ({text.splitlines()[0]}): resume the run; everything up to the last checkpoint is kept."
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text or "out of memory" in text:
-        return "Out of memory: lower the batch size, the probe size or the network's width, or choose a smaller network."
+    if (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "can't allocate memory" in text
+        or "out of memory" in text
+    ):
+        return (
+            "Out of memory: lower the batch size, the probe size or the network's width, or choose a smaller network."
+        )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full: free some space, then resume; everything up to the last checkpoint is kept."
     return (text.splitlines() or [""])[0] or type(error).__name__
@@ -202,14 +216,18 @@ class Session:
     def _tell(self, state: str, message: str, **more) -> None:
         if state != "running":
             more |= {"eta": None, "pid": None}
-        self.status = Status(**self.status.model_dump() | {"state": state, "message": message, "device": device_name(self.device)} | more)
+        self.status = Status(
+            **self.status.model_dump() | {"state": state, "message": message, "device": device_name(self.device)} | more
+        )
         self.run.write_status(self.status)
 
     def _save(self) -> None:
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(self.job.state(), temporary)
         os.replace(temporary, self.checkpoint)
-        self.status = self.status.model_copy(update={"attempts": 1})  # it got further: an earlier death does not count any more
+        self.status = self.status.model_copy(
+            update={"attempts": 1}
+        )  # it got further: an earlier death does not count any more
 
     def _load(self) -> dict | None:
         """The state to go on from. A missing, torn or foreign checkpoint only costs the time to begin again."""

@@ -44,4 +44,6 @@ def is_shipped(run: Run) -> bool:
 
 def require_own(run: Run) -> None:
     if is_shipped(run):
-        raise RunError(f"run {run.id} ships with the program and stays as it is: run it yourself to have one of your own")
+        raise RunError(
+            f"run {run.id} ships with the program and stays as it is: run it yourself to have one of your own"
+        )

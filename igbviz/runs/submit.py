@@ -16,7 +16,9 @@ from igbviz.runs.run import DEFAULT_CACHE, Run, described
 from igbviz.runs.status import FINISHED, Status
 
 
-def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
+def submit(
+    config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False
+) -> Run:
     """Make sure that this run exists and will be worked on, and return it at once.
 
     The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
@@ -30,7 +32,9 @@ def submit(config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Pat
     return submit_all([config], cache)[0]
 
 
-def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
+def submit_all(
+    configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False
+) -> list[Run]:
     """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a sweep may be
     worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)
@@ -50,7 +54,9 @@ def submit_all(configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path 
                 elif state == "queued":
                     new.append(run.id)  # stands there already, unless somebody was killed between these two steps
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
-                    write_text(run.path / "config.json", config.to_json())  # the same choices, but perhaps another folder with the data
+                    write_text(
+                        run.path / "config.json", config.to_json()
+                    )  # the same choices, but perhaps another folder with the data
                     run.resume()
         finally:  # one that cannot be read does not keep the others from their turn
             queue.enqueue(cache, *new, of_sweep=of_sweep)

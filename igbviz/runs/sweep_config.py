@@ -37,7 +37,9 @@ class Sweep(Description):
     @classmethod
     def _lists(cls, axes: Any) -> dict[str, list[Any]]:
         if not isinstance(axes, Mapping):
-            raise ConfigError(((), f"is {axes!r}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}"))
+            raise ConfigError(
+                ((), f"is {axes!r}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}")
+            )
         lists = {}
         for path, values in axes.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
@@ -82,7 +84,9 @@ class Sweep(Description):
     @cached_property
     def _grid(self) -> dict[str, tuple[RunConfig, dict[str, Any]]]:
         # A part before its knobs and a name before the other knobs, whatever the order of the axes: a new part begins with its defaults.
-        order = sorted(self.axes, key=lambda path: (path == INTERVENTION, path.count("."), path.rpartition(".")[2] != "name"))
+        order = sorted(
+            self.axes, key=lambda path: (path == INTERVENTION, path.count("."), path.rpartition(".")[2] != "name")
+        )
         values = self.base.model_dump()
         grid: dict[str, tuple[RunConfig, dict[str, Any]]] = {}
         for combination in itertools.product(*self.axes.values()):
@@ -107,7 +111,10 @@ def _applied(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig
         return config
     if (changed := chosen(change).apply(config)) is None:
         raise ConfigError(
-            ((INTERVENTION,), f"is {change!r}, which changes nothing in a run with {config.loss.name} and {config.model.name}")
+            (
+                (INTERVENTION,),
+                f"is {change!r}, which changes nothing in a run with {config.loss.name} and {config.model.name}",
+            )
         )
     return changed
 
@@ -120,7 +127,9 @@ def _blamed(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
 
     if all(from_an_axis(".".join(path)) for path, _ in error.problems):
         return error.inside("axes")
-    return ConfigError((("axes",), f"ask for {', '.join(f'{title(path)} {label(value)}' for path, value in choice.items())}: {error}"))
+    return ConfigError(
+        (("axes",), f"ask for {', '.join(f'{title(path)} {label(value)}' for path, value in choice.items())}: {error}")
+    )
 
 
 def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -134,7 +143,12 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         if isinstance(inner, Description):
             inner = inner.model_dump()
         if not isinstance(inner, dict):
-            raise ConfigError(((path,), f"is not a field of a run, allowed: {', '.join(sorted(RunConfig.model_fields))} and their parts"))
+            raise ConfigError(
+                (
+                    (path,),
+                    f"is not a field of a run, allowed: {', '.join(sorted(RunConfig.model_fields))} and their parts",
+                )
+            )
         try:
             return values | {name: with_value(inner, rest, value)}
         except ConfigError as error:
@@ -177,7 +191,9 @@ def label(value: Any) -> str:
     return AS_IT_IS if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def cures(config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1) -> Sweep:
+def cures(
+    config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1
+) -> Sweep:
     """A run as it is beside the same run after each of these interventions (default: all that change something in it), from so many seeds
     on: one group, to be compared."""
     picked = list(applicable(config)) if interventions is None else list(interventions)

@@ -171,20 +171,29 @@ class Group(Handle):
         """Where the group stands now."""
         members = self.members()
         there = [member for member in members if member.run is not None]
-        counts = {state: n for state in (*STATES, UNREADABLE, MISSING) if (n := sum(member.state == state for member in members))}
+        counts = {
+            state: n
+            for state in (*STATES, UNREADABLE, MISSING)
+            if (n := sum(member.state == state for member in members))
+        }
         share = sum(member.share for member in there) / len(there) if there else 0.0
         return Progress(members, counts, share, self._eta(members))
 
     def _eta(self, members: list[Member]) -> float | None:
         """Running runs know it themselves; for the others what was expected, corrected by how far off it was for those that are done."""
         expected = self._stored()["expected"]
-        done = [(member.status.seconds, expected[member.id]) for member in members if member.state == "done" and member.status.seconds]
+        done = [
+            (member.status.seconds, expected[member.id])
+            for member in members
+            if member.state == "done" and member.status.seconds
+        ]
         off = sum(took for took, _ in done) / max(sum(guess for _, guess in done), 1e-9) if done else 1.0
         going = [member for member in members if member.state in WAITING]
         if not going:
             return None
         to_go = sum(
-            member.status.eta if member.status.eta is not None else expected[member.id] * off * (1 - member.share) for member in going
+            member.status.eta if member.status.eta is not None else expected[member.id] * off * (1 - member.share)
+            for member in going
         )
         return to_go / max(1, sum(member.state == "running" for member in going))  # one at a time on each device
 
@@ -204,7 +213,9 @@ class Group(Handle):
     def sharing(self) -> list[Group]:
         """Other groups that have a run of this one which has not ended."""
         going = {member.id for member in self.members() if member.state in WAITING}
-        return [group for group in list_groups(self.cache) if group.id != self.id and not going.isdisjoint(group.run_ids)]
+        return [
+            group for group in list_groups(self.cache) if group.id != self.id and not going.isdisjoint(group.run_ids)
+        ]
 
     def follow(self, every: float = 0.5, timeout: float | None = None) -> Iterator[Progress]:
         """The progress again and again until no run of the group waits or is worked on; TimeoutError after `timeout` seconds, if any."""
@@ -248,7 +259,9 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
         group.path.mkdir(parents=True, exist_ok=True)
         stored = {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": time.time()}
         write_json(group.path / "sweep.json", stored)
-    left = {member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)}
+    left = {
+        member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)
+    }
     submit_all([config for config in sweep.configs() if config.id not in left], group.cache, of_sweep=True)
     return group
 

@@ -117,7 +117,9 @@ def restore(item: Trashed, cache: str | Path) -> Run:
         try:
             item.path.rename(run.path)
         except FileNotFoundError:
-            raise RunError(f"run {run.id} is not in the trash any more: it was taken back or removed for good") from None
+            raise RunError(
+                f"run {run.id} is not in the trash any more: it was taken back or removed for good"
+            ) from None
     try:
         if not run.stored_status().ended:
             queue.enqueue(run.cache, run.id)

@@ -22,7 +22,10 @@ from filelock import FileLock, Timeout
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # of a worker that only came to help with a sweep
 LOOK_SECONDS = 0.05  # between two looks at an empty queue: a listing of a folder, some microseconds
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a dead worker is started again; longer if it dies at once each time
+SHORTEST_PAUSE, LONGEST_PAUSE = (
+    0.1,
+    30.0,
+)  # seconds before a dead worker is started again; longer if it dies at once each time
 NICENESS = 5  # the pages on the same cores go first
 
 
@@ -33,7 +36,10 @@ def keep(cache: Path, slot: int) -> None:
             pause, started = SHORTEST_PAUSE, time.monotonic()
             while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
                 pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
-                print(f"{time.ctime()}: worker {slot} ended with code {code}; starting it again in {pause:g} s", flush=True)
+                print(
+                    f"{time.ctime()}: worker {slot} ended with code {code}; starting it again in {pause:g} s",
+                    flush=True,
+                )
                 time.sleep(pause)
                 started = time.monotonic()
     except Timeout:
@@ -48,7 +54,9 @@ def work(cache: Path, slot: int) -> None:
     from igbviz.training.devices import best_device
 
     os.nice(NICENESS)
-    with contextlib.suppress(OSError):  # where Linux first shares the cores between sessions, niceness must be told for the session
+    with contextlib.suppress(
+        OSError
+    ):  # where Linux first shares the cores between sessions, niceness must be told for the session
         Path("/proc/self/autogroup").write_text(str(NICENESS))
     keeper = os.getppid()
     device = best_device()
@@ -119,7 +127,9 @@ def _mates(run, waiting, workers: int, device: str, locks: contextlib.ExitStack)
 
     if (wanted := kind(run)) is None:
         return {}
-    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, waiting[: MOST_LANES[device] * workers])  # no single run is overtaken
+    of_sweep = itertools.takewhile(
+        lambda entry: entry.of_sweep, waiting[: MOST_LANES[device] * workers]
+    )  # no single run is overtaken
     alike = [mate for mate in (Run(run.path.parent / entry.run_id) for entry in of_sweep) if kind(mate) == wanted]
     mates = {}
     for mate in alike[: math.ceil((1 + len(alike)) / workers) - 1]:

@@ -184,7 +184,9 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
                 parts.setdefault(part, []).append(_called(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
                 parts.setdefault(part, []).append(_in_words(path, row[path]))
-        words = [", ".join(parts[part]) for part in sorted(parts, key=lambda part: part != "loss")]  # the loss first, then as described
+        words = [
+            ", ".join(parts[part]) for part in sorted(parts, key=lambda part: part != "loss")
+        ]  # the loss first, then as described
         made.append(" · ".join(words) or in_common([config]))
     return made
 
@@ -315,7 +317,9 @@ def difference_table(those: Sequence[Setting]) -> pd.DataFrame:
     differing = differences([setting.members[0].config.with_(seed=0) for setting in those])
     table = {"setting": [setting.label for setting in those]}
     table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in those]
-    return pd.DataFrame(table | {path: ["" if value is None else str(value) for value in values] for path, values in differing.items()})
+    return pd.DataFrame(
+        table | {path: ["" if value is None else str(value) for value in values] for path, values in differing.items()}
+    )
 
 
 def panel_frame(those: Sequence[Setting]) -> pd.DataFrame:

@@ -25,7 +25,10 @@ from igbviz.trajectory.trajectory import thin
 SEEDS, STEPS, RATIO = 20, 100, 10
 ACROSS, UP = "initialization.sigma_w2", "initialization.sigma_b2"  # the axes of the plane
 KINDS = {"starts": {"seed"}, "plane": {ACROSS, UP}, "majority": {"imbalance", "seed"}}  # by the axes of the sweep
-SHORT, SHORTEST = Probes(size=500, count=25), Probes(size=200, count=10)  # a second's training has no time for long looks
+SHORT, SHORTEST = (
+    Probes(size=500, count=25),
+    Probes(size=200, count=10),
+)  # a second's training has no time for long looks
 
 # Where a network begins neutral about as often as prejudiced, and learns something within a hundred steps.
 BASE = RunConfig(
@@ -44,10 +47,15 @@ def at_point(point: Mapping[str, Any], base: RunConfig = BASE) -> RunConfig:
     """The base with another activation, depth (hidden layers), sigma_w2 or sigma_b2, numbers also as text. Raises ConfigError."""
     point = {name: parse_value(value) if isinstance(value, str) else value for name, value in point.items()}
     network, start = (
-        {name: point[name] for name in names if name in point} for names in (("activation", "depth"), ("sigma_w2", "sigma_b2"))
+        {name: point[name] for name in names if name in point}
+        for names in (("activation", "depth"), ("sigma_w2", "sigma_b2"))
     )
     changed = base.with_(model=base.model.model_dump() | network)
-    return changed.with_(initialization=Gaussian().model_dump() | base.initialization.model_dump() | start) if start else changed
+    return (
+        changed.with_(initialization=Gaussian().model_dump() | base.initialization.model_dump() | start)
+        if start
+        else changed
+    )
 
 
 def planned_steps(config: RunConfig) -> int:
@@ -73,7 +81,11 @@ def probed_steps(config: RunConfig) -> list[int]:
 
 def over_seeds(base: RunConfig, seeds: int = SEEDS) -> Sweep:
     """The same training from so many seeds on."""
-    return Sweep(base=base.with_(probes=SHORT), axes={"seed": _seeds(base, seeds)}, title=f"Neutral or prejudiced: {_words(base)}")
+    return Sweep(
+        base=base.with_(probes=SHORT),
+        axes={"seed": _seeds(base, seeds)},
+        title=f"Neutral or prejudiced: {_words(base)}",
+    )
 
 
 def over_plane(base: RunConfig, across: int = 10, up: int = 6, largest_w: float = 4.0, largest_b: float = 0.5) -> Sweep:
@@ -97,7 +109,10 @@ def over_majorities(base: RunConfig, ratio: int = RATIO, seeds: int = 8) -> Swee
     steps = with_steps(base.with_(imbalance=unbalanced[0]), planned_steps(base))
     return Sweep(
         base=steps.with_(imbalance=Imbalance(), probes=SHORT),
-        axes={"seed": _seeds(base, seeds), "imbalance": [{}, *unbalanced]},  # seed by seed: what is compared is done together
+        axes={
+            "seed": _seeds(base, seeds),
+            "imbalance": [{}, *unbalanced],
+        },  # seed by seed: what is compared is done together
         title=f"Majority {ratio} to 1: {_words(base)}",
     )
 
@@ -136,12 +151,20 @@ def starts(members: Sequence[Member]) -> list[Setting]:
     biased = [m.outcome["largest_guess_init"] >= cut(len(m.class_names)) for m in members]
     neutral = tuple(m for m, is_biased in zip(members, biased, strict=True) if not is_biased)
     prejudiced = tuple(m for m, is_biased in zip(members, biased, strict=True) if is_biased)
-    return [Setting("neutral start", 0, neutral), Setting("prejudiced start", 1, prejudiced), Setting("all", -1, tuple(members))]
+    return [
+        Setting("neutral start", 0, neutral),
+        Setting("prejudiced start", 1, prejudiced),
+        Setting("all", -1, tuple(members)),
+    ]
 
 
 def majorities(members: Sequence[Member]) -> list[Setting]:
     """The members by who is in the majority: nobody, the favoured class, the least favoured one; a group may be empty."""
-    labels = {None: "equal classes", "favoured": "favoured class in the majority", "unfavoured": "least favoured in the majority"}
+    labels = {
+        None: "equal classes",
+        "favoured": "favoured class in the majority",
+        "unfavoured": "least favoured in the majority",
+    }
     found: dict[str | None, list[Member]] = {who: [] for who in labels}
     for member in members:
         imbalance = member.config.imbalance
@@ -162,7 +185,11 @@ class Mean:
 def mean(members: Sequence[Member], measure: str) -> Mean:
     """Mean and standard error at every step that one of the members was probed at; steps that none has a value for are left out."""
     step = np.unique(np.concatenate([member.step for member in members])) if members else np.empty(0, int)
-    values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members]) if members else np.empty((0, 0))
+    values = (
+        np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
+        if members
+        else np.empty((0, 0))
+    )
     known = np.isfinite(values)
     n = known.sum(0)
     step, values, known, n = step[n > 0], values[:, n > 0], known[:, n > 0], n[n > 0]
@@ -186,7 +213,9 @@ def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
             word = group.label.split()[0]
             return f"None of the {len(others.members)} networks began {word}: all their largest guess fractions lie {side} {border}."
     values = [_known(at_step(group.members, measure, step)) for group in (neutral, prejudiced)]
-    labels = [f"{len(v)} {group.label}{'s' * (len(v) != 1)}" for v, group in zip(values, (neutral, prejudiced), strict=True)]
+    labels = [
+        f"{len(v)} {group.label}{'s' * (len(v) != 1)}" for v, group in zip(values, (neutral, prejudiced), strict=True)
+    ]
     told = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
     sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {told}"
     if min(map(len, values)) < 2:
@@ -222,7 +251,11 @@ def plane_in_words(plane: Plane, steps: int) -> str:
 
 def _judged(difference: float, error: float) -> str:
     size = abs(difference) / error if error > 0 else np.inf if difference else 0.0
-    words = f"{difference:+.3f} ± {error:.3f}, {size:.1f} standard errors" if np.isfinite(size) else f"{difference:+.3f} in every seed"
+    words = (
+        f"{difference:+.3f} ± {error:.3f}, {size:.1f} standard errors"
+        if np.isfinite(size)
+        else f"{difference:+.3f} in every seed"
+    )
     if size < 2:
         return f"{words}: these seeds do not show a difference."
     return f"{words}: more than chance alone usually gives, in this setting and at this step."

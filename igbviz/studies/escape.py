@@ -54,7 +54,9 @@ def matched_rate(loss: Loss, rate: float, classes: int) -> float:
     """
     logits = np.random.default_rng(0).standard_normal((400 * classes, classes))
     labels = np.arange(len(logits)) % classes
-    reference, own = (np.sqrt(np.mean(each.gradient(logits, labels) ** 2)) for each in (LOSSES["cross-entropy"](), loss))
+    reference, own = (
+        np.sqrt(np.mean(each.gradient(logits, labels) ** 2)) for each in (LOSSES["cross-entropy"](), loss)
+    )
     return float(f"{rate * min(reference / max(own, 1e-30), 1000.0):.3g}")
 
 
@@ -172,7 +174,9 @@ def write(rows: list[Row], path: Path = DATA, base: RunConfig = BASE) -> None:
         "system": f"{platform.system()} {platform.machine()}", "numerics": NUMERICS, "base": json.loads(base.to_json()),
     }  # fmt: skip
     lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in rows)
-    write_text(path, f'{{"provenance": {json.dumps(provenance, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n')
+    write_text(
+        path, f'{{"provenance": {json.dumps(provenance, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n'
+    )
 
 
 def processor() -> str:
@@ -214,7 +218,9 @@ def summaries(rows: Iterable[Row]) -> dict[str, dict[str, Summary]]:
 def _summary(rows: list[Row]) -> Summary:
     escapes = [np.inf if row.escape is None else row.escape for row in rows]
     ended = [row for row in rows if row.diverged is None]
-    accuracy, guess, silent = (middle_and_range([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent"))
+    accuracy, guess, silent = (
+        middle_and_range([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent")
+    )
     counts = len(rows), int(np.isfinite(escapes).sum()), len(rows) - len(ended)
     return Summary(rows[0].learning_rate, *counts, middle_and_range(escapes), accuracy, guess[0], silent[0])
 
@@ -243,7 +249,10 @@ def _escaped(summary: Summary) -> str:
 def account(rows: list[Row], provenance: dict[str, Any]) -> str:
     """What stands under the table: how many, where, when, and what the words mean."""
     starts, seeds = middle_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
-    steps, rate = max((row.probes[-1] for row in rows if row.probes), default=0), provenance["base"]["optimizer"]["learning_rate"]
+    steps, rate = (
+        max((row.probes[-1] for row in rows if row.probes), default=0),
+        provenance["base"]["optimizer"]["learning_rate"],
+    )
     return (
         f"Median (least..most) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that times *rate ×*; "
         f"evenness at Init. {starts[1]:.2f}..{starts[2]:.2f} of ln K. {provenance['definition']} "

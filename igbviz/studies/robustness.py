@@ -36,7 +36,10 @@ WRONG_LABELS = RunConfig(
     probes={"count": 30},
 )
 MAJORITY = WRONG_LABELS.with_(
-    dataset={"name": "fashion-mini"}, label_noise={"name": "none"}, imbalance={"ratio": 20, "majority": "favoured"}, epochs=20
+    dataset={"name": "fashion-mini"},
+    label_noise={"name": "none"},
+    imbalance={"ratio": 20, "majority": "favoured"},
+    epochs=20,
 )
 
 
@@ -58,7 +61,9 @@ class Question:
 
 def _per_class(title: str, caption: str) -> Quantity:
     """A curve that `read` adds to a member, since it depends on who is in the majority."""
-    return Quantity(title, "accuracy (share of images)", caption, Trajectory.balanced_accuracy, chance=True, per_class=False)
+    return Quantity(
+        title, "accuracy (share of images)", caption, Trajectory.balanced_accuracy, chance=True, per_class=False
+    )
 
 
 QUESTIONS = {
@@ -99,7 +104,9 @@ QUESTIONS = {
 # Which runs.
 
 
-def over_losses(base: RunConfig, losses: Iterable[str | dict[str, Any] | Loss] = LOSSES_SHOWN, seeds: int = SEEDS) -> Sweep:
+def over_losses(
+    base: RunConfig, losses: Iterable[str | dict[str, Any] | Loss] = LOSSES_SHOWN, seeds: int = SEEDS
+) -> Sweep:
     """The same training with each of these losses, from so many seeds on; seed by seed, so that a sweep cut short has all losses."""
     spoiled = ", ".join(filter(None, (base.label_noise.label, base.imbalance.label))) or "nothing wrong"
     return Sweep(
@@ -158,7 +165,10 @@ def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
         found.setdefault(member.config.group, []).append(member)
     kinds = {config.group: config.with_(seed=0) for config in sweep.configs()}
     words = labels(list(kinds.values()))
-    return [Setting(label, index, tuple(found.get(group, ()))) for index, (group, label) in enumerate(zip(kinds, words, strict=True))]
+    return [
+        Setting(label, index, tuple(found.get(group, ())))
+        for index, (group, label) in enumerate(zip(kinds, words, strict=True))
+    ]
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,9 @@ class Summary:
 
 def summaries(those: Sequence[Setting], question: Question) -> list[Summary]:
     """One for each loss with a finished run."""
-    return [_summary(setting, question) for setting in those if any(member.state == "done" for member in setting.members)]
+    return [
+        _summary(setting, question) for setting in those if any(member.state == "done" for member in setting.members)
+    ]
 
 
 def _summary(setting: Setting, question: Question) -> Summary:
@@ -245,16 +257,22 @@ def _highest(found: Sequence[Summary], question: Question) -> str:
     order = sorted(found, key=lambda one: -one.final[0])
     top = [one for one in order if one.final[2] >= order[0].final[1]]  # whose seeds reach the least of the highest
     rest = [one for one in order if one not in top]
-    sentence = f"**Highest at the end** in {question.subject}: {_listed(top, lambda one: in_words(one.final, share_in_words))}"
+    sentence = (
+        f"**Highest at the end** in {question.subject}: {_listed(top, lambda one: in_words(one.final, share_in_words))}"
+    )
     sentence += "; the seeds of these overlap." if len(top) > 1 else "."
-    return sentence + (f" Lowest: {_listed(rest[-1:], lambda one: in_words(one.final, share_in_words))}." if rest else "")
+    return sentence + (
+        f" Lowest: {_listed(rest[-1:], lambda one: in_words(one.final, share_in_words))}." if rest else ""
+    )
 
 
 def _better_before(found: Sequence[Summary], question: Question) -> list[str]:
     """Whose end is worse than its best in every seed."""
     worse = sorted((one for one in found if one.lost[1] > NOTABLE), key=lambda one: -one.lost[0])
     if not worse:
-        return [f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in all its seeds."]
+        return [
+            f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in all its seeds."
+        ]
     first, heart = worse[0], ""
     if "memorised" in first.ends:
         heart = f", with {in_words(first.ends['memorised'], share_in_words)} of the wrong labels learned by heart"
@@ -279,10 +297,15 @@ def _left(found: Sequence[Summary]) -> list[str]:
         said.append(f"**The first guess is left** first by {_listed(left[:1], _when)}")
         if len(left) > 1:
             ratio = left[-1].escape[0] / max(left[0].escape[0], 1)
-            said[0] += f", last by {_listed(left[-1:], _when)}" + (f", {float(f'{ratio:.2g}'):g} times as late" if ratio >= 1.5 else "")
+            said[0] += f", last by {_listed(left[-1:], _when)}" + (
+                f", {float(f'{ratio:.2g}'):g} times as late" if ratio >= 1.5 else ""
+            )
         said[0] += "."
     if never := [one for one in found if not np.isfinite(one.escape[0])]:
-        told = _listed(never, lambda one: f"in {one.n - one.escaped} of {one.n} seeds, ending at {in_words(one.final, share_in_words)}")
+        told = _listed(
+            never,
+            lambda one: f"in {one.n - one.escaped} of {one.n} seeds, ending at {in_words(one.final, share_in_words)}",
+        )
         said.append(f"**Not left** within {max(one.steps for one in found):,} steps: {told}.")
     return said
 

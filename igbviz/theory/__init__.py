@@ -28,7 +28,16 @@ from igbviz.theory.guess_fractions import (
     regime,
 )
 from igbviz.theory.kernels import ACTIVATIONS, Activation, kernel, leaky_relu
-from igbviz.theory.phases import QUANTITIES, FixedPoint, depth_scales, edge_of_chaos, fixed_point, gamma_star, iso_gamma, phase_map
+from igbviz.theory.phases import (
+    QUANTITIES,
+    FixedPoint,
+    depth_scales,
+    edge_of_chaos,
+    fixed_point,
+    gamma_star,
+    iso_gamma,
+    phase_map,
+)
 from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,

@@ -59,7 +59,9 @@ def correlation_from_agreement(agreement: Array, classes: int) -> Array:
     agreement = np.asarray(agreement, float)
     angle, slope = _angle_from_agreement(classes)
     below = slope * (agreement - 1 / classes)
-    return np.sin(np.where(agreement < 1 / classes, np.maximum(below, -np.pi / 2), angle(np.clip(agreement, 1 / classes, 1))))[()]
+    return np.sin(
+        np.where(agreement < 1 / classes, np.maximum(below, -np.pi / 2), angle(np.clip(agreement, 1 / classes, 1)))
+    )[()]
 
 
 def agreement_of_guesses(counts: Array) -> Array:

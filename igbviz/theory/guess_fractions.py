@@ -74,7 +74,9 @@ def guess_variance(gamma: Array) -> Array:
     """Var G_0 over networks: arcsin(c) / (2 pi), c = gamma / (1 + gamma); 0 for gamma = 0, 1/4 for inf."""
     _check_gamma(gamma)
     gamma = np.minimum(gamma, 1e300)  # inf / inf below
-    return np.arctan2(gamma, np.sqrt(1 + 2 * gamma)) / (2 * np.pi)  # arcsin(c) by its tangent: no digits lost near c = 1
+    return np.arctan2(gamma, np.sqrt(1 + 2 * gamma)) / (
+        2 * np.pi
+    )  # arcsin(c) by its tangent: no digits lost near c = 1
 
 
 def expected_max_guess(gamma: Array, classes: int) -> Array:
@@ -182,7 +184,12 @@ def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[floa
     arrays = [np.asarray(values) for values in per_network]
     networks = len(arrays[0]) if arrays else 0
     require(networks >= 2, "networks", networks, "a whole number of at least 2")
-    require(all(len(values) == networks for values in arrays), "networks", [len(values) for values in arrays], "as many in every array")
+    require(
+        all(len(values) == networks for values in arrays),
+        "networks",
+        [len(values) for values in arrays],
+        "as many in every array",
+    )
     without = np.array([estimate(*(np.delete(values, i, axis=0) for values in arrays)) for i in range(networks)])
     value = float(estimate(*arrays))
     if not np.all(np.isfinite(without)):

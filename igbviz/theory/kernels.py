@@ -67,7 +67,9 @@ class Activation:
 
     def below(self, y: Array) -> Array:
         """P(phi(Y) <= phi(y)) for a standard normal Y: the chance that y wins against one rival in a max pool."""
-        return ndtr(y)  # right for every non-decreasing phi; on a flat piece any order among equals gives the same maximum
+        return ndtr(
+            y
+        )  # right for every non-decreasing phi; on a flat piece any order among equals gives the same maximum
 
 
 class PiecewiseLinear(Activation):
@@ -111,7 +113,10 @@ class PiecewiseLinear(Activation):
     def below(self, y: Array) -> Array:
         if abs(self.even) <= self.odd:
             return ndtr(y)
-        right, left = self.odd + self.even, self.odd - self.even  # a valley: the same value is reached once on each side of zero
+        right, left = (
+            self.odd + self.even,
+            self.odd - self.even,
+        )  # a valley: the same value is reached once on each side of zero
         mirror = np.where(y > 0, y * right / left, y * left / right)
         return np.abs(ndtr(y) - ndtr(mirror))
 
@@ -146,7 +151,11 @@ class ErfMixture(Activation):
     def moment_slope(self, q: Array) -> Array:
         q = np.asarray(q, float)[..., None]
         square = 1 + self.pair_sum * q
-        slope = self.pair_product * (1 + self.pair_sum * q / 2) / (np.sqrt(square) * (square + (self.pair_product * q) ** 2))
+        slope = (
+            self.pair_product
+            * (1 + self.pair_sum * q / 2)
+            / (np.sqrt(square) * (square + (self.pair_product * q) ** 2))
+        )
         return (2 / np.pi) * slope @ self.pair_weight
 
     def covariance(self, q: Array, c: Array, d: Array) -> Array:
@@ -239,7 +248,11 @@ class Gelu(Activation):
         lag = np.where(half < 0.01, half**3 * (1 / 6 - half**2 / 120 + half**4 / 5040), half - np.sin(half))
         cosines = 2 * np.sin(half) * np.cos(middle)
         tail = cosines * (1 + (x / end) / root)
-        return (q * d * (np.pi / 2 + np.arctan2(s, root)) + q * (2 * lag + 4 * np.sin(half) * np.sin(middle / 2) ** 2) + tail) / (2 * np.pi)
+        return (
+            q * d * (np.pi / 2 + np.arctan2(s, root))
+            + q * (2 * lag + 4 * np.sin(half) * np.sin(middle / 2) ** 2)
+            + tail
+        ) / (2 * np.pi)
 
     def slopes(self, q: Array, c: Array, d: Array) -> Array:
         x, s = 1 + q, q * c

@@ -72,7 +72,9 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
     phi = kernel(activation)
     end = limit(phi, sigma_w2, sigma_b2)
     chi_q = sigma_w2 * phi.moment_slope(np.clip(end.q, SMALLEST, LARGEST))
-    return float(_layers_per_e(np.where(end.q == np.inf, 1.0, chi_q))), float(_layers_per_e(correlation_slope(phi, sigma_w2, end)))
+    return float(_layers_per_e(np.where(end.q == np.inf, 1.0, chi_q))), float(
+        _layers_per_e(correlation_slope(phi, sigma_w2, end))
+    )
 
 
 def edge_of_chaos(activation: str | Activation, sigma_b2: Array) -> Array:
@@ -113,7 +115,9 @@ def phase_map(activation: str | Activation, sigma_w2_grid: Array, sigma_b2_grid:
     if isinstance(phi, Tanh):
         phi = _coarse_tanh()
     check_variances(sigma_w2_grid, sigma_b2_grid)
-    sigma_w2, sigma_b2 = np.broadcast_arrays(np.asarray(sigma_w2_grid, float), np.asarray(sigma_b2_grid, float)[:, None])
+    sigma_w2, sigma_b2 = np.broadcast_arrays(
+        np.asarray(sigma_w2_grid, float), np.asarray(sigma_b2_grid, float)[:, None]
+    )
     values = {
         "gamma_star": lambda w, b: gamma_star(phi, w, b),
         "c_star": lambda w, b: limit(phi, w, b).c,
@@ -175,7 +179,9 @@ def _variance_limit_of_lines(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Ar
     source = sigma_b2 + sigma_w2 * phi.shift**2
     pull = -2 * sigma_w2 * phi.even * phi.shift * np.sqrt(2 / np.pi)
     discriminant = pull**2 + 4 * gap * source
-    discriminant = np.where(np.abs(discriminant) < ROUNDING * pull**2, 0.0, discriminant)  # the weights matched to the shift
+    discriminant = np.where(
+        np.abs(discriminant) < ROUNDING * pull**2, 0.0, discriminant
+    )  # the weights matched to the shift
     with np.errstate(invalid="ignore", divide="ignore"):
         root = 2 * source / (pull + np.sqrt(discriminant))
     return np.where(discriminant < 0, np.inf, np.where(source == 0, 0.0, root**2))
@@ -206,7 +212,9 @@ def _variance_limit_by_search(phi: Activation, sigma_w2: Array, sigma_b2: Array)
 
     grid = np.geomspace(1e-9, 1e9, 361)
     rises = excess(start) > 0
-    stops = np.where(rises, (grid > start) & (b + w * phi.moment(grid) <= grid), (grid < start) & (b + w * phi.moment(grid) >= grid))
+    stops = np.where(
+        rises, (grid > start) & (b + w * phi.moment(grid) <= grid), (grid < start) & (b + w * phi.moment(grid) >= grid)
+    )
     first, last = np.argmax(stops, axis=1)[:, None], len(grid) - 1 - np.argmax(stops[:, ::-1], axis=1)[:, None]
     found = stops.any(axis=1, keepdims=True)
     low = np.where(rises, np.maximum(start, grid[np.maximum(first - 1, 0)]), np.where(found, grid[last], 0.0))

@@ -58,10 +58,14 @@ def next_layer(phi: Activation, sigma_w2: float, sigma_b2: float, layer: Layer) 
     mean, private = phi.mean(q), phi.private(q, layer.c, layer.d)
     shared = mean**2 + phi.covariance(q, layer.c, layer.d)
     moment = phi.moment(q)
-    return affine(sigma_w2, sigma_b2, np.where(layer.q == q, moment, moment / q * layer.q), shared / moment, private / moment)
+    return affine(
+        sigma_w2, sigma_b2, np.where(layer.q == q, moment, moment / q * layer.q), shared / moment, private / moment
+    )
 
 
-def variance_by_depth(activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, q0: float = 1.0) -> Array:
+def variance_by_depth(
+    activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, q0: float = 1.0
+) -> Array:
     """(depth,) variances q^1 .. q^depth. A signal that dies out ends at 0, one that explodes at inf."""
     return np.array([layer.q for layer in _layers(activation, sigma_w2, sigma_b2, depth, 0.0, q0)])
 
@@ -73,7 +77,9 @@ def correlation_by_depth(
     return np.array([layer.c for layer in _layers(activation, sigma_w2, sigma_b2, depth, c0, q0)])
 
 
-def gamma_by_depth(activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float = 0.0, q0: float = 1.0) -> Array:
+def gamma_by_depth(
+    activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float = 0.0, q0: float = 1.0
+) -> Array:
     """(depth,) bias levels gamma^1 .. gamma^depth; inf where all inputs have become one (c0 = 1, or no weights but a bias).
 
     With sigma_b2 = 0 the weight variance only rescales the signal of a piecewise-linear phi, so ReLU has the same curve for every
@@ -83,7 +89,12 @@ def gamma_by_depth(activation: str | Activation, sigma_w2: float, sigma_b2: floa
 
 
 def gradient_gain(
-    activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, q0: float = 1.0, cumulative: bool = False
+    activation: str | Activation,
+    sigma_w2: float,
+    sigma_b2: float,
+    depth: int,
+    q0: float = 1.0,
+    cumulative: bool = False,
 ) -> Array:
     """(depth,) factors chi^l by which the mean square gradient grows on its way back from Y^{l+1} to Y^l, for equal widths.
 
@@ -102,7 +113,12 @@ def gradient_gain(
 
 
 def normalised_gamma(
-    placement: str, depth: int, activation: str | Activation = "relu", sigma_w2: float = 2.0, sigma_b2: float = 0.0, c0: float = 0.0
+    placement: str,
+    depth: int,
+    activation: str | Activation = "relu",
+    sigma_w2: float = 2.0,
+    sigma_b2: float = 0.0,
+    c0: float = 0.0,
 ) -> Array:
     """(depth,) gamma^1 .. gamma^depth of a network with a normalisation (gain 1, bias 0) beside every activation; data have q0 = 1.
 
@@ -167,7 +183,9 @@ def check_variances(sigma_w2: Array, sigma_b2: Array) -> None:
         require((np.asarray(value) >= 0) & np.isfinite(value), field, value, "a variance, at least 0")
 
 
-def _layers(activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float, q0: float) -> list[Layer]:
+def _layers(
+    activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float, q0: float
+) -> list[Layer]:
     phi = kernel(activation)
     _check(sigma_w2, sigma_b2, depth, c0, q0)
     layers = [first_layer(sigma_w2, sigma_b2, q0, c0)]

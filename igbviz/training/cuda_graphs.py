@@ -39,7 +39,9 @@ class Captured:
 
     trusted: ClassVar[bool] = True
 
-    def __init__(self, work: Callable[..., Tensor], device: torch.device, changes: Callable[[], Iterable[Tensor]] = tuple) -> None:
+    def __init__(
+        self, work: Callable[..., Tensor], device: torch.device, changes: Callable[[], Iterable[Tensor]] = tuple
+    ) -> None:
         self.work, self.device, self.changes = work, device, changes
         self.arguments: tuple[Any, ...] | None = None
         self.graph: Graph | None = None

@@ -19,7 +19,9 @@ def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, 
     if majority is not None:
         seed = mixed(config.seed, MINORITY, 0)
         kept = torch.from_numpy(config.imbalance.kept(data.train_labels.cpu().numpy(), majority, seed)).to(device)
-        source += f"; {len(kept)} left to train on, {config.imbalance.ratio}:1 in favour of {data.class_names[majority]}"
+        source += (
+            f"; {len(kept)} left to train on, {config.imbalance.ratio}:1 in favour of {data.class_names[majority]}"
+        )
         data = replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept], source=source)
     truth = data.train_labels
     seed = mixed(config.seed, WRONG_LABELS, 0)

@@ -18,7 +18,9 @@ def device_of(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError, TypeError, ValueError):
         found = None
     if found is None or found.type not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand")
+        raise ValueError(
+            f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand"
+        )
     return found
 
 
@@ -78,8 +80,12 @@ def repeatable() -> Iterator[None]:
 
     filling = torch.utils.deterministic
     before = filling.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
-    filling.fill_uninitialized_memory = False  # which would write NaN into all new memory, to find programs that read it
-    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would first import a compiler, for a second
+    filling.fill_uninitialized_memory = (
+        False  # which would write NaN into all new memory, to find programs that read it
+    )
+    torch.set_deterministic_debug_mode(
+        "warn"
+    )  # use_deterministic_algorithms would first import a compiler, for a second
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False),

@@ -42,7 +42,9 @@ class Diverged(ArithmeticError):
 
     def __init__(self, step: int) -> None:
         self.step = step
-        super().__init__(f"The loss or the logits became infinite or NaN at step {step}: lower the learning rate or the input scale.")
+        super().__init__(
+            f"The loss or the logits became infinite or NaN at step {step}: lower the learning rate or the input scale."
+        )
 
 
 def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
@@ -96,8 +98,12 @@ class Training:
         self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
         packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
         self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
-        self.loss_sum = torch.zeros((), dtype=torch.float32 if self.device.type == "mps" else torch.float64, device=self.device)
-        self.rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)  # where a captured step finds its batch,
+        self.loss_sum = torch.zeros(
+            (), dtype=torch.float32 if self.device.type == "mps" else torch.float64, device=self.device
+        )
+        self.rows = torch.zeros(
+            config.batch_size, dtype=torch.int64, device=self.device
+        )  # where a captured step finds its batch,
         self.rate = torch.zeros((), device=self.device)  # and its learning rate
 
         self.step = self.snapshots = self.loss_steps = 0
@@ -139,7 +145,10 @@ class Training:
         if not can_capture(self.device):
             return None
         own = weakref.proxy(self)
-        return Captured(lambda loss: own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss), self.device)
+        return Captured(
+            lambda loss: own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss),
+            self.device,
+        )
 
     def ticks(self) -> Iterator[np.void | None]:
         """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
@@ -331,7 +340,9 @@ class Training:
         logits, wrong_logits = logits.clone().split([len(self.probe_images), len(self.wrong_images)])
         guess = wrong_logits.argmax(-1)
         counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.wrong_true_labels)]
-        return torch.cat([reduced(logits, self.probe_labels, loss), torch.stack([*counts, self.loss_sum]).to(self.loss_sum.dtype)])
+        return torch.cat(
+            [reduced(logits, self.probe_labels, loss), torch.stack([*counts, self.loss_sum]).to(self.loss_sum.dtype)]
+        )
 
     def _snapshot(self, row: np.ndarray) -> np.ndarray:
         """The record of a probe's numbers, but for what it took; the losses are counted anew."""
@@ -343,7 +354,9 @@ class Training:
         for name, values in columns.items():
             snapshot[name] = values
         if total := len(self.wrong_images):
-            for name, count in zip(WRONG_LABEL_SHARES, (memorised, resisted, total - memorised - resisted), strict=True):
+            for name, count in zip(
+                WRONG_LABEL_SHARES, (memorised, resisted, total - memorised - resisted), strict=True
+            ):
                 snapshot[name] = count / total
         snapshot["train_loss"] = loss_sum / self.loss_steps if self.loss_steps else math.nan
         self.loss_sum.zero_()
@@ -354,7 +367,12 @@ class Training:
     def _logits(self, *sets: torch.Tensor) -> Iterator[torch.Tensor]:
         """The network's answers to these sets of images without learning from them, one after the other, piece by piece."""
         forward = self.packed or self.network
-        pieces = [piece for images in sets if len(images) for piece in images.tensor_split(math.ceil(len(images) / self.chunk))]
+        pieces = [
+            piece
+            for images in sets
+            if len(images)
+            for piece in images.tensor_split(math.ceil(len(images) / self.chunk))
+        ]
         try:
             for piece in pieces:
                 quickly = arithmetic(self.device, self.probe_precision, self.probe_threads)

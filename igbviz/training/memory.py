@@ -9,7 +9,11 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Facts
 from igbviz.spec import ConfigError
 
-COPIES = {"sgd": 4, "adam": 5, "adamw": 5}  # of every weight: itself, its gradient, its form in a probe, what the optimizer remembers
+COPIES = {
+    "sgd": 4,
+    "adam": 5,
+    "adamw": 5,
+}  # of every weight: itself, its gradient, its form in a probe, what the optimizer remembers
 
 
 def require_memory(config: RunConfig, facts: Facts, free: float | None = None) -> None:

@@ -83,4 +83,8 @@ def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
 
 def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:
     """How often each of 0..length-1 occurs. Whole numbers add up the same in any order, so this is deterministic on a GPU, too."""
-    return torch.zeros(length, dtype=torch.int64, device=index.device).scatter_add_(0, index, torch.ones_like(index)).to(dtype)
+    return (
+        torch.zeros(length, dtype=torch.int64, device=index.device)
+        .scatter_add_(0, index, torch.ones_like(index))
+        .to(dtype)
+    )

@@ -16,8 +16,12 @@ from igbviz.models import last_layer
 from igbviz.training.seeds import WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
-LARGE_CHUNK = 2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU
-CHUNK_PRODUCTS = 1e9  # multiply-accumulates of such a pass on a CPU: a small network is slower in more pieces than that takes
+LARGE_CHUNK = (
+    2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU
+)
+CHUNK_PRODUCTS = (
+    1e9  # multiply-accumulates of such a pass on a CPU: a small network is slower in more pieces than that takes
+)
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
@@ -80,7 +84,11 @@ def probe_chunk(config: RunConfig, facts: Facts, device: torch.device) -> int:
 def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
     """Evaluation mode; with batch_norm='batch', BatchNorm uses the statistics of the images at hand and forgets them."""
     network.eval()
-    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)] if batch_norm == "batch" else []
+    norms = (
+        [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+        if batch_norm == "batch"
+        else []
+    )
     for layer in norms:
         layer.train()
         layer.track_running_stats = False

@@ -42,7 +42,9 @@ class Packed:
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W)."""
-        return torch.cat([self.network(piece) for piece in images.split(PIECE)]) if self.has_maps else self.network(images)
+        return (
+            torch.cat([self.network(piece) for piece in images.split(PIECE)]) if self.has_maps else self.network(images)
+        )
 
 
 class Layer(nn.Module):
@@ -54,7 +56,9 @@ class Layer(nn.Module):
         super().__init__()
         self.layer, self.norm, self.relu, self.dtype = layer, norm, relu, dtype
         self.by_onednn = multiplies(dtype)
-        self.ready: dict[Sides | None, tuple[Tensor, Tensor | None]] = {}  # weight and bias as last used, by the map they are for
+        self.ready: dict[
+            Sides | None, tuple[Tensor, Tensor | None]
+        ] = {}  # weight and bias as last used, by the map they are for
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.times(inputs.to(self.dtype))
@@ -63,7 +67,9 @@ class Layer(nn.Module):
         """Weight and bias that do the work of the BatchNorm as well."""
         weight, bias, norm = self.layer.weight, self.layer.bias, self.norm
         if norm is not None:
-            weight, bias = self.fuse(weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+            weight, bias = self.fuse(
+                weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
         return weight.detach().to(self.dtype), None if bias is None else bias.detach().to(self.dtype)
 
     def matrix(self, sides: Sides | None) -> tuple[Tensor, Tensor | None]:
@@ -80,8 +86,14 @@ class Layer(nn.Module):
                 weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows[..., 0].numel())
             self.ready[sides] = weight, bias
         weight, bias = self.ready[sides]
-        product = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "") if self.by_onednn else linear(rows, weight, bias)
-        return product.relu_() if self.relu else product  # not left to oneDNN, whose own makes a 0 of NaN and hides a diverged network
+        product = (
+            torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+            if self.by_onednn
+            else linear(rows, weight, bias)
+        )
+        return (
+            product.relu_() if self.relu else product
+        )  # not left to oneDNN, whose own makes a 0 of NaN and hides a diverged network
 
 
 class Convolution(Layer):
@@ -113,7 +125,9 @@ class Convolution(Layer):
         """Whether a kernel sees the whole map, and a matrix from map to map is not much larger than the kernels."""
         kernel = self.layer.kernel_size
         numbers = math.prod(sides) * math.prod(self.sides_after(sides))
-        return all(side <= reach for side, reach in zip(sides, kernel, strict=True)) and numbers <= GROWTH * math.prod(kernel)
+        return all(side <= reach for side, reach in zip(sides, kernel, strict=True)) and numbers <= GROWTH * math.prod(
+            kernel
+        )
 
     def sides_after(self, sides: Sides) -> Sides:
         """Height and width of what is made of a map of these."""
@@ -129,7 +143,9 @@ class Convolution(Layer):
         (outputs, inputs, *kernel), made, layer = weight.shape, self.sides_after(sides), self.layer
         matrix = weight.new_zeros(*made, outputs, *sides, inputs)
         for place in itertools.product(*map(range, made)):
-            starts = (at * stride - padding for at, stride, padding in zip(place, layer.stride, layer.padding, strict=True))
+            starts = (
+                at * stride - padding for at, stride, padding in zip(place, layer.stride, layer.padding, strict=True)
+            )
             (rows, rows_under), (columns, columns_under) = map(_overlap, starts, kernel, sides)
             matrix[place][:, rows, columns] = weight[:, :, rows_under, columns_under].permute(0, 2, 3, 1)
         pixels = made[0] * made[1]
@@ -146,7 +162,10 @@ def multiplies(dtype: torch.dtype) -> bool:
     """Whether oneDNN multiplies in this precision here. Its operators are torch's own business: another torch may have others."""
     if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():
         return False
-    if not all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")):
+    if not all(
+        hasattr(torch.ops.mkldnn, name)
+        for name in ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")
+    ):
         return False
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 

@@ -108,7 +108,9 @@ class Lanes:
                         self.advance()
                     self._wait()
                 finally:
-                    self.ready = [other for other in self.ready if other.step == number]  # after an error the others wait on
+                    self.ready = [
+                        other for other in self.ready if other.step == number
+                    ]  # after an error the others wait on
             else:
                 yield
 
@@ -141,7 +143,9 @@ class Lanes:
         first = self.trainings[0]
         config, number = first.config, first.step
         rows = self._rows(number)
-        losses = tuple(lane.config.schedule.at(number, lane.steps_per_epoch, lane.config.loss) for lane in self.trainings)
+        losses = tuple(
+            lane.config.schedule.at(number, lane.steps_per_epoch, lane.config.loss) for lane in self.trainings
+        )
         if config.optimizer.moves:
             set_rate(self.optimizer, config.optimizer.rate_at(number, first.steps), first.rate)
         if self.captured and rows.shape == self.rows.shape:
@@ -191,7 +195,9 @@ class Lanes:
         parts, start = [], 0
         for loss, same in groupby(losses):
             end = start + len(list(same))
-            parts.append(loss.values(logits[start:end].flatten(0, 1), labels[start:end].flatten()).view(end - start, -1).mean(1))
+            parts.append(
+                loss.values(logits[start:end].flatten(0, 1), labels[start:end].flatten()).view(end - start, -1).mean(1)
+            )
             start = end
         return torch.cat(parts)
 
@@ -219,7 +225,9 @@ class Lanes:
             states = [lane.optimizer.state.get(lane.parameters[place], {}) for lane in self.trainings]
             for name, value in states[0].items():
                 together = isinstance(value, Tensor) and value.shape == stacked.shape[1:]
-                self.optimizer.state[stacked][name] = torch.stack([state[name] for state in states]) if together else value
+                self.optimizer.state[stacked][name] = (
+                    torch.stack([state[name] for state in states]) if together else value
+                )
         self._hand_out_state()
         self.labels = torch.stack([lane.data.train_labels for lane in self.trainings])
         self.rows = torch.zeros(len(networks), first.config.batch_size, dtype=torch.int64, device=first.device)

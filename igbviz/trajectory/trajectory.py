@@ -191,7 +191,9 @@ class Trajectory(Recorded):
 
         t, k = len(self), self.classes
         shares = WRONG_LABEL_SHARES if self.has_noise else ()
-        per_probe = {name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss", *shares)}
+        per_probe = {
+            name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss", *shares)
+        }
         per_class = {
             "true_class_probability": self.true_class_probability(),
             "accuracy": self.accuracy(),
@@ -201,4 +203,6 @@ class Trajectory(Recorded):
             "silent": self.silent,
         }
         names = np.tile(np.array(self.class_names, dtype=object), t)
-        return pd.DataFrame(per_probe | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()})
+        return pd.DataFrame(
+            per_probe | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()}
+        )

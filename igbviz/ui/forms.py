@@ -22,7 +22,9 @@ SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formul
 def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
     """A selector for one of the descriptions in a registry and the widgets of its knobs; the chosen values as a mapping."""
     names = list(registry)
-    name = st.selectbox(label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name")
+    name = st.selectbox(
+        label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name"
+    )
     part = registry[name]
     if part.__doc__:
         st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
@@ -64,7 +66,9 @@ def knobs(part: type[Description], values: Mapping[str, Any], key: str, drag: bo
 def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str, float]:
     try:
         starts = {name: values.get(name, 1.0) for name in symbols(formula)}
-        return {name: sliders.number(name, sliders.around(start), start, f"{key}-{name}") for name, start in starts.items()}
+        return {
+            name: sliders.number(name, sliders.around(start), start, f"{key}-{name}") for name, start in starts.items()
+        }
     except ConfigError:
         return dict(values)  # the formula cannot be read; the sentence about it comes with the whole configuration
 

@@ -30,7 +30,9 @@ def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
         st.caption(
             f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration(expected.seconds)}**, {expected.basis}."
         )
-        if st.button(f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key):
+        if st.button(
+            f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key
+        ):
             with st.spinner("Putting them into the queue ..."):
                 group = submit_sweep(sweep, cache)
             show(group)
@@ -62,11 +64,15 @@ def group_standing(group: Group, progress: Progress) -> None:
             colour, icon = STATES_LOOK[state]
             st.badge(f"{count} {state}", color=colour, icon=icon)
         st.caption(f"{duration(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
-        if any(state in progress.counts for state in WAITING) and st.button("Stop all", icon=":material/stop:", key="sweep-stop"):
+        if any(state in progress.counts for state in WAITING) and st.button(
+            "Stop all", icon=":material/stop:", key="sweep-stop"
+        ):
             group.stop()
             progress_of.clear()
             st.rerun()
-        if any(state in progress.counts for state in RESUMABLE) and st.button("Resume", icon=":material/play_arrow:", key="sweep-resume"):
+        if any(state in progress.counts for state in RESUMABLE) and st.button(
+            "Resume", icon=":material/play_arrow:", key="sweep-resume"
+        ):
             group.resume()
             progress_of.clear()
             st.rerun()

@@ -21,10 +21,14 @@ from streamlit.components.v1 import declare_component
 JAVASCRIPT = Path(__file__).with_suffix(".js")
 PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
 
-_mount = st.components.v2.component("igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
+_mount = st.components.v2.component(
+    "igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False
+)
 
 
-def live_chart(figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False) -> dict[str, Any] | None:
+def live_chart(
+    figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False
+) -> dict[str, Any] | None:
     """Draw or update a figure, or its `payload`, made once for many viewers (then say its height).
 
     With `on_click`, a click on a point reruns and is returned once as {"x", "y", "name", "point"}.
@@ -62,7 +66,9 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
 
     spec = referring(figure if isinstance(figure, dict) else figure.to_plotly_json())
     spec["shared"] = [value if isinstance(value, str) else dict(value) for value in shared]
-    return json.dumps(spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist)  # plotly leaves empty arrays as they are
+    return json.dumps(
+        spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist
+    )  # plotly leaves empty arrays as they are
 
 
 def _plotly_address() -> str:

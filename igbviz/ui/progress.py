@@ -91,7 +91,9 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))
     elif went_wrong and status.message:
-        (bar.error if status.state == "failed" else bar.warning)(messages.plain(status.message), icon=STATE_LOOKS[status.state][1])
+        (bar.error if status.state == "failed" else bar.warning)(
+            messages.plain(status.message), icon=STATE_LOOKS[status.state][1]
+        )
 
 
 def sentence(status: Status, unit: str = "step") -> str:
@@ -110,7 +112,12 @@ def sentence(status: Status, unit: str = "step") -> str:
 
 def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
     """One line on what the numbers were made from: data, what was measured, arithmetic, device, versions, date."""
-    schema = {"data": "unknown data", "device": "an unknown device", "threads": "?", "torch": "of an unknown version"} | run.schema
+    schema = {
+        "data": "unknown data",
+        "device": "an unknown device",
+        "threads": "?",
+        "torch": "of an unknown version",
+    } | run.schema
     lanes = schema.get("lanes", 1)
     how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}"
     how += f", one of {lanes} runs in a stack" if isinstance(lanes, int) and lanes > 1 else ""

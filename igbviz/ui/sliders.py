@@ -43,7 +43,9 @@ def of_field(field: FieldInfo) -> Range | None:
     if (low > 0 and high / low > WIDE) or high - low >= WIDE or 0 < default < 2 * high / WIDE:
         return Range(low, high, _decades(low, high, default, "ge" in bounds), None)
     even = evenly(low, high)
-    return even._replace(stops=[stop for stop in even.stops if (stop > low or "ge" in bounds) and (stop < high or "le" in bounds)])
+    return even._replace(
+        stops=[stop for stop in even.stops if (stop > low or "ge" in bounds) and (stop < high or "le" in bounds)]
+    )
 
 
 def evenly(low: float, high: float, least: int = 100) -> Range:

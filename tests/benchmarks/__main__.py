@@ -54,7 +54,9 @@ def row(case: str, taken: dict[str, list[float]]) -> dict[str, Any]:
     medians = {name: statistics.median(values) for name, values in taken.items()}
     first, second = list(medians)[:2]
     ratio = medians[first] / medians[second]
-    words = ", ".join(f"{name} {medians[name]:.3g} ms ({min(values):.3g}-{max(values):.3g})" for name, values in taken.items())
+    words = ", ".join(
+        f"{name} {medians[name]:.3g} ms ({min(values):.3g}-{max(values):.3g})" for name, values in taken.items()
+    )
     print(f"{case:42} {words}; ratio {ratio:.3f}", flush=True)
     return {"case": case, "ms": taken, "ratio": ratio}
 
@@ -93,12 +95,24 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
         torch.set_num_threads(training.threads)
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(training.threads)  # what the engine adds, not how many threads it takes: those have a row of their own
+    torch.set_num_threads(
+        training.threads
+    )  # what the engine adds, not how many threads it takes: those have a row of their own
     found = [row(f"{name}: step, engine / bare", alternating({"engine": lambda: next(ticks), "bare": bare}, times))]
     if training.threads != threads:
-        found.append(row(f"{name}: bare step, one thread / {threads}", alternating({"one": bare, f"{threads}": on_all_cores}, times)))
+        found.append(
+            row(
+                f"{name}: bare step, one thread / {threads}",
+                alternating({"one": bare, f"{threads}": on_all_cores}, times),
+            )
+        )
     torch.set_num_threads(training.probe_threads)
-    found.append(row(f"{name}: probe, engine / bare forward", alternating({"engine": probe, "bare": forward}, max(1, times // 20))))
+    found.append(
+        row(
+            f"{name}: probe, engine / bare forward",
+            alternating({"engine": probe, "bare": forward}, max(1, times // 20)),
+        )
+    )
     torch.set_num_threads(threads)
     return found
 
@@ -106,7 +120,9 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
 def losses(times: int = 200) -> list[dict[str, Any]]:
     """A step of the default network with each loss against the same step with cross-entropy, at batch 32."""
     found = []
-    base = PRESETS["first-look"].config.with_(dataset={"name": "fashion-mini"}, epochs=1000, probes={"size": 100, "count": 2})
+    base = PRESETS["first-look"].config.with_(
+        dataset={"name": "fashion-mini"}, epochs=1000, probes={"size": 100, "count": 2}
+    )
 
     def stepping(name: str) -> Callable[[], Any]:
         training = Training(base.with_(loss={"name": name}, optimizer={"name": "sgd", "learning_rate": 1e-6}), "cpu")
@@ -149,7 +165,9 @@ def refresh() -> list[dict[str, Any]]:
 
             def once(run: Run = run, config: RunConfig = config) -> int:
                 shown = run.glance()
-                figures = [run_curves(shown, config, name, checked=False) for name in ("true_class_probability", "accuracy")]
+                figures = [
+                    run_curves(shown, config, name, checked=False) for name in ("true_class_probability", "accuracy")
+                ]
                 return sum(len(payload(figure)) for figure in [*figures, charts.bars(shown, checked=False)])
 
             ways[f"{count} probes ({len(run.glance())} drawn), {once() / 1000:.0f} kB"] = once
@@ -173,14 +191,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     parser.add_argument("--only", choices=["engine", "losses", "refresh", "listing"])
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {time.ctime()}")
+    print(
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {time.ctime()}"
+    )
     rows: list[dict[str, Any]] = []
     if options.only in (None, "engine"):
         rows += steps_and_probes("default (mlp)", RunConfig(), 200)
         rows += steps_and_probes("first look (mlp)", PRESETS["first-look"].config, 200)
         rows += steps_and_probes("cnn", RunConfig(model={"name": "cnn"}), 20)
         noise = {"name": "gaussian-noise", "size": 32, "train_examples": 640}
-        rows += steps_and_probes("resnet18, 32x32", RunConfig(dataset=noise, model={"name": "resnet18"}, probes={"size": 500}), 3)
+        rows += steps_and_probes(
+            "resnet18, 32x32", RunConfig(dataset=noise, model={"name": "resnet18"}, probes={"size": 500}), 3
+        )
     if options.only in (None, "refresh"):
         rows += refresh()
     if options.only in (None, "listing"):

@@ -96,7 +96,9 @@ def plain_way(config: RunConfig, device: torch.device) -> Plain:
     train_set, test_set = plain_sets(config, data)
     probed = Subset(test_set, probe_indices(data.test_labels, config.probes.size, config.seed).tolist())
     beside_gpu = {"num_workers": min(8, os.cpu_count() or 1), "persistent_workers": True, "pin_memory": True}
-    options: dict[str, Any] = beside_gpu if device.type == "cuda" else {}  # on a CPU workers would take cores from the network
+    options: dict[str, Any] = (
+        beside_gpu if device.type == "cuda" else {}
+    )  # on a CPU workers would take cores from the network
     train_loader = DataLoader(train_set, config.batch_size, sampler=SameOrder(config.seed, len(train_set)), **options)
     return Plain(network, train_loader, DataLoader(probed, TEST_BATCH, **options), optimizer, data.classes)
 
@@ -136,7 +138,9 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
     config, device = case.config, training.device
     network = copy.deepcopy(training.network)
     optimizer = config.optimizer.build(network.parameters())
-    batches = cycle([training.examples(training.batch_rows(number)) for number in range(min(16, training.steps_per_epoch))])
+    batches = cycle(
+        [training.examples(training.batch_rows(number)) for number in range(min(16, training.steps_per_epoch))]
+    )
     pieces = [piece.contiguous() for piece in training.probe_images.split(training.chunk)]
 
     def step() -> None:
@@ -212,7 +216,9 @@ def measure(name: str, case: Case, device: torch.device) -> dict[str, Any]:
     return report(name, case, training, seconds, (case.steps * step_operations + probe_operations) / 1e9)
 
 
-def report(name: str, case: Case, training: Training, seconds: dict[str, list[tuple[float, float]]], gflop: float) -> dict[str, Any]:
+def report(
+    name: str, case: Case, training: Training, seconds: dict[str, list[tuple[float, float]]], gflop: float
+) -> dict[str, Any]:
     totals = {way: [sum(pair) for pair in pairs] for way, pairs in seconds.items()}
     images, device = len(training.probe_labels), training.device
     unit = f"{case.steps} step{'s' if case.steps > 1 else ''} and a probe of {images:,} images"
@@ -222,7 +228,9 @@ def report(name: str, case: Case, training: Training, seconds: dict[str, list[tu
         probe = statistics.median(pair[1] for pair in pairs)
         total = totals[way]
         spread = f"({min(total):.4g}-{max(total):.4g}, n = {len(total)})"
-        print(f"  {way:6}{statistics.median(total):9.4g} s {spread:32} a step {1e3 * step:.4g} ms, the probe {1e3 * probe:.4g} ms")
+        print(
+            f"  {way:6}{statistics.median(total):9.4g} s {spread:32} a step {1e3 * step:.4g} ms, the probe {1e3 * probe:.4g} ms"
+        )
     ratios = {}
     for above, below in (("plain", "ours"), ("ours", "floor"), ("floor", "limit")):
         values = [a / b for a, b in zip(totals[above], totals[below], strict=True)]
@@ -240,14 +248,18 @@ def report(name: str, case: Case, training: Training, seconds: dict[str, list[tu
         "probe_images": images,
         "gflop": gflop,
         "config": case.config.canonical(),
-        "seconds": {way: [{"steps": steps, "probe": probe} for steps, probe in pairs] for way, pairs in seconds.items()},
+        "seconds": {
+            way: [{"steps": steps, "probe": probe} for steps, probe in pairs] for way, pairs in seconds.items()
+        },
         "ratios": ratios,
     }
 
 
 def roughness(training: Training) -> tuple[float, float]:
     """By how much probes in bfloat16 move the probabilities of the network as it is now: at most, and in the mean."""
-    exact = Training(training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state())
+    exact = Training(
+        training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state()
+    )
     p, rough = (torch.cat(list(each._logits(each.probe_images))).softmax(1) for each in (exact, training))
     moved = (p - rough).abs()
     return moved.max().item(), moved.mean().item()
@@ -260,8 +272,12 @@ def fewer_probes() -> list[dict[str, Any]]:
         config = PRESETS[key].config
         each = config.steps_per_epoch(config.dataset.facts().train_size)
         steps = config.total_steps(config.dataset.facts().train_size)
-        batch, log = (len(config.with_(probes={"schedule": schedule}).probes.steps(steps, each)) for schedule in ("batch", "log"))
-        print(f"{key}, {steps:,} steps: {batch:,} probes by batch, {log} by a log schedule, {batch / log:.0f} times fewer")
+        batch, log = (
+            len(config.with_(probes={"schedule": schedule}).probes.steps(steps, each)) for schedule in ("batch", "log")
+        )
+        print(
+            f"{key}, {steps:,} steps: {batch:,} probes by batch, {log} by a log schedule, {batch / log:.0f} times fewer"
+        )
         found.append({"preset": key, "steps": steps, "batch": batch, "log": log})
     return found
 
@@ -291,7 +307,9 @@ def cases() -> dict[str, Case]:
 
 def main() -> None:
     chosen = cases()
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.against", description="Ours against the plain way and the floor.")
+    parser = argparse.ArgumentParser(
+        "python -m tests.benchmarks.against", description="Ours against the plain way and the floor."
+    )
     parser.add_argument("--json", type=Path, help="also write all numbers there")
     parser.add_argument("--only", choices=list(chosen), help="this case alone")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="this device alone")

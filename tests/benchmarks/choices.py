@@ -36,7 +36,9 @@ Way = Callable[[], Tensor]
 def networks() -> dict[str, RunConfig]:
     """A first look, and the ResNets of `against` with probes of 10,000 images."""
     known = cases()
-    return {"first look": PRESETS["first-look"].config} | {name: known[f"{name}-10000"].config for name in ("resnet18", "resnet50")}
+    return {"first look": PRESETS["first-look"].config} | {
+        name: known[f"{name}-10000"].config for name in ("resnet18", "resnet50")
+    }
 
 
 def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
@@ -56,7 +58,13 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
     training = Training(config, device)
     images, network = training.probe_images, training.network
 
-    def asked(forward: Callable[[Tensor], Tensor], piece: int, precision: str = "float32", tf32: bool = False, capture: bool = True) -> Way:
+    def asked(
+        forward: Callable[[Tensor], Tensor],
+        piece: int,
+        precision: str = "float32",
+        tf32: bool = False,
+        capture: bool = True,
+    ) -> Way:
         @torch.inference_mode()
         def work() -> Tensor:
             with arithmetic(device, precision, training.probe_threads), probing(network, "eval"), _tf32(device, tf32):
@@ -120,7 +128,9 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
         except RuntimeError as error:
             print(f"{case}, {name}: {str(error).splitlines()[0]}", flush=True)
             continue
-        differ = (answers[0] - answers[1]).abs().max().item() if answers[0].ndim else None  # a step goes on from where it was
+        differ = (
+            (answers[0] - answers[1]).abs().max().item() if answers[0].ndim else None
+        )  # a step goes on from where it was
         words = "" if differ is None else f", logits differ by {differ:.2g}"
         found.append(row(f"{case}: {name} / {first}{words}", taken) | {"differ": differ})
     return found
@@ -134,7 +144,9 @@ def paper(seconds: dict[str, float]) -> float:
 
 def main() -> None:
     configs = networks()
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.choices", description="The engine's ways against others.")
+    parser = argparse.ArgumentParser(
+        "python -m tests.benchmarks.choices", description="The engine's ways against others."
+    )
     parser.add_argument("--device", type=torch.device, default=best_device())
     parser.add_argument("--only", choices=list(configs))
     parser.add_argument("--repeats", type=int, default=5)
@@ -145,7 +157,9 @@ def main() -> None:
     for name in [options.only] if options.only else configs:
         part = {}
         for kind, make, times in (("step", steps, 10), ("probe", probes, 1)):
-            found = compare(f"{name}, {kind}", make(configs[name], options.device), options.device, times, options.repeats)
+            found = compare(
+                f"{name}, {kind}", make(configs[name], options.device), options.device, times, options.repeats
+            )
             part[kind] = sorted(found[0]["ms"]["engine"])[options.repeats // 2] / 1e3
             rows += found
         if name == "resnet50":

@@ -84,10 +84,16 @@ def main() -> None:
     parser.add_argument("--networks", type=int, help="at most how many, where the settings' own number takes too long")
     parser.add_argument("--json", help="also write all times, in seconds, to this file")
     choices = parser.parse_args()
-    report = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    report = {
+        "machine": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
     for name, (width, depth, inputs, networks) in SETTINGS.items():
         config = EnsembleConfig(
-            model={"name": "mlp", "width": width, "depth": depth}, inputs=inputs, networks=min(choices.networks or networks, networks)
+            model={"name": "mlp", "width": width, "depth": depth},
+            inputs=inputs,
+            networks=min(choices.networks or networks, networks),
         )
         measured = StackedNetworks(config, torch.device("cpu"))
         methods = {"bare": bare, "loop": loop, "ours": ours}
@@ -97,7 +103,9 @@ def main() -> None:
             for method, function in methods.items():
                 times[method].append(seconds(function, measured))
         middle = {method: median(values) for method, values in times.items()}
-        spread = ", ".join(f"{method} {middle[method]:.2f} s ({min(v):.2f} to {max(v):.2f})" for method, v in times.items())
+        spread = ", ".join(
+            f"{method} {middle[method]:.2f} s ({min(v):.2f} to {max(v):.2f})" for method, v in times.items()
+        )
         print(
             f"{name}\n  {spread}\n  ours / bare {middle['ours'] / middle['bare']:.2f}   loop / ours {middle['loop'] / middle['ours']:.2f}"
         )

@@ -48,7 +48,10 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
         training = Training(config, device)
         for lanes in (4, 16) if device.type == "cpu" else (8, 32):
             lanes = min(lanes, most_lanes(training))
-            alone, stack = [training.rehearsal() for _ in range(lanes)], Lanes([training.rehearsal() for _ in range(lanes)])
+            alone, stack = (
+                [training.rehearsal() for _ in range(lanes)],
+                Lanes([training.rehearsal() for _ in range(lanes)]),
+            )
 
             def in_turn(alone: list[Training] = alone) -> None:
                 for one in alone:
@@ -87,7 +90,9 @@ def sweeps() -> list[dict[str, Any]]:
                 group.wait()
                 taken["sweep"].append(time.perf_counter() - started)
             lanes = sorted({run.schema["lanes"] for run in group.runs})
-        words = ", ".join(f"{way} {statistics.median(each):.1f} s ({min(each):.1f}-{max(each):.1f})" for way, each in taken.items())
+        words = ", ".join(
+            f"{way} {statistics.median(each):.1f} s ({min(each):.1f}-{max(each):.1f})" for way, each in taken.items()
+        )
         ratio = statistics.median(one / other for one, other in zip(*taken.values(), strict=True))
         print(f"eight runs, {name}: {words}; ratio {ratio:.2f}, n = {SWEEP_REPEATS}, lanes {lanes}", flush=True)
         found.append({"case": name, "seconds": taken, "ratio": ratio, "lanes": lanes})
@@ -95,7 +100,9 @@ def sweeps() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.lanes", description="Many runs at once, against one by one.")
+    parser = argparse.ArgumentParser(
+        "python -m tests.benchmarks.lanes", description="Many runs at once, against one by one."
+    )
     parser.add_argument("--json", type=Path, help="also write all numbers there")
     parser.add_argument("--only", choices=["steps", "sweeps"])
     options = parser.parse_args()

@@ -36,7 +36,9 @@ def app(cache: Path) -> Iterator[str]:
     """The app on a cache of its own, ready to answer."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"IGBVIZ_CACHE": str(cache)}, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"IGBVIZ_CACHE": str(cache)}, stdout=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         while True:
@@ -57,12 +59,17 @@ def click_to_point(page: Page, which: int) -> float:
     before = page.url
     started = time.perf_counter()
     page.get_by_role("button", name="Watch").nth(which).click()
-    page.wait_for_function(f"old => location.href != old && document.querySelector('{CHART}')", arg=before, timeout=60_000)
+    page.wait_for_function(
+        f"old => location.href != old && document.querySelector('{CHART}')", arg=before, timeout=60_000
+    )
     return time.perf_counter() - started
 
 
 def told(what: str, seconds: list[float]) -> None:
-    print(f"{what:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = {len(seconds)})", flush=True)
+    print(
+        f"{what:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = {len(seconds)})",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -42,7 +42,9 @@ def transform(grayscale: bool, scaling: str, mean: list[float], std: list[float]
     return transforms.Compose(steps if scaling == "unit" else [*steps, transforms.Normalize(mean, std)])
 
 
-def steps(network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, device: torch.device) -> Iterator[float]:
+def steps(
+    network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, device: torch.device
+) -> Iterator[float]:
     """Train without end, epoch after epoch; yields the loss of every step."""
     while True:
         for images, labels in loader:
@@ -88,5 +90,9 @@ def train(
         if step > 0:
             losses.append(next(going))
         if step in probe_steps:
-            yield step, float(np.mean(losses)) if losses else float("nan"), *probe(network, test_loader, classes, device)
+            yield (
+                step,
+                float(np.mean(losses)) if losses else float("nan"),
+                *probe(network, test_loader, classes, device),
+            )
             losses = []

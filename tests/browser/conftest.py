@@ -66,11 +66,15 @@ def serve(tmp_path) -> Iterator[Callable[..., str]]:
             "server.port": port, "server.address": "127.0.0.1", "server.headless": "true", "server.fileWatcherType": "none",
             "server.baseUrlPath": base, "browser.gatherUsageStats": "false", "theme.base": theme or "light",
         }  # fmt: skip
-        command = [sys.executable, "-m", "streamlit", "run", str(app)] + [f"--{name}={value}" for name, value in options.items()]
+        command = [sys.executable, "-m", "streamlit", "run", str(app)] + [
+            f"--{name}={value}" for name, value in options.items()
+        ]
         python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         output = (tmp_path / f"server-{port}.txt").open("wb")
         environment = os.environ | {"PYTHONPATH": python_path} | (env or {})
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
         servers.append((server, output))
         address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
         wait_until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")

@@ -29,7 +29,9 @@ def story(probes: int) -> np.ndarray:
     table[:, :, FAVOURED] += early[:, None] * (1 - own) * 0.95
     table[:, np.arange(k), np.arange(k)] = own
     records["mean_prob"] = table / table.sum(-1, keepdims=True)
-    records["confusion"] = np.round(records["mean_prob"] ** 2 / (records["mean_prob"] ** 2).sum(-1, keepdims=True) * 1000)
+    records["confusion"] = np.round(
+        records["mean_prob"] ** 2 / (records["mean_prob"] ** 2).sum(-1, keepdims=True) * 1000
+    )
     return records
 
 

@@ -54,14 +54,24 @@ def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path
     page.get_by_text("steps", exact=True).click()
     page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)
     wait_until(
-        lambda: page.wait_for_timeout(50) or page.evaluate(f"document.querySelector('{CHART}')._fullLayout.xaxis.range[1]") > 2, 20, ""
+        lambda: (
+            page.wait_for_timeout(50)
+            or page.evaluate(f"document.querySelector('{CHART}')._fullLayout.xaxis.range[1]") > 2
+        ),
+        20,
+        "",
     )
     first = seen(page)
     other = visit(browser, page.url, color_scheme="dark")
     assert seen(other) == first, "a second browser sees the same figure from the link alone"
     assert sum(run.id in other.url for run in runs) == 3
 
-    for form, opening in (("HTML", b"<!doctype html>"), ("CSV", b"setting,run,seed"), ("Parquet", b"PAR1"), ("PDF", b"%PDF")):
+    for form, opening in (
+        ("HTML", b"<!doctype html>"),
+        ("CSV", b"setting,run,seed"),
+        ("Parquet", b"PAR1"),
+        ("PDF", b"%PDF"),
+    ):
         with other.expect_download(timeout=60_000) as download:
             other.get_by_role("button", name=form, exact=True).click()
         download.value.save_as(tmp_path / "taken")
@@ -82,7 +92,11 @@ def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache:
     page.mouse.move(place[0], place[1], steps=3)
     marks = page.locator(f"{CHART} .igbviz-linked")
     marks.wait_for(state="attached", timeout=20_000)
-    assert marks.locator("line").count() == 6 and marks.locator("circle").count() == 6 and marks.locator("text").count() == 5
+    assert (
+        marks.locator("line").count() == 6
+        and marks.locator("circle").count() == 6
+        and marks.locator("text").count() == 5
+    )
     page.wait_for_function(f"""at => {{  // on the way there the pointer passed another probe, and Plotly looks at most every 50 ms
         const plots = Object.values(document.querySelector('{CHART}')._fullLayout._plots);
         const lines = [...document.querySelectorAll('{CHART} .igbviz-linked line')].map(line => Number(line.getAttribute('x1')));

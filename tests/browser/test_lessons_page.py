@@ -51,7 +51,11 @@ def made_up(config: RunConfig | EnsembleConfig) -> np.ndarray:
         record["p_hist"][:, len(P_EDGES) // 3] = 200
         record["silent"], record["signal"] = 0.9 - 0.5 * place, 1.4 - place
         if "memorised" in records.dtype.names:
-            record["memorised"], record["resisted"], record["otherwise"] = 0.8 * place, 0.7 * (1 - place), 0.3 - 0.1 * place
+            record["memorised"], record["resisted"], record["otherwise"] = (
+                0.8 * place,
+                0.7 * (1 - place),
+                0.3 - 0.1 * place,
+            )
     records["step"], records["epoch"] = step, step / per_epoch
     return records
 
@@ -76,7 +80,9 @@ def app(serve, cache: Path, monkeypatch: pytest.MonkeyPatch):
     for lesson in LESSONS.values():
         for config in lesson.runs.values():
             put(config, cache)
-    yield lambda theme="light": serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache), "IGBVIZ_IDLE_SECONDS": "1"}, theme=theme)
+    yield lambda theme="light": serve(
+        ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache), "IGBVIZ_IDLE_SECONDS": "1"}, theme=theme
+    )
     end_workers(cache)
 
 
@@ -133,12 +139,21 @@ def test_a_presenter_turns_pages_by_keyboard(app, browser, artefacts: Path) -> N
         page.get_by_role("heading", name=steps[number - 1].title, exact=True).wait_for(timeout=30_000)
         page.wait_for_url(lambda url: f"step={number}" in url and "presenter=1" in url, timeout=10_000)
         page.locator(".st-key-lesson-presenter button").wait_for(timeout=30_000)
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)  # the keys are in place
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(
+            timeout=30_000
+        )  # the keys are in place
 
     stands_at(1)
     for unseen in (page.locator("[data-testid=stSidebar]"), page.get_by_role("button", name="next", exact=True)):
         unseen.wait_for(state="hidden", timeout=10_000)
-    for key, number in (("ArrowRight", 2), ("PageDown", 3), ("ArrowLeft", 2), ("PageUp", 1), ("PageUp", 1), ("PageDown", 2)):
+    for key, number in (
+        ("ArrowRight", 2),
+        ("PageDown", 3),
+        ("ArrowLeft", 2),
+        ("PageUp", 1),
+        ("PageUp", 1),
+        ("PageDown", 2),
+    ):
         page.keyboard.press(key)
         stands_at(number)
     size = page.locator(".st-key-lesson-words p").first.evaluate("p => parseFloat(getComputedStyle(p).fontSize)")

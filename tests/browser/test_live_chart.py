@@ -47,7 +47,9 @@ def state(page) -> dict:
 
 def wait_for_updates(page, count: int) -> None:
     before = int(page.get_attribute(CHART, "data-draws"))
-    page.wait_for_function("([selector, draws]) => +document.querySelector(selector).dataset.draws >= draws", arg=[CHART, before + count])
+    page.wait_for_function(
+        "([selector, draws]) => +document.querySelector(selector).dataset.draws >= draws", arg=[CHART, before + count]
+    )
 
 
 def test_zoom_and_hidden_classes_survive_updates(serve, page):
@@ -64,7 +66,9 @@ def test_zoom_and_hidden_classes_survive_updates(serve, page):
     page.wait_for_function("([selector, old]) => document.querySelector(selector)._fullLayout.xaxis.range[1].toFixed(6) !== old",
                            arg=[CHART, untouched["x"][1]])  # fmt: skip
     page.locator(f"{CHART} .legendtoggle").nth(1).click()
-    some_hidden = "(selector) => document.querySelector(selector)._fullData.some((trace) => trace.visible === 'legendonly')"
+    some_hidden = (
+        "(selector) => document.querySelector(selector)._fullData.some((trace) => trace.visible === 'legendonly')"
+    )
     page.wait_for_function(some_hidden, arg=CHART)
 
     touched = state(page)

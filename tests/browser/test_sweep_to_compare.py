@@ -16,7 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 def whole(page, panels: int) -> tuple:
     """What the grid shows once all of its rows are there."""
-    wait_until(lambda: page.wait_for_timeout(100) or seen(page)[0].startswith(f"{panels} runs"), 60, f"a grid of {panels} runs")
+    wait_until(
+        lambda: page.wait_for_timeout(100) or seen(page)[0].startswith(f"{panels} runs"), 60, f"a grid of {panels} runs"
+    )
     return seen(page)
 
 

@@ -26,7 +26,11 @@ def visit(browser, address: str, **options):
     page.outside = []  # everything that is asked of any other machine
     page.on(
         "request",
-        lambda request: page.outside.append(request.url) if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None,
+        lambda request: (
+            page.outside.append(request.url)
+            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
+            else None
+        ),
     )
     page.goto(address)
     return page
@@ -47,7 +51,9 @@ def long_run(page) -> None:
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
     page.get_by_text("Training", exact=True).click()
     number(page, "Epochs", "first-look-cross-entropy-epochs", "400")
-    page.get_by_text("1,252,", exact=False).or_(page.get_by_text("125,200 steps", exact=False)).first.wait_for(timeout=15_000)
+    page.get_by_text("1,252,", exact=False).or_(page.get_by_text("125,200 steps", exact=False)).first.wait_for(
+        timeout=15_000
+    )
     page.get_by_role("button", name="Train", exact=True).click()
     page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
 
@@ -63,7 +69,9 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
     page.get_by_text("in all", exact=False).wait_for(timeout=120_000)
     page.wait_for_timeout(1500)  # the last figure
     assert points(page) == points(page, RIGHT) == 60
-    assert page.evaluate(f"document.querySelector('{LEFT}').__mine") == 1, "the same chart from the first point to the last"
+    assert page.evaluate(f"document.querySelector('{LEFT}').__mine") == 1, (
+        "the same chart from the first point to the last"
+    )
     names = page.evaluate(f"document.querySelector('{LEFT}')._fullLayout.xaxis.ticktext")
     assert names[0] == "Init." and page.get_by_text("favoured at Init.").count() > 0
     page.screenshot(path=artefacts / "train_light.png", full_page=True)
@@ -100,7 +108,11 @@ def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
     assert before[0] == 1 and "legendonly" in before[3]
     for _ in range(3):
         draws = int(chart.get_attribute("data-draws"))
-        wait_until(lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old, 60, "an update")
+        wait_until(
+            lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old,
+            60,
+            "an update",
+        )
     assert page.evaluate(state) == before
 
 
@@ -160,7 +172,11 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> Non
     wide = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
     assert wide[0]["y"] == wide[1]["y"] and wide[0]["width"] > 400, "side by side where there is room"
     page.set_viewport_size({"width": 900, "height": 1000})
-    wait_until(lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500, 20, "a chart that fills the column")
+    wait_until(
+        lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500,
+        20,
+        "a chart that fills the column",
+    )
     narrow = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
     assert narrow[1]["y"] > narrow[0]["y"] + narrow[0]["height"] and narrow[1]["width"] == narrow[0]["width"]
 

@@ -39,7 +39,9 @@ def ensemble(networks: int = 20, classes: int = 10, gamma: float = 1.0, layers: 
         record["centre"], record["spread"] = logits.mean(0), logits.std(0, ddof=1)
         record["probability"] = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).mean(0)
         place = np.searchsorted(HISTOGRAM_EDGES[1:-1], (logits - record["centre"]) / record["spread"], side="right")
-        record["histogram"] = np.bincount((place + bins * np.arange(classes)).ravel(), minlength=classes * bins).reshape(classes, bins)
+        record["histogram"] = np.bincount(
+            (place + bins * np.arange(classes)).ravel(), minlength=classes * bins
+        ).reshape(classes, bins)
         centred = logits - logits.mean(1, keepdims=True)
         record["variance"], record["cosine"] = centred.var(0, ddof=1).sum() / (classes - 1), theory.mean_cosine(centred)
     if layers:
@@ -81,7 +83,9 @@ class TestOutputs:
         record = e.records[0]
         curves = [trace for trace in charts.outputs(e).data if trace.fill == "tozeroy"]
         favoured = record["guesses"].argmax()
-        assert len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).colour and "★" in curves[-1].name
+        assert (
+            len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).colour and "★" in curves[-1].name
+        )
         x, y = (np.asarray(values, float) for values in (curves[-1].x, curves[-1].y))
         assert np.trapezoid(y, x) == pytest.approx(1, rel=1e-5)
         assert np.trapezoid(x * y, x) == pytest.approx(record["centre"][favoured], abs=0.05)
@@ -91,7 +95,11 @@ class TestOutputs:
         figure = charts.outputs(e)
         names = [trace.name for trace in figure.data if trace.fill == "tozeroy"]
         best = np.argsort(e.records["guesses"][0])[::-1][:5]
-        assert len(names) == 6 and names[0] == "mean of the other 95" and all(str(k) in " ".join(names[1:]) for k in best[:2])
+        assert (
+            len(names) == 6
+            and names[0] == "mean of the other 95"
+            and all(str(k) in " ".join(names[1:]) for k in best[:2])
+        )
         assert len(next(trace for trace in figure.data if trace.mode == "markers").x) == 95
         mean = figure.data[0]
         assert np.trapezoid(np.asarray(mean.y, float), np.asarray(mean.x, float)) == pytest.approx(1, rel=0.01)
@@ -121,7 +129,8 @@ class TestGuesses:
         assert f"mean {'larger' if classes == 2 else 'largest'} share {measured:.4f} ± {error:.4f}" in notes(figure)
 
     @pytest.mark.parametrize(
-        ("gamma", "words"), [(0.2, "neutral (γ < 1)"), (3.0, "weak prejudice (1 ≤ γ < 11.9)"), (60.0, "deep prejudice (γ ≥ 11.9)")]
+        ("gamma", "words"),
+        [(0.2, "neutral (γ < 1)"), (3.0, "weak prejudice (1 ≤ γ < 11.9)"), (60.0, "deep prejudice (γ ≥ 11.9)")],
     )
     def test_the_regime_is_named(self, gamma: float, words: str) -> None:
         figure = charts.guesses(ensemble(400, 2, gamma))
@@ -159,7 +168,9 @@ class TestLaw:
         centres = np.random.default_rng(0).normal(size=(2000, 3))
         sampled = theory.guess_fractions(centres, 1.0).max(-1)
         for share in (0.25, 0.5, 0.75):
-            assert np.quantile(guess_law(1.0, 3, 10**9).quantiles, share) == pytest.approx(np.quantile(sampled, share), abs=0.015)
+            assert np.quantile(guess_law(1.0, 3, 10**9).quantiles, share) == pytest.approx(
+                np.quantile(sampled, share), abs=0.015
+            )
 
     @pytest.mark.parametrize(("classes", "gamma"), [(2, 0.0), (10, 0.0), (10, 0.5)])
     def test_counting_noise(self, classes: int, gamma: float) -> None:
@@ -183,7 +194,10 @@ class TestDepth:
         line = next(trace for trace in figure.data if trace.name == "theory")
         np.testing.assert_allclose(line.y[1:], gamma[1:], rtol=1e-6)
         for name, title in (("variance", "measured, ratio of variances"), ("cosine", "measured, cosines")):
-            points, (value, error) = next(trace for trace in figure.data if trace.name == title), e.gamma_by_depth(name).T
+            points, (value, error) = (
+                next(trace for trace in figure.data if trace.name == title),
+                e.gamma_by_depth(name).T,
+            )
             np.testing.assert_allclose(points.y[1:], value[1:], rtol=1e-6)
             np.testing.assert_allclose(points.error_y.array[1:], error[1:], rtol=1e-5, atol=1e-12)
         assert sorted(shape.y0 for shape in figure.layout.shapes) == [theory.PREJUDICE_CUT, theory.DEEP_PREJUDICE_CUT]
@@ -194,8 +208,12 @@ class TestDepth:
         e.records["layer_cosine"][:, 3] = 1
         figure = charts.gamma_by_depth(e, Prediction(np.array([0, 0.5, np.inf, np.nan]), "theory"))
         low, high = (10**end for end in figure.layout.yaxis.range)
-        triangles = [trace for trace in figure.data if trace.mode == "markers" and not isinstance(trace.marker.symbol, str)]
-        symbols = {trace.legendgroup: list(zip(trace.x.round(), trace.marker.symbol, strict=True)) for trace in triangles}
+        triangles = [
+            trace for trace in figure.data if trace.mode == "markers" and not isinstance(trace.marker.symbol, str)
+        ]
+        symbols = {
+            trace.legendgroup: list(zip(trace.x.round(), trace.marker.symbol, strict=True)) for trace in triangles
+        }
         assert symbols["theory"] == [(1, "triangle-down-open"), (3, "triangle-up-open")]
         assert symbols["cosine"] == [(1, "triangle-down-open"), (4, "triangle-up-open")]
         assert all((trace.y > low).all() and (trace.y < high).all() for trace in triangles)
@@ -207,7 +225,9 @@ class TestDepth:
         assert "exactly 0 in every layer" in notes(charts.gamma_by_depth(ensemble(), Prediction(np.zeros(4), "theory")))
 
     def test_one_network_has_points_without_errors(self) -> None:
-        points = next(trace for trace in charts.gamma_by_depth(ensemble(1)).data if trace.name == "measured, ratio of variances")
+        points = next(
+            trace for trace in charts.gamma_by_depth(ensemble(1)).data if trace.name == "measured, ratio of variances"
+        )
         assert np.isfinite(points.y[1:]).all() and np.isnan(points.error_y.array).all()
 
     def test_other_networks_have_no_layers(self) -> None:
@@ -227,6 +247,8 @@ def test_class_probabilities() -> None:
 def test_estimators() -> None:
     e = ensemble(30)
     rows = charts.estimators(e)
-    assert [(row["gamma"], row["standard error"]) for row in rows] == [e.gamma(name) for name in ("variance", "cosine", "guesses")]
+    assert [(row["gamma"], row["standard error"]) for row in rows] == [
+        e.gamma(name) for name in ("variance", "cosine", "guesses")
+    ]
     assert all(row["networks"] == 30 for row in rows)
     assert [row["standard error"] for row in charts.estimators(e[:1])] == [None] * 3

@@ -95,7 +95,9 @@ def test_the_typical_image() -> None:
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
     shaded = force.zones(loss) if isinstance(loss, LossOfP) else []
-    figure = losses.over_p({name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None))
+    figure = losses.over_p(
+        {name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None)
+    )
     spec = json.loads(payload(figure))
     lines = [trace for trace in spec["data"] if trace["type"] == "scatter"]
     assert len(lines) == loss.depends_on_p_only and len(spec["data"]) == len(lines) + 3
@@ -146,7 +148,16 @@ def test_legends_have_room_below_the_axis(draw) -> None:
 
 @pytest.mark.parametrize(
     "number, words",
-    [(0.0, "0"), (1.0, "1"), (0.0577, "0.0577"), (2.39e8, "2.4e8"), (3e-9, "3e-9"), (-0.00012, "-0.00012"), (-2e-5, "-2e-5"), (20.0, "20")],
+    [
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.0577, "0.0577"),
+        (2.39e8, "2.4e8"),
+        (3e-9, "3e-9"),
+        (-0.00012, "-0.00012"),
+        (-2e-5, "-2e-5"),
+        (20.0, "20"),
+    ],
 )
 def test_short_numbers(number: float, words: str) -> None:
     assert losses.short(number) == words

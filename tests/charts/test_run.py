@@ -19,11 +19,17 @@ from igbviz.ui.live_chart import payload
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
 
 
-def trajectory(probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0, noisy: bool = False) -> Trajectory:
+def trajectory(
+    probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0, noisy: bool = False
+) -> Trajectory:
     """Random but valid probes: rows of probabilities sum to 1, every class has images, the loss is NaN at step 0."""
     rng = np.random.default_rng(seed)
     records = np.zeros(probes, snapshot_dtype(classes, noisy))
-    step = np.arange(probes) if last_step is None else np.unique(np.append(0, np.geomspace(1, last_step, max(probes - 1, 1)).astype(int)))
+    step = (
+        np.arange(probes)
+        if last_step is None
+        else np.unique(np.append(0, np.geomspace(1, last_step, max(probes - 1, 1)).astype(int)))
+    )
     records = records[: len(step)]
     records["step"], records["epoch"], records["seconds"] = step, step / 1563, step * 0.01
     records["train_loss"] = np.where(step == 0, np.nan, 2.3)
@@ -36,7 +42,12 @@ def trajectory(probes: int, classes: int = 10, last_step: int | None = None, see
 
 
 def arrays(figure: go.Figure) -> list[np.ndarray]:
-    return [np.asarray(values) for trace in figure.data for values in (trace.x, trace.y, trace.customdata) if values is not None]
+    return [
+        np.asarray(values)
+        for trace in figure.data
+        for values in (trace.x, trace.y, trace.customdata)
+        if values is not None
+    ]
 
 
 def resolved(sent: str) -> dict:
@@ -46,7 +57,11 @@ def resolved(sent: str) -> dict:
 
     def whole(value):
         if isinstance(value, dict):
-            return shared[value["$shared"]] if "$shared" in value else {name: whole(inner) for name, inner in value.items()}
+            return (
+                shared[value["$shared"]]
+                if "$shared" in value
+                else {name: whole(inner) for name, inner in value.items()}
+            )
         return [whole(inner) for inner in value] if isinstance(value, list) else value
 
     spec["layout"] = {name: value for name, value in spec["layout"].items() if value != [] and name != "template"}
@@ -59,7 +74,9 @@ def test_unchecked_figures_are_the_same(probes: int, classes: int) -> None:
     shown = trajectory(probes, classes)
     for quantity in QUANTITIES:
         for chart in CHARTS.values():
-            assert resolved(payload(chart(shown, quantity=quantity))) == resolved(payload(chart(shown, quantity=quantity, checked=False)))
+            assert resolved(payload(chart(shown, quantity=quantity))) == resolved(
+                payload(chart(shown, quantity=quantity, checked=False))
+            )
     assert resolved(payload(wrong_labels(shown))) == resolved(payload(wrong_labels(shown, checked=False)))
 
 
@@ -79,7 +96,9 @@ def test_every_chart_of_every_quantity(chart, quantity, probes, classes):
     assert figure.layout.title.text == QUANTITIES[quantity].title
     assert figure.layout.uirevision == "kept"
     assert len(figure.data) <= 2 * 20
-    assert all(trace.type in ("scatter", "bar") for trace in figure.data)  # never scattergl: a page of charts runs out of WebGL contexts
+    assert all(
+        trace.type in ("scatter", "bar") for trace in figure.data
+    )  # never scattergl: a page of charts runs out of WebGL contexts
     json.loads(payload(figure))
     json.loads(figure.to_json())
 
@@ -208,7 +227,9 @@ def test_payload_sends_shared_arrays_once_and_loses_nothing():
     figure = curves(trajectory(300, last_step=20_000), **PLAN)
     spec = json.loads(payload(figure))
     lines = [trace for trace in spec["data"] if trace["mode"] == "lines"]
-    assert len({trace["x"]["$shared"] for trace in lines}) == len({trace["customdata"]["$shared"] for trace in lines}) == 1
+    assert (
+        len({trace["x"]["$shared"] for trace in lines}) == len({trace["customdata"]["$shared"] for trace in lines}) == 1
+    )
     assert len({trace["y"]["$shared"] for trace in lines}) == 10
     for trace, original in zip(lines, figure.data[::2], strict=True):
         sent = spec["shared"][trace["y"]["$shared"]]
@@ -257,9 +278,15 @@ def test_wrong_labels_are_three_shares_in_one_chart(probes):
     assert list(lines) == ["memorised", "resisted", "otherwise"] and len(figure.data) == 6
     for name, line in lines.items():
         np.testing.assert_allclose(line.y, run.records[name][thin(run.step)], rtol=1e-6)
-    assert len({(line.line.color, line.line.dash) for line in lines.values()}) == len({line.line.dash for line in lines.values()}) == 3
+    assert (
+        len({(line.line.color, line.line.dash) for line in lines.values()})
+        == len({line.line.dash for line in lines.values()})
+        == 3
+    )
     assert figure.layout.yaxis.range == (-0.02, 1.02) and figure.layout.showlegend
-    assert tuple(figure.layout.xaxis.range) == tuple(curves(run, **PLAN).layout.xaxis.range), "stands beside the other charts"
+    assert tuple(figure.layout.xaxis.range) == tuple(curves(run, **PLAN).layout.xaxis.range), (
+        "stands beside the other charts"
+    )
     json.loads(payload(figure))
 
 
@@ -268,10 +295,14 @@ def test_a_run_without_wrong_labels_has_an_empty_chart_of_them():
     assert all(len(trace.x) == 0 for trace in figure.data)
 
 
-@pytest.mark.parametrize("changes", [{}, {"epochs": 0.3}, {"imbalance": {"ratio": 4}}], ids=["plain", "short", "imbalance"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"epochs": 0.3}, {"imbalance": {"ratio": 4}}], ids=["plain", "short", "imbalance"]
+)
 def test_the_axis_stays_while_a_run_grows(tiny: RunConfig, changes: dict):
     """From the first probe on, and over every later one."""
     config = tiny.with_(**changes)
     trajectory = Trajectory.of(list(train(config, "cpu")))
-    first, *later = [run_curves(trajectory[:probes], config, "accuracy").layout.xaxis for probes in (1, 2, len(trajectory))]
+    first, *later = [
+        run_curves(trajectory[:probes], config, "accuracy").layout.xaxis for probes in (1, 2, len(trajectory))
+    ]
     assert all(axis.range == first.range and axis.tickvals == first.tickvals for axis in later)

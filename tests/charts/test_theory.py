@@ -63,13 +63,20 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "chaotic" in " ".join(text.value for text in page.markdown)
     page.button(key="phase-train").click().run()
     (line,) = list_runs(tmp_path)
-    assert line.config["initialization"] == line.config["initialization"] | {"name": "gaussian", "sigma_w2": 3.0, "sigma_b2": 0.05}
+    assert line.config["initialization"] == line.config["initialization"] | {
+        "name": "gaussian",
+        "sigma_w2": 3.0,
+        "sigma_b2": 0.05,
+    }
 
 
 @pytest.mark.parametrize(
-    ("box", "value", "said"), [("w", 1000.0, "is 1000, allowed: a number from 0.01 to 25; shown: 25"), ("b", -1.0, "shown: 0")]
+    ("box", "value", "said"),
+    [("w", 1000.0, "is 1000, allowed: a number from 0.01 to 25; shown: 25"), ("b", -1.0, "shown: 0")],
 )
-def test_a_point_beyond_the_plane_is_told_of(box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_point_beyond_the_plane_is_told_of(
+    box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With limits of its own a box in a browser would show what was typed, and the page the point before."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)

@@ -31,11 +31,19 @@ def test_presets(name: str) -> None:
 
 def test_changes() -> None:
     config = read_config(
-        "first-look", ["loss.name=piecewise-zero", "loss.cutoff=0.2", "epochs=0.5", "probes.size=all", "dataset.scaling=unit"]
+        "first-look",
+        ["loss.name=piecewise-zero", "loss.cutoff=0.2", "epochs=0.5", "probes.size=all", "dataset.scaling=unit"],
     )
-    assert (config.loss.name, config.loss.cutoff, config.epochs, config.probes.size) == ("piecewise-zero", 0.2, 0.5, "all")
+    assert (config.loss.name, config.loss.cutoff, config.epochs, config.probes.size) == (
+        "piecewise-zero",
+        0.2,
+        0.5,
+        "all",
+    )
     assert config.dataset.scaling == "unit" and config.model == PRESETS["first-look"].config.model
-    assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", "knobs of the old loss are gone"
+    assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", (
+        "knobs of the old loss are gone"
+    )
 
 
 def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
@@ -63,7 +71,9 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
         ("first-look", ["seed=true"], "seed is True, allowed: a whole number"),
     ],
 )
-def test_wrong_requests_are_one_sentence(what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture) -> None:
+def test_wrong_requests_are_one_sentence(
+    what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture
+) -> None:
     with pytest.raises(ConfigError, match=words):
         read_config(what, changes)
     assert main(["train", what, *changes]) == 2
@@ -72,12 +82,19 @@ def test_wrong_requests_are_one_sentence(what: str, changes: list[str], words: s
 
 
 def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    for arguments in (["train", "nowhere.json"], ["show", "nothing"], ["show", "../up"], ["export", "nothing", "--out", "x.csv"]):
+    for arguments in (
+        ["train", "nowhere.json"],
+        ["show", "nothing"],
+        ["show", "../up"],
+        ["export", "nothing", "--out", "x.csv"],
+    ):
         assert main([*arguments, "--cache", str(tmp_path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_files_that_are_not_there_or_no_text_are_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_files_that_are_not_there_or_no_text_are_named(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     run, latin = finished(tiny, tmp_path), tmp_path / "latin.json"
     latin.write_bytes(b'{"title": "\xe9"}')
     beyond = str(tmp_path / "nowhere" / "x.csv")
@@ -87,7 +104,10 @@ def test_files_that_are_not_there_or_no_text_are_named(tiny: RunConfig, tmp_path
         (["import", "nowhere.zip"], f"nowhere.zip {missing}"),
         (["export", run.id, "--out", beyond], f"{beyond} {missing}"),
         (["export", run.id, "--out", beyond.replace("csv", "zip")], missing),
-        (["export", run.id, "--out", "x.png"], "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip"),
+        (
+            ["export", run.id, "--out", "x.png"],
+            "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip",
+        ),
         (["train", str(latin)], f"{latin} is not text in UTF-8: "),
         (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
     ):
@@ -125,7 +145,9 @@ def as_json(sweep: Sweep, folder: Path) -> str:
 
 
 def test_sweep_from_a_file(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    sweep = Sweep(base=tiny, axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.5}], "seed": [0, 1]}, title="Two losses")
+    sweep = Sweep(
+        base=tiny, axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.5}], "seed": [0, 1]}, title="Two losses"
+    )
     for config in sweep.configs():
         finished(config, tmp_path)
     for what in (as_json(sweep, tmp_path), sweep.id):
@@ -152,7 +174,9 @@ def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest
     assert main([*arguments, "--set", "epochs=0.5", "--title", "Mine", "--cache", str(tmp_path)]) == 0
     (group,) = list_groups(tmp_path)
     axes = {"loss": ["mae", "gce"], "optimizer.learning_rate": [1e-5, 0.1], "epochs": [0.5], "seed": [0, 1]}
-    assert group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
+    assert (
+        group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
+    )
     file = as_json(Sweep(base=tiny, axes={"seed": [0, 1, 2], "batch_size": [8, 16]}), tmp_path)
     assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option is stronger than the file"
     assert len(list_groups(tmp_path)[0].runs) == 2
@@ -175,7 +199,9 @@ def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
     assert group.progress().counts == {"stopped": 2} and "2 stopped" in capsys.readouterr().out
 
 
-def test_sweep_tells_of_failed_and_unreadable_runs(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_sweep_tells_of_failed_and_unreadable_runs(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
     finished(tiny, tmp_path, "failed")
     group.runs[1].delete()
@@ -204,7 +230,9 @@ def test_sweep_tells_of_failed_and_unreadable_runs(tiny: RunConfig, tmp_path: Pa
         (["--set", "=1"], "'=1' is not of the form key=values"),
     ],
 )
-def test_wrong_sweeps_are_one_sentence(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_wrong_sweeps_are_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert main(["sweep", *arguments, "--cache", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert words in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())

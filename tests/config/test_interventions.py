@@ -59,8 +59,13 @@ def test_what_makes_sense_where() -> None:
     assert names(NORMALISED) == everywhere | {"cross-entropy-first", "normalisation-placement"}
     assert names(RESNET) == everywhere | {"cross-entropy-first", "batch-statistics", "he-normal"}
     assert "batch-norm" not in names(STUCK.with_(batch_size=1))
-    assert "neutral-bias" not in names(RunConfig(model={"name": "mlp", "bias": False})) | names(RunConfig(model={"name": "squeezenet1_1"}))
-    assert names(RunConfig(initialization={"name": "pytorch"})) & {"he-normal", "pytorch", "xavier"} == {"he-normal", "xavier"}
+    assert "neutral-bias" not in names(RunConfig(model={"name": "mlp", "bias": False})) | names(
+        RunConfig(model={"name": "squeezenet1_1"})
+    )
+    assert names(RunConfig(initialization={"name": "pytorch"})) & {"he-normal", "pytorch", "xavier"} == {
+        "he-normal",
+        "xavier",
+    }
 
 
 def test_knobs() -> None:
@@ -103,7 +108,10 @@ def test_a_zero_last_layer_has_no_guess() -> None:
 
 
 def test_cross_entropy_first_learns_as_cross_entropy_does() -> None:
-    changed, plain = chosen({"name": "cross-entropy-first", "epochs": 0.5}).apply(STUCK), STUCK.with_(loss={"name": "cross-entropy"})
+    changed, plain = (
+        chosen({"name": "cross-entropy-first", "epochs": 0.5}).apply(STUCK),
+        STUCK.with_(loss={"name": "cross-entropy"}),
+    )
     first, second = trajectory(changed), trajectory(plain)
     early, late = first.step <= 8, first.step > 8
     assert (first.predicted_probability()[early] == second.predicted_probability()[early]).all()
@@ -124,7 +132,9 @@ def test_another_look_does_not_change_the_training() -> None:
 def test_neutral_biases_leave_no_class_favoured(normalization: str) -> None:
     network = {"name": "mlp", "depth": 4, "width": 64, "normalization": normalization}
     images = {"name": "gaussian-noise", "size": 8, "train_examples": 1000, "test_examples": 1000, "classes": 5}
-    config = RunConfig(**TINY | {"model": network, "dataset": images, "epochs": 0.1, "probes": {"size": "all", "count": 2}})
+    config = RunConfig(
+        **TINY | {"model": network, "dataset": images, "epochs": 0.1, "probes": {"size": "all", "count": 2}}
+    )
     before, after = (
         trajectory(config).predicted_probability()[0],
         trajectory(chosen("neutral-bias").apply(config)).predicted_probability()[0],

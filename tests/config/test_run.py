@@ -36,7 +36,10 @@ def test_json_round_trip() -> None:
 def test_same_choices_same_id_however_written() -> None:
     assert RunConfig().id == RunConfig(seed=0, epochs=1, loss={"name": "cross-entropy"}).id
     assert RunConfig(epochs=2).id == RunConfig(epochs=2.0).id
-    assert len({RunConfig(**change).id for change in ({}, {"seed": 1}, {"batch_size": 33}, {"loss": {"name": "blurry"}})}) == 4
+    assert (
+        len({RunConfig(**change).id for change in ({}, {"seed": 1}, {"batch_size": 33}, {"loss": {"name": "blurry"}})})
+        == 4
+    )
 
 
 def test_ids_are_for_ever() -> None:
@@ -47,17 +50,25 @@ def test_ids_are_for_ever() -> None:
 
 
 def test_wrong_labels_and_imbalance_stand_in_the_name() -> None:
-    spoiled = RunConfig(label_noise={"name": "symmetric", "rate": 0.4}, imbalance={"ratio": 10, "majority": "unfavoured"})
+    spoiled = RunConfig(
+        label_noise={"name": "symmetric", "rate": 0.4}, imbalance={"ratio": 10, "majority": "unfavoured"}
+    )
     assert spoiled.id.startswith("fashion-mini-symmetric-noise-40-imbalance-10-1-unfavoured-mlp-cross-entropy-s0-")
     ratios = {RunConfig(imbalance={"ratio": 10, "majority": who}).id for who in ("favoured", "unfavoured", 0, 1)}
-    rates = {RunConfig(label_noise={"name": name, "rate": rate}).id for name in ("symmetric", "pair-flip") for rate in (0.2, 0.4)}
+    rates = {
+        RunConfig(label_noise={"name": name, "rate": rate}).id
+        for name in ("symmetric", "pair-flip")
+        for rate in (0.2, 0.4)
+    }
     assert len(ratios) == len(rates) == 4
 
 
 def test_what_a_folder_holds_is_looked_at_when_the_run_begins() -> None:
     folder = {"name": "image-folder", "folder": "/nowhere"}
     config = RunConfig(dataset=folder, label_noise={"name": "matrix", "matrix": [[0.9, 0.1], [0, 1]]})
-    with pytest.raises(ConfigError, match="^label_noise.matrix has 2 rows, allowed: 3, one for each class of the data$"):
+    with pytest.raises(
+        ConfigError, match="^label_noise.matrix has 2 rows, allowed: 3, one for each class of the data$"
+    ):
         config.require_classes(3)
 
 
@@ -118,8 +129,14 @@ def test_frozen() -> None:
         ({"optimizer": {"name": "sgd", "nesterov": True}}, ["optimizer.nesterov", "momentum"]),
         ({"dataset": {"name": "cifar11"}}, ["dataset", "'cifar11'", "cifar10"]),
         ({"dataset": {"name": "cifar100"}, "probes": {"size": 50}}, ["probes.size is 50", "at least 100"]),
-        ({"dataset": {"name": "gaussian-noise", "classes": 50}, "probes": {"size": 10}}, ["probes.size is 10", "at least 50"]),
-        ({"dataset": {"name": "gaussian-noise", "classes": 50, "test_examples": 40}}, ["dataset.test_examples is 40", "at least 50"]),
+        (
+            {"dataset": {"name": "gaussian-noise", "classes": 50}, "probes": {"size": 10}},
+            ["probes.size is 10", "at least 50"],
+        ),
+        (
+            {"dataset": {"name": "gaussian-noise", "classes": 50, "test_examples": 40}},
+            ["dataset.test_examples is 40", "at least 50"],
+        ),
         ({"seed": True}, ["seed is True, allowed: a whole number from 0 to 2147483647"]),
         ({"epochs": True}, ["epochs is True", "a number above 0 and at most 10000"]),
         ({"batch_size": "32"}, ["batch_size is '32'", "a whole number"]),
@@ -152,7 +169,9 @@ def test_several_wrong_values_are_all_named() -> None:
         RunConfig(batch_size=0, seed=-1)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"resnet"', '{"self": 1}', '{"seed": ' + "9" * 5000 + "}", "[" * 99_999])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "null", '"resnet"', '{"self": 1}', '{"seed": ' + "9" * 5000 + "}", "[" * 99_999]
+)
 def test_json_that_is_no_configuration(text: str) -> None:
     with pytest.raises(ConfigError):
         RunConfig.from_json(text)
@@ -178,7 +197,11 @@ def test_a_registry_says_what_it_has() -> None:
     from igbviz import losses, models
     from igbviz.config import presets
 
-    for registry, name in ((losses.LOSSES, "piecewise-zero"), (models.MODELS, "resnet50"), (presets.PRESETS, "first-look")):
+    for registry, name in (
+        (losses.LOSSES, "piecewise-zero"),
+        (models.MODELS, "resnet50"),
+        (presets.PRESETS, "first-look"),
+    ):
         with pytest.raises(KeyError) as caught:
             registry["nope"]
         assert str(caught.value).startswith("the name is 'nope', allowed: one of ") and name in str(caught.value)
@@ -195,5 +218,7 @@ def test_steps() -> None:
 
 @pytest.mark.parametrize("model", [{"name": "mlp", "bias": False}, {"name": "squeezenet1_0"}])
 def test_neutral_biases_need_a_bias(model) -> None:
-    with pytest.raises(ConfigError, match="^initialization.last_layer is neutral-bias with .*, allowed: same, zero or scaled"):
+    with pytest.raises(
+        ConfigError, match="^initialization.last_layer is neutral-bias with .*, allowed: same, zero or scaled"
+    ):
         RunConfig(model=model, initialization={"last_layer": "neutral-bias", "name": "he-normal"})

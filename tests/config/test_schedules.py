@@ -15,7 +15,9 @@ def test_immediate() -> None:
     assert Immediate().at(0, 10, LOSS) is LOSS and Immediate().mark(10) is None
 
 
-@pytest.mark.parametrize(("switch", "step"), [(Switch(duration=2), 20), (Switch(duration=0.25), 2), (Switch(duration=7, unit="steps"), 7)])
+@pytest.mark.parametrize(
+    ("switch", "step"), [(Switch(duration=2), 20), (Switch(duration=0.25), 2), (Switch(duration=7, unit="steps"), 7)]
+)
 def test_switch(switch: Switch, step: int) -> None:
     assert switch.at(step - 1, 10, LOSS) == CrossEntropy() and switch.at(step, 10, LOSS) is LOSS
     assert switch.mark(10) == (step / 10, "loss switches")

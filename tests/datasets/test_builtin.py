@@ -39,7 +39,9 @@ def write_idx(place: Path, packed: bool, labels=(0, 1, 2, 1, 0), side: int = 4) 
     for part in ("train", "t10k"):
         for array, kind in ((images, "images-idx3"), (np.array(labels, np.uint8), "labels-idx1")):
             content = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
-            (place / f"{part}-{kind}-ubyte{'.gz' if packed else ''}").write_bytes(gzip.compress(content) if packed else content)
+            (place / f"{part}-{kind}-ubyte{'.gz' if packed else ''}").write_bytes(
+                gzip.compress(content) if packed else content
+            )
     return images
 
 
@@ -113,7 +115,9 @@ def test_fashion_mini_is_balanced_and_standardised():
     assert abs(data.test_images.double().mean()) > 1e-4, "scaled by the training images, not by its own"
 
 
-@pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(
+    not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
+)
 def test_fashion_mini_is_the_beginning_of_fashion_mnist(monkeypatch):
     monkeypatch.setattr(public, "SYSTEM_DATA", Path("/usr/share/datasets"))
     whole, mini = FashionMnist(examples_per_class=1000, scaling="raw").load(), FashionMini(scaling="raw").load()
@@ -122,7 +126,7 @@ def test_fashion_mini_is_the_beginning_of_fashion_mnist(monkeypatch):
 
 
 def test_the_licence_stands_beside_the_embedded_images():
-    assert "Copyright (c) 2017 Zalando SE" in (PROJECT / "igbviz/data/LICENSE-fashion-mnist.txt").read_text()
+    assert "Copyright (c) 2017 Zalando SE" in (PROJECT / "igbviz/datasets/files/LICENSE-fashion-mnist.txt").read_text()
 
 
 def test_scalings_are_the_same_images_on_other_scales():
@@ -160,7 +164,9 @@ def test_folders_and_archives_are_resized_alike(folder):
 
 def test_examples_per_class_keeps_the_first_ones_and_the_scale():
     whole, few = FashionMini().load(), FashionMini(examples_per_class=3).load()
-    assert few.train_labels.bincount().tolist() == [3] * 10 and FashionMini(examples_per_class=3).facts().train_size == 30
+    assert (
+        few.train_labels.bincount().tolist() == [3] * 10 and FashionMini(examples_per_class=3).facts().train_size == 30
+    )
     kept = first_of_each_class(whole.train_labels.numpy(), 3)
     assert torch.equal(few.train_images, whole.train_images[kept]) and torch.equal(few.test_images, whole.test_images)
     assert first_of_each_class(np.array([1, 0, 1, 1, 0, 2]), 2).tolist() == [0, 1, 2, 4, 5]
@@ -235,7 +241,10 @@ for name, cls in DATASETS.items():
 print([name for name in ("torch", "torchvision") if name in sys.modules])
 """
     assert fresh(code).strip() == "[]"
-    assert fresh("import sys, igbviz.datasets; print('torch' in sys.modules, 'PIL' in sys.modules)").split() == ["False", "False"]
+    assert fresh("import sys, igbviz.datasets; print('torch' in sys.modules, 'PIL' in sys.modules)").split() == [
+        "False",
+        "False",
+    ]
 
 
 def test_torchvision_imports_beside_any_torch():

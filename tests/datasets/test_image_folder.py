@@ -23,7 +23,11 @@ def test_grey_is_luma_in_folders_and_in_archives_alike(folder):
 
 def test_an_image_folder_is_read_in_the_order_of_names(folder):
     data = ImageFolder(folder=str(folder), scaling="raw", examples_per_class=2).load()
-    assert data.class_names == ("cat", "dog") and data.train_labels.tolist() == [0, 0, 1, 1] and data.test_labels.tolist() == [0, 0, 1, 1]
+    assert (
+        data.class_names == ("cat", "dog")
+        and data.train_labels.tolist() == [0, 0, 1, 1]
+        and data.test_labels.tolist() == [0, 0, 1, 1]
+    )
     for image, path in zip(data.train_images, ("cat/0", "cat/1", "dog/0", "dog/1"), strict=True):
         assert np.array_equal(image.permute(1, 2, 0), np.asarray(Image.open(folder / "train" / f"{path}.png")))
 
@@ -128,7 +132,9 @@ def test_decoded_images_are_kept_until_the_folder_changes(folder, data_root, mon
     assert len(list(data_root.glob("decoded/*"))) == 1, "and no unfinished file is left"
 
     for other in ({"grayscale": True}, {"size": 16}):
-        assert not torch.equal(ImageFolder(folder=str(folder), **other).load().train_images[:1, :1, :10, :12], first.train_images[:1, :1])
+        assert not torch.equal(
+            ImageFolder(folder=str(folder), **other).load().train_images[:1, :1, :10, :12], first.train_images[:1, :1]
+        )
     assert len(decodings) == 6
 
     Image.new("RGB", (12, 10)).save(folder / "train" / "cat" / "0.png")

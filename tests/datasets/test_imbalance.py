@@ -50,7 +50,9 @@ def test_which_images_stay() -> None:
 
 
 def test_the_same_images_for_every_loss() -> None:
-    one, other = (Training(MINI.with_(imbalance={"ratio": 20}, loss={"name": name}), "cpu") for name in ("cross-entropy", "mae"))
+    one, other = (
+        Training(MINI.with_(imbalance={"ratio": 20}, loss={"name": name}), "cpu") for name in ("cross-entropy", "mae")
+    )
     assert one.data.train_images.equal(other.data.train_images) and one.majority == other.majority
 
 
@@ -93,7 +95,10 @@ def test_resume_keeps_the_majority() -> None:
             {"ratio": 2, "majority": "cat"},
             "imbalance.majority is 'cat', allowed: a whole number of at least 0 or one of favoured, unfavoured",
         ),
-        ({"ratio": 2, "majority": 10}, "imbalance.majority is 10, allowed: 'favoured', 'unfavoured' or a class from 0 to 9"),
+        (
+            {"ratio": 2, "majority": 10},
+            "imbalance.majority is 10, allowed: 'favoured', 'unfavoured' or a class from 0 to 9",
+        ),
         (7, "imbalance is 7, allowed: the fields of Imbalance"),
     ],
 )

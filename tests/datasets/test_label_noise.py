@@ -12,7 +12,12 @@ from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
 
 CONFUSED = ((0.5, 0.3, 0.2), (0.0, 1.0, 0.0), (0.9, 0.0, 0.1))
-KINDS = {"none": TrueLabels(), "symmetric": Symmetric(rate=0.3), "pair-flip": PairFlip(rate=0.25), "matrix": Matrix(matrix=CONFUSED)}
+KINDS = {
+    "none": TrueLabels(),
+    "symmetric": Symmetric(rate=0.3),
+    "pair-flip": PairFlip(rate=0.25),
+    "matrix": Matrix(matrix=CONFUSED),
+}
 NOISY = {"label_noise": {"name": "symmetric", "rate": 0.4}}
 
 
@@ -35,7 +40,9 @@ def test_the_shares_are_exact(noise, sizes: tuple[int, ...]) -> None:
         counts = table(labels, noise.given(labels, 3, seed), 3)
         expected = noise.transition(3) * np.array(sizes)[:, None]
         assert counts.sum(1).tolist() == list(sizes)
-        np.testing.assert_array_equal(counts.sum(1) - np.diag(counts), np.floor(expected.sum(1) - np.diag(expected) + 0.5))
+        np.testing.assert_array_equal(
+            counts.sum(1) - np.diag(counts), np.floor(expected.sum(1) - np.diag(expected) + 0.5)
+        )
         assert (abs(counts - expected) < 1.5).all(), "one for the rounding of the rest, half for that of the whole"
         assert (counts[noise.transition(3) == 0] == 0).all()
 
@@ -77,7 +84,9 @@ def test_pair_flip_goes_to_the_next_class() -> None:
     assert wrong.sum() == 40 and (given[wrong] == (labels[wrong] + 1) % 4).all()
 
 
-@pytest.mark.parametrize("text", ["0.9 0.1; 0.2 0.8", "0.9, 0.1\n0.2, 0.8\n", "[[0.9, 0.1], [0.2, 0.8]]", str(((0.9, 0.1), (0.2, 0.8)))])
+@pytest.mark.parametrize(
+    "text", ["0.9 0.1; 0.2 0.8", "0.9, 0.1\n0.2, 0.8\n", "[[0.9, 0.1], [0.2, 0.8]]", str(((0.9, 0.1), (0.2, 0.8)))]
+)
 def test_a_matrix_can_be_typed(text: str) -> None:
     assert Matrix(matrix=text) == Matrix(matrix=[[0.9, 0.1], [0.2, 0.8]])
 
@@ -87,15 +96,33 @@ def test_a_matrix_can_be_typed(text: str) -> None:
     [
         ({"name": "spam"}, "label_noise is 'spam', allowed: one of none, symmetric, pair-flip, matrix"),
         ({"name": "symmetric", "rate": 1.5}, "label_noise.rate is 1.5, allowed: a number from 0 to 1"),
-        ({"name": "pair-flip", "share": 0.1}, "label_noise.share is not a field of pair-flip; its fields are: name, rate"),
-        ({"name": "matrix"}, "label_noise.matrix is (), allowed: a row of numbers for each class, as in [[0.9, 0.1], [0.2, 0.8]]"),
+        (
+            {"name": "pair-flip", "share": 0.1},
+            "label_noise.share is not a field of pair-flip; its fields are: name, rate",
+        ),
+        (
+            {"name": "matrix"},
+            "label_noise.matrix is (), allowed: a row of numbers for each class, as in [[0.9, 0.1], [0.2, 0.8]]",
+        ),
         ({"name": "matrix", "matrix": 7}, "label_noise.matrix is 7, allowed: a row of numbers"),
         ({"name": "matrix", "matrix": "a b; c d"}, "label_noise.matrix is 'a b; c d', allowed: a row of numbers"),
         ({"name": "matrix", "matrix": [[1, 0], [1]]}, "label_noise.matrix has 1 numbers for class 1, allowed: 2"),
-        ({"name": "matrix", "matrix": [[2, -1], [0, 1]]}, "label_noise.matrix has 2, -1 for class 0, allowed: probabilities from 0 to 1"),
-        ({"name": "matrix", "matrix": [[float("nan"), 1], [0, 1]]}, "label_noise.matrix has nan, 1 for class 0, allowed: probabilities"),
-        ({"name": "matrix", "matrix": [[1, 0], [0.5, 0.4]]}, "label_noise.matrix has a row for class 1 that sums to 0.9, allowed: 1"),
-        ({"name": "matrix", "matrix": [[1, 0], [0, 1]]}, "label_noise.matrix has 2 rows, allowed: 10, one for each class of the data"),
+        (
+            {"name": "matrix", "matrix": [[2, -1], [0, 1]]},
+            "label_noise.matrix has 2, -1 for class 0, allowed: probabilities from 0 to 1",
+        ),
+        (
+            {"name": "matrix", "matrix": [[float("nan"), 1], [0, 1]]},
+            "label_noise.matrix has nan, 1 for class 0, allowed: probabilities",
+        ),
+        (
+            {"name": "matrix", "matrix": [[1, 0], [0.5, 0.4]]},
+            "label_noise.matrix has a row for class 1 that sums to 0.9, allowed: 1",
+        ),
+        (
+            {"name": "matrix", "matrix": [[1, 0], [0, 1]]},
+            "label_noise.matrix has 2 rows, allowed: 10, one for each class of the data",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(noise: dict, sentence: str) -> None:
@@ -120,7 +147,9 @@ def test_only_training_labels_and_the_same_for_every_loss(tiny: RunConfig) -> No
     assert f"{int(wrong.sum())} of 256 training labels wrong" in noisy.data.source
     other_loss = Training(tiny.with_(**NOISY, loss={"name": "mae"}), "cpu")
     other_seed = Training(tiny.with_(**NOISY, seed=1), "cpu")
-    assert other_loss.data.train_labels.equal(noisy.data.train_labels) and other_loss.wrong_images.equal(noisy.wrong_images)
+    assert other_loss.data.train_labels.equal(noisy.data.train_labels) and other_loss.wrong_images.equal(
+        noisy.wrong_images
+    )
     assert not other_seed.data.train_labels.equal(noisy.data.train_labels)
 
 
@@ -133,7 +162,9 @@ def test_the_network_is_asked_about_wrong_labels_only(tiny: RunConfig) -> None:
     assert training.wrong_true_labels.equal(clean.train_labels[places])
     assert (training.wrong_labels != training.wrong_true_labels).all()
     few = Training(tiny.with_(label_noise={"name": "symmetric", "rate": 0.05}), "cpu")
-    assert len(few.wrong_images) == int((few.data.train_labels != clean.train_labels).sum()) == 13, "all of them where they are few"
+    assert len(few.wrong_images) == int((few.data.train_labels != clean.train_labels).sum()) == 13, (
+        "all of them where they are few"
+    )
 
 
 def test_the_shares_against_the_networks_own_guesses(tiny: RunConfig) -> None:
@@ -148,7 +179,10 @@ def test_the_shares_against_the_networks_own_guesses(tiny: RunConfig) -> None:
 
 
 def test_no_wrong_label_no_columns(tiny: RunConfig) -> None:
-    plain, none = (Trajectory.of(train(config, "cpu")) for config in (tiny, tiny.with_(label_noise={"name": "symmetric", "rate": 0})))
+    plain, none = (
+        Trajectory.of(train(config, "cpu"))
+        for config in (tiny, tiny.with_(label_noise={"name": "symmetric", "rate": 0}))
+    )
     assert not plain.has_noise and not none.has_noise
     assert plain.mean_prob.tobytes() == none.mean_prob.tobytes()
 
@@ -160,6 +194,9 @@ def test_noise_can_be_learned_by_heart(tiny: RunConfig) -> None:
         "optimizer": {"name": "adam", "learning_rate": 1e-3},
         "epochs": 40,
     }
-    ends = {name: Trajectory.of(train(tiny.with_(**changes, loss={"name": name}), "cpu"))[-1:] for name in ("cross-entropy", "mae")}
+    ends = {
+        name: Trajectory.of(train(tiny.with_(**changes, loss={"name": name}), "cpu"))[-1:]
+        for name in ("cross-entropy", "mae")
+    }
     assert ends["cross-entropy"].memorised[0] > 0.95 and ends["cross-entropy"].resisted[0] < 0.05
     assert ends["mae"].memorised[0] < ends["cross-entropy"].memorised[0]

@@ -25,7 +25,9 @@ def test_idx_files_are_found_where_people_put_them(name, packed, data_root, tmp_
     for number, inner in enumerate((".", "raw", cls.torchvision_place, name), start=3):
         images = write_idx(tmp_path / "own" / str(number) / inner, packed, labels=range(number))
         data = cls(folder=str(tmp_path / "own" / str(number)), scaling="raw").load()
-        assert torch.equal(data.train_images[:, 0].byte(), torch.from_numpy(images)) and data.train_labels.tolist() == list(range(number))
+        assert torch.equal(
+            data.train_images[:, 0].byte(), torch.from_numpy(images)
+        ) and data.train_labels.tolist() == list(range(number))
     write_idx(data_root, packed)
     sentence(cls().load)  # in a shared folder nobody knows whose files these are
     write_idx(data_root / name, packed)
@@ -72,7 +74,9 @@ def test_what_is_missing_is_downloaded_once(tmp_path, data_root, monkeypatch):
     write_idx(tmp_path / "mirror", packed=True)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(mnist, "resources", [(name, None) for name, _ in mnist.resources])
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path / "mirror")) as server:
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    ) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setattr(mnist, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
         data = DATASETS["mnist"]().load()
@@ -106,7 +110,9 @@ def test_cifar_is_read_only_after_its_checksum(tmp_path, offline, monkeypatch):
     batch = {"data": pixels.reshape(2, -1), "labels": [3, 7]}
     monkeypatch.setattr(cifar, "train_list", [[name, original(name, batch)] for name, _ in cifar.train_list])
     monkeypatch.setattr(cifar, "test_list", [[name, original(name, batch)] for name, _ in cifar.test_list])
-    monkeypatch.setattr(cifar, "meta", cifar.meta | {"md5": original("batches.meta", {"label_names": list(datasets.CIFAR10)})})
+    monkeypatch.setattr(
+        cifar, "meta", cifar.meta | {"md5": original("batches.meta", {"label_names": list(datasets.CIFAR10)})}
+    )
     for folder in (place, place.parent):
         data = DATASETS["cifar10"](folder=str(folder), scaling="raw").load()
         assert np.array_equal(data.test_images.numpy(), pixels) and data.train_labels.tolist() == [3, 7] * 5

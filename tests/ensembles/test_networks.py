@@ -31,7 +31,12 @@ from igbviz.theory import (
     mean_cosine,
     normalised_gamma,
 )
-from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement, correlation_from_cosine, jackknife_of_means
+from igbviz.theory.estimators import (
+    agreement_of_guesses,
+    correlation_from_agreement,
+    correlation_from_cosine,
+    jackknife_of_means,
+)
 from igbviz.training.network import probing
 
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 600, "test_examples": 300, "classes": 4}
@@ -40,8 +45,16 @@ ESTIMATORS = ("variance", "cosine", "guesses")
 
 SHAPES = [
     *(("eval", {"activation": activation}) for activation in ACTIVATIONS),
-    *(("eval", {"normalization": kind, "placement": where}) for kind in ("layer", "rms") for where in ("before", "after")),
-    *((mode, {"normalization": "batch", "placement": where}) for mode in ("eval", "batch", "after") for where in ("before", "after")),
+    *(
+        ("eval", {"normalization": kind, "placement": where})
+        for kind in ("layer", "rms")
+        for where in ("before", "after")
+    ),
+    *(
+        (mode, {"normalization": "batch", "placement": where})
+        for mode in ("eval", "batch", "after")
+        for where in ("before", "after")
+    ),
     ("after", {"max_pool": 3, "normalization": "batch", "placement": "after"}),
     ("eval", {"bias": False}),
 ]
@@ -77,8 +90,19 @@ class TestConfig:
     def test_round_trip_and_identity(self) -> None:
         config = EnsembleConfig(**SMALL)
         assert EnsembleConfig.from_json(config.to_json()) == config
-        assert config.id.startswith("gaussian-noise-mlp-he-normal-n5-s0-") and config.id == EnsembleConfig(**SMALL | {"seed": 0}).id
-        assert len({EnsembleConfig(**SMALL | change).id for change in ({}, {"seed": 1}, {"inputs": 61}, {"gradients": True})}) == 4
+        assert (
+            config.id.startswith("gaussian-noise-mlp-he-normal-n5-s0-")
+            and config.id == EnsembleConfig(**SMALL | {"seed": 0}).id
+        )
+        assert (
+            len(
+                {
+                    EnsembleConfig(**SMALL | change).id
+                    for change in ({}, {"seed": 1}, {"inputs": 61}, {"gradients": True})
+                }
+            )
+            == 4
+        )
 
     @pytest.mark.parametrize(
         ("values", "sentence"),
@@ -102,7 +126,9 @@ class TestConfig:
         huge = EnsembleConfig(model={"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64})
         with pytest.raises(ConfigError, match="model needs about .* GB of memory .* allowed"):
             next(initialize(huge, "cpu"))
-        plain, sloped = (EnsembleConfig(model={"name": "mlp", "depth": 50}, gradients=choice) for choice in (False, True))
+        plain, sloped = (
+            EnsembleConfig(model={"name": "mlp", "depth": 50}, gradients=choice) for choice in (False, True)
+        )
         facts = Facts(1, 28, tuple("0123456789"), 10, 1000)
         require_room(plain, facts, free=5e7)
         with pytest.raises(ConfigError):
@@ -112,8 +138,15 @@ class TestConfig:
 class TestStacked:
     @pytest.mark.parametrize(("batch_norm", "model"), SHAPES, ids=str)
     def test_equals_one_by_one(self, batch_norm: str, model: dict) -> None:
-        changes = {"model": {"name": "mlp", "depth": 2, "width": 12, **model}, "batch_norm": batch_norm, "passes": 2, "gradients": True}
-        config = EnsembleConfig(**SMALL | changes, initialization={"name": "gaussian", "sigma_w2": 1.5, "sigma_b2": 0.1})
+        changes = {
+            "model": {"name": "mlp", "depth": 2, "width": 12, **model},
+            "batch_norm": batch_norm,
+            "passes": 2,
+            "gradients": True,
+        }
+        config = EnsembleConfig(
+            **SMALL | changes, initialization={"name": "gaussian", "sigma_w2": 1.5, "sigma_b2": 0.1}
+        )
         for record, expected in zip(initialize(config, "cpu"), one_by_one(config), strict=True):
             for name, values in expected.items():
                 np.testing.assert_allclose(record[name], values, rtol=2e-4, atol=2e-6, err_msg=name)
@@ -126,7 +159,10 @@ class TestStacked:
         assert len(np.unique(e.records["layer_variance"][:, 0])) == 5
 
     def test_a_network_does_not_depend_on_its_block(self) -> None:
-        for changes in ({}, {"model": {"name": "mlp", "depth": 3, "width": 20, "normalization": "batch"}, "batch_norm": "after"}):
+        for changes in (
+            {},
+            {"model": {"name": "mlp", "depth": 3, "width": 20, "normalization": "batch"}, "batch_norm": "after"},
+        ):
             config = EnsembleConfig(**SMALL | {"networks": 9} | changes)
             whole = np.concatenate(list(blocks(config, "cpu")))
             for largest in (1, 3):
@@ -193,7 +229,10 @@ def one_by_one(config: EnsembleConfig) -> list[dict[str, np.ndarray]]:
 class TestMeasures:
     @pytest.mark.parametrize("offset", [0.0, 1.0, 1e3])
     def test_layer_against_double_precision(self, offset: float) -> None:
-        outputs = torch.randn(3, 50, 20, generator=torch.Generator().manual_seed(0)) + offset * torch.arange(3.0)[:, None, None]
+        outputs = (
+            torch.randn(3, 50, 20, generator=torch.Generator().manual_seed(0))
+            + offset * torch.arange(3.0)[:, None, None]
+        )
         reference = outputs.double()
         found = measure_layer(outputs)
         np.testing.assert_allclose(found["centre"], reference.mean(1).square().mean(-1), rtol=1e-5)
@@ -222,13 +261,17 @@ class TestEstimators:
     def test_jackknife_is_that_of_the_theory(self) -> None:
         squares, variances = np.random.default_rng(0).random((2, 12))
         ours = jackknife_of_means(lambda mu, var: gamma_variance_ratio(mu, var, 100), squares, variances)
-        np.testing.assert_allclose(ours, jackknife(lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), 100), squares, variances))
+        np.testing.assert_allclose(
+            ours, jackknife(lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), 100), squares, variances)
+        )
         assert jackknife_of_means(lambda mean: mean, [1.0])[1] == np.inf
 
     def test_two_classes_are_the_closed_forms(self) -> None:
         counts = np.random.default_rng(0).binomial(100, 0.3, 50)
         agreement = agreement_of_guesses(np.stack([counts, 100 - counts], 1)).mean()
-        assert gamma_from_cosine(correlation_from_agreement(agreement, 2)) == pytest.approx(gamma_from_guesses(counts / 100, 100), rel=1e-6)
+        assert gamma_from_cosine(correlation_from_agreement(agreement, 2)) == pytest.approx(
+            gamma_from_guesses(counts / 100, 100), rel=1e-6
+        )
         cosine = np.linspace(-1, 1, 41)
         np.testing.assert_allclose(correlation_from_cosine(cosine, 1), np.sin(np.pi * cosine / 2), atol=1e-5)
         np.testing.assert_allclose(correlation_from_cosine(cosine, 10**6), cosine, atol=1e-5)
@@ -258,7 +301,9 @@ class TestTheory:
     @pytest.mark.parametrize(("activation", "weights", "biases"), [("relu", 2, 0), ("tanh", 1.5, 0.05), ("gelu", 2, 0)])
     def test_gamma_by_depth(self, activation: str, weights: float, biases: float) -> None:
         config = wide(depth=4, width=500, activation=activation)
-        config = EnsembleConfig(**dict(config) | {"initialization": {"name": "gaussian", "sigma_w2": weights, "sigma_b2": biases}})
+        config = EnsembleConfig(
+            **dict(config) | {"initialization": {"name": "gaussian", "sigma_w2": weights, "sigma_b2": biases}}
+        )
         expected = gamma_by_depth(activation, weights, biases, 4)
         e = Ensemble.of(initialize(config, "cpu"))
         for estimator in ("variance", "cosine"):
@@ -301,14 +346,24 @@ class TestOthers:
     def test_a_fresh_resnet_guesses_one_class_until_batches_are_compared(self) -> None:
         gamma = {}
         for mode in ("eval", "after", "batch"):
-            options = {"dataset": self.COLOUR, "model": {"name": "resnet18"}, "initialization": {"name": "torchvision"}, "networks": 2}
+            options = {
+                "dataset": self.COLOUR,
+                "model": {"name": "resnet18"},
+                "initialization": {"name": "torchvision"},
+                "networks": 2,
+            }
             e = Ensemble.of(initialize(EnsembleConfig(**options, inputs=30, batch_norm=mode), "cpu"))
             gamma[mode], _ = e.gamma("cosine")
         assert gamma["eval"] > 10 * gamma["batch"] and gamma["eval"] > gamma["after"] > gamma["batch"]
 
     def test_records_have_no_layers_and_sum_up(self) -> None:
         e = ensemble(model={"name": "cnn", "depth": 2, "width": 4, "normalization": "batch"}, gradients=True)
-        assert len(e) == 5 and e.inputs == 60 and e.records["gradient"].shape == (5, 3) and (e.records["gradient"] > 0).all()
+        assert (
+            len(e) == 5
+            and e.inputs == 60
+            and e.records["gradient"].shape == (5, 3)
+            and (e.records["gradient"] > 0).all()
+        )
         np.testing.assert_allclose(e.guess_fraction().sum(1), 1)
         np.testing.assert_allclose(e.records["probability"].sum(1), 1)
         with pytest.raises(ValueError, match="layer by layer"):
@@ -331,7 +386,8 @@ class TestOthers:
         options = {"dataset": NOISE, "model": {"name": "resnet18"}, "networks": 2, "inputs": 20, "pretrained": True}
         config = EnsembleConfig(**options)
         with pytest.raises(
-            ConfigError, match=rf"pretrained is true, but {tmp_path}/checkpoints has no resnet18-f37072fd.pth: put it there"
+            ConfigError,
+            match=rf"pretrained is true, but {tmp_path}/checkpoints has no resnet18-f37072fd.pth: put it there",
         ):
             next(initialize(config, "cpu"))
         (tmp_path / "checkpoints").mkdir()

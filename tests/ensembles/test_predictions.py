@@ -17,11 +17,19 @@ INPUTS = 300
 NOISE = {"name": "gaussian-noise", "size": 20, "train_examples": 10, "test_examples": INPUTS}
 
 
-def config(init: dict | None = None, batch_norm: str = "eval", dataset: dict = NOISE, **model: object) -> EnsembleConfig:
+def config(
+    init: dict | None = None, batch_norm: str = "eval", dataset: dict = NOISE, **model: object
+) -> EnsembleConfig:
     model = {"name": "mlp", "width": 400, "depth": 3} | model
     initialization = {"name": "gaussian"} | (init or {})
     return EnsembleConfig(
-        dataset=dataset, model=model, initialization=initialization, networks=20, inputs=INPUTS, batch_norm=batch_norm, seed=1
+        dataset=dataset,
+        model=model,
+        initialization=initialization,
+        networks=20,
+        inputs=INPUTS,
+        batch_norm=batch_norm,
+        seed=1,
     )
 
 
@@ -54,7 +62,10 @@ class TestTheory:
         for gamma in (1e-3, 0.5, 10, 1e4, 1e10):  # the largest of one node is that node
             layer = at(gamma, 2.0)
             np.testing.assert_allclose(
-                pooled(phi, slope, 1, layer), (phi.mean(layer.q), phi.covariance(*layer), phi.private(*layer)), rtol=1e-6, atol=1e-12
+                pooled(phi, slope, 1, layer),
+                (phi.mean(layer.q), phi.covariance(*layer), phi.private(*layer)),
+                rtol=1e-6,
+                atol=1e-12,
             )
 
     def test_pooling_against_samples(self) -> None:
@@ -64,7 +75,9 @@ class TestTheory:
             phi, c = kernel(activation), gamma / (1 + gamma)
             h, g = (phi(np.sqrt(q) * u).max(0) for u in (common, c * common + np.sqrt(1 - c**2) * own))
             sampled = h.mean(), np.cov(h, g)[0, 1], ((h - g) ** 2).mean() / 2
-            np.testing.assert_allclose(pooled(phi, RISING[activation], 3, at(gamma, q)), sampled, rtol=0.01)  # 5 standard errors
+            np.testing.assert_allclose(
+                pooled(phi, RISING[activation], 3, at(gamma, q)), sampled, rtol=0.01
+            )  # 5 standard errors
 
     def test_a_measured_start_replaces_the_first_layer(self) -> None:
         expected = theory.gamma_by_depth("tanh", 1.5, 0.05, 4, c0=0.6)
@@ -91,7 +104,9 @@ class TestTranslation:
             weights = torch.stack([network[place].weight.detach() for network in networks])
             biases = torch.stack([network[place].bias.detach() for network in networks])
             found = float(weights.var(correction=0)) * weights.shape[-1], float(biases.var(correction=0))
-            np.testing.assert_allclose(found[0], expected[0], rtol=4 * (2 / weights.numel()) ** 0.5)  # 4 standard errors
+            np.testing.assert_allclose(
+                found[0], expected[0], rtol=4 * (2 / weights.numel()) ** 0.5
+            )  # 4 standard errors
             np.testing.assert_allclose(found[1], expected[1], rtol=4 * (2 / biases.numel()) ** 0.5)
 
     def test_every_initialization_is_known(self) -> None:
@@ -105,7 +120,9 @@ class TestTranslation:
 
     def test_without_weights(self) -> None:
         zero = predicted_gamma(config({"last_layer": "zero"}))
-        assert np.isfinite(zero.gamma[:3]).all() and np.isnan(zero.gamma[3]) and zero.basis.endswith("; all logits are 0")
+        assert (
+            np.isfinite(zero.gamma[:3]).all() and np.isnan(zero.gamma[3]) and zero.basis.endswith("; all logits are 0")
+        )
         assert (predicted_gamma(config({"sigma_w2": 0, "sigma_b2": 1})).gamma == np.inf).all()
         assert np.isnan(predicted_gamma(config({"sigma_w2": 0})).gamma).all()
 

@@ -25,7 +25,9 @@ def test_checks_tell_who_is_ignored_and_who_is_pushed_down():
 @every([(name, {}) for name in LOSSES])
 def test_every_loss_explains_itself(name, knobs):
     cls = LOSSES[name]
-    assert all(isinstance(text, str) and text for text in (cls.title, cls.formula, cls.source, cls.effect, cls().latex()))
+    assert all(
+        isinstance(text, str) and text for text in (cls.title, cls.formula, cls.source, cls.effect, cls().latex())
+    )
     assert cls().canonical() == {"name": name} and cls() == cls() and hash(cls()) == hash(cls())
     assert cls.model_validate(cls().model_dump()) == cls()
     assert issubclass(cls, LossOfP) == cls.depends_on_p_only
@@ -50,7 +52,9 @@ def test_knobs_end_where_they_say(name, knob, rule, bound):
         with pytest.raises(ConfigError, match=f"^{knob} is .*, allowed: a number"):
             LOSSES[name](**{knob: wrong})
     if rule in ("ge", "le"):
-        values, gradient = value_and_gradient(LOSSES[name](**{knob: bound}), worst_logits()[0].double(), worst_logits()[1])
+        values, gradient = value_and_gradient(
+            LOSSES[name](**{knob: bound}), worst_logits()[0].double(), worst_logits()[1]
+        )
         assert values.isfinite().all() and gradient.isfinite().all()
 
 
@@ -66,7 +70,10 @@ def test_knobs_end_where_they_say(name, knob, rule, bound):
     ],
 )
 def test_wrong_labels_are_named(logits, labels, sentence):
-    for ask in (lambda: LOSSES["nce"]()(logits, labels), lambda: LOSSES["nce"]().gradient(logits.numpy(), labels.numpy())):
+    for ask in (
+        lambda: LOSSES["nce"]()(logits, labels),
+        lambda: LOSSES["nce"]().gradient(logits.numpy(), labels.numpy()),
+    ):
         with pytest.raises(ConfigError) as problem:
             ask()
         assert sentence.replace("torch.", "") in str(problem.value).replace("torch.", "")
@@ -75,7 +82,9 @@ def test_wrong_labels_are_named(logits, labels, sentence):
 @every(CASES)
 def test_small_label_types_will_do(name, knobs):
     logits, labels = draw()
-    torch.testing.assert_close(LOSSES[name](**knobs)(logits, labels.to(torch.uint8)), LOSSES[name](**knobs)(logits, labels))
+    torch.testing.assert_close(
+        LOSSES[name](**knobs)(logits, labels.to(torch.uint8)), LOSSES[name](**knobs)(logits, labels)
+    )
 
 
 def test_losses_are_described_and_drawn_without_torch():
@@ -91,4 +100,8 @@ for cls in LOSSES.values():
     if loss.depends_on_p_only:
         loss.f(np.log([0.1, 0.9]), np), loss.weight(np.log([0.1, 0.9]), np), loss.checks()
 """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        env={"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+    )

@@ -14,7 +14,11 @@ from igbviz.spec import ConfigError
 GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
     "-log(p)": ({}, lambda p: -np.log(p), lambda p: -1 / p),
     "(1-p**q)/q": ({"q": 0.7}, lambda p: (1 - p**0.7) / 0.7, lambda p: -(p**-0.3)),
-    "-(1-p)**2*log(p)": ({}, lambda p: -((1 - p) ** 2) * np.log(p), lambda p: 2 * (1 - p) * np.log(p) - (1 - p) ** 2 / p),
+    "-(1-p)**2*log(p)": (
+        {},
+        lambda p: -((1 - p) ** 2) * np.log(p),
+        lambda p: 2 * (1 - p) * np.log(p) - (1 - p) ** 2 / p,
+    ),
     "exp(-p/a)": ({"a": 2.5}, lambda p: np.exp(-p / 2.5), lambda p: -np.exp(-p / 2.5) / 2.5),
     "min(1-p,-log(p)/3)": (
         {},
@@ -23,7 +27,11 @@ GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
     ),
     "max(0.3,p)": ({}, lambda p: np.maximum(0.3, p), lambda p: 1.0 * (p > 0.3)),
     "abs(p-b)": ({"b": 0.4321}, lambda p: abs(p - 0.4321), lambda p: np.sign(p - 0.4321)),
-    "sqrt(1-p)+sin(p)*cos(p)": ({}, lambda p: np.sqrt(1 - p) + np.sin(2 * p) / 2, lambda p: -0.5 / np.sqrt(1 - p) + np.cos(2 * p)),
+    "sqrt(1-p)+sin(p)*cos(p)": (
+        {},
+        lambda p: np.sqrt(1 - p) + np.sin(2 * p) / 2,
+        lambda p: -0.5 / np.sqrt(1 - p) + np.cos(2 * p),
+    ),
     "-tanh(k*p)": ({"k": 3}, lambda p: -np.tanh(3 * p), lambda p: -3 / np.cosh(3 * p) ** 2),
     "p**p": ({}, lambda p: p**p, lambda p: p**p * (np.log(p) + 1)),
     "2**-p": ({}, lambda p: 2**-p, lambda p: -np.log(2) * 2**-p),
@@ -80,7 +88,10 @@ def test_symbols_become_sliders_and_idle_numbers_are_dropped():
 def test_latex_has_the_parentheses_that_are_needed():
     assert Custom().latex() == r"-p_y^{g} \cdot \log\left(p_y\right)"
     assert Custom(formula="1-(p-(1-p))").latex() == r"1 - \left(p_y - \left(1 - p_y\right)\right)"
-    assert Custom(formula="(1-p)**gamma/sqrt(p)", parameters={"gamma": 2}).latex() == r"\frac{\left(1 - p_y\right)^{\gamma}}{\sqrt{p_y}}"
+    assert (
+        Custom(formula="(1-p)**gamma/sqrt(p)", parameters={"gamma": 2}).latex()
+        == r"\frac{\left(1 - p_y\right)^{\gamma}}{\sqrt{p_y}}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +166,9 @@ def test_a_pole_is_found_wherever_it_lies_on_the_grid_or_off_it(formula):
     ],
 )  # fmt: skip
 def test_poles_within_rounding_of_a_round_number_are_refused(formula, place):
-    with pytest.raises(ConfigError, match=rf"^formula is .*, not a finite real number with a finite slope at p = {place}$"):
+    with pytest.raises(
+        ConfigError, match=rf"^formula is .*, not a finite real number with a finite slope at p = {place}$"
+    ):
         Custom(formula=formula, parameters={})
 
 
@@ -173,7 +186,9 @@ def test_healthy_formulas_are_let_through(formula):
                       ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "pull is ")],
 )  # fmt: skip
 def test_what_single_precision_cannot_hold_is_refused(formula, size):
-    with pytest.raises(ConfigError, match="allowed: at most 1e.33, since training counts in single precision$") as problem:
+    with pytest.raises(
+        ConfigError, match="allowed: at most 1e.33, since training counts in single precision$"
+    ) as problem:
         Custom(formula=formula, parameters={"g": -1.5})
     assert size in str(problem.value) and ";" not in str(problem.value)
 

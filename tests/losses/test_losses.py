@@ -12,13 +12,22 @@ from igbviz.losses.of_logits import simplex
 
 A = math.log(1e-4)
 DETACHED = [(name, {"detach_weight": True}) for name, cls in LOSSES.items() if "detach_weight" in cls.model_fields]
-OTHERS = [("focal", {"gamma": 0.5}), ("mmc", {"symmetric": True}), ("curriculum", {"noise_rate": 0.0}), ("logit-clip", {"tau": 4.0})]
+OTHERS = [
+    ("focal", {"gamma": 0.5}),
+    ("mmc", {"symmetric": True}),
+    ("curriculum", {"noise_rate": 0.0}),
+    ("logit-clip", {"tau": 4.0}),
+]
 ATTACHED = [(name, {}) for name in LOSSES] + OTHERS
 CASES = ATTACHED + DETACHED
 
 
 def name_of(case):
-    return "-".join([case[0], *(f"{key}={value}" for key, value in case[1].items())]) if isinstance(case, tuple) else str(case)
+    return (
+        "-".join([case[0], *(f"{key}={value}" for key, value in case[1].items())])
+        if isinstance(case, tuple)
+        else str(case)
+    )
 
 
 def every(cases):
@@ -81,7 +90,9 @@ REFERENCE = {  # of logits z, labels y, p = p_y and all knobs k: the printed for
     "cross-entropy": lambda z, y, p, k: -p.log(),
     "blurry": lambda z, y, p, k: -((p.detach() if k.detach_weight else p) ** k.gamma) * p.log(),
     "piecewise-zero": lambda z, y, p, k: -p.log() * (p > k.cutoff),
-    "label-smoothing": lambda z, y, p, k: torch.nn.functional.cross_entropy(z, y, label_smoothing=k.epsilon, reduction="none"),
+    "label-smoothing": lambda z, y, p, k: torch.nn.functional.cross_entropy(
+        z, y, label_smoothing=k.epsilon, reduction="none"
+    ),
     "focal": lambda z, y, p, k: own(focal_terms(z, k.gamma, k.detach_weight), y),
     "mae": lambda z, y, p, k: 1 - p,
     "gce": lambda z, y, p, k: (1 - p**k.q) / k.q,
@@ -93,10 +104,15 @@ REFERENCE = {  # of logits z, labels y, p = p_y and all knobs k: the printed for
     "nce-rce": lambda z, y, p, k: k.alpha * nce(z, y) - k.beta * A * (1 - p),
     "nce-mae": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * (1 - p),
     "nfl-rce": lambda z, y, p, k: k.alpha * nfl(z, y, k.gamma, k.detach_weight) - k.beta * A * (1 - p),
-    "anl-ce": lambda z, y, p, k: k.alpha * nce(z, y) + k.beta * negative(focal_terms(z, 0.0, p_min=k.p_min), y, -math.log(k.p_min)),
+    "anl-ce": lambda z, y, p, k: (
+        k.alpha * nce(z, y) + k.beta * negative(focal_terms(z, 0.0, p_min=k.p_min), y, -math.log(k.p_min))
+    ),
     "anl-fl": lambda z, y, p, k: (
         k.alpha * nfl(z, y, k.gamma, k.detach_weight)
-        + k.beta * negative(focal_terms(z, k.gamma, k.detach_weight, k.p_min), y, -((1 - k.p_min) ** k.gamma) * math.log(k.p_min))
+        + k.beta
+        * negative(
+            focal_terms(z, k.gamma, k.detach_weight, k.p_min), y, -((1 - k.p_min) ** k.gamma) * math.log(k.p_min)
+        )
     ),
     "agce": lambda z, y, p, k: ((k.a + 1) ** k.q - (k.a + p) ** k.q) / k.q,
     "aul": lambda z, y, p, k: ((k.a - p) ** k.q - (k.a - 1) ** k.q) / k.q,
@@ -107,7 +123,9 @@ REFERENCE = {  # of logits z, labels y, p = p_y and all knobs k: the printed for
     "curriculum": lambda z, y, p, k: soft_hinge(z, y),
     "phuber-ce": lambda z, y, p, k: torch.where(p > 1 / k.tau, -p.log(), 1 + math.log(k.tau) - k.tau * p),
     "mmc": lambda z, y, p, k: far_corner(z, y, k.symmetric),
-    "bootstrapping-soft": lambda z, y, p, k: -k.beta * p.log() - (1 - k.beta) * (z.softmax(1) * z.softmax(1).log()).sum(1),
+    "bootstrapping-soft": lambda z, y, p, k: (
+        -k.beta * p.log() - (1 - k.beta) * (z.softmax(1) * z.softmax(1).log()).sum(1)
+    ),
     "bootstrapping-hard": lambda z, y, p, k: bootstrapped(z, y, k.beta),
     "logit-norm": lambda z, y, p, k: -own((z / (z.norm(dim=1, keepdim=True) + 1e-7) / k.tau).log_softmax(1), y),
     "logit-clip": lambda z, y, p, k: -own((z * (k.tau / z.norm(dim=1, keepdim=True)).clamp(max=1)).log_softmax(1), y),
@@ -121,7 +139,9 @@ def test_value_and_gradient_are_those_of_the_plain_formula(name, knobs):
     for classes, scale in ((10, 0.3), (10, 2.0), (2, 1.0), (100, 4.0)):
         logits, labels = draw(classes=classes, scale=scale)
         values, gradient = value_and_gradient(loss, logits, labels)
-        plain, slope = value_and_gradient(lambda z, y: REFERENCE[name](z, y, own(z.softmax(1), y), loss), logits, labels)
+        plain, slope = value_and_gradient(
+            lambda z, y: REFERENCE[name](z, y, own(z.softmax(1), y), loss), logits, labels
+        )
         torch.testing.assert_close(values, plain, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(gradient, slope, rtol=1e-8, atol=1e-10)
 
@@ -157,7 +177,9 @@ NUMBERS = {  # value, and slope by the true logit, at these logits (p_y = 0.2068
 @pytest.mark.parametrize("name", NUMBERS)
 def test_known_numbers(name):
     value, slope = NUMBERS[name]
-    values, gradient = value_and_gradient(LOSSES[name](), torch.tensor([LOGITS], dtype=torch.float64), torch.tensor([LABEL]))
+    values, gradient = value_and_gradient(
+        LOSSES[name](), torch.tensor([LOGITS], dtype=torch.float64), torch.tensor([LABEL])
+    )
     assert values.item() == pytest.approx(value, rel=1e-7)
     assert slope is None or gradient[0, LABEL].item() == pytest.approx(slope, rel=1e-7)
 
@@ -246,7 +268,9 @@ def test_classes_may_be_numbered_in_any_order(name, knobs):
 
 
 @every(CASES)
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize(
+    "dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)]
+)
 def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtype, tolerance):
     logits, labels = draw()
     rounded = logits.to(dtype)
@@ -254,12 +278,20 @@ def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtyp
     exact, slope = value_and_gradient(LOSSES[name](**knobs), rounded.double(), labels)
     assert values.dtype == gradient.dtype == dtype
     torch.testing.assert_close(values.double(), exact, rtol=tolerance, atol=tolerance)
-    torch.testing.assert_close(gradient.double(), slope, rtol=tolerance, atol=tolerance * max(1.0, slope.abs().max().item()))
+    torch.testing.assert_close(
+        gradient.double(), slope, rtol=tolerance, atol=tolerance * max(1.0, slope.abs().max().item())
+    )
 
 
 def worst_logits():
     """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no logits at all."""
-    rows = [torch.zeros(10), torch.full((10,), 1e4), torch.full((10,), -1e4), torch.linspace(-1e4, 1e4, 10), torch.linspace(-9, 9, 10)]
+    rows = [
+        torch.zeros(10),
+        torch.full((10,), 1e4),
+        torch.full((10,), -1e4),
+        torch.linspace(-1e4, 1e4, 10),
+        torch.linspace(-9, 9, 10),
+    ]
     for gap in (1e-20, 1e-9, 16.0, 17.5, 40.0, 104.0, 120.0, 1e4):
         for sign in (1, -1):
             rows.append(sign * gap * torch.eye(10)[3])
@@ -322,7 +354,9 @@ def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name,
     torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"])
+@pytest.mark.parametrize(
+    "name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"]
+)
 def test_a_hopeless_sample_still_pulls_with_full_force(name):
     """No hidden clamp: at p = exp(-1e4) the gradient is what the formula says, not zero."""
     logits, labels = torch.zeros(1, 10), torch.tensor([7])
@@ -357,9 +391,13 @@ def test_the_weight_is_the_slope_of_f(name):
 @every_p_only
 def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
     loss, log_p = LOSSES[name](), np.concatenate([-np.geomspace(1e-12, 1e4, 200), [0.0]])
-    last_digit = 1e-15 if name == "custom" else 1e-300  # a typed 1 - p is taken as it stands: no more digits than those of 1
+    last_digit = (
+        1e-15 if name == "custom" else 1e-300
+    )  # a typed 1 - p is taken as it stands: no more digits than those of 1
     for curve in (loss.f, loss.weight):
-        np.testing.assert_allclose(curve(log_p, np), curve(torch.tensor(log_p), torch).numpy(), rtol=1e-12, atol=last_digit)
+        np.testing.assert_allclose(
+            curve(log_p, np), curve(torch.tensor(log_p), torch).numpy(), rtol=1e-12, atol=last_digit
+        )
         narrow = curve(torch.tensor(log_p, dtype=torch.float32), torch)
         assert narrow.dtype == torch.float32 and narrow.isfinite().all()
 
@@ -368,7 +406,10 @@ def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
 def test_a_loss_of_p_is_cross_entropy_with_one_number_a_sample(name):
     loss = LOSSES[name]()
     logits, labels = draw()
-    gradient, plain = value_and_gradient(loss, logits, labels)[1], value_and_gradient(LOSSES["cross-entropy"](), logits, labels)[1]
+    gradient, plain = (
+        value_and_gradient(loss, logits, labels)[1],
+        value_and_gradient(LOSSES["cross-entropy"](), logits, labels)[1],
+    )
     weight = loss.weight(own(logits.log_softmax(1), labels), torch)
     torch.testing.assert_close(gradient, weight[:, None] * plain)
 

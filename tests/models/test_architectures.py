@@ -46,7 +46,9 @@ def test_gives_finite_logits_in_both_modes(name, shape):
         with torch.no_grad():
             logits = network.train(training)(torch.randn(2, *shape))
         assert logits.shape == (2, 7) and logits.isfinite().all()
-    assert model.has_batch_norm == any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in network.modules())
+    assert model.has_batch_norm == any(
+        isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in network.modules()
+    )
     stem = next(layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     assert stem.weight.shape[1] == (math.prod(shape) if name == "mlp" else shape[0])
     assert len(last_layer(network, 7).weight) == 7
@@ -76,7 +78,9 @@ def test_the_table_holds_the_published_operations():
 def test_grey_images_meet_a_slice_of_the_colour_stem_and_nothing_else_changes():
     grey, colour = seeded(Torchvision(), GREY), seeded(Torchvision(), COLOUR)
     assert torch.equal(grey.conv1.weight, colour.conv1.weight[:, :1])
-    assert grey.conv1.weight.std().item() == pytest.approx((2 / (64 * 49)) ** 0.5, rel=0.05)  # fan_out does not know of colours
+    assert grey.conv1.weight.std().item() == pytest.approx(
+        (2 / (64 * 49)) ** 0.5, rel=0.05
+    )  # fan_out does not know of colours
     assert torch.equal(grey.layer4[1].conv2.weight, colour.layer4[1].conv2.weight)
 
 
@@ -93,7 +97,9 @@ def test_images_below_the_smallest_side_are_resized_to_it(name):
     assert Torchvision(name=full_name).side((3, least + 1, least + 1)) == least + 1
 
 
-@pytest.mark.parametrize(("name", "side"), [("vit_b_16", 32), ("vit_h_14", 28), ("maxvit_t", 224), ("resnet50", 28), ("swin_t", 28)])
+@pytest.mark.parametrize(
+    ("name", "side"), [("vit_b_16", 32), ("vit_h_14", 28), ("maxvit_t", 224), ("resnet50", 28), ("swin_t", 28)]
+)
 def test_transformers_get_whole_patches_and_the_rest_keep_their_size(name, side):
     assert Torchvision(name=name).side(GREY) == side
 
@@ -111,7 +117,10 @@ def test_vgg_has_a_compact_head_drawn_like_the_rest_of_torchvisions():
     assert network.classifier.weight.std().item() == pytest.approx(0.01, rel=0.05)
     for layer, reference in zip(network.features, original.features, strict=True):
         if isinstance(layer, nn.Conv2d):
-            assert layer.weight.std().item() == pytest.approx(reference.weight.std().item(), rel=0.1) and not layer.bias.any()
+            assert (
+                layer.weight.std().item() == pytest.approx(reference.weight.std().item(), rel=0.1)
+                and not layer.bias.any()
+            )
     assert Torchvision(name="vgg11", compact_head=False).flops(COLOUR, 10) == pytest.approx(
         Torchvision(name="vgg11").flops(COLOUR, 10) + 0.1236e9
     )
@@ -137,7 +146,9 @@ def test_every_activation_in_both_own_networks(activation):
 def test_the_shifted_relu_is_centred():
     inputs = torch.randn(1_000_000)
     assert abs(shifted_relu(inputs).mean()) < 4 * 0.584 / 1000
-    torch.testing.assert_close(shifted_relu(torch.tensor([-3.0, 0.0, 2.0])), torch.tensor([-0.3989423, -0.3989423, 1.6010577]))
+    torch.testing.assert_close(
+        shifted_relu(torch.tensor([-3.0, 0.0, 2.0])), torch.tensor([-0.3989423, -0.3989423, 1.6010577])
+    )
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
@@ -151,7 +162,9 @@ def test_where_an_mlp_normalises(placement, normalization):
         assert hidden.min() >= 0  # ReLU came last
     else:
         mean = {"batch": hidden.mean(0), "layer": hidden.mean(1), "rms": torch.zeros(1)}[normalization]
-        size = {"batch": hidden.square().mean(0), "layer": hidden.square().mean(1), "rms": hidden.square().mean(1)}[normalization]
+        size = {"batch": hidden.square().mean(0), "layer": hidden.square().mean(1), "rms": hidden.square().mean(1)}[
+            normalization
+        ]
         assert mean.abs().max() < 1e-4 and (size - 1).abs().max() < 0.01
 
 
@@ -178,7 +191,9 @@ def counted(model, shape, classes=10):
 
 
 @pytest.mark.parametrize("shape", [GREY, COLOUR, (3, 64, 64)])
-@pytest.mark.parametrize("model", [Mlp(max_pool=2, width=50), Mlp(depth=1), Cnn(depth=5, width=6), Cnn(depth=8, width=3)], ids=str)
+@pytest.mark.parametrize(
+    "model", [Mlp(max_pool=2, width=50), Mlp(depth=1), Cnn(depth=5, width=6), Cnn(depth=8, width=3)], ids=str
+)
 def test_costs_of_own_networks_are_exact(model, shape):
     assert model.flops(shape, 10) == counted(model, shape)
 

@@ -10,7 +10,12 @@ from igbviz.models import INITIALIZATIONS, MODELS, Cnn, Mlp, Torchvision, VitTin
 from igbviz.models.initializations import AsBuilt, Gaussian, HeFanOut, HeNormal, Orthogonal, PyTorch, Xavier
 
 SHAPE, CLASSES = (1, 28, 28), 10
-NETWORKS = [Mlp(width=64, normalization="layer"), Cnn(normalization="batch"), VitTiny(), Torchvision(name="squeezenet1_1")]
+NETWORKS = [
+    Mlp(width=64, normalization="layer"),
+    Cnn(normalization="batch"),
+    VitTiny(),
+    Torchvision(name="squeezenet1_1"),
+]
 # Variance times fan_in, given the ratio fan_out / fan_in
 VARIANCES = {
     "pytorch": lambda ratio: 1 / 3,
@@ -58,13 +63,17 @@ def test_torchvision_and_pytorch_are_the_same_in_our_own_networks(model):
 
 
 def test_pytorch_draws_attention_as_it_is_built():
-    attention = next(layer for layer in drawn(VitTiny(), PyTorch()).modules() if isinstance(layer, nn.MultiheadAttention))
+    attention = next(
+        layer for layer in drawn(VitTiny(), PyTorch()).modules() if isinstance(layer, nn.MultiheadAttention)
+    )
     fresh = nn.MultiheadAttention(192, 3)
     assert attention.in_proj_weight.std().item() == pytest.approx(fresh.in_proj_weight.std().item(), rel=0.02)
     assert not attention.in_proj_bias.any() and not attention.out_proj.bias.any()
 
 
-@pytest.mark.parametrize(("initialization", "variance"), [(HeNormal(), 2 / 192), (HeFanOut(), 2 / 192), (Xavier(), 1 / 192)])
+@pytest.mark.parametrize(
+    ("initialization", "variance"), [(HeNormal(), 2 / 192), (HeFanOut(), 2 / 192), (Xavier(), 1 / 192)]
+)
 def test_attention_is_three_maps(initialization, variance):
     for layer in drawn(VitTiny(), initialization).modules():
         if isinstance(layer, nn.MultiheadAttention):
@@ -78,7 +87,9 @@ def test_orthogonal_maps_are_rotations_times_root_two():
     for layer in linear_maps(network):
         weight = layer.weight.detach()
         torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(len(weight)), atol=1e-4, rtol=0)
-    attention = next(layer for layer in drawn(VitTiny(), Orthogonal()).modules() if isinstance(layer, nn.MultiheadAttention))
+    attention = next(
+        layer for layer in drawn(VitTiny(), Orthogonal()).modules() if isinstance(layer, nn.MultiheadAttention)
+    )
     for weight in attention.in_proj_weight.detach().chunk(3):
         torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(192), atol=1e-4, rtol=0)
 
@@ -103,7 +114,11 @@ class TestEvery:
         for layer in drawn(model, INITIALIZATIONS[name]()).modules():
             if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
                 assert (layer.weight == 1).all() and (layer.bias == 0).all()
-            elif isinstance(layer, (nn.Linear, nn.Conv2d)) and layer.bias is not None and name not in ("torchvision", "pytorch"):
+            elif (
+                isinstance(layer, (nn.Linear, nn.Conv2d))
+                and layer.bias is not None
+                and name not in ("torchvision", "pytorch")
+            ):
                 assert not layer.bias.any()
 
     def test_last_layer(self, name, model):
@@ -119,4 +134,6 @@ def test_he_normal_reaches_every_layer_of_torchvision(name):
     network = drawn(MODELS[name](name=name), HeNormal())
     for layer in linear_maps(network):
         assert_variance(layer.weight.detach(), 2 / layer.weight[0].numel())
-    assert all((layer.weight == 1).all() for layer in network.modules() if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)))
+    assert all(
+        (layer.weight == 1).all() for layer in network.modules() if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm))
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz.charts import comparison_export
+from igbviz.charts import browser
 from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
@@ -31,7 +31,10 @@ def chart(test: AppTest) -> dict:
     (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component") if "figure" in part.proto.json]
     figure = json.loads(sent["figure"])
     words = figure["layout"]["meta"]["words"]
-    return figure | {"words": words if isinstance(words, str) else figure["shared"][words["$shared"]], "bytes": len(sent["figure"])}
+    return figure | {
+        "words": words if isinstance(words, str) else figure["shared"][words["$shared"]],
+        "bytes": len(sent["figure"]),
+    }
 
 
 def sentences(test: AppTest) -> str:
@@ -75,10 +78,14 @@ def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
     first, again = chart(test), chart(page(PAGE, **query))
     assert first == again, "the link alone gives the same picture"
     test.segmented_control(key="compare-tab").set_value("grid").run()
-    assert "tab" not in test.query_params and test.query_params["quantity"] in ("silent", ["silent"]), "kept for when one comes back"
+    assert "tab" not in test.query_params and test.query_params["quantity"] in ("silent", ["silent"]), (
+        "kept for when one comes back"
+    )
 
 
-@pytest.mark.parametrize("query", [{"tab": "x"}, {"unit": "years", "quantity": "luck", "tab": "overlay"}, {"rows": "-1"}, {"rows": "a"}])
+@pytest.mark.parametrize(
+    "query", [{"tab": "x"}, {"unit": "years", "quantity": "luck", "tab": "overlay"}, {"rows": "-1"}, {"rows": "a"}]
+)
 def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
     assert "2 runs" in chart(link(*family(own_cache, 1)[:2], **query))["words"]
 
@@ -176,7 +183,7 @@ def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.Monkey
 
 
 def test_without_a_browser_there_is_no_pdf_but_a_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison_export.shutil, "which", lambda name: None)
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
     test = link(*family(own_cache, 1))
     buttons = {button.proto.label: button.proto.disabled for button in test.get("download_button")}
     assert buttons == {"HTML": False, "PDF": True, "CSV": False, "Parquet": False}

@@ -50,7 +50,9 @@ def charts(test: AppTest) -> dict[str, dict]:
 
 
 def said(test: AppTest) -> str:
-    return " ".join(element.value for element in [*test.markdown, *test.caption, *test.info, *test.warning, *test.error])
+    return " ".join(
+        element.value for element in [*test.markdown, *test.caption, *test.info, *test.warning, *test.error]
+    )
 
 
 def address(test: AppTest) -> dict[str, str]:
@@ -65,9 +67,9 @@ def test_the_point_in_the_address_is_what_the_button_starts(own_cache: Path) -> 
     assert not test.exception and address(test)["sweep"] == group.id and address(test)["view"] == "starts"
     configs = group.sweep.configs()
     assert [config.seed for config in configs] == list(range(20))
-    assert {(c.model.activation, c.model.depth, c.initialization.sigma_w2, c.initialization.sigma_b2) for c in configs} == {
-        ("relu", 3, 2, 0)
-    }
+    assert {
+        (c.model.activation, c.model.depth, c.initialization.sigma_w2, c.initialization.sigma_b2) for c in configs
+    } == {("relu", 3, 2, 0)}
     assert "being prepared" in said(test) and "20 queued" in said(test)
 
 
@@ -121,18 +123,30 @@ def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
     assert words == "Training loss after 4 steps over the phase diagram of tanh: 4 of 6 points trained, 1 diverged"
     assert "5 of 6 points are trained for 4 steps; 1 of them diverged" in said(test)
     key = f"bias-{sweep.base.id}"
-    assert [test.number_input(key=f"{key}-{name}").value for name in ("across", "up", "largest-w", "largest-b")] == [3, 2, 3.0, 0.2]
+    assert [test.number_input(key=f"{key}-{name}").value for name in ("across", "up", "largest-w", "largest-b")] == [
+        3,
+        2,
+        3.0,
+        0.2,
+    ]
     test.number_input(key=f"{key}-across").set_value(30).run()
     test.number_input(key=f"{key}-up").set_value(30).run()
-    assert "900 runs, allowed: at most 500" in as_read(test.error[0]) and "bias-start-plane" not in {button.key for button in test.button}
+    assert "900 runs, allowed: at most 500" in as_read(test.error[0]) and "bias-start-plane" not in {
+        button.key for button in test.button
+    }
 
 
 def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) -> None:
     group = made(dynamics.over_majorities(small, 4, 3), own_cache)
     test = page(PAGE, sweep=group.id)
     (words,) = charts(test)
-    assert all(f"{who} (n = 3)" in words for who in ("equal classes", "favoured class in the majority", "least favoured in the majority"))
-    assert "accuracy after 4 steps: equal classes " in said(test) and "Seed by seed, favoured minus least favoured is " in said(test)
+    assert all(
+        f"{who} (n = 3)" in words
+        for who in ("equal classes", "favoured class in the majority", "least favoured in the majority")
+    )
+    assert "accuracy after 4 steps: equal classes " in said(
+        test
+    ) and "Seed by seed, favoured minus least favoured is " in said(test)
     assert test.number_input(key=f"bias-{group.sweep.base.id}-ratio").value == 4
     assert test.number_input(key=f"bias-{group.sweep.base.id}-steps").value == 4
 
@@ -159,7 +173,8 @@ def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: 
 
 
 @pytest.mark.parametrize(
-    ("query", "words"), [({"depth": "many"}, "depth"), ({"sigma_w2": "-1"}, "sigma_w2"), ({"activation": "x"}, "activation")]
+    ("query", "words"),
+    [({"depth": "many"}, "depth"), ({"sigma_w2": "-1"}, "sigma_w2"), ({"activation": "x"}, "activation")],
 )
 def test_a_wrong_point_is_one_sentence_and_the_default(query: dict[str, str], words: str, own_cache: Path) -> None:
     test = page(PAGE, **query)
@@ -180,7 +195,13 @@ def test_the_phase_diagram_leads_here(own_cache: Path) -> None:
         test.number_input(key="phase-w").set_value(2.5).run()
         test.button(key=f"phase-{view}").click().run()
         assert not test.exception and test.title[0].value == "From bias to training"
-        assert address(test) | {"view": view, "sigma_w2": "2.5", "sigma_b2": "0.05", "depth": "19", "activation": "tanh"} == address(test)
+        assert address(test) | {
+            "view": view,
+            "sigma_w2": "2.5",
+            "sigma_b2": "0.05",
+            "depth": "19",
+            "activation": "tanh",
+        } == address(test)
         assert f"bias-start-{view}" in {button.key for button in test.button}
 
 

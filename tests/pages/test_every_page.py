@@ -44,7 +44,9 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
         "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
-    run.write_status(Status(state=state, step=training.step, steps=training.steps, snapshots=len(records), epoch=2.0, device="CPU"))
+    run.write_status(
+        Status(state=state, step=training.step, steps=training.steps, snapshots=len(records), epoch=2.0, device="CPU")
+    )
     queue.dequeue(cache, run.id)
     return run
 
@@ -93,7 +95,9 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])
-def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(state: str, tiny: RunConfig, own_cache: Path) -> None:
+def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(
+    state: str, tiny: RunConfig, own_cache: Path
+) -> None:
     run = submit(tiny, own_cache)
     run.write_status(Status(state=state, message="Images of *cats* are not there."))
     test = page(ROOT / "pages/Train.py", run=run.id)
@@ -116,7 +120,9 @@ def test_the_title_of_a_run_is_shown_as_it_is(tiny: RunConfig, own_cache: Path) 
     title = test.subheader[0].value
     assert r"\*\*q\*log\(p\)\*r\_1" in title, "no bold, no formula"
     shown = title.replace("\\", "")
-    assert shown.startswith("Your own formula (-p**q*log(p)*r_1*r_2, ") and shown.endswith(") · mlp · gaussian-noise · seed 0")
+    assert shown.startswith("Your own formula (-p**q*log(p)*r_1*r_2, ") and shown.endswith(
+        ") · mlp · gaussian-noise · seed 0"
+    )
     assert all(parameter in shown for parameter in ("q 0.5", "r_1 1", "r_2 2")) and "{" not in shown
     run = submit(tiny.with_(loss={"name": "blurry", "gamma": 0.5, "detach_weight": True}), own_cache)
     title = page(ROOT / "pages/Train.py", run=run.id).subheader[0].value.replace("\\", "")
@@ -128,7 +134,9 @@ def test_wrong_links_are_friendly(own_cache: Path) -> None:
         test = page(ROOT / "pages/Train.py", run=name)
         assert "leads nowhere" in test.warning[0].value
     test = page(ROOT / "pages/Train.py", sweep="nowhere")
-    assert "leads nowhere" in test.warning[0].value and test.title[0].value == "Train and watch", "what else there is to do here"
+    assert "leads nowhere" in test.warning[0].value and test.title[0].value == "Train and watch", (
+        "what else there is to do here"
+    )
     test = page(ROOT / "pages/Train.py", loss="nowhere")
     assert "loss is 'nowhere', allowed: one of cross-entropy, " in as_read(test.warning[0])
     assert "train" in {button.key for button in test.button}
@@ -166,7 +174,13 @@ def test_every_part_can_be_chosen(own_cache: Path) -> None:
     from igbviz.models.architectures import TORCHVISION
 
     test = page(ROOT / "pages/Train.py")
-    registries = {"loss": LOSSES, "schedule": SCHEDULES, "model": MODELS, "initialization": INITIALIZATIONS, "dataset": DATASETS}
+    registries = {
+        "loss": LOSSES,
+        "schedule": SCHEDULES,
+        "model": MODELS,
+        "initialization": INITIALIZATIONS,
+        "dataset": DATASETS,
+    }
     for part, registry in (registries | {"optimizer": OPTIMIZERS}).items():
         for name in registry:
             if name in TORCHVISION and name not in ("resnet50", "vgg11"):
@@ -196,7 +210,9 @@ BEYOND = {
 @pytest.mark.parametrize("box", BEYOND)
 def test_a_number_beyond_its_limits_is_a_sentence_and_no_button(box: str, own_cache: Path) -> None:
     test = page(ROOT / "pages/Train.py")
-    assert not any(number.proto.has_min or number.proto.has_max for number in test.sidebar.number_input), "the browser would keep silent"
+    assert not any(number.proto.has_min or number.proto.has_max for number in test.sidebar.number_input), (
+        "the browser would keep silent"
+    )
     value, sentence = BEYOND[box]
     test.number_input(key=box).set_value(value).run()
     assert not test.exception and as_read(test.error[0]).startswith(sentence)
@@ -221,7 +237,9 @@ def test_a_sweep_of_too_many_or_too_few_seeds_is_a_sentence(seeds: int, own_cach
         ("Dynamics", "seeds", 1, "Seeds is 1, allowed: a whole number from 2 to 150.", "bias-start"),
     ],
 )
-def test_the_other_forms_say_it_too(name: str, box: str, value: float, sentence: str, button: str, own_cache: Path) -> None:
+def test_the_other_forms_say_it_too(
+    name: str, box: str, value: float, sentence: str, button: str, own_cache: Path
+) -> None:
     test = page(ROOT / f"pages/{name}.py")
     next(number for number in test.number_input if number.key.endswith(box)).set_value(value).run()
     assert not test.exception and any(as_read(error).startswith(sentence) for error in test.error), test.error

@@ -21,7 +21,13 @@ from tests.pages.test_initialisation import SMALL, drawn
 
 PAGE = ROOT / "pages" / "Lessons.py"
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 60, "test_examples": 60}
-TRAINED = RunConfig(dataset=NOISE, model={"name": "mlp", "depth": 1, "width": 8}, epochs=2, batch_size=16, probes={"size": 60, "count": 5})
+TRAINED = RunConfig(
+    dataset=NOISE,
+    model={"name": "mlp", "depth": 1, "width": 8},
+    epochs=2,
+    batch_size=16,
+    probes={"size": 60, "count": 5},
+)
 SHORT = Lesson(
     "A short one",
     5,
@@ -30,9 +36,22 @@ SHORT = Lesson(
     (
         Text("Hello", "Words."),
         Guess("word", "Which?", "Left or right?", lambda _: Outcome("right", "Measured."), ("left", "right")),
-        Guess("number", "How many?", "Of ten?", lambda results: Outcome(len(results), "Counted."), high=10, unit="classes", close=1),
+        Guess(
+            "number",
+            "How many?",
+            "Of ten?",
+            lambda results: Outcome(len(results), "Counted."),
+            high=10,
+            unit="classes",
+            close=1,
+        ),
         Go("Run", "It takes a moment.", ("one", "many"), 2),
-        Look("Look", "Two.", (Picture("accuracy", "one", "A", "a"), Picture("guesses", "many", "B", "b")), ("word", "number")),
+        Look(
+            "Look",
+            "Two.",
+            (Picture("accuracy", "one", "A", "a"), Picture("guesses", "many", "B", "b")),
+            ("word", "number"),
+        ),
         Text("Because", lambda results: f"There are {len(results)} of them."),
         Explore("Go on", "And then?", "pages/Train.py", "Open", "one"),
     ),
@@ -55,7 +74,9 @@ def turn(test: AppTest, way: str = "next") -> AppTest:
 
 
 def text(test: AppTest) -> str:
-    return "\n".join(element.value for kind in ("markdown", "caption", "success", "warning", "error") for element in test.get(kind))
+    return "\n".join(
+        element.value for kind in ("markdown", "caption", "success", "warning", "error") for element in test.get(kind)
+    )
 
 
 def at(test: AppTest) -> str:
@@ -121,7 +142,9 @@ def test_a_link_into_the_middle(own_cache: Path) -> None:  # noqa: F811
     assert "It was **right**." in text(test) and "You guessed" not in text(test)
 
 
-@pytest.mark.parametrize(("asked", "shown"), [("0", "1"), ("99", "7"), ("-3", "1"), ("x", "1"), ("9" * 30, "1"), ("２", "2")])
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("0", "1"), ("99", "7"), ("-3", "1"), ("x", "1"), ("9" * 30, "1"), ("２", "2")]
+)
 def test_odd_step_numbers(asked: str, shown: str, own_cache: Path) -> None:  # noqa: F811
     assert SHORT.steps[int(shown) - 1].title == page(PAGE, lesson="short", step=asked).subheader[0].value
 
@@ -180,5 +203,7 @@ def test_every_kind_of_picture_can_be_drawn() -> None:
             if case in seen:
                 continue
             seen.add(case)
-            figure = lessons.figure(picture.kind, *((many, EnsembleConfig(**SMALL)) if ensemble else (run, config)), 400)
+            figure = lessons.figure(
+                picture.kind, *((many, EnsembleConfig(**SMALL)) if ensemble else (run, config)), 400
+            )
             assert figure.data and figure.layout.height == 400

@@ -116,7 +116,10 @@ def test_a_wrong_formula_is_told_as_it_was_typed(own_cache: Path) -> None:
     """Two asterisks are a power there, and no bold print in the sentence."""
     test = choose(page(PAGE), "custom")
     test.text_input(key="losses-custom-formula").set_value("-p**g*log(p)**2/0").run()
-    assert as_read(test.error[0]).startswith("formula is -p**g*log(p)**2/0, not a finite real number") and r"\*\*" in test.error[0].value
+    assert (
+        as_read(test.error[0]).startswith("formula is -p**g*log(p)**2/0, not a finite real number")
+        and r"\*\*" in test.error[0].value
+    )
 
 
 def test_a_knob_typed_beyond_its_limits_is_a_sentence(own_cache: Path) -> None:
@@ -137,7 +140,9 @@ def test_every_slider_acts_at_once(own_cache: Path) -> None:
     test = choose(page(PAGE), "blurry")
     assert test.slider(key="losses-blurry-gamma-slider").value == 0.7
     test.slider(key="losses-blurry-gamma-slider").set_value(1.5).run()
-    assert test.number_input(key="losses-blurry-gamma").value == 1.5 and "above p = 0.5" in captions(test), captions(test)
+    assert test.number_input(key="losses-blurry-gamma").value == 1.5 and "above p = 0.5" in captions(test), captions(
+        test
+    )
     test.number_input(key="losses-blurry-gamma").set_value(0.333).run()
     assert test.slider(key="losses-blurry-gamma-slider").value == pytest.approx(0.3)
     assert test.number_input(key="losses-blurry-gamma").value == 0.333, "a value that no step has stays"
@@ -192,7 +197,9 @@ def test_train_this_fills_the_form(name: str, own_cache: Path) -> None:
     assert test.selectbox(key=key).value == ("cross-entropy" if name == "nonsense" else name)
     test.button(key="train").click().run()
     (folder,) = os.listdir(own_cache / "runs")
-    assert not test.exception and folder.startswith("fashion-mini-mlp-" + ("cross-entropy" if name == "nonsense" else name))
+    assert not test.exception and folder.startswith(
+        "fashion-mini-mlp-" + ("cross-entropy" if name == "nonsense" else name)
+    )
 
 
 def test_the_page_does_without_torch(tmp_path: Path) -> None:
@@ -207,4 +214,8 @@ def test_the_page_does_without_torch(tmp_path: Path) -> None:
 def test_the_side_bar_has_the_parts_of_a_long_formula_below_each_other(own_cache: Path) -> None:
     """Side by side they took up to 626 of its 206 pixels."""
     (formula,) = page(ROOT / "pages/Train.py", loss="sce").sidebar.latex
-    assert forms.SIDE_BY_SIDE in LOSSES["sce"]().latex() and forms.SIDE_BY_SIDE not in formula.value and forms.BELOW in formula.value
+    assert (
+        forms.SIDE_BY_SIDE in LOSSES["sce"]().latex()
+        and forms.SIDE_BY_SIDE not in formula.value
+        and forms.BELOW in formula.value
+    )

@@ -49,7 +49,11 @@ def look(**query: str) -> AppTest:
 
 def charts(test: AppTest) -> list[dict]:
     """The figures that were sent, from top to bottom, with their words."""
-    sent = [json.loads(json.loads(part.proto.json)["figure"]) for part in test.get("bidi_component") if "figure" in part.proto.json]
+    sent = [
+        json.loads(json.loads(part.proto.json)["figure"])
+        for part in test.get("bidi_component")
+        if "figure" in part.proto.json
+    ]
     for figure in sent:
         words = figure["layout"]["meta"]["words"]
         figure["words"] = words if isinstance(words, str) else figure["shared"][words["$shared"]]
@@ -64,7 +68,9 @@ def rows_of(figure: dict) -> list[str]:
 
 
 def text(test: AppTest) -> str:
-    return "\n".join(str(part.value) for kind in ("markdown", "caption", "info", "warning") for part in getattr(test, kind))
+    return "\n".join(
+        str(part.value) for kind in ("markdown", "caption", "info", "warning") for part in getattr(test, kind)
+    )
 
 
 @pytest.mark.parametrize("view", list(paper_view.VIEWS))
@@ -77,7 +83,9 @@ def test_without_runs(which: str, view: str) -> None:
     else:
         assert "press **Run** above" in text(test)
     assert ("stand-in" in " ".join(warning.value for warning in test.warning)) == (which == "small")
-    assert sum("about" in caption.value and "12 runs" in caption.value for caption in test.caption) == 3, "each size says how long it takes"
+    assert sum("about" in caption.value and "12 runs" in caption.value for caption in test.caption) == 3, (
+        "each size says how long it takes"
+    )
 
 
 def test_both_figures_of_a_seed(own_cache: Path) -> None:
@@ -145,13 +153,18 @@ def test_an_alternative_beside_ours(own_cache: Path) -> None:
     query = {"with": "he-normal", "seed": "0"}
     ours, theirs, second = charts(look(**query))
     assert "Our choice" in ours["words"] and "He normal" in theirs["words"]
-    assert rows_of(second)[:2] == ["Cross-entropy", "Cross-entropy · He normal in every layer"] and len(rows_of(second)) == 8
+    assert (
+        rows_of(second)[:2] == ["Cross-entropy", "Cross-entropy · He normal in every layer"]
+        and len(rows_of(second)) == 8
+    )
     assert len(rows_of(charts(look(**query | {"seed": "all"}))[-1])) == 8
     said = text(look(**query, view="claims"))
     assert "Our choice: holds in 2 of 2 seeds" in said and "He normal in every layer: holds in 1 of 1 seed" in said
     test = look(**query, view="choices")
     test.button(key="paper-alone-he-normal").click().run()
-    assert "with" not in test.query_params and test.button(key="paper-beside-he-normal").label == "Show 4 runs beside ours"
+    assert (
+        "with" not in test.query_params and test.button(key="paper-beside-he-normal").label == "Show 4 runs beside ours"
+    )
 
 
 def test_damaged_runs_are_told_and_the_others_shown(own_cache: Path) -> None:
@@ -166,7 +179,9 @@ def test_damaged_runs_are_told_and_the_others_shown(own_cache: Path) -> None:
         assert runs[0].id in warning.value and "4 runs of 0.2 epochs, seed 1" in text(test)
 
 
-@pytest.mark.parametrize("query", [{"set": "x"}, {"view": "luck", "unit": "years"}, {"seed": "-1"}, {"with": "he"}, {"with": "rate "}])
+@pytest.mark.parametrize(
+    "query", [{"set": "x"}, {"view": "luck", "unit": "years"}, {"seed": "-1"}, {"with": "he"}, {"with": "rate "}]
+)
 def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
     family(own_cache, 1)
     assert len(charts(look(**query))) == 3
@@ -212,7 +227,9 @@ def test_an_alternative_is_run_from_its_choice(own_cache: Path) -> None:
 def test_finished_runs_need_no_run_button(own_cache: Path) -> None:
     family(own_cache, 3, "small", last=1000)
     test = look(set="small")
-    assert "All 12 runs are finished" in text(test) and not [each for each in test.button if each.key == "paper-run-small"]
+    assert "All 12 runs are finished" in text(test) and not [
+        each for each in test.button if each.key == "paper-run-small"
+    ]
     assert len(charts(test)) == 3
 
 

@@ -55,16 +55,24 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(QUESTIONS, "noise", robustness.replace(QUESTIONS["noise"], base=BASE))
     (own_cache / "gallery").mkdir()
     for run in runs:
-        schema = json.loads((run.path / "schema.json").read_text()) | {"device": "a CPU", "torch": "2", "date": "2026-11-22"}
+        schema = json.loads((run.path / "schema.json").read_text()) | {
+            "device": "a CPU",
+            "torch": "2",
+            "date": "2026-11-22",
+        }
         (run.path / "schema.json").write_text(json.dumps(schema))
         run.path.rename(own_cache / "gallery" / run.id)
     test = page(PAGE)
-    assert "9 of 18 runs are finished; they ship with the program, made on a CPU with torch 2" in said(test).replace("\\", "")
+    assert "9 of 18 runs are finished; they ship with the program, made on a CPU with torch 2" in said(test).replace(
+        "\\", ""
+    )
     assert "Not all runs are finished" in said(test)
     trade, time = charts(test)
     assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44..0.47), never" in trade and "memorised" in time
     table = test.dataframe[0].value
-    assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table["n"].tolist() == [3, 3, 3]
+    assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table[
+        "n"
+    ].tolist() == [3, 3, 3]
     assert table["escape step"].tolist() == ["3", "30", "never"]
     assert "**Stopping early** would help Cross-entropy" in said(test)
     assert not any((own_cache / "sweeps").glob("*")), "looking starts nothing"
@@ -76,7 +84,10 @@ def test_a_link_shows_its_sweep_and_fills_the_form(own_cache: Path) -> None:
         stored(config, own_cache, story(PLAIN if config.loss.name == "cross-entropy" else ROBUST, 3))
     group = submit_sweep(sweep, own_cache)
     test = page(PAGE, sweep=group.id, unit="step")
-    assert test.multiselect[0].value == ["cross-entropy", "gce"] and test.button(key="robust-start-noise").label == "Start 4 runs"
+    assert (
+        test.multiselect[0].value == ["cross-entropy", "gce"]
+        and test.button(key="robust-start-noise").label == "Start 4 runs"
+    )
     assert "4 already finished" in said(test) and "Not all runs" not in said(test), "the knob of gce is kept"
     assert len(charts(test)) == 2 and "n = 2 seeds" in charts(test)[0]
     assert query(test) == {"sweep": group.id, "view": "noise", "unit": "step"}
@@ -119,7 +130,9 @@ def test_wrong_links_and_other_sweeps_are_friendly(own_cache: Path) -> None:
 def test_impossible_choices_are_a_sentence(own_cache: Path) -> None:
     test = page(PAGE)
     test.multiselect[0].set_value([]).run()
-    assert [as_read(error) for error in test.error] == ["axes.loss is [], allowed: at least one value."] and not test.exception
+    assert [as_read(error) for error in test.error] == [
+        "axes.loss is [], allowed: at least one value."
+    ] and not test.exception
     test = page(PAGE)
     test.selectbox(key=f"robust-noise-{QUESTIONS['noise'].base.id}-noise-name").select("matrix").run()
     assert len(test.error) == 1 and "label_noise.matrix" in as_read(test.error[0]) and not test.exception

@@ -71,7 +71,9 @@ def ticked(test: AppTest) -> list[str]:
 
 def words(test: AppTest) -> str:
     """Everything that goes through Markdown."""
-    return "\n".join(element.value for kind in ("markdown", "caption", "warning", "error", "info") for element in test.get(kind))
+    return "\n".join(
+        element.value for kind in ("markdown", "caption", "warning", "error", "info") for element in test.get(kind)
+    )
 
 
 def test_nothing_yet(own_cache: Path) -> None:
@@ -93,7 +95,11 @@ def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
 
 
 def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache: Path) -> None:
-    one, two, away = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache, state="failed"), done(tiny.with_(seed=2), own_cache)
+    one, two, away = (
+        done(tiny, own_cache),
+        done(tiny.with_(seed=1), own_cache, state="failed"),
+        done(tiny.with_(seed=2), own_cache),
+    )
     annotations.change(two, tags=["odd"])
     annotations.change(away, archived=True)
     test = page()
@@ -104,7 +110,9 @@ def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache
     assert shown(page(archived="true")) == [one.id, two.id, away.id]
     assert shown(page(find="odd")) == [two.id]
     assert shown(page(order="oldest first")) == [two.id, one.id]
-    assert shown(page(state="no such state", find="")) == [one.id, two.id], "a link with words that mean nothing here is not an error"
+    assert shown(page(state="no such state", find="")) == [one.id, two.id], (
+        "a link with words that mean nothing here is not an error"
+    )
     test = page(find="nowhere to be found")
     assert shown(test) == [] and "0 of 3 runs" in words(test)
 
@@ -148,12 +156,16 @@ def test_tags_for_several_at_once(tiny: RunConfig, own_cache: Path) -> None:
     annotations.change(runs[0], name="kept", tags=["a", "b"])
     annotations.change(runs[2], tags=["b"])
     test = tick(page(), 0, 1)
-    add, drop = (next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Take off tags"))
+    add, drop = (
+        next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Take off tags")
+    )
     assert list(drop.options) == ["a", "b"]
     add.select("b")
     drop.select("a")
     next(button for button in test.button if button.label == "Save").click().run()
-    assert [annotations.read(run).tags for run in runs] == [("b",), ("b",), ("b",)] and annotations.read(runs[0]).name == "kept"
+    assert [annotations.read(run).tags for run in runs] == [("b",), ("b",), ("b",)] and annotations.read(
+        runs[0]
+    ).name == "kept"
 
 
 def test_too_long_a_tag_is_a_sentence(tiny: RunConfig, own_cache: Path) -> None:
@@ -184,7 +196,9 @@ def test_delete_and_undo_from_another_browser(tiny: RunConfig, own_cache: Path) 
     other = page()
     assert "Deleted: 2 runs" in words(other)
     other.button(key="undo").click().run()
-    assert not other.exception and shown(other) == [run.id for run in runs] and ticked(other) == [runs[0].id, runs[2].id]
+    assert (
+        not other.exception and shown(other) == [run.id for run in runs] and ticked(other) == [runs[0].id, runs[2].id]
+    )
     assert {file.name: file.read_bytes() for file in runs[0].path.iterdir() if file.name != "lock"} == before
     assert "undo" not in {button.key for button in other.button}
 
@@ -311,7 +325,9 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert archive.take(file, tmp_path / "to").new == [run.id]
 
 
-def test_too_much_to_export_is_said_before_it_is_tried(tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_to_export_is_said_before_it_is_tried(
+    tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done(tiny, own_cache)
     monkeypatch.setattr(archive, "LARGEST_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto

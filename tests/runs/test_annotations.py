@@ -44,7 +44,9 @@ def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
 def test_changing_one_thing_keeps_the_others(run: Run) -> None:
     annotations.change(run, name="a", tags=["x", "y"], note="n")
     annotations.change(run, archived=True)
-    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Labels(name="a", tags=("x", "z"), note="n", archived=True)
+    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Labels(
+        name="a", tags=("x", "z"), note="n", archived=True
+    )
 
 
 def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -> None:
@@ -91,7 +93,9 @@ def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
     assert odd == Labels(name="a b c", tags=("x", "y z"), note="first\nsecond")
 
 
-@pytest.mark.parametrize("name", ["👩‍🔬 naïve Ω", "<script>alert(1)</script>", "[x](http://evil)", "../../etc", "a'b\"c", "שלום"])
+@pytest.mark.parametrize(
+    "name", ["👩‍🔬 naïve Ω", "<script>alert(1)</script>", "[x](http://evil)", "../../etc", "a'b\"c", "שלום"]
+)
 def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
     annotations.change(run, name=name, tags=[name], note=name)
     assert annotations.read(run) == Labels(name=name, tags=(name,), note=name)
@@ -120,7 +124,9 @@ def test_plain_leaves_markdown_nothing_to_read() -> None:
     text = "[x](http://evil) ![](pixel) <b> *b* _c_ `d` # t 1. one $x$ :red[x] ~s~ a|b \\ naïve"
     plain = messages.plain(text)
     assert re.sub(r"\\(.)", r"\1", plain) == text
-    assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), "every sign that could mean something is escaped"
+    assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), (
+        "every sign that could mean something is escaped"
+    )
     assert messages.plain("a\n\n# b") == r"a \# b"
 
 
@@ -134,6 +140,9 @@ TYPED = [
 def test_a_sentence_quotes_what_was_typed(typed: str) -> None:
     told = messages.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
     assert told.startswith("optimizer.learning_rate is ") and told.endswith(", allowed: a number from 1e-05 to 100")
-    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told) == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
+    assert (
+        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told)
+        == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
+    )
     bare = re.sub(r"\\.", "", told.removeprefix("optimizer.learning_rate"))
     assert not set(bare) & set("*`$<&~[]@_") and "://" not in bare and "www." not in bare

@@ -93,7 +93,10 @@ def test_many_in_one_archive(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
 def test_an_ensemble_travels_too(tmp_path: Path) -> None:
     data = {"name": "gaussian-noise", "size": 8, "train_examples": 16, "test_examples": 20, "classes": 3}
     made = submit(
-        EnsembleConfig(dataset=data, model={"name": "mlp", "depth": 2, "width": 8}, networks=4, inputs=20, gradients=True), tmp_path
+        EnsembleConfig(
+            dataset=data, model={"name": "mlp", "depth": 2, "width": 8}, networks=4, inputs=20, gradients=True
+        ),
+        tmp_path,
     )
     job = Initializing(made.config, "cpu")
     made.records.write_bytes(b"".join(record.tobytes() for record in job.ticks()))
@@ -102,7 +105,10 @@ def test_an_ensemble_travels_too(tmp_path: Path) -> None:
         "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     made.write_status(
-        Status(state="done", **{key: value for key, value in job.progress().items() if key in ("step", "steps", "snapshots")})
+        Status(
+            state="done",
+            **{key: value for key, value in job.progress().items() if key in ("step", "steps", "snapshots")},
+        )
     )
     assert take(packed(made), tmp_path / "to").new == [made.id]
     copy = Run.open(made.id, tmp_path / "to")
@@ -153,7 +159,9 @@ def test_unreadable_runs_are_left_out_with_a_sentence(tiny: RunConfig, run: Run,
     gone.delete()
     file = io.BytesIO()
     left_out = pack([torn, run, gone], file)
-    assert len(left_out) == 2 and all(name in sentence for name, sentence in zip((torn.id, gone.id), left_out, strict=True))
+    assert len(left_out) == 2 and all(
+        name in sentence for name, sentence in zip((torn.id, gone.id), left_out, strict=True)
+    )
     assert take(file, tmp_path / "to").new == [run.id]
 
 
@@ -280,7 +288,10 @@ def test_no_links_and_no_devices(kind: int, tiny: RunConfig, run: Run, tmp_path:
 def test_a_file_twice(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5).id
     with pytest.warns(UserWarning, match="Duplicate name"):
-        file = zipped(folder(run.id, files_of(run)) | {f"{bad}/config.json": b"{}"}, (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"))
+        file = zipped(
+            folder(run.id, files_of(run)) | {f"{bad}/config.json": b"{}"},
+            (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"),
+        )
     assert "holds config.json twice" in refused(file, run, tmp_path / "to")
 
 
@@ -343,8 +354,14 @@ NO_ARCHIVES = {
     "torn": (lambda raw: raw[: len(raw) // 2], "is not a zip archive"),
     "empty": (lambda raw: zipped({}).getvalue(), "the archive is empty"),
     "table of contents without end": (_long_directory, "far more files than 2000 runs have"),
-    "64-bit directory": (lambda raw: raw[: raw.rfind(b"PK\5\6")] + b"PK\6\7" + bytes(16) + raw[raw.rfind(b"PK\5\6") :], "far more files"),
-    "too many runs": (lambda raw: zipped({f"r{n}/config.json": b"" for n in range(2001)}).getvalue(), "2001 runs, allowed: at most 2000"),
+    "64-bit directory": (
+        lambda raw: raw[: raw.rfind(b"PK\5\6")] + b"PK\6\7" + bytes(16) + raw[raw.rfind(b"PK\5\6") :],
+        "far more files",
+    ),
+    "too many runs": (
+        lambda raw: zipped({f"r{n}/config.json": b"" for n in range(2001)}).getvalue(),
+        "2001 runs, allowed: at most 2000",
+    ),
 }
 
 

@@ -23,7 +23,9 @@ def test_a_measured_pace_is_used(tiny: RunConfig, tmp_path: Path) -> None:
     expected = estimate(tiny, tmp_path)
     assert expected.seconds == pytest.approx(32 * 0.5 + 12 * 60 * 0.01) and "measured" in expected.basis
     larger = tiny.with_(model={"name": "mlp", "depth": 2, "width": 512})
-    assert "other networks" in estimate(larger, tmp_path).basis and estimate(larger, tmp_path).seconds > expected.seconds
+    assert (
+        "other networks" in estimate(larger, tmp_path).basis and estimate(larger, tmp_path).seconds > expected.seconds
+    )
 
 
 def test_a_torn_memory_of_paces_only_costs_the_estimate(tiny: RunConfig, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 def done(config: RunConfig, cache: Path, **status) -> Run:
     run = submit(config, cache)
     queue.dequeue(cache, run.id)
-    run.write_status(run.stored_status().model_copy(update={"state": "done", "message": "Finished.", "seconds": 1.5} | status))
+    run.write_status(
+        run.stored_status().model_copy(update={"state": "done", "message": "Finished.", "seconds": 1.5} | status)
+    )
     return run
 
 
@@ -140,7 +142,9 @@ def test_a_caller_may_change_its_rows(tiny: RunConfig, tmp_path: Path) -> None:
     assert row(run)["state"] == "done"
 
 
-@pytest.mark.parametrize("text", ['{"seed": [1], "epochs": "x"}', '{"loss": {"name": 7}, "seed": 1e400}', f'{{"seed": {10**30}}}'])
+@pytest.mark.parametrize(
+    "text", ['{"seed": [1], "epochs": "x"}', '{"loss": {"name": 7}, "seed": 1e400}', f'{{"seed": {10**30}}}']
+)
 def test_odd_values_do_not_reach_the_table(tiny: RunConfig, tmp_path: Path, text: str) -> None:
     run = done(tiny, tmp_path)
     (run.path / "config.json").write_text(text)
@@ -175,7 +179,11 @@ def test_find(tiny: RunConfig, tmp_path: Path) -> None:
     assert ids() == [one.id, two.id] and ids(archived=True) == [one.id, two.id, three.id]
     assert ids(words="naïve") == [one.id] and ids(words="STUCK 3") == [two.id] and ids(words="stuck nowhere") == []
     assert ids(tags=["a"]) == [one.id, two.id] and ids(tags=["a", "b"]) == [one.id]
-    assert ids(state=["failed"]) == [two.id] and ids(state=["failed", "done"], seed=[0]) == [one.id] and ids(state=[]) == ids()
+    assert (
+        ids(state=["failed"]) == [two.id]
+        and ids(state=["failed", "done"], seed=[0]) == [one.id]
+        and ids(state=[]) == ids()
+    )
 
 
 # Deleting and taking back.
@@ -308,6 +316,8 @@ def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     assert files.free(tmp_path / "not" / "yet" / "there") > 0
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")])
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")]
+)
 def test_sizes_in_words(count: int, words: str) -> None:
     assert files.in_words(count) == words

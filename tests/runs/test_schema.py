@@ -93,7 +93,9 @@ def test_a_damaged_run_is_listed_with_the_reason_and_made_again(
     reason: str,
 ) -> None:
     good, bad = finished(tiny, own_cache), finished(tiny.with_(seed=1), own_cache)
-    assert {line.state for line in list_runs(own_cache)} == {"done"} == {row["state"] for row in library.rows(own_cache)}
+    assert (
+        {line.state for line in list_runs(own_cache)} == {"done"} == {row["state"] for row in library.rows(own_cache)}
+    )
     damage(bad)
     lines = {line.run.id: line for line in list_runs(own_cache)}
     assert lines[good.id].state == "done" and lines[bad.id].state == "unreadable"
@@ -102,7 +104,12 @@ def test_a_damaged_run_is_listed_with_the_reason_and_made_again(
     shown = page(next(path for path in PAGES if path.stem == "Train"), run=bad.id)
     assert "cannot be read" in shown.error[0].value
     again = submit(tiny.with_(seed=1), own_cache)
-    assert again == bad and again.status.state == "queued" and len(again.trajectory()) == 0 and again.config == tiny.with_(seed=1)
+    assert (
+        again == bad
+        and again.status.state == "queued"
+        and len(again.trajectory()) == 0
+        and again.config == tiny.with_(seed=1)
+    )
     assert [entry.run_id for entry in queue.waiting(own_cache)] == [bad.id]
     assert submit(tiny, own_cache).status.state == "done"
 

@@ -30,7 +30,9 @@ def test_a_shipped_run_is_whole(folder: Path) -> None:
     status, schema, trajectory = run.status, run.schema, run.trajectory()
     assert run.config.id == run.id and status.state == "done" and len(trajectory) == status.snapshots
     assert trajectory.step[0] == 0 and trajectory.step[-1] == status.steps
-    assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(schema)
+    assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(
+        schema
+    )
     assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
 
 
@@ -45,11 +47,17 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
 
 
 def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:  # noqa: F811
-    folder = tiny.with_(dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"})
+    folder = tiny.with_(
+        dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"}
+    )
     run = submit(folder, own_cache)
     for names in (CIFAR10, ("cat", "dog")):
         write_json(run.path / "schema.json", {"class_names": list(names)})
         known = names == CIFAR10
-        assert (config_to_repeat(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}) == known
+        assert (
+            config_to_repeat(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}
+        ) == known
         assert (config_to_repeat(run) == folder) != known, "nobody else's images become CIFAR-10"
-    assert all(tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped_runs(ROOT / "cache", model="resnet50"))
+    assert all(
+        tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped_runs(ROOT / "cache", model="resnet50")
+    )

@@ -73,12 +73,16 @@ def test_a_run_that_was_copied_while_it_ran_can_be_resumed(tiny: RunConfig, tmp_
     run.write_status(Status(state="running", step=3, steps=32))
     shutil.copytree(run.path, tmp_path / "here" / "runs" / run.id)
     copy = Run.open(run.id, tmp_path / "here")
-    assert copy.status.state == "lost" and copy.status.message.endswith("resumed, the run goes on from its last checkpoint.")
+    assert copy.status.state == "lost" and copy.status.message.endswith(
+        "resumed, the run goes on from its last checkpoint."
+    )
     copy.resume()
     assert copy.status.state == "queued"
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc", "a/b", "", ".", "..", "a\\b", "A", "x" * 200, "a b", ".hidden", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc", "a/b", "", ".", "..", "a\\b", "A", "x" * 200, "a b", ".hidden", "a\n"]
+)
 def test_names_never_leave_the_cache(name: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="allowed"):
         Run.open(name, tmp_path)
@@ -102,7 +106,9 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("file", "text"), DAMAGES.values(), ids=DAMAGES)
-def test_damaged_files_are_one_sentence_and_harm_nobody_else(tiny: RunConfig, tmp_path: Path, file: str, text: str | None) -> None:
+def test_damaged_files_are_one_sentence_and_harm_nobody_else(
+    tiny: RunConfig, tmp_path: Path, file: str, text: str | None
+) -> None:
     good, bad = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
     (bad.path / file).unlink(missing_ok=True)
     if text is not None:
@@ -127,7 +133,9 @@ def test_damaged_files_are_one_sentence_and_harm_nobody_else(tiny: RunConfig, tm
         ("config.json", "\udcff"),
     ],
 )
-def test_odd_values_in_the_files_of_one_run_leave_the_list_alone(tiny: RunConfig, tmp_path: Path, file: str, text: str) -> None:
+def test_odd_values_in_the_files_of_one_run_leave_the_list_alone(
+    tiny: RunConfig, tmp_path: Path, file: str, text: str
+) -> None:
     good, bad = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
     (bad.path / file).write_bytes(text.encode(errors="surrogateescape"))
     states = {line.run.id: line.state for line in list_runs(tmp_path)}

@@ -44,7 +44,11 @@ def queued(cache: Path) -> list[str]:
 
 class TestSweep:
     def test_grid_in_order(self, sweep: Sweep, tiny: RunConfig) -> None:
-        expected = [tiny.with_(loss=loss, seed=seed) for loss in (LOSSES["cross-entropy"](), LOSSES["gce"](q=0.7)) for seed in (0, 1)]
+        expected = [
+            tiny.with_(loss=loss, seed=seed)
+            for loss in (LOSSES["cross-entropy"](), LOSSES["gce"](q=0.7))
+            for seed in (0, 1)
+        ]
         assert sweep.configs() == expected
         assert sweep.choices()[expected[2].id] == {"loss": {"name": "gce", "q": 0.7}, "seed": 0}
 
@@ -75,7 +79,9 @@ class TestSweep:
         assert len(Sweep(base=TINY, axes={"seed": [0, 1, 0], "batch_size": [16, 16]}).configs()) == 2
 
     def test_a_part_comes_before_its_knobs(self) -> None:
-        sweep = Sweep(base=TINY, axes={"loss.q": [0.3, 0.5], "loss": ["gce", "truncated-gce"], "optimizer.learning_rate": [0.1]})
+        sweep = Sweep(
+            base=TINY, axes={"loss.q": [0.3, 0.5], "loss": ["gce", "truncated-gce"], "optimizer.learning_rate": [0.1]}
+        )
         assert [(config.loss.name, config.loss.q) for config in sweep.configs()] == [
             ("gce", 0.3), ("truncated-gce", 0.3), ("gce", 0.5), ("truncated-gce", 0.5)
         ]  # fmt: skip
@@ -121,7 +127,15 @@ class TestSweep:
 
     def test_values_in_words(self) -> None:
         values = [{"name": "gce", "q": 0.7}, {"name": "mae"}, 1e-05, "all", None, True, {"duration": 2}]
-        assert [label(value) for value in values] == ["gce (q 0.7)", "mae", "1e-05", "all", "as it is", "True", "duration 2"]
+        assert [label(value) for value in values] == [
+            "gce (q 0.7)",
+            "mae",
+            "1e-05",
+            "all",
+            "as it is",
+            "True",
+            "duration 2",
+        ]
 
 
 class TestPlan:
@@ -148,12 +162,18 @@ class TestGroup:
         group = submit_sweep(sweep, tmp_path)
         assert [run.id for run in group.runs] == queued(tmp_path) == [config.id for config in sweep.configs()]
         written = (group.path / "sweep.json").read_bytes()
-        assert submit_sweep(sweep.model_dump(), tmp_path) == group == Group.open(sweep.id, tmp_path) and group.sweep == sweep
+        assert (
+            submit_sweep(sweep.model_dump(), tmp_path) == group == Group.open(sweep.id, tmp_path)
+            and group.sweep == sweep
+        )
         assert (group.path / "sweep.json").read_bytes() == written
         assert len(queued(tmp_path)) == len(list_runs(tmp_path)) == 4 and list_groups(tmp_path) == [group]
 
     def test_finished_runs_are_taken_as_they_are(self, sweep: Sweep, tmp_path: Path) -> None:
-        runs = [finished(config, tmp_path, state) for config, state in zip(sweep.configs(), ("done", "diverged", "stopped"), strict=False)]
+        runs = [
+            finished(config, tmp_path, state)
+            for config, state in zip(sweep.configs(), ("done", "diverged", "stopped"), strict=False)
+        ]
         records = [(run.path / "trajectory.bin").read_bytes() for run in runs]
         group = submit_sweep(sweep, tmp_path)
         assert queued(tmp_path) == [config.id for config in (sweep.configs()[2], sweep.configs()[3])]
@@ -180,7 +200,9 @@ class TestGroup:
         with queue.lock(three.path / "lock"):
             middle = group.progress()
             assert middle.counts == {"queued": 1, "running": 1, "done": 2} and middle.share == pytest.approx(2.25 / 4)
-            assert middle.eta == pytest.approx(10.0 + 7.5), "a run takes the ten seconds that the others took, not what was guessed"
+            assert middle.eta == pytest.approx(10.0 + 7.5), (
+                "a run takes the ten seconds that the others took, not what was guessed"
+            )
         assert group.progress().counts == {"queued": 1, "done": 2, "lost": 1}
         for run in (three, four):
             run.write_status(Status(state="diverged", step=9, steps=32))
@@ -210,7 +232,9 @@ class TestGroup:
         assert progress.counts == {"queued": 2, "unreadable": 1, "missing": 1} and len(group.runs) == 3
         group.stop()
         group.resume()
-        assert group.progress().counts == {"queued": 2, "unreadable": 1, "missing": 1}, "what was deleted is not brought back"
+        assert group.progress().counts == {"queued": 2, "unreadable": 1, "missing": 1}, (
+            "what was deleted is not brought back"
+        )
         submit_sweep(sweep, tmp_path)
         assert group.progress().counts == {"queued": 3, "unreadable": 1}, "unless it is asked for"
         for run in group.runs:
@@ -218,8 +242,12 @@ class TestGroup:
         gone = group.progress()
         assert (gone.counts, gone.share, gone.eta, gone.ended) == ({"missing": 4}, 0.0, None, True)
 
-    @pytest.mark.parametrize("text", ["{", "[]", "3", '{"sweep": {}}', '{"sweep": {}, "expected": [], "submitted": 0}', None])
-    def test_a_torn_sweep_is_a_sentence_and_harms_nobody_else(self, text: str | None, sweep: Sweep, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "text", ["{", "[]", "3", '{"sweep": {}}', '{"sweep": {}, "expected": [], "submitted": 0}', None]
+    )
+    def test_a_torn_sweep_is_a_sentence_and_harms_nobody_else(
+        self, text: str | None, sweep: Sweep, tmp_path: Path
+    ) -> None:
         good, bad = submit_sweep(sweep, tmp_path), submit_sweep(Sweep(base=TINY, axes={"seed": [5]}), tmp_path)
         if text is None:
             (bad.path / "sweep.json").unlink()
@@ -258,7 +286,10 @@ class TestGroup:
         group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
         done, waiting = group.members()
         trajectory, found = run.trajectory(), outcome(done)
-        assert found.accuracy == trajectory.balanced_accuracy()[-1] and found.largest_guess == trajectory.guess_fraction()[-1].max()
+        assert (
+            found.accuracy == trajectory.balanced_accuracy()[-1]
+            and found.largest_guess == trajectory.guess_fraction()[-1].max()
+        )
         assert found.favoured == trajectory.class_names[trajectory.favoured()]
         assert found.escape == escape_time(trajectory) is not None and outcome(waiting) is None
         run.write_status(Status(state="diverged", step=9, steps=32))
@@ -269,7 +300,11 @@ class TestGroup:
 
 
 def test_cures_are_one_group(tiny: RunConfig) -> None:
-    sweep = cures(tiny.with_(loss={"name": "gce"}, seed=3), ["zero-last-layer", {"name": "cross-entropy-first", "epochs": 0.5}], seeds=2)
+    sweep = cures(
+        tiny.with_(loss={"name": "gce"}, seed=3),
+        ["zero-last-layer", {"name": "cross-entropy-first", "epochs": 0.5}],
+        seeds=2,
+    )
     configs = sweep.configs()
     assert configs[0] == tiny.with_(loss={"name": "gce"}, seed=3) and [config.seed for config in configs] == [3, 4] * 3
     assert configs[2].initialization.last_layer == "zero" and configs[5].schedule.duration == 0.5
@@ -361,7 +396,9 @@ def test_the_form_starts_what_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
         (", ".join(f"{n / 10}" for n in range(1, 201)), "axes ask for 600 runs, allowed: at most 500."),
     ],
 )
-def test_a_wrong_rate_is_a_sentence_and_no_button(rates: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_rate_is_a_sentence_and_no_button(
+    rates: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     test = drawn(form, tmp_path, monkeypatch)
     test.text_input(key="sweep-rates").set_value(rates).run()
     assert not test.exception and [error.value for error in test.error] == [sentence]
@@ -378,7 +415,11 @@ def test_the_page_of_a_group(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.M
         list(table["state"]) == ["done", "queued", "queued", "missing"]
         and list(table["loss"]) == ["cross-entropy"] * 2 + ["gce (q 0.7)"] * 2
     )
-    assert table["run"][0] == f"Train?run={sweep.configs()[0].id}" and 0 <= table["accuracy"][0] <= 1 and table["run"].isna()[3]
+    assert (
+        table["run"][0] == f"Train?run={sweep.configs()[0].id}"
+        and 0 <= table["accuracy"][0] <= 1
+        and table["run"].isna()[3]
+    )
     assert "1 of its runs were deleted" in said(test)
     test.button(key="sweep-stop").click().run()
     assert not test.exception and group.progress().counts == {"done": 1, "stopped": 2, "missing": 1}
@@ -387,7 +428,9 @@ def test_the_page_of_a_group(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.M
     assert not test.exception and group.progress().counts == {"queued": 2, "done": 1, "missing": 1}
 
 
-def test_a_group_with_torn_files_and_one_that_shares(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_with_torn_files_and_one_that_shares(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     group, other = submit_sweep(sweep, tmp_path), submit_sweep(Sweep(base=TINY, axes={"seed": [0]}), tmp_path)
     finished(sweep.configs()[1], tmp_path)
     (tmp_path / "runs" / sweep.configs()[1].id / "schema.json").write_text("{")

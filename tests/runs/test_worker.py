@@ -47,7 +47,9 @@ def test_from_submit_to_done(tiny: RunConfig, cache: Path) -> None:
     run = submit(tiny, cache)
     assert run.status.state in ("queued", "running")
     status = run.wait(90)
-    assert status.state == "done" and status.step == status.steps == 32 and status.snapshots == 12 and status.eta is None
+    assert (
+        status.state == "done" and status.step == status.steps == 32 and status.snapshots == 12 and status.eta is None
+    )
     trajectory = run.trajectory()
     assert same(trajectory.records, np.array(list(train(tiny)))), "the worker adds nothing and loses nothing"
     assert {"device", "torch", "threads", "data", "steps_per_epoch"} <= set(run.schema)
@@ -68,7 +70,9 @@ def test_kill_minus_nine_changes_nothing(slow_tiny: RunConfig, cache: Path, monk
     assert same(run.trajectory().records, np.array(list(train(slow_tiny)))), "byte for byte as an undisturbed run"
 
 
-def test_killed_with_its_keeper_it_goes_on_at_the_next_look(slow_tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_with_its_keeper_it_goes_on_at_the_next_look(
+    slow_tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IGBVIZ_CHECKPOINT_SECONDS", "0.05")
     run = submit(slow_tiny.with_(seed=1), cache)
     until(lambda: run.status.snapshots > 20)
@@ -94,7 +98,9 @@ def test_stop_then_resume_is_bit_equal(slow_tiny: RunConfig, cache: Path) -> Non
 def test_ten_at_once_are_one_run(tiny: RunConfig, cache: Path) -> None:
     code = f"import igbviz; igbviz.submit(igbviz.RunConfig.from_json({tiny.to_json()!r}), {str(cache)!r})"
     with ThreadPoolExecutor(10) as pool:
-        codes = list(pool.map(lambda _: subprocess.run([sys.executable, "-c", code], check=False).returncode, range(10)))
+        codes = list(
+            pool.map(lambda _: subprocess.run([sys.executable, "-c", code], check=False).returncode, range(10))
+        )
     assert codes == [0] * 10
     (line,) = list_runs(cache)
     assert line.run.wait(90).state == "done"
@@ -120,7 +126,9 @@ def test_delete_while_it_runs(slow_tiny: RunConfig, cache: Path) -> None:
 
 
 def test_divergence_keeps_the_curves(tiny: RunConfig, cache: Path) -> None:
-    wild = tiny.with_(optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64})
+    wild = tiny.with_(
+        optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64}
+    )
     run = submit(wild, cache)
     status = run.wait(90)
     assert status.state == "diverged" and "step" in status.message and "learning rate" in status.message
@@ -194,7 +202,9 @@ def test_a_lost_gpu_ends_its_run_and_its_worker(
     assert (lost.status.state, following.status.state) == ("failed", "done")
 
 
-def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     monkeypatch.setattr(session, "WORTH", 0)
     monkeypatch.setattr(worker, "_workers", lambda *_: 1)
@@ -212,7 +222,9 @@ def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(tiny: RunConfig, tmp_p
     assert sorted(run.status.state for run in group.runs) == ["done", "done", "failed"] and not errors
 
 
-def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     run, job, records = submit(tiny, tmp_path), Training(tiny, "cpu"), b""
     for tick in job.ticks():
@@ -249,10 +261,14 @@ def test_what_else_lies_in_the_queue_is_nobodys_turn(
     (queue_folder / f"0-{run.id}").mkdir()
     for name in ("0-deleted-run", "0-no-run-at-all"):
         (queue_folder / name).write_text("")
-    before = {path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents}
+    before = {
+        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents
+    }
     assert [entry.run_id for entry in queue.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", torn.id, run.id]
     assert worker.take_one(tmp_path, torch.device("cpu"))
-    assert {path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents} == before
+    assert {
+        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents
+    } == before
     assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not capsys.readouterr().out
 
 
@@ -286,14 +302,19 @@ def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, m
     """One of the lanes is stopped on the way and goes on alone."""
     monkeypatch.setenv("IGBVIZ_LANES_WORTH", "0")  # whatever a busy machine measures
     narrow = tiny.with_(model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20})
-    group = submit_sweep(Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache)
+    group = submit_sweep(
+        Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache
+    )
     until(lambda: any(run.schema.get("lanes", 1) > 1 and run.status.snapshots > 10 for run in group.runs))
     left = next(run for run in group.runs if run.schema.get("lanes", 1) > 1 and run.stored_status().state == "running")
     left.stop()
     assert left.wait(20).state in ("stopped", "done")
     left.resume()
     assert group.wait(120).counts == {"done": 18} and not queue.waiting(cache)
-    lanes = {name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name) for name in ("curriculum", "gce")}
+    lanes = {
+        name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name)
+        for name in ("curriculum", "gce")
+    }
     assert lanes["curriculum"] == 1 and lanes["gce"] > 1
     for run in group.runs[::4]:
         alone = np.array(list(train(run.config)))

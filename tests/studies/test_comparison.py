@@ -30,11 +30,17 @@ from igbviz.trajectory.trajectory import schema
 from igbviz.ui.live_chart import payload
 
 BASE = RunConfig(model={"name": "mlp", "depth": 4}, epochs=4, batch_size=100)
-LOSSES = ({"name": "cross-entropy"}, {"name": "piecewise-zero", "cutoff": 0.1}, {"name": "piecewise-zero", "cutoff": 0.3})
+LOSSES = (
+    {"name": "cross-entropy"},
+    {"name": "piecewise-zero", "cutoff": 0.1},
+    {"name": "piecewise-zero", "cutoff": 0.3},
+)
 STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 400, 60).round().astype(int)]))
 
 
-def story(seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: np.ndarray = STEPS, per_epoch: int = 100) -> Trajectory:
+def story(
+    seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: np.ndarray = STEPS, per_epoch: int = 100
+) -> Trajectory:
     """A made-up run: class `seed` gets every guess until step `even_from`, then the guesses are right. Per class 20 images."""
     records = np.zeros(len(steps), snapshot_dtype(classes))
     records["step"], records["epoch"], records["seconds"] = steps, steps / per_epoch, steps / 10
@@ -51,7 +57,9 @@ def story(seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: n
     return Trajectory(records)
 
 
-def stored(config: RunConfig, cache: Path, trajectory: Trajectory, state: str = "done", names: list[str] | None = None) -> Run:
+def stored(
+    config: RunConfig, cache: Path, trajectory: Trajectory, state: str = "done", names: list[str] | None = None
+) -> Run:
     """A run as a worker leaves it, without a training."""
     run = Run(cache / "runs" / config.id)
     run.path.mkdir(parents=True)
@@ -87,7 +95,9 @@ def test_only_what_differs_is_told() -> None:
     }  # fmt: skip
     assert comparison.labels(configs) == ["Cross-entropy", "Piecewise-zero, cutoff 0.1", "Piecewise-zero, cutoff 0.3"]
     assert comparison.labels(configs[:2]) == ["Cross-entropy", "Piecewise-zero"], "one cutoff needs no name"
-    deeper = BASE.with_(model={"name": "mlp", "depth": 8}, optimizer={"name": "sgd", "learning_rate": 0.001, "nesterov": False})
+    deeper = BASE.with_(
+        model={"name": "mlp", "depth": 8}, optimizer={"name": "sgd", "learning_rate": 0.001, "nesterov": False}
+    )
     assert comparison.labels([BASE, deeper]) == ["depth 4 · learning rate 0.01", "depth 8 · learning rate 0.001"]
     assert comparison.labels([BASE, BASE.with_(batch_size=7)]) == ["batch size 100", "batch size 7"]
 
@@ -110,7 +120,11 @@ def test_every_part_can_be_named() -> None:
 
 def test_seeds_of_a_setting_are_one(tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path)))
-    assert [setting.label for setting in those] == ["Cross-entropy", "Piecewise-zero, cutoff 0.1", "Piecewise-zero, cutoff 0.3"]
+    assert [setting.label for setting in those] == [
+        "Cross-entropy",
+        "Piecewise-zero, cutoff 0.1",
+        "Piecewise-zero, cutoff 0.3",
+    ]
     assert [[m.config.seed for m in setting.members] for setting in those] == [[0, 1, 2]] * 3
     titles = comparison.titles(those)
     assert sorted(titles.values())[0] == "Cross-entropy · seed 0" and len(set(titles.values())) == 9
@@ -124,7 +138,9 @@ def test_median_and_band_on_one_grid_in_log_time(tmp_path: Path) -> None:
     short = stored(BASE.with_(seed=2), tmp_path, story(2, steps=np.array([0, 1])), "stopped")
     these = members([one, two, short])
     for place, member in enumerate(these):
-        member.measures["silent"][:] = np.array([[0, 0.1, 0.3, 0.4], [0, 0.2, 0.4, 0], [0, 0.3, 0, 0]])[place][: len(member.step)]
+        member.measures["silent"][:] = np.array([[0, 0.1, 0.3, 0.4], [0, 0.2, 0.4, 0], [0, 0.3, 0, 0]])[place][
+            : len(member.step)
+        ]
     band = comparison.band(these, "silent")
     assert band.step.tolist() == [0, 1, 10, 100] and band.n.tolist() == [3, 3, 2, 2]
     assert band.median == pytest.approx([0, 0.2, 0.3, 0.4])  # at step 10 the second is half way in log time: 0.3
@@ -138,7 +154,11 @@ def test_outcomes_are_those_of_all_probes(tmp_path: Path) -> None:
     member, whole = Member.read(run), run.trajectory()
     assert member.outcome["escape"] == escape_time(whole) == STEPS[STEPS >= 150][0]
     assert member.outcome["largest_guess_init"] == 1 and member.outcome["largest_guess"] == pytest.approx(0.1)
-    assert member.outcome["balanced_accuracy"] == 1 and member.outcome["classes_at_zero"] == 0 and member.outcome["silent"] == 0.5
+    assert (
+        member.outcome["balanced_accuracy"] == 1
+        and member.outcome["classes_at_zero"] == 0
+        and member.outcome["silent"] == 0.5
+    )
     stuck = Member.read(stored(BASE.with_(seed=3), tmp_path, story(3, even_from=None)))
     assert stuck.outcome["escape"] == np.inf and stuck.outcome["classes_at_zero"] == 9 and stuck.favoured == 3
     diverged = Member.read(stored(BASE.with_(seed=4), tmp_path, story(even_from=0), "diverged"))
@@ -166,7 +186,9 @@ def test_unreadable_and_empty_runs(tmp_path: Path) -> None:
             Member.read(torn)
     odd = stored(BASE.with_(seed=9), tmp_path, story())
     columns = json.loads((odd.path / "schema.json").read_text())
-    columns["columns"] = [["other" if name == "silent" else name, kind, shape] for name, kind, shape in columns["columns"]]
+    columns["columns"] = [
+        ["other" if name == "silent" else name, kind, shape] for name, kind, shape in columns["columns"]
+    ]
     write_json(odd.path / "schema.json", columns)
     with pytest.raises(RunError, match="silent"):
         Member.read(odd)
@@ -194,7 +216,9 @@ def test_grid_shares_its_axes_and_marks_the_favoured(tmp_path: Path) -> None:
 
 def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
     slow = Member.read(stored(BASE.with_(epochs=4), tmp_path, story(steps=np.array([0, 1, 400]))))
-    fast = Member.read(stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000)))
+    fast = Member.read(
+        stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000))
+    )
     epochs = comparison_charts.time_axis([slow, fast], "epoch")
     assert epochs.last == 4 and epochs.init == pytest.approx(1e-3 * 10**-0.5)
     assert comparison_charts.places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
@@ -282,11 +306,15 @@ def test_runs_with_other_classes_get_a_sentence(tmp_path: Path) -> None:
     assert same == [ten, named] and len(sentences) == 2
     assert three.run in sentences[0] and "3 classes" in sentences[0] and named.run in sentences[1]
     those = comparison.settings([ten, three, named])
-    assert len(spec(those, View())["layout"]["annotations"]) == 2 + 2 * 2  # two headings; a title and an epoch mark a row
+    assert (
+        len(spec(those, View())["layout"]["annotations"]) == 2 + 2 * 2
+    )  # two headings; a title and an epoch mark a row
     assert len(frame(those, View())) == len(STEPS) * 10 * 2 + len(STEPS) * 3
 
 
-@pytest.mark.parametrize("view", [View(), View("overlay"), View("overlay", collapse=False), View("overlay", "escape"), View("table")])
+@pytest.mark.parametrize(
+    "view", [View(), View("overlay"), View("overlay", collapse=False), View("overlay", "escape"), View("table")]
+)
 def test_what_is_shown_can_be_taken_away(view: View, tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path, 2)))
     table = pd.read_csv(io.BytesIO(FORMATS["CSV"][2](those, view)))
@@ -316,5 +344,7 @@ def test_thirty_runs_are_under_a_megabyte(tmp_path: Path) -> None:
     runs = [stored(BASE.with_(seed=seed, epochs=1000), tmp_path, story(seed, steps=steps)) for seed in range(30)]
     begun = time.process_time()
     those = comparison.settings(members(runs))
-    sizes = [len(payload(spec(those, view))) for view in (View(), View("overlay", collapse=False), View("overlay", "escape"))]
+    sizes = [
+        len(payload(spec(those, view))) for view in (View(), View("overlay", collapse=False), View("overlay", "escape"))
+    ]
     assert max(sizes) < 1_000_000 and time.process_time() - begun < 2, (sizes, time.process_time() - begun)

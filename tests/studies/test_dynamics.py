@@ -15,13 +15,27 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
 from igbviz.studies.comparison import MEASURES, Member
-from igbviz.studies.dynamics import BASE, cut, kind, majorities, mean, over_majorities, over_plane, over_seeds, plane, planned_steps, starts
+from igbviz.studies.dynamics import (
+    BASE,
+    cut,
+    kind,
+    majorities,
+    mean,
+    over_majorities,
+    over_plane,
+    over_seeds,
+    plane,
+    planned_steps,
+    starts,
+)
 from igbviz.ui.live_chart import payload
 
 STEP = np.array([0, 1, 10, 100])
 
 
-def member(config: RunConfig, began: float, accuracy: float, state: str = "done", step: np.ndarray = STEP, loss: float = 1.0) -> Member:
+def member(
+    config: RunConfig, began: float, accuracy: float, state: str = "done", step: np.ndarray = STEP, loss: float = 1.0
+) -> Member:
     """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this value."""
     rising = np.linspace(0.1, accuracy, len(step))
     measures = {name: rising for name in MEASURES} | {"train_loss": np.full(len(step), loss)}
@@ -73,7 +87,11 @@ def test_the_default_takes_a_hundred_steps() -> None:
 
 
 def test_each_question_is_a_sweep_of_its_kind() -> None:
-    many, grid, uneven = over_seeds(BASE, 5), over_plane(BASE, 4, 3, largest_w=2.0, largest_b=0.5), over_majorities(BASE, 10, 2)
+    many, grid, uneven = (
+        over_seeds(BASE, 5),
+        over_plane(BASE, 4, 3, largest_w=2.0, largest_b=0.5),
+        over_majorities(BASE, 10, 2),
+    )
     assert [kind(sweep) for sweep in (many, grid, uneven)] == ["starts", "plane", "majority"]
     assert kind(Sweep(base=BASE, axes={"loss": ["cross-entropy"], "seed": [0, 1]})) is None
     for imbalance in ([{}, {"ratio": 3, "majority": 1}], [{}, {"ratio": 3}, {"ratio": 9}]):
@@ -81,7 +99,9 @@ def test_each_question_is_a_sweep_of_its_kind() -> None:
     assert [config.seed for config in many.configs()] == [0, 1, 2, 3, 4]
     points = {(config.initialization.sigma_w2, config.initialization.sigma_b2) for config in grid.configs()}
     assert len(points) == 12 and (0.5, 0.0) in points and (2.0, 0.5) in points and not any(w == 0 for w, _ in points)
-    settings = {(config.imbalance.ratio, config.imbalance.majority): planned_steps(config) for config in uneven.configs()}
+    settings = {
+        (config.imbalance.ratio, config.imbalance.majority): planned_steps(config) for config in uneven.configs()
+    }
     assert settings[10, "favoured"] == settings[10, "unfavoured"] == 100 < settings[1, "favoured"]
     assert len(uneven.configs()) == 6 and planned_steps(uneven.configs()[-1]) == 100
 
@@ -118,7 +138,9 @@ def test_the_mean_and_its_error_count_those_that_came_this_far() -> None:
     members[-1] = replace(members[-1], measures={name: values[:2] for name, values in members[-1].measures.items()})
     one = mean(members, "balanced_accuracy")
     assert one.step.tolist() == STEP.tolist() and one.n.tolist() == [4, 4, 3, 3]
-    assert one.mean[-1] == pytest.approx(0.7) and one.error[-1] == pytest.approx(np.std([0.5, 0.7, 0.9], ddof=1) / math.sqrt(3))
+    assert one.mean[-1] == pytest.approx(0.7) and one.error[-1] == pytest.approx(
+        np.std([0.5, 0.7, 0.9], ddof=1) / math.sqrt(3)
+    )
     assert np.isnan(mean(members[:1], "balanced_accuracy").error).all()
     assert not len(mean([], "balanced_accuracy").step)
 
@@ -132,16 +154,27 @@ def test_a_value_between_two_probes_lies_between_them_in_log_time() -> None:
 def test_the_difference_comes_with_its_standard_error() -> None:
     apart = starts_words([0.70, 0.72, 0.74], [0.50, 0.52, 0.54])
     error = math.sqrt(2) * 0.02 / math.sqrt(3)
-    assert f"neutral minus prejudiced is +0.200 ± {error:.3f}, {0.2 / error:.1f} standard errors: more than chance" in apart
+    assert (
+        f"neutral minus prejudiced is +0.200 ± {error:.3f}, {0.2 / error:.1f} standard errors: more than chance"
+        in apart
+    )
     assert "0.720 ± 0.012 over 3 neutral starts and 0.520 ± 0.012 over 3 prejudiced starts" in apart
     close = starts_words([0.70, 0.74], [0.69, 0.75])
     assert "+0.000" in close and "do not show a difference" in close
-    assert "1 neutral start " in starts_words([0.7], [0.5, 0.6]) and "too few to tell" in starts_words([0.7], [0.5, 0.6])
+    assert "1 neutral start " in starts_words([0.7], [0.5, 0.6]) and "too few to tell" in starts_words(
+        [0.7], [0.5, 0.6]
+    )
 
 
 def test_an_empty_group_is_said_in_one_sentence() -> None:
-    assert starts_words([0.7, 0.8], []) == "None of the 2 networks began prejudiced: all their largest guess fractions lie below 0.43."
-    assert starts_words([], [0.7]) == "None of the 1 networks began neutral: all their largest guess fractions lie at or above 0.43."
+    assert (
+        starts_words([0.7, 0.8], [])
+        == "None of the 2 networks began prejudiced: all their largest guess fractions lie below 0.43."
+    )
+    assert (
+        starts_words([], [0.7])
+        == "None of the 1 networks began neutral: all their largest guess fractions lie at or above 0.43."
+    )
 
 
 def starts_words(neutral: list[float], prejudiced: list[float]) -> str:
@@ -170,11 +203,14 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
     sweep = over_plane(BASE, 3, 2, largest_w=3.0, largest_b=0.2)
     states = ["done", "diverged", "running", "stopped", "done"]  # and one of six has not begun
     members = [
-        member(config, 0.5, 0.6, state, loss=place) for place, (config, state) in enumerate(zip(sweep.configs(), states, strict=False))
+        member(config, 0.5, 0.6, state, loss=place)
+        for place, (config, state) in enumerate(zip(sweep.configs(), states, strict=False))
     ]
     found = plane(sweep, members, "train_loss")
     assert found.sigma_w2.tolist() == [1, 2, 3] and found.sigma_b2.tolist() == [0, 0.2]
-    by_config = {(c.initialization.sigma_w2, c.initialization.sigma_b2): place for place, c in enumerate(sweep.configs())}
+    by_config = {
+        (c.initialization.sigma_w2, c.initialization.sigma_b2): place for place, c in enumerate(sweep.configs())
+    }
     for (w, b), place in by_config.items():
         at = found.sigma_b2.tolist().index(b), found.sigma_w2.tolist().index(w)
         assert found.diverged[at] == (place == 1)
@@ -222,7 +258,9 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     sweep = over_plane(BASE, 4, 2, largest_w=4.0, largest_b=0.1)
     losses = [1.0, 5000.0, 1.2, 1.4]
     states = ["done", "done", "done", "diverged"]
-    members = [member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)]
+    members = [
+        member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)
+    ]
     figure = dynamics_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
     heat, crosses, _, edge = figure["data"]
     assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1

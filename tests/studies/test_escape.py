@@ -18,7 +18,19 @@ from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs.run import RunError
 from igbviz.studies import escape
-from igbviz.studies.escape import Row, block, current, matched_rate, measure, missing, read, summaries, table, trials, write
+from igbviz.studies.escape import (
+    Row,
+    block,
+    current,
+    matched_rate,
+    measure,
+    missing,
+    read,
+    summaries,
+    table,
+    trials,
+    write,
+)
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import escape_time
 
@@ -57,9 +69,15 @@ def test_the_share_is_a_choice() -> None:
 
 
 def test_every_loss_takes_part() -> None:
-    assert set(escape.contenders()) == set(LOSSES) - {"custom"} | {"blurry, detached", "focal, detached", "nfl, detached"}
+    assert set(escape.contenders()) == set(LOSSES) - {"custom"} | {
+        "blurry, detached",
+        "focal, detached",
+        "nfl, detached",
+    }
     wanted = trials(2)
-    assert len(wanted) == 2 * 2 * len(escape.contenders()) and len({(trial.rate, trial.config.id) for trial in wanted}) == len(wanted)
+    assert len(wanted) == 2 * 2 * len(escape.contenders()) and len(
+        {(trial.rate, trial.config.id) for trial in wanted}
+    ) == len(wanted)
 
 
 def test_matched_rate() -> None:
@@ -79,7 +97,9 @@ def test_rows_add_up(tiny: RunConfig) -> None:
     ]
     for row, trial in zip(rows, wanted, strict=True):
         assert row.run == trial.config.id and row.probes[0] == 0 and row.probes[-1] == 32 and len(row.evenness) == 12
-        assert 0 <= row.accuracy <= 1 and 1 / 3 <= row.largest_guess <= 1 and 0 <= row.silent <= 1 and row.diverged is None
+        assert (
+            0 <= row.accuracy <= 1 and 1 / 3 <= row.largest_guess <= 1 and 0 <= row.silent <= 1 and row.diverged is None
+        )
     twice, other = rows[0], rows[1]  # cross-entropy at both rates is one and the same run, so it repeats
     assert replace(other, rate="preset", seconds=twice.seconds) == twice
     found = summaries(rows)
@@ -105,11 +125,15 @@ def row(loss: str, rate: str, seed: int, escapes: int | None, accuracy: float = 
     steps = [0, 1, 10, 100, 1000]
     evenness = [0.9 if escapes is not None and step >= escapes else 0.1 for step in steps]
     learning_rate = 1e-5 if rate == "preset" else 2.5e-5
-    return Row(loss, rate, seed, f"{loss}-{rate}-{seed}", learning_rate, steps, evenness, accuracy, 0.25, 0.125, None, 1.0)
+    return Row(
+        loss, rate, seed, f"{loss}-{rate}-{seed}", learning_rate, steps, evenness, accuracy, 0.25, 0.125, None, 1.0
+    )
 
 
 def rows() -> list[Row]:
-    slow = [row("slow", rate, seed, at, 0.1 * seed) for rate in escape.RATES for seed, at in enumerate((100, None, 1000))]
+    slow = [
+        row("slow", rate, seed, at, 0.1 * seed) for rate in escape.RATES for seed, at in enumerate((100, None, 1000))
+    ]
     return slow + [row("fast", rate, seed, 10) for rate in escape.RATES for seed in range(3)]
 
 
@@ -124,11 +148,15 @@ def test_picture() -> None:
     figure = picture(rows())
     assert list(figure.layout.yaxis.ticktext) == ["fast", "slow"] and "never" in figure.layout.xaxis.ticktext[-1]
     steps = figure.data[0]
-    assert list(steps.x) == [10, 1000] and steps.x[1] + steps.error_x.array[1] == pytest.approx(figure.layout.xaxis.tickvals[-1])
+    assert list(steps.x) == [10, 1000] and steps.x[1] + steps.error_x.array[1] == pytest.approx(
+        figure.layout.xaxis.tickvals[-1]
+    )
     assert not picture([]).data[0].x.size
 
 
-def test_resumes(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_resumes(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     path = tmp_path / "escape.json"
     wanted = trials(2, tiny, TWO)
     first = list(measure(wanted[:3]))

@@ -39,7 +39,14 @@ CLASSES = 10
 
 
 def test_names_are_parts_of_links() -> None:
-    assert list(LESSONS) == ["before-training", "cross-entropy", "silent-zone", "wrong-push", "label-noise", "edge-of-chaos"]
+    assert list(LESSONS) == [
+        "before-training",
+        "cross-entropy",
+        "silent-zone",
+        "wrong-push",
+        "label-noise",
+        "edge-of-chaos",
+    ]
 
 
 @EVERY
@@ -54,7 +61,9 @@ def test_a_lesson_guesses_runs_looks_and_ends_with_a_question(lesson: Lesson) ->
 @EVERY
 def test_every_guess_is_made_before_its_answer_and_answered_once(lesson: Lesson) -> None:
     guesses = lesson.guesses()
-    answered = [(place, name) for place, step in enumerate(lesson.steps) if isinstance(step, Look) for name in step.guesses]
+    answered = [
+        (place, name) for place, step in enumerate(lesson.steps) if isinstance(step, Look) for name in step.guesses
+    ]
     assert sorted(name for _, name in answered) == sorted(guesses)
     for place, name in answered:
         assert lesson.steps.index(guesses[name]) < place
@@ -98,7 +107,10 @@ def test_texts_are_there_and_short(lesson: Lesson) -> None:
         texts += [step.title, step.question if isinstance(step, Guess) else step.body]
         texts += [words for picture in getattr(step, "pictures", ()) for words in (picture.title, picture.look_for)]
     plain = [text for text in texts if isinstance(text, str)]
-    assert all(text.strip() and len(text) < 900 and not re.search(r"  |\{|issue", text.replace("{{", "")) or "$$" in text for text in plain)
+    assert all(
+        text.strip() and len(text) < 900 and not re.search(r"  |\{|issue", text.replace("{{", "")) or "$$" in text
+        for text in plain
+    )
     assert len({step.title for step in lesson.steps}) == len(lesson.steps)
 
 
@@ -107,7 +119,9 @@ def test_the_last_step_leads_somewhere(lesson: Lesson) -> None:
     step = lesson.steps[-1]
     assert step.page.partition("/")[2] in {path.name for path in PAGES}
     if step.run:
-        assert step.page == ("pages/Initialisation.py" if isinstance(lesson.runs[step.run], EnsembleConfig) else "pages/Train.py")
+        assert step.page == (
+            "pages/Initialisation.py" if isinstance(lesson.runs[step.run], EnsembleConfig) else "pages/Train.py"
+        )
 
 
 @EVERY_RUN
@@ -119,7 +133,10 @@ def test_runs_are_small_and_offline(config: RunConfig | EnsembleConfig) -> None:
     if isinstance(config, EnsembleConfig):
         assert config.inputs <= facts.test_size and config.networks * config.inputs * flops < 2e11
     else:
-        assert config.total_steps(facts.train_size) <= 3000 and 3 * config.total_steps(facts.train_size) * config.batch_size * flops < 2e11
+        assert (
+            config.total_steps(facts.train_size) <= 3000
+            and 3 * config.total_steps(facts.train_size) * config.batch_size * flops < 2e11
+        )
 
 
 def test_verdicts() -> None:
@@ -164,7 +181,11 @@ def drawn(centres: float, networks: int = 6) -> Ensemble:
         record["guesses"][place % CLASSES] += round(900 * share)
         record["centre"], record["spread"] = np.arange(CLASSES) * centres, 1
         record["variance"], record["cosine"], record["nodes"] = 1, min(share, 0.99), 50
-        record["layer_centre"], record["layer_variance"], record["layer_cosine"] = centres, 1, np.linspace(0.1, 1, 5) * min(share, 0.99)
+        record["layer_centre"], record["layer_variance"], record["layer_cosine"] = (
+            centres,
+            1,
+            np.linspace(0.1, 1, 5) * min(share, 0.99),
+        )
     return Ensemble(records, tuple("abcdefghij"))
 
 

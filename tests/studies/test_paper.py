@@ -31,18 +31,23 @@ def classes(first: float, others: float, second: float | None = None) -> np.ndar
 START, EVEN = classes(1, 0), classes(0.1, 0.1)
 
 
-def made(p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured") -> Trajectory:
+def made(
+    p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured"
+) -> Trajectory:
     """A run whose per-class values go straight from one given step to the next. What a class does not get goes to the favoured one, or
     evenly to all others."""
     steps = steps[steps <= last]
     records = np.zeros(len(steps), snapshot_dtype(K))
     records["step"], records["epoch"], records["signal"] = steps, steps / PER_EPOCH, signal
     probability, right = (
-        np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1) for path in (p, accuracy)
+        np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1)
+        for path in (p, accuracy)
     )
     for record, own, known in zip(records, probability, right, strict=True):
         record["mean_prob"] = _table(own, rest)
-        record["confusion"] = np.diff(np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0)  # rounded, but IMAGES in all
+        record["confusion"] = np.diff(
+            np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0
+        )  # rounded, but IMAGES in all
     return Trajectory(records)
 
 
@@ -127,7 +132,9 @@ def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[
 
 
 @pytest.mark.parametrize(("name", "runs", "holds"), CASES, ids=lambda value: value if isinstance(value, str) else None)
-def test_a_claim_on_a_run_whose_answer_is_known(name: str, runs: tuple[Trajectory, ...], holds: bool | str | None) -> None:
+def test_a_claim_on_a_run_whose_answer_is_known(
+    name: str, runs: tuple[Trajectory, ...], holds: bool | str | None
+) -> None:
     (finding,) = on(name, *runs)
     assert finding.holds is (None if holds == MOOT else holds) and finding.moot == (holds == MOOT), finding.number
     assert finding.number
@@ -137,7 +144,9 @@ def test_every_claim_is_tried_on_both_sides() -> None:
     tried = {(name, holds) for name, _, holds in CASES}
     assert {name for name, _ in tried} == set(CLAIMS)
     assert all((name, True) in tried and (name, False) in tried for name in CLAIMS)
-    assert all((name, None) in tried for name, claim in CLAIMS.items() if claim.epochs), "every claim that takes time, too short"
+    assert all((name, None) in tried for name, claim in CLAIMS.items() if claim.epochs), (
+        "every claim that takes time, too short"
+    )
 
 
 def test_what_is_too_short_says_how_far_it_came() -> None:
@@ -198,7 +207,11 @@ def several(**losses: list[bool | str | None]) -> list[Finding]:
             "depends",
             "depends on blurry's gradient: Blurry, as printed 0 of 2, Blurry, weight detached 2 of 2",
         ),
-        (several(cross_entropy=[False], blurry=[True]), "depends", "depends on the loss: Cross-entropy 0 of 1, Blurry, as printed 1 of 1"),
+        (
+            several(cross_entropy=[False], blurry=[True]),
+            "depends",
+            "depends on the loss: Cross-entropy 0 of 1, Blurry, as printed 1 of 1",
+        ),
         (
             several(cross_entropy=[False, True], blurry=[True, None]),
             "depends",
@@ -240,7 +253,9 @@ def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None
         assert len({frozenset(each) for each in others}) == len(names)
     assert experiment.alternatives("quick") == tuple(experiment.ALTERNATIVES)
     small = experiment.alternatives("small")
-    assert "he-normal" not in small and "batch-statistics" not in small, "that is what it has already, and it has no BatchNorm"
+    assert "he-normal" not in small and "batch-statistics" not in small, (
+        "that is what it has already, and it has no BatchNorm"
+    )
     assert experiment.chosen("quick", alternative="rate").optimizer.learning_rate == 0.01
 
 

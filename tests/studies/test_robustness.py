@@ -28,13 +28,17 @@ BASE = RunConfig(**TINY | {"label_noise": {"name": "symmetric", "rate": 0.4}, "e
 UNEQUAL = RunConfig(**TINY | {"imbalance": {"ratio": 4, "majority": "favoured"}})
 
 
-def story(accuracy: list[float], escapes_at: int | None, heart: float = 0.5, favoured: int = 1, unfavoured: int = 2) -> Trajectory:
+def story(
+    accuracy: list[float], escapes_at: int | None, heart: float = 0.5, favoured: int = 1, unfavoured: int = 2
+) -> Trajectory:
     """A made-up run of three classes with 100 images each: this balanced accuracy at each probe; until it escapes, one class is guessed."""
     records = np.zeros(len(STEPS), snapshot_dtype(3, noisy=True))
     records["step"], records["epoch"], records["seconds"] = STEPS, STEPS / 100, STEPS / 10
     for record, share in zip(records, accuracy, strict=True):
         right = round(100 * share)
-        record["confusion"] = np.full((3, 3), (100 - right) // 2) if escapes_at is not None and record["step"] >= escapes_at else 0
+        record["confusion"] = (
+            np.full((3, 3), (100 - right) // 2) if escapes_at is not None and record["step"] >= escapes_at else 0
+        )
         np.fill_diagonal(record["confusion"], right)
         record["confusion"][:, favoured] += 100 - record["confusion"].sum(1)
         record["mean_prob"] = 0.3
@@ -65,7 +69,9 @@ def test_the_shipped_sweep_is_small_and_each_loss_has_its_seeds() -> None:
     sweep = over_losses(WRONG_LABELS)
     configs = sweep.configs()
     assert len(configs) == 18 and robustness.kind(sweep) == "noise"
-    assert [config.loss.name for config in configs[:6]] == list(LOSSES_SHOWN), "seed by seed: a sweep cut short has all losses"
+    assert [config.loss.name for config in configs[:6]] == list(LOSSES_SHOWN), (
+        "seed by seed: a sweep cut short has all losses"
+    )
     assert [config.seed for config in configs[::6]] == [0, 1, 2]
     probes = snapshot_dtype(10, noisy=True).itemsize * sum(config.probes.count for config in configs)
     assert probes < 2.5e6
@@ -93,7 +99,11 @@ def test_statistics_are_over_finished_seeds(tmp_path: Path) -> None:
     found = robustness.summaries(robustness.settings(sweep, members), NOISE)
     plain, robust, stuck = found
     assert [one.label for one in found] == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"]
-    assert plain.n == 3 and plain.final == pytest.approx((0.48, 0.46, 0.5)) and plain.best == pytest.approx((0.78, 0.76, 0.8))
+    assert (
+        plain.n == 3
+        and plain.final == pytest.approx((0.48, 0.46, 0.5))
+        and plain.best == pytest.approx((0.78, 0.76, 0.8))
+    )
     assert plain.best_epoch == pytest.approx((0.1, 0.1, 0.1)) and plain.lost == pytest.approx((0.3, 0.3, 0.3))
     assert plain.ends["memorised"] == pytest.approx((0.9, 0.9, 0.9)) and plain.escape == (3, 3, 3)
     assert robust.escape == (30, 30, 30) and robust.lost[0] == 0
@@ -156,7 +166,9 @@ def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | i
 def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
     """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18 high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
-    layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)["layout"]
+    layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
+        "layout"
+    ]
     room = (536 - layout["margin"]["l"] - layout["margin"]["r"]) * layout["xaxis2"]["domain"][0]
     titles = [note for note in layout["annotations"] if note.get("font", {}).get("size") == 15]
     assert len(titles) == len(NOISE.measures)
@@ -170,17 +182,24 @@ def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
     those = robustness.settings(sweep, [robustness.read(run) for run in runs])
     found = robustness.summaries(those, NOISE)
-    time, trade = robustness_charts.over_time(those, NOISE, unit), robustness_charts.trade_off(those, found, NOISE, unit)
+    time, trade = (
+        robustness_charts.over_time(those, NOISE, unit),
+        robustness_charts.trade_off(those, found, NOISE, unit),
+    )
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
     assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
     assert {trace["xaxis"] for trace in named} == {"x", "x2", "x3"}
-    assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), "accuracy, then memorised"
+    assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), (
+        "accuracy, then memorised"
+    )
     per_unit = 1 if unit == "step" else 100
     plain, robust, stuck = trade["data"]
     assert plain["x"] == pytest.approx([3 / per_unit]) and robust["x"] == pytest.approx([30 / per_unit])
     ticks = trade["layout"]["xaxis"]
-    column = next(shape for shape in trade["layout"]["shapes"] if shape["type"] == "rect" and shape["x0"] > stuck["x"][0] / 10)
+    column = next(
+        shape for shape in trade["layout"]["shapes"] if shape["type"] == "rect" and shape["x0"] > stuck["x"][0] / 10
+    )
     assert column["x0"] < stuck["x"][0] < column["x1"] and ticks["ticktext"][-1] == "<b>never</b>"
     assert ticks["tickvals"][-1] > 300 / per_unit, "never is right of the last step"
     assert plain["y"] == pytest.approx([0.48]) and plain["error_y"]["array"] == pytest.approx([0.02])
@@ -223,7 +242,9 @@ def boxes(points: list, words: list[str], width: int) -> list[tuple[float, float
 @pytest.mark.parametrize("seed", range(3))
 def test_labels_stay_off_each_other_and_off_the_points(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
-    crowd = [(0.4 + 0.1 * rng.random(), 0.75 + 0.05 * rng.random()) for _ in range(4)] + [(0.93, rng.random()) for _ in range(3)]
+    crowd = [(0.4 + 0.1 * rng.random(), 0.75 + 0.05 * rng.random()) for _ in range(4)] + [
+        (0.93, rng.random()) for _ in range(3)
+    ]
     points = [((x, x - 0.01, x + 0.01), (y, y - 0.01, y + 0.01)) for x, y in crowd]
     words = ["Cross-entropy", "Generalised CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
     found = boxes(points, words, width)

@@ -65,8 +65,13 @@ def test_shares_of_several_classes():
 def test_expected_share_of_the_favourite():
     gamma = np.array([0, 0.1, 1, 10, 1e6, np.inf])
     same(theory.expected_max_guess(gamma, 2), 0.5 + np.arctan(np.sqrt(gamma)) / PI, 1e-14)
-    for classes, table in {3: [0.447, 0.564, 0.642, 0.756, 0.855, 0.952], 10: [0.200, 0.331, 0.432, 0.596, 0.752, 0.917]}.items():
-        same(theory.expected_max_guess([0.1, 0.467, 1, 3, 10, 100], classes), table, 0, 4e-3)  # sampled, standard error 0.001 to 0.002
+    for classes, table in {
+        3: [0.447, 0.564, 0.642, 0.756, 0.855, 0.952],
+        10: [0.200, 0.331, 0.432, 0.596, 0.752, 0.917],
+    }.items():
+        same(
+            theory.expected_max_guess([0.1, 0.467, 1, 3, 10, 100], classes), table, 0, 4e-3
+        )  # sampled, standard error 0.001 to 0.002
     for classes in (3, 10, 1000):
         values = theory.expected_max_guess(np.array([0, 1e-9, 0.01, 1, 100, 1e12, np.inf]), classes)
         assert np.all(np.diff(values) > 0) and values[0] == 1 / classes and values[-1] == 1
@@ -91,12 +96,20 @@ def sampled_gammas(name, sigma_w2, depth, width=300, networks=40, inputs=400):
     """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1 at the last."""
     rng = np.random.default_rng(3)
     phi = theory.kernel(name)
-    means, variances, guesses, cosines = np.empty((networks, depth)), np.empty((networks, depth)), [], np.empty((networks, depth))
+    means, variances, guesses, cosines = (
+        np.empty((networks, depth)),
+        np.empty((networks, depth)),
+        [],
+        np.empty((networks, depth)),
+    )
     for network in range(networks):
         x = rng.normal(size=(inputs, width))
         for layer in range(depth):
             y = x @ rng.normal(scale=math.sqrt(sigma_w2 / width), size=(width, width))
-            means[network, layer], variances[network, layer] = np.mean(y.mean(axis=0) ** 2), np.mean(y.var(axis=0, ddof=1))
+            means[network, layer], variances[network, layer] = (
+                np.mean(y.mean(axis=0) ** 2),
+                np.mean(y.var(axis=0, ddof=1)),
+            )
             cosines[network, layer] = theory.mean_cosine(y)
             x = phi(y)
         guesses.extend(np.mean(y[:, 0:width:2] > y[:, 1:width:2], axis=0))
@@ -122,7 +135,10 @@ def test_sampled_tanh_networks_have_no_bias():
     means, variances, cosines, guesses = sampled_gammas("tanh", 2.0, 3)
     gamma, error = theory.jackknife(ratio_of_means, means[:, -1], variances[:, -1])
     assert abs(gamma) < 5 * error + 1e-4 and error < 1e-4
-    assert abs(theory.gamma_from_cosine(cosines[:, -1].mean())) < 3e-4 and abs(theory.gamma_from_guesses(guesses, 400)) < 2e-3
+    assert (
+        abs(theory.gamma_from_cosine(cosines[:, -1].mean())) < 3e-4
+        and abs(theory.gamma_from_guesses(guesses, 400)) < 2e-3
+    )
 
 
 def test_gamma_from_sampled_guesses_is_unbiased():
@@ -140,7 +156,11 @@ def test_estimators_at_their_limits():
     same(theory.gamma_from_cosine([0, 0.5, 1]), [0, 1, np.inf])
     outputs = np.random.default_rng(0).normal(size=(6, 4)) + 1
     units = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
-    same(theory.mean_cosine(outputs), np.mean([units[a] @ units[b] for a, b in itertools.permutations(range(6), 2)]), 1e-12)
+    same(
+        theory.mean_cosine(outputs),
+        np.mean([units[a] @ units[b] for a, b in itertools.permutations(range(6), 2)]),
+        1e-12,
+    )
     assert theory.mean_cosine(np.ones((3, 5, 2))).shape == (3,) and np.all(theory.mean_cosine(np.zeros((5, 2))) == 0)
     values = np.random.default_rng(0).normal(size=30)
     same(theory.jackknife(np.mean, values), (values.mean(), values.std(ddof=1) / math.sqrt(30)), 1e-12)

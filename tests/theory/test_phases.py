@@ -13,7 +13,15 @@ from tests.theory.test_signal_propagation import MATCHED, NAMES, PI, same
 
 
 def test_edge_of_chaos_of_tanh():
-    published = {0: 1, 0.001: 1.1891895852346797, 0.01: 1.4242052904885958, 0.05: 1.760955, 0.1: 1.986073, 0.2: 2.285152, 0.3: 2.505127}
+    published = {
+        0: 1,
+        0.001: 1.1891895852346797,
+        0.01: 1.4242052904885958,
+        0.05: 1.760955,
+        0.1: 1.986073,
+        0.2: 2.285152,
+        0.3: 2.505127,
+    }
     for sigma_b2, sigma_w2 in published.items():
         same(theory.edge_of_chaos("tanh", sigma_b2), sigma_w2, 1e-12 if sigma_b2 in (0, 0.001, 0.01) else 4e-7)
     near = theory.edge_of_chaos("tanh", 1e-9) - 1
@@ -28,11 +36,16 @@ def test_edge_of_chaos_of_the_others():
     same(theory.edge_of_chaos("gelu", 0), 4, 1e-12)
     same(theory.edge_of_chaos("gelu", 0.172922), 1.983058, 1e-6)
     for q in (1e-3, 0.4, 3.0):
-        sigma_w2, sigma_b2 = PI / 4 * math.sqrt(1 + 4 * q), q - math.sqrt(1 + 4 * q) / 2 * math.asin(2 * q / (1 + 2 * q))
+        sigma_w2, sigma_b2 = (
+            PI / 4 * math.sqrt(1 + 4 * q),
+            q - math.sqrt(1 + 4 * q) / 2 * math.asin(2 * q / (1 + 2 * q)),
+        )
         same(theory.edge_of_chaos("erf", sigma_b2), sigma_w2, 1e-9)
 
 
-@pytest.mark.parametrize("name, sigma_b2", [("tanh", 1e-4), ("tanh", 0.05), ("tanh", 2.0), ("erf", 0.05), ("gelu", 0.3)])
+@pytest.mark.parametrize(
+    "name, sigma_b2", [("tanh", 1e-4), ("tanh", 0.05), ("tanh", 2.0), ("erf", 0.05), ("gelu", 0.3)]
+)
 def test_gradients_neither_grow_nor_vanish_on_the_edge(name, sigma_b2):
     sigma_w2 = theory.edge_of_chaos(name, sigma_b2)
     assert abs(theory.fixed_point(name, sigma_w2, sigma_b2).chi_1 - 1) < 1e-10
@@ -77,7 +90,9 @@ def test_fixed_points_that_do_not_exist():
     q_star, chi_1, c_star = theory.fixed_point("tanh", 2, 0)
     assert chi_1 > 1 and c_star == 0 and abs(q_star - 2 * theory.kernel("tanh").moment(q_star)) < 1e-15
     same(theory.fixed_point("shifted-relu", MATCHED, 0), (1, PI / (PI - 1), 0), 1e-7, 1e-30)
-    assert theory.fixed_point("linear", 0.5, 0) == (0, 0.5, 0) and theory.gamma_star("linear", 4, 1) == pytest.approx(1 / 3)
+    assert theory.fixed_point("linear", 0.5, 0) == (0, 0.5, 0) and theory.gamma_star("linear", 4, 1) == pytest.approx(
+        1 / 3
+    )
     # GELU at (2, 0) dies out while gamma settles; with a larger variance it explodes, and is then a ReLU
     q_star, chi_1, c_star = theory.fixed_point("gelu", 2, 0)
     assert q_star == 0 and chi_1 == 0.5 and c_star == pytest.approx(theory.correlation_by_depth("gelu", 2, 0, 200)[-1])
@@ -95,7 +110,9 @@ def test_depth_scales():
     same(math.log((c[40] - c[-1]) / (c[44] - c[-1])), 4 / theory.depth_scales("tanh", 3, 0.05)[1], 3e-3)
     inf = np.inf
     assert theory.depth_scales("relu", 2, 0) == (inf, inf) and theory.depth_scales("relu", 3, 0.1) == (inf, inf)
-    same(theory.depth_scales("relu", 1, 0), (1 / math.log(2), inf), 1e-14)  # correlations of a bias-free ReLU net creep as a power
+    same(
+        theory.depth_scales("relu", 1, 0), (1 / math.log(2), inf), 1e-14
+    )  # correlations of a bias-free ReLU net creep as a power
     same(theory.depth_scales("relu", 1, 0.1), (1 / math.log(2), 1 / math.log(2)), 1e-14)
     assert theory.depth_scales("tanh", 0, 0.1) == (0, 0)
     edge = theory.depth_scales("tanh", theory.edge_of_chaos("tanh", 0.05), 0.05)
@@ -108,7 +125,12 @@ def test_maps_agree_with_single_points(name):
     maps = {quantity: theory.phase_map(name, sigma_w2, sigma_b2, quantity) for quantity in theory.QUANTITIES}
     for (row, b), (column, w) in itertools.product(enumerate(sigma_b2), enumerate(sigma_w2)):
         _, chi_1, c_star = theory.fixed_point(name, w, b)
-        point = dict(gamma_star=theory.gamma_star(name, w, b), c_star=c_star, chi_1=chi_1, depth_scale=theory.depth_scales(name, w, b)[1])
+        point = dict(
+            gamma_star=theory.gamma_star(name, w, b),
+            c_star=c_star,
+            chi_1=chi_1,
+            depth_scale=theory.depth_scales(name, w, b)[1],
+        )
         for quantity, value in point.items():
             assert maps[quantity].shape == (3, 6)
             same(maps[quantity][row, column], value, 1e-6, 1e-12)

@@ -40,7 +40,11 @@ def correlated_moment(name, q, s):
         return 2 / pi * mpmath.asin(2 * s / (1 + 2 * q))
     if name == "gelu":
         x = 1 + q
-        return s / 4 + s * mpmath.asin(s / x) / (2 * pi) + (q * (q * x - s * s) + s * s) / (2 * pi * x * mpmath.sqrt(x * x - s * s))
+        return (
+            s / 4
+            + s * mpmath.asin(s / x) / (2 * pi)
+            + (q * (q * x - s * s) + s * s) / (2 * pi * x * mpmath.sqrt(x * x - s * s))
+        )
     phi = theory.kernel(name)
     odd, even, shift = mpmath.mpf(phi.odd), mpmath.mpf(phi.even), mpmath.mpf(phi.shift)
     c = s / q
@@ -93,7 +97,8 @@ def test_gamma_of_the_reference_networks():
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "tanh"])
 @pytest.mark.parametrize(
-    "sigma_w2, sigma_b2, c0, q0", [(2, 0, 0, 1), (1.2, 0.1, 0, 1), (1 / 3, 1 / 3000, 0, 1), (3.5, 0.02, 0.3, 2), (2.1, 1e-12, 1e-9, 1)]
+    "sigma_w2, sigma_b2, c0, q0",
+    [(2, 0, 0, 1), (1.2, 0.1, 0, 1), (1 / 3, 1 / 3000, 0, 1), (3.5, 0.02, 0.3, 2), (2.1, 1e-12, 1e-9, 1)],
 )
 def test_gamma_against_sixty_digits(name, sigma_w2, sigma_b2, c0, q0):
     """As deep as gamma = 1e12 and beyond, where 1 - c is below float64's resolution of c."""
@@ -110,7 +115,10 @@ def test_gamma_of_tanh_against_a_grid(sigma_w2, sigma_b2):
 def test_tanh_variance_and_gradient_by_adaptive_quadrature():
     phi = theory.kernel("tanh")
     for q in (0.01, 1.0, 30.0, 1000.0):
-        expectations = {phi.moment(q): lambda u: math.tanh(u) ** 2, phi.slopes(q, 1.0, 0.0): lambda u: math.cosh(min(u, 100)) ** -4}
+        expectations = {
+            phi.moment(q): lambda u: math.tanh(u) ** 2,
+            phi.slopes(q, 1.0, 0.0): lambda u: math.cosh(min(u, 100)) ** -4,
+        }
         for found, f in expectations.items():
             density = 2 / math.sqrt(2 * PI * q)
             expected, _ = integrate.quad(
@@ -140,7 +148,11 @@ def test_kernels_are_averages_of_the_activation(name):
     # derivatives of the closed forms: dV/dq, and the slopes' correlation as d E phi phi / d (q c)
     step = 1e-5
     same(phi.moment_slope(q), (phi.moment(q + step) - phi.moment(q - step)) / (2 * step), 1e-8)
-    same(phi.slopes(q, c, 1 - c), (phi.private(q, c - step, 1 - c + step) - phi.private(q, c + step, 1 - c - step)) / (2 * step * q), 1e-8)
+    same(
+        phi.slopes(q, c, 1 - c),
+        (phi.private(q, c - step, 1 - c + step) - phi.private(q, c + step, 1 - c - step)) / (2 * step * q),
+        1e-8,
+    )
     assert phi.covariance(q, 0.0, 1.0) == 0 and phi.private(q, 1.0, 0.0) == 0
 
 
@@ -165,7 +177,11 @@ def test_first_steps_in_closed_form():
     for slope in (0.01, 0.2, 1.0):
         expected = (1 - slope) ** 2 / (PI * (1 + slope**2) - (1 - slope) ** 2)
         same(theory.gamma_by_depth(theory.leaky_relu(slope), 2, 0, 2)[1], expected, 1e-13)
-    same(theory.gamma_by_depth("linear", 1.5, 0.3, 30), [0.3 / 1.5 * sum(1.5**-k for k in range(layer)) for layer in range(1, 31)], 1e-13)
+    same(
+        theory.gamma_by_depth("linear", 1.5, 0.3, 30),
+        [0.3 / 1.5 * sum(1.5**-k for k in range(layer)) for layer in range(1, 31)],
+        1e-13,
+    )
     for name in NAMES:
         same(theory.gamma_by_depth(name, 1.5, 0.3, 1), [0.2], 1e-15)
 
@@ -235,13 +251,17 @@ def test_normalised_relu():
     for placement in ("none", "layer-before", "rms-before", "rms-after"):
         same(theory.normalised_gamma(placement, 8), plain, 1e-12)
     same(theory.normalised_gamma("batch-before", 8), [0] + [1 / (PI - 1)] * 7, 1e-13)
-    assert np.all(theory.normalised_gamma("batch-after", 8) == 0) and np.all(theory.normalised_gamma("layer-after", 8) == 0)
+    assert np.all(theory.normalised_gamma("batch-after", 8) == 0) and np.all(
+        theory.normalised_gamma("layer-after", 8) == 0
+    )
     same(theory.normalised_gamma("batch-after", 8, sigma_b2=0.1), np.full(8, 0.05), 1e-14)
     # correlated data: layer normalisation after phi forgets them by pi / (2 (pi - 1)) a layer, batch normalisation at once
     gamma = theory.normalised_gamma("layer-after", 60, c0=0.5)
     same(gamma[-1] / gamma[-2], PI / (2 * (PI - 1)), 1e-6)
     same(theory.normalised_gamma("batch-before", 3, c0=0.5)[1:], np.full(2, 1 / (PI - 1)), 1e-13)
-    assert set(theory.PLACEMENTS) == {"none"} | {f"{kind}-{where}" for kind in ("batch", "layer", "rms") for where in ("before", "after")}
+    assert set(theory.PLACEMENTS) == {"none"} | {
+        f"{kind}-{where}" for kind in ("batch", "layer", "rms") for where in ("before", "after")
+    }
 
 
 # --- what is refused ---
@@ -250,12 +270,18 @@ def test_normalised_relu():
 @pytest.mark.parametrize(
     "call, sentence",
     [
-        (lambda: theory.gamma_by_depth("swish", 2, 0, 5), "activation is 'swish', allowed: relu, leaky-relu, tanh, erf, gelu"),
+        (
+            lambda: theory.gamma_by_depth("swish", 2, 0, 5),
+            "activation is 'swish', allowed: relu, leaky-relu, tanh, erf, gelu",
+        ),
         (lambda: theory.gamma_by_depth("relu", -2.0, 0, 5), "sigma_w2 is -2.0, allowed: a variance, at least 0"),
         (lambda: theory.fixed_point("relu", 2, -0.1), "sigma_b2 is -0.1, allowed"),
         (lambda: theory.edge_of_chaos("tanh", np.float64(-0.1)), "sigma_b2 is -0.1, allowed"),
         (lambda: theory.phase_map("tanh", [1.0, -3.0], [0.1], "c_star"), "sigma_w2 is -3.0, allowed"),
-        (lambda: theory.phase_map("tanh", [1.0], [0.1], "q"), "quantity is 'q', allowed: gamma_star, c_star, chi_1, depth_scale"),
+        (
+            lambda: theory.phase_map("tanh", [1.0], [0.1], "q"),
+            "quantity is 'q', allowed: gamma_star, c_star, chi_1, depth_scale",
+        ),
         (lambda: theory.gamma_by_depth("relu", float("nan"), 0, 5), "sigma_w2 is nan, allowed"),
         (lambda: theory.variance_by_depth("relu", 2, 0, 0), "depth is 0, allowed: a whole number of at least 1"),
         (lambda: theory.gradient_gain("relu", 2, 0, 2.5), "depth is 2.5, allowed"),

@@ -32,7 +32,9 @@ class Tape(TorchDispatchMode):
         for memory in _memory((args, kwargs)):
             if memory.data_ptr() not in self.made:
                 self.found.setdefault(memory.data_ptr(), (memory, memory.clone()))
-        args, kwargs = tree_map_only(Tensor, Tensor.detach, (args, kwargs or {}))  # the memory, wherever a parameter points later
+        args, kwargs = tree_map_only(
+            Tensor, Tensor.detach, (args, kwargs or {})
+        )  # the memory, wherever a parameter points later
         result = operation(*args, **kwargs)
         self.made |= {memory.data_ptr() for memory in _memory(result)} - set(self.found)
         self.done.append((operation, args, kwargs, tree_leaves(result)))

@@ -48,7 +48,9 @@ def test_work_is_captured_once_it_is_warm(tape: None) -> None:
     often = Captured(work, CPU, lambda: [total])
     assert [often(1.0)[0].item() for _ in range(WARM + 4)] == list(range(1, WARM + 5))
     assert len(written) == WARM + 2, "as written, put down, and once more to compare; the rest is launched"
-    assert [often(2.0)[0].item() for _ in range(WARM + 2)] == [WARM + 4 + 2 * count for count in range(1, WARM + 3)], "begun anew"
+    assert [often(2.0)[0].item() for _ in range(WARM + 2)] == [WARM + 4 + 2 * count for count in range(1, WARM + 3)], (
+        "begun anew"
+    )
 
 
 def test_work_that_reads_back_is_done_as_written(tape: None, capsys: pytest.CaptureFixture) -> None:
@@ -64,7 +66,9 @@ def test_work_that_reads_back_is_done_as_written(tape: None, capsys: pytest.Capt
     assert not Captured.trusted, "nor anything else, from now on"
 
 
-def test_work_that_waits_for_the_device_is_not_tried(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_work_that_waits_for_the_device_is_not_tried(
+    tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setitem(cuda_graphs.WATCHES, "cpu", lambda work: (work(), "called a synchronizing operation"))
     total = torch.zeros(1)
     often = Captured(lambda: total.add_(1).clone(), CPU, lambda: [total])
@@ -72,7 +76,9 @@ def test_work_that_waits_for_the_device_is_not_tried(tape: None, monkeypatch: py
     assert often.graph is None and Captured.trusted and "called a synchronizing" in capsys.readouterr().err
 
 
-def test_without_room_for_a_trial_nothing_is_lost(tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_without_room_for_a_trial_nothing_is_lost(
+    tape: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     def launches_half(work, device: torch.device) -> cuda_graphs.Graph:
         def launch() -> None:
             total.add_(100)
@@ -103,7 +109,10 @@ RUNS = {
     "mlp": {},
     "batches that do not come out even": {"batch_size": 60},
     "BatchNorm": {"model": {"name": "cnn", "depth": 2, "width": 4, "normalization": "batch"}},
-    "batch statistics": {"model": {"name": "mlp", "depth": 2, "normalization": "batch"}, "probes": {"size": 60, "batch_norm": "batch"}},
+    "batch statistics": {
+        "model": {"name": "mlp", "depth": 2, "normalization": "batch"},
+        "probes": {"size": 60, "batch_norm": "batch"},
+    },
     "bfloat16": {"precision": "bfloat16"},
     "momentum": {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}},
     "a moving rate": {"optimizer": {"name": "sgd", "learning_rate": 0.5, "warmup_steps": 5, "decay": "cosine"}},
@@ -135,7 +144,9 @@ def same_as_written(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("changes", RUNS.values(), ids=RUNS)
-def test_a_captured_run_is_the_run_as_written(tape: None, tiny: RunConfig, changes: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captured_run_is_the_run_as_written(
+    tape: None, tiny: RunConfig, changes: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     same_as_written(tiny.with_(**changes), monkeypatch)
 
 
@@ -154,7 +165,9 @@ def test_a_captured_run_goes_on_from_a_checkpoint(tape: None, tiny: RunConfig) -
     resumed = Training(config, "cpu", copy.deepcopy(first.state()))
     while resumed.step < resumed.steps:
         resumed.advance()
-    assert all(map(torch.equal, whole._changed()[:-1], resumed._changed()[:-1])), "but for the sum of losses, which probes set to zero"
+    assert all(map(torch.equal, whole._changed()[:-1], resumed._changed()[:-1])), (
+        "but for the sum of losses, which probes set to zero"
+    )
 
 
 def test_a_rehearsal_captures_its_own(tape: None, tiny: RunConfig) -> None:
@@ -181,8 +194,12 @@ def test_what_was_captured_leaves_with_its_run(tape: None, tiny: RunConfig) -> N
         gc.enable()
 
 
-@pytest.mark.parametrize("key", ["mlp", "batches that do not come out even", "momentum", "adamw", "BatchNorm", "switch"])
-def test_lanes_are_captured_as_they_are_written(tape: None, tiny: RunConfig, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "key", ["mlp", "batches that do not come out even", "momentum", "adamw", "BatchNorm", "switch"]
+)
+def test_lanes_are_captured_as_they_are_written(
+    tape: None, tiny: RunConfig, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     losses = ("gce", "cross-entropy", "gce", "nce-rce")
     configs = [tiny.with_(**{"seed": seed, "loss": {"name": name}} | RUNS[key]) for seed, name in enumerate(losses)]
     runs = [Training(config, "cpu") for config in configs]
@@ -196,7 +213,9 @@ def test_lanes_are_captured_as_they_are_written(tape: None, tiny: RunConfig, key
     assert not others[0].stack.captured.graph and all(map(torch.equal, stack._changed(), others[0].stack._changed()))
 
 
-def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(
+    tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configs = [tiny.with_(seed=seed, probes={"size": 60, "schedule": "batch"}) for seed in range(3)]
 
     def two_of_three() -> list[np.ndarray]:

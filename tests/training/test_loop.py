@@ -27,14 +27,20 @@ def run(config: RunConfig) -> np.ndarray:
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Equal to the bit in all but the wall clock."""
-    return a.dtype == b.dtype and all(a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds")
+    return a.dtype == b.dtype and all(
+        a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds"
+    )
 
 
-@pytest.mark.parametrize("asked, spins", [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")])
+@pytest.mark.parametrize(
+    "asked, spins", [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")]
+)
 def test_how_threads_wait_is_up_to_who_says_so(asked: dict[str, str], spins: str) -> None:
     free = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     lines = "import igbviz, os; print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT'))"
-    found = subprocess.run([sys.executable, "-c", lines], env=free | asked, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(
+        [sys.executable, "-c", lines], env=free | asked, capture_output=True, text=True, check=True
+    ).stdout
     assert found.split() == [asked.get("OMP_WAIT_POLICY", "PASSIVE"), spins]
 
 
@@ -123,7 +129,9 @@ def test_first_probe_is_the_untrained_network(tiny: RunConfig) -> None:
 
 def test_against_a_plain_loop(tiny: RunConfig) -> None:
     """The whole trajectory, recomputed by the textbook."""
-    config = tiny.with_(loss={"name": "blurry", "gamma": 0.5}, optimizer={"name": "sgd", "learning_rate": 0.05, "momentum": 0.5})
+    config = tiny.with_(
+        loss={"name": "blurry", "gamma": 0.5}, optimizer={"name": "sgd", "learning_rate": 0.05, "momentum": 0.5}
+    )
     data = config.dataset.load()
     network = build_network(config, data)
     optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.5)
@@ -151,7 +159,10 @@ def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
     seen = torch.cat([training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch)])
     assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
     again = torch.cat(
-        [training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)]
+        [
+            training.examples(training.batch_rows(step))[0]
+            for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)
+        ]
     )
     assert not torch.equal(seen, again), "another order in the next epoch"
 
@@ -176,7 +187,10 @@ VARIANTS = {
         "model": {"name": "mlp", "depth": 2, "width": 16, "normalization": "batch"},
         "probes": {"size": 60, "count": 12, "batch_norm": "batch"},
     },
-    "imbalance": {"imbalance": {"ratio": 4, "majority": "unfavoured"}, "label_noise": {"name": "symmetric", "rate": 0.2}},
+    "imbalance": {
+        "imbalance": {"ratio": 4, "majority": "unfavoured"},
+        "label_noise": {"name": "symmetric", "rate": 0.2},
+    },
     "every batch": {"probes": {"size": "all", "schedule": "batch"}},
 }
 
@@ -221,14 +235,22 @@ def test_batch_statistics_are_far_less_biased_at_init() -> None:
     for mode in largest:
         for seed in range(3):
             probes = {"size": 200, "count": 2, "batch_norm": mode}
-            config = RunConfig(dataset=noise, model={"name": "resnet18"}, initialization={"name": "torchvision"}, probes=probes, seed=seed)
+            config = RunConfig(
+                dataset=noise,
+                model={"name": "resnet18"},
+                initialization={"name": "torchvision"},
+                probes=probes,
+                seed=seed,
+            )
             largest[mode] += Trajectory(np.array([next(iter(train(config, "cpu")))])).guess_fraction().max() / 3
     assert largest["eval"] > 1.5 * largest["batch"]
 
 
 def test_switch_starts_as_cross_entropy(tiny: RunConfig) -> None:
     plain = run(tiny)
-    switched = run(tiny.with_(loss={"name": "piecewise-zero", "cutoff": 0.4}, schedule={"name": "switch", "duration": 1}))
+    switched = run(
+        tiny.with_(loss={"name": "piecewise-zero", "cutoff": 0.4}, schedule={"name": "switch", "duration": 1})
+    )
     before = plain["step"] <= 16
     assert before.sum() > 3
     np.testing.assert_array_equal(plain["mean_prob"][before], switched["mean_prob"][before])
@@ -244,7 +266,9 @@ def test_silent_loss_leaves_the_network_alone(tiny: RunConfig) -> None:
 
 
 def test_divergence_is_told_with_its_step(tiny: RunConfig) -> None:
-    wild = tiny.with_(optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64})
+    wild = tiny.with_(
+        optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64}
+    )
     records = []
     with pytest.raises(Diverged, match="step") as caught:
         for snapshot in train(wild, "cpu"):
@@ -266,9 +290,12 @@ def test_a_loss_cannot_hide_a_broken_network(tiny: RunConfig, loss: str) -> None
 
 
 def test_classes_that_no_test_image_shows_are_a_sentence(tiny: RunConfig) -> None:
-    many = tiny.with_(dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 60})
+    many = tiny.with_(
+        dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 60}
+    )
     with pytest.raises(
-        ConfigError, match=r"^dataset.test_examples is 60, allowed: more, since so few have no image of \d+ of the 50 classes$"
+        ConfigError,
+        match=r"^dataset.test_examples is 60, allowed: more, since so few have no image of \d+ of the 50 classes$",
     ):
         train(many, "cpu")
 
@@ -280,7 +307,9 @@ def test_bfloat16_is_close_to_float32(tiny: RunConfig) -> None:
 
 
 def test_learning_rate_in_time(tiny: RunConfig) -> None:
-    optimizer = tiny.with_(optimizer={"name": "sgd", "learning_rate": 1.0, "warmup_steps": 4, "decay": "cosine"}).optimizer
+    optimizer = tiny.with_(
+        optimizer={"name": "sgd", "learning_rate": 1.0, "warmup_steps": 4, "decay": "cosine"}
+    ).optimizer
     rates = [optimizer.rate_at(step, 20) for step in range(20)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0] and rates[4] == 1.0
     assert all(later < earlier for earlier, later in zip(rates[4:], rates[5:], strict=False)) and rates[-1] < 0.02

@@ -28,7 +28,10 @@ NETWORKS = {
     "groups": {"name": "resnext50_32x4d"},
     "BatchNorm in front": {"name": "densenet121"},
     "dropout of branches": {"name": "efficientnet_b0"},
-} | {name: {"name": name} for name in ("resnet18", "resnet50", "vgg11_bn", "squeezenet1_0", "googlenet", "alexnet", "shufflenet_v2_x0_5")}
+} | {
+    name: {"name": name}
+    for name in ("resnet18", "resnet50", "vgg11_bn", "squeezenet1_0", "googlenet", "alexnet", "shufflenet_v2_x0_5")
+}
 
 
 def trained_a_little(model: dict, side: int = 32) -> nn.Module:
@@ -79,12 +82,19 @@ GEOMETRIES = [
     (5, 3, 4),
     ((3, 5), (2, 1), (1, 2)),
 ]  # kernel, stride, padding
-FITTING = [(*geometry, side) for geometry in GEOMETRIES for side in range(1, 6) if side + 2 * np.min(geometry[2]) >= np.max(geometry[0])]
+FITTING = [
+    (*geometry, side)
+    for geometry in GEOMETRIES
+    for side in range(1, 6)
+    if side + 2 * np.min(geometry[2]) >= np.max(geometry[0])
+]
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kernel, stride, padding, side", FITTING)
-def test_a_convolution_as_a_product(kernel: int | tuple, stride: int | tuple, padding: int | tuple, side: int, bias: bool) -> None:
+def test_a_convolution_as_a_product(
+    kernel: int | tuple, stride: int | tuple, padding: int | tuple, side: int, bias: bool
+) -> None:
     convolution = nn.Conv2d(3, 4, kernel, stride, padding, bias=bias)
     layer = Convolution(convolution, None, relu=True, dtype=torch.float32)
     with torch.inference_mode():
@@ -107,7 +117,9 @@ def test_maps_under_the_kernel_need_no_convolution(monkeypatch: pytest.MonkeyPat
     """The lower floor: all of the last stage of a ResNet at 32x32, and most of the one before, are matrix products."""
     convolved: list[tuple[int, ...]] = []
     monkeypatch.setattr(
-        packed_inference, "conv2d", lambda maps, *more: convolved.append(tuple(maps.shape[2:])) or nn.functional.conv2d(maps, *more)
+        packed_inference,
+        "conv2d",
+        lambda maps, *more: convolved.append(tuple(maps.shape[2:])) or nn.functional.conv2d(maps, *more),
     )
     with probing(network := trained_a_little(NETWORKS["resnet50"]), "eval"):
         packed(network)(torch.randn(2, 1, 32, 32))
@@ -148,7 +160,9 @@ def test_it_follows_the_weights() -> None:
         assert torch.allclose(quick(images), network(images), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("model", [{"name": "mlp", "normalization": "batch"}, {"name": "resnet50"}, {"name": "alexnet"}])
+@pytest.mark.parametrize(
+    "model", [{"name": "mlp", "normalization": "batch"}, {"name": "resnet50"}, {"name": "alexnet"}]
+)
 def test_a_broken_number_stays_broken(model: dict) -> None:
     """A diverged network must not look sound because a ReLU took its NaN for something below 0."""
     network = trained_a_little(model)
@@ -199,11 +213,15 @@ class Joined(nn.Module):
         return self.relu(self.one(values)) + self.relu(self.one(values) + self.other(values))
 
 
-MIRRORED = nn.Sequential(nn.Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten())
+MIRRORED = nn.Sequential(
+    nn.Conv2d(1, 2, 3, padding="same", padding_mode="reflect"), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()
+)
 SAME = nn.Sequential(nn.Conv2d(1, 2, 3, padding="same", dilation=2), nn.BatchNorm2d(2), nn.Flatten())
 
 
-@pytest.mark.parametrize("network", [Odd(), Twice(), Joined(), MIRRORED, SAME], ids=["odd", "twice", "joined", "mirrored", "same"])
+@pytest.mark.parametrize(
+    "network", [Odd(), Twice(), Joined(), MIRRORED, SAME], ids=["odd", "twice", "joined", "mirrored", "same"]
+)
 def test_only_what_can_be_folded_is(network: nn.Module) -> None:
     with torch.no_grad():
         for values in (*network.parameters(), *network.buffers()):

@@ -43,7 +43,9 @@ def compare(config: RunConfig) -> None:
         np.testing.assert_allclose(record["train_loss"], loss, rtol=1e-4)
         moved = np.abs(record["confusion"] - confusion).sum()
         assert moved <= 2, "one image between two equal guesses may fall to either side, no more"
-    assert np.abs(ours[-1]["mean_prob"] - ours[0]["mean_prob"]).max() > 0.01, "or nothing was learned, and all would agree"
+    assert np.abs(ours[-1]["mean_prob"] - ours[0]["mean_prob"]).max() > 0.01, (
+        "or nothing was learned, and all would agree"
+    )
 
 
 @pytest.mark.parametrize("change", VARIANTS.values(), ids=VARIANTS)
@@ -52,7 +54,9 @@ def test_the_plain_way_gives_our_trajectory(tiny: RunConfig, change: dict) -> No
 
 
 @pytest.mark.parametrize("scaling", ["raw", "unit", "standardised"])
-def test_grey_pictures_come_out_alike(tiny: RunConfig, scaling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grey_pictures_come_out_alike(
+    tiny: RunConfig, scaling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "data"))
     colours = np.random.default_rng(0)
     for part, images in (("train", 6), ("test", 4)):
@@ -71,7 +75,9 @@ def test_a_case_is_measured_and_written(tiny: RunConfig, capsys: pytest.CaptureF
     forward = 2 * (pixels * width + width * width + width * classes)
     backward = 2 * forward - 2 * pixels * width  # the images need no gradient
     assert row["gflop"] == pytest.approx((3 * 16 * (forward + backward) + 60 * forward) / 1e9)
-    assert {way: len(pairs) for way, pairs in row["seconds"].items()} == dict.fromkeys(("plain", "ours", "floor", "limit"), 2)
+    assert {way: len(pairs) for way, pairs in row["seconds"].items()} == dict.fromkeys(
+        ("plain", "ours", "floor", "limit"), 2
+    )
     assert all(value > 0 for pairs in row["seconds"].values() for pair in pairs for value in pair.values())
     plainly, ours = ([sum(pair.values()) for pair in row["seconds"][way]] for way in ("plain", "ours"))
     assert row["ratios"]["plain / ours"]["median"] == pytest.approx((plainly[0] / ours[0] + plainly[1] / ours[1]) / 2)
@@ -79,7 +85,11 @@ def test_a_case_is_measured_and_written(tiny: RunConfig, capsys: pytest.CaptureF
 
 
 def test_other_ways_are_measured_beside_the_engines(tiny: RunConfig, capsys: pytest.CaptureFixture) -> None:
-    rows = [row for ways in (steps(tiny, CPU), probes(tiny, CPU)) for row in compare_ways("tiny", ways, CPU, times=1, repeats=2)]
+    rows = [
+        row
+        for ways in (steps(tiny, CPU), probes(tiny, CPU))
+        for row in compare_ways("tiny", ways, CPU, times=1, repeats=2)
+    ]
     told = capsys.readouterr().out
     assert len(told.splitlines()) == len(rows) == len(steps(tiny, CPU)) + len(probes(tiny, CPU)) - 2, "all ways work"
     assert all(row["differ"] is None or row["differ"] < 0.1 for row in rows)

@@ -18,7 +18,9 @@ VARIANTS = {
     "mlp": {},
     "BatchNorm": {"model": {"name": "mlp", "depth": 2, "width": 16, "normalization": "batch"}},
     "convolutions": {"model": {"name": "cnn", "depth": 2, "width": 4, "normalization": "batch"}},
-    "momentum": {"optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}},
+    "momentum": {
+        "optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
+    },
     "adam": {"optimizer": {"name": "adam", "warmup_steps": 5, "decay": "cosine"}},
     "batch statistics": {
         "model": {"name": "cnn", "depth": 1, "width": 4, "normalization": "batch"},
@@ -84,7 +86,9 @@ def test_a_lane_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> N
     for _ in range(6):
         stack.advance()
     state = lanes[1].state()
-    assert all(value.untyped_storage().nbytes() == value.nbytes for value in state["network"].values()), "only its own part is stored"
+    assert all(value.untyped_storage().nbytes() == value.nbytes for value in state["network"].values()), (
+        "only its own part is stored"
+    )
     stack.drop(lanes[1])
     for _ in range(4):
         stack.advance()
@@ -96,7 +100,9 @@ def test_a_lane_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> N
         alone = Training(config, "cpu")
         for _ in range(10):
             alone.advance()
-        for value, expected in zip(lane.network.state_dict().values(), alone.network.state_dict().values(), strict=True):
+        for value, expected in zip(
+            lane.network.state_dict().values(), alone.network.state_dict().values(), strict=True
+        ):
             torch.testing.assert_close(value, expected, rtol=1e-2, atol=5e-4)  # Adam makes much of the last digits
 
 
@@ -112,10 +118,18 @@ def test_one_that_diverges_does_not_touch_the_others(tiny: RunConfig) -> None:
 
 
 def test_what_may_share_a_stack(tiny: RunConfig) -> None:
-    assert shared(tiny) == shared(tiny.with_(seed=3, loss={"name": "mae"}, initialization={"name": "xavier"}, probes={"size": 30}))
-    for changes in ({"batch_size": 8}, {"model": {"name": "mlp", "width": 17}}, {"optimizer": {"name": "sgd", "learning_rate": 0.04}}):
+    assert shared(tiny) == shared(
+        tiny.with_(seed=3, loss={"name": "mae"}, initialization={"name": "xavier"}, probes={"size": 30})
+    )
+    for changes in (
+        {"batch_size": 8},
+        {"model": {"name": "mlp", "width": 17}},
+        {"optimizer": {"name": "sgd", "learning_rate": 0.04}},
+    ):
         assert shared(tiny.with_(**changes)) not in (None, shared(tiny))
-    assert shared(tiny.with_(loss={"name": "curriculum"})) is None and shared(tiny.with_(loss={"name": "anl-ce"})) is None
+    assert (
+        shared(tiny.with_(loss={"name": "curriculum"})) is None and shared(tiny.with_(loss={"name": "anl-ce"})) is None
+    )
     thrower = tiny.with_(dataset={"name": "gaussian-noise", "size": 64, "train_examples": 32, "test_examples": 30, "classes": 3},
                          model={"name": "alexnet"}, probes={"size": 30})  # fmt: skip
     assert most_lanes(Training(thrower, "cpu")) == 1 < most_lanes(Training(tiny, "cpu"))

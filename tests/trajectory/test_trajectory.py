@@ -15,7 +15,12 @@ from igbviz.trajectory.trajectory import P_EDGES, dtype_from, schema
 def by_hand() -> Trajectory:
     """Two probes of six images in three classes (sizes 3, 2, 1)."""
     records = np.zeros(2, snapshot_dtype(3))
-    records["step"], records["epoch"], records["seconds"], records["train_loss"] = [0, 4], [0, 0.5], [0.1, 0.2], [np.nan, 1.5]
+    records["step"], records["epoch"], records["seconds"], records["train_loss"] = (
+        [0, 4],
+        [0, 0.5],
+        [0.1, 0.2],
+        [np.nan, 1.5],
+    )
     records["mean_prob"][0] = [[0.8, 0.1, 0.1]] * 3
     records["mean_prob"][1] = [[0.5, 0.25, 0.25], [0.2, 0.6, 0.2], [0.1, 0.1, 0.8]]
     records["confusion"][0] = [[3, 0, 0], [2, 0, 0], [1, 0, 0]]
@@ -31,7 +36,9 @@ def test_derived_curves() -> None:
     np.testing.assert_allclose(t.accuracy(), [[1, 0, 0], [2 / 3, 1, 1]])
     np.testing.assert_allclose(t.predicted_probability()[0], [0.8, 0.1, 0.1], rtol=1e-6)
     np.testing.assert_allclose(
-        t.predicted_probability()[1], (3 * np.array([0.5, 0.25, 0.25]) + 2 * np.array([0.2, 0.6, 0.2]) + [0.1, 0.1, 0.8]) / 6, rtol=1e-6
+        t.predicted_probability()[1],
+        (3 * np.array([0.5, 0.25, 0.25]) + 2 * np.array([0.2, 0.6, 0.2]) + [0.1, 0.1, 0.8]) / 6,
+        rtol=1e-6,
     )
     np.testing.assert_allclose(t.guess_fraction(), [[1, 0, 0], [2 / 6, 3 / 6, 1 / 6]])
     np.testing.assert_allclose(t.balanced_accuracy(), [1 / 3, 8 / 9])
@@ -56,7 +63,9 @@ def test_frame_is_tidy() -> None:
 
 def test_empty() -> None:
     empty = Trajectory(np.empty(0, snapshot_dtype(4)))
-    assert empty.accuracy().shape == (0, 4) and empty.predicted_probability().shape == (0, 4) and empty.favoured() is None
+    assert (
+        empty.accuracy().shape == (0, 4) and empty.predicted_probability().shape == (0, 4) and empty.favoured() is None
+    )
     assert len(empty.to_frame()) == 0
 
 
@@ -88,7 +97,9 @@ def test_shares_of_wrong_labels_where_there_are_any() -> None:
     assert snapshot_dtype(3).names == snapshot_dtype(3, noisy=True).names[:-3], "old files are read as ever"
 
 
-@pytest.mark.parametrize("columns", [None, [["step", "O", []]], [["step", "<i8"]], [["x", "<f4", []]], "columns", [["step", "spam", []]]])
+@pytest.mark.parametrize(
+    "columns", [None, [["step", "O", []]], [["step", "<i8"]], [["x", "<f4", []]], "columns", [["step", "spam", []]]]
+)
 def test_foreign_schema_is_refused(columns: object) -> None:
     with pytest.raises(ValueError, match="schema"):
         dtype_from(columns)

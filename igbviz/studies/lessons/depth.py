@@ -6,7 +6,19 @@ from collections.abc import Mapping
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Results, Text, largest_share, percent
+from igbviz.studies.lessons.parts import (
+    Explore,
+    Go,
+    Guess,
+    Lesson,
+    Look,
+    Outcome,
+    Picture,
+    Results,
+    Text,
+    largest_share,
+    percent,
+)
 
 # 6. Depth, activation, normalisation and the edge of chaos
 
@@ -27,7 +39,9 @@ def _favourite(results: Results, name: str) -> str:
 def _with_depth(results: Results) -> Outcome:
     second, last = float(results["relu"].gamma_by_depth("cosine")[1, 0]), _last_gamma(results, "relu")
     value = GROWS if last > 2 * second else SHRINKS if last < second / 2 else STAYS
-    return Outcome(value, f"γ is {second:.2f} in the second layer and {last:.3g} in the last; {_favourite(results, 'relu')}.")
+    return Outcome(
+        value, f"γ is {second:.2f} in the second layer and {last:.3g} in the last; {_favourite(results, 'relu')}."
+    )
 
 
 VANISHES, LESS, NO_LESS = "all but gone", "smaller, but still there", "as strong, or stronger"
@@ -36,7 +50,9 @@ VANISHES, LESS, NO_LESS = "all but gone", "smaller, but still there", "as strong
 def _with_tanh(results: Results) -> Outcome:
     relu, tanh = _last_gamma(results, "relu"), _last_gamma(results, "tanh")
     value = VANISHES if tanh < 0.1 else LESS if tanh < relu else NO_LESS
-    return Outcome(value, f"With tanh γ ends at {tanh:.2g}, with ReLU at {relu:.3g}; with tanh {_favourite(results, 'tanh')}.")
+    return Outcome(
+        value, f"With tanh γ ends at {tanh:.2g}, with ReLU at {relu:.3g}; with tanh {_favourite(results, 'tanh')}."
+    )
 
 
 def _with_norm(results: Results) -> Outcome:
@@ -44,7 +60,8 @@ def _with_norm(results: Results) -> Outcome:
     value = BOTH if all(gone.values()) else BEFORE if gone["before"] else AFTER if gone["after"] else NEITHER
     numbers = " and ".join(f"{_last_gamma(results, name):.2g} {name} it" for name in gone)
     return Outcome(
-        value, f"Normalised relative to the activation, γ ends at {numbers}; with neither it was {_last_gamma(results, 'relu'):.3g}."
+        value,
+        f"Normalised relative to the activation, γ ends at {numbers}; with neither it was {_last_gamma(results, 'relu'):.3g}.",
     )
 
 
@@ -75,12 +92,16 @@ def _placement(results: Results) -> str:
 
 def _begins(results: Results) -> Outcome:
     shares = {name: largest_share(results[name], 0)[0] for name in _TRAINED}
-    return Outcome(_TRAINED[max(shares, key=shares.get)], f"At Init. the largest share of the guesses is {_three(shares)}.")
+    return Outcome(
+        _TRAINED[max(shares, key=shares.get)], f"At Init. the largest share of the guesses is {_three(shares)}."
+    )
 
 
 def _trains(results: Results) -> Outcome:
     ends = {name: float(results[name].balanced_accuracy()[-1]) for name in _TRAINED}
-    return Outcome(_TRAINED[max(ends, key=ends.get)], f"Of the test images they recognise {_three(ends)} after two epochs.")
+    return Outcome(
+        _TRAINED[max(ends, key=ends.get)], f"Of the test images they recognise {_three(ends)} after two epochs."
+    )
 
 
 def _three(shares: Mapping[str, float]) -> str:
@@ -106,7 +127,10 @@ def _edge(results: Results) -> str:
 
 def _deep(**model) -> EnsembleConfig:
     return EnsembleConfig(
-        dataset={"name": "gaussian-noise", "train_examples": 1000}, model={"name": "mlp", "depth": 20} | model, networks=50, inputs=500
+        dataset={"name": "gaussian-noise", "train_examples": 1000},
+        model={"name": "mlp", "depth": 20} | model,
+        networks=50,
+        inputs=500,
     )
 
 
@@ -194,7 +218,10 @@ EDGE_OF_CHAOS = Lesson(
             "variance is 0.05), and clothes resemble each other as noise does not. With these, tanh can be prejudiced too.",
             (
                 Picture(
-                    "phase map", "edge", "The plane of initialisations", "The star is the network on the edge; left of the line is order."
+                    "phase map",
+                    "edge",
+                    "The plane of initialisations",
+                    "The star is the network on the edge; left of the line is order.",
                 ),
             ),
         ),

@@ -45,7 +45,9 @@ def _pull(_: Results) -> Outcome:
     even, rare = pull(0.5), pull(1e-6)
     ratio = rare / even
     value = HARDLY if ratio < 0.25 else HALF if ratio < 0.75 else SAME if ratio < 1.5 else TWICE
-    return Outcome(value, f"Anna pulls with {even:.3g}, Ben with {rare:.3g}: {ratio:.2g} times as hard. The strength is 1 − p.")
+    return Outcome(
+        value, f"Anna pulls with {even:.3g}, Ben with {rare:.3g}: {ratio:.2g} times as hard. The strength is 1 − p."
+    )
 
 
 FIRST_STEPS, FIRST_EPOCH, LATE = "within 50 steps", "later in the first epoch (313 steps)", "after that, or never"
@@ -61,7 +63,8 @@ def _when(name: str) -> Callable[[Results], Outcome]:
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE
         words = count(step, "step", "steps")
         return Outcome(
-            value, f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in an epoch."
+            value,
+            f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in an epoch.",
         )
 
     return outcome
@@ -140,10 +143,16 @@ CROSS_ENTROPY = Lesson(
             "is the network before its first step.",
             (
                 Picture(
-                    "true_class_probability", "ce", "Probability of the right answer", "The bold line starts high. Who rises when it falls?"
+                    "true_class_probability",
+                    "ce",
+                    "Probability of the right answer",
+                    "The bold line starts high. Who rises when it falls?",
                 ),
                 Picture(
-                    "guess_fraction", "ce", "Share of the guesses", "Near Init. one or two classes take nearly all. When does that end?"
+                    "guess_fraction",
+                    "ce",
+                    "Share of the guesses",
+                    "Near Init. one or two classes take nearly all. When does that end?",
                 ),
             ),
             ("alive", "when"),
@@ -153,13 +162,18 @@ CROSS_ENTROPY = Lesson(
             _the_force,
             (
                 Picture(
-                    "force with images", "ce", "Where the images stand at Init.", "The line stays at 1 even where p is one in a million."
+                    "force with images",
+                    "ce",
+                    "Where the images stand at Init.",
+                    "The line stays at 1 even where p is one in a million.",
                 ),
             ),
             ("pull",),
         ),
         Text(
-            "Who steers", _who_pulled, (Picture("signal", "ce", "How hard each class pulls", "At Init. the bold line is the favourite."),)
+            "Who steers",
+            _who_pulled,
+            (Picture("signal", "ce", "How hard each class pulls", "At Init. the bold line is the favourite."),),
         ),
         Explore(
             "Your turn",
@@ -185,7 +199,13 @@ def _why_silent(results: Results) -> str:
     run = results["cut"]
     start, end, (largest, whose) = silent_share(run), silent_share(run, -1), largest_share(run, -1)
     change = start - end
-    moved = "Training hardly changed that" if abs(change) < 0.1 else "Training brought some of them back" if change > 0 else "It grew"
+    moved = (
+        "Training hardly changed that"
+        if abs(change) < 0.1
+        else "Training brought some of them back"
+        if change > 0
+        else "It grew"
+    )
     return (
         f"In the grey zone the force is exactly 0. {percent(start)} of the images stood in it at the start, and {percent(end)} at the "
         f"end. {moved}: who is silent does not pull, and who does not pull rises only if others happen to lift it. At the end "
@@ -205,7 +225,13 @@ def _cutoffs(results: Results) -> str:
         result = f"That helped some: {count(counts[1])} alive instead of {counts[0]}, not all {run.classes}."
     else:
         result = f"That freed nobody: {count(counts[1])} alive{', as before' if counts[0] == counts[1] else f' instead of {counts[0]}'}."
-    below = "far below both cutoffs" if typical < 0.0005 else "not far below the smaller cutoff" if typical < 0.001 else "above it"
+    below = (
+        "far below both cutoffs"
+        if typical < 0.0005
+        else "not far below the smaller cutoff"
+        if typical < 0.001
+        else "above it"
+    )
     return (
         f"A hundredth of the cutoff, and the silent share at Init. is {percent(after)}; it was {percent(before)}. {result}\n\n"
         f"The reason stands on the horizontal axis of the chart: half of the images begin with p below {small(typical)}, {below}. A "
@@ -254,7 +280,12 @@ SILENT_ZONE = Lesson(
             "What happened",
             "Compare the lines at *Init.* with those at the right end.",
             (
-                Picture("true_class_probability", "cut", "Probability of the right answer", "How many lines ever leave the bottom?"),
+                Picture(
+                    "true_class_probability",
+                    "cut",
+                    "Probability of the right answer",
+                    "How many lines ever leave the bottom?",
+                ),
                 Picture("silent", "cut", "Ignored images", "A line at 1: not one image of this class says anything."),
             ),
             ("silent", "alive"),
@@ -264,7 +295,10 @@ SILENT_ZONE = Lesson(
             _why_silent,
             (
                 Picture(
-                    "force with images", "cut", "Where the images stand at Init.", "Above: the images. Below: the force. Grey is silence."
+                    "force with images",
+                    "cut",
+                    "Where the images stand at Init.",
+                    "Above: the images. Below: the force. Grey is silence.",
                 ),
             ),
         ),
@@ -284,14 +318,26 @@ SILENT_ZONE = Lesson(
             "The same network with both cutoffs.",
             (
                 Picture("true_class_probability", "cut", "Cutoff 0.1", "Which classes are alive?"),
-                Picture("true_class_probability", "low", "Cutoff 0.001", "Which ones came to life that were not on the left?"),
+                Picture(
+                    "true_class_probability",
+                    "low",
+                    "Cutoff 0.001",
+                    "Which ones came to life that were not on the left?",
+                ),
             ),
             ("lower",),
         ),
         Text(
             "Small is not small enough",
             _cutoffs,
-            (Picture("force with images", "low", "Cutoff 0.001: where the images stand at Init.", "How far left is far enough?"),),
+            (
+                Picture(
+                    "force with images",
+                    "low",
+                    "Cutoff 0.001: where the images stand at Init.",
+                    "How far left is far enough?",
+                ),
+            ),
         ),
         Explore(
             "Your turn",

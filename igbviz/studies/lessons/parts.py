@@ -49,7 +49,9 @@ class Guess:
 
 OF_ENSEMBLES = ("outputs", "guesses", "class_probabilities", "gamma_by_depth")  # functions of initial_charts.py
 OF_SETTINGS = ("force", "loss over p", "phase map")  # drawn from the configuration alone: there before anything has run
-FORCE_WITH_IMAGES = "force with images"  # the loss of a run over p, and above it the images as the untrained network sees them
+FORCE_WITH_IMAGES = (
+    "force with images"  # the loss of a run over p, and above it the images as the untrained network sees them
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class Lesson:
             return step.runs
         if not isinstance(step, Look | Text) or not (step.pictures or callable(step.body)):
             return ()
-        started = [name for earlier in self.steps[: self.steps.index(step)] if isinstance(earlier, Go) for name in earlier.runs]
+        started = [
+            name for earlier in self.steps[: self.steps.index(step)] if isinstance(earlier, Go) for name in earlier.runs
+        ]
         return tuple(dict.fromkeys(started))
 
 
@@ -195,7 +199,10 @@ def alive_at_the_end(name: str) -> Callable[[Results], Outcome]:
         run = results[name]
         number, mean = alive(run), run.balanced_accuracy()[-1]
         verb = "is" if number == 1 else "are"
-        return Outcome(number, f"{number} of {run.classes} classes {verb} alive, and {percent(mean)} of all test images are recognised.")
+        return Outcome(
+            number,
+            f"{number} of {run.classes} classes {verb} alive, and {percent(mean)} of all test images are recognised.",
+        )
 
     return outcome
 

@@ -35,14 +35,21 @@ from igbviz.trajectory.outcome import escape_time
 # 4. The wrong push
 
 UP, NOWHERE, DOWN = "further up", "nowhere", "further down"
-EVEN, AS_BEFORE, TAKES_ALL = "the guesses become even", "about as uneven as at the start", "one class takes nearly everything"
+EVEN, AS_BEFORE, TAKES_ALL = (
+    "the guesses become even",
+    "about as uneven as at the start",
+    "one class takes nearly everything",
+)
 
 
 def _direction(_: Results) -> Outcome:
     force = float(BLURRY.loss.weight(np.log(np.array([0.05])), np)[0])
     value = UP if force > 0.01 else DOWN if force < -0.01 else NOWHERE
     top = np.exp(-1 / BLURRY.loss.gamma)
-    return Outcome(value, f"The force at p = 0.05 is {force:.2f}, where cross-entropy has 1. The price is highest at p = {top:.2f}.")
+    return Outcome(
+        value,
+        f"The force at p = 0.05 is {force:.2f}, where cross-entropy has 1. The price is highest at p = {top:.2f}.",
+    )
 
 
 def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
@@ -53,14 +60,18 @@ def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
 
 def _wrong_at_init(results: Results) -> Outcome:
     share = pushed_wrong(results["printed"], BLURRY)
-    return Outcome(100 * share, f"At Init. the loss pushes {percent(share)} of the images away from their right answer.")
+    return Outcome(
+        100 * share, f"At Init. the loss pushes {percent(share)} of the images away from their right answer."
+    )
 
 
 def _the_end(results: Results) -> Outcome:
     run = results["printed"]
     (start, _), (end, whose) = largest_share(run, 0), largest_share(run, -1)
     value = TAKES_ALL if end >= 0.9 else EVEN if end < 0.25 else AS_BEFORE
-    return Outcome(value, f"The largest share of the guesses went from {percent(start)} to {percent(end)}, and it is *{whose}*.")
+    return Outcome(
+        value, f"The largest share of the guesses went from {percent(start)} to {percent(end)}, and it is *{whose}*."
+    )
 
 
 def _downhill(results: Results) -> str:
@@ -92,7 +103,10 @@ def _repaired(results: Results) -> str:
 
 
 _CALM = RunConfig(
-    model={"name": "mlp", "depth": 2}, loss={"name": "blurry", "gamma": 0.7}, optimizer={"name": "sgd", "learning_rate": 0.01}, epochs=2
+    model={"name": "mlp", "depth": 2},
+    loss={"name": "blurry", "gamma": 0.7},
+    optimizer={"name": "sgd", "learning_rate": 0.01},
+    epochs=2,
 )
 BLURRY, BLURRY_HELD = _CALM, _CALM.with_(loss={"name": "blurry", "gamma": 0.7, "detach_weight": True})
 
@@ -120,8 +134,15 @@ WRONG_PUSH = Lesson(
             "The hill",
             "Read the curve like a landscape in which a ball rolls downhill. Left and right of the top it rolls in different directions.",
             (
-                Picture("loss over p", "printed", "The price over p", "Where is the top? Which way is downhill at p = 0.05?"),
-                Picture("force", "printed", "The force over p", "Where it is below 0 the image is pushed away from its right answer."),
+                Picture(
+                    "loss over p", "printed", "The price over p", "Where is the top? Which way is downhill at p = 0.05?"
+                ),
+                Picture(
+                    "force",
+                    "printed",
+                    "The force over p",
+                    "Where it is below 0 the image is pushed away from its right answer.",
+                ),
             ),
             ("direction",),
         ),
@@ -145,9 +166,17 @@ WRONG_PUSH = Lesson(
             "Left the probability of the right answer in time, right where the images stood before the first step.",
             (
                 Picture(
-                    "true_class_probability", "printed", "Probability of the right answer", "Do the lines come together or fall apart?"
+                    "true_class_probability",
+                    "printed",
+                    "Probability of the right answer",
+                    "Do the lines come together or fall apart?",
                 ),
-                Picture("force with images", "printed", "Where the images stand at Init.", "Orange: pushed away from the right answer."),
+                Picture(
+                    "force with images",
+                    "printed",
+                    "Where the images stand at Init.",
+                    "Orange: pushed away from the right answer.",
+                ),
             ),
             ("wrong", "end"),
         ),
@@ -213,7 +242,10 @@ def _more_accurate(first: str, second: str) -> Callable[[Results], Outcome]:
     def outcome(results: Results) -> Outcome:
         plain, robust = (float(results[name].balanced_accuracy()[-1]) for name in (first, second))
         value = EQUAL if abs(plain - robust) <= 0.03 else HIGHER if robust > plain else LOWER
-        return Outcome(value, f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy {percent(robust)}.")
+        return Outcome(
+            value,
+            f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy {percent(robust)}.",
+        )
 
     return outcome
 
@@ -305,7 +337,12 @@ LABEL_NOISE = Lesson(
             "What became of the lies",
             "Left the 800 images with a wrong label, right the test images, whose labels are true.",
             (
-                Picture("wrong_labels", "ce", "Images with a wrong label", "Which line is on top first, and which one at the end?"),
+                Picture(
+                    "wrong_labels",
+                    "ce",
+                    "Images with a wrong label",
+                    "Which line is on top first, and which one at the end?",
+                ),
                 Picture("balanced_accuracy", "ce", "Test images", "Where is it highest? Is that at the end?"),
             ),
             ("by_heart",),
@@ -335,7 +372,11 @@ LABEL_NOISE = Lesson(
             ),
             ("robust_heart", "better"),
         ),
-        Text("What robustness buys", _bought, (Picture("force", "gce", "The force of GCE", "How much is left of it at small p?"),)),
+        Text(
+            "What robustness buys",
+            _bought,
+            (Picture("force", "gce", "The force of GCE", "How much is left of it at small p?"),),
+        ),
         Guess(
             "price",
             "And what does it cost?",
@@ -345,7 +386,12 @@ LABEL_NOISE = Lesson(
             _more_accurate("stubborn_ce", "stubborn_gce"),
             (HIGHER, LOWER, EQUAL),
         ),
-        Go("Train the stubborn one", "Both losses, three epochs each, no wrong labels.", ("stubborn_ce", "stubborn_gce"), 9),
+        Go(
+            "Train the stubborn one",
+            "Both losses, three epochs each, no wrong labels.",
+            ("stubborn_ce", "stubborn_gce"),
+            9,
+        ),
         Look(
             "The stubborn network",
             "No wrong labels this time.",

@@ -13,12 +13,18 @@ from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outco
 
 def _favourite_share(results: Results) -> Outcome:
     largest = results["clothes"].largest_guess()
-    sentence = f"On average {percent(largest.mean())} of the images went to a network's favourite class; even would be 10 %."
+    sentence = (
+        f"On average {percent(largest.mean())} of the images went to a network's favourite class; even would be 10 %."
+    )
     return Outcome(100 * float(largest.mean()), f"{sentence} The most even network gave {percent(largest.min())}, the most "
                    f"prejudiced {percent(largest.max())}.")  # fmt: skip
 
 
-ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES = "nearly all the same one", "two or three classes share them", "nearly every class is one"
+ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES = (
+    "nearly all the same one",
+    "two or three classes share them",
+    "nearly every class is one",
+)
 
 
 def _whose_favourite(results: Results) -> Outcome:
@@ -54,7 +60,9 @@ def _on_noise(results: Results) -> Outcome:
     clothes, noise = (float(results[name].largest_guess().mean()) for name in ("clothes", "noise"))
     value = GONE if noise < 0.2 else WEAKER if noise < clothes else STRONGER
     size = " The difference is small." if abs(noise - clothes) < 0.1 else ""
-    return Outcome(value, f"On noise the favourite gets {percent(noise)} of the guesses, on clothes {percent(clothes)}.{size}")
+    return Outcome(
+        value, f"On noise the favourite gets {percent(noise)} of the guesses, on clothes {percent(clothes)}.{size}"
+    )
 
 
 def _where_from(results: Results) -> str:
@@ -116,7 +124,10 @@ BEFORE_TRAINING = Lesson(
                     "Mean probability over the 500 pictures. Without a favourite all bars would end at 1/K, a tenth.",
                 ),
                 Picture(
-                    "guesses", "clothes", "A hundred networks", "How far right the networks stand: 0.1 is even, 1 is one answer to all."
+                    "guesses",
+                    "clothes",
+                    "A hundred networks",
+                    "How far right the networks stand: 0.1 is even, 1 is one answer to all.",
                 ),
             ),
             ("favourite", "whose"),
@@ -124,7 +135,14 @@ BEFORE_TRAINING = Lesson(
         Text(
             "Centre against width",
             _bias,
-            (Picture("outputs", "clothes", "The outputs of one network", "The hill furthest right, and how much the hills overlap."),),
+            (
+                Picture(
+                    "outputs",
+                    "clothes",
+                    "The outputs of one network",
+                    "The hill furthest right, and how much the hills overlap.",
+                ),
+            ),
         ),
         Guess(
             "noise",
@@ -139,12 +157,18 @@ BEFORE_TRAINING = Lesson(
             "Noise beside clothes",
             "The same picture twice: how many of its guesses a network gives to its favourite.",
             (
-                Picture("guesses", "clothes", "Clothes", "Where the blue line stands: the average share of the favourite."),
+                Picture(
+                    "guesses", "clothes", "Clothes", "Where the blue line stands: the average share of the favourite."
+                ),
                 Picture("guesses", "noise", "Noise", "Is it far from the one on the left? And from 0.1?"),
             ),
             ("noise",),
         ),
-        Text("Where it comes from", _where_from, (Picture("gamma_by_depth", "noise", "γ, layer by layer", "Does it grow?"),)),
+        Text(
+            "Where it comes from",
+            _where_from,
+            (Picture("gamma_by_depth", "noise", "γ, layer by layer", "Does it grow?"),),
+        ),
         Explore(
             "Your turn",
             "Can you change **one thing** about these networks so that the prejudice vanishes? The buttons under *What if ...* change "

@@ -13,7 +13,9 @@ import numpy as np
 from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory
 
-Check = tuple[bool | None, str]  # whether it holds (None: what it speaks of has not happened), and the number that says so
+Check = tuple[
+    bool | None, str
+]  # whether it holds (None: what it speaks of has not happened), and the number that says so
 _GAMMA = SETS["full"].config("blurry").loss.gamma
 
 
@@ -85,7 +87,9 @@ def balances(t: Trajectory) -> Check:
     probe = _first((own <= own[0] / 2) & (others >= 0.5 / t.classes))
     if probe is None:
         return False, f"{own[0]:.2f} → {own[-1]:.2f}, the others' mean {others[-1]:.2f}"
-    return t.epoch[probe] <= 0.1, f"{_at_step(t, probe)}: {own[0]:.2f} → {own[probe]:.2f}, the others' mean {others[probe]:.2f}"
+    return t.epoch[
+        probe
+    ] <= 0.1, f"{_at_step(t, probe)}: {own[0]:.2f} → {own[probe]:.2f}, the others' mean {others[probe]:.2f}"
 
 
 def moves_as_a_group(t: Trajectory) -> Check:
@@ -95,7 +99,10 @@ def moves_as_a_group(t: Trajectory) -> Check:
 
 def accuracy_rises(t: Trajectory) -> Check:
     accuracy = t.accuracy()[-1]
-    return accuracy.mean() >= 2 / t.classes and accuracy.min() > 0, f"mean {accuracy.mean():.2f}, {(accuracy == 0).sum()} at zero"
+    return (
+        accuracy.mean() >= 2 / t.classes and accuracy.min() > 0,
+        f"mean {accuracy.mean():.2f}, {(accuracy == 0).sum()} at zero",
+    )
 
 
 def later(t: Trajectory, reference: Trajectory) -> Check:

@@ -161,7 +161,9 @@ def findings(claim: Claim, trajectories: Mapping[tuple[str, int], Trajectory]) -
     return [Finding(told, seed, *_decided(claim, loss, seed, trajectories)) for told, seed, loss in pairs]
 
 
-def _decided(claim: Claim, loss: str, seed: int, trajectories: Mapping[tuple[str, int], Trajectory]) -> tuple[bool | None, str, bool]:
+def _decided(
+    claim: Claim, loss: str, seed: int, trajectories: Mapping[tuple[str, int], Trajectory]
+) -> tuple[bool | None, str, bool]:
     run = trajectories[loss, seed]
     others = []
     if claim.reference:
@@ -203,7 +205,9 @@ def verdict(those: Sequence[Finding]) -> Verdict:
         return Verdict("moot", f"cannot be asked: it does not come to that in any of {_runs(those)}")
     counts = {loss: _count(told, loss) for loss in dict.fromkeys(finding.loss for finding in told)}
     k, n = sum(yes for yes, _ in counts.values()), len(told)
-    aside = (f"; {short} not measured far enough" if short else "") + (f"; in {moot} it does not come to that" if moot else "")
+    aside = (f"; {short} not measured far enough" if short else "") + (
+        f"; in {moot} it does not come to that" if moot else ""
+    )
     if k == n:
         return Verdict("holds", f"holds in {k} of {_runs(told)}{aside}")
     if k == 0:
@@ -226,7 +230,12 @@ def _runs(those: Sequence[Finding]) -> str:
     return f"{len(those)} {'seed' if one else 'run'}{'s' * (len(those) > 1)}"
 
 
-_ANSWERS = {(True, False): "yes", (False, False): "no", (None, False): "not measured far enough", (None, True): "cannot be asked"}
+_ANSWERS = {
+    (True, False): "yes",
+    (False, False): "no",
+    (None, False): "not measured far enough",
+    (None, True): "cannot be asked",
+}
 
 
 def frame(trajectories: Mapping[tuple[str, int], Trajectory]) -> pd.DataFrame:

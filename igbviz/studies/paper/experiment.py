@@ -40,7 +40,9 @@ class PaperSet:
 
 SETS = {
     "quick": PaperSet(
-        "Quick", "ResNet-50 on grey CIFAR-10 for one epoch, 60 looks at 2,000 test images. Made for two cores.", "paper-quick"
+        "Quick",
+        "ResNet-50 on grey CIFAR-10 for one epoch, 60 looks at 2,000 test images. Made for two cores.",
+        "paper-quick",
     ),
     "full": PaperSet(
         "Full",
@@ -83,13 +85,19 @@ ALTERNATIVES = {
         lambda config: {"initialization": {"name": "pytorch"}},
     ),
     "standardised": Alternative(
-        "Standardised input", "Mean 0 and variance 1 over the training images.", lambda config: _dataset(config, scaling="standardised")
+        "Standardised input",
+        "Mean 0 and variance 1 over the training images.",
+        lambda config: _dataset(config, scaling="standardised"),
     ),
-    "unit": Alternative("Input from 0 to 1", "Brightness divided by 255.", lambda config: _dataset(config, scaling="unit")),
+    "unit": Alternative(
+        "Input from 0 to 1", "Brightness divided by 255.", lambda config: _dataset(config, scaling="unit")
+    ),
     "rate": Alternative(
         "Ten times the learning rate",
         "Steps ten times as large.",
-        lambda config: {"optimizer": config.optimizer.with_(learning_rate=float(f"{10 * config.optimizer.learning_rate:.3g}"))},
+        lambda config: {
+            "optimizer": config.optimizer.with_(learning_rate=float(f"{10 * config.optimizer.learning_rate:.3g}"))
+        },
     ),
     "batch-statistics": Alternative(
         "BatchNorm looks at the batch",
@@ -122,7 +130,9 @@ def sweep(which: str, alternative: str = "", folder: str = "") -> Sweep:
     """All losses of a set by three seeds. `folder` reads CIFAR-10 from a folder of images in place of the original files."""
     base = chosen(which, alternative=alternative)
     if folder and SETS[which].is_paper:
-        base = base.with_(dataset={"name": "image-folder", "folder": folder, "grayscale": True, "scaling": base.dataset.scaling})
+        base = base.with_(
+            dataset={"name": "image-folder", "folder": folder, "grayscale": True, "scaling": base.dataset.scaling}
+        )
     losses = [SETS[which].config(loss).loss.model_dump() for loss in LOSSES]
     title = PRESETS[f"{SETS[which].presets}-{LOSSES[0]}"].title.partition(": ")[0]
     title += f", {ALTERNATIVES[alternative].title[:40]}" if alternative else ""
@@ -159,11 +169,19 @@ def described(seen: Iterable[Seen]) -> list[str]:
     for one in seen:
         folder = one.config.dataset.name == "image-folder"
         data = "CIFAR-10 from a folder of images" if folder else type(one.config.dataset).title
-        kinds.setdefault((one.epoch, one.config.epochs, len(one.trajectory), one.images, data, one.state), []).append(one)
+        kinds.setdefault((one.epoch, one.config.epochs, len(one.trajectory), one.images, data, one.state), []).append(
+            one
+        )
     phrases = []
-    for (epoch, planned, probes, images, data, state), those in sorted(kinds.items(), key=lambda kind: kind[0], reverse=True):
+    for (epoch, planned, probes, images, data, state), those in sorted(
+        kinds.items(), key=lambda kind: kind[0], reverse=True
+    ):
         seeds = sorted({one.seed for one in those})
-        length = f"{epoch:.3g} epoch{'s' * (epoch != 1)}" if state == "done" else f"{epoch:.3g} of {planned:g} epochs ({state})"
+        length = (
+            f"{epoch:.3g} epoch{'s' * (epoch != 1)}"
+            if state == "done"
+            else f"{epoch:.3g} of {planned:g} epochs ({state})"
+        )
         phrases.append(
             f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: "
             f"{probes:,} probes of {images:,} images, {data}"
@@ -187,13 +205,22 @@ def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
     data = config.dataset
     told = data.canonical()
     if data.name == "cifar10" or (data.name == "image-folder" and set(class_names) == set(CIFAR10)):
-        told = {"name": "CIFAR-10", "grayscale": data.grayscale, "scaling": data.scaling, "part": data.examples_per_class}
+        told = {
+            "name": "CIFAR-10",
+            "grayscale": data.grayscale,
+            "scaling": data.scaling,
+            "part": data.examples_per_class,
+        }
         told["size"] = data.size or 32
-    rest = {key: value for key, value in config.canonical().items() if key not in ("dataset", "seed", "epochs", "probes")}
+    rest = {
+        key: value for key, value in config.canonical().items() if key not in ("dataset", "seed", "epochs", "probes")
+    }
     return rest | {"dataset": told, "batch_norm": config.probes.batch_norm, "probe_precision": config.probes.precision}
 
 
-def found(rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = "") -> tuple[list[Seen], list[str]]:
+def found(
+    rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = ""
+) -> tuple[list[Seen], list[str]]:
     """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss and seed; and a
     sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out unread."""
     base = chosen(which, alternative=alternative)
@@ -251,12 +278,22 @@ class Choice:
 
 def _probes_in_words(config: RunConfig) -> str:
     probes = config.probes
-    when = "Init., every batch of epoch 1, every epoch" if probes.schedule == "batch" else f"{probes.count} probes even in log time"
+    when = (
+        "Init., every batch of epoch 1, every epoch"
+        if probes.schedule == "batch"
+        else f"{probes.count} probes even in log time"
+    )
     return f"{when}; {'all' if probes.size == 'all' else f'{probes.size:,}'} test images"
 
 
 CHOICES = (
-    Choice("Data", "stated", "Sec. 3", "CIFAR-10. No augmentation is mentioned; we use none.", lambda c: type(c.dataset).title),
+    Choice(
+        "Data",
+        "stated",
+        "Sec. 3",
+        "CIFAR-10. No augmentation is mentioned; we use none.",
+        lambda c: type(c.dataset).title,
+    ),
     Choice(
         "Grey images",
         "in part",
@@ -291,7 +328,13 @@ CHOICES = (
         "Both are rows of every figure here.",
         lambda c: "both: as printed, and weight detached",
     ),
-    Choice("Piecewise-zero", "stated", "Eq. 3, Sec. 3", "Cut-off c = 0.1, from the first batch on (d = 0).", lambda c: "c = 0.1, d = 0"),
+    Choice(
+        "Piecewise-zero",
+        "stated",
+        "Eq. 3, Sec. 3",
+        "Cut-off c = 0.1, from the first batch on (d = 0).",
+        lambda c: "c = 0.1, d = 0",
+    ),
     Choice(
         "Optimizer",
         "in part",
@@ -341,6 +384,10 @@ CHOICES = (
         ("batch-statistics",),
     ),
     Choice(
-        "Seeds", "ours", "", "The figures show one network. We ask of how many of three seeds the same can be said.", lambda c: "0, 1, 2"
+        "Seeds",
+        "ours",
+        "",
+        "The figures show one network. We ask of how many of three seeds the same can be said.",
+        lambda c: "0, 1, 2",
     ),
 )

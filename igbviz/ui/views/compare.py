@@ -105,7 +105,9 @@ def _group(name: str, cache: Path) -> str:
 
 def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
     """The table to tick runs in. What is ticked stands in the address; runs that a filter hides stay chosen."""
-    if "compare-find" not in st.session_state:  # just arrived: open where nothing is chosen, and as it was found from then on
+    if (
+        "compare-find" not in st.session_state
+    ):  # just arrived: open where nothing is chosen, and as it was found from then on
         st.session_state["compare-open"] = not chosen
     with st.expander("Choose runs", expanded=st.session_state["compare-open"], icon=":material/checklist:"):
         found = _found(rows)
@@ -129,7 +131,9 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
         with st.container(horizontal=True, vertical_alignment="center"):
             hidden = len(set(now) - set(ids))
             aside = f", {hidden} of them not among these rows" if hidden else ""
-            st.caption(f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort.")
+            st.caption(
+                f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort."
+            )
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
                 address(runs=None, group=None, sweep=None)
@@ -142,7 +146,9 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
 def _found(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that the search and the filters leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find").lower().split()
+        words = (
+            st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find").lower().split()
+        )
         wanted = {}
         for name in FILTERS:
             values = {tuple(_values(row, name)) for row in rows}
@@ -172,7 +178,9 @@ def _options(members: Sequence[Member]) -> View:
     quantity = asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tab = st.segmented_control("View", list(TABS), default=chosen, required=True, key="compare-tab", format_func=TABS.get)
+        tab = st.segmented_control(
+            "View", list(TABS), default=chosen, required=True, key="compare-tab", format_func=TABS.get
+        )
         if tab == "overlay":
             known = [*_measured(members), ESCAPE]
             quantity = st.selectbox(
@@ -213,7 +221,9 @@ def _options(members: Sequence[Member]) -> View:
 
 def _measured(members: Sequence[Member]) -> list[str]:
     """The measures that at least one of the runs has."""
-    return [name for name in MEASURES if any(pd.notna(member.measures[name]).any() for member in members)] or list(MEASURES)
+    return [name for name in MEASURES if any(pd.notna(member.measures[name]).any() for member in members)] or list(
+        MEASURES
+    )
 
 
 def _open(names: Sequence[str], cache: Path) -> tuple[list[Run], list[str]]:
@@ -254,7 +264,9 @@ def _members(stamps: Sequence[Stamp]) -> tuple[list[Member], list[str]]:
         elif stamp.goes_on:
             waiting.append(Path(stamp.path).name)
         else:
-            problems.append(f"Run {Path(stamp.path).name} has nothing to compare: it is {stamp.state} and has no probe.")
+            problems.append(
+                f"Run {Path(stamp.path).name} has nothing to compare: it is {stamp.state} and has no probe."
+            )
     if waiting:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
         problems.append(f"Still without a probe, and shown as soon as there is one: {names}.")
@@ -290,20 +302,28 @@ def _caption(view: View, those: Sequence[Setting]) -> str:
         )
     if view.quantity == ESCAPE:
         return f"A dot a seed, an upright line at the median. {ESCAPE_IN_WORDS}"
-    many = " Line: median of the seeds; band: from the least to the most of them; where a seed ended early, n is smaller."
+    many = (
+        " Line: median of the seeds; band: from the least to the most of them; where a seed ended early, n is smaller."
+    )
     what = MEASURES[view.quantity].caption
     if view.quantity == "silent":
-        what = " ".join([what, *sorted({member.config.loss.selects for setting in those for member in setting.members} - {""})])
+        what = " ".join(
+            [what, *sorted({member.config.loss.selects for setting in those for member in setting.members} - {""})]
+        )
     return what + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
 
 
 def _tables(those: Sequence[Setting], collapse: bool) -> None:
     st.markdown("**What differs**")
-    st.dataframe(comparison.difference_table(those), hide_index=True, key="compare-differences", column_config=_pinned())
+    st.dataframe(
+        comparison.difference_table(those), hide_index=True, key="compare-differences", column_config=_pinned()
+    )
     st.markdown("**What came of it**")
     headings = {name: st.column_config.Column(title) for name, (title, _) in OUTCOMES.items()}
     if collapse:
-        st.dataframe(comparison.setting_table(those), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings)
+        st.dataframe(
+            comparison.setting_table(those), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings
+        )
         st.caption(f"Median (least..most) of n seeds. {ESCAPE_IN_WORDS}")
         return
     table = comparison.run_table(those)

@@ -93,7 +93,10 @@ def draw(cache: Path) -> None:
     if kind != view:  # the same setting may have been looked at in this way before
         group, sweep = _made_before(described, cache)
     if group is None:
-        st.info("Choose a setting on the left and press **Start**. The picture grows while the networks train.", icon=":material/info:")
+        st.info(
+            "Choose a setting on the left and press **Start**. The picture grows while the networks train.",
+            icon=":material/info:",
+        )
         return
     _show(view, group, sweep)
 
@@ -110,7 +113,8 @@ def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
         return None, None
     if dynamics.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
         st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
+            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
+            icon=":material/info:",
         )
         shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
         return None, None
@@ -158,7 +162,10 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
-        points = _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS), _within(2, len(axes.get(UP, range(6))), MOST_POINTS)
+        points = (
+            _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
+            _within(2, len(axes.get(UP, range(6))), MOST_POINTS),
+        )
         across = left.number_input("Points of σ²w", value=points[0], step=1, key=f"{key}-across")
         up = right.number_input("Points of σ²b", value=points[1], step=1, key=f"{key}-up")
         to_w = float(_within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
@@ -184,7 +191,11 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         return lambda: dynamics.over_seeds(training(), forms.within("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
-        "Class imbalance", value=_within(2, ratio, 1000), step=1, key=f"{key}-ratio", help=Imbalance.model_fields["ratio"].description
+        "Class imbalance",
+        value=_within(2, ratio, 1000),
+        step=1,
+        key=f"{key}-ratio",
+        help=Imbalance.model_fields["ratio"].description,
     )
     return lambda: dynamics.over_majorities(
         training(), forms.within("Class imbalance", ratio, 2, 1000), forms.within("Seeds", many, 2, MOST_SEEDS)
@@ -222,7 +233,10 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
 
     @st.fragment(run_every=None if ended else EVERY)
     def moving() -> None:
-        standing, said = st.container(), st.empty()  # however many pieces they have, the charts keep their place, and with it their zoom
+        standing, said = (
+            st.container(),
+            st.empty(),
+        )  # however many pieces they have, the charts keep their place, and with it their zoom
         try:
             now = progress_of(str(group.path))
             with standing:
@@ -232,7 +246,9 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
             said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
             return
         said.markdown(pictures["words"])
-        for column, (name, figure, height) in zip(st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False):
+        for column, (name, figure, height) in zip(
+            st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False
+        ):
             with column:
                 live_chart(figure, key=f"bias-{name}", height=height)
         if now.ended and not ended:
@@ -269,7 +285,11 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
 
 def _stamps(progress: Progress) -> tuple[tuple[str, int, str], ...]:
     """What the caches know the runs by: folder, bytes of records, state."""
-    return tuple((str(m.run.path), m.run.record_bytes, m.state) for m in progress.members if m.status is not None and m.run is not None)
+    return tuple(
+        (str(m.run.path), m.run.record_bytes, m.state)
+        for m in progress.members
+        if m.status is not None and m.run is not None
+    )
 
 
 # Everybody who watches the same sweep at the same moment shares what was read and drawn.
@@ -281,7 +301,9 @@ def _member(path: str, size: int, state: str) -> Member | None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[tuple[str, int, str], ...]) -> dict[str, Any]:
+def _pictures(
+    view: str, group: str, quantity: str, step: int, stamps: tuple[tuple[str, int, str], ...]
+) -> dict[str, Any]:
     """The sentence, and the figures as (name, payload, height)."""
     sweep = sweep_of(group)
     members = [member for stamp in stamps if (member := _member(*stamp)) is not None]
@@ -300,4 +322,7 @@ def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[tup
     else:
         settings, words = dynamics.majorities(members), dynamics.majorities_in_words(members, quantity, step)
         drawn = {"majority": dynamics_charts.over_time(settings, quantity, step)}
-    return {"words": words, "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]}
+    return {
+        "words": words,
+        "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()],
+    }

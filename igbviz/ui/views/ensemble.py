@@ -34,7 +34,9 @@ def view(runs: list[Run]) -> None:
         return
     what_if(runs[0], configs[0])
     fewest = min(config.networks for config in configs)
-    network = st.number_input("Look at network", value=0, step=1, key="network", help="The charts of a single network show this one.")
+    network = st.number_input(
+        "Look at network", value=0, step=1, key="network", help="The charts of a single network show this one."
+    )
     network = forms.nearest("Look at network", network, 0, fewest - 1)
 
     def look() -> float | None:
@@ -51,7 +53,10 @@ def view(runs: list[Run]) -> None:
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
-            inputs, weights = progress.counted(schema, "inputs", "inputs"), progress.counted(schema, "parameters", "weights a network")
+            inputs, weights = (
+                progress.counted(schema, "inputs", "inputs"),
+                progress.counted(schema, "parameters", "weights a network"),
+            )
             progress.provenance(run, inputs, weights)
 
 
@@ -59,9 +64,16 @@ def title(config: EnsembleConfig) -> str:
     model, start = config.model, config.initialization
     words = [f"{config.networks} × {model.name}"]
     words += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
-    words += [start.name, *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name")]
+    words += [
+        start.name,
+        *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name"),
+    ]
     if model.has_batch_norm:
-        words.append({"eval": "eval mode", "batch": "batch statistics", "after": f"eval after {config.passes} batches"}[config.batch_norm])
+        words.append(
+            {"eval": "eval mode", "batch": "batch statistics", "after": f"eval after {config.passes} batches"}[
+                config.batch_norm
+            ]
+        )
     return ", ".join(words) + f" · {config.dataset.name} · seed {config.seed}"
 
 
@@ -70,7 +82,9 @@ def what_if(run: Run, config: EnsembleConfig) -> None:
     st.markdown("**What if ...**")
     with st.container(horizontal=True):
         for key, (change, other) in changes(config).items():
-            if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (against := start_run(other, run.cache)):
+            if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (
+                against := start_run(other, run.cache)
+            ):
                 show(run, against)
 
 
@@ -78,9 +92,17 @@ def _train_these(config: EnsembleConfig) -> None:
     """On from here: how networks that begin like these learn."""
     model, start = config.model, config.initialization
     if model.name == "mlp" and start.name == "gaussian":
-        point = {"activation": model.activation, "depth": model.depth, "sigma_w2": start.sigma_w2, "sigma_b2": start.sigma_b2}
+        point = {
+            "activation": model.activation,
+            "depth": model.depth,
+            "sigma_w2": start.sigma_w2,
+            "sigma_b2": start.sigma_b2,
+        }
         shell.link(
-            "pages/Dynamics.py", "Train many like these", ":material/scatter_plot:", **{name: str(value) for name, value in point.items()}
+            "pages/Dynamics.py",
+            "Train many like these",
+            ":material/scatter_plot:",
+            **{name: str(value) for name, value in point.items()},
         )
 
 
@@ -118,11 +140,15 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
     if not len(ensemble):
         return {}
     prediction = _prediction(config, ensemble)
-    gamma = prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)  # the law of the guesses holds at any gamma
+    gamma = (
+        prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)
+    )  # the law of the guesses holds at any gamma
     charts = {
         "outputs": ensemble_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
         "guesses": ensemble_charts.guesses(ensemble, float(gamma), height=HEIGHT),
-        "class_probabilities": ensemble_charts.class_probabilities(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+        "class_probabilities": ensemble_charts.class_probabilities(
+            ensemble, min(network, len(ensemble) - 1), height=HEIGHT
+        ),
     }
     if "layer_centre" in ensemble.records.dtype.names:
         charts["gamma_by_depth"] = ensemble_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
@@ -131,7 +157,10 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
         if prediction
         else "Theory has no γ for this architecture; the law of the guesses is drawn at the measured one."
     )
-    return {kind: payload(figure) for kind, figure in charts.items()} | {"table": ensemble_charts.estimators(ensemble), "basis": basis}
+    return {kind: payload(figure) for kind, figure in charts.items()} | {
+        "table": ensemble_charts.estimators(ensemble),
+        "basis": basis,
+    }
 
 
 def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:

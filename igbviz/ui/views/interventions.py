@@ -36,7 +36,9 @@ def draw(run: Run) -> None:
             for name in applicable(config)
             if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
         ]
-        seeds = st.number_input("Seeds", value=1, step=1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds")
+        seeds = st.number_input(
+            "Seeds", value=1, step=1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds"
+        )
         if not picked:
             return
         if group := _offer(run, config, picked, seeds):
@@ -66,4 +68,6 @@ def _diagnosis(run: Run) -> str:
     most = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
     if step is None:
         return f"At its last probe this run had not left its first guess: {most}. "
-    return f"This run left its first guess at step {step:,}. " if step else "This run's guesses were even from the start. "
+    return (
+        f"This run left its first guess at step {step:,}. " if step else "This run's guesses were even from the start. "
+    )

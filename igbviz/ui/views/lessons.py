@@ -132,7 +132,11 @@ def _present(on: bool) -> None:
 def _steer(name: str, number: int, blocked: bool) -> None:
     """Back, next and the switch to the presenter's view. Only there do keys turn the pages: elsewhere they belong to the widgets."""
     presenting, last = st.query_params.get("presenter") == "1", len(LESSONS[name].steps)
-    keys = {"back": ("Left", "PageUp"), "next": ("Right", "PageDown")} if presenting else {"back": (None, None), "next": (None, None)}
+    keys = (
+        {"back": ("Left", "PageUp"), "next": ("Right", "PageDown")}
+        if presenting
+        else {"back": (None, None), "next": (None, None)}
+    )
     turns = {"back": (number - 1, number == 1), "next": (number + 1, number == last or blocked)}
     looks = {
         "back": ("Back", {"icon": ":material/arrow_back:"}),
@@ -144,14 +148,25 @@ def _steer(name: str, number: int, blocked: bool) -> None:
             label, key=f"lesson-{way}", on_click=_go, args=(name, to), disabled=disabled, shortcut=keys[way][0],
             help="Guess first; there is nothing to lose." if blocked and way == "next" else None, **look,
         )  # fmt: skip
-    words, icon = ("Leave presenter view", ":material/close_fullscreen:") if presenting else ("Presenter view", ":material/present_to_all:")
+    words, icon = (
+        ("Leave presenter view", ":material/close_fullscreen:")
+        if presenting
+        else ("Presenter view", ":material/present_to_all:")
+    )
     st.button(words, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
     if not presenting:
         shell.link("pages/Lessons.py", "All lessons", icon=":material/school:")
     else:
         with st.container(key="lesson-remote"):  # a button has one key, a presenter's remote sends others
             for way, (to, disabled) in turns.items():
-                st.button(way, key=f"lesson-remote-{way}", on_click=_go, args=(name, to), disabled=disabled, shortcut=keys[way][1])
+                st.button(
+                    way,
+                    key=f"lesson-remote-{way}",
+                    on_click=_go,
+                    args=(name, to),
+                    disabled=disabled,
+                    shortcut=keys[way][1],
+                )
 
 
 # Steps.
@@ -226,7 +241,9 @@ def _explore(name: str, lesson: Lesson, step: Explore, cache: Path) -> None:
         st.caption(f"You made {len(made)} of {len(lesson.guesses())} guesses in this lesson.")
     following = dict(zip(LESSONS, [*LESSONS][1:], strict=False)).get(name)
     if following:
-        query = {"lesson": following, "step": "1"} | ({"presenter": "1"} if st.query_params.get("presenter") == "1" else {})
+        query = {"lesson": following, "step": "1"} | (
+            {"presenter": "1"} if st.query_params.get("presenter") == "1" else {}
+        )
         shell.link("pages/Lessons.py", f"Next lesson: {LESSONS[following].title}", icon=":material/school:", **query)
 
 
@@ -244,7 +261,10 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
     try:
         statuses = {name: run.status for name, run in runs.items() if run is not None}
     except RunError as error:
-        st.error(messages.plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
+        st.error(
+            messages.plain(f"{error}. Delete it on the page of runs, then run it again."),
+            icon=":material/broken_image:",
+        )
         return
     if waiting := [name for name in runs if name not in statuses or statuses[name].state in ("stopped", "failed")]:
         st.caption(_duration(lesson, step))
@@ -272,7 +292,9 @@ def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        st.caption(messages.plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
+        st.caption(
+            messages.plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step"))
+        )
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 
@@ -346,7 +368,9 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
         run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
         shaded = force.zones(config.loss)
         marks = [(1 / 10, "an even guess, 1/K")]
-        return losses.over_p({config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height)
+        return losses.over_p(
+            {config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height
+        )
     if kind == "guesses":
         return ensemble.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
     if kind == "gamma_by_depth":
@@ -354,4 +378,6 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind in OF_ENSEMBLES:
         return getattr(ensemble, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
-    return run_curves(result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height)
+    return run_curves(
+        result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height
+    )

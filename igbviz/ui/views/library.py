@@ -105,7 +105,9 @@ def _filters(rows: Sequence[Row]) -> tuple[dict[str, Any], str]:
         wanted: dict[str, Any] = {"words": st.text_input("Find", placeholder="words", key="find", bind="query-params")}
         for column, label in FILTERS.items():
             values = sorted({value for row in rows for value in _values(row[column])})
-            if len(values) > (column != "tags"):  # one value that all runs have cannot be chosen by; a tag is something not all have
+            if len(values) > (
+                column != "tags"
+            ):  # one value that all runs have cannot be chosen by; a tag is something not all have
                 wanted[column] = st.multiselect(label, values, placeholder="all", key=column, bind="query-params")
         order = st.selectbox("Order", list(ORDERS), key="order", bind="query-params")
         if any(row["archived"] for row in rows):
@@ -148,7 +150,9 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         lines = [line for line, name in enumerate(names) if name in set(ticked)]
         st.session_state["library-table"] = {"selection": {"rows": lines}}
     st.session_state["library-names"] = names
-    frame = pd.DataFrame([{**row, "origin": "ships with igbviz" if row["shipped"] else ""} for row in shown], columns=list(COLUMNS))
+    frame = pd.DataFrame(
+        [{**row, "origin": "ships with igbviz" if row["shipped"] else ""} for row in shown], columns=list(COLUMNS)
+    )
     empty = [name for name in ("name", "knobs", "tags", "remark", "origin") if not frame[name].map(len).any()]
     lines = st.dataframe(
         frame,
@@ -174,8 +178,12 @@ def _actions(chosen: list[Row], cache: Path) -> None:
             label, icon = ("Open", "open_in_new") if own else ("Look, or run it yourself", "play_circle")
             shell.link("pages/Train.py", label, icon=f":material/{icon}:", run=chosen[0]["id"])
         elif 1 < len(chosen) <= MOST_COMPARED:
-            shell.link("pages/Compare.py", "Compare", icon=":material/compare:", runs=",".join(row["id"] for row in chosen))
-        saved = st.session_state.setdefault("library-saved", 0)  # another key is another popover, and a new one is closed
+            shell.link(
+                "pages/Compare.py", "Compare", icon=":material/compare:", runs=",".join(row["id"] for row in chosen)
+            )
+        saved = st.session_state.setdefault(
+            "library-saved", 0
+        )  # another key is another popover, and a new one is closed
         with st.popover("Label", icon=":material/label:", disabled=not own, key=f"label-{saved}"):
             _label(own, cache)
         _button("Stop", "stop", [row for row in own if row["state"] in GOING], cache, _each(Run.stop))
@@ -222,7 +230,9 @@ def _label(rows: list[Row], cache: Path) -> None:
     key = f"label-{hash((now, *(row['id'] for row in rows)))}"  # changed elsewhere, the form begins anew with what holds now
     with st.form(key, border=False):
         if len(rows) == 1:
-            name = st.text_input("Name", now.name, max_chars=annotations.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name")
+            name = st.text_input(
+                "Name", now.name, max_chars=annotations.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name"
+            )
             tags = st.multiselect(
                 "Tags", sorted({*everywhere, *now.tags}), now.tags, accept_new_options=True, placeholder="choose, or type a new one",
                 max_selections=annotations.MOST_TAGS, key=f"{key}-tags",
@@ -231,7 +241,13 @@ def _label(rows: list[Row], cache: Path) -> None:
             change = partial(annotations.change, name=name, tags=tags, note=note)
         else:
             st.markdown(f"{len(rows)} runs")
-            add = st.multiselect("Add tags", everywhere, accept_new_options=True, placeholder="choose, or type a new one", key=f"{key}-add")
+            add = st.multiselect(
+                "Add tags",
+                everywhere,
+                accept_new_options=True,
+                placeholder="choose, or type a new one",
+                key=f"{key}-add",
+            )
             carried = sorted({tag for row in rows for tag in row["tags"]})
             drop = st.multiselect("Take off tags", carried, placeholder="choose", key=f"{key}-drop")
             change = partial(annotations.change, add=add, drop=drop)
@@ -267,7 +283,10 @@ def _take_in(cache: Path) -> None:
         with st.form("take-in-form", border=False, clear_on_submit=True):
             most = archive.LARGEST_ARCHIVE // 2**20
             file = st.file_uploader(
-                "An archive that was exported here or on another machine", "zip", max_upload_size=most, key="archive-file"
+                "An archive that was exported here or on another machine",
+                "zip",
+                max_upload_size=most,
+                key="archive-file",
             )
             asked = st.form_submit_button("Bring in", key="bring-in")
         if asked:
@@ -319,7 +338,9 @@ def _restore(items: Iterable[trash.Trashed], cache: Path) -> None:
 def _trash(cache: Path) -> None:
     items = trash.trashed(cache)
     with st.expander(f"Trash: {len(items)}", icon=":material/delete:", key="trash"):
-        st.caption(f"Deleted runs are kept for {trash.KEPT_DAYS} days; their space is free once they are removed for good.")
+        st.caption(
+            f"Deleted runs are kept for {trash.KEPT_DAYS} days; their space is free once they are removed for good."
+        )
         if not items:
             return
         latest = items[:PAGE]

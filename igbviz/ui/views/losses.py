@@ -54,9 +54,16 @@ def draw(cache: Path) -> None:
         "if w is 0 there, the image is silent, and if it is negative, it is pushed the wrong way."
     )
     names = st.multiselect(
-        "Losses", list(LOSSES), default=START, max_selections=MOST, format_func=lambda name: LOSSES[name].title, key="losses"
+        "Losses",
+        list(LOSSES),
+        default=START,
+        max_selections=MOST,
+        format_func=lambda name: LOSSES[name].title,
+        key="losses",
     )
-    st.html("<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: hidden}</style>")
+    st.html(
+        "<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: hidden}</style>"
+    )
     left, right = st.columns([1, 2.4], gap="medium")
     with left.container(height=CARDS, border=False, key="cards"):
         chosen = {name: loss for name in names if (loss := _card(name)) is not None}
@@ -105,7 +112,12 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     parts = {name: force.zones(loss) for name, loss in of_p.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Over p", list(QUANTITIES), default="weight", required=True, key="quantity", format_func=lambda name: QUANTITIES[name].title
+            "Over p",
+            list(QUANTITIES),
+            default="weight",
+            required=True,
+            key="quantity",
+            format_func=lambda name: QUANTITIES[name].title,
         )
         scale = st.segmented_control("Axis of p", ("log", "linear"), default="log", required=True, key="scale")
         divided = [name for name in parts if len(parts[name]) > 1]
@@ -130,29 +142,44 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     seen = None if trajectory is None else (trajectory, index, only)
     shaded = parts.get(focus, [])
     with picture:
-        live_chart(losses.over_p(of_p, quantity, log=scale == "log", shaded=shaded, marks=marks, run=seen), key="chart-over-p")
+        live_chart(
+            losses.over_p(of_p, quantity, log=scale == "log", shaded=shaded, marks=marks, run=seen), key="chart-over-p"
+        )
     _say(chosen, of_p, quantity, focus, shaded)
     return Shown(run, trajectory, index, focus, shaded)
 
 
-def _say(chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus: str | None, shaded: list[Zone]) -> None:
+def _say(
+    chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus: str | None, shaded: list[Zone]
+) -> None:
     sentences = [QUANTITIES[quantity].caption]
     if focus in of_p:
         words = (
-            "; ".join(zone.words() for zone in shaded) if len(shaded) <= losses.MOST_ZONES else "changes its mind too often to be shaded"
+            "; ".join(zone.words() for zone in shaded)
+            if len(shaded) <= losses.MOST_ZONES
+            else "changes its mind too often to be shaded"
         )
         sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
     if missing := [loss.title for name, loss in chosen.items() if name not in of_p]:
-        sentences.append(f"Not in this picture, since it is no function of p alone: {', '.join(missing)}; see further down.")
+        sentences.append(
+            f"Not in this picture, since it is no function of p alone: {', '.join(missing)}; see further down."
+        )
     st.caption(" ".join(sentences))
 
 
 def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None, int]:
     """The run whose images stand in the picture, which of its classes, None for all, and at which probe; a way to the Train page where
     there is no run. In one row above the picture, so that the slider and what it moves are seen together."""
-    rows = {row["id"]: row for row in run_rows(cache) if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"}
+    rows = {
+        row["id"]: row
+        for row in run_rows(cache)
+        if row["state"] not in ("unreadable", "queued") and row["kind"] != "untrained"
+    }
     if not rows:
-        st.info("Train a network once, and its images stand here above the losses: who is heard, and who is not.", icon=":material/info:")
+        st.info(
+            "Train a network once, and its images stand here above the losses: who is heard, and who is not.",
+            icon=":material/info:",
+        )
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return None, None, None, 0
     choice, which, when = st.columns([2.2, 1, 1.8])
@@ -223,10 +250,15 @@ def _who_is_heard(shown: Shown) -> None:
         names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
         frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
         frame.insert(0, "class", names)
-        percent = {words: st.column_config.NumberColumn(words.removeprefix("pushes the "), format="%.0f %%") for words, _ in KINDS.values()}
+        percent = {
+            words: st.column_config.NumberColumn(words.removeprefix("pushes the "), format="%.0f %%")
+            for words, _ in KINDS.values()
+        }
         with table:
             silent, wrong = (np.average(shares[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))
-            st.markdown(f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} silent, {wrong:.0%} pushed the wrong way**")
+            st.markdown(
+                f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} silent, {wrong:.0%} pushed the wrong way**"
+            )
             st.dataframe(frame, hide_index=True, column_config=percent, height=min(420, 38 + 35 * len(frame)))
             st.caption(
                 "Share of the images of each class in the shaded zones: what this loss would do with the network as the run left it. "
@@ -247,7 +279,15 @@ def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
     """The payload of the training signal over time with a line at one probe, put into the text that all viewers share."""
     spec = json.loads(_curves(str(run.path), run.record_bytes))
     place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
-    line = {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 2.5, "color": NEUTRAL}}
+    line = {
+        "type": "line",
+        "x0": place,
+        "x1": place,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"width": 2.5, "color": NEUTRAL},
+    }
     spec["layout"]["shapes"].append(line)
     return json.dumps(spec, separators=(",", ":"))
 

@@ -61,7 +61,7 @@ def draw(cache: Path) -> None:
         elif not any(seen.values()):
             st.info("No run of this set has been measured yet: press **Run** above.", icon=":material/info:")
         elif view == "claims":
-            paper_tables.claims(seen)
+            paper_tables.draw_claims(seen)
         else:
             _figures(seen, seed, unit)
         if (going and not any(still)) or _seeds(seen.values()) != seeds:
@@ -104,7 +104,9 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     asked, unit = query.asked("view", VIEWS, "figures"), query.asked("unit", ("epoch", "step"), "epoch")
     seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = st.segmented_control("View", list(VIEWS), default=asked, required=True, key="paper-view", format_func=VIEWS.get)
+        view = st.segmented_control(
+            "View", list(VIEWS), default=asked, required=True, key="paper-view", format_func=VIEWS.get
+        )
         if view == "figures":
             if len(seeds) > 0:
                 seed = st.segmented_control(
@@ -177,7 +179,9 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
 
 
 def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> None:
-    networks = {one.seed: one.trajectory[:1] for one in reversed(runs)}  # the losses of a seed begin with the same network
+    networks = {
+        one.seed: one.trajectory[:1] for one in reversed(runs)
+    }  # the losses of a seed begin with the same network
     title = (ALTERNATIVES[variant].title if variant else "Our choice") if titled else ""
     if seed == ALL and networks:
         figure = payload(untrained_by_rank({number: networks[number] for number in sorted(networks)}, title))

@@ -36,7 +36,9 @@ def cards(which: str, cache: Path) -> str:
                     query.address(set=name, **{"with": None, "seed": None})
                     st.rerun()
                 finished = wanted is not None and wanted.finished == wanted.runs
-                if not finished and st.button("Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"):
+                if not finished and st.button(
+                    "Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"
+                ):
                     if submit(name, "", folder, cache):
                         query.address(set=name, **{"with": None})
                         st.rerun()
@@ -117,7 +119,11 @@ def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
 
 def _why(members: Sequence[Any], place: Any) -> None:
     """The reasons of those that failed, each once."""
-    reasons = {member.status.message for member in members if member.state == "failed" and member.status and member.status.message}
+    reasons = {
+        member.status.message
+        for member in members
+        if member.state == "failed" and member.status and member.status.message
+    }
     for reason in sorted(reasons)[:3]:
         place.error(plain(reason), icon=":material/error:")
 

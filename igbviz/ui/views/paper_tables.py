@@ -81,7 +81,9 @@ def _numbers(found: Mapping[str, Sequence[Finding]]) -> str:
     lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
     for variant, own in found.items():
         for loss in dict.fromkeys(one.loss for one in own):
-            cells = {one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss}
+            cells = {
+                one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss
+            }
             name = "untrained network" if loss == UNTRAINED else TITLES[loss]
             name += f" · {ALTERNATIVES[variant].title}" if variant else ""
             lines.append(f"| {name} | " + " | ".join(cells.get(seed, "") for seed in seeds) + " |")
@@ -103,12 +105,19 @@ def choices(which: str, other: str, folder: str, cache: Path) -> None:
     for choice in CHOICES:
         where = f" {choice.where}" if choice.where else ""
         used, here = choice.used(paper_config), choice.used(config)
-        cells = [f"**{choice.title}**", f":{STATED_LOOKS[choice.stated]}-badge[{choice.stated}]{where}", plain(choice.words), plain(used)]
+        cells = [
+            f"**{choice.title}**",
+            f":{STATED_LOOKS[choice.stated]}-badge[{choice.stated}]{where}",
+            plain(choice.words),
+            plain(used),
+        ]
         if not is_full:
             cells.append("the same" if here == used else f"**{plain(here)}**")
         lines.append("| " + " | ".join(cells) + " |")
     st.markdown("\n".join(lines))
-    st.markdown("**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours.")
+    st.markdown(
+        "**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours."
+    )
     names = [name for choice in CHOICES for name in choice.others if name in experiment.alternatives(which)]
     titles = {name: choice.title for choice in CHOICES for name in choice.others}
     columns = st.columns(3)
@@ -128,12 +137,16 @@ def _alternative_button(which: str, name: str, other: str, folder: str, cache: P
             if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
                 query.address(**{"with": None})
                 st.rerun()
-        elif seen and st.button(f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"):
+        elif seen and st.button(
+            f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"
+        ):
             query.address(**{"with": name})
             st.rerun()
         if wanted is not None and wanted.finished < wanted.runs:
             label = f"Run {wanted.runs - wanted.finished} beside ours, about {duration(wanted.seconds)}"
-            if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(which, name, folder, cache):
+            if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(
+                which, name, folder, cache
+            ):
                 query.address(**{"with": name})
                 st.rerun()
 

@@ -82,7 +82,10 @@ def draw(cache: Path) -> None:
     except (ConfigError, DataError, RunError, OSError):
         return  # the form says why
     if not stamps:
-        st.info("Choose losses on the left and press **Start**. The pictures grow while the networks train.", icon=":material/info:")
+        st.info(
+            "Choose losses on the left and press **Start**. The pictures grow while the networks train.",
+            icon=":material/info:",
+        )
         return
     _show(view, sweep, cache)
 
@@ -99,7 +102,8 @@ def _linked(cache: Path) -> Sweep | None:
         return None
     if robustness.kind(sweep) is None:
         st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.", icon=":material/info:"
+            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
+            icon=":material/info:",
         )
         shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
         return None
@@ -129,7 +133,11 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
     many = st.number_input("Seeds", value=min(seeds, MOST_SEEDS), step=1, key=f"{key}-seeds", help="Runs of each loss.")
     with st.expander("Network, data, training", icon=":material/hub:"):
-        for label, name, registry in (("Network", "model", MODELS), ("Data", "dataset", DATASETS), ("Optimizer", "optimizer", OPTIMIZERS)):
+        for label, name, registry in (
+            ("Network", "model", MODELS),
+            ("Data", "dataset", DATASETS),
+            ("Optimizer", "optimizer", OPTIMIZERS),
+        ):
             changes[name] = forms.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
         for name in ("epochs", "batch_size", "seed"):
             changes[name] = forms.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
@@ -144,12 +152,18 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
 
 def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
     fields = Imbalance.model_fields
-    ratio = st.number_input(fields["ratio"].title, value=max(2, start.ratio), step=1, key=f"{key}-ratio", help=fields["ratio"].description)
+    ratio = st.number_input(
+        fields["ratio"].title, value=max(2, start.ratio), step=1, key=f"{key}-ratio", help=fields["ratio"].description
+    )
     words = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."}
     if isinstance(start.majority, int):
         words[start.majority] = f"class {start.majority}"
     majority = st.radio(
-        fields["majority"].title, list(words), index=list(words).index(start.majority), format_func=words.get, key=f"{key}-majority"
+        fields["majority"].title,
+        list(words),
+        index=list(words).index(start.majority),
+        format_func=words.get,
+        key=f"{key}-majority",
     )
     return {"ratio": ratio, "majority": majority}
 
@@ -161,7 +175,12 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     question = QUESTIONS[view]
     units = ("epoch", "step")
     unit = st.segmented_control(
-        "Time in", units, default=query.asked("unit", units, "epoch"), required=True, key="robust-unit", format_func="{}s".format
+        "Time in",
+        units,
+        default=query.asked("unit", units, "epoch"),
+        required=True,
+        key="robust-unit",
+        format_func="{}s".format,
     )
     query.address(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
@@ -169,7 +188,10 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
 
     @st.fragment(run_every=EVERY if going else None)
     def moving() -> None:
-        standing, said = st.container(), st.container()  # whatever they say, the charts keep their place, and with it their zoom
+        standing, said = (
+            st.container(),
+            st.container(),
+        )  # whatever they say, the charts keep their place, and with it their zoom
         try:
             stamps = _stamps(sweep, cache)
             with standing:
@@ -220,7 +242,9 @@ def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
     shipped = next((run for stamp in stamps if is_shipped(run := Run(Path(stamp.path)))), None)
     words = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
-        words += f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
+        words += (
+            f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
+        )
     st.caption(messages.plain(f"{words}."))
 
 

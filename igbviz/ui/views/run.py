@@ -37,9 +37,16 @@ def view(run: Run) -> None:
     st.subheader(messages.plain(_title(config)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Left chart", LEFT, default=LEFT[0], required=True, key="left", format_func=lambda name: quantities.QUANTITIES[name].title
+            "Left chart",
+            LEFT,
+            default=LEFT[0],
+            required=True,
+            key="left",
+            format_func=lambda name: quantities.QUANTITIES[name].title,
         )
-        unit = st.segmented_control("Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format)
+        unit = st.segmented_control(
+            "Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format
+        )
 
     def look() -> float | None:
         now = run.status
@@ -56,7 +63,11 @@ def _title(config: RunConfig) -> str:
     if isinstance(loss, Custom):
         knobs = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
     else:
-        knobs = [f"{sweep_config.title(name)} {sweep_config.label(value)}" for name, value in loss.canonical().items() if name != "name"]
+        knobs = [
+            f"{sweep_config.title(name)} {sweep_config.label(value)}"
+            for name, value in loss.canonical().items()
+            if name != "name"
+        ]
     words = ", ".join(knobs)
     data = ", ".join(filter(None, (config.dataset.name, config.label_noise.label, config.imbalance.label)))
     return f"{loss.title}{f' ({words})' if words else ''} · {config.model.name} · {data} · seed {config.seed}"
@@ -69,7 +80,10 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
         if status.state == "running":
             st.info(messages.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
-            st.info("Waiting for its turn: one run at a time on a device, first come first served.", icon=":material/hourglass_empty:")
+            st.info(
+                "Waiting for its turn: one run at a time on a device, first come first served.",
+                icon=":material/hourglass_empty:",
+            )
         return
     left, right = st.columns(2)
     for column, name, key in ((left, quantity, "chart-left"), (right, "accuracy", "chart-right")):
@@ -83,7 +97,11 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     slider = st.container()
     if status.ended and len(trajectory) > 1:
         index = slider.select_slider(
-            "Look back in time", range(len(trajectory)), value=index, key="moment", format_func=lambda i: _moment(trajectory, i)
+            "Look back in time",
+            range(len(trajectory)),
+            value=index,
+            key="moment",
+            format_func=lambda i: _moment(trajectory, i),
         )
     live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)
     st.caption(
@@ -117,7 +135,12 @@ def _take_away(run: Run, recorded: bool) -> None:
             if not recorded and make is not run_export.json:
                 continue
             st.download_button(
-                label, data=lambda make=make: make(run), file_name=f"{run.id}{suffix}", mime=mime, on_click="ignore", key=f"get{suffix}"
+                label,
+                data=lambda make=make: make(run),
+                file_name=f"{run.id}{suffix}",
+                mime=mime,
+                on_click="ignore",
+                key=f"get{suffix}",
             )
     with st.expander("The same run in Python", icon=":material/code:"):
         st.code(run_export.python_lines(run.config), language="python")

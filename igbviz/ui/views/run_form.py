@@ -42,7 +42,9 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
         if run := start_run(config, cache, own=True):
             show(run)
-    top.caption(f"{expected.steps:,} steps, {expected.probes} probes: about **{duration(expected.seconds)}**, {expected.basis}.")
+    top.caption(
+        f"{expected.steps:,} steps, {expected.probes} probes: about **{duration(expected.seconds)}**, {expected.basis}."
+    )
     return config
 
 
@@ -56,7 +58,11 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     names = [name for name in PRESETS if name != "first-look"] + ([SHOWN_RUN] if shown else [])
     start = SHOWN_RUN if shown else DEFAULT  # somebody who follows a link to a run finds its settings here
     name = st.selectbox(
-        "Preset", names, index=names.index(start), format_func=lambda n: PRESETS[n].title if n in PRESETS else n, key="preset"
+        "Preset",
+        names,
+        index=names.index(start),
+        format_func=lambda n: PRESETS[n].title if n in PRESETS else n,
+        key="preset",
     )
     if name == SHOWN_RUN:
         try:
@@ -65,7 +71,9 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
             st.warning(f"{error}.")
             name = DEFAULT
     if name == DEFAULT and (loss := _asked_loss()):  # a link from the page of losses
-        turned = f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""  # widgets begin anew for every link
+        turned = (
+            f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""
+        )  # widgets begin anew for every link
         return f"{name}-{loss.name}{turned}", PRESETS[name].config.with_(loss=loss)
     st.caption(PRESETS[name].look_for)
     return name, PRESETS[name].config
@@ -91,12 +99,21 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Loss", expanded=True, icon=":material/trending_down:"):
         chosen = {"loss": part("Loss", "loss", LOSSES), "schedule": part("When it acts", "schedule", SCHEDULES)}
     with st.expander("Network", icon=":material/hub:"):
-        chosen |= {"model": part("Network", "model", MODELS), "initialization": part("Initialisation", "initialization", INITIALIZATIONS)}
+        chosen |= {
+            "model": part("Network", "model", MODELS),
+            "initialization": part("Initialisation", "initialization", INITIALIZATIONS),
+        }
     with st.expander("Data", icon=":material/image:"):
-        chosen |= {"dataset": part("Data", "dataset", DATASETS), "label_noise": part("Label noise", "label_noise", LABEL_NOISE)}
+        chosen |= {
+            "dataset": part("Data", "dataset", DATASETS),
+            "label_noise": part("Label noise", "label_noise", LABEL_NOISE),
+        }
         chosen |= {"imbalance": _imbalance(chosen["dataset"], base.imbalance, f"{key}-imbalance")}
     with st.expander("Training", icon=":material/fitness_center:"):
-        chosen |= {"optimizer": part("Optimizer", "optimizer", OPTIMIZERS), **single("batch_size", "epochs", "seed", "precision")}
+        chosen |= {
+            "optimizer": part("Optimizer", "optimizer", OPTIMIZERS),
+            **single("batch_size", "epochs", "seed", "precision"),
+        }
     with st.expander("Probes", icon=":material/monitoring:"):
         chosen |= {"probes": forms.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
     return chosen

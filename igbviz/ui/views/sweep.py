@@ -30,7 +30,11 @@ def view(group_id: str, cache: Path) -> None:
         shell.how_it_works()
         return
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
-    st.caption("  \n".join(f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()))
+    st.caption(
+        "  \n".join(
+            f"**{plain(title(path))}**: {plain(', '.join(map(label, values)))}" for path, values in sweep.axes.items()
+        )
+    )
     _shared(group)
 
     def look() -> float | None:
@@ -55,7 +59,9 @@ def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | Non
 def _shared(group: Group) -> None:
     if others := group.sharing():
         names = ", ".join(f"`{other.id}`" for other in others)
-        st.caption(f"Some of its runs also belong to {names}. They are one and the same, so **Stop all** stops them there, too.")
+        st.caption(
+            f"Some of its runs also belong to {names}. They are one and the same, so **Stop all** stops them there, too."
+        )
 
 
 def _table(sweep: Sweep, progress: Progress) -> None:
@@ -70,20 +76,26 @@ def _table(sweep: Sweep, progress: Progress) -> None:
         column_config={
             "run": st.column_config.LinkColumn("run", display_text="open", width="small"),
             "done": st.column_config.ProgressColumn("done", format="%.0f %%", max_value=100, width="small"),
-            "accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", help="Mean over the classes, at the last probe."),
+            "accuracy": st.column_config.NumberColumn(
+                "accuracy", format="%.3f", help="Mean over the classes, at the last probe."
+            ),
             "largest guess": st.column_config.NumberColumn(
                 "largest guess",
                 format="%.3f",
                 help="The largest share of the probed images that is guessed as one class, at the last probe.",
             ),
-            "escape step": st.column_config.NumberColumn("escape step", format="%d", help="Empty: it has not left its first guess."),
+            "escape step": st.column_config.NumberColumn(
+                "escape step", format="%d", help="Empty: it has not left its first guess."
+            ),
         },
     )
     st.caption(f"A line a run, with its last probe. {ESCAPE_IN_WORDS}")
 
 
 def _row(member: Member, choice: dict[str, Any]) -> dict[str, Any]:
-    row = {"run": f"Train?run={member.id}" if member.run else None} | {title(path): label(value) for path, value in choice.items()}
+    row = {"run": f"Train?run={member.id}" if member.run else None} | {
+        title(path): label(value) for path, value in choice.items()
+    }
     row |= {"state": member.state, "done": 100 * member.share}
     result = _outcome(str(member.run.path), member.state, member.run.record_bytes, member) if member.run else None
     return row | {

@@ -33,14 +33,23 @@ def draw(base: RunConfig, cache: Path) -> None:
     )
     axes[RATE] = parse_values(rates)
     path = st.selectbox(
-        "One more field", list(_paths(base)), index=None, placeholder="none", help="Any other choice of a run.", key="sweep-path"
+        "One more field",
+        list(_paths(base)),
+        index=None,
+        placeholder="none",
+        help="Any other choice of a run.",
+        key="sweep-path",
     )
     if path:
         now = _at(base, path)
         axes[path] = parse_values(
-            st.text_input(f"Values of {path}", placeholder=str(now), help="Values between commas.", key=f"sweep-values-{path}")
+            st.text_input(
+                f"Values of {path}", placeholder=str(now), help="Values between commas.", key=f"sweep-values-{path}"
+            )
         )
-    seeds = st.number_input("Seeds", value=3, step=1, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds")
+    seeds = st.number_input(
+        "Seeds", value=3, step=1, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds"
+    )
     title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
     wanted = {path: values for path, values in axes.items() if values}
 
