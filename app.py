@@ -19,8 +19,9 @@ cache = shell.shell("Home")
 
 st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
 st.markdown(
-    "An untrained network is not neutral: it tends to give one class almost all the probability. The loss decides what happens next. "
-    "Press a button; a small network trains in the background on this machine, and you see which classes ever come alive."
+    "An untrained network is not neutral: it tends to give one class almost all the probability. The loss decides "
+    "what happens next. Press a button; a small network trains in the background on this machine, and you see which "
+    "classes ever come alive."
 )
 looks = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")
 for column, name in zip(st.columns(len(looks)), looks, strict=True):
@@ -35,14 +36,16 @@ for column, name in zip(st.columns(len(looks)), looks, strict=True):
 
 settings = {
     "torchvision": "As the paper's presets have it: raw input, torchvision's initialisation, learning rate 0.001.",
-    "he-normal": "Another start as sure of itself, and ten times the learning rate: standardised input, He normal in every layer.",
+    "he-normal": "Another start as sure of itself, and ten times the learning rate: standardised input, He normal in "
+    "every layer.",
 }
 shipped = [run for run in shipped_runs(cache, model="resnet50") if run.config.seed == 0]
 pictures = {start: [run for run in shipped if run.config.initialization.name == start] for start in settings}
 if any(pictures.values()):
     st.subheader("The paper's network, already trained", anchor=False)
     st.caption(
-        "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step on."
+        "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first "
+        "step on."
     )
     for start, runs in pictures.items():
         st.caption(settings[start])

@@ -14,9 +14,10 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Threads that wait for each other by spinning, as OpenMP's do by default, are four to twenty times slower as soon as anything else wants
-# one of the cores: a browser that draws, a second run. Those that sleep at once take half as long again when nothing does. So they spin for
-# some ten microseconds, and then sleep, unless somebody asks for something else. Has to be said before torch is imported.
+# Threads that wait for each other by spinning, as OpenMP's do by default, are four to twenty times slower as soon as
+# anything else wants one of the cores: a browser that draws, a second run. Those that sleep at once take half as long
+# again when nothing does. So they spin for some ten microseconds, and then sleep, unless somebody asks for something
+# else. Has to be said before torch is imported.
 if (
     "OMP_WAIT_POLICY" not in os.environ
 ):  # which says less to libgomp than the number of spins, and would be overruled by it

@@ -1,8 +1,8 @@
 """torchvision, also where the plain import fails: `from igbviz._torchvision import torchvision`.
 
-A torchvision wheel built for CUDA cannot load its compiled operators next to a CPU-only torch, and then stops at describing the first of
-them ("operator torchvision::nms does not exist"). Models, data sets and transforms need none of these operators, so it is enough that the
-two it describes have a signature.
+A torchvision wheel built for CUDA cannot load its compiled operators next to a CPU-only torch, and then stops at
+describing the first of them ("operator torchvision::nms does not exist"). Models, data sets and transforms need none of
+these operators, so it is enough that the two it describes have a signature.
 """
 
 import sys

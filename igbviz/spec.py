@@ -1,8 +1,9 @@
 """What every choice of a run is made of: small frozen models that explain themselves.
 
-A `Description` is one choice (a loss, a data set, a network ...) told apart by its `name`; its fields are the knobs. The limits and
-the help written in `Field(...)` are the only copy: the page draws its widgets from them, the command line and JSON are checked against
-them, and the sentence a user reads after a wrong value is made from them. Nothing here imports torch.
+A `Description` is one choice (a loss, a data set, a network ...) told apart by its `name`; its fields are the knobs.
+The limits and the help written in `Field(...)` are the only copy: the page draws its widgets from them, the command
+line and JSON are checked against them, and the sentence a user reads after a wrong value is made from them. Nothing
+here imports torch.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class ConfigError(ValueError):
 
 
 class Description(BaseModel):
-    """Base of every part of a configuration. Equal values are equal descriptions; `canonical()` is what they are hashed by."""
+    """Base of every part of a configuration. Equal values are equal descriptions; `canonical()` is what they are hashed
+    by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
@@ -43,7 +45,8 @@ class Description(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_stands_for_a_number(cls, values: Any) -> Any:
-        """Pydantic would take True for 1, "yes" for true and "0.5" for a half; only a whole float may stand for an integer."""
+        """Pydantic would take True for 1, "yes" for true and "0.5" for a half; only a whole float may stand for an
+        integer."""
         if isinstance(values, Mapping):
             wrong = [name for name in cls.model_fields if name in values and not _fits(cls, name, values[name])]
             if wrong:
@@ -87,8 +90,8 @@ class Description(BaseModel):
     def canonical(self, incidental: bool = False) -> dict[str, Any]:
         """The choices that differ from the defaults, nested, with every `name`: the identity of a description.
 
-        Leaving defaults out keeps an old run's identity when a new knob is added later. With `incidental` also what does not change the
-        numbers, such as the folder that the data lie in.
+        Leaving defaults out keeps an old run's identity when a new knob is added later. With `incidental` also what
+        does not change the numbers, such as the folder that the data lie in.
         """
         chosen = {}
         for key, field in type(self).model_fields.items():

@@ -24,10 +24,10 @@ if runs:
     ensemble.view(runs)
 else:
     st.markdown(
-        "Nothing has been learned yet, and still most networks have an opinion: over all inputs they favour one class. Choose an "
-        "architecture on the left and press **Draw the networks**. They arrive one by one, each with its own weights, and all are asked "
-        "about the same inputs.\n\n"
-        "You will see the outputs of one network, how strongly all of them are prejudiced, how the prejudice grows with depth, and the "
-        "line that theory draws through it. Then change one thing, and look at both side by side."
+        "Nothing has been learned yet, and still most networks have an opinion: over all inputs they favour one "
+        "class. Choose an architecture on the left and press **Draw the networks**. They arrive one by one, each "
+        "with its own weights, and all are asked about the same inputs.\n\nYou will see the outputs of one network, "
+        "how strongly all of them are prejudiced, how the prejudice grows with depth, and the line that theory draws "
+        "through it. Then change one thing, and look at both side by side."
     )
     warm_up()

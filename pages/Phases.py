@@ -94,14 +94,14 @@ for column, figure in zip(st.columns(2) + st.columns(2), by_depth.items(), stric
         live_chart(figure[1], key=f"phase-{figure[0]}")
 with st.expander("What is true, and what is simplified", icon=":material/fact_check:"):
     st.markdown(
-        "- **Ordered** (χ₁ < 1): two inputs become the same, gradients vanish, and with biases γ grows exponentially with depth. "
-        "**Chaotic** (χ₁ > 1): inputs separate, gradients explode, γ stays finite.\n"
-        "- *γ is infinite at the edge of chaos* holds for infinite depth only: tanh at σ²b = 0.05 has γ = 2.2 after 20 layers.\n"
-        "- *tanh has no bias* holds for σ²b = 0 and uncorrelated data only; with biases in the ordered phase it is deeply prejudiced.\n"
-        "- *Depth makes the bias grow* holds for ReLU (like the square of the depth), not for GELU at (2, 0) beyond 13 layers.\n"
-        "- For ReLU, c\\* = 1 everywhere: the phase shows in χ₁ and in how fast c gets there.\n"
-        "- A plain network without bias at every depth (γ\\* = 0) is always chaotic: neutrality and trainability exclude each other.\n"
-        "- PyTorch's default, σ²w = 1/3 and σ²b = 1/(3n), is deep in the ordered phase.\n\n"
-        "Theory for infinitely wide, fully connected networks and uncorrelated inputs: Schoenholz et al. 2017 (arXiv 1611.01232), "
-        "Francazi et al. 2024 (arXiv 2306.00809), Bassi et al. 2025 (arXiv 2505.12096)."
+        "- **Ordered** (χ₁ < 1): two inputs become the same, gradients vanish, and with biases γ grows exponentially "
+        "with depth. **Chaotic** (χ₁ > 1): inputs separate, gradients explode, γ stays finite.\n- *γ is infinite at "
+        "the edge of chaos* holds for infinite depth only: tanh at σ²b = 0.05 has γ = 2.2 after 20 layers.\n- *tanh "
+        "has no bias* holds for σ²b = 0 and uncorrelated data only; with biases in the ordered phase it is deeply "
+        "prejudiced.\n- *Depth makes the bias grow* holds for ReLU (like the square of the depth), not for GELU at "
+        "(2, 0) beyond 13 layers.\n- For ReLU, c\\* = 1 everywhere: the phase shows in χ₁ and in how fast c gets "
+        "there.\n- A plain network without bias at every depth (γ\\* = 0) is always chaotic: neutrality and "
+        "trainability exclude each other.\n- PyTorch's default, σ²w = 1/3 and σ²b = 1/(3n), is deep in the ordered "
+        "phase.\n\nTheory for infinitely wide, fully connected networks and uncorrelated inputs: Schoenholz et al. "
+        "2017 (arXiv 1611.01232), Francazi et al. 2024 (arXiv 2306.00809), Bassi et al. 2025 (arXiv 2505.12096)."
     )

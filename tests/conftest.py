@@ -35,7 +35,8 @@ def tiny() -> RunConfig:
 
 @pytest.fixture
 def slow_tiny() -> RunConfig:
-    """Long enough to be caught running: some thousand steps, with probes, momentum and dropout-free BatchNorm state to restore."""
+    """Long enough to be caught running: some thousand steps, with probes, momentum and dropout-free BatchNorm state to
+    restore."""
     return RunConfig(
         **TINY
         | {

@@ -1,4 +1,5 @@
-"""The walls of the house: which package may import which, how large rooms may be, and where Streamlit, plotly and torch stay."""
+"""The walls of the house: which package may import which, how large rooms may be, and where Streamlit, plotly and torch
+stay."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The look of a class: the same class has the same colour in every picture, on a white page, on a dark one and on paper.
+"""The look of a class: the same class has the same colour in every picture, on a white page, on a dark one and on
+paper.
 
-Ten colours were searched so that each has a contrast of at least 3:1 on white and on dark pages, and so that the
-first five, and the second five, stay apart for normal, protan, deutan and tritan sight. Ten hues cannot all do that, so colour never
-stands alone: lines also have a dash and bars a pattern, which change after every five classes.
+Ten colours were searched so that each has a contrast of at least 3:1 on white and on dark pages, and so that the first
+five, and the second five, stay apart for normal, protan, deutan and tritan sight. Ten hues cannot all do that, so
+colour never stands alone: lines also have a dash and bars a pattern, which change after every five classes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Pictures of several runs: the paper's Figure 2 as a grid, one quantity laid over itself, and who escapes when.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: to have plotly check the 240 lines of twelve runs takes it
-a second, and a grid that grows is made anew every second. `plotly.graph_objects.Figure(spec)` makes a figure of it, for files.
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: to have plotly check the 240 lines of
+twelve runs takes it a second, and a grid that grows is made anew every second. `plotly.graph_objects.Figure(spec)`
+makes a figure of it, for files.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def row_height(rows: int) -> int:
 
 
 def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
-    """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes shared.
+    """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes
+    shared.
 
     The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
     """
@@ -122,16 +124,21 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
     about = f"{len(shown)} runs side by side, a row each: {told}"
     return {
         "data": traces,
-        "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True) | layout | {
-            "shapes": shapes, "annotations": notes, "margin": {"l": 44, "r": 16, "t": ABOVE, "b": UNDER}, "hovermode": "closest",
+        "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True)
+        | layout
+        | {
+            "shapes": shapes,
+            "annotations": notes,
+            "margin": {"l": 44, "r": 16, "t": ABOVE, "b": UNDER},
+            "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
         },
-    }  # fmt: skip
+    }
 
 
 def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
-    """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band from the least to
-    the most of them; else every run is a line."""
+    """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band
+    from the least to the most of them; else every run is a line."""
     what = MEASURES[measure]
     members = [member for setting in those for member in setting.members]
     axis = time_axis(members, unit)
@@ -163,22 +170,29 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     )
     return {
         "data": traces,
-        "layout": _frame(height, words, members) | {
-            "title": heading(what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")),
-            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
-            "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False} | (
-                SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+        "layout": _frame(height, words, members)
+        | {
+            "title": heading(
+                what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
             ),
-            "shapes": shapes, "annotations": notes, "margin": {"l": 64, "r": 40, "t": 62, "b": 60},
-            "hovermode": "x unified" if unified else "closest", "hoverdistance": 30,
+            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
+            "yaxis": AXIS
+            | {"title": {"text": what.axis}, "showline": False}
+            | (SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}),
+            "shapes": shapes,
+            "annotations": notes,
+            "margin": {"l": 64, "r": 40, "t": 62, "b": 60},
+            "hovermode": "x unified" if unified else "closest",
+            "hoverdistance": 30,
             "legend": {"orientation": "h", "x": 0, "y": -70 / (height - 122), "yanchor": "top", "font": {"size": 15}},
             "showlegend": True,
         },
-    }  # fmt: skip
+    }
 
 
 def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
-    """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at the median."""
+    """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
+    the median."""
     members = [member for setting in those for member in setting.members]
     axis = time_axis(members, unit)
     wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
@@ -194,17 +208,28 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
         line = f"<b>{setting.label}</b><br>median of {len(found)}: {in_words(spread, step_in_words)}"
         traces += [
             {
-                "type": "scatter", "mode": "markers", "x": [middle], "y": [setting.index], "hoverinfo": "skip", "showlegend": False,
-                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.colour, "line": {"width": 3}}, "cliponaxis": False,
+                "type": "scatter",
+                "mode": "markers",
+                "x": [middle],
+                "y": [setting.index],
+                "hoverinfo": "skip",
+                "showlegend": False,
+                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.colour, "line": {"width": 3}},
+                "cliponaxis": False,
             },
             {
-                "type": "scatter", "mode": "markers", "x": x, "y": [setting.index + way for way in ways], "name": setting.label,
+                "type": "scatter",
+                "mode": "markers",
+                "x": x,
+                "y": [setting.index + way for way in ways],
+                "name": setting.label,
                 "cliponaxis": False,
-                "marker": {"size": 12, "color": style.colour, "opacity": 0.75, "line": {"width": 0}}, "showlegend": False,
+                "marker": {"size": 12, "color": style.colour, "opacity": 0.75, "line": {"width": 0}},
+                "showlegend": False,
                 "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
                 "hovertemplate": "%{hovertext}<extra></extra>",
             },
-        ]  # fmt: skip
+        ]
     ticks, words = axis.ticks()
     lines, notes = switches(members, axis)
     shapes = [*axis.furniture()[0][:2], *lines]
@@ -226,20 +251,34 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
         "data": traces,
-        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members) | {
+        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members)
+        | {
             "title": heading("When the first guess is left for good"),
-            "xaxis": AXIS | axis.layout() | {
-                "range": [axis.left, float(np.log10(edge))], "tickvals": [*ticks, never], "ticktext": [*words, "<b>never</b>"],
+            "xaxis": AXIS
+            | axis.layout()
+            | {
+                "range": [axis.left, float(np.log10(edge))],
+                "tickvals": [*ticks, never],
+                "ticktext": [*words, "<b>never</b>"],
                 "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
             },
-            "yaxis": AXIS | {
-                "tickvals": [setting.index for setting in those], "ticktext": [setting.label for setting in those],
-                "range": [len(those) - 0.4, -0.6], "ticklen": 6, "tickcolor": "rgba(0,0,0,0)", "showline": False, "automargin": True,
+            "yaxis": AXIS
+            | {
+                "tickvals": [setting.index for setting in those],
+                "ticktext": [setting.label for setting in those],
+                "range": [len(those) - 0.4, -0.6],
+                "ticklen": 6,
+                "tickcolor": "rgba(0,0,0,0)",
+                "showline": False,
+                "automargin": True,
                 "tickfont": {"size": 15},
             },
-            "shapes": shapes, "annotations": notes, "margin": {"l": 40, "r": 24, "t": 56, "b": 60}, "hovermode": "closest",
+            "shapes": shapes,
+            "annotations": notes,
+            "margin": {"l": 40, "r": 24, "t": 56, "b": 60},
+            "hovermode": "closest",
         },
-    }  # fmt: skip
+    }
 
 
 def _escape_words(member: Member) -> str:
@@ -292,7 +331,8 @@ def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, An
 
 
 def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: Member) -> list[dict[str, Any]]:
-    """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act on."""
+    """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act
+    on."""
     names, favoured = member.class_names, member.favoured
     if len(names) > MOST_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
@@ -344,8 +384,8 @@ def _switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
 
 
 def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
-    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the picture where it is
-    one, and counted at the first of several. `row` is the line of text, from the picture up."""
+    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the
+    picture where it is one, and counted at the first of several. `row` is the line of text, from the picture up."""
     found = {f"{place:.4g}": (place, label) for member in members for place, label in _switch(member, axis)}
     moments = sorted(found.values())
     if not moments:
@@ -371,6 +411,12 @@ def _number(row: int, column: int) -> str:
 def _frame(height: int, words: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
     """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
-        "dragmode": "zoom", "uirevision": "kept",
-        "meta": {"step": max(int(member.step[-1]) for member in members), "words": words, "linked": linked, "name": "runs side by side"},
-    }  # fmt: skip
+        "dragmode": "zoom",
+        "uirevision": "kept",
+        "meta": {
+            "step": max(int(member.step[-1]) for member in members),
+            "words": words,
+            "linked": linked,
+            "name": "runs side by side",
+        },
+    }

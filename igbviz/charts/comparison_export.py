@@ -37,12 +37,14 @@ def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
     first = members[0].class_names
     same = [member for member in members if len(member.class_names) == len(first)]
     sentences = [
-        f"Run {member.run} has {len(member.class_names)} classes, the first one {len(first)}: it is only in the other two views."
+        f"Run {member.run} has {len(member.class_names)} classes, the first one {len(first)}: it is only in the other "
+        "two views."
         for member in members
         if len(member.class_names) != len(first)
     ]
     sentences += [
-        f"Run {member.run} has classes of other names ({', '.join(member.class_names[:3])}, ...): they look like the first run's, in order."
+        f"Run {member.run} has classes of other names ({', '.join(member.class_names[:3])}, ...): they look like the "
+        "first run's, in order."
         for member in same
         if member.class_names != first
     ]

@@ -1,6 +1,8 @@
-"""Pictures of many short trainings: what groups of them do on average, how they began against what they became, and a map of the plane.
+"""Pictures of many short trainings: what groups of them do on average, how they began against what they became, and a
+map of the plane.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; they are made anew whenever a run has got further.
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; they are made anew whenever a run has got
+further.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ HEIGHT = 460  # pixels
 
 
 def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
-    """The mean of each group over log time, with a band of one standard error up and down; a mark at the step that is looked at."""
+    """The mean of each group over log time, with a band of one standard error up and down; a mark at the step that is
+    looked at."""
     what, those = MEASURES[measure], [setting for setting in settings if setting.members]
     members = [member for setting in those for member in setting.members]
     per_epoch = min(member.steps_per_epoch for member in members)
@@ -57,20 +60,29 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
 
 
 def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
-    """A dot a network: its largest guess fraction at Init. against a measure after so many steps, with the cut between the groups."""
+    """A dot a network: its largest guess fraction at Init. against a measure after so many steps, with the cut between
+    the groups."""
     what, groups = MEASURES[measure], [setting for setting in settings if setting.members and setting.index >= 0]
     border = cut(len(groups[0].members[0].class_names))
     traces = [
         {
-            "type": "scatter", "mode": "markers", "name": f"{setting.label} (n = {len(setting.members)})",
+            "type": "scatter",
+            "mode": "markers",
+            "name": f"{setting.label} (n = {len(setting.members)})",
             "x": np.array([member.outcome["largest_guess_init"] for member in setting.members], np.float32),
             "y": at_step(setting.members, measure, step).astype(np.float32),
-            "marker": {"size": 11, "symbol": SYMBOLS[setting.index], "color": class_style(setting.index).colour, "opacity": 0.8},
+            "marker": {
+                "size": 11,
+                "symbol": SYMBOLS[setting.index],
+                "color": class_style(setting.index).colour,
+                "opacity": 0.8,
+            },
             "customdata": [member.config.seed for member in setting.members],
-            "hovertemplate": "seed %{customdata}: %{x:.3f} at Init., then %{y:.3f}<extra></extra>", "cliponaxis": False,
+            "hovertemplate": "seed %{customdata}: %{x:.3f} at Init., then %{y:.3f}<extra></extra>",
+            "cliponaxis": False,
         }
         for setting in groups
-    ]  # fmt: skip
+    ]
     note = {
         "x": border,
         "y": 1,
@@ -83,12 +95,15 @@ def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> di
     across = {"title": {"text": "largest guess fraction at Init. (share of images)", "standoff": 6}, "range": [0, 1.02]}
     return {
         "data": traces,
-        "layout": _frame(title, f"dots {measure}", f"{title} against the largest guess fraction at Init., a dot a seed") | {
+        "layout": _frame(title, f"dots {measure}", f"{title} against the largest guess fraction at Init., a dot a seed")
+        | {
             "xaxis": AXIS | SHARES | across,
-            "yaxis": AXIS | _values(measure), "shapes": [upright_line(border, "dash")], "annotations": [note | {"font": {"size": 12}}],
+            "yaxis": AXIS | _values(measure),
+            "shapes": [upright_line(border, "dash")],
+            "annotations": [note | {"font": {"size": 12}}],
             "hovermode": "closest",
         },
-    }  # fmt: skip
+    }
 
 
 def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dict[str, Any]:
@@ -105,37 +120,59 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
     b, w = np.nonzero(plane.diverged)
     traces = [
         {
-            "type": "heatmap", "x": across.astype(np.float32), "y": up.astype(np.float32), "z": plane.values.astype(np.float32),
-            "zmin": low, "zmax": high, "colorscale": "Viridis", "reversescale": not what.share, "xgap": 1, "ygap": 1,
+            "type": "heatmap",
+            "x": across.astype(np.float32),
+            "y": up.astype(np.float32),
+            "z": plane.values.astype(np.float32),
+            "zmin": low,
+            "zmax": high,
+            "colorscale": "Viridis",
+            "reversescale": not what.share,
+            "xgap": 1,
+            "ygap": 1,
             "hoverongaps": False,
             "colorbar": {"title": {"text": what.title.lower(), "side": "right"}, "thickness": 14, "outlinewidth": 0},
             "hovertemplate": f"σ²w %{{x:.3g}}<br>σ²b %{{y:.3g}}<br>{what.title.lower()} %{{z:.4g}}<extra></extra>",
         },
         {
-            "type": "scatter", "mode": "markers", "x": across[w].astype(np.float32), "y": up[b].astype(np.float32), "name": "diverged",
-            "marker": {"symbol": "x-thin", "size": 13, "line": {"color": NEUTRAL, "width": 3}}, "showlegend": True,
+            "type": "scatter",
+            "mode": "markers",
+            "x": across[w].astype(np.float32),
+            "y": up[b].astype(np.float32),
+            "name": "diverged",
+            "marker": {"symbol": "x-thin", "size": 13, "line": {"color": NEUTRAL, "width": 3}},
+            "showlegend": True,
             "hovertemplate": "σ²w %{x:.3g}<br>σ²b %{y:.3g}<br>diverged<extra></extra>",
         },
         # White with a dark rim: it crosses coloured cells and empty ones, on light pages and dark ones.
-        theory_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid") | {"showlegend": False, "legendgroup": "edge"},
+        theory_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid")
+        | {"showlegend": False, "legendgroup": "edge"},
         theory_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"legendgroup": "edge"},
-    ]  # fmt: skip
+    ]
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL}
     title = f"{what.title} after {steps:,} steps"
     done = f"{len(known)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
     return {
         "data": traces,
-        "layout": _frame(title, f"plane {measure} {activation}", f"{title} over the phase diagram of {activation}: {done}", 520) | {
-            "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [float(across[0]) - step_w / 2, right]},
+        "layout": _frame(
+            title, f"plane {measure} {activation}", f"{title} over the phase diagram of {activation}: {done}", 520
+        )
+        | {
+            "xaxis": axis
+            | {
+                "title": {"text": "weight variance σ²w (times fan-in)"},
+                "range": [float(across[0]) - step_w / 2, right],
+            },
             "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [float(up[0]) - step_b / 2, top]},
             "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "bgcolor": "rgba(110,110,110,0.35)"},
             "hovermode": "closest",
         },
-    }  # fmt: skip
+    }
 
 
 def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
-    """Lower edge, upper edge filled down to it, mean. Where only one has come this far, the band is as thin as the line."""
+    """Lower edge, upper edge filled down to it, mean. Where only one has come this far, the band is as thin as the
+    line."""
     one, style = mean(setting.members, measure), ALL if setting.index < 0 else class_style(setting.index)
     x = places(one.step, axis.steps_per_epoch, axis)
     error = np.nan_to_num(one.error)
@@ -169,7 +206,10 @@ def _values(measure: str) -> dict[str, Any]:
 
 def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:
     return frame(height) | {
-        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"}, "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
-        "uirevision": revision, "meta": {"words": words}, "showlegend": True,
+        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
+        "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
+        "uirevision": revision,
+        "meta": {"words": words},
+        "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
-    }  # fmt: skip
+    }

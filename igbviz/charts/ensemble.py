@@ -1,6 +1,8 @@
-"""Pictures of untrained networks: what one of them says, how the guesses of many are spread, and how the bias comes about layer by layer.
+"""Pictures of untrained networks: what one of them says, how the guesses of many are spread, and how the bias comes
+about layer by layer.
 
-An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured is blue, theory is orange, as class 0 and 1.
+An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured is blue, theory is orange, as
+class 0 and 1.
 """
 
 from __future__ import annotations
@@ -37,20 +39,24 @@ WHERE = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"
 REGIME_LABELS = "neutral<br>γ < 1", "weak prejudice", f"deep prejudice<br>γ ≥ {CUT}"
 
 CAPTIONS = {
-    "outputs": "One untrained network: how the logits of each class are spread over the inputs, and their centre (upright line). Where "
-    "the centres lie further apart than the curves are wide, the class on the right gets the guesses, whatever the input shows.",
-    "guesses": "Every network gives each class a share of its guesses; this is how the shares are spread over networks. One hump: neutral "
-    "(γ < 1). At γ = 1 half of all networks with two classes give one of them more than 75 % of the guesses, and the hump has become flat; "
-    "above, prejudice grows, and from γ = 11.9 on, deep prejudice, it is more than 99 %. Theory counts its guesses on as many inputs.",
-    "gamma_by_depth": "How biased each layer is: γ compares how far the centres of its outputs differ between nodes with how far outputs "
-    "differ between inputs. Above 1 the centre decides more than the input. Error bars are standard errors over networks.",
-    "class_probabilities": "The probability that one untrained network gives each class, averaged over all inputs. Without prejudice every "
-    "class would have 1/K.",
+    "outputs": "One untrained network: how the logits of each class are spread over the inputs, and their centre "
+    "(upright line). Where the centres lie further apart than the curves are wide, the class on the right gets "
+    "the guesses, whatever the input shows.",
+    "guesses": "Every network gives each class a share of its guesses; this is how the shares are spread over "
+    "networks. One hump: neutral (γ < 1). At γ = 1 half of all networks with two classes give one of them more "
+    "than 75 % of the guesses, and the hump has become flat; above, prejudice grows, and from γ = 11.9 on, deep "
+    "prejudice, it is more than 99 %. Theory counts its guesses on as many inputs.",
+    "gamma_by_depth": "How biased each layer is: γ compares how far the centres of its outputs differ between nodes "
+    "with how far outputs differ between inputs. Above 1 the centre decides more than the input. Error bars are "
+    "standard errors over networks.",
+    "class_probabilities": "The probability that one untrained network gives each class, averaged over all inputs. "
+    "Without prejudice every class would have 1/K.",
 }
 
 
 def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """How one network's logits are spread over the inputs: a curve and a centre for each class; `network` is its place in the ensemble.
+    """How one network's logits are spread over the inputs: a curve and a centre for each class; `network` is its place
+    in the ensemble.
 
     With many classes: the favoured one, the runners-up, and the mean of all others.
     """
@@ -83,11 +89,17 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
         common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k)}
         common["hovertemplate"] = about + "<extra></extra>"
         width = 4 if first else 2
-        traces.append(common | {
-            "x": (record["centre"][k] + spread[k] * places).astype(np.float32), "y": curves[k].astype(np.float32), "name": label,
-            "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
-            "fill": "tozeroy", "fillcolor": _shade(style.colour, 0.25 if first else 0.08),
-        })  # fmt: skip
+        traces.append(
+            common
+            | {
+                "x": (record["centre"][k] + spread[k] * places).astype(np.float32),
+                "y": curves[k].astype(np.float32),
+                "name": label,
+                "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
+                "fill": "tozeroy",
+                "fillcolor": _shade(style.colour, 0.25 if first else 0.08),
+            }
+        )
         peak = 1.06 * top if first else float(curves[k].max()) or top
         traces.append(common | {
             "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
@@ -110,9 +122,11 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
 
 
 def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
-    """How the shares of the guesses are spread over networks: of class 0 where there are two, of the favoured class where there are more.
+    """How the shares of the guesses are spread over networks: of class 0 where there are two, of the favoured class
+    where there are more.
 
-    With the `gamma` that theory predicts for the logits: the density it expects, and the mean of the favoured class's share.
+    With the `gamma` that theory predicts for the logits: the density it expects, and the mean of the favoured class's
+    share.
     """
     two = ensemble.classes == 2
     shares = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
@@ -135,11 +149,17 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     lines = [(float(largest.mean()), f"┃ {mean}", MEASURED, "solid")]
     if law is not None:
         if len(law.place):
-            traces.append({
-                "type": "scatter", "mode": "lines", "x": law.place.astype(np.float32), "y": np.minimum(law.density, 1e6).astype(np.float32),
-                "name": f"theory at γ = {_number(gamma)}", "line": {"color": THEORY, "width": 3},
-                "hovertemplate": "share %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
-            })  # fmt: skip
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": law.place.astype(np.float32),
+                    "y": np.minimum(law.density, 1e6).astype(np.float32),
+                    "name": f"theory at γ = {_number(gamma)}",
+                    "line": {"color": THEORY, "width": 3},
+                    "hovertemplate": "share %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
+                }
+            )
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
@@ -159,7 +179,8 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
 
 
 def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, height: int = 420) -> go.Figure:
-    """gamma of every linear layer, theory as a line and what was measured as points. For ensembles that were measured layer by layer.
+    """gamma of every linear layer, theory as a line and what was measured as points. For ensembles that were measured
+    layer by layer.
 
     What has no place on the log axis, or next to none, stands as an open triangle at its edge.
     """
@@ -196,11 +217,25 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         error = np.where(np.isfinite(error), error, np.nan)
         bars = {"type": "data", "symmetric": False, "array": error.astype(np.float32), "thickness": 1.5, "width": 3}
         bars["arrayminus"] = np.minimum(error, y - low / 2).astype(np.float32)  # a log axis has no place for the rest
-        traces.append({
-            "type": "scatter", "mode": "markers", "x": (layers + shift).astype(np.float32), "y": y.astype(np.float32), "error_y": bars,
-            "name": f"measured, {title}", "legendgroup": name, "hovertext": words, "hoverinfo": "text",
-            "marker": {"color": MEASURED, "symbol": symbol, "size": size, "line": {"width": 1.5, "color": MEASURED}},
-        })  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": (layers + shift).astype(np.float32),
+                "y": y.astype(np.float32),
+                "error_y": bars,
+                "name": f"measured, {title}",
+                "legendgroup": name,
+                "hovertext": words,
+                "hoverinfo": "text",
+                "marker": {
+                    "color": MEASURED,
+                    "symbol": symbol,
+                    "size": size,
+                    "line": {"width": 1.5, "color": MEASURED},
+                },
+            }
+        )
         traces += _beyond(layers + shift, values[:, 0], edges, words, name, MEASURED)
     words = f"{_count(len(ensemble))}: γ of the logits {_with_error(*measured['variance'][-1])}"
     figure = _figure(traces, "Bias layer by layer", words, height)
@@ -235,7 +270,8 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
 
 
 def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """The mean probability that one network gives each class, whatever the input; `network` is its place in the ensemble."""
+    """The mean probability that one network gives each class, whatever the input; `network` is its place in the
+    ensemble."""
     record, names = ensemble.records[network], ensemble.class_names
     favoured, classes = int(record["guesses"].argmax()), ensemble.classes
     many = classes > MOST_LINES
@@ -243,10 +279,16 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     look = {"color": [style.colour for style in styles], "line": {"width": 0}}
     look["pattern"] = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
     bars = {
-        "type": "bar", "x": np.arange(classes), "y": values.astype(np.float32), "marker": look, "textposition": "outside",
-        "text": None if many else [f"{value:.2f}" for value in values], "cliponaxis": False, "hovertext": list(names),
+        "type": "bar",
+        "x": np.arange(classes),
+        "y": values.astype(np.float32),
+        "marker": look,
+        "textposition": "outside",
+        "text": None if many else [f"{value:.2f}" for value in values],
+        "cliponaxis": False,
+        "hovertext": list(names),
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
-    }  # fmt: skip
+    }
     words = f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
     figure = _figure([bars], f"Mean probabilities of network {record['network']}", words, height)
     shown = [favoured] if many else range(classes)
@@ -266,7 +308,8 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
 
 
 def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
-    """Rows of a table: gamma of the logits by each estimator, its standard error (None for one network), and what the estimator sees."""
+    """Rows of a table: gamma of the logits by each estimator, its standard error (None for one network), and what the
+    estimator sees."""
     rows = []
     for name, (title, sees) in ESTIMATORS.items():
         value, error = ensemble.gamma(name)
@@ -296,11 +339,25 @@ def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, place
     mean = np.sum(curves, axis=0) / len(centres) if curves else np.zeros_like(x)
     common = {"type": "scatter", "hoverinfo": "skip", "legendgroup": "others", "x": x.astype(np.float32)}
     return [
-        common | {"mode": "lines", "y": mean.astype(np.float32), "name": f"mean of the other {len(centres)}", "fill": "tozeroy",
-                  "line": {"color": NEUTRAL, "width": 2}, "fillcolor": FAINT},
-        common | {"mode": "markers", "x": centres.astype(np.float32), "y": np.zeros(len(centres), np.float32), "showlegend": False,
-                  "marker": {"symbol": "line-ns-open", "size": 10, "color": NEUTRAL}, "cliponaxis": False},
-    ]  # fmt: skip
+        common
+        | {
+            "mode": "lines",
+            "y": mean.astype(np.float32),
+            "name": f"mean of the other {len(centres)}",
+            "fill": "tozeroy",
+            "line": {"color": NEUTRAL, "width": 2},
+            "fillcolor": FAINT,
+        },
+        common
+        | {
+            "mode": "markers",
+            "x": centres.astype(np.float32),
+            "y": np.zeros(len(centres), np.float32),
+            "showlegend": False,
+            "marker": {"symbol": "line-ns-open", "size": 10, "color": NEUTRAL},
+            "cliponaxis": False,
+        },
+    ]
 
 
 def _beyond(
@@ -312,12 +369,20 @@ def _beyond(
     if not len(beyond):
         return []
     symbols = ["triangle-down-open" if value <= low else "triangle-up-open" for value in gamma[beyond]]
-    return [{
-        "type": "scatter", "mode": "markers", "x": x[beyond].astype(np.float32), "y": np.clip(gamma[beyond], low, high).astype(np.float32),
-        "legendgroup": group, "showlegend": False, "hoverinfo": "text", "cliponaxis": False,
-        "hovertext": [words[place] for place in beyond],
-        "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": colour}},
-    }]  # fmt: skip
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": x[beyond].astype(np.float32),
+            "y": np.clip(gamma[beyond], low, high).astype(np.float32),
+            "legendgroup": group,
+            "showlegend": False,
+            "hoverinfo": "text",
+            "cliponaxis": False,
+            "hovertext": [words[place] for place in beyond],
+            "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": colour}},
+        }
+    ]
 
 
 def _regime(ensemble: Ensemble) -> str:
@@ -372,17 +437,32 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
 def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
     """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
     return {
-        "text": text, "x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "left", "showarrow": False, "font": {"size": 13},
-    } | place  # fmt: skip
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "showarrow": False,
+        "font": {"size": 13},
+    } | place
 
 
 def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -> dict[str, Any]:
     return {
         "data": traces,
-        "layout": frame(height) | {
-            "title": heading(title), "margin": {"l": 64, "r": 16, "t": 46, "b": 56}, "hovermode": "closest", "hoverdistance": 30,
-            "xaxis": dict(AXIS), "yaxis": AXIS | {"showline": False}, "uirevision": title, "shapes": [], "annotations": [],
+        "layout": frame(height)
+        | {
+            "title": heading(title),
+            "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
+            "hovermode": "closest",
+            "hoverdistance": 30,
+            "xaxis": dict(AXIS),
+            "yaxis": AXIS | {"showline": False},
+            "uirevision": title,
+            "shapes": [],
+            "annotations": [],
             "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
             "meta": {"words": f"{title}: {words}"},
         },
-    }  # fmt: skip
+    }

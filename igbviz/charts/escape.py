@@ -28,7 +28,8 @@ LOOKS = {
 
 
 def picture(rows: list[Row]) -> go.Figure:
-    """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from least to most."""
+    """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from
+    least to most."""
     found = summaries(rows)
     losses = list(found)
     last = max((row.probes[-1] for row in rows if row.probes), default=10)
@@ -80,26 +81,45 @@ def picture(rows: list[Row]) -> go.Figure:
     at_once = any(
         row.escape == 0 for row in rows
     )  # such a network was not prejudiced; without any the axis need not begin at Init.
-    return go.Figure({
-        "data": traces,
-        "layout": frame(136 + 24 * len(losses)) | {
-            "xaxis": AXIS | {
-                "domain": [0, 0.64], "type": "log", "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
-                "tickvals": [init, *ticks, never], "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
-                "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"} | small,
+    return go.Figure(
+        {
+            "data": traces,
+            "layout": frame(136 + 24 * len(losses))
+            | {
+                "xaxis": AXIS
+                | {
+                    "domain": [0, 0.64],
+                    "type": "log",
+                    "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
+                    "tickvals": [init, *ticks, never],
+                    "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
+                    "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"}
+                    | small,
+                },
+                "xaxis2": AXIS
+                | {
+                    "domain": [0.69, 1],
+                    "range": [0, 1],
+                    "dtick": 0.2,
+                    "title": {"text": "accuracy at the end<br>(dotted: chance)"} | small,
+                },
+                "yaxis": AXIS
+                | {
+                    "tickvals": list(range(len(losses))),
+                    "ticktext": losses,
+                    "range": [len(losses) - 0.4, -0.6],
+                    "ticks": "",
+                    "showline": False,
+                },
+                "font": {"size": 13, "family": FONT},
+                "hovermode": "closest",
+                "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
+                "shapes": shapes,
+                "annotations": notes,
+                "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
             },
-            "xaxis2": AXIS | {
-                "domain": [0.69, 1], "range": [0, 1], "dtick": 0.2, "title": {"text": "accuracy at the end<br>(dotted: chance)"} | small,
-            },
-            "yaxis": AXIS | {
-                "tickvals": list(range(len(losses))), "ticktext": losses, "range": [len(losses) - 0.4, -0.6],
-                "ticks": "", "showline": False,
-            },
-            "font": {"size": 13, "family": FONT}, "hovermode": "closest", "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
-            "shapes": shapes, "annotations": notes,
-            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        },
-    })  # fmt: skip
+        }
+    )
 
 
 def _dots(
@@ -110,17 +130,33 @@ def _dots(
     those = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(found.items()) if rate in kinds]
     middle, low, high = np.array([spread(one) for *_, one in those], dtype=float).reshape(-1, 3).T
     return {
-        "type": "scatter", "mode": "markers", "x": middle, "y": [place + lower for place, *_ in those], "xaxis": axis,
-        "error_x": {"array": high - middle, "arrayminus": middle - low, "symmetric": False, "thickness": 1.5, "width": 0},
-        "marker": {"color": colour, "symbol": shape, "size": 9}, "cliponaxis": False,
-        "name": RATES[rate], "legendgroup": rate, "showlegend": axis == "x",
-        "hovertext": [f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{words(one)}" for _, loss, one in those],
+        "type": "scatter",
+        "mode": "markers",
+        "x": middle,
+        "y": [place + lower for place, *_ in those],
+        "xaxis": axis,
+        "error_x": {
+            "array": high - middle,
+            "arrayminus": middle - low,
+            "symmetric": False,
+            "thickness": 1.5,
+            "width": 0,
+        },
+        "marker": {"color": colour, "symbol": shape, "size": 9},
+        "cliponaxis": False,
+        "name": RATES[rate],
+        "legendgroup": rate,
+        "showlegend": axis == "x",
+        "hovertext": [
+            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{words(one)}" for _, loss, one in those
+        ],
         "hovertemplate": "%{hovertext}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def publish(path: Path = DATA, readme: Path = README, png: Path = PICTURE) -> None:
-    """Put the table between the README's two marks, and the picture beside it. Raises RunError for a README without the marks."""
+    """Put the table between the README's two marks, and the picture beside it. Raises RunError for a README without the
+    marks."""
     text = block(path)
     before, begin, rest = readme.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])

@@ -1,8 +1,9 @@
-"""Pictures of losses: what they do at every p, on the logits, and how much of a real run stands where. Arrays in, plotly figures out.
+"""Pictures of losses: what they do at every p, on the logits, and how much of a real run stands where. Arrays in,
+plotly figures out.
 
-A loss pulls the true class's logit with some force; that of cross-entropy is 1 everywhere. Where it is negative the class is pushed
-down, and where it is next to nothing the loss is silent. The first pictures of this module are maps of that force over p, with the
-images of a run standing on the same map. Everything is numpy; nothing is trained.
+A loss pulls the true class's logit with some force; that of cross-entropy is 1 everywhere. Where it is negative the
+class is pushed down, and where it is next to nothing the loss is silent. The first pictures of this module are maps of
+that force over p, with the images of a run standing on the same map. Everything is numpy; nothing is trained.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from igbviz.trajectory.trajectory import P_EDGES
 LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
 LEFT = LEAST * 10**-0.8  # where that bar begins
 MOST_ZONES = 24  # a formula that swings more often is not shaded
-# Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the picture lower.
+# Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
+# picture lower.
 AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
 LEAD_PICTURE = 284  # pixels of the picture over leads, with what stands above it
 LEADS = np.linspace(0, 40, 161)  # logits
@@ -47,8 +49,8 @@ QUANTITIES = {
     "weight": Quantity(
         "Force w(p)",
         "force w(p) = −p f′(p)",
-        "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as cross-entropy does, "
-        "at 0 it has no say, below 0 it pushes its own class further down.",
+        "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as "
+        "cross-entropy does, at 0 it has no say, below 0 it pushes its own class further down.",
         lambda loss, log_p: loss.weight(log_p, np),
         always=(-0.2, 1.1),
         tallest=5,
@@ -56,8 +58,8 @@ QUANTITIES = {
     "value": Quantity(
         "Loss f(p)",
         "loss f(p)",
-        "What an image costs when its true class has probability p. Training goes downhill: where the line is flat nothing moves, and "
-        "where it rises to the right, a better guess costs more.",
+        "What an image costs when its true class has probability p. Training goes downhill: where the line is flat "
+        "nothing moves, and where it rises to the right, a better guess costs more.",
         lambda loss, log_p: loss.f(log_p, np),
         always=(0, 1),
         tallest=5,
@@ -65,8 +67,8 @@ QUANTITIES = {
     "slope": Quantity(
         "Slope dL/dp",
         "slope dL/dp",
-        "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax multiplies it by p on the "
-        "way to the logits, so compare forces, not slopes.",
+        "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax "
+        "multiplies it by p on the way to the logits, so compare forces, not slopes.",
         lambda loss, log_p: -loss.weight(log_p, np) * np.exp(-log_p),
         always=(-1, 0.2),
         tallest=1,
@@ -92,7 +94,8 @@ def short(number: float) -> str:
 
 
 def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on the axis."""
+    """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on
+    the axis."""
     low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
     edges = (
         np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
@@ -114,7 +117,8 @@ def over_p(
 ) -> go.Figure:
     """A quantity of every chosen loss of p, by name; above it the images of a run at one probe, on the same axis.
 
-    `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or None for all).
+    `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
+    None for all).
     """
     what = QUANTITIES[quantity]
     p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
@@ -166,7 +170,8 @@ def over_p(
 
 
 def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
-    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of all others.
+    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of
+    all others.
 
     A loss that is much stronger than the others leaves the picture; its name says how far it goes.
     """
@@ -234,7 +239,8 @@ def lead_height(chosen: Mapping[str, Loss]) -> int:
 
 
 def _below(losses: int) -> int:
-    """Pixels of what stands below a picture: its axis, and a row of names for every three losses, as a narrow page has them."""
+    """Pixels of what stands below a picture: its axis, and a row of names for every three losses, as a narrow page has
+    them."""
     return 62 + 26 * -(-losses // 3)
 
 
@@ -255,10 +261,15 @@ def _limit(largest: Sequence[float]) -> float:
 def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> dict[str, Any]:
     style = loss_style(name)
     return {
-        "type": "scatter", "mode": "lines", "x": x.astype(np.float32), "y": np.where(np.isfinite(y), y, np.nan).astype(np.float32),
-        "name": title, "legendgroup": name, "line": {"color": style.colour, "dash": style.dashed(3), "width": 3},
+        "type": "scatter",
+        "mode": "lines",
+        "x": x.astype(np.float32),
+        "y": np.where(np.isfinite(y), y, np.nan).astype(np.float32),
+        "name": title,
+        "legendgroup": name,
+        "line": {"color": style.colour, "dash": style.dashed(3), "width": 3},
         "hovertemplate": f"<b>%{{fullData.name}}</b><br>{hover}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> list[dict[str, Any]]:
@@ -282,14 +293,24 @@ def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> li
     ]
     return [
         {
-            "type": "bar", "x": (drawn[1:] + drawn[:-1]) / 2, "width": np.diff(drawn), "y": share.astype(np.float32), "name": words,
-            "yaxis": "y2", "legend": "legend2", "showlegend": len(parts) > 1, "hovertext": where,
-            "marker": {"color": style.colour, "line": {"width": 0},
-                       "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55}},
+            "type": "bar",
+            "x": (drawn[1:] + drawn[:-1]) / 2,
+            "width": np.diff(drawn),
+            "y": share.astype(np.float32),
+            "name": words,
+            "yaxis": "y2",
+            "legend": "legend2",
+            "showlegend": len(parts) > 1,
+            "hovertext": where,
+            "marker": {
+                "color": style.colour,
+                "line": {"width": 0},
+                "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55},
+            },
             "hovertemplate": "<b>%{fullData.name}</b><br>%{hovertext}: %{y:.1%} of the images<extra></extra>",
         }
         for words, share, style in parts
-    ]  # fmt: skip
+    ]
 
 
 def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float) -> tuple[list, list]:
@@ -320,10 +341,19 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         room = (high - low) / (right - left)
         if room > 0.025:
             turned = room < 0.012 * len(words)  # too narrow for its name
-            notes.append({
-                "x": (low + high) / 2, "y": top if turned else 0.0, "yref": "paper", "yanchor": "top" if turned else "bottom",
-                "yshift": -6 if turned else 4, "text": words, "showarrow": False, "textangle": -90 if turned else 0, "font": {"size": 13},
-            })  # fmt: skip
+            notes.append(
+                {
+                    "x": (low + high) / 2,
+                    "y": top if turned else 0.0,
+                    "yref": "paper",
+                    "yanchor": "top" if turned else "bottom",
+                    "yshift": -6 if turned else 4,
+                    "text": words,
+                    "showarrow": False,
+                    "textangle": -90 if turned else 0,
+                    "font": {"size": 13},
+                }
+            )
     if log:
         # At the very end of the axis, clear of the first power of ten.
         less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
@@ -360,7 +390,13 @@ def _layout(height: int, words: str) -> dict[str, Any]:
     axis = {"gridcolor": FAINT, "zeroline": False, "zerolinecolor": NEUTRAL, "zerolinewidth": 1.5, "linecolor": NEUTRAL}
     axis |= {"ticks": "outside", "tickcolor": NEUTRAL}
     return frame(height) | {
-        "margin": {"l": 70, "r": 20, "t": 34, "b": 56}, "xaxis": dict(axis), "yaxis": dict(axis),
-        "legend": {"font": {"size": 13}, "groupclick": "togglegroup"}, "hovermode": "closest", "hoverdistance": 30, "barmode": "stack",
-        "uirevision": "kept", "meta": {"words": words},
-    }  # fmt: skip
+        "margin": {"l": 70, "r": 20, "t": 34, "b": 56},
+        "xaxis": dict(axis),
+        "yaxis": dict(axis),
+        "legend": {"font": {"size": 13}, "groupclick": "togglegroup"},
+        "hovermode": "closest",
+        "hoverdistance": 30,
+        "barmode": "stack",
+        "uirevision": "kept",
+        "meta": {"words": words},
+    }

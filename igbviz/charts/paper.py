@@ -1,4 +1,5 @@
-"""The paper's two figures over several seeds: the classes are told apart by their roles, since every network favours another."""
+"""The paper's two figures over several seeds: the classes are told apart by their roles, since every network favours
+another."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray
 
 
 def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> dict[str, Any]:
-    """Figure 1 over seeds, as a plain plotly figure: the mean predicted probability at Init. by rank, from the least to the most of the
-    networks, and a dot for each of them in the colour of the class that has this rank."""
+    """Figure 1 over seeds, as a plain plotly figure: the mean predicted probability at Init. by rank, from the least to
+    the most of the networks, and a dot for each of them in the colour of the class that has this rank."""
     p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
     names = next(iter(networks.values())).class_names
     order = np.argsort(-p, axis=1, kind="stable")
@@ -49,32 +50,51 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
         "thickness": 1.5,
         "color": NEUTRAL,
     }
-    traces = [{
-        "type": "bar", "x": rank, "y": mean, "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}}, "error_y": spread,
-        "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
-    }]  # fmt: skip
+    traces = [
+        {
+            "type": "bar",
+            "x": rank,
+            "y": mean,
+            "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}},
+            "error_y": spread,
+            "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
+        }
+    ]
     ways = np.linspace(-0.2, 0.2, len(p)) if len(p) > 1 else [0.0]
     for way, seed, own, classes in zip(ways, networks, ranked, order, strict=True):
-        traces.append({
-            "type": "scatter", "mode": "markers", "x": rank + way, "y": own, "cliponaxis": False,
-            "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
-            "hovertext": [f"seed {seed}: {names[k]}" for k in classes], "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
-        })  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": rank + way,
+                "y": own,
+                "cliponaxis": False,
+                "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
+                "hovertext": [f"seed {seed}: {names[k]}" for k in classes],
+                "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
+            }
+        )
     return {
         "data": traces,
-        "layout": frame(340) | {
-            "title": heading(title), "margin": {"l": 64, "r": 40, "t": 40, "b": 56}, "showlegend": False, "bargap": 0.25,
+        "layout": frame(340)
+        | {
+            "title": heading(title),
+            "margin": {"l": 64, "r": 40, "t": 40, "b": 56},
+            "showlegend": False,
+            "bargap": 0.25,
             "xaxis": AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
             "yaxis": AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
-            "shapes": [level_line(1 / p.shape[1])], "hovermode": "closest", "uirevision": "kept",
+            "shapes": [level_line(1 / p.shape[1])],
+            "hovermode": "closest",
+            "uirevision": "kept",
             "meta": {"step": 0, "words": f"Untrained networks of {len(p)} seeds: their classes by rank"},
         },
-    }  # fmt: skip
+    }
 
 
 def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
-    """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for each role of a class
-    the median of the seeds, and the band from the least to the most of them."""
+    """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for
+    each role of a class the median of the seeds, and the band from the least to the most of them."""
     everybody = [member for _, members in rows for member in members]
     axis, height = comparison_charts.time_axis(everybody, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
@@ -87,9 +107,15 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             for role in ROLES:
                 traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
             left = column * (1 + comparison_charts.GAP) / 2
-            layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-                "domain": [left, left + (1 - comparison_charts.GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
-            }  # fmt: skip
+            layout[f"xaxis{number}"] = (
+                AXIS
+                | axis.layout()
+                | {
+                    "domain": [left, left + (1 - comparison_charts.GAP) / 2],
+                    "anchor": f"y{number}",
+                    "matches": "x" if number else None,
+                }
+            )
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
             layout[f"yaxis{number}"] = AXIS | SHARES | {
@@ -129,14 +155,19 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
-        "layout": frame(inner + comparison_charts.ABOVE + comparison_charts.UNDER) | layout | {
-            "dragmode": "zoom", "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": comparison_charts.ABOVE, "b": comparison_charts.UNDER}, "hovermode": "closest",
+        "layout": frame(inner + comparison_charts.ABOVE + comparison_charts.UNDER)
+        | layout
+        | {
+            "dragmode": "zoom",
+            "uirevision": "kept",
+            "margin": {"l": 44, "r": 16, "t": comparison_charts.ABOVE, "b": comparison_charts.UNDER},
+            "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
-            "shapes": shapes, "annotations": notes,
+            "shapes": shapes,
+            "annotations": notes,
             "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
         },
-    }  # fmt: skip
+    }
 
 
 def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, named: bool) -> list[dict[str, Any]]:

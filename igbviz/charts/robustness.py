@@ -1,4 +1,5 @@
-"""Pictures of a sweep of losses: what each does over time, and what it wins at the end against how late it leaves its first guess.
+"""Pictures of a sweep of losses: what each does over time, and what it wins at the end against how late it leaves its
+first guess.
 
 Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`.
 """
@@ -90,8 +91,9 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
 def trade_off(
     those: Sequence[Setting], found: Sequence[Summary], question: Question, unit: Unit = "epoch"
 ) -> dict[str, Any]:
-    """A point a loss: when it leaves its first guess (those that never do stand in the column at the right) and its goal at the end.
-    Points are medians, bars go from the least to the most of the finished seeds; `those` are the settings of the whole sweep."""
+    """A point a loss: when it leaves its first guess (those that never do stand in the column at the right) and its
+    goal at the end. Points are medians, bars go from the least to the most of the finished seeds; `those` are the
+    settings of the whole sweep."""
     members = [member for setting in those for member in setting.members]
     axis = time_axis(members, unit)
     wall, edge = axis.last * 10**0.14, axis.last * 10**0.72  # places without a number
@@ -111,25 +113,49 @@ def trade_off(
     for one in found:
         style = class_style(one.index)
         x, (y, least, most) = [at(one, step) for step in one.escape], one.final
-        traces.append({
-            "type": "scatter", "mode": "markers", "x": [x[0]], "y": [y], "name": one.label, "showlegend": False, "cliponaxis": False,
-            "marker": {"size": 13, "symbol": SYMBOLS[one.index % len(SYMBOLS)], "color": style.colour, "line": {"width": 0}},
-            "error_x": _bars(x, style.colour), "error_y": _bars([y, least, most], style.colour),
-            "hovertext": f"<b>{one.label}</b> (n = {one.n})<br>{question.subject} {in_words(one.final, share_in_words)}"
-            f"<br>escape step {in_words(one.escape, step_in_words)}, {one.escaped} of {one.n} seeds",
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        })  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [x[0]],
+                "y": [y],
+                "name": one.label,
+                "showlegend": False,
+                "cliponaxis": False,
+                "marker": {
+                    "size": 13,
+                    "symbol": SYMBOLS[one.index % len(SYMBOLS)],
+                    "color": style.colour,
+                    "line": {"width": 0},
+                },
+                "error_x": _bars(x, style.colour),
+                "error_y": _bars([y, least, most], style.colour),
+                "hovertext": f"<b>{one.label}</b> (n = {one.n})<br>{question.subject} "
+                f"{in_words(one.final, share_in_words)}<br>escape step {in_words(one.escape, step_in_words)}, "
+                f"{one.escaped} of {one.n} seeds",
+                "hovertemplate": "%{hovertext}<extra></extra>",
+            }
+        )
         across = [(np.log10(place) - low) / (high - low) for place in x]
         boxes.append((across, [_up(value) for value in one.final]))
     words = [f"{one.label} (n = {one.n})" if len({other.n for other in found}) > 1 else one.label for one in found]
     notes = [
         {
-            "x": float(np.log10(trace["x"][0])), "y": trace["y"][0], "ax": ax, "ay": ay, "text": f"<b>{word}</b>", "showarrow": True,
-            "arrowhead": 0, "arrowwidth": 1, "arrowcolor": trace["marker"]["color"], "standoff": 8,
-            "font": {"size": 14, "color": trace["marker"]["color"]}, "captureevents": False,
+            "x": float(np.log10(trace["x"][0])),
+            "y": trace["y"][0],
+            "ax": ax,
+            "ay": ay,
+            "text": f"<b>{word}</b>",
+            "showarrow": True,
+            "arrowhead": 0,
+            "arrowwidth": 1,
+            "arrowcolor": trace["marker"]["color"],
+            "standoff": 8,
+            "font": {"size": 14, "color": trace["marker"]["color"]},
+            "captureevents": False,
         }
         for trace, word, (ax, ay) in zip(traces, words, offsets(boxes, words), strict=True)
-    ]  # fmt: skip
+    ]
     ticks, names = axis.ticks()
     column = {
         "type": "rect",
@@ -159,22 +185,41 @@ def trade_off(
     )
     return {
         "data": traces,
-        "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {what.title.lower()} against time: {told}") | {
-            "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}},
-            "xaxis": AXIS | axis.layout() | {
-                "range": [low, high], "tickvals": [*ticks, never], "ticktext": [*names, "<b>never</b>"],
+        "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {what.title.lower()} against time: {told}")
+        | {
+            "title": {
+                "text": title,
+                "font": {"size": 17},
+                "x": 0,
+                "xref": "paper",
+                "y": 1,
+                "yanchor": "top",
+                "pad": {"t": 8},
+            },
+            "xaxis": AXIS
+            | axis.layout()
+            | {
+                "range": [low, high],
+                "tickvals": [*ticks, never],
+                "ticktext": [*names, "<b>never</b>"],
                 "title": {"text": f"{TIMES[unit]} until the guesses stay even (log scale)", "standoff": 6},
             },
-            "yaxis": AXIS | SHARES | {"range": [-0.02, 1.02], "title": {"text": f"{what.title}, last probe"}, "showline": False},
-            "shapes": shapes, "annotations": notes, "hovermode": "closest", "showlegend": False,
+            "yaxis": AXIS
+            | SHARES
+            | {"range": [-0.02, 1.02], "title": {"text": f"{what.title}, last probe"}, "showline": False},
+            "shapes": shapes,
+            "annotations": notes,
+            "hovermode": "closest",
+            "showlegend": False,
         },
-    }  # fmt: skip
+    }
 
 
 def offsets(
     boxes: Sequence[tuple[Sequence[float], Sequence[float]]], words: Sequence[str]
 ) -> list[tuple[float, float]]:
-    """For each point the place of its label's middle, in pixels right of and below it: near it, and on no point, bar or other label.
+    """For each point the place of its label's middle, in pixels right of and below it: near it, and on no point, bar or
+    other label.
 
     `boxes` hold a point's (middle, least, most) across and up, as fractions of the picture from its lower left corner.
     """
@@ -233,9 +278,14 @@ def _per_epoch(those: Sequence[Setting], one: Summary) -> float:
 def _bars(spread: Sequence[float], colour: str) -> dict[str, Any]:
     middle, least, most = spread
     return {
-        "type": "data", "symmetric": False, "array": [most - middle], "arrayminus": [middle - least], "color": colour, "thickness": 2,
+        "type": "data",
+        "symmetric": False,
+        "array": [most - middle],
+        "arrayminus": [middle - least],
+        "color": colour,
+        "thickness": 2,
         "width": 5,
-    }  # fmt: skip
+    }
 
 
 def _frame(height: int, words: str, linked: bool = False) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Pictures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
 
-Time runs on a log axis that begins at "Init.", the untrained network: what decides a run happens in its first batches. A figure never
-grows with its run: `thin` picks the probes that are drawn from a fixed grid in log time, so the points stay where they were drawn.
-Backgrounds are transparent and text has no colour of its own, so that a page can put in its own; `themed` does it for files.
+Time runs on a log axis that begins at "Init.", the untrained network: what decides a run happens in its first batches.
+A figure never grows with its run: `thin` picks the probes that are drawn from a fixed grid in log time, so the points
+stay where they were drawn. Backgrounds are transparent and text has no colour of its own, so that a page can put in its
+own; `themed` does it for files.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ def curves(
 ) -> go.Figure | dict[str, Any]:
     """A quantity over log time: one line a class, the class that the untrained network favours drawn thick.
 
-    `marks` are vertical lines at (epoch, label), such as a change of the loss. With many classes: the favoured one, the median, the
-    band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free. Not `checked`, the figure is a plain
-    dictionary, eight milliseconds sooner: all that a live page needs.
+    `marks` are vertical lines at (epoch, label), such as a change of the loss. With many classes: the favoured one, the
+    median, the band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free. Not
+    `checked`, the figure is a plain dictionary, eight milliseconds sooner: all that a live page needs.
     """
     what = quantity_named(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
@@ -87,8 +88,8 @@ def wrong_labels(
     legend: bool = True,
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
-    """What becomes of the wrongly labelled training images over log time: memorised, resisted, otherwise, three shares that sum to 1.
-    Lines without points for a run without wrong labels. The parameters are those of `curves`."""
+    """What becomes of the wrongly labelled training images over log time: memorised, resisted, otherwise, three shares
+    that sum to 1. Lines without points for a run without wrong labels. The parameters are those of `curves`."""
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     drawn = trajectory[thin(trajectory.step)] if trajectory.has_noise else trajectory[:0]
     x, hover = axis.place(drawn.step), _hover(drawn)
@@ -124,11 +125,19 @@ def bars(
         look = {"color": [s.colour for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
         if what.per_class:
             look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
-        traces = [{
-            "type": "bar", "x": list(range(len(values))), "y": values, "marker": look, "text": words, "textposition": "outside",
-            "cliponaxis": False, "hovertext": list(names) if what.per_class else [what.title],
-            "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
-        }]  # fmt: skip
+        traces = [
+            {
+                "type": "bar",
+                "x": list(range(len(values))),
+                "y": values,
+                "marker": look,
+                "text": words,
+                "textposition": "outside",
+                "cliponaxis": False,
+                "hovertext": list(names) if what.per_class else [what.title],
+                "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
+            }
+        ]
     figure = _figure(traces, what, title, height, trajectory)
     labels = (
         [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)]
@@ -227,21 +236,37 @@ def _hover(drawn: Trajectory) -> np.ndarray:
 def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
     value = "<b>%{fullData.name}</b>  %{y:.4f}<br>"
     return {
-        "type": "scatter", "mode": "lines", "x": x, "y": y, "customdata": hover, "name": label, "legendgroup": group or label,
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "customdata": hover,
+        "name": label,
+        "legendgroup": group or label,
         "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
-        "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} s<extra></extra>",
-    }  # fmt: skip
+        "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} "
+        "s<extra></extra>",
+    }
 
 
 def _ends(x, y, label_y: float, words: str, colour: str, group: str) -> dict[str, Any]:
-    """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it hides with it."""
+    """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it
+    hides with it."""
     at = [0, -1, -1] if len(x) else []
     return {
-        "type": "scatter", "mode": "markers+text", "x": x[at], "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
-        "text": ["", "", f"\u00a0\u00a0{words}"], "textposition": "middle right", "textfont": {"color": colour, "size": 13},
-        "marker": {"color": colour, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}}, "legendgroup": group,
-        "showlegend": False, "hoverinfo": "skip", "cliponaxis": False,
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": x[at],
+        "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
+        "text": ["", "", f"\u00a0\u00a0{words}"],
+        "textposition": "middle right",
+        "textfont": {"color": colour, "size": 13},
+        "marker": {"color": colour, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}},
+        "legendgroup": group,
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "cliponaxis": False,
+    }
 
 
 def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured: int | None) -> list[dict[str, Any]]:
@@ -266,7 +291,8 @@ def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured:
 
 
 def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Places for labels at least `gap` apart and near the wanted ones: half way between pushing up only and pushing down only."""
+    """Places for labels at least `gap` apart and near the wanted ones: half way between pushing up only and pushing
+    down only."""
     order = np.argsort(wanted, kind="stable")
     offset = gap * np.arange(len(wanted))
     free = np.nan_to_num(wanted)[order] - offset
@@ -301,7 +327,8 @@ def run_curves(
 
 
 def _steps_per_epoch(trajectory: Trajectory, config: RunConfig) -> int | None:
-    """As the run tells, or before its second probe as it is planned: an axis that changed then would take the viewer's zoom away."""
+    """As the run tells, or before its second probe as it is planned: an axis that changed then would take the viewer's
+    zoom away."""
     last = trajectory.records[-1] if len(trajectory) else None
     if last is not None and last["epoch"] > 0:
         return round(float(last["step"] / last["epoch"]))

@@ -1,4 +1,5 @@
-"""The axis of time: log steps or epochs that begin at "Init.", the untrained network. What decides a run happens in its first batches."""
+"""The axis of time: log steps or epochs that begin at "Init.", the untrained network. What decides a run happens in its
+first batches."""
 
 from __future__ import annotations
 

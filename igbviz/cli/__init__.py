@@ -1,4 +1,5 @@
-"""`python -m igbviz`: train, sweep, list, show and export runs without a browser. The runs are the same as those of the pages."""
+"""`python -m igbviz`: train, sweep, list, show and export runs without a browser. The runs are the same as those of the
+pages."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def sweep(options: argparse.Namespace) -> int:
         group = submit_sweep(wanted, options.cache)
         print(f"sweep {group.id}: {wanted}")
         print(
-            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, {expected.basis}"
+            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, "
+            f"{expected.basis}"
         )
     try:
         with tqdm(
@@ -144,7 +146,8 @@ def show(options: argparse.Namespace) -> int:
     run = Run.open(options.run, options.cache)
     status = run.status
     print(
-        f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on {status.device}"
+        f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on "
+        f"{status.device}"
     )
     print(run.config.to_json())
     if isinstance(run.config, RunConfig):
@@ -230,7 +233,8 @@ def table(run: Run) -> str:
         star = "*" if name == trajectory.class_names[trajectory.favoured()] else " "
         lines.append(f"{name[:14]:>14}{star} {start:9.3f}  {probability:6.3f}  {accuracy:8.3f}  {guesses:7.3f}")
     lines.append(
-        f"epoch {last.epoch[0]:.3g}, mean accuracy {last.balanced_accuracy()[0]:.3f}; * favoured by the untrained network"
+        f"epoch {last.epoch[0]:.3g}, mean accuracy {last.balanced_accuracy()[0]:.3f}; * favoured by the untrained "
+        "network"
     )
     return "\n".join(lines)
 

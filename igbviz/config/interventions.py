@@ -1,7 +1,7 @@
 """Changes that might cure a stuck start, one at a time: each takes a run's configuration and gives the changed one.
 
-An intervention is a description like a loss or a network: told apart by its name, with its few knobs as fields. Adding one is one class
-and one word in the registry at the foot.
+An intervention is a description like a loss or a network: told apart by its name, with its few knobs as fields. Adding
+one is one class and one word in the registry at the foot.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from igbviz.losses import CrossEntropy, LabelSmoothing
 from igbviz.models import Cnn, Mlp
 from igbviz.spec import Description, any_of, by_name
 
-# Raw pixels have a mean square near 10,000. Where no layer normalises, the gradient of a weight and its effect on the answer both carry
-# the size of the input, so a rate that suits raw pixels is this much too small for signals of size 1, and hides what else has changed.
+# Raw pixels have a mean square near 10,000. Where no layer normalises, the gradient of a weight and its effect on the
+# answer both carry the size of the input, so a rate that suits raw pixels is this much too small for signals of size 1,
+# and hides what else has changed.
 RAW_PIXEL_SQUARED = 1e4
 LARGEST_RATE = 1.0
 
@@ -73,8 +74,9 @@ class NeutralBias(Intervention):
     name: Literal["neutral-bias"] = "neutral-bias"
     title: ClassVar[str] = "Neutral biases"
     help: ClassVar[str] = (
-        "The last layer's biases make the mean prediction over 1,000 training images even: no class is favoured, but single images may be "
-        "judged as confidently as before, and a loss that ignores those still does. Probes of BatchNorm networks use batch statistics."
+        "The last layer's biases make the mean prediction over 1,000 training images even: no class is favoured, but "
+        "single images may be judged as confidently as before, and a loss that ignores those still does. Probes of "
+        "BatchNorm networks use batch statistics."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -90,8 +92,8 @@ class BatchStatistics(Intervention):
     name: Literal["batch-statistics"] = "batch-statistics"
     title: ClassVar[str] = "Look with batch statistics"
     help: ClassVar[str] = (
-        "Probes divide by the statistics of the probed images, as training does: the network learns exactly as before, but the guess seen "
-        "at Init. is the one that the loss meets."
+        "Probes divide by the statistics of the probed images, as training does: the network learns exactly as "
+        "before, but the guess seen at Init. is the one that the loss meets."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -104,8 +106,9 @@ class AddBatchNorm(Intervention):
     name: Literal["batch-norm"] = "batch-norm"
     title: ClassVar[str] = "Add BatchNorm"
     help: ClassVar[str] = (
-        "BatchNorm in every layer keeps the prejudice from growing with depth. Probes use batch statistics too, since running ones do "
-        "nothing at Init.; SGD's rate for raw pixels is raised 10,000-fold (to 1 at most), since signals of size 1 have smaller gradients."
+        "BatchNorm in every layer keeps the prejudice from growing with depth. Probes use batch statistics too, "
+        "since running ones do nothing at Init.; SGD's rate for raw pixels is raised 10,000-fold (to 1 at most), "
+        "since signals of size 1 have smaller gradients."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -121,8 +124,8 @@ class NormalisationPlacement(Intervention):
     name: Literal["normalisation-placement"] = "normalisation-placement"
     title: ClassVar[str] = "Move the normalisation"
     help: ClassVar[str] = (
-        "To the other side of the activation: behind it BatchNorm and LayerNorm take away the mean that ReLU adds in every layer, in "
-        "front of it they leave that mean alone."
+        "To the other side of the activation: behind it BatchNorm and LayerNorm take away the mean that ReLU adds in "
+        "every layer, in front of it they leave that mean alone."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -140,7 +143,8 @@ class SmoothedLabels(Intervention):
     epsilon: float = Field(0.1, gt=0, lt=1, description="Part of the label spread evenly over all classes.")
     title: ClassVar[str] = "Label smoothing"
     help: ClassVar[str] = (
-        "Cross-entropy with a share of every label spread over all classes, in place of the loss: none is held impossible."
+        "Cross-entropy with a share of every label spread over all classes, in place of the loss: none is held "
+        "impossible."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -194,8 +198,8 @@ class StandardisedInput(Intervention):
     name: Literal["standardised-input"] = "standardised-input"
     title: ClassVar[str] = "Standardised input"
     help: ClassVar[str] = (
-        "Pixels of mean 0 and spread 1: images resemble each other less, and logits are smaller. SGD's rate for raw pixels is raised "
-        "10,000-fold (to 1 at most) where no layer normalises, since gradients shrink as much."
+        "Pixels of mean 0 and spread 1: images resemble each other less, and logits are smaller. SGD's rate for raw "
+        "pixels is raised 10,000-fold (to 1 at most) where no layer normalises, since gradients shrink as much."
     )
 
     def apply(self, config: RunConfig) -> RunConfig | None:
@@ -243,7 +247,8 @@ class _Chosen(Description):
 
 
 def chosen(value: str | dict[str, Any] | Intervention) -> Intervention:
-    """The intervention of this name, or described by this mapping; ConfigError, naming `intervention`, for anything else."""
+    """The intervention of this name, or described by this mapping; ConfigError, naming `intervention`, for anything
+    else."""
     return _Chosen(intervention={"name": value} if isinstance(value, str) else value).intervention
 
 

@@ -24,7 +24,8 @@ class Optimizer(Description):
     )
 
     def build(self, parameters: Any) -> Any:
-        """The torch optimizer over these parameters. Fused ones make one pass over the weights where others make up to eight."""
+        """The torch optimizer over these parameters. Fused ones make one pass over the weights where others make up to
+        eight."""
         raise NotImplementedError
 
     def rate_at(self, step: int, steps: int) -> float:

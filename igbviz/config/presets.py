@@ -46,8 +46,8 @@ _FIRST_LOOK = {
     "epochs": 10,
 }
 
-# Ours among the choices: raw 0-255 input, torchvision's initialisation and the learning rate 0.001, none of which the paper states.
-# Together they show its figures best.
+# Ours among the choices: raw 0-255 input, torchvision's initialisation and the learning rate 0.001, none of which the
+# paper states. Together they show its figures best.
 _PAPER = {
     "dataset": {"name": "cifar10", "grayscale": True, "scaling": "raw"},
     "model": {"name": "resnet50"},
@@ -65,10 +65,22 @@ def _family(key: str, title: str, settings: dict, intro: str) -> dict[str, Prese
     }
 
 
-PRESETS: dict[str, Preset] = Registry({
-    **_family("first-look", "First look", _FIRST_LOOK, "Four hidden layers on Fashion-MNIST"),
-    **_family("paper-quick", "The paper, one epoch", _PAPER | {"epochs": 1}, "ResNet-50 on grey CIFAR-10, 60 probes of 2,000 images"),
-    **_family("paper", "The paper in full", _PAPER | _EVERY_BATCH, "20 epochs, all test images after every batch of the first"),
-})  # fmt: skip
+PRESETS: dict[str, Preset] = Registry(
+    {
+        **_family("first-look", "First look", _FIRST_LOOK, "Four hidden layers on Fashion-MNIST"),
+        **_family(
+            "paper-quick",
+            "The paper, one epoch",
+            _PAPER | {"epochs": 1},
+            "ResNet-50 on grey CIFAR-10, 60 probes of 2,000 images",
+        ),
+        **_family(
+            "paper",
+            "The paper in full",
+            _PAPER | _EVERY_BATCH,
+            "20 epochs, all test images after every batch of the first",
+        ),
+    }
+)
 PRESETS["first-look"] = PRESETS["first-look-cross-entropy"]
 DEFAULT = "first-look-cross-entropy"

@@ -20,21 +20,22 @@ class Probes(Description):
     )
     schedule: Literal["log", "batch"] = Field(
         "log",
-        description="'log': so many probes even in log time. 'batch', as in the paper: at init, after every batch of the first epoch, "
-        "then after every epoch.",
+        description="'log': so many probes even in log time. 'batch', as in the paper: at init, after every batch of "
+        "the first epoch, then after every epoch.",
     )
     count: int = Field(
         60, ge=2, le=5000, description="Probes of a 'log' schedule, with the one at init and the last one."
     )
     batch_norm: Literal["eval", "batch"] = Field(
         "eval",
-        description="What BatchNorm divides by in a probe: its running statistics ('eval'; at init they change nothing), or those of the "
-        "probed images in chunks of 500 ('batch'), which look far less biased.",
+        description="What BatchNorm divides by in a probe: its running statistics ('eval'; at init they change "
+        "nothing), or those of the probed images in chunks of 500 ('batch'), which look far less biased.",
     )
     precision: Literal["same", "bfloat16"] = Field(
         "same",
-        description="Arithmetic of the probes: the run's own, or bfloat16, which takes half to two thirds of the time for convolutions "
-        "where the processor has instructions for it and moves p in its third digit. The training is the same.",
+        description="Arithmetic of the probes: the run's own, or bfloat16, which takes half to two thirds of the "
+        "time for convolutions where the processor has instructions for it and moves p in its third digit. The "
+        "training is the same.",
     )
 
     def steps(self, total: int, steps_per_epoch: int) -> np.ndarray:
@@ -50,7 +51,8 @@ class Probes(Description):
 
 @lru_cache(maxsize=64)
 def _distinct(count: int, total: int) -> np.ndarray:
-    """`count` distinct steps from 1 to `total`, even in log time. Rounded ones collide (1.2 and 1.4 are both 1), so more are asked for."""
+    """`count` distinct steps from 1 to `total`, even in log time. Rounded ones collide (1.2 and 1.4 are both 1), so
+    more are asked for."""
     enough = count
     while len(_even_in_log_time(enough, total)) < count:
         enough *= 2

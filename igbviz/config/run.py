@@ -1,4 +1,5 @@
-"""`RunConfig`: everything that decides the numbers of a run, and nothing else. Equal choices are one run, for everybody."""
+"""`RunConfig`: everything that decides the numbers of a run, and nothing else. Equal choices are one run, for
+everybody."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ from igbviz.models import AnyInitialization, AnyModel, Mlp
 from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Description
 
-# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams ...), but for the last
-# digits of a probe, which differ between processors as well: runs of another version then keep their folders and their names.
+# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams
+# ...), but for the last digits of a probe, which differ between processors as well: runs of another version then keep
+# their folders and their names.
 NUMERICS = 2
 
 
@@ -92,8 +94,8 @@ class RunConfig(Description):
         return digest({key: value for key, value in self.canonical().items() if key != "seed"})
 
     def require_fit(self, facts: Facts) -> None:
-        """Raise ConfigError where label noise or imbalance speak of other classes than the data's, or where a probe has not an image of
-        each class."""
+        """Raise ConfigError where label noise or imbalance speak of other classes than the data's, or where a probe has
+        not an image of each class."""
         classes = len(facts.class_names)
         self.require_classes(classes)
         if facts.test_size < classes and hasattr(self.dataset, "test_examples"):
@@ -115,8 +117,8 @@ class RunConfig(Description):
                 raise error.inside(name) from None
 
     def steps_per_epoch(self, train_size: int) -> int:
-        """Batches in a pass over `train_size` images. The last one may be short, but is left out when it holds a single image,
-        which BatchNorm could not use."""
+        """Batches in a pass over `train_size` images. The last one may be short, but is left out when it holds a single
+        image, which BatchNorm could not use."""
         full, rest = divmod(train_size, self.batch_size)
         return max(1, full + (rest > 1 or (rest == 1 and self.batch_size == 1)))
 

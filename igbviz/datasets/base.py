@@ -1,7 +1,9 @@
-"""What a data set is: a frozen description that loads as tensors on a device, all of it at once, and knows its facts without loading.
+"""What a data set is: a frozen description that loads as tensors on a device, all of it at once, and knows its facts
+without loading.
 
-Images stay uint8 until the last step, so a grey or resized image is the same whether it comes from a folder (Pillow) or from an archive
-(torch), the statistics for standardising are exact, and a data set is the same numbers on every device. Importing this imports no torch.
+Images stay uint8 until the last step, so a grey or resized image is the same whether it comes from a folder (Pillow) or
+from an archive (torch), the statistics for standardising are exact, and a data set is the same numbers on every device.
+Importing this imports no torch.
 """
 
 from __future__ import annotations
@@ -66,8 +68,8 @@ class Stored:
 
 
 def whole_path(folder: str | None) -> str | None:
-    """A folder as every process means it, wherever it runs, and as one folder is always spelled; a leading ~ stays, since it is another
-    folder on another machine. Nothing is no folder."""
+    """A folder as every process means it, wherever it runs, and as one folder is always spelled; a leading ~ stays,
+    since it is another folder on another machine. Nothing is no folder."""
     if not folder:
         return folder
     if "\0" in folder:
@@ -89,7 +91,8 @@ class Dataset(Description):
         raise NotImplementedError
 
     def load(self, device: str | torch.device = "cpu") -> Data:
-        """All of it as tensors on `device`, the same numbers every time. Raises DataError, one sentence, where it cannot be had."""
+        """All of it as tensors on `device`, the same numbers every time. Raises DataError, one sentence, where it
+        cannot be had."""
         raise NotImplementedError
 
 
@@ -98,7 +101,8 @@ class Images(Dataset):
 
     scaling: Literal["standardised", "unit", "raw"] = Field(
         "standardised",
-        description="standardised: each channel has mean 0 and standard deviation 1 over the training images; unit: 0 to 1; raw: 0 to 255.",
+        description="standardised: each channel has mean 0 and standard deviation 1 over the training images; unit: "
+        "0 to 1; raw: 0 to 255.",
     )
     size: int | None = Field(
         None, ge=8, le=512, description="Resize to so many pixels square (bilinear, antialiased); empty keeps the size."
@@ -166,7 +170,8 @@ class Images(Dataset):
         return torch.cat(tuple(pieces))
 
     def _shift_and_spread(self, train: torch.Tensor) -> tuple[Any, Any]:
-        """What to subtract and what to divide by, (C, 1, 1) or numbers. Exact, from how often each of the 256 values occurs."""
+        """What to subtract and what to divide by, (C, 1, 1) or numbers. Exact, from how often each of the 256 values
+        occurs."""
         import torch
 
         if self.scaling != "standardised":
@@ -185,12 +190,14 @@ Grayscale = Annotated[bool, Field(description="Turn colours into brightness: 0.2
 
 
 def data_root() -> Path:
-    """Where data is downloaded to and decoded images are kept: IGBVIZ_DATA, else cache/data. Read anew each time: a test can move it."""
+    """Where data is downloaded to and decoded images are kept: IGBVIZ_DATA, else cache/data. Read anew each time: a
+    test can move it."""
     return Path(os.environ.get("IGBVIZ_DATA") or PROJECT_DATA).expanduser()
 
 
 def luma(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W) uint8 to (N, 1, H, W): 0.299 R + 0.587 G + 0.114 B in 65536ths, rounded, which is to the bit what Pillow does."""
+    """(N, 3, H, W) uint8 to (N, 1, H, W): 0.299 R + 0.587 G + 0.114 B in 65536ths, rounded, which is to the bit what
+    Pillow does."""
     import torch
 
     red, green, blue = images.int().unbind(1)
@@ -203,10 +210,12 @@ def first_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
 
 
 def probe_indices(labels: torch.Tensor, size: int | Literal["all"], seed: int) -> torch.Tensor:
-    """(size,) distinct indices into `labels`, in seeded random order: classes stay mixed, as probes with batch statistics need.
+    """(size,) distinct indices into `labels`, in seeded random order: classes stay mixed, as probes with batch
+    statistics need.
 
-    Stratified: the k-th of a class's n examples stands at k / n, and the first `size` by this standing are taken. So equal classes
-    are equally many (or one more, the lowest labels first), unequal ones get their share, and none is left out while `size` allows.
+    Stratified: the k-th of a class's n examples stands at k / n, and the first `size` by this standing are taken. So
+    equal classes are equally many (or one more, the lowest labels first), unequal ones get their share, and none is
+    left out while `size` allows.
     """
     import torch
 

@@ -68,7 +68,8 @@ class ImageFolder(Images):
     def _summary(self) -> tuple[Summary, Path]:
         if not self.folder:
             raise DataError(
-                f"{self.name} has no folder yet: set its field folder to one that holds train/<class>/* and test/<class>/*"
+                f"{self.name} has no folder yet: set its field folder to one that holds train/<class>/* and "
+                "test/<class>/*"
             )
         folder = Path(self.folder).expanduser()
         return summary(folder), folder

@@ -34,7 +34,8 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class Summary:
-    """A folder of images seen from outside: names and counts, in class order, and the (height, width) of its first image."""
+    """A folder of images seen from outside: names and counts, in class order, and the (height, width) of its first
+    image."""
 
     class_names: tuple[str, ...]
     train_counts: tuple[int, ...]
@@ -58,8 +59,9 @@ def _summary(folder: Path, changed: tuple[int, ...]) -> Summary:
 def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> dict[str, np.ndarray]:
     """{"train": images, "test": images}, each (N, C, H, W) uint8, class after class in the order of `summary`.
 
-    All images get one size: `size` squared, or else the size of the first image. The arrays are kept in the folder `kept_in` under a hash
-    of everything they depend on, so a changed file is decoded anew; a kept file that cannot be read is as good as none.
+    All images get one size: `size` squared, or else the size of the first image. The arrays are kept in the folder
+    `kept_in` under a hash of everything they depend on, so a changed file is decoded anew; a kept file that cannot be
+    read is as good as none.
     """
     files = [
         (split, name, entry)
@@ -104,7 +106,8 @@ def _class_folders(folder: Path) -> list[Path]:
             )
         except OSError as error:
             raise DataError(
-                f"{folder / split} cannot be read ({error.strerror}): an image folder holds train/<class>/* and test/<class>/*"
+                f"{folder / split} cannot be read ({error.strerror}): an image folder holds train/<class>/* and "
+                "test/<class>/*"
             ) from error
     if odd := sorted(set(names["train"]) ^ set(names["test"])):
         raise DataError(
@@ -169,8 +172,8 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits (as 32-bit integers where a format has no 16) by its upper byte, as Pillow reads colours of 16 bits; it would cut
-    off all above 255. Other images as they are."""
+    """Grey of 16 bits (as 32-bit integers where a format has no 16) by its upper byte, as Pillow reads colours of 16
+    bits; it would cut off all above 255. Other images as they are."""
     if not image.mode.startswith("I"):
         return image
     from PIL import Image
@@ -184,7 +187,8 @@ def _unreadable(path: str, error: Exception) -> DataError:
 
 
 def _keep(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Written beside and then moved into place, so that a reader never meets half a file; nowhere to write only costs the time."""
+    """Written beside and then moved into place, so that a reader never meets half a file; nowhere to write only costs
+    the time."""
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

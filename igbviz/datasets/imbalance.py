@@ -12,21 +12,22 @@ from igbviz.spec import ConfigError, Description
 
 
 class Imbalance(Description):
-    """The majority class keeps all its training images, every other class only a part. The test images stay as they are."""
+    """The majority class keeps all its training images, every other class only a part. The test images stay as they
+    are."""
 
     ratio: int = Field(
         1,
         ge=1,
         le=10_000,
         title="Class imbalance",
-        description="How many times more training images the majority class has than it leaves the others: those keep 1 / ratio of theirs, "
-        "a seeded choice, but at least one. 1 keeps all.",
+        description="How many times more training images the majority class has than it leaves the others: those "
+        "keep 1 / ratio of theirs, a seeded choice, but at least one. 1 keeps all.",
     )
     majority: Annotated[int, Field(ge=0)] | Literal["favoured", "unfavoured"] = Field(
         "favoured",
         title="Majority class",
-        description="'favoured': the class that the untrained network gives most probability to, averaged over the probe images; "
-        "'unfavoured': the one it gives least; or a class by its number, from 0.",
+        description="'favoured': the class that the untrained network gives most probability to, averaged over the "
+        "probe images; 'unfavoured': the one it gives least; or a class by its number, from 0.",
     )
 
     @model_validator(mode="after")
@@ -54,7 +55,8 @@ class Imbalance(Description):
         return round(images / classes + (classes - 1) * self._part(images / classes))
 
     def kept(self, labels: np.ndarray, majority: int, seed: int) -> np.ndarray:
-        """Indices, ascending, of the training images that stay. With the same seed a higher ratio keeps some of those of a lower one."""
+        """Indices, ascending, of the training images that stay. With the same seed a higher ratio keeps some of those
+        of a lower one."""
         rng, kept = np.random.default_rng(seed), []
         for k in np.unique(labels):
             images = rng.permutation(np.flatnonzero(labels == k))

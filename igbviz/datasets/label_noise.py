@@ -1,8 +1,9 @@
-"""Wrong labels, on purpose: which share of the training labels is replaced, and by what. Importing this imports no torch.
+"""Wrong labels, on purpose: which share of the training labels is replaced, and by what. Importing this imports no
+torch.
 
-The shares are exact, not thrown: of the n training images of a class, n times the probability of a wrong label get one, rounded, and the
-wrong labels are divided among the other classes in the same way. So a rate of 0.4 is 40 % in every class of every small set, and chance
-decides only which images it meets.
+The shares are exact, not thrown: of the n training images of a class, n times the probability of a wrong label get one,
+rounded, and the wrong labels are divided among the other classes in the same way. So a rate of 0.4 is 40 % in every
+class of every small set, and chance decides only which images it meets.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ class LabelNoise(Description):
         return 1 - float(np.trace(self.transition(classes))) / classes
 
     def given(self, labels: np.ndarray, classes: int, seed: int) -> np.ndarray:
-        """(N,) the labels that are trained on, from the true ones. With the same seed the images that are wrong at a lower rate are also
-        wrong at a higher one."""
+        """(N,) the labels that are trained on, from the true ones. With the same seed the images that are wrong at a
+        lower rate are also wrong at a higher one."""
         given, rng = labels.copy(), np.random.default_rng(seed)
         for k, row in enumerate(self.transition(classes)):
             images, offset = rng.permutation(np.flatnonzero(labels == k)), rng.random()
             wrong = math.floor(len(images) * (1 - row[k]) + 0.5)
             if wrong:
-                # Evenly spaced places on the line that the other classes share: each gets its part, rounded up or down by the offset.
+                # Evenly spaced places on the line that the other classes share: each gets its part, rounded up or down
+                # by the offset.
                 ends = np.where(np.arange(classes) == k, 0, row).cumsum()
                 places = np.minimum((np.arange(wrong) + offset) / wrong * ends[-1], np.nextafter(ends[-1], 0))
                 given[images[:wrong]] = np.searchsorted(ends, places, side="right")
@@ -110,7 +112,8 @@ class Matrix(LabelNoise):
     name: Literal["matrix"] = "matrix"
     matrix: tuple[tuple[float, ...], ...] = Field(
         (),
-        description="A row for each true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each given label. Rows sum to 1.",
+        description="A row for each true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each given label. "
+        "Rows sum to 1.",
     )
     title: ClassVar[str] = "matrix: class by class"
 

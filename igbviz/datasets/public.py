@@ -24,11 +24,12 @@ KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR100 = tuple(
-    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle caterpillar cattle "
-    "chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house "
-    "kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange "
-    "orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal "
-    "shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger "
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
+    "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin "
+    "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster "
+    "man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck "
+    "pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk "
+    "skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger "
     "tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm".split()
 )
 
@@ -38,7 +39,8 @@ class Downloaded(Images):
 
     folder: Annotated[str | None, AfterValidator(whole_path)] = Field(
         None,
-        description="Folder that holds the files; empty looks in IGBVIZ_DATA, cache/data and /usr/share/datasets, then downloads.",
+        description="Folder that holds the files; empty looks in IGBVIZ_DATA, cache/data and /usr/share/datasets, "
+        "then downloads.",
         json_schema_extra={"incidental": True},
     )
     torchvision_name: ClassVar[str]
@@ -69,7 +71,8 @@ class Downloaded(Images):
         raise NotImplementedError
 
     def _torchvision(self, root: Path, download: bool = False) -> tuple[Any, Any]:
-        """torchvision's own training and test set in this folder. RuntimeError where they are missing or not the originals."""
+        """torchvision's own training and test set in this folder. RuntimeError where they are missing or not the
+        originals."""
         from igbviz._torchvision import torchvision
 
         build = getattr(torchvision.datasets, self.torchvision_name)
@@ -201,7 +204,8 @@ class Svhn(ColourImages):
     name: Literal["svhn"] = "svhn"
     title: ClassVar[str] = "SVHN"
     help: ClassVar[str] = (
-        "73,257 + 26,032 colour images of house-number digits, 32 x 32, classes of unequal size (Netzer and others 2011)."
+        "73,257 + 26,032 colour images of house-number digits, 32 x 32, classes of unequal size (Netzer and others "
+        "2011)."
     )
     stored_facts: ClassVar[Facts] = Facts(3, 32, DIGITS, 73_257, 26_032)
     stored_counts: ClassVar[tuple[int, ...]] = (4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659)

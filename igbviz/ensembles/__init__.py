@@ -1,11 +1,12 @@
-"""Many untrained networks at once: what is measured on how many of them, and the stream of what they were found to guess.
+"""Many untrained networks at once: what is measured on how many of them, and the stream of what they were found to
+guess.
 
     config = EnsembleConfig(model={"name": "mlp", "depth": 10}, networks=200)
     ensemble = Ensemble.of(initialize(config))
     ensemble.gamma("guesses")
 
-An ensemble shares the data and differs in the weights: over networks, the guesses of an untrained network have a law (initial guessing
-bias; Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). Describing one imports no torch.
+An ensemble shares the data and differs in the weights: over networks, the guesses of an untrained network have a law
+(initial guessing bias; Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). Describing one imports no torch.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ __all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "initialize", "requir
 def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
     """Draw the networks as described and yield a record of `ensemble_dtype` for each, in order.
 
-    The first one is there as soon as it is computed; those after it come in growing blocks, of which the numbers of a network do not
-    depend. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand. Raises ConfigError when it cannot be done here, DataError
-    when the data cannot be had, Overflow when a network's outputs are too large to be numbers.
+    The first one is there as soon as it is computed; those after it come in growing blocks, of which the numbers of a
+    network do not depend. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand. Raises ConfigError when it
+    cannot be done here, DataError when the data cannot be had, Overflow when a network's outputs are too large to be
+    numbers.
     """
     from igbviz.ensembles.networks import blocks
 

@@ -31,8 +31,9 @@ class EnsembleConfig(Description):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all weights and of the choice of images.")
     batch_norm: Literal["eval", "batch", "after"] = Field(
         "eval",
-        description="What BatchNorm divides by: its running statistics ('eval'; before any training they change nothing), those of the "
-        "images at hand ('batch'), or its running statistics after some training batches have passed ('after').",
+        description="What BatchNorm divides by: its running statistics ('eval'; before any training they change "
+        "nothing), those of the images at hand ('batch'), or its running statistics after some training batches "
+        "have passed ('after').",
     )
     passes: int = Field(
         1, ge=1, le=10_000, description="Training batches, of up to 500 images, that pass before 'after' looks."
@@ -65,8 +66,8 @@ class EnsembleConfig(Description):
 
 
 def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None) -> None:
-    """Raise ConfigError when there are too few test images, or when data, weights and the outputs of the widest layer (of every layer,
-    with gradients) need more than `free` bytes (default: what the machine has left)."""
+    """Raise ConfigError when there are too few test images, or when data, weights and the outputs of the widest layer
+    (of every layer, with gradients) need more than `free` bytes (default: what the machine has left)."""
     if config.inputs > facts.test_size:
         allowed = f"at most the {facts.test_size} test images of {config.dataset.name}"
         raise ConfigError((("inputs",), f"is {config.inputs}, allowed: {allowed}"))
@@ -76,10 +77,16 @@ def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None
     weights = config.model.weights(shape, classes) * (2 if config.gradients else 1)
     outputs = 0
     if isinstance(config.model, Mlp):
-        # Three at a time: the layer below, this one and a temporary. Differentiation keeps about four a layer, gradients included.
+        # Three at a time: the layer below, this one and a temporary. Differentiation keeps about four a layer,
+        # gradients included.
         nodes = config.model.width * config.model.max_pool
         outputs = config.inputs * nodes * (4 * config.model.depth if config.gradients else 3)
     needed = 4.0 * (data + weights + outputs)
     if needed > free:
-        raise ConfigError((("model",), f"needs about {needed / 1e9:,.1f} GB of memory with {config.inputs} inputs, allowed: at most the "
-                           f"{free / 1e9:,.1f} GB that are free here; lower its width or depth, or inputs"))  # fmt: skip
+        raise ConfigError(
+            (
+                ("model",),
+                f"needs about {needed / 1e9:,.1f} GB of memory with {config.inputs} inputs, "
+                f"allowed: at most the {free / 1e9:,.1f} GB that are free here; lower its width or depth, or inputs",
+            )
+        )

@@ -1,4 +1,5 @@
-"""An ensemble of untrained networks as a job for the worker: it can be watched, stopped and gone on with, like a training."""
+"""An ensemble of untrained networks as a job for the worker: it can be watched, stopped and gone on with, like a
+training."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ __all__ = ["Initializing", "Overflow"]
 
 
 class Initializing:
-    """Networks being drawn and measured. A network's record depends on nothing but its number, so going on needs only that."""
+    """Networks being drawn and measured. A network's record depends on nothing but its number, so going on needs only
+    that."""
 
     doing = "Drawing networks ..."
 

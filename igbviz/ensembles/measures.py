@@ -10,7 +10,8 @@ from torch import Tensor
 
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-# Below this share of the mean square, a variance has lost too many digits when it is computed as mean square less squared mean.
+# Below this share of the mean square, a variance has lost too many digits when it is computed as mean square less
+# squared mean.
 CANCELLED = 0.01
 
 
@@ -18,11 +19,13 @@ CANCELLED = 0.01
 def measure_layer(outputs: Tensor) -> dict[str, Tensor]:
     """(B, D, n) outputs to three columns (B,) of `exact` numbers.
 
-    centre: mean over the nodes of the squared mean over the inputs; variance: mean over the nodes of the unbiased variance over the inputs;
-    cosine: mean over the pairs of different inputs, where an output of norm 0 counts as orthogonal to all.
+    centre: mean over the nodes of the squared mean over the inputs; variance: mean over the nodes of the unbiased
+    variance over the inputs; cosine: mean over the pairs of different inputs, where an output of norm 0 counts as
+    orthogonal to all.
 
-    The outputs are read twice in all, because for a wide layer reading them costs as much as a tenth of the product that made them:
-    norms first, then both sums over the inputs as one product, |sum_a Y_a / |Y_a||^2 = D + D (D - 1) cosine.
+    The outputs are read twice in all, because for a wide layer reading them costs as much as a tenth of the product
+    that made them: norms first, then both sums over the inputs as one product, |sum_a Y_a / |Y_a||^2 = D + D (D - 1)
+    cosine.
     """
     inputs, nodes = outputs.shape[1:]
     norms = torch.linalg.vector_norm(outputs, dim=-1)
@@ -44,7 +47,8 @@ def measure_layer(outputs: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def measure_logits(logits: Tensor) -> dict[str, Tensor]:
-    """(B, D, K) logits to the columns guesses, centre, spread, probability (B, K), histogram (B, K, bins), variance and cosine (B,).
+    """(B, D, K) logits to the columns guesses, centre, spread, probability (B, K), histogram (B, K, bins), variance and
+    cosine (B,).
 
     The first of equals wins.
     """
@@ -67,12 +71,14 @@ def measure_logits(logits: Tensor) -> dict[str, Tensor]:
 
 
 def histogram(logits: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
-    """(B, K, bins) counts of (B, D, K) logits between `HISTOGRAM_EDGES`; of equal logits all in the bin that begins at 0."""
+    """(B, K, bins) counts of (B, D, K) logits between `HISTOGRAM_EDGES`; of equal logits all in the bin that begins at
+    0."""
     networks, _, classes = logits.shape
     low, bins = float(HISTOGRAM_EDGES[0]), len(HISTOGRAM_EDGES) - 1
     per_bin = float(HISTOGRAM_EDGES[1]) - low
     standard = (logits - centre[:, None]).div_(torch.where(spread > 0, spread, 1)[:, None])
-    # Clamped as whole numbers: these have no NaN, which would be counted outside of the table. Such a network is refused later.
+    # Clamped as whole numbers: these have no NaN, which would be counted outside of the table. Such a network is
+    # refused later.
     place = (
         standard.sub_(low)
         .div_(per_bin)

@@ -1,6 +1,8 @@
-"""The torch side of `igbviz.ensembles`: draw networks, show them the inputs, measure. Fully connected ones run stacked, others in turn.
+"""The torch side of `igbviz.ensembles`: draw networks, show them the inputs, measure. Fully connected ones run stacked,
+others in turn.
 
-A network's randomness is a function of (seed, its number), so its record is the same in every block and in every ensemble that has it.
+A network's randomness is a function of (seed, its number), so its record is the same in every block and in every
+ensemble that has it.
 """
 
 from __future__ import annotations
@@ -27,17 +29,18 @@ from igbviz.training.devices import arithmetic, device_of
 from igbviz.training.network import laid_out, probing
 from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 
-BATCH = 500  # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
+# images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
+BATCH = 500
 BATCH_PIXELS = BATCH * 32 * 32  # fewer images where they are larger: what convolutions keep is a multiple of this
 
-# Outputs of a layer that a stack may hold. On a CPU two megabytes: a stack then still lies in the cache of a core when its activation and
-# its measures are computed. On a GPU enough to keep it busy.
+# Outputs of a layer that a stack may hold. On a CPU two megabytes: a stack then still lies in the cache of a core when
+# its activation and its measures are computed. On a GPU enough to keep it busy.
 STACK_OUTPUTS = {"cpu": 2**19, "cuda": 2**26, "mps": 2**24}
 STACK_WEIGHTS = 2**24  # 64 megabytes: with few inputs it is the weights of a stack that take the room
 LARGEST_STACK = 256
 
-# Multiply-accumulates of a block below which one thread is used: two have little to gain from so short steps, and wait for each other
-# whenever another program wants one of two cores.
+# Multiply-accumulates of a block below which one thread is used: two have little to gain from so short steps, and wait
+# for each other whenever another program wants one of two cores.
 SMALL_BLOCK = 1e9
 
 
@@ -47,7 +50,8 @@ class Overflow(ArithmeticError):
     def __init__(self, network: int) -> None:
         self.network = network
         super().__init__(
-            f"The outputs of network {network} are too large to be numbers: lower the depth, the weights or the input scale."
+            f"The outputs of network {network} are too large to be numbers: lower the depth, the weights or the input "
+            "scale."
         )
 
 
@@ -60,7 +64,8 @@ def subject(config: EnsembleConfig, device: torch.device) -> Subject:
 def blocks(
     config: EnsembleConfig, device: str | torch.device | None = None, largest: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Records (n,) of `ensemble_dtype`, n = 1, 1, 2, 4, ... up to `largest` (default: what is fastest), together config.networks."""
+    """Records (n,) of `ensemble_dtype`, n = 1, 1, 2, 4, ... up to `largest` (default: what is fastest), together
+    config.networks."""
     yield from subject(config, device_of(device)).blocks(largest)
 
 
@@ -169,7 +174,8 @@ class StackedNetworks(Subject):
 
     def _slopes(self, logits: Tensor, watched: list[Tensor]) -> dict[str, Tensor]:
         inputs, weights = len(self.labels), self.stack.weights
-        # Networks do not touch each other, so the gradient of the sum of their losses holds the gradients of all of them.
+        # Networks do not touch each other, so the gradient of the sum of their losses holds the gradients of all of
+        # them.
         loss = cross_entropy(logits.flatten(0, 1), self.labels.repeat(len(logits)), reduction="sum") / inputs
         found = torch.autograd.grad(loss, weights + watched)
         by_weight, by_output = found[: len(weights)], found[len(weights) :]
@@ -182,7 +188,8 @@ class StackedNetworks(Subject):
 
 
 class SingleNetworks(Subject):
-    """Any other network, one after the other: a convolution of a hundred images keeps a machine as busy as those of many networks."""
+    """Any other network, one after the other: a convolution of a hundred images keeps a machine as busy as those of
+    many networks."""
 
     def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -257,7 +264,8 @@ def _trained_weights(name: str) -> dict[str, Tensor]:
 
 
 def _load_all_but(head: nn.Module, network: nn.Module, trained: dict[str, Tensor], name: str) -> None:
-    """Copy the trained weights into a network that may have a Resize in front, fewer colour channels, and other classes."""
+    """Copy the trained weights into a network that may have a Resize in front, fewer colour channels, and other
+    classes."""
     kept = {id(parameter) for parameter in head.parameters()}
     prefix = "1." if isinstance(network, nn.Sequential) and isinstance(network[0], Resize) else ""
     with torch.no_grad():

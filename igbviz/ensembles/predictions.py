@@ -1,9 +1,10 @@
 """What theory says of an ensemble before it is drawn: gamma of every linear layer of its networks.
 
-A description is translated into the recursion of wide networks: every layer's variances of weights and biases, what stands between two
-layers, and how alike the inputs are. Where the theory of wide networks has nothing to say there is no prediction rather than a guess:
-convolutions and attention, BatchNorm's running statistics after some batches, max pooling over nodes that do not rise everywhere, and
-real images of which nothing was measured. Sources: those of recursion.py; max pooling by Hoeffding's covariance identity.
+A description is translated into the recursion of wide networks: every layer's variances of weights and biases, what
+stands between two layers, and how alike the inputs are. Where the theory of wide networks has nothing to say there is
+no prediction rather than a guess: convolutions and attention, BatchNorm's running statistics after some batches, max
+pooling over nodes that do not rise everywhere, and real images of which nothing was measured. Sources: those of
+recursion.py; max pooling by Hoeffding's covariance identity.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ Variances = tuple[
     float, float
 ]  # sigma_w2, fan_in times the variance of the weights, and sigma_b2, the variance of the biases
 
-# Of a linear layer, from its initialisation, fan_in and fan_out. Uniform and orthogonal weights act like normal ones of their variance.
+# Of a linear layer, from its initialisation, fan_in and fan_out. Uniform and orthogonal weights act like normal ones of
+# their variance.
 VARIANCES: dict[str, Callable[[Any, int, int], Variances]] = {
     "torchvision": lambda _, n, m: (1 / 3, 1 / (3 * n)),  # which leaves fully connected networks as PyTorch builds them
     "pytorch": lambda _, n, m: (1 / 3, 1 / (3 * n)),
@@ -42,7 +44,8 @@ VARIANCES: dict[str, Callable[[Any, int, int], Variances]] = {
     "gaussian": lambda chosen, n, m: (chosen.sigma_w2, chosen.sigma_b2),
 }
 
-# Slopes of the activations that never fall. Only of these is the largest of several nodes the one with the largest pre-activation.
+# Slopes of the activations that never fall. Only of these is the largest of several nodes the one with the largest
+# pre-activation.
 RISING: dict[str, Callable[[Array], Array]] = {
     "relu": lambda u: np.where(u > 0, 1.0, 0.0),
     "leaky-relu": lambda u: np.where(u > 0, 1.0, 0.01),
@@ -55,8 +58,8 @@ RISING: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """`gamma` (L,) of every linear layer, the logits last, laid out as `Ensemble.gamma_by_depth`: inf where all inputs have become one,
-    NaN where all outputs are 0. `basis` says in a sentence what was assumed."""
+    """`gamma` (L,) of every linear layer, the logits last, laid out as `Ensemble.gamma_by_depth`: inf where all inputs
+    have become one, NaN where all outputs are 0. `basis` says in a sentence what was assumed."""
 
     gamma: np.ndarray
     basis: str
@@ -67,9 +70,9 @@ def predicted_gamma(
 ) -> Prediction | None:
     """What the theory of infinitely wide networks says of these, or None where it says nothing.
 
-    Gaussian noise is uncorrelated. Real images are not, so for them the recursion starts from the gamma of the first layer as it was
-    measured (below 0 counts as 0), with all images equally alike; its variance is taken to be that of inputs with mean square 1, unless
-    that was measured too. `measured_start` has both.
+    Gaussian noise is uncorrelated. Real images are not, so for them the recursion starts from the gamma of the first
+    layer as it was measured (below 0 counts as 0), with all images equally alike; its variance is taken to be that of
+    inputs with mean square 1, unless that was measured too. `measured_start` has both.
     """
     model = config.model
     if not isinstance(model, Mlp) or config.initialization.name not in VARIANCES:
@@ -98,7 +101,8 @@ def predicted_gamma(
 
 
 def measured_start(ensemble: Ensemble) -> dict[str, float]:
-    """What `predicted_gamma` wants to know of the first layer, as keywords: gamma from cosines, and the mean square of its outputs."""
+    """What `predicted_gamma` wants to know of the first layer, as keywords: gamma from cosines, and the mean square of
+    its outputs."""
     first = ensemble.records["layer_centre"][:, 0] + ensemble.records["layer_variance"][:, 0]
     return {
         "first_layer_gamma": float(ensemble.gamma_by_depth("cosine")[0, 0]),
@@ -140,8 +144,9 @@ class GuessLaw(NamedTuple):
 def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
     """The law over networks of G_0 for two classes, of max_k G_k for more, counted over so many inputs.
 
-    Counting spreads the shares further, as centres further apart would: it is the law at a slightly larger gamma, `counted_gamma`. For
-    more than two classes there is no closed form: the density is a smooth one of networks whose centres are a fixed Sobol sequence.
+    Counting spreads the shares further, as centres further apart would: it is the law at a slightly larger gamma,
+    `counted_gamma`. For more than two classes there is no closed form: the density is a smooth one of networks whose
+    centres are a fixed Sobol sequence.
     """
     counted = counted_gamma(gamma, classes, inputs)
     mean = float(expected_max_guess(counted, classes))
@@ -165,10 +170,11 @@ def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
 
 
 def counted_gamma(gamma: float, classes: int, inputs: int) -> float:
-    """The gamma at which two of infinitely many inputs get the same guess as often as two of these do when one may be taken twice.
+    """The gamma at which two of infinitely many inputs get the same guess as often as two of these do when one may be
+    taken twice.
 
-    With A the chance that two inputs get the same guess, the shares of D inputs have sum_k G_k^2 = A + (1 - A) / D on average. Two inputs
-    agree as a network's centres and its logits do, with correlation c in place of c^(1/2).
+    With A the chance that two inputs get the same guess, the shares of D inputs have sum_k G_k^2 = A + (1 - A) / D on
+    average. Two inputs agree as a network's centres and its logits do, with correlation c in place of c^(1/2).
     """
     if gamma == np.inf:
         return gamma
@@ -179,12 +185,13 @@ def counted_gamma(gamma: float, classes: int, inputs: int) -> float:
 def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Layer) -> tuple[float, float, float]:
     """Mean of h = max_j phi(u_j) over k independent nodes, and what two inputs share and do not share of its variance.
 
-    h rises with the largest pre-activation U, and two inputs' largest have P(U <= s, V <= t) = F(s, t)^k, F of one node, so
+    h rises with the largest pre-activation U, and two inputs' largest have P(U <= s, V <= t) = F(s, t)^k, F of one
+    node, so
 
         Var h - Cov = 2 int int_{s < t} h'(s) h'(t) (F(s, s')^k - F(s, t)^k) ds dt,   F(s, s') = Phi(s), one input with itself
 
-    over a = (s + t) / sqrt(2) and b = (t - s) / sqrt(2), of which b is no longer than inputs differ: all digits are kept near c = 1. The
-    difference is made of r = P(u <= s, v > t), which comes from Owen's T.
+    over a = (s + t) / sqrt(2) and b = (t - s) / sqrt(2), of which b is no longer than inputs differ: all digits are
+    kept near c = 1. The difference is made of r = P(u <= s, v > t), which comes from Owen's T.
     """
     q, c, d = (float(part) for part in layer)
     scale = math.sqrt(q)
@@ -242,10 +249,11 @@ def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer:
 
 
 def _largest_shares(gamma: float, classes: int, networks: int = 2048, rivals: int = 12, groups: int = 16) -> np.ndarray:
-    """(networks,) shares of the class with the highest centre, as in `theory.guess_fractions`, for any number of classes.
+    """(networks,) shares of the class with the highest centre, as in `theory.guess_fractions`, for any number of
+    classes.
 
-    The highest centres are drawn from the top down: of n normal ones the highest has Phi(z) = U^(1/n), and below it are n - 1. Those
-    below the rivals stand at their expected places, in groups that grow downwards.
+    The highest centres are drawn from the top down: of n normal ones the highest has Phi(z) = U^(1/n), and below it are
+    n - 1. Those below the rivals stand at their expected places, in groups that grow downwards.
     """
     drawn = min(classes, rivals + 1)
     uniform = qmc.Sobol(drawn, seed=0).random(networks)

@@ -1,7 +1,8 @@
-"""What is kept of every network of an ensemble, and what follows from it. N networks, K classes, L linear layers (head included).
+"""What is kept of every network of an ensemble, and what follows from it. N networks, K classes, L linear layers (head
+included).
 
-A network is one fixed-size numpy record, so a file of them can grow while it is read. Stored are sums over the inputs; every law and
-every gamma is derived from them here.
+A network is one fixed-size numpy record, so a file of them can grow while it is read. Stored are sums over the inputs;
+every law and every gamma is derived from them here.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from igbviz.trajectory.records import Recorded
 
 Estimator = Literal["variance", "cosine", "guesses"]
 
-# Of the logits of a class less their centre, in units of their spread; the two outermost bins also hold what lies beyond them.
+# Of the logits of a class less their centre, in units of their spread; the two outermost bins also hold what lies
+# beyond them.
 HISTOGRAM_EDGES = np.linspace(-4, 4, 33)
 
 
 def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtype:
-    """The record of one network with so many classes, measured layers (0 where layers are not measured) and weight gradients."""
+    """The record of one network with so many classes, measured layers (0 where layers are not measured) and weight
+    gradients."""
     columns = [
         ("network", "<i8"),  # its number in the ensemble
         ("guesses", "<i4", (classes,)),  # inputs given to each class; their sum is the number of inputs
@@ -86,8 +89,8 @@ class Ensemble(Recorded):
             cosine     from the mean cosine of two inputs' class-centred logits, blind to the norms of the inputs
             guesses    from how often two inputs get the same guess
 
-        1/D is how far the mean over D inputs fluctuates by itself. Near gamma = 0 all three can fall below 0, and where batch statistics
-        remove every centre, -1/D is left.
+        1/D is how far the mean over D inputs fluctuates by itself. Near gamma = 0 all three can fall below 0, and where
+        batch statistics remove every centre, -1/D is left.
         """
         records = self.records
         if estimator == "variance":
@@ -106,9 +109,11 @@ class Ensemble(Recorded):
         return float(value), float(error)
 
     def gamma_by_depth(self, estimator: Literal["variance", "cosine"] = "variance") -> np.ndarray:
-        """(L, 2) gamma of the pre-activations of every linear layer and its standard error over networks; the logits are the last.
+        """(L, 2) gamma of the pre-activations of every linear layer and its standard error over networks; the logits
+        are the last.
 
-        Here the nodes of a layer stand for networks (given the layer below they are independent), so wide layers need few networks.
+        Here the nodes of a layer stand for networks (given the layer below they are independent), so wide layers need
+        few networks.
         """
         if "layer_centre" not in self.records.dtype.names:
             raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")
@@ -122,7 +127,8 @@ class Ensemble(Recorded):
         raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
 
     def to_frame(self):
-        """A tidy pandas table, one row a (network, class): network, class, guess_fraction, centre, spread, probability, cosine."""
+        """A tidy pandas table, one row a (network, class): network, class, guess_fraction, centre, spread, probability,
+        cosine."""
         import pandas as pd
 
         n, k = len(self), self.classes

@@ -1,7 +1,8 @@
-"""Many fully connected networks of one shape as one: their weights lie stacked, and a layer of all of them is one batched product.
+"""Many fully connected networks of one shape as one: their weights lie stacked, and a layer of all of them is one
+batched product.
 
-The networks are those of `igbviz.models.Mlp`, weights drawn by the same code; only calling them is done anew here. Small networks gain
-most, because what a call costs is paid once for all. Shapes: B networks, D inputs.
+The networks are those of `igbviz.models.Mlp`, weights drawn by the same code; only calling them is done anew here.
+Small networks gain most, because what a call costs is paid once for all. Shapes: B networks, D inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Watch = Callable[[Tensor], None]
 
 
 class StackedBatchNorm:
-    """What `nn.BatchNorm1d` does to every network of a stack, at scale 1 and shift 0; its defaults for the two constants."""
+    """What `nn.BatchNorm1d` does to every network of a stack, at scale 1 and shift 0; its defaults for the two
+    constants."""
 
     epsilon, momentum = 1e-5, 0.1
 
@@ -48,7 +50,8 @@ class StackedMlp:
     """A stack of as many networks as `draw` gets seeds."""
 
     def __init__(self, model: Mlp, shape: Shape, classes: int, device: torch.device, in_place: bool = False) -> None:
-        """`in_place` lets layers and activations overwrite what was there before, which differentiation would not survive."""
+        """`in_place` lets layers and activations overwrite what was there before, which differentiation would not
+        survive."""
         self.model, self.classes, self.device = model, classes, device
         with torch.random.fork_rng(devices=[]):
             self.one = model.build(shape, classes)
@@ -91,8 +94,8 @@ class StackedMlp:
             norm.mode = mode
 
     def __call__(self, images: Tensor, watch: Watch) -> Tensor:
-        """Logits (B, D, K) of images (D, channels, height, width). `watch` sees the pre-activations (B, D, nodes) of every linear layer,
-        the logits included, before anything overwrites them."""
+        """Logits (B, D, K) of images (D, channels, height, width). `watch` sees the pre-activations (B, D, nodes) of
+        every linear layer, the logits included, before anything overwrites them."""
         model, values = self.model, images.flatten(1).expand(len(self.weights[0]), -1, -1)
         for layer, norm in enumerate(self.batch_norms):
             values = self._linear(layer, values)

@@ -1,4 +1,5 @@
-"""One thing changed in an ensemble of untrained networks: the experiments that explain where the first guess comes from."""
+"""One thing changed in an ensemble of untrained networks: the experiments that explain where the first guess comes
+from."""
 
 from __future__ import annotations
 
@@ -45,22 +46,50 @@ def _normalised(placement: str) -> Callable[[EnsembleConfig], EnsembleConfig | N
 
 
 CHANGES: dict[str, Change] = {
-    "tanh": Change("tanh", "An odd activation has no preferred sign: without biases the prejudice vanishes.", _network(activation="tanh")),
-    "relu": Change("ReLU", "Outputs that are never negative push all inputs the same way, layer after layer.", _network(activation="relu")),
-    "max-pool": Change("Max-pooling of 4", "The largest of several nodes lies above their mean: another push, for any activation.",
-                       _network(max_pool=4)),
+    "tanh": Change(
+        "tanh",
+        "An odd activation has no preferred sign: without biases the prejudice vanishes.",
+        _network(activation="tanh"),
+    ),
+    "relu": Change(
+        "ReLU",
+        "Outputs that are never negative push all inputs the same way, layer after layer.",
+        _network(activation="relu"),
+    ),
+    "max-pool": Change(
+        "Max-pooling of 4",
+        "The largest of several nodes lies above their mean: another push, for any activation.",
+        _network(max_pool=4),
+    ),
     "deeper": Change("Twice as deep", "Every layer adds to what the one below prefers.", _deeper),
-    "before": Change("Normalise before the activation", "LayerNorm there changes nothing; BatchNorm there keeps the bias at one level.",
-                     _normalised("before")),
-    "after": Change("Normalise after the activation", "What the activation prefers is taken away again: neutral at any depth.",
-                    _normalised("after")),
-    "statistics": Change("BatchNorm: the other statistics", "A fresh network in eval mode divides by 1, with batch statistics by the "
-                         "spread of the images at hand: a hundred times less bias in a ResNet-50.", _batch_statistics),
-    "he": Change("He-normal", "Keeps the size of signals in a ReLU network, and with it the differences between inputs.",
-                 lambda config: config.with_(initialization={"name": "he-normal"})),
-    "pytorch": Change("PyTorch's default", "Smaller weights and random biases: biases shift all inputs alike.",
-                      lambda config: config.with_(initialization={"name": "pytorch"})),
-}  # fmt: skip
+    "before": Change(
+        "Normalise before the activation",
+        "LayerNorm there changes nothing; BatchNorm there keeps the bias at one level.",
+        _normalised("before"),
+    ),
+    "after": Change(
+        "Normalise after the activation",
+        "What the activation prefers is taken away again: neutral at any depth.",
+        _normalised("after"),
+    ),
+    "statistics": Change(
+        "BatchNorm: the other statistics",
+        "A fresh network in eval mode divides by 1, with batch "
+        "statistics by the spread of the images at hand: a hundred times less bias in a "
+        "ResNet-50.",
+        _batch_statistics,
+    ),
+    "he": Change(
+        "He-normal",
+        "Keeps the size of signals in a ReLU network, and with it the differences between inputs.",
+        lambda config: config.with_(initialization={"name": "he-normal"}),
+    ),
+    "pytorch": Change(
+        "PyTorch's default",
+        "Smaller weights and random biases: biases shift all inputs alike.",
+        lambda config: config.with_(initialization={"name": "pytorch"}),
+    ),
+}
 
 
 def changes(config: EnsembleConfig) -> dict[str, tuple[Change, EnsembleConfig]]:

@@ -1,6 +1,7 @@
 """The family of classification losses: the registry, and the one place to import them from.
 
-`LOSSES[name](**knobs)(logits, labels)` gives (batch,) values; a new loss is one class in a subject file and one line at the foot here.
+`LOSSES[name](**knobs)(logits, labels)` gives (batch,) values; a new loss is one class in a subject file and one line at
+the foot here.
 """
 
 from igbviz.losses.base import Finding, Loss, LossOfP, true_log_probability, wide

@@ -5,12 +5,12 @@ cross-entropy times one number a sample, the weight w(p) = -p f'(p):
 
     dL/dz_k = -w(p) (1[k = y] - p_k)
 
-Such a loss states f and w, as functions of log p, and nothing else: the training uses w as the gradient (so it stays finite
-wherever the formula is), and the pages draw the same two functions.
+Such a loss states f and w, as functions of log p, and nothing else: the training uses w as the gradient (so it stays
+finite wherever the formula is), and the pages draw the same two functions.
 
-Every formula is written once and runs on torch tensors and on numpy arrays; describing or drawing a loss needs no torch. The few
-operations that the two libraries spell differently stand at the foot. Logits are (batch, classes), labels (batch,) whole numbers,
-results (batch,).
+Every formula is written once and runs on torch tensors and on numpy arrays; describing or drawing a loss needs no
+torch. The few operations that the two libraries spell differently stand at the foot. Logits are (batch, classes),
+labels (batch,) whole numbers, results (batch,).
 """
 
 from __future__ import annotations
@@ -46,20 +46,23 @@ class Loss(Description):
         return values if values.dtype == logits.dtype else values.to(logits.dtype)
 
     def values(self, logits: Any, labels: Any) -> Any:
-        """(batch,) values of checked logits in single precision or better; differentiable, in torch and by complex step."""
+        """(batch,) values of checked logits in single precision or better; differentiable, in torch and by complex
+        step."""
         raise NotImplementedError
 
     def in_batch(self, logits: Any, labels: Any) -> Any:
-        """(batch,) values as they count in a batch of exactly these samples: zero, without a gradient, where the loss drops one."""
+        """(batch,) values as they count in a batch of exactly these samples: zero, without a gradient, where the loss
+        drops one."""
         return self.values(logits, labels)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
-        """The scalar that a training step descends: the mean over the batch, and the place for batch-level parts of a loss."""
+        """The scalar that a training step descends: the mean over the batch, and the place for batch-level parts of a
+        loss."""
         return self.values(wide(logits), labels).mean()
 
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
-        """`batch_loss` with its backward pass, as a training step needs both; the value, detached. Losses that know their slopes need
-        no graph of their formula, which is most of what they cost beside a small network."""
+        """`batch_loss` with its backward pass, as a training step needs both; the value, detached. Losses that know
+        their slopes need no graph of their formula, which is most of what they cost beside a small network."""
         loss = self.batch_loss(logits, labels, parameters)
         loss.backward()
         return loss.detach()
@@ -67,8 +70,9 @@ class Loss(Description):
     def gradient(self, logits: Any, labels: Any) -> np.ndarray:
         """(batch, classes) derivatives of the values by the logits, in float64 and without torch.
 
-        values(z + ih) = values(z) + ih values'(z): the imaginary part is the derivative, to the last digit. Whatever a formula
-        detaches is real there (`held`), so this is the gradient that the training descends, not only that of the printed value.
+        values(z + ih) = values(z) + ih values'(z): the imaginary part is the derivative, to the last digit. Whatever a
+        formula detaches is real there (`held`), so this is the gradient that the training descends, not only that of
+        the printed value.
         """
         logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
         _check(logits, labels)
@@ -88,7 +92,8 @@ class LossOfProbabilities(Loss):
     """A loss of all classes' probabilities that knows its slopes in their logarithms."""
 
     def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        """(batch, 1) values at log p (batch, classes), and their slopes (batch, classes) in it; `hit` is 1 at the label, else 0."""
+        """(batch, 1) values at log p (batch, classes), and their slopes (batch, classes) in it; `hit` is 1 at the
+        label, else 0."""
         raise NotImplementedError
 
     def values(self, logits: Any, labels: Any) -> Any:
@@ -126,7 +131,8 @@ class LossOfP(Loss):
         raise NotImplementedError
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
-        """w(p) = -df/dlog p, elementwise: how hard this loss pulls, in units of cross-entropy. Negative pushes the true class down."""
+        """w(p) = -df/dlog p, elementwise: how hard this loss pulls, in units of cross-entropy. Negative pushes the true
+        class down."""
         raise NotImplementedError
 
     def at(self, log_p: Any) -> Any:
@@ -147,7 +153,8 @@ class LossOfP(Loss):
         return self.f(here, torch).mean()
 
     def checks(self) -> list[Finding]:
-        """Where this loss is silent (w = 0), where it pushes the true class down (w < 0), and where value or pull explode."""
+        """Where this loss is silent (w = 0), where it pushes the true class down (w < 0), and where value or pull
+        explode."""
         log_p = probability_grid()
         p, pull = np.exp(log_p), self.weight(log_p, np)
         noise = 1e-12 * p  # of a slope in p that is zero but for rounding
@@ -192,7 +199,8 @@ def probability_grid() -> np.ndarray:
 
 
 def _stretches(p: np.ndarray, holds: np.ndarray) -> list[tuple[float, float, str]]:
-    """Ends, and these in words, of every run of at least two grid points at which something holds; more than three become one."""
+    """Ends, and these in words, of every run of at least two grid points at which something holds; more than three
+    become one."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]])))
     known = np.concatenate([[0.0], p[1:-1], [1.0]])  # what holds at the end of the grid holds to the end
     runs = [
@@ -226,8 +234,13 @@ def _check(logits: Any, labels: Any) -> None:
     if "float" not in str(logits.dtype):
         raise ConfigError((("logits",), f"are of type {logits.dtype}, allowed: floating-point numbers"))
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        raise ConfigError(((), f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)} do not fit: "
-                               "allowed are (batch, classes) and (batch,)"))  # fmt: skip
+        raise ConfigError(
+            (
+                (),
+                f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)} do "
+                "not fit: allowed are (batch, classes) and (batch,)",
+            )
+        )
     classes = logits.shape[1]
     if classes < 2:
         raise ConfigError((("logits",), f"have {classes} classes, allowed: at least 2"))

@@ -1,9 +1,10 @@
 """Make your own loss: a formula of p, typed by the user, becomes a `LossOfP` like every other.
 
-The text is read by Python's own parser and never run: only numbers, names, the usual operators and the functions listed below are let
-through, and a small evaluator walks the tree. It carries the derivative along with the value, rule by rule, so the weight is exact.
-(A computer algebra system would simplify constants such as 9**9**9 while reading and hang the server; here everything is floating
-point, where such a number is merely infinite and refused.) Its own tidied text is the formula's identity.
+The text is read by Python's own parser and never run: only numbers, names, the usual operators and the functions listed
+below are let through, and a small evaluator walks the tree. It carries the derivative along with the value, rule by
+rule, so the weight is exact. (A computer algebra system would simplify constants such as 9**9**9 while reading and hang
+the server; here everything is floating point, where such a number is merely infinite and refused.) Its own tidied text
+is the formula's identity.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from igbviz.spec import ConfigError, listing
 
 LONGEST = 200  # characters of a formula
 LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
-LARGEST = 1e33  # value and pull; single precision ends at 3e38, and a straight line towards p = 0 and sums over a batch need room
+# value and pull; single precision ends at 3e38, and a straight line towards p = 0 and sums over a batch need room
+LARGEST = 1e33
 
 Rule = Callable[[ModuleType, Any], tuple[Any, Any]]
 FUNCTIONS: dict[str, Rule] = {  # value and derivative by the argument
@@ -46,7 +48,8 @@ class Custom(LossOfP):
     name: Literal["custom"] = "custom"
     formula: str = Field(
         "-p**g*log(p)",
-        description=f"A formula of p with + - * / ** ( ) and {', '.join([*FUNCTIONS, *CHOICES])}; every other name is a parameter.",
+        description=f"A formula of p with + - * / ** ( ) and {', '.join([*FUNCTIONS, *CHOICES])}; every other name is "
+        "a parameter.",
     )
     parameters: dict[str, float] = Field({"g": 0.7}, description="A number for each name in the formula other than p.")
     title: ClassVar[str] = "Your own formula"
@@ -63,7 +66,8 @@ class Custom(LossOfP):
     @field_validator("parameters", mode="before")
     @classmethod
     def _needed(cls, values: Any, info: ValidationInfo) -> Any:
-        """Numbers for exactly the formula's names. Idle ones are dropped, so that a default or an old slider does no harm."""
+        """Numbers for exactly the formula's names. Idle ones are dropped, so that a default or an old slider does no
+        harm."""
         if not isinstance(values, Mapping):
             raise ConfigError(((), f"are {values!r}, allowed: a number for each name in the formula"))
         for name, value in values.items():
@@ -114,7 +118,8 @@ Custom.formula = "f(p_y)"
 
 
 def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Finding]:
-    """Where most of a step of f from one grid point to the next happens within a thirtieth of the way, so that no slope tells of it."""
+    """Where most of a step of f from one grid point to the next happens within a thirtieth of the way, so that no slope
+    tells of it."""
     values = f(log_p)
     steps = np.abs(np.diff(values))
     first = np.sort(np.argsort(steps)[-8:])  # the largest ones
@@ -135,14 +140,15 @@ def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Fin
 
 
 def symbols(formula: str) -> list[str]:
-    """The parameters a formula needs, in order of appearance: what a page makes sliders of. Raises ConfigError if it cannot be read."""
+    """The parameters a formula needs, in order of appearance: what a page makes sliders of. Raises ConfigError if it
+    cannot be read."""
     names = [node.id for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name)]
     return [name for name in dict.fromkeys(names) if name != "p" and name not in FUNCTIONS and name not in CHOICES]
 
 
 def evaluate(formula: str | ast.expr, parameters: Mapping[str, float], log_p: Any, xp: ModuleType) -> tuple[Any, Any]:
-    """Value and derivative by log p, elementwise, of a formula that was checked, or of a part of it. Never warns: what is not finite is
-    refused when the loss is made."""
+    """Value and derivative by log p, elementwise, of a formula that was checked, or of a part of it. Never warns: what
+    is not finite is refused when the loss is made."""
     p, one = xp.exp(log_p), xp.ones_like(log_p)
     known = {name: (value * one, 0 * one) for name, value in parameters.items()}
     with np.errstate(all="ignore"):
@@ -226,7 +232,8 @@ def _tree(text: str) -> ast.expr:
 
 @lru_cache(maxsize=256)
 def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float | None:
-    """A p inside (0, 1) at which the formula or its slope is not a finite real number; None if there is none to be found."""
+    """A p inside (0, 1) at which the formula or its slope is not a finite real number; None if there is none to be
+    found."""
 
     def pull(log_p: np.ndarray) -> np.ndarray:
         value, slope = evaluate(formula, dict(parameters), log_p, np)
@@ -238,8 +245,8 @@ def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float |
         return float(np.exp(grid[np.isinf(size).argmax()]))
     if (place := _division_by_zero(formula, parameters, grid)) is not None:
         return place
-    # A pole may also hide between two points of the grid, or be a large number where rounding puts a point beside it: climb every peak
-    # of the slope, and see whether it has a top that its neighbourhood explains.
+    # A pole may also hide between two points of the grid, or be a large number where rounding puts a point beside it:
+    # climb every peak of the slope, and see whether it has a top that its neighbourhood explains.
     peaks = 1 + np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] >= size[2:]) & (size[1:-1] > 0))
     peaks = peaks[np.argsort(size[peaks])[-16:]]
     low, high, foot = grid[peaks - 1], grid[peaks + 1], np.maximum(size[peaks - 1], size[peaks + 1])
@@ -266,7 +273,8 @@ def _too_large(formula: str, parameters: tuple[tuple[str, float], ...]) -> tuple
 
 
 def _division_by_zero(formula: str, parameters: tuple[tuple[str, float], ...], grid: np.ndarray) -> float | None:
-    """A p at which a divisor changes its sign, and so passes through 0; None if none does. A negative power divides by its base."""
+    """A p at which a divisor changes its sign, and so passes through 0; None if none does. A negative power divides by
+    its base."""
     known = dict(parameters)
 
     def values(node: ast.expr, log_p: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No torch, and no pictures."""
+"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No
+torch, and no pictures."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ def zones(loss: LossOfP) -> list[Zone]:
 
 
 def force(loss: Loss, p: float, classes: int) -> float:
-    """The pull on the true class's logit in units of cross-entropy: w(p), or what corresponds to it for a loss of all logits.
+    """The pull on the true class's logit in units of cross-entropy: w(p), or what corresponds to it for a loss of all
+    logits.
 
     Such a loss is asked where the true class has probability p and one favoured class stands above K - 1 equal others.
     """

@@ -1,7 +1,8 @@
 """Normalised losses and what is built from them: active-passive pairs and active negative losses.
 
-A loss is normalised by dividing it by its sum over all possible labels. That makes any loss robust and bounded, but the sum grows with
-the favoured class's lead, so that the pull of the others fades; a second, "passive" part is therefore added.
+A loss is normalised by dividing it by its sum over all possible labels. That makes any loss robust and bounded, but the
+sum grows with the favoured class's lead, so that the pull of the others fades; a second, "passive" part is therefore
+added.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
 
 
 def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
-    """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might have been given, and
-    the slopes (batch, classes) of that share. Of nothing at all it is 0.
+    """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might
+    have been given, and the slopes (batch, classes) of that share. Of nothing at all it is 0.
 
-    `slopes` are those of each term in the logarithm of its own class's probability, `hit` is 1 at the label and 0 elsewhere.
+    `slopes` are those of each term in the logarithm of its own class's probability, `hit` is 1 at the label and 0
+    elsewhere.
     """
     total = terms.sum(-1)[:, None]
     total = library(total).where(total == 0, 1.0, total)  # many classes, all below p_min, leave the negative twin 0 / 0
@@ -197,10 +199,11 @@ class NceAel(ActivePassive):
 
 
 class ActiveNegative(Normalised):
-    """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight decay.
+    """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight
+    decay.
 
-    The twin turns each term upside down, worst - term, and normalises that: 1 minus the label's share. Terms end at p_min, where they
-    reach the worst; nothing pulls a class that is less probable still.
+    The twin turns each term upside down, worst - term, and normalises that: 1 minus the label's share. Terms end at
+    p_min, where they reach the worst; nothing pulls a class that is less probable still.
     """
 
     alpha: float = Field(5.0, ge=0, le=100, description="Share of the normalised loss.")

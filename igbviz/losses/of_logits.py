@@ -71,9 +71,10 @@ class HardBootstrapping(Loss):
 class Curriculum(Loss):
     """Noise-pruned curriculum loss: in each batch, only the samples that are easy enough are trained on.
 
-    A single sample's value is its soft hinge, a margin to the runner-up where the guess is right and to the log-sum-exp of all logits
-    where it is wrong. Which samples count is a matter of the whole batch, so it is decided in `batch_loss`. A probe cannot know the
-    batches of the training; it asks for the selection among the probed images, taken as one batch.
+    A single sample's value is its soft hinge, a margin to the runner-up where the guess is right and to the log-sum-exp
+    of all logits where it is wrong. Which samples count is a matter of the whole batch, so it is decided in
+    `batch_loss`. A probe cannot know the batches of the training; it asks for the selection among the probed images,
+    taken as one batch.
     """
 
     name: Literal["curriculum"] = "curriculum"
@@ -88,7 +89,8 @@ class Curriculum(Loss):
     source: ClassVar[str] = "Lyu, Tsang 2019 (arXiv 1905.10045)"
     effect: ClassVar[str] = "drops it from the batch as too hard, so early on it trains mostly on the favoured class"
     selects: ClassVar[str] = (
-        "This loss drops samples batch by batch; here the probed images are taken as one batch, and those that it would drop do not pull."
+        "This loss drops samples batch by batch; here the probed images are taken as one batch, and those that it "
+        "would drop do not pull."
     )
 
     def values(self, logits: Any, labels: Any) -> Any:
@@ -106,8 +108,9 @@ class Curriculum(Loss):
     def kept(self, logits: Any, labels: Any) -> Any:
         """(batch,) true for the samples that are trained on: the easiest, as long as their hinges fit into a budget.
 
-        Each sample taken costs its hard hinge, and every further one lowers the budget by 1; one more is taken if the budget still
-        allows it. The sum over nothing is 0, so the easiest sample always fits: the selection is never empty.
+        Each sample taken costs its hard hinge, and every further one lowers the budget by 1; one more is taken if the
+        budget still allows it. The sum over nothing is 0, so the easiest sample always fits: the selection is never
+        empty.
         """
         return self._kept(_lead(logits.detach(), labels))
 
@@ -127,7 +130,8 @@ class Curriculum(Loss):
 
 
 class MaxMahalanobis(Loss):
-    """Squared distance of the logits to fixed centres, the corners of a simplex as far apart as can be: no softmax at all."""
+    """Squared distance of the logits to fixed centres, the corners of a simplex as far apart as can be: no softmax at
+    all."""
 
     name: Literal["mmc"] = "mmc"
     norm: float = Field(
@@ -135,8 +139,9 @@ class MaxMahalanobis(Loss):
     )
     symmetric: bool = Field(
         False,
-        description="Turn the simplex so that all classes are alike and the nearest centre is the largest logit. Off, as published: "
-        "the same simplex, one class after the other, the last without a coordinate of its own.",
+        description="Turn the simplex so that all classes are alike and the nearest centre is the largest logit. "
+        "Off, as published: the same simplex, one class after the other, the last without a coordinate of its "
+        "own.",
     )
     title: ClassVar[str] = "Max-Mahalanobis centres"
     formula: ClassVar[str] = (
@@ -158,7 +163,8 @@ class MaxMahalanobis(Loss):
 
 @lru_cache
 def simplex(classes: int, symmetric: bool = False) -> np.ndarray:
-    """(classes, classes) rows of length 1, any two at the same angle. Published: triangular, the first row along the first axis."""
+    """(classes, classes) rows of length 1, any two at the same angle. Published: triangular, the first row along the
+    first axis."""
     if symmetric:
         return (np.eye(classes) - 1 / classes) * np.sqrt(classes / (classes - 1))
     rows = np.zeros((classes, classes))

@@ -1,6 +1,7 @@
 """Losses of the true class's probability alone: each is its f and its weight w = -df/dlog p, as functions of log p.
 
-1 - p is always -expm1(log p), which keeps its digits where p rounds to 1; powers of p are exp(q log p), finite where p underflows.
+1 - p is always -expm1(log p), which keeps its digits where p rounds to 1; powers of p are exp(q log p), finite where p
+underflows.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Blurry(LossOfP):
     gamma: float = Field(0.7, ge=0, le=10, description="How fast trust fades with p; 0 is cross-entropy.")
     detach_weight: bool = Field(
         False,
-        description="Hold p^gamma fixed when differentiating. Off, the formula as printed, which pushes the true class down below "
-        "p = exp(-1/gamma); on, always the right way, and the gradient of GCE.",
+        description="Hold p^gamma fixed when differentiating. Off, the formula as printed, which pushes the true "
+        "class down below p = exp(-1/gamma); on, always the right way, and the gradient of GCE.",
     )
     title: ClassVar[str] = "Blurry"
     formula: ClassVar[str] = r"-p_y^{\gamma} \log p_y"
@@ -305,7 +306,8 @@ class PHuberCrossEntropy(LossOfP):
 def above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
     """Where p lies above the threshold; everywhere at threshold 0, also where p underflows.
 
-    A p that is the threshold but for rounding counts as at it: with equal logits p is 1/K only up to some units in the last place.
+    A p that is the threshold but for rounding counts as at it: with equal logits p is 1/K only up to some units in the
+    last place.
     """
     rounding = 4 * float(xp.finfo(log_p.dtype).eps)
     return xp.exp(log_p) > threshold * (1 + rounding) if threshold else xp.ones_like(log_p, dtype=bool)

@@ -1,6 +1,7 @@
 """Networks that classify images, and how their weights begin.
 
-A new architecture is one class in `architectures`, a new initialization one in `initializations`, and its name in the registry.
+A new architecture is one class in `architectures`, a new initialization one in `initializations`, and its name in the
+registry.
 """
 
 from igbviz.models.architectures import Cnn, Mlp, Model, Torchvision, VitTiny, last_layer

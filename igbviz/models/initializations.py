@@ -1,7 +1,9 @@
-"""Initialisations: how the weights of a built network are drawn anew, from torch's global random generator (the caller seeds).
+"""Initialisations: how the weights of a built network are drawn anew, from torch's global random generator (the caller
+seeds).
 
-All but `torchvision` and `pytorch` treat every convolution and linear layer alike and touch nothing else: normalisation layers stay at
-scale 1 and shift 0, position embeddings as their builder drew them. Fans are counted as in `torch.nn.init`.
+All but `torchvision` and `pytorch` treat every convolution and linear layer alike and touch nothing else: normalisation
+layers stay at scale 1 and shift 0, position embeddings as their builder drew them. Fans are counted as in
+`torch.nn.init`.
 """
 
 from __future__ import annotations
@@ -17,14 +19,15 @@ from igbviz.spec import Description, any_of, by_name
 
 
 class Initialization(Description):
-    """One way to draw weights, and what to do with the last layer, whose size decides how confident the first guesses are."""
+    """One way to draw weights, and what to do with the last layer, whose size decides how confident the first guesses
+    are."""
 
     title: ClassVar[str]
     help: ClassVar[str]
     last_layer: Literal["same", "zero", "scaled", "neutral-bias"] = Field(
         "same",
-        description="Draw the last layer like the others, set it to zero (all classes exactly equal), multiply its weights, or draw it and "
-        "choose its biases such that the mean prediction over training images is even.",
+        description="Draw the last layer like the others, set it to zero (all classes exactly equal), multiply its "
+        "weights, or draw it and choose its biases such that the mean prediction over training images is even.",
     )
     last_layer_scale: float = Field(
         0.1, ge=0, le=1000, description="What the last layer's weights are multiplied by when scaled."
@@ -72,7 +75,8 @@ class AsBuilt(Initialization):
 
 
 class PyTorch(Initialization):
-    """What every layer of PyTorch does by itself: uniform, of variance 1/(3 fan_in), for weights and biases (after LeCun et al. 1998)."""
+    """What every layer of PyTorch does by itself: uniform, of variance 1/(3 fan_in), for weights and biases (after
+    LeCun et al. 1998)."""
 
     name: Literal["pytorch"] = "pytorch"
     title: ClassVar[str] = "PyTorch's layer defaults"
@@ -85,7 +89,8 @@ class PyTorch(Initialization):
 
 
 class HeNormal(Initialization):
-    """He et al. 2015 (arXiv 1502.01852): normal weights of variance 2/fan_in, which keep the size of a signal through ReLU."""
+    """He et al. 2015 (arXiv 1502.01852): normal weights of variance 2/fan_in, which keep the size of a signal through
+    ReLU."""
 
     name: Literal["he-normal"] = "he-normal"
     title: ClassVar[str] = "He normal"
@@ -103,7 +108,8 @@ class HeFanOut(Initialization):
     name: Literal["he-fan-out"] = "he-fan-out"
     title: ClassVar[str] = "He normal, fan out"
     help: ClassVar[str] = (
-        "Variance 2/fan_out, zero biases: gradients keep their size on the way back. The convolutions of ResNet start so."
+        "Variance 2/fan_out, zero biases: gradients keep their size on the way back. The convolutions of ResNet "
+        "start so."
     )
 
     def draw_weight(self, weight: Any) -> None:
@@ -143,7 +149,8 @@ class Orthogonal(Initialization):
 
 
 class Gaussian(Initialization):
-    """The ensemble of mean-field theory (Poole et al. 2016, arXiv 1606.05340; Schoenholz et al. 2017, arXiv 1611.01232)."""
+    """The ensemble of mean-field theory (Poole et al. 2016, arXiv 1606.05340; Schoenholz et al. 2017, arXiv
+    1611.01232)."""
 
     name: Literal["gaussian"] = "gaussian"
     sigma_w2: float = Field(2.0, ge=0, le=1000, description="Variance of the weights times fan_in; 2 is He normal.")
@@ -169,7 +176,8 @@ def _matrices(module: Any) -> Iterator[tuple[Any, Any]]:
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             yield layer.weight, layer.bias
         elif isinstance(layer, nn.MultiheadAttention):
-            # Queries, keys and values lie stacked in one tensor, but are three maps: as one, fan_out would be three times too large.
+            # Queries, keys and values lie stacked in one tensor, but are three maps: as one, fan_out would be three
+            # times too large.
             yield from zip(layer.in_proj_weight.chunk(3), layer.in_proj_bias.chunk(3), strict=True)
 
 

@@ -1,4 +1,5 @@
-"""The torch side of `igbviz.models`: layers that torch lacks, and what it takes to fit an ImageNet network to small or grey images."""
+"""The torch side of `igbviz.models`: layers that torch lacks, and what it takes to fit an ImageNet network to small or
+grey images."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
-    """A network made for colour images of side x side pixels, changed to take images of `shape` = (channels, height, width)."""
+    """A network made for colour images of side x side pixels, changed to take images of `shape` = (channels, height,
+    width)."""
     channels, *size = shape
     stem = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if channels > stem.in_channels:
@@ -77,14 +79,15 @@ def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Mod
             )
         )
     if channels < stem.in_channels:
-        # A part of the drawn weights rather than new ones: every architecture has its own distribution, and grey and colour networks
-        # of one seed share all other weights.
+        # A part of the drawn weights rather than new ones: every architecture has its own distribution, and grey and
+        # colour networks of one seed share all other weights.
         stem.in_channels, stem.weight = channels, nn.Parameter(stem.weight.detach()[:, :channels].clone())
     return network if size == [side, side] else nn.Sequential(Resize(side), network)
 
 
 def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Module:
-    """A VGG whose 4096-wide head gives way to one linear layer on the mean over the image; the weights are drawn as torchvision does."""
+    """A VGG whose 4096-wide head gives way to one linear layer on the mean over the image; the weights are drawn as
+    torchvision does."""
     with torch.device(
         "meta"
     ):  # the original head is never allocated: filling its 120 million weights would take seconds
@@ -104,5 +107,6 @@ def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Modul
 
 
 def throws_dice(layer: nn.Module) -> bool:
-    """Whether a layer does so in training: dropout of nodes, of attention, or of whole branches (torchvision's StochasticDepth)."""
+    """Whether a layer does so in training: dropout of nodes, of attention, or of whole branches (torchvision's
+    StochasticDepth)."""
     return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))

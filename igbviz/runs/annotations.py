@@ -1,7 +1,8 @@
-"""What people say about a run: a name, tags, a note, and whether it is put away. One small file in the run's folder, labels.json.
+"""What people say about a run: a name, tags, a note, and whether it is put away. One small file in the run's folder,
+labels.json.
 
-Labels change no number and are no part of a run's identity; a run without the file, or with a torn one, has no labels. Every text in
-them is shown as text: in tables as it is, in Markdown through `plain`.
+Labels change no number and are no part of a run's identity; a run without the file, or with a torn one, has no labels.
+Every text in them is shown as text: in tables as it is, in Markdown through `plain`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE, MOST_TAGS = 100, 40, 5000, 20
 
 
 class Labels(Description):
-    """The labels of one run. Names and tags are one line each; tags are distinct, in the order in which they were given."""
+    """The labels of one run. Names and tags are one line each; tags are distinct, in the order in which they were
+    given."""
 
     # A field that a later version adds must not cost the others.
     model_config = ConfigDict(extra="ignore")

@@ -2,9 +2,9 @@
 
     <run id>/config.json  status.json  schema.json  trajectory.bin  labels.json  log.txt
 
-Nothing else goes in, and nothing else is taken out: no checkpoint, no program, nothing that a reader would execute. An archive may come
-from anybody, so everything in it is checked before it counts as a run: sizes while unpacking, names, the identity that follows from the
-configuration, columns and length of the records.
+Nothing else goes in, and nothing else is taken out: no checkpoint, no program, nothing that a reader would execute. An
+archive may come from anybody, so everything in it is checked before it counts as a run: sizes while unpacking, names,
+the identity that follows from the configuration, columns and length of the records.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class BundleError(ValueError):
 
 
 def pack(runs: Iterable[Run], file: BinaryIO) -> list[str]:
-    """Write an archive of these runs; one that is being worked on as it is now. Returns one sentence for each that was left out, being
-    unreadable.
+    """Write an archive of these runs; one that is being worked on as it is now. Returns one sentence for each that was
+    left out, being unreadable.
 
     The same runs give the same bytes. Raises BundleError when they are more than `take` would accept.
     """
@@ -73,7 +73,8 @@ def pack(runs: Iterable[Run], file: BinaryIO) -> list[str]:
 
 
 def _pack(run: Run, archive: zipfile.ZipFile) -> None:
-    # Everything is opened before anything is written, and the records last: a status mentions only what is on the disk by then.
+    # Everything is opened before anything is written, and the records last: a status mentions only what is on the disk
+    # by then.
     parts = {name: _part(run.path / name) for name in FILES if name != "trajectory.bin" and (run.path / name).exists()}
     itemsize = _inspect(run)
     if not itemsize or not run.record_bytes:
@@ -83,7 +84,8 @@ def _pack(run: Run, archive: zipfile.ZipFile) -> None:
         length -= length % itemsize  # the last record may be half written
         if length > FILES["trajectory.bin"]:
             raise BundleError(
-                f"run {run.id}: trajectory.bin has {files.in_words(length)}, allowed: at most {files.in_words(FILES['trajectory.bin'])}"
+                f"run {run.id}: trajectory.bin has {files.in_words(length)}, allowed: at most "
+                f"{files.in_words(FILES['trajectory.bin'])}"
             )
         _write(parts, run, archive)
         with archive.open(_entry(run, "trajectory.bin"), "w") as target:
@@ -103,12 +105,14 @@ def require_packable(sizes: list[int]) -> None:
         raise BundleError(f"{len(sizes)} runs are chosen, allowed: at most {MOST_RUNS} in one archive")
     if sum(sizes) > LARGEST_CONTENT:
         raise BundleError(
-            f"the chosen runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(LARGEST_CONTENT)} in one archive"
+            f"the chosen runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(LARGEST_CONTENT)} "
+            "in one archive"
         )
 
 
 def _part(path: Path) -> bytes:
-    """A file; of one that is too long only its end, since only a log may be so long, and its end says more than its beginning."""
+    """A file; of one that is too long only its end, since only a log may be so long, and its end says more than its
+    beginning."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - FILES[path.name]))
         return file.read(FILES[path.name])
@@ -125,7 +129,8 @@ def _entry(run: Run, name: str) -> zipfile.ZipInfo:
 
 @dataclass
 class Taken:
-    """What became of the runs of an archive: names of new ones, names of those that were here already, a sentence for each refused one."""
+    """What became of the runs of an archive: names of new ones, names of those that were here already, a sentence for
+    each refused one."""
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -133,9 +138,11 @@ class Taken:
 
 
 def take(file: BinaryIO, cache: str | Path) -> Taken:
-    """Take the runs of an archive into the cache. One that is here already stays as it is; one that is not in order is refused alone.
+    """Take the runs of an archive into the cache. One that is here already stays as it is; one that is not in order is
+    refused alone.
 
-    Raises BundleError when the archive as a whole cannot be read or is too large, or when somebody else's is being taken in.
+    Raises BundleError when the archive as a whole cannot be read or is too large, or when somebody else's is being
+    taken in.
     """
     cache, taken, arrivals = Path(cache), Taken(), Path(cache) / "arrivals"
     try:
@@ -169,7 +176,8 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def _require_short_directory(file: BinaryIO, length: int) -> None:
-    """Refuse an archive whose table of contents would fill the memory: Python reads it as a whole, before anybody can look at it."""
+    """Refuse an archive whose table of contents would fill the memory: Python reads it as a whole, before anybody can
+    look at it."""
     file.seek(max(0, length - 22 - 65_535))
     end = file.read()
     place = end.rfind(b"PK\5\6")  # the end-of-directory record; the directory's size stands at its byte 12
@@ -227,7 +235,8 @@ def _take(name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, a
 
 
 def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """The entries of one run by file name, when all of them are plain files that a run may have, once each and no larger than it may be."""
+    """The entries of one run by file name, when all of them are plain files that a run may have, once each and no
+    larger than it may be."""
     if not queue.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
         raise BundleError(
@@ -250,7 +259,8 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
             )
         if entry.file_size > FILES[file]:
             raise BundleError(
-                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most {files.in_words(FILES[file])}"
+                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most "
+                f"{files.in_words(FILES[file])}"
             )
         if entry.file_size > max(_HARMLESS, LARGEST_RATIO * entry.compress_size):
             raise BundleError(
@@ -306,8 +316,8 @@ class UntrainedProvenance(Provenance):
 
 
 def _inspect(run: Run) -> int:
-    """Bytes of one record of a run, 0 before its first. BundleError or RunError when its files are not those of the run that its folder
-    is named after, or not to be read by this version."""
+    """Bytes of one record of a run, 0 before its first. BundleError or RunError when its files are not those of the run
+    that its folder is named after, or not to be read by this version."""
     try:
         config, status = run.config, run.stored_status()
     except RecursionError:

@@ -1,4 +1,5 @@
-"""How long a run will take, before it starts: from what was measured on this machine, else from the size of the network.
+"""How long a run will take, before it starts: from what was measured on this machine, else from the size of the
+network.
 
 The worker notes the pace of every finished run in `cache/speeds.json`. Nothing here imports torch.
 """
@@ -33,7 +34,8 @@ class Estimate:
 
 
 def estimate(config: RunConfig, cache: Path) -> Estimate:
-    """Raises DataError when the data set cannot be looked at, ConfigError when the network cannot fit into this machine."""
+    """Raises DataError when the data set cannot be looked at, ConfigError when the network cannot fit into this
+    machine."""
     facts = config.dataset.facts()
     require_memory(config, facts)
     classes = len(facts.class_names)

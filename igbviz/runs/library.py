@@ -2,8 +2,8 @@
 
     cache/trash/<nanoseconds since 1970>-<run id>   a deleted run, whole; what was deleted at one stroke has the same time
 
-Rows are kept in memory and only those of changed folders are read again: every file of a run but its records is replaced as a whole,
-which changes the date of the folder, and the records are never appended to without a new status.
+Rows are kept in memory and only those of changed folders are read again: every file of a run but its records is
+replaced as a whole, which changes the date of the folder, and the records are never appended to without a new status.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ _known: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, sub
 
 
 def rows(cache: str | Path) -> list[Row]:
-    """One mapping a run, newest first. A run that ships with the program is left out where the cache has one of the same name.
+    """One mapping a run, newest first. A run that ships with the program is left out where the cache has one of the
+    same name.
 
-    Keys: id, state, kind (trained, untrained), name (that people gave it), title (its name, or else what it is made of), dataset, model,
-    initialization, loss, knobs (of the loss, those that were turned), epochs, seed, seconds, submitted, note (what the program says of
-    it), tags, remark (what people noted), archived, bytes, shipped.
+    Keys: id, state, kind (trained, untrained), name (that people gave it), title (its name, or else what it is made
+    of), dataset, model, initialization, loss, knobs (of the loss, those that were turned), epochs, seed, seconds,
+    submitted, note (what the program says of it), tags, remark (what people noted), archived, bytes, shipped.
     """
     root = os.path.abspath(cache)
     before, now = _known.get(root, {}), {}
@@ -119,8 +120,8 @@ def _number(value: Any) -> float | None:
 def find(
     rows: Iterable[Row], words: str = "", tags: Iterable[str] = (), archived: bool = False, **allowed: Sequence[Any]
 ) -> list[Row]:
-    """The rows that hold every word somewhere, carry every tag and have an allowed value in each named column (none named: any value).
-    Archived runs only if asked for."""
+    """The rows that hold every word somewhere, carry every tag and have an allowed value in each named column (none
+    named: any value). Archived runs only if asked for."""
     asked, tags = words.lower().split(), set(tags)
     chosen = [(column, set(values)) for column, values in allowed.items() if values]
     return [

@@ -18,7 +18,8 @@ from igbviz.runs.status import FINISHED
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of the list of runs: cheap to read, so that thousands can be listed. `problem` says why a run is unreadable."""
+    """One line of the list of runs: cheap to read, so that thousands can be listed. `problem` says why a run is
+    unreadable."""
 
     run: Run
     state: str = "unreadable"
@@ -68,8 +69,9 @@ def listed(path: Path) -> Listed:
 
 @lru_cache(maxsize=20_000)
 def _damage(path: str, state: str, snapshots: int, seen: Stamp) -> str:
-    """What a finished run lacks of the records that its status speaks of; of these only the first and the last are looked at here. What
-    is still to be worked on may lack anything: the worker makes it again. Asked once for a state of the files, their stamp `seen`."""
+    """What a finished run lacks of the records that its status speaks of; of these only the first and the last are
+    looked at here. What is still to be worked on may lack anything: the worker makes it again. Asked once for a state
+    of the files, their stamp `seen`."""
     if state not in FINISHED or not snapshots:
         return ""
     run = Run(Path(path))

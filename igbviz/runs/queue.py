@@ -5,7 +5,8 @@
     cache/workers/keeper-0.lock   held by the keeper, a small process that starts the real worker and starts it again if it dies.
     cache/workers/worker.log      what both of them said.
 
-Alive means *holds its lock*: a process number can be reused and a killed child still answers, but the kernel frees a lock at once.
+Alive means *holds its lock*: a process number can be reused and a killed child still answers, but the kernel frees a
+lock at once.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def cache_folder() -> Path:
 
 
 def enqueue(cache: Path, *run_ids: str, of_sweep: bool = False) -> None:
-    """Put runs at the end of the queue, in this order, but for those that stand there already. Those of a sweep may be worked on side by
-    side."""
+    """Put runs at the end of the queue, in this order, but for those that stand there already. Those of a sweep may be
+    worked on side by side."""
     with lock(cache / "queue.lock"):
         there, now = {entry.run_id for entry in waiting(cache)}, time.time_ns()
         (cache / "queue").mkdir(parents=True, exist_ok=True)
@@ -82,8 +83,8 @@ def waiting(cache: Path) -> list[Waiting]:
 
 
 def ensure_worker(cache: Path, patience: float = 2.0) -> None:
-    """Make sure that somebody works on this cache: starts a detached worker unless one lives. Asked again within `patience` seconds,
-    it does nothing, so that a page may call it at every refresh."""
+    """Make sure that somebody works on this cache: starts a detached worker unless one lives. Asked again within
+    `patience` seconds, it does nothing, so that a page may call it at every refresh."""
     cache = cache.resolve()
     now = time.monotonic()
     if now - _last_look.get(cache, -patience) < patience or is_held(cache / "workers" / "keeper-0.lock"):

@@ -1,7 +1,7 @@
 """A run is a folder. `Run` reads it, stops it, resumes it, deletes it; `runs.submit` makes it.
 
-There are two kinds: a training (RunConfig) leaves a trajectory, an ensemble of untrained networks (EnsembleConfig) leaves one record a
-network. All but the reading of the records is the same for both.
+There are two kinds: a training (RunConfig) leaves a trajectory, an ensemble of untrained networks (EnsembleConfig)
+leaves one record a network. All but the reading of the records is the same for both.
 
     cache/runs/<id>/config.json     the choices, written once
                     schema.json     columns of the records, class names, versions, device: written by the worker before the first record
@@ -10,7 +10,8 @@ network. All but the reading of the records is the same for both.
                     checkpoint.pt   to go on from; names the length of trajectory.bin that it belongs to
                     log.txt  lock  stop
 
-A page reload, a second browser, a restart of the server or a copy of the folder need nothing else: the folder is the truth.
+A page reload, a second browser, a restart of the server or a copy of the folder need nothing else: the folder is the
+truth.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig
 
 @lru_cache(maxsize=2000)
 def config_from(text: bytes) -> RunConfig | EnsembleConfig:
-    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what `described` does."""
+    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what
+    `described` does."""
     return described(json.loads(text))
 
 
@@ -99,7 +101,8 @@ class Run(Handle):
 
     @property
     def status(self) -> Status:
-        """The state now. A run that waits or was lost has its worker called back, so that looking is all it takes to go on."""
+        """The state now. A run that waits or was lost has its worker called back, so that looking is all it takes to go
+        on."""
         status = self.stored_status()
         is_lost = status.state == "running" and not self.is_alive and not (status := self.stored_status()).ended
         if not is_lost and status.state != "queued":
@@ -149,13 +152,15 @@ class Run(Handle):
         return self.records.stat().st_size if self.records.exists() else 0
 
     def ensemble(self, looked_at: int = LOOKED_AT) -> Ensemble:
-        """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the run is a training."""
+        """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the
+        run is a training."""
         if not isinstance(self.config, EnsembleConfig):
             raise RunError(f"run {self.id} is a training, allowed: an ensemble of untrained networks")
         return self._records(untrained, looked_at) or Ensemble(np.empty(0, ensemble_dtype(2)), ("?", "??"))
 
     def trajectory(self, looked_at: int = LOOKED_AT) -> Trajectory:
-        """All whole records so far. Raises RunError when schema or records cannot be those of a training, or the run is none."""
+        """All whole records so far. Raises RunError when schema or records cannot be those of a training, or the run is
+        none."""
         if isinstance(self.config, EnsembleConfig):
             raise RunError(f"run {self.id} is an ensemble of untrained networks, allowed: a training")
         if (found := self._records(trained, looked_at)) is not None:
@@ -179,8 +184,8 @@ class Run(Handle):
         return None
 
     def glance(self) -> Trajectory:
-        """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a few hundred of
-        50,000 probes costs no more than reading a few hundred of a thousand."""
+        """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a
+        few hundred of 50,000 probes costs no more than reading a few hundred of a thousand."""
         trajectory, schema = self.trajectory(), self.schema
         if not {"steps", "steps_per_epoch"} <= set(schema):
             return trajectory[thin(trajectory.step)]
@@ -197,8 +202,8 @@ class Run(Handle):
         )
 
     def stop(self) -> None:
-        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays. Raises RunError when
-        the run is gone."""
+        """Ask the run to stop: at once when it waits, after the current step when it runs. What was computed stays.
+        Raises RunError when the run is gone."""
         try:
             (self.path / "stop").touch()
         except (FileNotFoundError, NotADirectoryError):
@@ -214,11 +219,13 @@ class Run(Handle):
             pass
 
     def resume(self) -> None:
-        """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays as it is."""
+        """Put a stopped, failed or lost run back into the queue; it goes on from its checkpoint. A finished one stays
+        as it is."""
         if not self.path.is_dir():
             raise self._gone()
         try:
-            # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old one.
+            # Under the lock, so that a worker which is just letting go of the run cannot take this wish for the old
+            # one.
             with queue.lock(self.path / "lock", timeout=2.0):
                 status = self.stored_status()
                 if status.state in FINISHED:

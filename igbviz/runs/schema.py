@@ -1,8 +1,9 @@
-"""Reading what a worker wrote: schema.json and the records it describes, or one sentence on why they cannot be those of a run.
+"""Reading what a worker wrote: schema.json and the records it describes, or one sentence on why they cannot be those of
+a run.
 
-A disk may have been full, a folder may come from another program. What a page draws from has passed through here: columns and shapes
-that this version knows, as many names as classes, numbers that a probe can have. Of long files a part is looked at, so that the look
-costs the same however long the run.
+A disk may have been full, a folder may come from another program. What a page draws from has passed through here:
+columns and shapes that this version knows, as many names as classes, numbers that a probe can have. Of long files a
+part is looked at, so that the look costs the same however long the run.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def _class_names(schema: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _known(schema: dict[str, Any], needed: np.dtype, widest: np.dtype) -> np.dtype:
-    """The record that the schema describes: all columns of `needed` as they are there, further ones of `widest` with other lengths."""
+    """The record that the schema describes: all columns of `needed` as they are there, further ones of `widest` with
+    other lengths."""
     try:
         dtype = dtype_from(schema.get("columns"), needed.names)
     except ValueError as error:

@@ -1,7 +1,8 @@
-"""One worker's work on one run: what its job yields is appended to the run's folder, and whatever happens is told there.
+"""One worker's work on one run: what its job yields is appended to the run's folder, and whatever happens is told
+there.
 
-A job is a Training or an Initializing: `ticks()` drives it and yields records of `dtype`, between ticks `state()` is all that is needed to
-go on elsewhere, `progress()` says how far it is and `facts()` what the numbers were made from.
+A job is a Training or an Initializing: `ticks()` drives it and yields records of `dtype`, between ticks `state()` is
+all that is needed to go on elsewhere, `progress()` says how far it is and `facts()` what the numbers were made from.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ ATTEMPTS = 3  # a run on which the worker dies so often without getting further 
 
 
 def work_on(run: Run, device: torch.device, mates: Sequence[Run] = ()) -> Iterator[tuple[Run, bool]]:
-    """Work on one run to its end, its stop or its failure, and on its `mates`, runs of the same kind that have not begun, beside it
-    where that is faster. The caller holds the locks of all. It gets each run back, with whether it was worked on, when that is over."""
+    """Work on one run to its end, its stop or its failure, and on its `mates`, runs of the same kind that have not
+    begun, beside it where that is faster. The caller holds the locks of all. It gets each run back, with whether it was
+    worked on, when that is over."""
     first = Session(run, device)
     working = {run: _watched(first)}
     next(working[run], None)  # what it takes is there now, or the run has ended already
@@ -143,8 +145,12 @@ class Session:
         if self.stop_file.exists():
             return self._tell("stopped", "Stopped before it was worked on; it can be resumed.")
         if self.status.attempts >= ATTEMPTS:
-            return self._tell("failed", f"The worker process died {ATTEMPTS} times on this run without getting further, as it does when "
-                              "memory runs out: lower the batch size, the probe size or the network's width.")  # fmt: skip
+            return self._tell(
+                "failed",
+                f"The worker process died {ATTEMPTS} times on this run without getting "
+                "further, as it does when memory runs out: lower the batch size, the probe size or the network's "
+                "width.",
+            )
         self._tell("running", "Preparing data and network ...", attempts=self.status.attempts + 1, pid=os.getpid())
         with contextlib.redirect_stderr(log):  # the progress bar of a download belongs to the run that waits for it
             self.job = self._job()
@@ -204,7 +210,8 @@ class Session:
         return self.job.snapshots * self.job.dtype.itemsize
 
     def _cut(self) -> None:
-        """Drop what came after the checkpoint: it is made again, bit for bit. A new file, since readers may have mapped the old one."""
+        """Drop what came after the checkpoint: it is made again, bit for bit. A new file, since readers may have mapped
+        the old one."""
         temporary = self.records.with_suffix(".tmp")
         temporary.write_bytes(self.records.read_bytes()[: self._kept()])
         os.replace(temporary, self.records)

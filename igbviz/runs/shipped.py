@@ -25,8 +25,8 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
 
 
 def config_to_repeat(run: Run) -> RunConfig | EnsembleConfig:
-    """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this machine. Any other
-    folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
+    """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this
+    machine. Any other folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
     config, data = run.config, run.config.dataset
     if not isinstance(data, ImageFolder) or run.schema.get("class_names") != list(CIFAR10):
         return config

@@ -12,7 +12,8 @@ ENDED = ("done", "stopped", "failed", "diverged")
 
 
 class Status(BaseModel):
-    """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody works on it)."""
+    """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody
+    works on it)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 

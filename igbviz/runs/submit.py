@@ -1,4 +1,5 @@
-"""Runs: `submit` makes sure that one exists and is worked on in the background, `list_runs` tells of all, `Run` is a handle on one."""
+"""Runs: `submit` makes sure that one exists and is worked on in the background, `list_runs` tells of all, `Run` is a
+handle on one."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ def submit(
 ) -> Run:
     """Make sure that this run exists and will be worked on, and return it at once.
 
-    The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is joined, a stopped,
-    failed or lost one goes on from its checkpoint, and one whose files were damaged begins again. One that ships with the
-    program comes back, too, unless an `own` one is wanted.
+    The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is
+    joined, a stopped, failed or lost one goes on from its checkpoint, and one whose files were damaged begins again.
+    One that ships with the program comes back, too, unless an `own` one is wanted.
     """
     config, cache = described(config), Path(cache)
     shipped = Run(cache / "gallery" / config.id)
@@ -35,8 +36,8 @@ def submit(
 def submit_all(
     configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False
 ) -> list[Run]:
-    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a sweep may be
-    worked on side by side, where that is faster."""
+    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a
+    sweep may be worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
     with queue.lock(cache / "submit.lock", timeout=60.0):

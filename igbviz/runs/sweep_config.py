@@ -22,11 +22,14 @@ AS_IT_IS = "as it is"
 
 
 class Sweep(Description):
-    """A grid of runs, described. An axis is a field of a run or of one of its parts, with dots, and the list of its values:
+    """A grid of runs, described. An axis is a field of a run or of one of its parts, with dots, and the list of its
+    values:
 
-    Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "optimizer.learning_rate": [0.01, 0.1], "seed": [0, 1, 2]})
+    Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "optimizer.learning_rate": [0.01, 0.1], "seed":
+    [0, 1, 2]})
 
-    A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first combination that is no run.
+    A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first combination
+    that is no run.
     """
 
     base: RunConfig = Field(RunConfig(), description="Every choice that no axis makes.")
@@ -74,7 +77,8 @@ class Sweep(Description):
 
     @property
     def id(self) -> str:
-        """The title, made fit for a folder, and a hash of the set of runs: however a sweep is entered, it is the same one."""
+        """The title, made fit for a folder, and a hash of the set of runs: however a sweep is entered, it is the same
+        one."""
         return f"{slug(self.title) or 'sweep'}-{digest(sorted(self._grid))}"
 
     def __str__(self) -> str:
@@ -83,7 +87,8 @@ class Sweep(Description):
 
     @cached_property
     def _grid(self) -> dict[str, tuple[RunConfig, dict[str, Any]]]:
-        # A part before its knobs and a name before the other knobs, whatever the order of the axes: a new part begins with its defaults.
+        # A part before its knobs and a name before the other knobs, whatever the order of the axes: a new part begins
+        # with its defaults.
         order = sorted(
             self.axes, key=lambda path: (path == INTERVENTION, path.count("."), path.rpartition(".")[2] != "name")
         )
@@ -133,9 +138,11 @@ def _blamed(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
 
 
 def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """The fields of a run with the one at this path, such as `loss.cutoff`, set to a value; ConfigError when no part is there.
+    """The fields of a run with the one at this path, such as `loss.cutoff`, set to a value; ConfigError when no part is
+    there.
 
-    Another name is another part with knobs of its own: those of the old part do not carry over. A part given as text is meant by name.
+    Another name is another part with knobs of its own: those of the old part do not carry over. A part given as text is
+    meant by name.
     """
     name, _, rest = path.partition(".")
     if rest:
@@ -161,7 +168,8 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def parse_values(text: str) -> list[Any]:
-    """The values in what somebody typed: a JSON list, or values between commas, each a number, true, false, null or a word."""
+    """The values in what somebody typed: a JSON list, or values between commas, each a number, true, false, null or a
+    word."""
     try:
         if isinstance(values := json.loads(text), list):
             return values
@@ -194,8 +202,8 @@ def label(value: Any) -> str:
 def cures(
     config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1
 ) -> Sweep:
-    """A run as it is beside the same run after each of these interventions (default: all that change something in it), from so many seeds
-    on: one group, to be compared."""
+    """A run as it is beside the same run after each of these interventions (default: all that change something in it),
+    from so many seeds on: one group, to be compared."""
     picked = list(applicable(config)) if interventions is None else list(interventions)
     axes: dict[str, list[Any]] = {INTERVENTION: [None, *picked]}
     if seeds > 1:

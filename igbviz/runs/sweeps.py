@@ -2,8 +2,8 @@
 
     cache/sweeps/<id>/sweep.json    the sweep, and of each of its runs the seconds that were expected; written once, before the runs
 
-Its runs lie in cache/runs like all others and know nothing of it: two sweeps that want the same run share it, and a sweep entered twice
-is the same sweep.
+Its runs lie in cache/runs like all others and know nothing of it: two sweeps that want the same run share it, and a
+sweep entered twice is the same sweep.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def _member(run_id: str, cache: Path) -> Member:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a group stands. `counts` has the number of runs in each state that occurs; `share`, from 0 to 1, is the mean over the runs that
-    are still there; `eta` is in seconds, and None when nothing is going on."""
+    """Where a group stands. `counts` has the number of runs in each state that occurs; `share`, from 0 to 1, is the
+    mean over the runs that are still there; `eta` is in seconds, and None when nothing is going on."""
 
     members: list[Member]
     counts: dict[str, int]
@@ -160,7 +160,8 @@ class Group(Handle):
         return self._stored()["submitted"]
 
     def members(self) -> list[Member]:
-        """All its runs as they stand. Those that wait or were lost have their worker called back, so that looking is all it takes."""
+        """All its runs as they stand. Those that wait or were lost have their worker called back, so that looking is
+        all it takes."""
         members = _members(self.run_ids, self.cache)
         wanted = {member.id for member in members if member.state in ("queued", "lost")}
         if any(entry.run_id in wanted for entry in queue.waiting(self.cache)):
@@ -180,7 +181,8 @@ class Group(Handle):
         return Progress(members, counts, share, self._eta(members))
 
     def _eta(self, members: list[Member]) -> float | None:
-        """Running runs know it themselves; for the others what was expected, corrected by how far off it was for those that are done."""
+        """Running runs know it themselves; for the others what was expected, corrected by how far off it was for those
+        that are done."""
         expected = self._stored()["expected"]
         done = [
             (member.status.seconds, expected[member.id])
@@ -198,14 +200,16 @@ class Group(Handle):
         return to_go / max(1, sum(member.state == "running" for member in going))  # one at a time on each device
 
     def stop(self) -> None:
-        """Stop every run that waits or is worked on, also one that another sweep wants, too (`sharing`). What was computed stays."""
+        """Stop every run that waits or is worked on, also one that another sweep wants, too (`sharing`). What was
+        computed stays."""
         # From the end of the queue, so that no worker takes up a run which is about to be stopped.
         for member in sorted(reversed(self.members()), key=lambda member: member.state == "running"):
             if member.state in WAITING:
                 member.run.stop_quietly()
 
     def resume(self) -> None:
-        """Put stopped, failed and lost runs back into the queue. Deleted ones stay deleted: `submit_sweep` makes them anew."""
+        """Put stopped, failed and lost runs back into the queue. Deleted ones stay deleted: `submit_sweep` makes them
+        anew."""
         for member in self.members():
             if member.state in RESUMABLE:
                 member.run.resume()
@@ -218,7 +222,8 @@ class Group(Handle):
         ]
 
     def follow(self, every: float = 0.5, timeout: float | None = None) -> Iterator[Progress]:
-        """The progress again and again until no run of the group waits or is worked on; TimeoutError after `timeout` seconds, if any."""
+        """The progress again and again until no run of the group waits or is worked on; TimeoutError after `timeout`
+        seconds, if any."""
         until = math.inf if timeout is None else time.monotonic() + timeout
         while not (progress := self.progress()).ended:
             yield progress
@@ -247,8 +252,9 @@ class Group(Handle):
 def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACHE) -> Group:
     """Make sure that every run of this sweep exists and will be worked on, and return their group at once.
 
-    Finished runs are taken as they are, those in the queue keep their places, stopped, failed and lost ones go on, deleted ones are made
-    anew: a sweep entered twice adds nothing. Raises DataError or ConfigError before anything starts when one of the runs cannot.
+    Finished runs are taken as they are, those in the queue keep their places, stopped, failed and lost ones go on,
+    deleted ones are made anew: a sweep entered twice adds nothing. Raises DataError or ConfigError before anything
+    starts when one of the runs cannot.
     """
     sweep = Sweep.model_validate(sweep)
     group = Group(Path(cache) / "sweeps" / sweep.id)

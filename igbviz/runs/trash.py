@@ -45,10 +45,11 @@ class Trashed:
 
 
 def trash(runs: Iterable[Run], timeout: float = 10.0) -> list[str]:
-    """Delete runs at one stroke, so that `restore` can bring them back. Those that are being worked on are stopped first.
+    """Delete runs at one stroke, so that `restore` can bring them back. Those that are being worked on are stopped
+    first.
 
-    Returns one sentence for every run that could not be deleted: it ships with the program, is gone, or its worker does not let go
-    within `timeout` seconds.
+    Returns one sentence for every run that could not be deleted: it ships with the program, is gone, or its worker does
+    not let go within `timeout` seconds.
     """
     stroke, problems, going = time.time_ns(), [], {}
     runs = list(runs)
@@ -109,7 +110,8 @@ def trashed(cache: str | Path) -> list[Trashed]:
 
 
 def restore(item: Trashed, cache: str | Path) -> Run:
-    """Take a deleted run back; one that had not ended goes back into the queue. Raises RunError when it is gone, or has been made anew."""
+    """Take a deleted run back; one that had not ended goes back into the queue. Raises RunError when it is gone, or has
+    been made anew."""
     run = Run(Path(cache) / "runs" / item.id)
     with queue.lock(Path(cache) / "submit.lock"):
         if run.path.exists():

@@ -1,8 +1,9 @@
 """The background process: takes queued runs first come first served and trains them, one a device.
 
-Started as `python -m igbviz.runs.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the *worker* again when that
-dies (a kill, a crash, the kernel short of memory); the worker keeps torch and the device warm between runs and leaves after some idle
-minutes. With several GPUs there is such a pair for each. On a CPU a sweep of runs that use one thread each gets a pair for every core.
+Started as `python -m igbviz.runs.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the
+*worker* again when that dies (a kill, a crash, the kernel short of memory); the worker keeps torch and the device warm
+between runs and leaves after some idle minutes. With several GPUs there is such a pair for each. On a CPU a sweep of
+runs that use one thread each gets a pair for every core.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ def work(cache: Path, slot: int) -> None:
 
 
 def take_one(cache: Path, device, helper: bool = False) -> bool:
-    """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster; False when there is
-    none. A helper on a further core of a CPU takes only what may be worked on beside others."""
+    """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster;
+    False when there is none. A helper on a further core of a CPU takes only what may be worked on beside others."""
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
@@ -114,7 +115,8 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
 
 
 def _mates(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
-    """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers share them."""
+    """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers
+    share them."""
     from igbviz.runs.run import Run, RunError
     from igbviz.training.stacked import MOST_LANES, shared
 

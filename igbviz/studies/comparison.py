@@ -1,6 +1,8 @@
-"""Several runs side by side, as arrays and tables: what each became, in what they differ, and what the seeds of one setting share.
+"""Several runs side by side, as arrays and tables: what each became, in what they differ, and what the seeds of one
+setting share.
 
-A run is read once and kept as a few kilobytes, so that thirty of them are held as easily as one. Shapes: T drawn probes, K classes.
+A run is read once and kept as a few kilobytes, so that thirty of them are held as easily as one. Shapes: T drawn
+probes, K classes.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ MEASURES: dict[str, Quantity] = {name: what for name, what in QUANTITIES.items()
     "largest_guess": Quantity(
         "Largest share of guesses",
         "share of all images",
-        "The share of the images that goes to the most guessed class. 1 is one class for everything, 1/K an even spread.",
+        "The share of the images that goes to the most guessed class. 1 is one class for everything, 1/K an even "
+        "spread.",
         largest_guess,
         chance=True,
         per_class=False,
@@ -68,15 +71,15 @@ OUTCOMES = {
     "escape": ("escape step", step_in_words),
 }
 ESCAPE_IN_WORDS = (
-    f"Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least {SHARE:g} ln K to the end; "
-    "of a run that still goes on, to its last probe so far."
+    "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
+    f"{SHARE:g} ln K to the end; of a run that still goes on, to its last probe so far."
 )
 
 
 @dataclass(frozen=True)
 class Member:
-    """What a comparison keeps of a run. `per_class` has (T, K) and `measures` (T,) arrays of the drawn probes; `outcome` is taken at the
-    last of all probes."""
+    """What a comparison keeps of a run. `per_class` has (T, K) and `measures` (T,) arrays of the drawn probes;
+    `outcome` is taken at the last of all probes."""
 
     run: str
     state: str
@@ -140,7 +143,8 @@ def _outcome(whole: Trajectory, state: str) -> dict[str, float]:
 
 
 def flat(config: Description, path: str = "") -> dict[str, Any]:
-    """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed': 0}."""
+    """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
+    0}."""
     found: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():
         value, place = getattr(config, key), f"{path}{key}"
@@ -156,7 +160,8 @@ def flat(config: Description, path: str = "") -> dict[str, Any]:
 
 
 def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
-    """The dotted paths whose values are not the same in all, with a value a configuration; None where one has no such choice."""
+    """The dotted paths whose values are not the same in all, with a value a configuration; None where one has no such
+    choice."""
     rows = [flat(config) for config in configs]
     order = {name: place for place, name in enumerate(RunConfig.model_fields)}
     paths = sorted(dict.fromkeys(path for row in rows for path in row), key=lambda path: order[path.partition(".")[0]])
@@ -165,10 +170,11 @@ def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
 
 
 def labels(configs: Sequence[RunConfig]) -> list[str]:
-    """What sets each configuration apart from the others, in a few words: 'Piecewise-zero, cutoff 0.1 · depth 4 · seed 1'.
+    """What sets each configuration apart from the others, in a few words: 'Piecewise-zero, cutoff 0.1 · depth 4 · seed
+    1'.
 
-    A knob is named where it differs between those who have it: beside a cross-entropy, one piecewise-zero needs no cutoff. What all
-    share is in no label; where there is nothing else, in every one.
+    A knob is named where it differs between those who have it: beside a cross-entropy, one piecewise-zero needs no
+    cutoff. What all share is in no label; where there is nothing else, in every one.
     """
     rows, differing = [flat(config) for config in configs], differences(configs)
     made = []
@@ -216,7 +222,8 @@ def _in_words(path: str, value: Any) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """All chosen runs that differ in nothing but the seed, sorted by it. `index` is the place of its look among the settings."""
+    """All chosen runs that differ in nothing but the seed, sorted by it. `index` is the place of its look among the
+    settings."""
 
     label: str
     index: int
@@ -247,9 +254,11 @@ class Band:
 
 
 def band(members: Sequence[Member], measure: str) -> Band:
-    """The median of the seeds and the band from their least to their most, at every step that one of them was probed at.
+    """The median of the seeds and the band from their least to their most, at every step that one of them was probed
+    at.
 
-    In between a seed's value is interpolated linearly in log time; before its first and after its last finite value it does not count.
+    In between a seed's value is interpolated linearly in log time; before its first and after its last finite value it
+    does not count.
     """
     step = np.unique(np.concatenate([member.step for member in members]))
     values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
@@ -286,7 +295,8 @@ def titles(those: Sequence[Setting]) -> dict[str, str]:
 
 
 def run_table(those: Sequence[Setting]) -> pd.DataFrame:
-    """A row a run: its setting, what differs, its state, and how it ended, all as plain values; an escape that never came is infinite."""
+    """A row a run: its setting, what differs, its state, and how it ended, all as plain values; an escape that never
+    came is infinite."""
     members = [member for setting in those for member in setting.members]
     table = pd.DataFrame({
         "setting": [setting.label for setting in those for _ in setting.members],
@@ -301,7 +311,8 @@ def run_table(those: Sequence[Setting]) -> pd.DataFrame:
 
 
 def setting_table(those: Sequence[Setting]) -> pd.DataFrame:
-    """A row a setting, in words: how many seeds, and of each outcome the median (least..most). Seeds whose numbers broke do not count."""
+    """A row a setting, in words: how many seeds, and of each outcome the median (least..most). Seeds whose numbers
+    broke do not count."""
     rows = []
     for setting in those:
         row = {"setting": setting.label, "n": len(setting.members)}
@@ -313,7 +324,8 @@ def setting_table(those: Sequence[Setting]) -> pd.DataFrame:
 
 
 def difference_table(those: Sequence[Setting]) -> pd.DataFrame:
-    """A row a setting: its seeds, and a column for every dotted path that is not the same in all settings; empty where it has none."""
+    """A row a setting: its seeds, and a column for every dotted path that is not the same in all settings; empty where
+    it has none."""
     differing = differences([setting.members[0].config.with_(seed=0) for setting in those])
     table = {"setting": [setting.label for setting in those]}
     table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in those]

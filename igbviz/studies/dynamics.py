@@ -1,7 +1,8 @@
-"""What the first prejudice does to learning: many short trainings from one point of the plane of initialisations, and their statistics.
+"""What the first prejudice does to learning: many short trainings from one point of the plane of initialisations, and
+their statistics.
 
-Three questions, each a sweep: the same setting with many seeds, grouped by how each network began ('starts'); one short training at every
-point of the plane ('plane'); and the same seeds with more images of one class ('majority').
+Three questions, each a sweep: the same setting with many seeds, grouped by how each network began ('starts'); one short
+training at every point of the plane ('plane'); and the same seeds with more images of one class ('majority').
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ BASE = RunConfig(
 
 
 def at_point(point: Mapping[str, Any], base: RunConfig = BASE) -> RunConfig:
-    """The base with another activation, depth (hidden layers), sigma_w2 or sigma_b2, numbers also as text. Raises ConfigError."""
+    """The base with another activation, depth (hidden layers), sigma_w2 or sigma_b2, numbers also as text. Raises
+    ConfigError."""
     point = {name: parse_value(value) if isinstance(value, str) else value for name, value in point.items()}
     network, start = (
         {name: point[name] for name in names if name in point}
@@ -101,9 +103,11 @@ def over_plane(base: RunConfig, across: int = 10, up: int = 6, largest_w: float 
 
 
 def over_majorities(base: RunConfig, ratio: int = RATIO, seeds: int = 8) -> Sweep:
-    """The same seeds with classes of equal size, with the favoured class in the majority and with the least favoured one.
+    """The same seeds with classes of equal size, with the favoured class in the majority and with the least favoured
+    one.
 
-    All have as many epochs as give the unbalanced ones the steps of `base`; the balanced one, with more images, goes on for longer.
+    All have as many epochs as give the unbalanced ones the steps of `base`; the balanced one, with more images, goes on
+    for longer.
     """
     unbalanced = [{"ratio": ratio, "majority": majority} for majority in ("favoured", "unfavoured")]
     steps = with_steps(base.with_(imbalance=unbalanced[0]), planned_steps(base))
@@ -142,7 +146,8 @@ def _words(base: RunConfig) -> str:
 
 @lru_cache
 def cut(classes: int) -> float:
-    """The largest guess fraction from which on a start is called prejudiced: its mean at gamma = 1, where theory's regimes part."""
+    """The largest guess fraction from which on a start is called prejudiced: its mean at gamma = 1, where theory's
+    regimes part."""
     return float(theory.expected_max_guess(theory.PREJUDICE_CUT, classes))
 
 
@@ -183,7 +188,8 @@ class Mean:
 
 
 def mean(members: Sequence[Member], measure: str) -> Mean:
-    """Mean and standard error at every step that one of the members was probed at; steps that none has a value for are left out."""
+    """Mean and standard error at every step that one of the members was probed at; steps that none has a value for are
+    left out."""
     step = np.unique(np.concatenate([member.step for member in members])) if members else np.empty(0, int)
     values = (
         np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
@@ -200,12 +206,14 @@ def mean(members: Sequence[Member], measure: str) -> Mean:
 
 
 def at_step(members: Sequence[Member], measure: str, step: int) -> np.ndarray:
-    """(n,) the measure of each member after so many steps; NaN for one that has not come this far, or whose numbers broke before."""
+    """(n,) the measure of each member after so many steps; NaN for one that has not come this far, or whose numbers
+    broke before."""
     return np.array([held_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
 
 
 def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
-    """The two groups after so many steps: their means, the difference with its standard error, and what that allows one to say."""
+    """The two groups after so many steps: their means, the difference with its standard error, and what that allows one
+    to say."""
     neutral, prejudiced, _ = starts(members)
     border = f"{cut(len(members[0].class_names)):.2f}"
     for group, others, side in ((neutral, prejudiced, "at or above"), (prejudiced, neutral, "below")):
@@ -225,7 +233,8 @@ def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
 
 
 def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> str:
-    """The three settings after so many steps, and favoured minus least favoured seed by seed: the same network, the other majority."""
+    """The three settings after so many steps, and favoured minus least favoured seed by seed: the same network, the
+    other majority."""
     settings = majorities(members)
     parts = []
     for setting in settings:
@@ -282,7 +291,8 @@ class Plane:
 
 
 def plane(sweep: Sweep, members: Sequence[Member], measure: str) -> Plane:
-    """The finished members of an `over_plane` sweep at their places; what diverged counts as such, what still runs as not there."""
+    """The finished members of an `over_plane` sweep at their places; what diverged counts as such, what still runs as
+    not there."""
     across, up = sweep.axes[ACROSS], sweep.axes[UP]
     values, diverged = np.full((len(up), len(across)), np.nan), np.zeros((len(up), len(across)), bool)
     for member in members:

@@ -1,8 +1,10 @@
-"""Who escapes? One biased network trained with every loss of the family: when each leaves its first guess for good, if ever.
+"""Who escapes? One biased network trained with every loss of the family: when each leaves its first guess for good, if
+ever.
 
-The setting is the first look of the presets. A learning rate that suits one loss starves another whose gradients are smaller, so every
-loss is trained twice: with the preset's rate, and with a rate that evens out the scale of its gradients (`matched_rate`).
-`python -m igbviz escape` measures, and goes on where it was stopped; what was measured is kept in data/escape.json.
+The setting is the first look of the presets. A learning rate that suits one loss starves another whose gradients are
+smaller, so every loss is trained twice: with the preset's rate, and with a rate that evens out the scale of its
+gradients (`matched_rate`). `python -m igbviz escape` measures, and goes on where it was stopped; what was measured is
+kept in data/escape.json.
 """
 
 from __future__ import annotations
@@ -34,14 +36,15 @@ DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
 DEFINITION = (
-    f"Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least {SHARE:g} ln K to the end. "
-    "Matched rate: the preset's, times the ratio of the RMS gradients on the logits of cross-entropy and of the loss, "
-    "over standard normal logits with evenly spread labels."
+    "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
+    f"{SHARE:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
+    "cross-entropy and of the loss, over standard normal logits with evenly spread labels."
 )
 
 
 def contenders() -> dict[str, Loss]:
-    """Every loss of the registry with its defaults, by label; `custom` has none of its own. Three also in their other common reading."""
+    """Every loss of the registry with its defaults, by label; `custom` has none of its own. Three also in their other
+    common reading."""
     losses = {name: loss() for name, loss in LOSSES.items() if name != "custom"}
     return losses | {f"{name}, detached": LOSSES[name](detach_weight=True) for name in ("blurry", "focal", "nfl")}
 
@@ -49,8 +52,9 @@ def contenders() -> dict[str, Loss]:
 def matched_rate(loss: Loss, rate: float, classes: int) -> float:
     """`rate`, scaled so that the loss's RMS gradient on the logits is what cross-entropy's is at `rate`.
 
-    Taken over standard normal logits, a network with opinions but no prejudice. At p = 1/K alone, the obvious place, piecewise-zero and
-    truncated GCE have no gradient at all, and that of LogitNorm is infinite. To three digits, so that it is the same on every machine.
+    Taken over standard normal logits, a network with opinions but no prejudice. At p = 1/K alone, the obvious place,
+    piecewise-zero and truncated GCE have no gradient at all, and that of LogitNorm is infinite. To three digits, so
+    that it is the same on every machine.
     """
     logits = np.random.default_rng(0).standard_normal((400 * classes, classes))
     labels = np.arange(len(logits)) % classes
@@ -116,7 +120,8 @@ def current(rows: list[Row]) -> list[Row]:
 
 
 def measure(wanted: list[Trial], workers: int = 1) -> Iterator[Row]:
-    """Make the runs on the CPU, where they repeat bit for bit, and yield their rows in order; `workers` processes of one thread each."""
+    """Make the runs on the CPU, where they repeat bit for bit, and yield their rows in order; `workers` processes of
+    one thread each."""
     if workers == 1:
         yield from map(_row, wanted)
         return
@@ -149,9 +154,17 @@ def _row(trial: Trial) -> Row:
         ends = [round(float(end), 4) for end in ends]
     config = trial.config
     return Row(
-        trial.loss, trial.rate, config.seed, config.id, config.optimizer.learning_rate, run.step.tolist() if run else [],
-        run.guess_entropy().round(4).tolist() if run else [], *ends, diverged, round(time.perf_counter() - started, 2),
-    )  # fmt: skip
+        trial.loss,
+        trial.rate,
+        config.seed,
+        config.id,
+        config.optimizer.learning_rate,
+        run.step.tolist() if run else [],
+        run.guess_entropy().round(4).tolist() if run else [],
+        *ends,
+        diverged,
+        round(time.perf_counter() - started, 2),
+    )
 
 
 def read(path: Path = DATA) -> list[Row]:
@@ -169,10 +182,17 @@ def write(rows: list[Row], path: Path = DATA, base: RunConfig = BASE) -> None:
     import torch
 
     provenance = {
-        "definition": DEFINITION, "rates": RATES, "seeds": sorted({row.seed for row in rows}), "date": time.strftime("%Y-%m-%d"),
-        "device": f"cpu ({processor()})", "torch": torch.__version__, "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}", "numerics": NUMERICS, "base": json.loads(base.to_json()),
-    }  # fmt: skip
+        "definition": DEFINITION,
+        "rates": RATES,
+        "seeds": sorted({row.seed for row in rows}),
+        "date": time.strftime("%Y-%m-%d"),
+        "device": f"cpu ({processor()})",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "numerics": NUMERICS,
+        "base": json.loads(base.to_json()),
+    }
     lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in rows)
     write_text(
         path, f'{{"provenance": {json.dumps(provenance, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n'
@@ -202,7 +222,8 @@ class Summary:
 
 
 def summaries(rows: Iterable[Row]) -> dict[str, dict[str, Summary]]:
-    """By label of the loss, then by rate. The losses that escape soonest at the preset's rate come first, then the more accurate."""
+    """By label of the loss, then by rate. The losses that escape soonest at the preset's rate come first, then the more
+    accurate."""
     found: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         found.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
@@ -254,8 +275,8 @@ def account(rows: list[Row], provenance: dict[str, Any]) -> str:
         provenance["base"]["optimizer"]["learning_rate"],
     )
     return (
-        f"Median (least..most) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that times *rate ×*; "
-        f"evenness at Init. {starts[1]:.2f}..{starts[2]:.2f} of ln K. {provenance['definition']} "
+        f"Median (least..most) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that "
+        f"times *rate ×*; evenness at Init. {starts[1]:.2f}..{starts[2]:.2f} of ln K. {provenance['definition']} "
         f"{provenance['device']}, torch {provenance['torch']}, {provenance['date']}."
     )
 

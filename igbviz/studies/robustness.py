@@ -1,7 +1,9 @@
-"""What a robust loss buys and what it costs: the same training with several losses, on wrong labels or with one class in the majority.
+"""What a robust loss buys and what it costs: the same training with several losses, on wrong labels or with one class
+in the majority.
 
-Two questions, each a sweep over losses and seeds: 'noise', how accurate on clean test images and how much learned by heart; 'imbalance',
-how accurate on the classes with few images. Against either stands the time until the first guess is left.
+Two questions, each a sweep over losses and seeds: 'noise', how accurate on clean test images and how much learned by
+heart; 'imbalance', how accurate on the classes with few images. Against either stands the time until the first guess is
+left.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ LOSSES_SHOWN = ("cross-entropy", "gce", "mae", "nce-rce", "piecewise-zero", "blu
 SEEDS = 3
 NOTABLE = 0.02  # of accuracy: a smaller loss since the best probe may be the luck of that probe
 
-# Few images, so that the wrong labels are soon learned by heart, and Adam, so that the size of a loss's gradients does not matter.
+# Few images, so that the wrong labels are soon learned by heart, and Adam, so that the size of a loss's gradients does
+# not matter.
 WRONG_LABELS = RunConfig(
     dataset={"name": "fashion-mini", "examples_per_class": 200},
     label_noise={"name": "symmetric", "rate": 0.4},
@@ -45,7 +48,8 @@ MAJORITY = WRONG_LABELS.with_(
 
 @dataclass(frozen=True)
 class Question:
-    """What a sweep of losses may be asked. `measures` are drawn over time; the first is the one that is to be high at the end."""
+    """What a sweep of losses may be asked. `measures` are drawn over time; the first is the one that is to be high at
+    the end."""
 
     title: str
     intro: str
@@ -69,8 +73,8 @@ def _per_class(title: str, caption: str) -> Quantity:
 QUESTIONS = {
     "noise": Question(
         "Wrong labels",
-        "A part of the training labels is wrong. Which losses learn the classes and not the mistakes, and how late do they leave their "
-        "first guess?",
+        "A part of the training labels is wrong. Which losses learn the classes and not the mistakes, and how late "
+        "do they leave their first guess?",
         WRONG_LABELS,
         {
             "balanced_accuracy": replace(MEASURES["balanced_accuracy"], title="Accuracy on clean test images"),
@@ -82,8 +86,8 @@ QUESTIONS = {
     ),
     "imbalance": Question(
         "One class in the majority",
-        "One class has many more training images than the others. Which losses still learn the others, and how late do they leave their "
-        "first guess?",
+        "One class has many more training images than the others. Which losses still learn the others, and how late "
+        "do they leave their first guess?",
         MAJORITY,
         {
             "minority_accuracy": _per_class(
@@ -107,7 +111,8 @@ QUESTIONS = {
 def over_losses(
     base: RunConfig, losses: Iterable[str | dict[str, Any] | Loss] = LOSSES_SHOWN, seeds: int = SEEDS
 ) -> Sweep:
-    """The same training with each of these losses, from so many seeds on; seed by seed, so that a sweep cut short has all losses."""
+    """The same training with each of these losses, from so many seeds on; seed by seed, so that a sweep cut short has
+    all losses."""
     spoiled = ", ".join(filter(None, (base.label_noise.label, base.imbalance.label))) or "nothing wrong"
     return Sweep(
         base=base,
@@ -137,7 +142,8 @@ def usual_losses() -> list[str]:
 
 
 def read(run: Run) -> Member | None:
-    """The run as it is now, with the accuracies of majority and minority where it has them; None before its first probe.
+    """The run as it is now, with the accuracies of majority and minority where it has them; None before its first
+    probe.
 
     Raises RunError for a run that cannot be read.
     """
@@ -159,7 +165,8 @@ def majority(config: RunConfig, first: Trajectory) -> int:
 
 
 def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
-    """The members by loss, with a place and a name for every loss of the sweep, so that both stay while runs arrive; some may be empty."""
+    """The members by loss, with a place and a name for every loss of the sweep, so that both stay while runs arrive;
+    some may be empty."""
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(member.config.group, []).append(member)
@@ -173,7 +180,8 @@ def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
 
 @dataclass(frozen=True)
 class Summary:
-    """How the finished seeds of one loss ended. An escape that never came counts as infinity; diverged runs have no end and count apart."""
+    """How the finished seeds of one loss ended. An escape that never came counts as infinity; diverged runs have no end
+    and count apart."""
 
     label: str
     index: int  # the place of its look
@@ -271,14 +279,16 @@ def _better_before(found: Sequence[Summary], question: Question) -> list[str]:
     worse = sorted((one for one in found if one.lost[1] > NOTABLE), key=lambda one: -one.lost[0])
     if not worse:
         return [
-            f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in all its seeds."
+            f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in "
+            "all its seeds."
         ]
     first, heart = worse[0], ""
     if "memorised" in first.ends:
         heart = f", with {in_words(first.ends['memorised'], share_in_words)} of the wrong labels learned by heart"
     sentence = (
-        f"**Stopping early** would help {first.label}: it is at its best, {in_words(first.best, share_in_words)}, after "
-        f"{in_words(first.best_epoch, '{:.2g}'.format)} epochs and ends at {in_words(first.final, share_in_words)}{heart}."
+        f"**Stopping early** would help {first.label}: it is at its best, {in_words(first.best, share_in_words)}, "
+        f"after {in_words(first.best_epoch, '{:.2g}'.format)} epochs and ends at "
+        f"{in_words(first.final, share_in_words)}{heart}."
     )
     if others := worse[1:]:
         sentence += f" Also below their best at the end, by the median: {_listed(others, lambda one: share_in_words(one.lost[0]))}."

@@ -5,9 +5,10 @@
     phases      where depth leads, the edge of chaos and the lines of equal gamma, depth scales, maps
     guessing    the law of the guesses, regimes, and gamma from finite data
 
-Everything a page needs is named here: `from igbviz import theory`, then `theory.gamma_by_depth("relu", 2, 0, depth=21)`. gamma is
-Var_W(mu) / Var_chi(O), how far the centres of the logits spread over networks, in units of how far logits spread over inputs;
-c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809, 2505.11312, 2505.12096.
+Everything a page needs is named here: `from igbviz import theory`, then `theory.gamma_by_depth("relu", 2, 0,
+depth=21)`. gamma is Var_W(mu) / Var_chi(O), how far the centres of the logits spread over networks, in units of how far
+logits spread over inputs; c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809,
+2505.11312, 2505.12096.
 """
 
 from igbviz.theory.guess_fractions import (

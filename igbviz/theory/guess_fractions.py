@@ -1,12 +1,15 @@
-"""The law of the first guesses: which share of a data set an untrained network gives to each class, and gamma from measured shares.
+"""The law of the first guesses: which share of a data set an untrained network gives to each class, and gamma from
+measured shares.
 
-For a wide network, the logit of class c on input a is a centre plus a fluctuation, O_c(a) = mu_c + Var_chi^(1/2) xi_c(a). Over networks
-mu_c is N(0, Var_W); over inputs xi_c is N(0, 1). Only the ratio gamma = Var_W / Var_chi matters to an argmax. For two classes
+For a wide network, the logit of class c on input a is a centre plus a fluctuation, O_c(a) = mu_c + Var_chi^(1/2)
+xi_c(a). Over networks mu_c is N(0, Var_W); over inputs xi_c is N(0, 1). Only the ratio gamma = Var_W / Var_chi matters
+to an argmax. For two classes
 
     G_0 = P(O_0 > O_1 | W) = Phi(sqrt(gamma) z),   z ~ N(0, 1)
 
-gamma < 1: one hump at 1/2 (neutral), gamma = 1: uniform, gamma > 1: U-shaped (prejudiced). Values follow the arguments' shape by
-broadcasting. Sources: arXiv 2306.00809 (gamma, G_0), 2505.12096 (regimes); K classes and estimators by the same decomposition.
+gamma < 1: one hump at 1/2 (neutral), gamma = 1: uniform, gamma > 1: U-shaped (prejudiced). Values follow the arguments'
+shape by broadcasting. Sources: arXiv 2306.00809 (gamma, G_0), 2505.12096 (regimes); K classes and estimators by the
+same decomposition.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from scipy.special import ndtr, ndtri, owens_t
 
 from igbviz.theory.kernels import Array, require
 
-# In half of all networks the favoured class gets more than 75 % of the guesses at the first cut, more than 99 % at the second:
-# P(max > t) = 1/2 where sqrt(gamma) times the median of |z| is Phi^-1(t).
+# In half of all networks the favoured class gets more than 75 % of the guesses at the first cut, more than 99 % at the
+# second: P(max > t) = 1/2 where sqrt(gamma) times the median of |z| is Phi^-1(t).
 PREJUDICE_CUT = 1.0
 DEEP_PREJUDICE_CUT = float((ndtri(0.99) / ndtri(0.75)) ** 2)  # 11.896
 REGIMES = ("neutral", "weak prejudice", "deep prejudice")
@@ -34,7 +37,8 @@ def regime(gamma: float) -> str:
 def guess_pdf(g: Array, gamma: Array) -> Array:
     """Density of G_0 at g: gamma^(-1/2) exp(x^2 (1 - 1/gamma) / 2), x = Phi^-1(g); 0 outside [0, 1].
 
-    At the ends it is 0 for gamma < 1 and inf for gamma > 1. gamma = 0 and inf are point masses, at 1/2 and at both ends: inf there.
+    At the ends it is 0 for gamma < 1 and inf for gamma > 1. gamma = 0 and inf are point masses, at 1/2 and at both
+    ends: inf there.
     """
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
@@ -48,7 +52,8 @@ def guess_pdf(g: Array, gamma: Array) -> Array:
 
 
 def guess_cdf(g: Array, gamma: Array) -> Array:
-    """P(G_0 <= g) = Phi(Phi^-1(g) / sqrt(gamma)); a step at 1/2 for gamma = 0, steps of 1/2 at both ends for gamma = inf."""
+    """P(G_0 <= g) = Phi(Phi^-1(g) / sqrt(gamma)); a step at 1/2 for gamma = 0, steps of 1/2 at both ends for gamma =
+    inf."""
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
     x = ndtri(np.clip(g, 0, 1))
@@ -82,12 +87,14 @@ def guess_variance(gamma: Array) -> Array:
 def expected_max_guess(gamma: Array, classes: int) -> Array:
     """The mean over networks of the favoured class's share of the guesses: 1 / classes for gamma = 0, 1 for inf.
 
-    The favoured class is the one with the highest centre, so this is the chance that one class is first both among centres and
-    among logits: for K pairs of standard normals (z, o) with correlation sqrt(c), density phi_c and distribution function F,
+    The favoured class is the one with the highest centre, so this is the chance that one class is first both among
+    centres and among logits: for K pairs of standard normals (z, o) with correlation sqrt(c), density phi_c and
+    distribution function F,
 
         E max_k G_k = K int int phi_c(z, o) F(z, o)^(K - 1) dz do          = 1/2 + arctan(sqrt(gamma)) / pi  for K = 2
 
-    F by Owen's T, the integral by the trapezoid rule in (z, t), o = sqrt(c) z + sqrt(1 - c) t: an analytic integrand, exact to 1e-10.
+    F by Owen's T, the integral by the trapezoid rule in (z, t), o = sqrt(c) z + sqrt(1 - c) t: an analytic integrand,
+    exact to 1e-10.
     """
     _check_gamma(gamma)
     require(isinstance(classes, int | np.integer) and classes >= 2, "classes", classes, "a whole number of at least 2")
@@ -98,11 +105,13 @@ def expected_max_guess(gamma: Array, classes: int) -> Array:
 
 
 def guess_fractions(z: Array, gamma: float) -> Array:
-    """(..., classes) shares of the guesses for networks with the given centres z (..., classes), in units of their own spread.
+    """(..., classes) shares of the guesses for networks with the given centres z (..., classes), in units of their own
+    spread.
 
         G_k = int phi(t) prod_{c != k} Phi(t + sqrt(gamma) (z_k - z_c)) dt
 
-    by the trapezoid rule, exact to rounding. gamma = inf gives everything to the largest centre, in equal parts where several are.
+    by the trapezoid rule, exact to rounding. gamma = inf gives everything to the largest centre, in equal parts where
+    several are.
     """
     _check_gamma(gamma)
     z = np.asarray(z, float)
@@ -124,8 +133,9 @@ def gamma_from_guesses(G: Array, D: int) -> float:
 
         Var = mean (G - 1/2)^2 - mean G (1 - G) / (D - 1),   c = sin(2 pi Var),   gamma = c / (1 - c)
 
-    The second term takes the counting noise out, so the variance is unbiased, and near gamma = 0 the result can fall below 0. It knows
-    nothing of the logits' size, hence nothing of the norms of inputs, which lower the ratio of variances in deep ReLU networks.
+    The second term takes the counting noise out, so the variance is unbiased, and near gamma = 0 the result can fall
+    below 0. It knows nothing of the logits' size, hence nothing of the norms of inputs, which lower the ratio of
+    variances in deep ReLU networks.
     """
     G = np.asarray(G, float)
     require(G.size > 0, "networks", G.size, "at least 1")
@@ -136,10 +146,12 @@ def gamma_from_guesses(G: Array, D: int) -> float:
 
 
 def gamma_variance_ratio(mu_sq_mean: Array, var_mean: Array, D: float) -> Array:
-    """gamma from node means mu and variances over D inputs: mean mu^2 / mean variance - 1 / D, means taken over nodes or networks.
+    """gamma from node means mu and variances over D inputs: mean mu^2 / mean variance - 1 / D, means taken over nodes
+    or networks.
 
-    The variances must be unbiased (divided by D - 1). 1 / D is what the mean of finitely many inputs fluctuates by, so it goes; pass
-    D = inf where means are exactly 0 by construction (batch normalisation after phi), because there nothing fluctuates.
+    The variances must be unbiased (divided by D - 1). 1 / D is what the mean of finitely many inputs fluctuates by, so
+    it goes; pass D = inf where means are exactly 0 by construction (batch normalisation after phi), because there
+    nothing fluctuates.
     """
     mu_sq_mean, var_mean = np.asarray(mu_sq_mean, float), np.asarray(var_mean, float)
     for field, value in (("mu_sq_mean", mu_sq_mean), ("var_mean", var_mean)):
@@ -151,7 +163,8 @@ def gamma_variance_ratio(mu_sq_mean: Array, var_mean: Array, D: float) -> Array:
 
 
 def gamma_from_cosine(c: Array) -> Array:
-    """gamma = c / (1 - c) from the mean cosine between the outputs of different inputs; inf at 1. Blind to the outputs' norms."""
+    """gamma = c / (1 - c) from the mean cosine between the outputs of different inputs; inf at 1. Blind to the outputs'
+    norms."""
     c = np.asarray(c, float)
     require((c >= -1) & (c <= 1), "c", c, "a cosine from -1 to 1")
     with np.errstate(divide="ignore"):
@@ -161,7 +174,8 @@ def gamma_from_cosine(c: Array) -> Array:
 def mean_cosine(outputs: Array) -> Array:
     """(...,) mean cosine of all pairs a != b among outputs (..., inputs, nodes), without forming the pairs.
 
-    |mean_a Y_a / |Y_a||^2 = (1 + (D - 1) c) / D for D inputs. An output of norm 0 has no direction and counts as orthogonal to all.
+    |mean_a Y_a / |Y_a||^2 = (1 + (D - 1) c) / D for D inputs. An output of norm 0 has no direction and counts as
+    orthogonal to all.
     """
     outputs = np.asarray(outputs, float)
     inputs = outputs.shape[-2]
@@ -174,12 +188,13 @@ def mean_cosine(outputs: Array) -> Array:
 
 
 def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[float, float]:
-    """(value, standard error) of an estimate made from arrays whose first axis is the networks, by leaving one network out at a time.
+    """(value, standard error) of an estimate made from arrays whose first axis is the networks, by leaving one network
+    out at a time.
 
         error^2 = (n - 1) / n  sum_i (estimate without i - their mean)^2
 
-    Networks, not inputs: inputs of one network share its centres and are not independent. For a ratio of means, pass both arrays and
-    `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`.
+    Networks, not inputs: inputs of one network share its centres and are not independent. For a ratio of means, pass
+    both arrays and `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`.
     """
     arrays = [np.asarray(values) for values in per_network]
     networks = len(arrays[0]) if arrays else 0

@@ -1,7 +1,9 @@
-"""What an activation does to Gaussian pre-activations: the integrals behind every prediction for infinitely wide networks.
+"""What an activation does to Gaussian pre-activations: the integrals behind every prediction for infinitely wide
+networks.
 
-At a node of a wide layer, two inputs have pre-activations (u, v), Gaussian over the weights, with variance q and correlation c. An
-`Activation` knows phi itself and these expectations, elementwise for arrays q, c and d that broadcast:
+At a node of a wide layer, two inputs have pre-activations (u, v), Gaussian over the weights, with variance q and
+correlation c. An `Activation` knows phi itself and these expectations, elementwise for arrays q, c and d that
+broadcast:
 
     mean(q)              E phi(u)
     moment(q)            V = E phi(u)^2
@@ -10,11 +12,12 @@ At a node of a wide layer, two inputs have pre-activations (u, v), Gaussian over
     private(q, c, d)     S = E phi(u)^2 - E phi(u) phi(v)     what tells them apart
     slopes(q, c, d)      E phi'(u) phi'(v)
 
-d = 1 - c is passed next to c, because near c = 1 the subtraction would leave no digits. For the same reason S is never the difference
-of two moments: each formula below is a closed form without cancellation, so ratios of S keep their digits when gamma is 1e12.
+d = 1 - c is passed next to c, because near c = 1 the subtraction would leave no digits. For the same reason S is never
+the difference of two moments: each formula below is a closed form without cancellation, so ratios of S keep their
+digits when gamma is 1e12.
 
-Sources: Cho and Saul 2009 (ReLU), Williams 1997 (erf), arXiv 1606.05340 and 1611.01232 (the maps that use them); GELU and the
-cancellation-free forms by integration by parts and angle-difference identities.
+Sources: Cho and Saul 2009 (ReLU), Williams 1997 (erf), arXiv 1606.05340 and 1611.01232 (the maps that use them); GELU
+and the cancellation-free forms by integration by parts and angle-difference identities.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ Array = np.ndarray
 
 
 def require(allowed: Any, field: str, value: Any, sentence: str) -> None:
-    """Raise the one sentence a user should read unless `allowed` holds; for arrays it names the first value that is not allowed."""
+    """Raise the one sentence a user should read unless `allowed` holds; for arrays it names the first value that is not
+    allowed."""
     allowed = np.asarray(allowed)
     if allowed.all():
         return
@@ -102,7 +106,8 @@ class PiecewiseLinear(Activation):
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
         theta = 2 * np.arcsin(np.sqrt(d / 2))
-        # sin t - t cos t loses its digits at small t; three terms of its series are exact to 1e-16 of the sum below t = 0.01
+        # sin t - t cos t loses its digits at small t; three terms of its series are exact to 1e-16 of the sum below t =
+        # 0.01
         series = theta**3 * (1 / 3 - theta**2 / 30 + theta**4 / 840)
         bracket = np.where(theta < 0.01, series, np.sin(theta) - theta * np.cos(theta))
         return q * (self.odd**2 * d + self.even**2 * (d - (2 / np.pi) * bracket))
@@ -128,7 +133,8 @@ class ErfMixture(Activation):
 
         E erf(a_i u) erf(a_j v) = (2/pi) arctan(c A / R(c))            E of the slopes = (4/pi) a_i a_j / R(c)
 
-    Every sum has positive terms only, so relative accuracy is that of one term, at any q, and a mean-zero phi gives an exact 0 at c = 0.
+    Every sum has positive terms only, so relative accuracy is that of one term, at any q, and a mean-zero phi gives an
+    exact 0 at c = 0.
     """
 
     def __init__(self, weights: Array, scales: Array) -> None:
@@ -166,7 +172,8 @@ class ErfMixture(Activation):
     def private(self, q: Array, c: Array, d: Array) -> Array:
         c = np.asarray(c, float)[..., None]
         product, square, root = self._pairs(q, c, d)
-        # arcsin x - arcsin(c x) as the angle whose sine and cosine are sums of positive terms; both are scaled by the same factor
+        # arcsin x - arcsin(c x) as the angle whose sine and cosine are sums of positive terms; both are scaled by the
+        # same factor
         end = np.sqrt(square)
         sine = product * (np.asarray(d, float)[..., None] * (1 + c)) * (square + product**2)
         cosine = (root + c * end) * (end * root + c * product**2)
@@ -186,12 +193,14 @@ class ErfMixture(Activation):
 class Tanh(ErfMixture):
     """tanh as a mixture of error functions.
 
-    A logistic variable is a normal one times 2 K, K of Kolmogorov's distribution (Andrews and Mallows 1974; Stefanski 1991). So
+    A logistic variable is a normal one times 2 K, K of Kolmogorov's distribution (Andrews and Mallows 1974; Stefanski
+    1991). So
 
         tanh(u) = int erf(u / (sqrt(2) k)) p(k) dk
 
-    exactly. In log k the density p falls off doubly exponentially to both sides, hence the trapezoid rule converges like that too: step
-    0.105 leaves 32 terms and a relative error of 3e-16 at every u. `terms` squeezes them into a Gauss rule of that many: 10 give 1e-8.
+    exactly. In log k the density p falls off doubly exponentially to both sides, hence the trapezoid rule converges
+    like that too: step 0.105 leaves 32 terms and a relative error of 3e-16 at every u. `terms` squeezes them into a
+    Gauss rule of that many: 10 give 1e-8.
     """
 
     def __init__(self, terms: int | None = None) -> None:
@@ -239,8 +248,9 @@ class Gelu(Activation):
         return s / 4 + (s * np.arctan2(s, root) + third) / (2 * np.pi)
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
-        # With b = angle of s and a = angle of q, the terms that cancel at large q are (a - b) - (cos b - cos a) = 2 (h - sin h cos m),
-        # where h = (a - b)/2 and m is pi/2 minus their mean; h - sin h and 1 - cos m are then taken on their own.
+        # With b = angle of s and a = angle of q, the terms that cancel at large q are (a - b) - (cos b - cos a) = 2 (h
+        # - sin h cos m), where h = (a - b)/2 and m is pi/2 minus their mean; h - sin h and 1 - cos m are then taken on
+        # their own.
         x, s = 1 + q, q * c
         end, root = np.sqrt(1 + 2 * q), self._root(q, c, d)
         half = np.arctan2(q * (d * (1 + c)) * x, (root + c * end) * ((end / x) * (root / x) + c * (q / x) ** 2) * x) / 2
@@ -284,7 +294,8 @@ def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
 
 
 def _kolmogorov_density(k: Array) -> Array:
-    """Density of Kolmogorov's distribution at k > 0: two series that are theta-function images of each other, each where it is short."""
+    """Density of Kolmogorov's distribution at k > 0: two series that are theta-function images of each other, each
+    where it is short."""
     n = np.arange(1, 40)[:, None]
     odd = (2 * n - 1) ** 2 * np.pi**2
     small = np.sqrt(2 * np.pi) * np.sum(np.exp(-odd / (8 * k**2)) * (odd / (4 * k**4) - 1 / k**2), axis=0)
@@ -293,7 +304,8 @@ def _kolmogorov_density(k: Array) -> Array:
 
 
 def _gauss_rule(nodes: Array, weights: Array, count: int) -> tuple[Array, Array]:
-    """`count` nodes and weights with the same moments up to degree 2 count - 1, as eigenvalues of the nodes between polynomials."""
+    """`count` nodes and weights with the same moments up to degree 2 count - 1, as eigenvalues of the nodes between
+    polynomials."""
     polynomials, _ = np.linalg.qr(np.sqrt(weights)[:, None] * np.polynomial.chebyshev.chebvander(nodes, count - 1))
     fewer, vectors = np.linalg.eigh(polynomials.T @ (nodes[:, None] * polynomials))
     return fewer, (np.sqrt(weights) @ polynomials @ vectors) ** 2

@@ -1,12 +1,13 @@
-"""Phases of random initialisation: where very deep networks end up, which lines of the (sigma_w2, sigma_b2) plane part them, how fast.
+"""Phases of random initialisation: where very deep networks end up, which lines of the (sigma_w2, sigma_b2) plane part
+them, how fast.
 
     q* = sigma_b2 + sigma_w2 V(q*)                                    the variance that depth leads to
     chi_1 = sigma_w2 E phi'^2 at q*                                   growth of the mean square gradient per layer
     f(c) = 1 - sigma_w2 S(q*, c) / q*                                 the map of the correlation; c* its stable fixed point
 
-phi's Hermite series shows that all derivatives of f are >= 0, so f is convex with f(1) = 1 and f'(1) = chi_1. Hence chi_1 <= 1 leads to
-c* = 1 and gamma* = inf (ordered, vanishing gradients), chi_1 > 1 to one stable c* < 1 and a finite gamma* = c*/(1 - c*) (chaotic,
-exploding gradients); chi_1 = 1 is the edge of chaos.
+phi's Hermite series shows that all derivatives of f are >= 0, so f is convex with f(1) = 1 and f'(1) = chi_1. Hence
+chi_1 <= 1 leads to c* = 1 and gamma* = inf (ordered, vanishing gradients), chi_1 > 1 to one stable c* < 1 and a finite
+gamma* = c*/(1 - c*) (chaotic, exploding gradients); chi_1 = 1 is the edge of chaos.
 
 What is answered where there is no such fixed point, always for data with q0 = 1 and c0 = 0:
 
@@ -17,8 +18,9 @@ What is answered where there is no such fixed point, always for data with q0 = 1
     chi_1       its limit at that q
     xi_q, xi_c  inf where nothing is approached exponentially
 
-ReLU at (2, 0) keeps every q: answered is q* = sigma_w2, where normalised data start. GELU can have several q*: answered is the one that
-normalised data run into, so never an unstable one. A shifted ReLU is answered by its stable q* wherever one exists.
+ReLU at (2, 0) keeps every q: answered is q* = sigma_w2, where normalised data start. GELU can have several q*: answered
+is the one that normalised data run into, so never an unstable one. A shifted ReLU is answered by its stable q* wherever
+one exists.
 
 Sources: arXiv 1606.05340, 1611.01232, 1902.06853 (phases and depth scales), 2505.12096 (their reading as prejudice).
 """
@@ -55,7 +57,8 @@ def fixed_point(activation: str | Activation, sigma_w2: float, sigma_b2: float) 
 
 
 def gamma_star(activation: str | Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
-    """The limit of gamma^l for many layers, elementwise: finite in the chaotic phase, inf in the ordered one and on its edge."""
+    """The limit of gamma^l for many layers, elementwise: finite in the chaotic phase, inf in the ordered one and on its
+    edge."""
     end = limit(kernel(activation), sigma_w2, sigma_b2)
     with np.errstate(divide="ignore"):
         return (end.c / end.d)[()]
@@ -66,8 +69,9 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
 
         xi_q = -1 / ln chi_q,   chi_q = sigma_w2 dV/dq at q*          xi_c = -1 / ln chi_c,   chi_c = sigma_w2 E phi'(u) phi'(v) at c*
 
-    In the ordered phase chi_c is chi_1; in the chaotic one it is not. inf: approached slower than exponentially, or not at all - at the
-    edge of chaos, and where q* is 0 or inf, so that correlations are remembered (tanh) or change like a power of depth (ReLU).
+    In the ordered phase chi_c is chi_1; in the chaotic one it is not. inf: approached slower than exponentially, or not
+    at all - at the edge of chaos, and where q* is 0 or inf, so that correlations are remembered (tanh) or change like a
+    power of depth (ReLU).
     """
     phi = kernel(activation)
     end = limit(phi, sigma_w2, sigma_b2)
@@ -80,20 +84,23 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
 def edge_of_chaos(activation: str | Activation, sigma_b2: Array) -> Array:
     """The weight variance at which chi_1 = 1, for each bias variance.
 
-    Parametric in q, so no network is iterated: sigma_w2 = 1 / E phi'^2, sigma_b2 = q - sigma_w2 V. For kinked lines it is the same for
-    every sigma_b2, 2 for ReLU. tanh leaves (1, 0) with a vertical tangent, sigma_w2 - 1 ~ 2 (3 sigma_b2 / 4)^(1/3): draw it densely there.
-    GELU's line starts at (4, 0), but up to (1.983058, 0.172922) the q it belongs to is unstable: only beyond does a network meet it.
+    Parametric in q, so no network is iterated: sigma_w2 = 1 / E phi'^2, sigma_b2 = q - sigma_w2 V. For kinked lines it
+    is the same for every sigma_b2, 2 for ReLU. tanh leaves (1, 0) with a vertical tangent, sigma_w2 - 1 ~ 2 (3 sigma_b2
+    / 4)^(1/3): draw it densely there. GELU's line starts at (4, 0), but up to (1.983058, 0.172922) the q it belongs to
+    is unstable: only beyond does a network meet it.
     """
     return iso_gamma(activation, np.inf, sigma_b2)
 
 
 def iso_gamma(activation: str | Activation, gamma: float, sigma_b2: Array) -> Array:
-    """The weight variance at which gamma tends to the given value with depth; gamma = 1 bounds neutrality, inf is the edge of chaos.
+    """The weight variance at which gamma tends to the given value with depth; gamma = 1 bounds neutrality, inf is the
+    edge of chaos.
 
         sigma_w2 = q (1 - c) / S(q, c),   sigma_b2 = q - sigma_w2 V(q),   c = gamma / (1 + gamma)
 
-    inf where no weight variance leads there: ReLU has gamma* = inf everywhere. GELU has two for some biases; the smaller one is given.
-    Without bias all lines of tanh and erf meet in one point, the end of the edge of chaos, which is returned.
+    inf where no weight variance leads there: ReLU has gamma* = inf everywhere. GELU has two for some biases; the
+    smaller one is given. Without bias all lines of tanh and erf meet in one point, the end of the edge of chaos, which
+    is returned.
     """
     phi = kernel(activation)
     require(gamma >= 0, "gamma", gamma, "a ratio of variances, at least 0")
@@ -105,10 +112,12 @@ def iso_gamma(activation: str | Activation, gamma: float, sigma_b2: Array) -> Ar
 
 
 def phase_map(activation: str | Activation, sigma_w2_grid: Array, sigma_b2_grid: Array, quantity: str) -> Array:
-    """(len(sigma_b2_grid), len(sigma_w2_grid)) values of one of QUANTITIES, rows of equal bias variance, ready for a heat map.
+    """(len(sigma_b2_grid), len(sigma_w2_grid)) values of one of QUANTITIES, rows of equal bias variance, ready for a
+    heat map.
 
-    "gamma_star", "c_star" and "chi_1" as above, "depth_scale" is xi_c. tanh is computed with 10 instead of 32 error functions here: on
-    100 x 100 points of 0..5 x 0..0.5 this changes gamma* by 2e-8 of itself at most, and the phase of no point.
+    "gamma_star", "c_star" and "chi_1" as above, "depth_scale" is xi_c. tanh is computed with 10 instead of 32 error
+    functions here: on 100 x 100 points of 0..5 x 0..0.5 this changes gamma* by 2e-8 of itself at most, and the phase of
+    no point.
     """
     phi = kernel(activation)
     require(quantity in QUANTITIES, "quantity", quantity, ", ".join(QUANTITIES))
@@ -169,7 +178,8 @@ def variance_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
 
 
 def _variance_limit_of_lines(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Array) -> Array:
-    """With r = sqrt(q), V is a quadratic: gap r^2 + pull r - source = 0. The form of its stable root below has no cancellation."""
+    """With r = sqrt(q), V is a quadratic: gap r^2 + pull r - source = 0. The form of its stable root below has no
+    cancellation."""
     gap = 1 - sigma_w2 * phi.power
     gap = np.where(np.abs(gap) < ROUNDING, 0.0, gap)
     if phi.shift == 0:
@@ -188,7 +198,8 @@ def _variance_limit_of_lines(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Ar
 
 
 def _variance_limit_of_bounded(phi: ErfMixture, sigma_w2: Array, sigma_b2: Array) -> Array:
-    """|phi| <= 1 and V concave: Newton's method from the upper bound sigma_w2 + sigma_b2 runs down to the one positive root."""
+    """|phi| <= 1 and V concave: Newton's method from the upper bound sigma_w2 + sigma_b2 runs down to the one positive
+    root."""
     alive = (sigma_b2 > 0) | (sigma_w2 * phi.moment_slope(np.float64(0)) > 1 + ROUNDING)
     q = np.zeros(sigma_w2.shape)
 
@@ -202,7 +213,8 @@ def _variance_limit_of_bounded(phi: ErfMixture, sigma_w2: Array, sigma_b2: Array
 
 
 def _variance_limit_by_search(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
-    """Any increasing V: the variance moves monotonically from q^1 to the nearest root in its direction; found on a grid, then bisected."""
+    """Any increasing V: the variance moves monotonically from q^1 to the nearest root in its direction; found on a
+    grid, then bisected."""
     shape = sigma_w2.shape
     w, b = np.ravel(sigma_w2)[:, None], np.ravel(sigma_b2)[:, None]
     start = w + b
@@ -229,7 +241,8 @@ def _variance_limit_by_search(phi: Activation, sigma_w2: Array, sigma_b2: Array)
 
 
 def _correlation_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array, q: Array) -> tuple[Array, Array]:
-    """(c*, 1 - c*) where chi_1 > 1: the root below 1 of the convex f(c) - c. Newton's method from c = 0 climbs to it and cannot pass it."""
+    """(c*, 1 - c*) where chi_1 > 1: the root below 1 of the convex f(c) - c. Newton's method from c = 0 climbs to it
+    and cannot pass it."""
 
     def step(d: Array, q: Array, w: Array) -> Array:
         c = 1 - d
@@ -308,7 +321,8 @@ def _weight_variance(phi: Activation, q: Array, c: float, d: float) -> Array:
 
 
 def _newton(step: Callable[..., Array], start: Array, *parameters: Array) -> Array:
-    """Iterate `step(x, *parameters)` elementwise, downwards from `start`, until x stands still; elements that have arrived drop out."""
+    """Iterate `step(x, *parameters)` elementwise, downwards from `start`, until x stands still; elements that have
+    arrived drop out."""
     x = np.array(start, float)
     moving = np.arange(len(x))
     for _ in range(100):

@@ -2,15 +2,18 @@
 
     Y^l = W^l x^{l-1} + b^l,   x^l = phi(Y^l),   W^l_ij ~ N(0, sigma_w2 / fan_in),   b^l_i ~ N(0, sigma_b2)
 
-sigma_w2 and sigma_b2 are variances. Layer 1 acts on the raw data, whose mean square is q0 and whose mutual correlation is c0; a network
-with H activations has its logits at layer H + 1. Results are arrays (depth,) whose entry l - 1 belongs to Y^l.
+sigma_w2 and sigma_b2 are variances. Layer 1 acts on the raw data, whose mean square is q0 and whose mutual correlation
+is c0; a network with H activations has its logits at layer H + 1. Results are arrays (depth,) whose entry l - 1 belongs
+to Y^l.
 
-A node's pre-activation is a part that all inputs share (its centre) plus a part of each input's own. One layer splits phi's second
-moment V in the same way, into B = E phi(u) phi(v) and S = V - B, so mean-field theory and initial guessing bias are one map:
+A node's pre-activation is a part that all inputs share (its centre) plus a part of each input's own. One layer splits
+phi's second moment V in the same way, into B = E phi(u) phi(v) and S = V - B, so mean-field theory and initial guessing
+bias are one map:
 
     q' = sigma_b2 + sigma_w2 V      gamma' = (sigma_b2 + sigma_w2 B) / (sigma_w2 S)      c = gamma / (1 + gamma)
 
-Sources: arXiv 2306.00809 and 2505.12096 (gamma), 1606.05340 and 1611.01232 (the map of q and c), 2505.11312 (normalisation).
+Sources: arXiv 2306.00809 and 2505.12096 (gamma), 1606.05340 and 1611.01232 (the map of q and c), 2505.11312
+(normalisation).
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from igbviz.theory.kernels import Activation, Array, kernel, require
 
 PLACEMENTS = ("none", "batch-before", "batch-after", "layer-before", "layer-after", "rms-before", "rms-after")
 
-# Integrals are taken at most this far out: their ratios have long reached their limits there, and no square overflows or vanishes.
+# Integrals are taken at most this far out: their ratios have long reached their limits there, and no square overflows
+# or vanishes.
 SMALLEST, LARGEST = 1e-100, 1e100
 
 
 class Layer(NamedTuple):
-    """Pre-activations of one layer: variance q, correlation c, and d = 1 - c kept apart so that gamma = c / d keeps its digits."""
+    """Pre-activations of one layer: variance q, correlation c, and d = 1 - c kept apart so that gamma = c / d keeps its
+    digits."""
 
     q: Array
     c: Array
@@ -41,9 +46,11 @@ def first_layer(sigma_w2: float, sigma_b2: float, q0: float = 1.0, c0: float = 0
 
 
 def affine(sigma_w2: float, sigma_b2: float, moment: Array, shared: Array, private: Array) -> Layer:
-    """Weights and biases applied to features of that second moment, of which the given fractions are shared and private.
+    """Weights and biases applied to features of that second moment, of which the given fractions are shared and
+    private.
 
-    Fractions, not moments: without bias they pass unchanged, so gamma survives a signal that under- or overflows, and sigma_w2 = 0 too.
+    Fractions, not moments: without bias they pass unchanged, so gamma survives a signal that under- or overflows, and
+    sigma_w2 = 0 too.
     """
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
         q = sigma_b2 + sigma_w2 * moment
@@ -80,10 +87,11 @@ def correlation_by_depth(
 def gamma_by_depth(
     activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float = 0.0, q0: float = 1.0
 ) -> Array:
-    """(depth,) bias levels gamma^1 .. gamma^depth; inf where all inputs have become one (c0 = 1, or no weights but a bias).
+    """(depth,) bias levels gamma^1 .. gamma^depth; inf where all inputs have become one (c0 = 1, or no weights but a
+    bias).
 
-    With sigma_b2 = 0 the weight variance only rescales the signal of a piecewise-linear phi, so ReLU has the same curve for every
-    sigma_w2, and sigma_w2 = 0 is read as the limit of small weights.
+    With sigma_b2 = 0 the weight variance only rescales the signal of a piecewise-linear phi, so ReLU has the same curve
+    for every sigma_w2, and sigma_w2 = 0 is read as the limit of small weights.
     """
     return _gammas(_layers(activation, sigma_w2, sigma_b2, depth, c0, q0))
 
@@ -96,12 +104,13 @@ def gradient_gain(
     q0: float = 1.0,
     cumulative: bool = False,
 ) -> Array:
-    """(depth,) factors chi^l by which the mean square gradient grows on its way back from Y^{l+1} to Y^l, for equal widths.
+    """(depth,) factors chi^l by which the mean square gradient grows on its way back from Y^{l+1} to Y^l, for equal
+    widths.
 
         chi^l = sigma_w2 E phi'(Y^l)^2
 
-    `cumulative` gives the growth from Y^l all the way back to Y^1, the product of chi^1 .. chi^{l-1}: entry 0 is 1, entry depth - 1 is
-    E|dL/dY^1|^2 / E|dL/dY^depth|^2. Above 1 gradients explode, below they vanish (arXiv 1611.01232).
+    `cumulative` gives the growth from Y^l all the way back to Y^1, the product of chi^1 .. chi^{l-1}: entry 0 is 1,
+    entry depth - 1 is E|dL/dY^1|^2 / E|dL/dY^depth|^2. Above 1 gradients explode, below they vanish (arXiv 1611.01232).
     """
     phi = kernel(activation)
     q = np.clip(variance_by_depth(phi, sigma_w2, sigma_b2, depth, q0), SMALLEST, LARGEST)
@@ -120,7 +129,8 @@ def normalised_gamma(
     sigma_b2: float = 0.0,
     c0: float = 0.0,
 ) -> Array:
-    """(depth,) gamma^1 .. gamma^depth of a network with a normalisation (gain 1, bias 0) beside every activation; data have q0 = 1.
+    """(depth,) gamma^1 .. gamma^depth of a network with a normalisation (gain 1, bias 0) beside every activation; data
+    have q0 = 1.
 
     `placement` says which one and where: "before" normalises Y^l and then applies phi, "after" normalises phi(Y^l).
 
@@ -129,8 +139,8 @@ def normalised_gamma(
         layer   over the nodes, input by input: leaves the centres alone before phi, but takes E phi away after it.
         rms     rescales each input, centres nothing.
 
-    Batch normalisation is meant with batch statistics of a large batch. In evaluation mode before any training it is the identity:
-    use "none". Source: arXiv 2505.11312.
+    Batch normalisation is meant with batch statistics of a large batch. In evaluation mode before any training it is
+    the identity: use "none". Source: arXiv 2505.11312.
     """
     phi = kernel(activation)
     require(placement in PLACEMENTS, "placement", placement, ", ".join(PLACEMENTS))
@@ -157,11 +167,13 @@ def normalised_gamma(
 
 
 def max_pool_gamma(activation: str | Activation, k: int) -> float:
-    """gamma of the next layer when each feature is the largest of k independent nodes phi(Y_1) .. phi(Y_k), Y ~ N(0, 1), without bias.
+    """gamma of the next layer when each feature is the largest of k independent nodes phi(Y_1) .. phi(Y_k), Y ~ N(0,
+    1), without bias.
 
         gamma = M1^2 / (M2 - M1^2),   M_n = E max^n
 
-    k = 1 is the plain layer. Even a linear layer, pooled over 2, has the bias of ReLU, 1 / (pi - 1). Source: arXiv 2306.00809.
+    k = 1 is the plain layer. Even a linear layer, pooled over 2, has the bias of ReLU, 1 / (pi - 1). Source: arXiv
+    2306.00809.
     """
     phi = kernel(activation)
     require(isinstance(k, int | np.integer) and k >= 1, "k", k, "a whole number of at least 1")

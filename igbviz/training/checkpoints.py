@@ -17,8 +17,8 @@ def owned(value: Any) -> Any:
 
 
 def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Give an optimizer its memory back, in the order in which its parameters lie here: on a GPU kernels may have their channels last,
-    and fused optimizers go through both without a look at strides."""
+    """Give an optimizer its memory back, in the order in which its parameters lie here: on a GPU kernels may have their
+    channels last, and fused optimizers go through both without a look at strides."""
     optimizer.load_state_dict(state)
     for parameter, memory in optimizer.state.items():
         for name, value in memory.items():

@@ -1,8 +1,8 @@
 """Work that a GPU does again and again, captured as a graph and launched whole.
 
-A step of a network is hundreds of kernels of some microseconds each, and to launch one from Python takes longer than it runs. A graph
-launches all of them at once. It reads and writes the same memory every time: what changes from one time to the next has to lie in a tensor
-that stays where it is, and nothing may be read back on the way.
+A step of a network is hundreds of kernels of some microseconds each, and to launch one from Python takes longer than it
+runs. A graph launches all of them at once. It reads and writes the same memory every time: what changes from one time
+to the next has to lie in a tensor that stays where it is, and nothing may be read back on the way.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Graph(NamedTuple):
 
 
 class Captured:
-    """Work that is captured once it has been called with the same arguments some times in a row; with others it begins anew.
+    """Work that is captured once it has been called with the same arguments some times in a row; with others it begins
+    anew.
 
-    `changes()` are the tensors that it changes. A graph is taken only where it leaves all of them, and gives, the same bits as the work
-    itself. Work that cannot be captured is done as written, and a line on stderr says why. Where capturing failed half way, nothing more
-    is captured by this process: what that leaves behind in torch is not to be built on.
+    `changes()` are the tensors that it changes. A graph is taken only where it leaves all of them, and gives, the same
+    bits as the work itself. Work that cannot be captured is done as written, and a line on stderr says why. Where
+    capturing failed half way, nothing more is captured by this process: what that leaves behind in torch is not to be
+    built on.
     """
 
     trusted: ClassVar[bool] = True
@@ -103,8 +105,8 @@ class Captured:
 
 def cuda_graph(work: Work, device: torch.device) -> Graph:
     """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
-    # A workspace of cuBLAS belongs to the graph during whose capture it was made: none may be left from, or for, another one. And no
-    # graph may be collected as garbage meanwhile.
+    # A workspace of cuBLAS belongs to the graph during whose capture it was made: none may be left from, or for,
+    # another one. And no graph may be collected as garbage meanwhile.
     collects = gc.isenabled()
     gc.disable()
     with torch.cuda.device(device):
@@ -151,7 +153,8 @@ def can_capture(device: torch.device) -> bool:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, value: float, rate: Tensor) -> None:
-    """Give a moving learning rate to an optimizer; where its steps are captured, through the tensor `rate`, where graphs look for it."""
+    """Give a moving learning rate to an optimizer; where its steps are captured, through the tensor `rate`, where
+    graphs look for it."""
     captured = can_capture(rate.device)
     if captured:
         rate.fill_(value)

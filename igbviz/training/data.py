@@ -13,8 +13,8 @@ from igbviz.training.seeds import MINORITY, WRONG_LABELS, WRONG_PROBE, mixed
 
 
 def spoiled(data: Data, config: RunConfig, majority: int | None) -> tuple[Data, torch.Tensor]:
-    """The data with the training images and labels that imbalance (in favour of class `majority`) and label noise leave, and the true
-    labels (N,) of these images."""
+    """The data with the training images and labels that imbalance (in favour of class `majority`) and label noise
+    leave, and the true labels (N,) of these images."""
     device, source = data.train_labels.device, data.source
     if majority is not None:
         seed = mixed(config.seed, MINORITY, 0)
@@ -41,8 +41,8 @@ def require_every_class(data: Data, probed: torch.Tensor) -> None:
     """Raise ConfigError where a class is not among the probed labels."""
     present = torch.bincount(probed.cpu(), minlength=data.classes)
     if not present.all():
-        # A probe of at least one image a class has each class that the test images have. Only those of noise, labelled at random,
-        # may have missed one: what a seed draws is known no sooner.
+        # A probe of at least one image a class has each class that the test images have. Only those of noise, labelled
+        # at random, may have missed one: what a seed draws is known no sooner.
         missing, drawn = int((present == 0).sum()), len(data.test_labels)
         problem = f"is {drawn}, allowed: more, since so few have no image of {missing} of the {data.classes} classes"
         raise ConfigError((("dataset", "test_examples"), problem))

@@ -19,7 +19,8 @@ def device_of(device: str | torch.device | None) -> torch.device:
         found = None
     if found is None or found.type not in ("cpu", "cuda", "mps"):
         raise ValueError(
-            f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one at hand"
+            f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one "
+            "at hand"
         )
     return found
 
@@ -39,7 +40,8 @@ def device_name(device: torch.device) -> str:
 
 
 class Threads:
-    """So many threads of a CPU. Stands around every step, where a generator of contextlib's costs one percent of a small one."""
+    """So many threads of a CPU. Stands around every step, where a generator of contextlib's costs one percent of a
+    small one."""
 
     __slots__ = ("before", "wanted")
 
@@ -74,8 +76,8 @@ def _arithmetic(device: torch.device, precision: str, threads: int) -> Iterator[
 
 @contextlib.contextmanager
 def repeatable() -> Iterator[None]:
-    """On a CUDA device, kernels that give the same bits every time, and full float32 products: attention as plain products, since the
-    backward passes of its fused forms add up in any order."""
+    """On a CUDA device, kernels that give the same bits every time, and full float32 products: attention as plain
+    products, since the backward passes of its fused forms add up in any order."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     filling = torch.utils.deterministic

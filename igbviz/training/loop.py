@@ -1,7 +1,9 @@
-"""Train as a stream: `for snapshot in train(config)`. No files, no page, no globals; what happens to a snapshot is the caller's choice.
+"""Train as a stream: `for snapshot in train(config)`. No files, no page, no globals; what happens to a snapshot is the
+caller's choice.
 
-Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step, wrong labels. Nothing
-random needs to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for bit.
+Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step, wrong
+labels. Nothing random needs to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for
+bit.
 """
 
 from __future__ import annotations
@@ -50,12 +52,12 @@ class Diverged(ArithmeticError):
 def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
     """Train as described and yield a snapshot before any update and after every probe step.
 
-    A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand.
-    Raises ConfigError, ValueError for a device that is not here and DataError when the data cannot be had, all at once; later Diverged
-    when the numbers are no longer finite.
+    A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one
+    at hand. Raises ConfigError, ValueError for a device that is not here and DataError when the data cannot be had, all
+    at once; later Diverged when the numbers are no longer finite.
 
-    One at a time in a process: random numbers, the number of threads and tracing a network are the whole process's. For many at once
-    take processes, or `submit_sweep`.
+    One at a time in a process: random numbers, the number of threads and tracing a network are the whole process's. For
+    many at once take processes, or `submit_sweep`.
     """
     training = Training(RunConfig.model_validate(config), device_of(device))
     return (tick for tick in training.ticks() if tick is not None)
@@ -73,7 +75,8 @@ class Training:
         state: dict[str, Any] | None = None,
         data: Data | None = None,
     ) -> None:
-        """`state` is where to go on from; `data`, as `config.dataset` gives them, may be had from another training on the same device."""
+        """`state` is where to go on from; `data`, as `config.dataset` gives them, may be had from another training on
+        the same device."""
         self.config = config
         self.device = device_of(device)
         facts = config.dataset.facts()
@@ -112,7 +115,8 @@ class Training:
         self.stack: Any = None  # the `lanes.Lanes` that this training goes on in, if it does
         self._epoch = -1
 
-        # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the other way.
+        # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the
+        # other way.
         self.majority: int | None = self._choose_majority() if state is None else state.get("majority")
         self.data, truth = spoiled(self.data, config, self.majority)
         wrong = probed_wrong(self.data.train_labels, truth, len(self.probe_labels), config.seed)
@@ -128,12 +132,14 @@ class Training:
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Built when first needed: making the first one costs torch a second of imports, which the first probe need not wait for."""
+        """Built when first needed: making the first one costs torch a second of imports, which the first probe need not
+        wait for."""
         return self.config.optimizer.build(self.parameters)
 
     @cached_property
     def captured_step(self) -> Captured | None:
-        """The step on the batch at `rows`, where the device can capture it: not with dropout, whose dice are seeded between steps."""
+        """The step on the batch at `rows`, where the device can capture it: not with dropout, whose dice are seeded
+        between steps."""
         if not can_capture(self.device) or self.has_dropout:
             return None
         own = weakref.proxy(self)  # a ring of references would keep the data of a finished run
@@ -151,9 +157,9 @@ class Training:
         )
 
     def ticks(self) -> Iterator[np.void | None]:
-        """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a long probe,
-        so that the caller can look at the clock, save `state()` or stop. On a GPU a probe is one piece, and a step of lanes up to
-        `CHECK_STEPS`."""
+        """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a
+        long probe, so that the caller can look at the clock, save `state()` or stop. On a GPU a probe is one piece, and
+        a step of lanes up to `CHECK_STEPS`."""
         while True:
             yield from self._look()
             if self.step == self.steps:
@@ -335,8 +341,8 @@ class Training:
         return snapshot[()]
 
     def _measured(self, logits: torch.Tensor, loss: Any) -> torch.Tensor:
-        """All numbers of a probe in a row: `metrics.reduced`, how many wrong labels are guessed and how many true ones instead, and the sum
-        of the losses since the last probe."""
+        """All numbers of a probe in a row: `metrics.reduced`, how many wrong labels are guessed and how many true ones
+        instead, and the sum of the losses since the last probe."""
         logits, wrong_logits = logits.clone().split([len(self.probe_images), len(self.wrong_images)])
         guess = wrong_logits.argmax(-1)
         counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.wrong_true_labels)]
@@ -365,7 +371,8 @@ class Training:
         return snapshot
 
     def _logits(self, *sets: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The network's answers to these sets of images without learning from them, one after the other, piece by piece."""
+        """The network's answers to these sets of images without learning from them, one after the other, piece by
+        piece."""
         forward = self.packed or self.network
         pieces = [
             piece
@@ -381,10 +388,12 @@ class Training:
                 yield logits
         finally:
             if self.packed:
-                self.packed.refresh()  # what lay ready is as large as the network, or larger: the steps need not hold it
+                # what lay ready is as large as the network, or larger: the steps need not hold it
+                self.packed.refresh()
 
     def _choose_majority(self) -> int | None:
-        """The class that keeps all its training images, if that is one; where the untrained network decides, it is asked as in a probe."""
+        """The class that keeps all its training images, if that is one; where the untrained network decides, it is
+        asked as in a probe."""
         imbalance = self.config.imbalance
         if imbalance.ratio == 1:
             return None

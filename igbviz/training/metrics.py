@@ -20,16 +20,17 @@ SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than th
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     """The probe's columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
 
-    `logits` (N, K) and `labels` (N,) on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must be present.
-    Signal and silent take the probed images as one batch: a loss that drops samples from a batch gets no pull from those that it would
-    drop among these.
+    `logits` (N, K) and `labels` (N,) on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must be
+    present. Signal and silent take the probed images as one batch: a loss that drops samples from a batch gets no pull
+    from those that it would drop among these.
     """
     return named(reduced(logits, labels, loss).cpu().numpy(), logits.shape[1])
 
 
 @torch.no_grad()
 def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host, or from there after the first time."""
+    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host, or from there after the
+    first time."""
     logits = wide(logits)
     classes = logits.shape[1]
     exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
@@ -74,15 +75,16 @@ def _edges(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """(N, K) d loss / d logits, sample by sample: the values are independent but for a selection that has no gradient, so their sum has
-    all gradients at once."""
+    """(N, K) d loss / d logits, sample by sample: the values are independent but for a selection that has no gradient,
+    so their sum has all gradients at once."""
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_()
         return torch.autograd.grad(loss.in_batch(leaf, labels).sum(), leaf)[0]
 
 
 def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """How often each of 0..length-1 occurs. Whole numbers add up the same in any order, so this is deterministic on a GPU, too."""
+    """How often each of 0..length-1 occurs. Whole numbers add up the same in any order, so this is deterministic on a
+    GPU, too."""
     return (
         torch.zeros(length, dtype=torch.int64, device=index.device)
         .scatter_add_(0, index, torch.ones_like(index))

@@ -1,4 +1,5 @@
-"""A network before its first step, and how networks are asked and kept from stumbling: what training, ensembles and benchmarks share."""
+"""A network before its first step, and how networks are asked and kept from stumbling: what training, ensembles and
+benchmarks share."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ EVERYDAY_SPREAD = 25.0  # between the largest and the smallest logit: no p, no s
 
 
 def build_network(config: RunConfig, data: Data) -> nn.Module:
-    """The untrained network, on the CPU: the same weights for the same seed on every device. Leaves torch's global generator as it was."""
+    """The untrained network, on the CPU: the same weights for the same seed on every device. Leaves torch's global
+    generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(mixed(config.seed, WEIGHTS, 0))
         network = config.model.build(data.shape, data.classes)
@@ -45,10 +47,11 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
 def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
     """Shift the biases of the last layer until the mean softmax over these images (N, C, H, W) is 1/K for every class.
 
-    As training sees them: BatchNorm divides by their own statistics and forgets them. This is logit adjustment (Menon et al. 2021, arXiv
-    2007.07314) by the network's own prior. Subtracting the log of the mean prediction makes it even only where predictions hardly differ,
-    so it is repeated: these are Sinkhorn's steps, rows being images that hold 1 each, columns classes that shall hold N/K. From the
-    centres of the logits, where a bias that is the same for all images is gone at once, a confident network needs some hundred of them.
+    As training sees them: BatchNorm divides by their own statistics and forgets them. This is logit adjustment (Menon
+    et al. 2021, arXiv 2007.07314) by the network's own prior. Subtracting the log of the mean prediction makes it even
+    only where predictions hardly differ, so it is repeated: these are Sinkhorn's steps, rows being images that hold 1
+    each, columns classes that shall hold N/K. From the centres of the logits, where a bias that is the same for all
+    images is gone at once, a confident network needs some hundred of them.
     """
     with torch.inference_mode(), probing(network, "batch"):
         logits = torch.cat([wide(network(piece)) for piece in images.split(PROBE_CHUNK)]).double()
@@ -63,8 +66,9 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
 
 
 def laid_out(network: nn.Module, channels_last_on_cpu: bool, device: torch.device, precision: str) -> nn.Module:
-    """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor cores, since its kernels
-    for full float32 products are made for maps with channels first (measured in pytorch/pytorch#44943)."""
+    """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor
+    cores, since its kernels for full float32 products are made for maps with channels first (measured in
+    pytorch/pytorch#44943)."""
     last = channels_last_on_cpu if device.type == "cpu" else device.type == "cuda" and precision == "bfloat16"
     network = network.to(device)
     return network.to(memory_format=torch.channels_last) if last else network
@@ -101,11 +105,12 @@ def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
 
 
 def guarded(logits: torch.Tensor) -> torch.Tensor | None:
-    """Look at the logits (..., K) of a step before its backward pass: None where all are finite, else or where asking would stall the
-    device a number to add to the loss, 0 or NaN.
+    """Look at the logits (..., K) of a step before its backward pass: None where all are finite, else or where asking
+    would stall the device a number to add to the loss, 0 or NaN.
 
-    On a CPU the gradient loses its entries below 1e-30, where there can be any. A network that is sure of itself gives classes a p of
-    1e-40; a CPU computes with such denormal numbers so slowly that a step takes up to twice as long, and they move no float32 weight.
+    On a CPU the gradient loses its entries below 1e-30, where there can be any. A network that is sure of itself gives
+    classes a p of 1e-40; a CPU computes with such denormal numbers so slowly that a step takes up to twice as long, and
+    they move no float32 weight.
     """
     if logits.device.type != "cpu":
         return 0 * logits.detach().sum()

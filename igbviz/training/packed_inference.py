@@ -1,10 +1,10 @@
 """Probes on a CPU: the same answers of a network in eval mode, sooner.
 
-BatchNorm is folded into the layer before it, ReLU joins that layer too, and maps keep their channels last. Then a 1x1 convolution is a
-matrix product over pixels, and so is one whose kernel covers the whole map: written out as a matrix it leaves away the products with the
-padding, five of nine on a map of 2x2, eight of nine on a single pixel. oneDNN makes these products with weights that it lays out once a
-probe, on some processors twice as fast as the library behind `torch.nn.functional.linear`. The logits differ from the plain forward pass in
-their last digits.
+BatchNorm is folded into the layer before it, ReLU joins that layer too, and maps keep their channels last. Then a 1x1
+convolution is a matrix product over pixels, and so is one whose kernel covers the whole map: written out as a matrix it
+leaves away the products with the padding, five of nine on a map of 2x2, eight of nine on a single pixel. oneDNN makes
+these products with weights that it lays out once a probe, on some processors twice as fast as the library behind
+`torch.nn.functional.linear`. The logits differ from the plain forward pass in their last digits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from igbviz.training.network import probing
 
-GROWTH = 2  # times as large as its kernels a convolution may be, written out as a matrix: 1.8 for 3x3 on a map of 2x2, 9 on one of 3x3
+# times as large as its kernels a convolution may be, written out as a matrix: 1.8 for 3x3 on a map of 2x2, 9 on one of
+# 3x3
+GROWTH = 2
 PIECE = 125  # images in one pass where there are convolutions: most of their maps stay in the cache
 
 Sides = tuple[int, ...]  # height and width of a map
@@ -35,7 +37,8 @@ class Packed:
         self.has_maps = any(isinstance(layer, Convolution) for layer in self.layers)
 
     def refresh(self) -> None:
-        """Take over the weights and the running statistics as they are when it is called next: forget those that lie ready."""
+        """Take over the weights and the running statistics as they are when it is called next: forget those that lie
+        ready."""
         for layer in self.layers:
             layer.ready.clear()
 
@@ -159,7 +162,8 @@ def _overlap(start: int, kernel: int, side: int) -> tuple[slice, slice]:
 
 
 def multiplies(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies in this precision here. Its operators are torch's own business: another torch may have others."""
+    """Whether oneDNN multiplies in this precision here. Its operators are torch's own business: another torch may have
+    others."""
     if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():
         return False
     if not all(
@@ -171,7 +175,8 @@ def multiplies(dtype: torch.dtype) -> bool:
 
 
 def packed(network: nn.Module, dtype: torch.dtype = torch.float32) -> Packed | None:
-    """The packed form of a network, to be refreshed before use. None for one whose forward pass looks at values: it has no one graph."""
+    """The packed form of a network, to be refreshed before use. None for one whose forward pass looks at values: it has
+    no one graph."""
     try:
         with probing(network, "eval"):
             traced = fx.symbolic_trace(network)

@@ -1,8 +1,9 @@
-"""Several runs of one architecture at once: their weights lie stacked, and a step of all is one forward and one backward pass.
+"""Several runs of one architecture at once: their weights lie stacked, and a step of all is one forward and one
+backward pass.
 
-What a call costs is then paid once for all, and that is most of what a step of a small network costs, above all on a GPU. Every run
-keeps its own batches, loss, probes and folder. Its numbers are those that it would have alone up to the last digits of the products,
-so they are the same within float tolerance and not bit for bit.
+What a call costs is then paid once for all, and that is most of what a step of a small network costs, above all on a
+GPU. Every run keeps its own batches, loss, probes and folder. Its numbers are those that it would have alone up to the
+last digits of the products, so they are the same within float tolerance and not bit for bit.
 
 Shapes: L lanes, B images of a batch, K classes.
 """
@@ -51,14 +52,15 @@ def shared(config: RunConfig) -> str | None:
 
 
 def most_lanes(training: Training) -> int:
-    """How many runs like this one may be stacked; 1 for networks that throw dice in training, since each run has its own."""
+    """How many runs like this one may be stacked; 1 for networks that throw dice in training, since each run has its
+    own."""
     device, weights = training.device.type, sum(parameter.numel() for parameter in training.parameters)
     return 1 if training.has_dropout else max(1, min(MOST_LANES[device], STACKED_WEIGHTS[device] // weights))
 
 
 def gain(training: Training, lanes: int) -> float:
-    """How many times as fast so many like this one go stacked as one after the other: measured here, once for each kind, on copies.
-    0 where they cannot be stacked: a layer looks at values, or memory is short."""
+    """How many times as fast so many like this one go stacked as one after the other: measured here, once for each
+    kind, on copies. 0 where they cannot be stacked: a layer looks at values, or memory is short."""
     key = (shared(training.config) or "", lanes, str(training.device))
     if key not in _gains:
         copies: list[Training] = []
@@ -87,7 +89,8 @@ def _seconds(step: Any, device: torch.device) -> float:
 
 
 class Lanes:
-    """Trainings at the same step that take the next ones together. Each is still driven by its own `ticks()`, in turn with the others."""
+    """Trainings at the same step that take the next ones together. Each is still driven by its own `ticks()`, in turn
+    with the others."""
 
     def __init__(self, trainings: Sequence[Training]) -> None:
         # Those with the same loss stand side by side: then each loss is asked for a slice.
@@ -115,8 +118,8 @@ class Lanes:
                 yield
 
     def _stretch(self) -> int:
-        """Steps at a time: on a GPU as many as there are until a lane is looked at, since a captured step takes less time than to go
-        round all lanes."""
+        """Steps at a time: on a GPU as many as there are until a lane is looked at, since a captured step takes less
+        time than to go round all lanes."""
         number = self.trainings[0].step
         if not can_capture(self.trainings[0].device):
             return 1
@@ -170,7 +173,8 @@ class Lanes:
         return self._orders[:, places]
 
     def _learn(self, rows: Tensor, losses: Sequence[Any]) -> Tensor:
-        """Descend the loss of every lane on its images at `rows` (L, B); the sums of the losses (L,), to which they are added."""
+        """Descend the loss of every lane on its images at `rows` (L, B); the sums of the losses (L,), to which they are
+        added."""
         first = self.trainings[0]
         with torch.enable_grad(), arithmetic(first.device, first.config.precision, first.threads):
             logits = wide(vmap(self._forward)(self.weights, self.buffers, self._images(rows)))
@@ -206,8 +210,8 @@ class Lanes:
         return [*self.weights.values(), *self.buffers.values(), *remembered(self.optimizer), self.loss_sums]
 
     def _stack(self) -> None:
-        """Lay the weights of all lanes side by side; the networks of the trainings become views of them, and what was captured of them is
-        of no use any more."""
+        """Lay the weights of all lanes side by side; the networks of the trainings become views of them, and what was
+        captured of them is of no use any more."""
         for lane in self.trainings:
             lane.forget_captured()
         networks = [lane.network for lane in self.trainings]

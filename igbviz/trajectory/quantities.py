@@ -28,22 +28,25 @@ QUANTITIES = {
     "true_class_probability": Quantity(
         "Probability of the true class",
         "mean probability p̄ₖ",
-        "How probable the network holds the right answer, averaged over the images of a class (Eq. 4). "
-        "A strong first guess is a line near 1 at Init. with the others near 0; a loss that hears every class brings them together.",
+        "How probable the network holds the right answer, averaged over the images of a class (Eq. 4). A strong "
+        "first guess is a line near 1 at Init. with the others near 0; a loss that hears every class brings them "
+        "together.",
         Trajectory.true_class_probability,
         chance=True,
     ),
     "accuracy": Quantity(
         "Accuracy per class",
         "accuracy (share of images)",
-        "Share of the images of a class that are guessed right (Eq. 5). It lags behind the probability: only the largest one counts.",
+        "Share of the images of a class that are guessed right (Eq. 5). It lags behind the probability: only the "
+        "largest one counts.",
         Trajectory.accuracy,
         chance=True,
     ),
     "predicted_probability": Quantity(
         "Predicted probability",
         "mean probability over all images",
-        "What the network predicts on average, whatever the image shows (Fig. 1). Without prejudice every class would have 1/K.",
+        "What the network predicts on average, whatever the image shows (Fig. 1). Without prejudice every class "
+        "would have 1/K.",
         Trajectory.predicted_probability,
         chance=True,
     ),
@@ -64,7 +67,8 @@ QUANTITIES = {
     "silent": Quantity(
         "Ignored images",
         "share of images without signal",
-        "Share of the images of a class that the loss ignores: their pull is under 1 % of what cross-entropy would give.",
+        "Share of the images of a class that the loss ignores: their pull is under 1 % of what cross-entropy would "
+        "give.",
         lambda trajectory: trajectory.silent,
     ),
     "balanced_accuracy": Quantity(
@@ -78,7 +82,8 @@ QUANTITIES = {
     "guess_entropy": Quantity(
         "Evenness of guesses",
         "entropy of the guesses (1 = even)",
-        "0 when every image is guessed as one class, 1 when the guesses are spread evenly: how fast the prejudice is lost.",
+        "0 when every image is guessed as one class, 1 when the guesses are spread evenly: how fast the prejudice is "
+        "lost.",
         Trajectory.guess_entropy,
         per_class=False,
     ),
@@ -93,8 +98,8 @@ QUANTITIES = {
     "memorised": Quantity(
         "Wrong labels memorised",
         "share of wrongly labelled images",
-        "Share of the wrongly labelled training images that are guessed as the wrong label they carry: how much of the noise is learned by "
-        "heart.",
+        "Share of the wrongly labelled training images that are guessed as the wrong label they carry: how much of "
+        "the noise is learned by heart.",
         lambda trajectory: trajectory.memorised,
         per_class=False,
         noisy=True,
@@ -112,8 +117,9 @@ QUANTITIES = {
 WRONG_LABELS = Quantity(
     "What becomes of wrong labels",
     "share of wrongly labelled images",
-    "Training images whose label is wrong: guessed as that wrong label (memorised), as what they really show (resisted), or as something "
-    "else. A robust loss keeps resisting; cross-entropy first resists, then learns the noise by heart.",
+    "Training images whose label is wrong: guessed as that wrong label (memorised), as what they really show "
+    "(resisted), or as something else. A robust loss keeps resisting; cross-entropy first resists, then learns the "
+    "noise by heart.",
     lambda trajectory: np.stack([trajectory.memorised, trajectory.resisted, trajectory.otherwise], -1),
     per_class=False,
     noisy=True,

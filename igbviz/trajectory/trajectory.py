@@ -1,8 +1,9 @@
 """The stream of a run as arrays: what one probe records, and every curve that follows from it.
 
-A probe is one look at the network over a fixed set of test images. It is stored as one fixed-size numpy record, so a file of records
-can be appended to by one process and mapped by many. Only small tables are stored; every quantity of the paper is derived from them
-here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice. Shapes: T probes, K classes, B histogram bins.
+A probe is one look at the network over a fixed set of test images. It is stored as one fixed-size numpy record, so a
+file of records can be appended to by one process and mapped by many. Only small tables are stored; every quantity of
+the paper is derived from them here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice. Shapes:
+T probes, K classes, B histogram bins.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import numpy as np
 
 from igbviz.trajectory.records import Recorded
 
-# Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a million" and
-# "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs (0.1, 0.5) are edges.
-# A bin holds lower < p <= upper (the first one also p = 0): p exactly at a cutoff counts as below it, as in piecewise-zero loss.
+# Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a
+# million" and "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs
+# (0.1, 0.5) are edges. A bin holds lower < p <= upper (the first one also p = 0): p exactly at a cutoff counts as below
+# it, as in piecewise-zero loss.
 P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.02])
 
 
-# What becomes of training images with a wrong label, as shares of them that sum to 1: guessed as that label, as their true class, else.
+# What becomes of training images with a wrong label, as shares of them that sum to 1: guessed as that label, as their
+# true class, else.
 WRONG_LABEL_SHARES = ("memorised", "resisted", "otherwise")
 
 
 def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
-    """The record of one probe; `noisy` adds the shares of wrongly labelled training images. The dtype is the schema: it is stored beside
-    the data and read back from there."""
+    """The record of one probe; `noisy` adds the shares of wrongly labelled training images. The dtype is the schema: it
+    is stored beside the data and read back from there."""
     k, bins = classes, len(P_EDGES) - 1
     shares = [(name, "<f8") for name in WRONG_LABEL_SHARES] if noisy else []
     return np.dtype([
@@ -48,7 +51,8 @@ def schema(dtype: np.dtype) -> list:
 
 
 def dtype_from(columns: list, needed: Collection[str] = ("step", "epoch", "mean_prob", "confusion")) -> np.dtype:
-    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns, the needed ones among them."""
+    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns, the needed
+    ones among them."""
     try:
         dtype = np.dtype([(str(name), str(kind), tuple(int(n) for n in shape)) for name, kind, shape in columns])
     except (TypeError, ValueError, OverflowError, SyntaxError) as error:
@@ -163,7 +167,8 @@ class Trajectory(Recorded):
         return np.diagonal(self.confusion, axis1=1, axis2=2) / self.class_sizes()
 
     def predicted_probability(self) -> np.ndarray:
-        """(T, K) mean probability of each class over the whole probe set, whatever the truth (paper, Fig. 1); rows sum to 1."""
+        """(T, K) mean probability of each class over the whole probe set, whatever the truth (paper, Fig. 1); rows sum
+        to 1."""
         sizes = self.class_sizes().astype(np.float64)
         return np.einsum("tk,tkj->tj", sizes / sizes.sum(-1, keepdims=True), self.mean_prob)
 
@@ -181,12 +186,13 @@ class Trajectory(Recorded):
         return np.abs(np.where(g > 0, g * np.log(np.where(g > 0, g, 1.0)), 0.0).sum(-1)) / np.log(self.classes)
 
     def favoured(self) -> int | None:
-        """The class that the untrained network gives most probability to (largest bar of Fig. 1); None before the first probe."""
+        """The class that the untrained network gives most probability to (largest bar of Fig. 1); None before the first
+        probe."""
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
     def to_frame(self):
-        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class quantities; with wrong
-        labels also their shares."""
+        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class
+        quantities; with wrong labels also their shares."""
         import pandas as pd
 
         t, k = len(self), self.classes

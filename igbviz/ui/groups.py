@@ -28,7 +28,8 @@ def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
         sweep = described()
         expected = plan(sweep, cache)
         st.caption(
-            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration(expected.seconds)}**, {expected.basis}."
+            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration(expected.seconds)}**, "
+            f"{expected.basis}."
         )
         if st.button(
             f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key

@@ -1,8 +1,9 @@
 """The chart that grows while one looks at it: the only Streamlit component of the app.
 
-`st.plotly_chart` draws a new chart whenever its data changes, and the viewer's zoom is gone. Here the figure goes to `Plotly.react` on
-the same piece of the page, so that zoom and hidden classes survive every update. All points are sent each time, since Streamlit may
-drop an update that a newer one overtakes; thinned figures keep that small, and `payload` sends an array that traces share only once.
+`st.plotly_chart` draws a new chart whenever its data changes, and the viewer's zoom is gone. Here the figure goes to
+`Plotly.react` on the same piece of the page, so that zoom and hidden classes survive every update. All points are sent
+each time, since Streamlit may drop an update that a newer one overtakes; thinned figures keep that small, and `payload`
+sends an array that traces share only once.
 """
 
 from __future__ import annotations
@@ -46,9 +47,11 @@ def warm_up() -> None:
 
 
 def payload(figure: go.Figure | dict[str, Any]) -> str:
-    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared": its index}.
+    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared":
+    its index}.
 
-    A figure may also come as a plain dictionary with float32 arrays, unchecked: that saves plotly's three milliseconds a line.
+    A figure may also come as a plain dictionary with float32 arrays, unchecked: that saves plotly's three milliseconds
+    a line.
     """
     shared: dict[Any, int] = {}
 
@@ -74,8 +77,9 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
 def _plotly_address() -> str:
     """Where the server has plotly.js, relative to the app.
 
-    Declaring a (never mounted) component of the old kind makes Streamlit serve a folder: here the one of the installed plotly package,
-    so that nothing is copied and no network is needed. Done at each draw, because a declaration outside of a page's run is not kept.
+    Declaring a (never mounted) component of the old kind makes Streamlit serve a folder: here the one of the installed
+    plotly package, so that nothing is copied and no network is needed. Done at each draw, because a declaration outside
+    of a page's run is not kept.
     """
     return f"component/{declare_component('plotly', path=PLOTLY_FOLDER).name}/plotly.min.js?v={plotly.__version__}"
 

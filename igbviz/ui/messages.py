@@ -14,14 +14,16 @@ def plain(text: str) -> str:
 
 
 def quoting(sentence: str) -> str:
-    """The same for a sentence of ours that quotes what somebody typed. Only signs that would mean something where they stand are escaped:
-    names such as learning_rate, numbers and commas stay as they are, also for whoever reads the page's source."""
+    """The same for a sentence of ours that quotes what somebody typed. Only signs that would mean something where they
+    stand are escaped: names such as learning_rate, numbers and commas stay as they are, also for whoever reads the
+    page's source."""
     meaningful = r"[*`$<&~|@\\\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=www)\.|^[#>+=-]"
     return re.sub(f"({meaningful})", r"\\\1", " ".join(sentence.split()))
 
 
 def wrong(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
-    """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no bold print."""
+    """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no
+    bold print."""
     place.error(quoting(f"{problem}."), icon=icon)
 
 

@@ -1,5 +1,5 @@
-"""Where a run stands, on the page: its state in words, a bar, what can be done with it, and how often to look. The same for both kinds
-of run."""
+"""Where a run stands, on the page: its state in words, a bar, what can be done with it, and how often to look. The same
+for both kinds of run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; wh
 
 
 def moving(look: Callable[[], float | None], every: float | None) -> None:
-    """What moves on a page, drawn again every so many seconds. `look` draws it and returns how often that should be from now on."""
+    """What moves on a page, drawn again every so many seconds. `look` draws it and returns how often that should be
+    from now on."""
 
     @st.fragment(run_every=every)
     def again() -> None:
@@ -39,8 +40,8 @@ def moving(look: Callable[[], float | None], every: float | None) -> None:
 
 
 def refresh(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace from the start: at
-    the fast one its server would take from the run the core that it trains on."""
+    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace
+    from the start: at the fast one its server would take from the run the core that it trains on."""
     going = [status for status in statuses if not status.ended]
     if not going:
         return RESTING if any(status.state in RESUMABLE for status in statuses) else None
@@ -86,7 +87,8 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 show(again)
-    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on the page.
+    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on
+    # the page.
     bar = st.empty()
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))

@@ -13,7 +13,8 @@ from igbviz.ui.messages import nowhere
 
 
 def asked(name: str, allowed: Collection[str], otherwise: str) -> str:
-    """What the address says of this, where that is possible; else `otherwise`, with a sentence if it says something else."""
+    """What the address says of this, where that is possible; else `otherwise`, with a sentence if it says something
+    else."""
     value = st.query_params.get(name, otherwise)
     if value in allowed:
         return value
@@ -32,14 +33,15 @@ def address(**query: str | None) -> None:
 
 
 def loss_query(loss: Loss) -> dict[str, str]:
-    """What a link to the Train page says so that its form opens with this loss: its name, and as JSON the knobs that were turned."""
+    """What a link to the Train page says so that its form opens with this loss: its name, and as JSON the knobs that
+    were turned."""
     turned = {name: value for name, value in loss.canonical().items() if name != "name"}
     return {"loss": loss.name} | ({"knobs": json.dumps(turned, separators=(",", ":"))} if turned else {})
 
 
 def asked_loss(query: Mapping[str, str]) -> Loss | None:
-    """The loss that a link asks for; None where it asks for none. Raises ConfigError for one that does not exist, and for knobs that make
-    no loss."""
+    """The loss that a link asks for; None where it asks for none. Raises ConfigError for one that does not exist, and
+    for knobs that make no loss."""
     name, knobs = query.get("loss"), query.get("knobs", "{}")
     if name is None:
         return None

@@ -56,7 +56,8 @@ def _rows(cache: str) -> list[library.Row]:
 
 
 def run_rows(cache: Path) -> list[library.Row]:
-    """One mapping a run for a table, newest first; see `library.rows`. To be read only: other viewers look at the same list."""
+    """One mapping a run for a table, newest first; see `library.rows`. To be read only: other viewers look at the same
+    list."""
     return _rows(str(cache))
 
 
@@ -66,7 +67,8 @@ def forget_rows() -> None:
 
 
 def start_run(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
-    """Submit a run; one sentence on the page and None when that cannot be done. `own`: not the one that ships with the program."""
+    """Submit a run; one sentence on the page and None when that cannot be done. `own`: not the one that ships with the
+    program."""
     try:
         return submit(config, cache, own=own)
     except (ConfigError, RunError, OSError) as error:
@@ -75,7 +77,8 @@ def start_run(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, 
 
 
 def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> Run | None:
-    """The run of a link; a friendly sentence and None when there is no such run. One of the other kind turns to its own page."""
+    """The run of a link; a friendly sentence and None when there is no such run. One of the other kind turns to its own
+    page."""
     try:
         run = Run.open(run_id, cache)
     except RunError as error:

@@ -29,14 +29,17 @@ ICON = (
 )
 STYLE = (
     ".block-container {padding-top: 2.5rem; padding-bottom: 2rem}"  # a projector has few lines
-    "[data-testid=stHeader] {background: none}"  # it reaches below that padding, and would cover the top of the first heading
+    # it reaches below that padding, and would cover the top of the first heading
+    "[data-testid=stHeader] {background: none}"
     # Beside the menu a narrow window leaves two charts no width for their lines: there they stand one below the other.
-    "@media (max-width: 1060px) {"
-    ".block-container {padding-left: 2rem; padding-right: 2rem}"
-    ".stApp:has([data-testid=stSidebar][data-collapsed=false]) .block-container [data-testid=stColumn] {min-width: min(20rem, 100%)}"
-    ".block-container [data-testid=stColumn] [data-testid=stColumn] {min-width: 0 !important}}"  # a slider and its number stay together
+    "@media (max-width: 1060px) {.block-container {padding-left: 2rem; padding-right: 2rem}"
+    ".stApp:has([data-testid=stSidebar][data-collapsed=false]) .block-container [data-testid=stColumn] {min-width: "
+    "min(20rem, 100%)}"
+    # a slider and its number stay together
+    ".block-container [data-testid=stColumn] [data-testid=stColumn] {min-width: 0 !important}}"
     "[data-testid=stSidebar] .katex-display {font-size: 0.7em}"  # most formulas fit, in part below each other
-    # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their own text on a tint.
+    # Chosen items: on the light blue of the dark theme white letters could hardly be read, so both themes have their
+    # own text on a tint.
     "[data-tag] {background: rgba(74, 144, 226, 0.28) !important}"
     "[data-tag], [data-tag] span, [data-tag] button {color: inherit !important}"
 )
@@ -65,9 +68,9 @@ def how_it_works() -> None:
     """What the Train page says before a run is chosen."""
     st.title("Train and watch", anchor=False)
     st.markdown(
-        "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close the page, reload it or "
-        "send its link to somebody else, and the run goes on.\n\n"
-        "The charts begin at **Init.**, the network before its first step, and run on a logarithmic time axis, because the first prejudice "
-        "is won or lost within the first batches. On the left the probability a class gets, on the right how many of its images are "
-        "recognised; the class that the untrained network favours is drawn bold."
+        "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close "
+        "the page, reload it or send its link to somebody else, and the run goes on.\n\nThe charts begin at "
+        "**Init.**, the network before its first step, and run on a logarithmic time axis, because the first "
+        "prejudice is won or lost within the first batches. On the left the probability a class gets, on the right "
+        "how many of its images are recognised; the class that the untrained network favours is drawn bold."
     )

@@ -1,7 +1,7 @@
 """Numbers that one drags: a slider with steps of a useful size, and beside it a box that holds the exact value.
 
-The box is the number; the slider stands at the nearest of its steps. So a value that no step has, from a link or typed, stays as it is
-until somebody moves the slider.
+The box is the number; the slider stands at the nearest of its steps. So a value that no step has, from a link or typed,
+stays as it is until somebody moves the slider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ FINE, COARSE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)  # steps of a dec
 
 
 class Range(NamedTuple):
-    """What the box takes, and where the slider may stand: `step` by step, or, where that is None, at stops in every decade."""
+    """What the box takes, and where the slider may stand: `step` by step, or, where that is None, at stops in every
+    decade."""
 
     low: float
     high: float
@@ -59,7 +60,8 @@ def evenly(low: float, high: float, least: int = 100) -> Range:
 
 
 def around(value: float) -> Range:
-    """For a number with limits far away, such as a parameter of a formula: some times its own size to both sides of zero."""
+    """For a number with limits far away, such as a parameter of a formula: some times its own size to both sides of
+    zero."""
     size = 10.0 ** math.floor(math.log10(max(abs(value), 1.0)))
     top = next(size * times for times in (5, 10, 20, 50) if size * times >= 2 * abs(value))
     return evenly(-top, top, 200)._replace(low=-1e6, high=1e6)

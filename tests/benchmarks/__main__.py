@@ -1,6 +1,8 @@
-"""`python -m tests.benchmarks [--json FILE]`: what is promised about speed, measured side by side in one process, as ratios.
+"""`python -m tests.benchmarks [--json FILE]`: what is promised about speed, measured side by side in one process, as
+ratios.
 
-Medians of several alternating repeats; the machine is named. Nothing here is a test: a number that changes is for people to read.
+Medians of several alternating repeats; the machine is named. Nothing here is a test: a number that changes is for
+people to read.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def row(case: str, taken: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str, Any]]:
-    """The engine against bare forward, backward, step, and against a bare forward pass over the probe set, on the same batches."""
+    """The engine against bare forward, backward, step, and against a bare forward pass over the probe set, on the same
+    batches."""
     training = Training(config.with_(epochs=1000, probes={"size": config.probes.size, "count": 2}), "cpu")
     ticks = training.ticks()
     while training.step < 20:
@@ -148,7 +151,8 @@ def a_long_run(probes: int) -> Trajectory:
 
 
 def refresh() -> list[dict[str, Any]]:
-    """Server time and bytes of one refresh of the live view, from the file to what is sent: a long run against a short one."""
+    """Server time and bytes of one refresh of the live view, from the file to what is sent: a long run against a short
+    one."""
     probes = {"schedule": "batch", "size": 10}
     ways = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -192,7 +196,8 @@ def main() -> None:
     parser.add_argument("--only", choices=["engine", "losses", "refresh", "listing"])
     options = parser.parse_args()
     print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {time.ctime()}"
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{time.ctime()}"
     )
     rows: list[dict[str, Any]] = []
     if options.only in (None, "engine"):

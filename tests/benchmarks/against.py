@@ -1,16 +1,18 @@
-"""Against the plain way and the floor: `python -m tests.benchmarks.against [--json FILE] [--only CASE] [--device cuda]`.
+"""Against the plain way and the floor: `python -m tests.benchmarks.against [--json FILE] [--only CASE] [--device
+cuda]`.
 
-plain   `plain.py`, with torch's defaults (on a GPU these multiply in TF32 inside convolutions) and its loaders' workers beside a GPU
-ours    `Training`, which also measures what `plain.py` leaves out: signal, silent share and the histogram of p
-floor   bare forward, backward and step on batches that lie ready, and a bare forward pass over the probe images, in our precision
-limit   the operations of the network's layers over the rate of a large matrix product in our precision
+plain   `plain.py`, with torch's defaults (on a GPU these multiply in TF32 inside convolutions) and its loaders' workers
+beside a GPU ours    `Training`, which also measures what `plain.py` leaves out: signal, silent share and the histogram
+of p floor   bare forward, backward and step on batches that lie ready, and a bare forward pass over the probe images,
+in our precision limit   the operations of the network's layers over the rate of a large matrix product in our precision
 
-In the case with "bfloat16" in its name our probes are in that precision and all else, all steps too, in float32; what this does to the
-curves is printed with it.
+In the case with "bfloat16" in its name our probes are in that precision and all else, all steps too, in float32; what
+this does to the curves is printed with it.
 
-The unit of a case is so many optimizer steps and one probe; nothing is extrapolated. The ways take turns, so that a busy moment of the
-machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads that torch takes by itself, which wait
-for each other as torch lets them; ours may take fewer. How many probes a log schedule saves is arithmetic, and is printed apart.
+The unit of a case is so many optimizer steps and one probe; nothing is extrapolated. The ways take turns, so that a
+busy moment of the machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads
+that torch takes by itself, which wait for each other as torch lets them; ours may take fewer. How many probes a log
+schedule saves is arithmetic, and is printed apart.
 """
 # ruff: noqa: E402
 
@@ -89,7 +91,8 @@ class SameOrder(Sampler[int]):
 
 
 def plain_way(config: RunConfig, device: torch.device) -> Plain:
-    """For cross-entropy and plain SGD, on images in their own size; other choices of the configuration are not looked at."""
+    """For cross-entropy and plain SGD, on images in their own size; other choices of the configuration are not looked
+    at."""
     data = config.dataset.load()
     network = build_network(config, data).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=config.optimizer.learning_rate)
@@ -229,7 +232,8 @@ def report(
         total = totals[way]
         spread = f"({min(total):.4g}-{max(total):.4g}, n = {len(total)})"
         print(
-            f"  {way:6}{statistics.median(total):9.4g} s {spread:32} a step {1e3 * step:.4g} ms, the probe {1e3 * probe:.4g} ms"
+            f"  {way:6}{statistics.median(total):9.4g} s {spread:32} a step {1e3 * step:.4g} ms, the probe "
+            f"{1e3 * probe:.4g} ms"
         )
     ratios = {}
     for above, below in (("plain", "ours"), ("ours", "floor"), ("floor", "limit")):
@@ -266,7 +270,8 @@ def roughness(training: Training) -> tuple[float, float]:
 
 
 def fewer_probes() -> list[dict[str, Any]]:
-    """Numbers of probes of the paper's schedule and of a log schedule over the same steps: arithmetic, not a measurement."""
+    """Numbers of probes of the paper's schedule and of a log schedule over the same steps: arithmetic, not a
+    measurement."""
     found = []
     for key in ("first-look", "paper-cross-entropy"):
         config = PRESETS[key].config
@@ -290,9 +295,16 @@ def cases() -> dict[str, Case]:
     first_look = PRESETS["first-look"].config
 
     def resnet(depth: int, images: int, steps: int, precision: str = "same") -> Case:
-        return Case(RunConfig(dataset=dataset, model={"name": f"resnet{depth}"}, initialization={"name": "torchvision"},
-                              optimizer={"name": "sgd", "learning_rate": 0.001}, probes={"size": images, "precision": precision}),
-                    steps)  # fmt: skip
+        return Case(
+            RunConfig(
+                dataset=dataset,
+                model={"name": f"resnet{depth}"},
+                initialization={"name": "torchvision"},
+                optimizer={"name": "sgd", "learning_rate": 0.001},
+                probes={"size": images, "precision": precision},
+            ),
+            steps,
+        )
 
     return {
         "first-look": Case(first_look, 53, 15),  # 3,130 steps and 60 probes: its own log schedule

@@ -1,8 +1,10 @@
-"""What a device is asked to do, against what else it could be asked: `python -m tests.benchmarks.choices [--device cuda] [--json FILE]`.
+"""What a device is asked to do, against what else it could be asked: `python -m tests.benchmarks.choices [--device
+cuda] [--json FILE]`.
 
-A step as the engine takes it, as written rather than captured as a graph, with another layout, in bfloat16; a probe in pieces of other
-sizes, packed as on a CPU, with products in TF32, in bfloat16, as written. Each row says how many times as long as the engine's way
-another one takes, and by how much its logits differ. At the end, what one of the paper's runs would take: arithmetic on the medians.
+A step as the engine takes it, as written rather than captured as a graph, with another layout, in bfloat16; a probe in
+pieces of other sizes, packed as on a CPU, with products in TF32, in bfloat16, as written. Each row says how many times
+as long as the engine's way another one takes, and by how much its logits differ. At the end, what one of the paper's
+runs would take: arithmetic on the medians.
 """
 
 from __future__ import annotations
@@ -137,7 +139,8 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
 
 
 def paper(seconds: dict[str, float]) -> float:
-    """Minutes of one of the paper's runs, from seconds a step and a probe: each batch of the first epoch is probed, then each epoch."""
+    """Minutes of one of the paper's runs, from seconds a step and a probe: each batch of the first epoch is probed,
+    then each epoch."""
     each = PRESETS["paper-cross-entropy"].config.steps_per_epoch(50_000)
     return (PAPER_EPOCHS * each * seconds["step"] + (each + PAPER_EPOCHS) * seconds["probe"]) / 60
 

@@ -2,12 +2,12 @@
 
     python -m tests.benchmarks.ensembles [--repeats 5] [--json times.json]
 
-bare    the random numbers of all weights and the matrix products of all layers, and nothing else
-loop    one `nn.Sequential` after the other: built, drawn, called, and the same measures taken layer by layer in plain torch
-ours    `initialize` without loading the data
+bare    the random numbers of all weights and the matrix products of all layers, and nothing else loop    one
+`nn.Sequential` after the other: built, drawn, called, and the same measures taken layer by layer in plain torch ours
+`initialize` without loading the data
 
-The three alternate, so that whatever else the machine does hits them alike; medians of processor time and their ratios are
-printed.
+The three alternate, so that whatever else the machine does hits them alike; medians of processor time and their ratios
+are printed.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def main() -> None:
             f"{method} {middle[method]:.2f} s ({min(v):.2f} to {max(v):.2f})" for method, v in times.items()
         )
         print(
-            f"{name}\n  {spread}\n  ours / bare {middle['ours'] / middle['bare']:.2f}   loop / ours {middle['loop'] / middle['ours']:.2f}"
+            f"{name}\n  {spread}\n  ours / bare {middle['ours'] / middle['bare']:.2f}   loop / ours "
+            f"{middle['loop'] / middle['ours']:.2f}"
         )
         report[name] = {"networks": config.networks, "seconds": times}
     if choices.json:

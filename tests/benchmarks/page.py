@@ -67,7 +67,8 @@ def click_to_point(page: Page, which: int) -> float:
 
 def told(what: str, seconds: list[float]) -> None:
     print(
-        f"{what:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = {len(seconds)})",
+        f"{what:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = "
+        f"{len(seconds)})",
         flush=True,
     )
 

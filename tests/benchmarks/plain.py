@@ -1,7 +1,8 @@
-"""The plain way: the script that one would write for this experiment with PyTorch's own parts, kept as the yardstick for `against`.
+"""The plain way: the script that one would write for this experiment with PyTorch's own parts, kept as the yardstick
+for `against`.
 
-Nothing in it is slowed down on purpose: data sets with transforms behind a DataLoader, `network.eval()` and a loop over the test set
-after a step, counting class by class, `network.train()` and on.
+Nothing in it is slowed down on purpose: data sets with transforms behind a DataLoader, `network.eval()` and a loop over
+the test set after a step, counting class by class, `network.train()` and on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Pictures(Dataset):
 
 
 def transform(grayscale: bool, scaling: str, mean: list[float], std: list[float]) -> transforms.Compose:
-    """Pillow image to float32 tensor; `mean` and `std`, by channel on the scale 0 to 1, serve the scaling 'standardised'."""
+    """Pillow image to float32 tensor; `mean` and `std`, by channel on the scale 0 to 1, serve the scaling
+    'standardised'."""
     steps = [transforms.Grayscale()] if grayscale else []
     if scaling == "raw":
         return transforms.Compose([*steps, transforms.PILToTensor(), transforms.Lambda(Tensor.float)])
@@ -83,7 +85,8 @@ def train(
     probe_steps: Collection[int],
     device: torch.device,
 ) -> Iterator[tuple[int, float, np.ndarray, np.ndarray]]:
-    """Yields (step, mean training loss since the last probe, mean probability, confusion) at each of `probe_steps`, to the last of them."""
+    """Yields (step, mean training loss since the last probe, mean probability, confusion) at each of `probe_steps`, to
+    the last of them."""
     losses: list[float] = []
     going = steps(network, train_loader, optimizer, device)
     for step in range(max(probe_steps) + 1):

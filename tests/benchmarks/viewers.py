@@ -1,7 +1,8 @@
 """Many viewers of one live run: `python -m tests.benchmarks.viewers [--viewers 30]`.
 
-Every viewer is a connection that speaks Streamlit's protocol: it opens the page of a run that trains, obeys the page's timer, and waits for
-the answer. No browser draws, since thirty of them sit at other machines; so all of the two cores is the server's and the training's.
+Every viewer is a connection that speaks Streamlit's protocol: it opens the page of a run that trains, obeys the page's
+timer, and waits for the answer. No browser draws, since thirty of them sit at other machines; so all of the two cores
+is the server's and the training's.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Viewer:
             listening.cancel()
 
     async def _ask(self, socket: ClientConnection, **what: str | bool) -> float:
-        """Seconds from a question to the end of its answer. A timer that the page has just replaced gets none: those are the limit."""
+        """Seconds from a question to the end of its answer. A timer that the page has just replaced gets none: those
+        are the limit."""
         message = BackMsg()
         for name, value in what.items():
             setattr(message.rerun_script, name, value)
@@ -88,9 +90,10 @@ def told(when: str, viewers: list[Viewer], pace: float) -> None:
     late = refreshes[int(0.95 * len(refreshes))]
     kilobytes = sum(viewer.bytes for viewer in viewers) / 1e3 / len(refreshes)
     print(
-        f"{when}, {len(viewers):2} viewers: {len(refreshes) / len(viewers) / SECONDS:.2f} refreshes a second, answered after "
-        f"{1e3 * statistics.median(refreshes):.0f} ms (95 %: {1e3 * late:.0f} ms, n = {len(refreshes)}), {kilobytes:.0f} kB; whole page "
-        f"after {max(viewer.page for viewer in viewers):.2f} s at most; the run goes at {pace:,.0f} steps a second",
+        f"{when}, {len(viewers):2} viewers: {len(refreshes) / len(viewers) / SECONDS:.2f} refreshes a second, "
+        f"answered after {1e3 * statistics.median(refreshes):.0f} ms (95 %: {1e3 * late:.0f} ms, n = "
+        f"{len(refreshes)}), {kilobytes:.0f} kB; whole page after {max(viewer.page for viewer in viewers):.2f} s at "
+        f"most; the run goes at {pace:,.0f} steps a second",
         flush=True,
     )
 

@@ -1,4 +1,5 @@
-"""What every browser test needs: a Chromium, a Streamlit server on a free port, and a page that tells when it has drawn."""
+"""What every browser test needs: a Chromium, a Streamlit server on a free port, and a page that tells when it has
+drawn."""
 
 from __future__ import annotations
 
@@ -56,16 +57,21 @@ def browser():
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., str]]:
-    """serve(app, env=None, theme=None, base="") -> address. The servers and their workers end with the test; what they printed is in
-    tmp_path, as are the caches they work on."""
+    """serve(app, env=None, theme=None, base="") -> address. The servers and their workers end with the test; what they
+    printed is in tmp_path, as are the caches they work on."""
     servers = []
 
     def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
         port = free_port()
         options = {
-            "server.port": port, "server.address": "127.0.0.1", "server.headless": "true", "server.fileWatcherType": "none",
-            "server.baseUrlPath": base, "browser.gatherUsageStats": "false", "theme.base": theme or "light",
-        }  # fmt: skip
+            "server.port": port,
+            "server.address": "127.0.0.1",
+            "server.headless": "true",
+            "server.fileWatcherType": "none",
+            "server.baseUrlPath": base,
+            "browser.gatherUsageStats": "false",
+            "theme.base": theme or "light",
+        }
         command = [sys.executable, "-m", "streamlit", "run", str(app)] + [
             f"--{name}={value}" for name, value in options.items()
         ]

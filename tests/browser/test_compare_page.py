@@ -26,7 +26,8 @@ def seen(page) -> tuple[str, str, list]:
     chart = page.locator(f"{CHART}[data-points]")
     chart.wait_for(timeout=60_000)
     lines = page.evaluate(
-        f"document.querySelector('{CHART}')._fullData.map(t => [t.name, t.line?.color, t.line?.width, t.x.length, t.y[0]])"
+        f"document.querySelector('{CHART}')._fullData.map(t => [t.name, t.line?.color, t.line?.width, t.x.length, "
+        "t.y[0]])"
     )
     return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
 
@@ -87,7 +88,7 @@ def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache:
         const g = document.querySelector('{CHART}'), box = g.getBoundingClientRect(), at = g._fullData.findIndex(t => t.x.length > 30);
         const {{ x, y, name }} = g._fullData[at], {{ xaxis, yaxis }} = g._fullLayout._plots.xy, i = 40;
         return [box.left + xaxis._offset + xaxis.d2p(x[i]), box.top + yaxis._offset + yaxis.d2p(y[i]), xaxis.d2p(x[i]), name];
-    }}""")  # fmt: skip
+    }}""")
     page.mouse.move(place[0] - 4, place[1] - 4)
     page.mouse.move(place[0], place[1], steps=3)
     marks = page.locator(f"{CHART} .igbviz-linked")
@@ -97,11 +98,15 @@ def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache:
         and marks.locator("circle").count() == 6
         and marks.locator("text").count() == 5
     )
-    page.wait_for_function(f"""at => {{  // on the way there the pointer passed another probe, and Plotly looks at most every 50 ms
+    page.wait_for_function(
+        f"""at => {{  // on the way there the pointer passed another probe, and Plotly looks at most every 50 ms
         const plots = Object.values(document.querySelector('{CHART}')._fullLayout._plots);
         const lines = [...document.querySelectorAll('{CHART} .igbviz-linked line')].map(line => Number(line.getAttribute('x1')));
         return plots.length === lines.length && plots.every(p => lines.some(x => Math.abs(x - p.xaxis._offset - at) < 1));
-    }}""", arg=place[2], timeout=20_000)  # fmt: skip
+    }}""",
+        arg=place[2],
+        timeout=20_000,
+    )
     with page.expect_download(timeout=30_000) as download:
         page.locator(f"{CHART} .modebar-btn[data-title='Download as SVG']").click()
     assert download.value.suggested_filename == "runs-side-by-side.svg"

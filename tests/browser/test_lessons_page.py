@@ -1,4 +1,5 @@
-"""A class in a real browser: every lesson is walked to its end, guesses are kept, and a presenter's keys turn the pages."""
+"""A class in a real browser: every lesson is walked to its end, guesses are kept, and a presenter's keys turn the
+pages."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.browser
 
 
 def made_up(config: RunConfig | EnsembleConfig) -> np.ndarray:
-    """Records of the shape that this run would have, at once: what a class is taught with must not take a class's time to test."""
+    """Records of the shape that this run would have, at once: what a class is taught with must not take a class's time
+    to test."""
     classes, rng = 10, np.random.default_rng(0)
     if isinstance(config, EnsembleConfig):
         records = np.zeros(config.networks, ensemble_dtype(classes, config.model.depth + 1))
@@ -64,10 +66,20 @@ def put(config: RunConfig | EnsembleConfig, cache: Path) -> None:
     """A finished run with these records, as a worker leaves it."""
     run, records = submit(config, cache), made_up(config)
     facts = config.dataset.facts()
-    write_json(run.path / "schema.json", {
-        "columns": schema(records.dtype), "class_names": list(facts.class_names), "data": "made up", "parameters": 1, "inputs": 500,
-        "device": "CPU", "threads": 1, "torch": "x", "date": "today",
-    })  # fmt: skip
+    write_json(
+        run.path / "schema.json",
+        {
+            "columns": schema(records.dtype),
+            "class_names": list(facts.class_names),
+            "data": "made up",
+            "parameters": 1,
+            "inputs": 500,
+            "device": "CPU",
+            "threads": 1,
+            "torch": "x",
+            "date": "today",
+        },
+    )
     run.records.write_bytes(records.tobytes())
     run.write_status(Status(state="done", step=1, steps=1, snapshots=len(records), device="CPU"))
     queue.dequeue(cache, run.id)

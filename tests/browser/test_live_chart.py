@@ -1,4 +1,5 @@
-"""The live chart in a real browser: what the viewer did to it survives every update, in light and dark, behind any prefix."""
+"""The live chart in a real browser: what the viewer did to it survives every update, in light and dark, behind any
+prefix."""
 
 from __future__ import annotations
 
@@ -63,8 +64,10 @@ def test_zoom_and_hidden_classes_survive_updates(serve, page):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
     page.mouse.up()
-    page.wait_for_function("([selector, old]) => document.querySelector(selector)._fullLayout.xaxis.range[1].toFixed(6) !== old",
-                           arg=[CHART, untouched["x"][1]])  # fmt: skip
+    page.wait_for_function(
+        "([selector, old]) => document.querySelector(selector)._fullLayout.xaxis.range[1].toFixed(6) !== old",
+        arg=[CHART, untouched["x"][1]],
+    )
     page.locator(f"{CHART} .legendtoggle").nth(1).click()
     some_hidden = (
         "(selector) => document.querySelector(selector)._fullData.some((trace) => trace.visible === 'legendonly')"

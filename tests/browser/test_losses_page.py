@@ -1,4 +1,5 @@
-"""A visitor of the page of losses: turn a knob and see the picture move, move in time, go and train; in light and in dark."""
+"""A visitor of the page of losses: turn a knob and see the picture move, move in time, go and train; in light and in
+dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The whole way with a real browser: a sweep from the form, side by side, a link, an archive, another cache, the same picture."""
+"""The whole way with a real browser: a sweep from the form, side by side, a link, an archive, another cache, the same
+picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Pictures of untrained networks: valid for any number of networks and classes, and what they show is what was measured and predicted."""
+"""Pictures of untrained networks: valid for any number of networks and classes, and what they show is what was measured
+and predicted."""
 
 from __future__ import annotations
 
@@ -174,7 +175,8 @@ class TestLaw:
 
     @pytest.mark.parametrize(("classes", "gamma"), [(2, 0.0), (10, 0.0), (10, 0.5)])
     def test_counting_noise(self, classes: int, gamma: float) -> None:
-        """400 networks that are asked about 200 inputs: the mean largest share within 4 standard errors, which without it would be 10."""
+        """400 networks that are asked about 200 inputs: the mean largest share within 4 standard errors, which without
+        it would be 10."""
         largest = ensemble(400, classes, gamma).largest_guess()
         error = largest.std() / 20
         assert abs(guess_law(gamma, classes, INPUTS).mean - largest.mean()) < 4 * error

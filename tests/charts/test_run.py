@@ -1,4 +1,5 @@
-"""Every chart of every quantity holds for runs of any length and any number of classes; time and size keep their promises."""
+"""Every chart of every quantity holds for runs of any length and any number of classes; time and size keep their
+promises."""
 
 import base64
 import json

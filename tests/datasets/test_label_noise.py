@@ -188,7 +188,8 @@ def test_no_wrong_label_no_columns(tiny: RunConfig) -> None:
 
 
 def test_noise_can_be_learned_by_heart(tiny: RunConfig) -> None:
-    """Random images, a wide network, many passes: cross-entropy ends up believing every wrong label; mean absolute error does not."""
+    """Random images, a wide network, many passes: cross-entropy ends up believing every wrong label; mean absolute
+    error does not."""
     changes = NOISY | {
         "model": {"name": "mlp", "depth": 2, "width": 128},
         "optimizer": {"name": "adam", "learning_rate": 1e-3},

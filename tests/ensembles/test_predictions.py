@@ -1,4 +1,5 @@
-"""Predictions: the theory's own curves where it has them, real ensembles where it does not, and silence where there is no theory."""
+"""Predictions: the theory's own curves where it has them, real ensembles where it does not, and silence where there is
+no theory."""
 
 from __future__ import annotations
 
@@ -148,9 +149,11 @@ class TestTranslation:
 
 
 class TestExperiment:
-    """20 networks of width 400 on 300 inputs: gamma within 4 standard errors, and what finite width does, 2 % and 1 / 400.
+    """20 networks of width 400 on 300 inputs: gamma within 4 standard errors, and what finite width does, 2 % and 1 /
+    400.
 
-    Batch statistics after the activation make every mean over the inputs exactly 0, so the estimator's - 1 / D is left over there.
+    Batch statistics after the activation make every mean over the inputs exactly 0, so the estimator's - 1 / D is left
+    over there.
     """
 
     @pytest.mark.parametrize(

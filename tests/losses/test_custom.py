@@ -117,8 +117,21 @@ def test_latex_never_has_two_signs_or_two_exponents_side_by_side(formula, latex)
 @pytest.mark.parametrize(
     "formula",
     [
-        "__import__('os')", "p.real", "[p]", "p if p else 1", "lambda: p", "p > 0.1", "p and p", "p[0]", "f'{p}'", "'p'", "(p, p)",
-        "p // 2", "p % 2", "~p", "not p", "1j * p", "True * p", "None", "1e13 * p", "log", "exp + p", "log(p, 2)", "log()", "log(x=p)",
+        "__import__('os')", "p.real", "[p]", "p if p else "
+            "1", "lambda: "
+            "p", "p > "
+            "0.1", "p and "
+            "p", "p[0]", "f'{p}'", "'p'", "(p, "
+            "p)",
+        "p // "
+        "2", "p % "
+            "2", "~p", "not "
+            "p", "1j * "
+            "p", "True * "
+            "p", "None", "1e13 * "
+            "p", "log", "exp + "
+            "p", "log(p, "
+            "2)", "log()", "log(x=p)",
         "min(p)", "min(*p, p)", "p(2)", "eval(p)", "open(p)", "(p := 2)", "p @ p", "p << 2", "π * p",
     ],
 )  # fmt: skip
@@ -182,7 +195,11 @@ def test_healthy_formulas_are_let_through(formula):
 
 
 @pytest.mark.parametrize(
-    "formula, size", [("1/p**2", "value is 1e+60"), ("-p**g*log(p)", "value is 6.91e+46"), ("-p**-1.15", "value is -3.16e+34"),
+    "formula, "
+    "size", [("1/p**2", "value is "
+        "1e+60"), ("-p**g*log(p)", "value is "
+        "6.91e+46"), ("-p**-1.15", "value is "
+        "-3.16e+34"),
                       ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "pull is ")],
 )  # fmt: skip
 def test_what_single_precision_cannot_hold_is_refused(formula, size):

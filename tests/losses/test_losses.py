@@ -1,4 +1,5 @@
-"""Every loss of the registry against plain float64 formulas, known numbers, its limits, and the worst logits a network can produce."""
+"""Every loss of the registry against plain float64 formulas, known numbers, its limits, and the worst logits a network
+can produce."""
 
 import math
 
@@ -147,7 +148,8 @@ def test_value_and_gradient_are_those_of_the_plain_formula(name, knobs):
 
 
 LOGITS, LABEL = [0.31, -1.27, 0.84, 1.92, -0.45, 1.36, -2.03, 0.07, -0.66, 0.59], 5
-NUMBERS = {  # value, and slope by the true logit, at these logits (p_y = 0.2068), where published code and exact arithmetic agree
+# value, and slope by the true logit, at these logits (p_y = 0.2068), where published code and exact arithmetic agree
+NUMBERS = {
     "cross-entropy": (1.5759869, -0.79319664),
     "blurry": (0.52292922, 0.027158905),
     "label-smoothing": (1.7051869, None),
@@ -284,7 +286,8 @@ def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtyp
 
 
 def worst_logits():
-    """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no logits at all."""
+    """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no
+    logits at all."""
     rows = [
         torch.zeros(10),
         torch.full((10,), 1e4),

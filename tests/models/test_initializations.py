@@ -1,4 +1,5 @@
-"""Every initialisation draws the distribution that it promises, from the global generator, and treats the last layer as told."""
+"""Every initialisation draws the distribution that it promises, from the global generator, and treats the last layer as
+told."""
 
 import math
 

@@ -73,8 +73,12 @@ def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
     assert not test.exception
     query = {key: value if isinstance(value, str) else value[0] for key, value in test.query_params.items()}
     assert query == {
-        "runs": ",".join(run.id for run in runs), "tab": "overlay", "quantity": "silent", "unit": "step", "collapse": "no",
-    }  # fmt: skip
+        "runs": ",".join(run.id for run in runs),
+        "tab": "overlay",
+        "quantity": "silent",
+        "unit": "step",
+        "collapse": "no",
+    }
     first, again = chart(test), chart(page(PAGE, **query))
     assert first == again, "the link alone gives the same picture"
     test.segmented_control(key="compare-tab").set_value("grid").run()

@@ -1,4 +1,5 @@
-"""The page from bias to training, headless: from a link, from a point, in its three views, growing, and with what is not there."""
+"""The page from bias to training, headless: from a link, from a point, in its three views, growing, and with what is
+not there."""
 
 from __future__ import annotations
 

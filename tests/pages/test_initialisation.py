@@ -1,4 +1,5 @@
-"""The page of untrained networks: described, drawn, watched, changed in one thing, and what it says when something is wrong."""
+"""The page of untrained networks: described, drawn, watched, changed in one thing, and what it says when something is
+wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The lessons on the page, headless: guessing, running, what became of the guess, steering, links, and the presenter's view."""
+"""The lessons on the page, headless: guessing, running, what became of the guess, steering, links, and the presenter's
+view."""
 
 from __future__ import annotations
 

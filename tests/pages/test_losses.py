@@ -204,9 +204,9 @@ def test_train_this_fills_the_form(name: str, own_cache: Path) -> None:
 
 def test_the_page_does_without_torch(tmp_path: Path) -> None:
     code = (
-        f"import sys; from streamlit.testing.v1 import AppTest; test = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=60); "
-        "test = test.switch_page('pages/Losses.py').run(); assert not test.exception; "
-        "assert not {'torch', 'torchvision'} & set(sys.modules)"
+        f"import sys; from streamlit.testing.v1 import AppTest; test = AppTest.from_file({str(ROOT / 'app.py')!r}, "
+        "default_timeout=60); test = test.switch_page('pages/Losses.py').run(); assert not test.exception; assert "
+        "not {'torch', 'torchvision'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env=os.environ | {"IGBVIZ_CACHE": str(tmp_path)})
 

@@ -131,9 +131,21 @@ def test_plain_leaves_markdown_nothing_to_read() -> None:
 
 
 TYPED = [
-    "-p**g*log(p)**2", "__import__('os')", "$a$ $b$", ":red[x] :material/home:", "[a](http://b.c)", "`c`", "<b>", "~~d~~",
-    "https://e.f", "www.g.h", "i@j.kl", "&amp;", r"\alpha", "_m_",
-]  # fmt: skip
+    "-p**g*log(p)**2",
+    "__import__('os')",
+    "$a$ $b$",
+    ":red[x] :material/home:",
+    "[a](http://b.c)",
+    "`c`",
+    "<b>",
+    "~~d~~",
+    "https://e.f",
+    "www.g.h",
+    "i@j.kl",
+    "&amp;",
+    r"\alpha",
+    "_m_",
+]
 
 
 @pytest.mark.parametrize("typed", TYPED)

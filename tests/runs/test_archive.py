@@ -194,7 +194,10 @@ def column(index: int, value: list) -> Callable[[dict], object]:
 
 
 FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
-    "checkpoint": (lambda c: c | {"checkpoint.pt": b"cos\nsystem\n(S'true'\ntR."}, "holds 'checkpoint.pt', allowed: config.json"),
+    "checkpoint": (
+        lambda c: c | {"checkpoint.pt": b"cos\nsystem\n(S'true'\ntR."},
+        "holds 'checkpoint.pt', allowed: config.json",
+    ),
     "pickle": (lambda c: c | {"trajectory.pkl": b"\x80\x04."}, "holds 'trajectory.pkl'"),
     "lock": (lambda c: c | {"lock": b""}, "holds 'lock'"),
     "folder in it": (lambda c: c | {"deep/config.json": b"{}"}, "holds 'deep/config.json'"),
@@ -203,31 +206,58 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no config": (lambda c: {k: v for k, v in c.items() if k != "config.json"}, "lacks config.json"),
     "no status": (lambda c: {k: v for k, v in c.items() if k != "status.json"}, "lacks status.json"),
     "torn config": (lambda c: c | {"config.json": b'{"loss": {'}, "cannot be read: config.json"),
-    "foreign config": (lambda c: c | {"config.json": b'{"spam": 1}'}, "cannot be read: config.json: spam is not a field"),
+    "foreign config": (
+        lambda c: c | {"config.json": b'{"spam": 1}'},
+        "cannot be read: config.json: spam is not a field",
+    ),
     "config that is a list": (lambda c: c | {"config.json": b"[1]"}, "cannot be read: config.json"),
     "bottomless config": (lambda c: c | {"config.json": b"[" * 100_000}, "config.json"),
     "no text": (lambda c: c | {"config.json": b"\xff\xfe\x00"}, "cannot be read: config.json"),
     "another run's config": (lambda c: changed(c, "config.json", lambda v: v.update(seed=7)), "describes another run"),
     "torn status": (lambda c: c | {"status.json": b'{"state": "do'}, "status.json is torn"),
     "dancing status": (lambda c: changed(c, "status.json", lambda v: v.update(state="dancing")), "status.json is torn"),
-    "status beyond bounds": (lambda c: changed(c, "status.json", lambda v: v.update(step=10**300)), "counts beyond all bounds"),
+    "status beyond bounds": (
+        lambda c: changed(c, "status.json", lambda v: v.update(step=10**300)),
+        "counts beyond all bounds",
+    ),
     "torn records": (lambda c: c | {"trajectory.bin": c["trajectory.bin"][:-1]}, "trajectory.bin is torn"),
     "records without schema": (lambda c: {k: v for k, v in c.items() if k != "schema.json"}, "no schema.json"),
     "torn schema": (lambda c: c | {"schema.json": b'{"columns": [['}, "schema.json is torn"),
     "bottomless schema": (lambda c: c | {"schema.json": b"[" * 100_000}, "schema.json is torn"),
-    "column of objects": (lambda c: changed(c, "schema.json", column(0, ["step", "|O", []])), "a column 'step' of '|O'"),
+    "column of objects": (
+        lambda c: changed(c, "schema.json", column(0, ["step", "|O", []])),
+        "a column 'step' of '|O'",
+    ),
     "column of text": (lambda c: changed(c, "schema.json", column(0, ["step", "<U9", []])), "a column 'step' of '<U9'"),
-    "unknown column": (lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", []])), "a column 'spam'"),
+    "unknown column": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", []])),
+        "a column 'spam'",
+    ),
     "enormous column": (lambda c: changed(c, "schema.json", column(0, ["step", "<i8", [10**9]])), "a column 'step'"),
-    "column twice": (lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["step", "<i8", []])), "or has one twice"),
+    "column twice": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["step", "<i8", []])),
+        "or has one twice",
+    ),
     "lacking column": (lambda c: changed(c, "schema.json", lambda v: v["columns"].pop()), "lacks a column"),
-    "other classes": (lambda c: changed(c, "schema.json", lambda v: v["class_names"].append("x")), "a column 'mean_prob'"),
-    "class names of numbers": (lambda c: changed(c, "schema.json", lambda v: v.update(class_names=[1, 2, 3])), "class_names"),
+    "other classes": (
+        lambda c: changed(c, "schema.json", lambda v: v["class_names"].append("x")),
+        "a column 'mean_prob'",
+    ),
+    "class names of numbers": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(class_names=[1, 2, 3])),
+        "class_names",
+    ),
     "no class names": (lambda c: changed(c, "schema.json", lambda v: v.pop("class_names")), "class_names"),
     "text for a number": (lambda c: changed(c, "schema.json", lambda v: v.update(parameters="many")), "parameters"),
-    "endless epochs": (lambda c: changed(c, "schema.json", lambda v: v.update(steps_per_epoch=10**15)), "steps_per_epoch"),
-    "endless steps": (lambda c: changed(c, "schema.json", lambda v: v.update(steps=10**15)), "plans 1000000000000000 steps"),
-}  # fmt: skip
+    "endless epochs": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(steps_per_epoch=10**15)),
+        "steps_per_epoch",
+    ),
+    "endless steps": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(steps=10**15)),
+        "plans 1000000000000000 steps",
+    ),
+}
 
 
 def refused(file: io.BytesIO, good: Run, cache: Path) -> str:
@@ -262,7 +292,8 @@ def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run
 @pytest.mark.parametrize(
     "name",
     ["../evil/config.json", "/etc/passwd", "//x", "..", "C:\\evil\\config.json", "UPPER/config.json", ".hidden/config.json", "read-me.txt",
-     "__MACOSX/config.json", "a b/config.json", "x" * 152 + "/config.json", "<b>x</b>/config.json", "~/config.json", "é/config.json"],
+     "__MACOSX/config.json", "a "
+         "b/config.json", "x" * 152 + "/config.json", "<b>x</b>/config.json", "~/config.json", "é/config.json"],
 )  # fmt: skip
 def test_names_never_leave_the_cache(name: str, run: Run, tmp_path: Path) -> None:
     sentence = refused(zipped({name: b"{}"} | folder(run.id, files_of(run))), run, tmp_path / "to")
@@ -331,8 +362,12 @@ def test_a_bomb_that_lies_about_its_size(tiny: RunConfig, run: Run, tmp_path: Pa
 
 def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     bad = tiny.with_(seed=5).id
-    raw = bytearray(zipped({f"{bad}/log.txt": os.urandom(1000), f"{bad}/config.json": b"{}", f"{bad}/status.json": b"{}"} | folder(
-        run.id, files_of(run))).getvalue())  # fmt: skip
+    raw = bytearray(
+        zipped(
+            {f"{bad}/log.txt": os.urandom(1000), f"{bad}/config.json": b"{}", f"{bad}/status.json": b"{}"}
+            | folder(run.id, files_of(run))
+        ).getvalue()
+    )
     raw[500] ^= 1
     assert f"run {bad}: log.txt is damaged" in refused(io.BytesIO(raw), run, tmp_path / "to")
 

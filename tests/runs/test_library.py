@@ -60,12 +60,27 @@ def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, submitted=1.7e9)
     found = row(run)
     assert found == {
-        "id": run.id, "state": "done", "kind": "trained", "name": "", "title": "cross-entropy · mlp · gaussian-noise · seed 0",
-        "dataset": "gaussian-noise", "model": "mlp", "initialization": "he-normal", "loss": "cross-entropy", "epochs": 2.0, "seed": 0,
+        "id": run.id,
+        "state": "done",
+        "kind": "trained",
+        "name": "",
+        "title": "cross-entropy · mlp · gaussian-noise · seed 0",
+        "dataset": "gaussian-noise",
+        "model": "mlp",
+        "initialization": "he-normal",
+        "loss": "cross-entropy",
+        "epochs": 2.0,
+        "seed": 0,
         "knobs": "",
-        "seconds": 1.5, "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(1.7e9)), "note": "Finished.", "tags": (), "remark": "",
-        "archived": False, "bytes": sum(map(len, files_of(run.path).values())), "shipped": False,
-    }  # fmt: skip
+        "seconds": 1.5,
+        "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(1.7e9)),
+        "note": "Finished.",
+        "tags": (),
+        "remark": "",
+        "archived": False,
+        "bytes": sum(map(len, files_of(run.path).values())),
+        "shipped": False,
+    }
     assert row(run)["bytes"] == run.size()
 
 

@@ -1,4 +1,5 @@
-"""Finished runs whose files are torn or foreign: listed with the reason, a sentence on every page, made again when asked for."""
+"""Finished runs whose files are torn or foreign: listed with the reason, a sentence on every page, made again when
+asked for."""
 
 from __future__ import annotations
 
@@ -57,23 +58,32 @@ def random_bytes(run: Run) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Run], object], str]] = {
-    "config of another program": (write("config.json", '{"spam": 1}'), "config.json is torn or from another program .spam is not a field"),
+    "config of another program": (
+        write("config.json", '{"spam": 1}'),
+        "config.json is torn or from another program .spam is not a field",
+    ),
     "nonsense model": (write("config.json", '{"model": {"name": "oracle"}}'), "config.json .*model is 'oracle'"),
     "torn schema": (write("schema.json", '{"columns": [["step"'), "schema.json"),
     "schema that is a list": (write("schema.json", "[1]"), "schema.json: it does not describe records"),
     "no schema": (lambda run: (run.path / "schema.json").unlink(), "schema.json is missing"),
     "foreign column": (schema(lambda v: v["columns"].append(["spam", "<f8", []])), "schema.json: its column 'spam'"),
-    "impossible shape": (schema(lambda v: v["columns"][4].__setitem__(2, [3, 4])), "schema.json: its column 'mean_prob'"),
+    "impossible shape": (
+        schema(lambda v: v["columns"][4].__setitem__(2, [3, 4])),
+        "schema.json: its column 'mean_prob'",
+    ),
     "huge shape": (schema(lambda v: v["columns"][4].__setitem__(2, [10**30])), "schema.json"),
     "column of text": (schema(lambda v: v["columns"][0].__setitem__(1, "<U9")), "schema.json: its column 'step'"),
     "lacking column": (schema(lambda v: v["columns"].pop()), "schema.json: the schema lacks"),
     "names that are numbers": (schema(lambda v: v.update(class_names=[1, 2, 3])), "schema.json: it does not name"),
     "steps that are text": (schema(lambda v: v.update(steps="many")), "schema.json: its steps are 'many'"),
     "no records": (lambda run: run.records.unlink(), "trajectory.bin is missing"),
-    "records of half a run": (recorded(lambda v: v.resize(6, refcheck=False)), "trajectory.bin has 6 records, status.json speaks of 12"),
+    "records of half a run": (
+        recorded(lambda v: v.resize(6, refcheck=False)),
+        "trajectory.bin has 6 records, status.json speaks of 12",
+    ),
     "half a record": (lambda run: run.records.write_bytes(b"x" * 99), "trajectory.bin has 0 records"),
     "random bytes": (random_bytes, "trajectory.bin: "),
-}  # fmt: skip
+}
 
 # Not among the first and the last record: found where the records are read.
 DEEP = {

@@ -1,4 +1,5 @@
-"""A group of runs: what a sweep describes, that entering it twice adds nothing, and that it is watched and stopped as one."""
+"""A group of runs: what a sweep describes, that entering it twice adds nothing, and that it is watched and stopped as
+one."""
 
 from __future__ import annotations
 
@@ -63,9 +64,9 @@ class TestSweep:
 
     def test_descriptions_ranges_and_names_are_values(self, tiny: RunConfig, sweep: Sweep) -> None:
         losses = [LOSSES["cross-entropy"](), LOSSES["gce"](q=0.7)]
-        assert Sweep(base=tiny, axes={"loss": losses, "seed": range(2)}) == sweep.model_copy(update={"axes": sweep.axes | {"loss": [
-            loss.model_dump() for loss in losses
-        ]}})  # fmt: skip
+        assert Sweep(base=tiny, axes={"loss": losses, "seed": range(2)}) == sweep.model_copy(
+            update={"axes": sweep.axes | {"loss": [loss.model_dump() for loss in losses]}}
+        )
         assert Sweep(axes={"loss.name": ["gce"]}).configs() == Sweep(axes={"loss": ["gce"]}).configs()
 
     def test_the_same_runs_are_the_same_sweep(self, sweep: Sweep) -> None:

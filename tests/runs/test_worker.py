@@ -180,11 +180,13 @@ def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("error", [torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore"),
-                                   RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`")])  # fmt: skip
+                                   RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling "
+                                       "`cublasSgemm`")])  # fmt: skip
 def test_a_lost_gpu_ends_its_run_and_its_worker(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
-    """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with the next run."""
+    """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with
+    the next run."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     lost, following = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
 
@@ -273,7 +275,8 @@ def test_what_else_lies_in_the_queue_is_nobodys_turn(
 
 
 def test_an_ensemble_is_a_run_like_any_other(cache: Path) -> None:
-    """Untrained networks go through the same queue; stopped and resumed, they are the networks of an undisturbed stream."""
+    """Untrained networks go through the same queue; stopped and resumed, they are the networks of an undisturbed
+    stream."""
     noise = {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 400}
     config = EnsembleConfig(dataset=noise, model={"name": "mlp", "depth": 20, "width": 128}, inputs=400, networks=600)
     run = submit(config, cache)

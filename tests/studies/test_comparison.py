@@ -41,7 +41,8 @@ STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 400, 60).round().astype(i
 def story(
     seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: np.ndarray = STEPS, per_epoch: int = 100
 ) -> Trajectory:
-    """A made-up run: class `seed` gets every guess until step `even_from`, then the guesses are right. Per class 20 images."""
+    """A made-up run: class `seed` gets every guess until step `even_from`, then the guesses are right. Per class 20
+    images."""
     records = np.zeros(len(steps), snapshot_dtype(classes))
     records["step"], records["epoch"], records["seconds"] = steps, steps / per_epoch, steps / 10
     records["train_loss"] = np.where(steps == 0, np.nan, 2 - steps / 1000)

@@ -36,7 +36,8 @@ STEP = np.array([0, 1, 10, 100])
 def member(
     config: RunConfig, began: float, accuracy: float, state: str = "done", step: np.ndarray = STEP, loss: float = 1.0
 ) -> Member:
-    """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this value."""
+    """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this
+    value."""
     rising = np.linspace(0.1, accuracy, len(step))
     measures = {name: rising for name in MEASURES} | {"train_loss": np.full(len(step), loss)}
     return Member(
@@ -184,7 +185,8 @@ def starts_words(neutral: list[float], prejudiced: list[float]) -> str:
 
 def test_majorities_are_compared_seed_by_seed() -> None:
     configs = over_majorities(BASE, 10, 3).configs()
-    # The seeds differ much, favoured and least favoured of the same seed always by about 0.1: in pairs that is beyond doubt.
+    # The seeds differ much, favoured and least favoured of the same seed always by about 0.1: in pairs that is beyond
+    # doubt.
     members = []
     for config in configs:
         is_favoured = config.imbalance.ratio > 1 and config.imbalance.majority == "favoured"

@@ -107,7 +107,8 @@ def test_rows_add_up(tiny: RunConfig) -> None:
 
 
 def test_processes_give_the_same_rows(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    # New processes import what is the main module here: after the test of a page the app, which would start a worker on the real cache.
+    # New processes import what is the main module here: after the test of a page the app, which would start a worker on
+    # the real cache.
     monkeypatch.setitem(sys.modules, "__main__", pytest)
     wanted = trials(1, tiny, TWO)
     alone, together = ([replace(row, seconds=0.0) for row in measure(wanted, workers)] for workers in (1, 2))

@@ -1,4 +1,5 @@
-"""The lessons as data: every step can be taken, every run is small, and whatever comes out of a run, a sentence holds for it."""
+"""The lessons as data: every step can be taken, every run is small, and whatever comes out of a run, a sentence holds
+for it."""
 
 from __future__ import annotations
 
@@ -154,7 +155,8 @@ def test_the_pull_of_cross_entropy_is_what_p_leaves() -> None:
 
 
 def trained(start: float, end: float, noisy: bool, spread: bool) -> Trajectory:
-    """Two probes: the probability of class 3 goes from `start` to `end`, the rest to all others or to class 4. The surer, the worse."""
+    """Two probes: the probability of class 3 goes from `start` to `end`, the rest to all others or to class 4. The
+    surer, the worse."""
     records = np.zeros(2, snapshot_dtype(CLASSES, noisy))
     for record, share in zip(records, (start, end), strict=True):
         row = np.full(CLASSES, (1 - share) / (CLASSES - 1)) if spread else (1 - share) * np.eye(CLASSES)[4]

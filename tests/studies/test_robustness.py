@@ -1,4 +1,5 @@
-"""What a robust loss wins and pays: the sweeps, the statistics over seeds, the sentences, and labels that stay off each other."""
+"""What a robust loss wins and pays: the sweeps, the statistics over seeds, the sentences, and labels that stay off each
+other."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ UNEQUAL = RunConfig(**TINY | {"imbalance": {"ratio": 4, "majority": "favoured"}}
 def story(
     accuracy: list[float], escapes_at: int | None, heart: float = 0.5, favoured: int = 1, unfavoured: int = 2
 ) -> Trajectory:
-    """A made-up run of three classes with 100 images each: this balanced accuracy at each probe; until it escapes, one class is guessed."""
+    """A made-up run of three classes with 100 images each: this balanced accuracy at each probe; until it escapes, one
+    class is guessed."""
     records = np.zeros(len(STEPS), snapshot_dtype(3, noisy=True))
     records["step"], records["epoch"], records["seconds"] = STEPS, STEPS / 100, STEPS / 10
     for record, share in zip(records, accuracy, strict=True):
@@ -164,7 +166,8 @@ def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | i
 
 @pytest.mark.parametrize("change", [{}, {"schedule": {"name": "switch", "duration": 0.5}}])
 def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
-    """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18 high."""
+    """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18
+    high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
     layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
         "layout"

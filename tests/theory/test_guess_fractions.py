@@ -20,7 +20,8 @@ def test_two_class_law():
     same(theory.guess_quantile(p, 1), p, 1e-13)
     for gamma in (0.1, 0.467, 1, 3, 20):
         c = gamma / (1 + gamma)
-        # integrals over x = Phi^-1(g), where the integrand is a bell; by symmetry over the left half, whose g have all their digits
+        # integrals over x = Phi^-1(g), where the integrand is a bell; by symmetry over the left half, whose g have all
+        # their digits
         x = np.arange(-36, 0.005, 0.01)
         g, width = ndtr(x), np.exp(-(x**2) / 2) / math.sqrt(2 * PI) * np.where(x < -0.005, 0.02, 0.01)
         mass = theory.guess_pdf(g, gamma) * width
@@ -93,7 +94,8 @@ def test_regimes():
 
 
 def sampled_gammas(name, sigma_w2, depth, width=300, networks=40, inputs=400):
-    """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1 at the last."""
+    """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1
+    at the last."""
     rng = np.random.default_rng(3)
     phi = theory.kernel(name)
     means, variances, guesses, cosines = (

@@ -1,4 +1,5 @@
-"""A GPU's captured graphs, played on a CPU: operations are put down once, and done again on the same memory without Python."""
+"""A GPU's captured graphs, played on a CPU: operations are put down once, and done again on the same memory without
+Python."""
 
 from __future__ import annotations
 

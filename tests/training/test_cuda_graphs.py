@@ -1,4 +1,5 @@
-"""Captured work: the same bits as when it is done as written. There is no GPU here, so a tape takes the place of its graphs."""
+"""Captured work: the same bits as when it is done as written. There is no GPU here, so a tape takes the place of its
+graphs."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The CPU as if it were a GPU: it captures, and no step reads back whether its logits are finite. On one thread, since sums of another
-    number have other last digits, and a tape knows of none."""
+    """The CPU as if it were a GPU: it captures, and no step reads back whether its logits are finite. On one thread,
+    since sums of another number have other last digits, and a tape knows of none."""
     monkeypatch.setitem(cuda_graphs.CAPTURES, "cpu", on_tape)
     monkeypatch.setattr(Captured, "trusted", True)
     monkeypatch.setattr(loop, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque

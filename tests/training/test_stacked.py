@@ -130,8 +130,11 @@ def test_what_may_share_a_stack(tiny: RunConfig) -> None:
     assert (
         shared(tiny.with_(loss={"name": "curriculum"})) is None and shared(tiny.with_(loss={"name": "anl-ce"})) is None
     )
-    thrower = tiny.with_(dataset={"name": "gaussian-noise", "size": 64, "train_examples": 32, "test_examples": 30, "classes": 3},
-                         model={"name": "alexnet"}, probes={"size": 30})  # fmt: skip
+    thrower = tiny.with_(
+        dataset={"name": "gaussian-noise", "size": 64, "train_examples": 32, "test_examples": 30, "classes": 3},
+        model={"name": "alexnet"},
+        probes={"size": 30},
+    )
     assert most_lanes(Training(thrower, "cpu")) == 1 < most_lanes(Training(tiny, "cpu"))
 
 

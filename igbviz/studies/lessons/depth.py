@@ -1,4 +1,5 @@
-"""The last lesson: where in a deep network the first prejudice grows, where it vanishes, and which networks can be trained at all."""
+"""The last lesson: where in a deep network the first prejudice grows, where it vanishes, and which networks can be
+trained at all."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def _with_norm(results: Results) -> Outcome:
     numbers = " and ".join(f"{_last_gamma(results, name):.2g} {name} it" for name in gone)
     return Outcome(
         value,
-        f"Normalised relative to the activation, γ ends at {numbers}; with neither it was {_last_gamma(results, 'relu'):.3g}.",
+        f"Normalised relative to the activation, γ ends at {numbers}; with neither it was "
+        f"{_last_gamma(results, 'relu'):.3g}.",
     )
 
 
@@ -69,10 +71,10 @@ def _sign(results: Results) -> str:
     tanh = _last_gamma(results, "tanh")
     measured = "And so it was measured." if tanh < 0.1 else f"Here γ = {tanh:.2g} is left all the same."
     return (
-        "**ReLU** hands on positive numbers only. Their mean is not zero, and this mean is a push that all inputs share. The next layer "
-        "turns it into centres, its ReLU makes new positive numbers, and so on: every layer adds to it.\n\n"
-        "**tanh** treats plus and minus alike: for every node that says +0.3 there is somewhere one that says −0.3. The mean over many "
-        f"nodes is zero, so there is nothing to hand on, at any depth. {measured}"
+        "**ReLU** hands on positive numbers only. Their mean is not zero, and this mean is a push that all inputs "
+        "share. The next layer turns it into centres, its ReLU makes new positive numbers, and so on: every layer "
+        "adds to it.\n\n**tanh** treats plus and minus alike: for every node that says +0.3 there is somewhere one "
+        f"that says −0.3. The mean over many nodes is zero, so there is nothing to hand on, at any depth. {measured}"
     )
 
 
@@ -83,10 +85,10 @@ def _placement(results: Results) -> str:
     else:
         fits = f"Measured was γ = {before:.2g} before and {after:.2g} after."
     return (
-        "**Layer normalisation** takes the outputs of all nodes for one image, subtracts their mean and divides by their spread.\n\n"
-        "- *Before* the activation the mean is near zero anyway. Nothing is lost, then ReLU makes everything positive: the push is back.\n"
-        "- *After* the activation it removes exactly the mean that ReLU has made, before the next layer can use it.\n\n"
-        f"{fits}"
+        "**Layer normalisation** takes the outputs of all nodes for one image, subtracts their mean and divides by "
+        "their spread.\n\n- *Before* the activation the mean is near zero anyway. Nothing is lost, then ReLU makes "
+        "everything positive: the push is back.\n- *After* the activation it removes exactly the mean that ReLU has "
+        f"made, before the next layer can use it.\n\n{fits}"
     )
 
 
@@ -113,15 +115,18 @@ def _edge(results: Results) -> str:
     best, most = (outcome(results).value.partition(":")[0] for outcome in (_trains, _begins))
     gap = sorted(float(results[name].balanced_accuracy()[-1]) for name in _TRAINED)
     prejudice = largest_share(results["edge"], 0)[0]
-    lead = f"The best was {best}, {100 * (gap[-1] - gap[-2]):.0f} points ahead of the next." if gap[-1] - gap[-2] >= 0.01 else (
-        f"The best was {best}, by a hair: train longer, or with another seed, and the order may change.")  # fmt: skip
+    lead = (
+        f"The best was {best}, {100 * (gap[-1] - gap[-2]):.0f} points ahead of the next."
+        if gap[-1] - gap[-2] >= 0.01
+        else (f"The best was {best}, by a hair: train longer, or with another seed, and the order may change.")
+    )
     return (
-        f"{lead} The most prejudiced at the start was {most}.\n\n"
-        "In **order** two images become the same on their way up, so all get one answer, and what training wants to change dies out on "
-        "its way down. In **chaos** small differences explode: no prejudice, but two nearly equal images have nothing in common any "
-        "more. On the **edge** signals of both directions survive twenty layers.\n\n"
-        f"And the edge is not neutral: its largest share of the guesses was {percent(prejudice)} before training. A prejudice at the "
-        "start is not a sign of a bad network. Whether it *stays* is up to the loss."
+        f"{lead} The most prejudiced at the start was {most}.\n\nIn **order** two images become the same on their way "
+        "up, so all get one answer, and what training wants to change dies out on its way down. In **chaos** small "
+        "differences explode: no prejudice, but two nearly equal images have nothing in common any more. On the "
+        "**edge** signals of both directions survive twenty layers.\n\nAnd the edge is not neutral: its largest "
+        f"share of the guesses was {percent(prejudice)} before training. A prejudice at the start is not a sign of a "
+        "bad network. Whether it *stays* is up to the loss."
     )
 
 
@@ -159,10 +164,10 @@ EDGE_OF_CHAOS = Lesson(
     (
         Text(
             "Twenty layers",
-            "The number **γ** (gamma) says how prejudiced an untrained network is: how far the centres of its outputs lie apart, "
-            "compared with how far an output moves from one input to the next. Below 1 it is nearly neutral; from about 12 on nearly "
-            "every input gets the same answer.\n\n"
-            "It can be measured in every layer. We take fifty networks with **twenty hidden layers**, random weights, and show them noise.",
+            "The number **γ** (gamma) says how prejudiced an untrained network is: how far the centres of its "
+            "outputs lie apart, compared with how far an output moves from one input to the next. Below 1 it is "
+            "nearly neutral; from about 12 on nearly every input gets the same answer.\n\nIt can be measured in "
+            "every layer. We take fifty networks with **twenty hidden layers**, random weights, and show them noise.",
         ),
         Guess(
             "depth",
@@ -174,8 +179,8 @@ EDGE_OF_CHAOS = Lesson(
         Guess(
             "tanh",
             "Another activation",
-            "Fifty more networks with **tanh** in place of ReLU: an S-shaped curve that treats plus and minus alike. Their prejudice "
-            "after twenty layers is ...",
+            "Fifty more networks with **tanh** in place of ReLU: an S-shaped curve that treats plus and minus alike. "
+            "Their prejudice after twenty layers is ...",
             _with_tanh,
             (VANISHES, LESS, NO_LESS),
         ),
@@ -193,8 +198,8 @@ EDGE_OF_CHAOS = Lesson(
         Guess(
             "norm",
             "Would normalising help?",
-            "A normalisation layer subtracts the mean over the nodes, image by image. One can put it **before** each ReLU or **after** "
-            "it. Which of the two takes the prejudice away?",
+            "A normalisation layer subtracts the mean over the nodes, image by image. One can put it **before** each "
+            "ReLU or **after** it. Which of the two takes the prejudice away?",
             _with_norm,
             (BEFORE, AFTER, BOTH, NEITHER),
         ),
@@ -211,11 +216,12 @@ EDGE_OF_CHAOS = Lesson(
         Text("The place matters", _placement),
         Text(
             "Order and chaos",
-            "How large should random weights be? With **small** ones all inputs become alike on their way up: *order*. With **large** "
-            "ones the smallest difference explodes: *chaos*. Between them runs a line, the **edge of chaos**, which theory can draw.\n\n"
-            "We train three networks with tanh and twenty layers on clothes for two epochs: weight variance 0.5 (order), 1.76 (on the "
-            "edge) and 8 (chaos). Two things are new: the nodes get small random **biases** (a number added whatever the input; their "
-            "variance is 0.05), and clothes resemble each other as noise does not. With these, tanh can be prejudiced too.",
+            "How large should random weights be? With **small** ones all inputs become alike on their way up: "
+            "*order*. With **large** ones the smallest difference explodes: *chaos*. Between them runs a line, the "
+            "**edge of chaos**, which theory can draw.\n\nWe train three networks with tanh and twenty layers on "
+            "clothes for two epochs: weight variance 0.5 (order), 1.76 (on the edge) and 8 (chaos). Two things are "
+            "new: the nodes get small random **biases** (a number added whatever the input; their variance is 0.05), "
+            "and clothes resemble each other as noise does not. With these, tanh can be prejudiced too.",
             (
                 Picture(
                     "phase map",
@@ -263,9 +269,9 @@ EDGE_OF_CHAOS = Lesson(
         Text("The edge is not neutral", _edge),
         Explore(
             "Your turn",
-            "Click into the phase diagram, go far into order or chaos and press *Train here*. **How far from the edge can one go** "
-            "before a network of twenty layers learns nothing in three epochs? Does the theory's *depth that information survives* tell "
-            "it beforehand?",
+            "Click into the phase diagram, go far into order or chaos and press *Train here*. **How far from the "
+            "edge can one go** before a network of twenty layers learns nothing in three epochs? Does the theory's "
+            "*depth that information survives* tell it beforehand?",
             "pages/Phases.py",
             "Open the phase diagram",
         ),

@@ -36,7 +36,8 @@ HARDLY, HALF, SAME, TWICE = "hardly at all", "about half as hard", "just as hard
 
 
 def pull(p: float, classes: int = 10) -> float:
-    """Minus the gradient of cross-entropy on the true class's logit, where that class has probability p and the others share the rest."""
+    """Minus the gradient of cross-entropy on the true class's logit, where that class has probability p and the others
+    share the rest."""
     logits = np.log(np.array([[p, *[(1 - p) / (classes - 1)] * (classes - 1)]]))
     return float(-CrossEntropy().gradient(logits, np.zeros(1, np.int64))[0, 0])
 
@@ -64,7 +65,8 @@ def _when(name: str) -> Callable[[Results], Outcome]:
         words = count(step, "step", "steps")
         return Outcome(
             value,
-            f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in an epoch.",
+            f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in "
+            "an epoch.",
         )
 
     return outcome
@@ -78,21 +80,22 @@ def _who_pulled(results: Results) -> str:
     order = "So the ones it holds wrong pull harder." if rest > first else "So here the favourite itself pulls hardest."
     later = "became calm as it learned" if last < rest else "did not become calm"
     return (
-        f"Before the first step an image of the favourite, *{run.class_names[favoured]}*, pulled with {first:.2f} on average, the images "
-        f"of the other classes with {rest:.2f}. {order} At the end the average over all classes is {last:.2f}: the network {later}.\n\n"
-        "This is why the bias does not last under cross-entropy: **nobody is too improbable to be heard**. Whoever has no probability "
-        "pulls with full strength, and the pull only fades when the answer is right."
+        f"Before the first step an image of the favourite, *{run.class_names[favoured]}*, pulled with {first:.2f} on "
+        f"average, the images of the other classes with {rest:.2f}. {order} At the end the average over all classes "
+        f"is {last:.2f}: the network {later}.\n\nThis is why the bias does not last under cross-entropy: **nobody is "
+        "too improbable to be heard**. Whoever has no probability pulls with full strength, and the pull only fades "
+        "when the answer is right."
     )
 
 
 def _the_force(results: Results) -> str:
     typical = small(half_below(results["ce"]))
     return (
-        f"Half of the images begin with p below **{typical}**. As a price −ln p is enormous there, and its slope −1/p even more so. But "
-        "the network does not set p: it sets scores, and the **softmax** turns them into probabilities. At tiny p the softmax is flat; "
-        "it multiplies the slope by p (and by 1 − p). The p cancels exactly:\n\n"
-        "$$ -\\frac{1}{p} \\cdot p\\,(1-p) = -(1-p) $$\n\n"
-        "The chart shows the force with the common factor 1 − p left out: a loss with w(p) = 1 everywhere listens to every image alike."
+        f"Half of the images begin with p below **{typical}**. As a price −ln p is enormous there, and its slope −1/p "
+        "even more so. But the network does not set p: it sets scores, and the **softmax** turns them into "
+        "probabilities. At tiny p the softmax is flat; it multiplies the slope by p (and by 1 − p). The p cancels "
+        "exactly:\n\n$$ -\\frac{1}{p} \\cdot p\\,(1-p) = -(1-p) $$\n\nThe chart shows the force with the common "
+        "factor 1 − p left out: a loss with w(p) = 1 everywhere listens to every image alike."
     )
 
 
@@ -106,24 +109,27 @@ CROSS_ENTROPY = Lesson(
     (
         Text(
             "A very stubborn start",
-            "This network sorts clothes into ten classes. Its weights are random, and its inputs are raw pixels from 0 to 255: large "
-            "numbers, which make it **very sure of itself** before it has learned anything.\n\n"
-            "For every image look at one number: **p, the probability of the right answer**. Training lowers a *loss*, a price that each "
-            "image pays. Cross-entropy is the usual one: the price is −ln p. A step of training changes the *scores* of the classes (the "
-            "logits), and every image in the batch pulls the score of its own class up.",
+            "This network sorts clothes into ten classes. Its weights are random, and its inputs are raw pixels from "
+            "0 to 255: large numbers, which make it **very sure of itself** before it has learned anything.\n\nFor "
+            "every image look at one number: **p, the probability of the right answer**. Training lowers a *loss*, a "
+            "price that each image pays. Cross-entropy is the usual one: the price is −ln p. A step of training "
+            "changes the *scores* of the classes (the logits), and every image in the batch pulls the score of its "
+            "own class up.",
         ),
         Guess(
             "pull",
             "Who pulls harder?",
-            "Two images, cross-entropy. The right answer of **Anna's** has p = 0.5. The right answer of **Ben's** has p = 0.000001: the "
-            "network holds it impossible. Compared with Anna's, Ben's image pulls on its score ...",
+            "Two images, cross-entropy. The right answer of **Anna's** has p = 0.5. The right answer of **Ben's** "
+            "has p = 0.000001: the network holds it impossible. Compared with Anna's, Ben's image pulls on its score "
+            "...",
             _pull,
             (HARDLY, HALF, SAME, TWICE),
         ),
         Guess(
             "alive",
             "How many classes come alive?",
-            f"We train for three epochs (three passes over 10,000 images). {ALIVE} How many of the ten are alive at the end?",
+            f"We train for three epochs (three passes over 10,000 images). {ALIVE} How many of the ten are alive at "
+            "the end?",
             alive_at_the_end("ce"),
             high=10,
             unit="classes",
@@ -132,15 +138,16 @@ CROSS_ENTROPY = Lesson(
         Guess(
             "when",
             "When is the prejudice gone?",
-            "A step looks at 32 images. At the start a class or two get nearly all guesses. From when on are they spread over the classes?",
+            "A step looks at 32 images. At the start a class or two get nearly all guesses. From when on are they "
+            "spread over the classes?",
             _when("ce"),
             (FIRST_STEPS, FIRST_EPOCH, LATE),
         ),
         Go("Train it", "Three epochs with cross-entropy.", ("ce",), 5),
         Look(
             "What happened",
-            "Time runs from left to right, on an axis where every factor of ten is equally wide: the first steps are the story. *Init.* "
-            "is the network before its first step.",
+            "Time runs from left to right, on an axis where every factor of ten is equally wide: the first steps are "
+            "the story. *Init.* is the network before its first step.",
             (
                 Picture(
                     "true_class_probability",
@@ -177,8 +184,8 @@ CROSS_ENTROPY = Lesson(
         ),
         Explore(
             "Your turn",
-            "It is the *steps* that count, or is it? Make the learning rate ten times smaller (under *Training*) and train again. Does "
-            "the escape take ten times as many steps? And with a batch of 256 images?",
+            "It is the *steps* that count, or is it? Make the learning rate ten times smaller (under *Training*) and "
+            "train again. Does the escape take ten times as many steps? And with a batch of 256 images?",
             "pages/Train.py",
             "Open this run",
             "ce",
@@ -207,11 +214,11 @@ def _why_silent(results: Results) -> str:
         else "It grew"
     )
     return (
-        f"In the grey zone the force is exactly 0. {percent(start)} of the images stood in it at the start, and {percent(end)} at the "
-        f"end. {moved}: who is silent does not pull, and who does not pull rises only if others happen to lift it. At the end "
-        f"{percent(largest)} of all guesses are *{whose}*.\n\n"
-        "The idea of the cutoff is sound for a network that has learned something: an answer it holds improbable may be a wrong label. "
-        "At the start the network has learned nothing, and *improbable* only means *not the favourite*."
+        f"In the grey zone the force is exactly 0. {percent(start)} of the images stood in it at the start, and "
+        f"{percent(end)} at the end. {moved}: who is silent does not pull, and who does not pull rises only if others "
+        f"happen to lift it. At the end {percent(largest)} of all guesses are *{whose}*.\n\nThe idea of the cutoff is "
+        "sound for a network that has learned something: an answer it holds improbable may be a wrong label. At the "
+        "start the network has learned nothing, and *improbable* only means *not the favourite*."
     )
 
 
@@ -233,10 +240,10 @@ def _cutoffs(results: Results) -> str:
         else "above it"
     )
     return (
-        f"A hundredth of the cutoff, and the silent share at Init. is {percent(after)}; it was {percent(before)}. {result}\n\n"
-        f"The reason stands on the horizontal axis of the chart: half of the images begin with p below {small(typical)}, {below}. A "
-        "softmax makes probabilities small by *factors*: ten points of difference between two scores are a factor of 22,000. On such a "
-        "scale 0.1 and 0.001 are neighbours."
+        f"A hundredth of the cutoff, and the silent share at Init. is {percent(after)}; it was {percent(before)}. "
+        f"{result}\n\nThe reason stands on the horizontal axis of the chart: half of the images begin with p below "
+        f"{small(typical)}, {below}. A softmax makes probabilities small by *factors*: ten points of difference "
+        "between two scores are a factor of 22,000. On such a scale 0.1 and 0.001 are neighbours."
     )
 
 
@@ -252,17 +259,18 @@ SILENT_ZONE = Lesson(
     (
         Text(
             "Do not listen to nonsense",
-            "Labels can be wrong. A *robust* loss tries not to learn from wrong labels, and one way is simple: if the network gives the "
-            "label a very small probability p, the label may be nonsense, so ignore it.\n\n"
-            "**Piecewise-zero** does exactly that: the price is −ln p as long as p is above a cutoff of 0.1, and 0 below it. A price "
-            "that is constant has no slope, and without slope there is no pull: below the cutoff an image is **silent**.\n\n"
-            "The network is the stubborn one: random weights, raw pixels, very sure of itself.",
+            "Labels can be wrong. A *robust* loss tries not to learn from wrong labels, and one way is simple: if "
+            "the network gives the label a very small probability p, the label may be nonsense, so ignore it.\n\n"
+            "**Piecewise-zero** does exactly that: the price is −ln p as long as p is above a cutoff of 0.1, and 0 "
+            "below it. A price that is constant has no slope, and without slope there is no pull: below the cutoff "
+            "an image is **silent**.\n\nThe network is the stubborn one: random weights, raw pixels, very sure of "
+            "itself.",
         ),
         Guess(
             "silent",
             "How many are silent?",
-            "Before the first step, for which share of the images is the probability of their right answer so small that the loss "
-            "ignores them?",
+            "Before the first step, for which share of the images is the probability of their right answer so small "
+            "that the loss ignores them?",
             _silent,
             close=6,
         ),
@@ -305,8 +313,8 @@ SILENT_ZONE = Lesson(
         Guess(
             "lower",
             "A hundred times smaller",
-            "Then we make the silent zone smaller: the cutoff goes from 0.1 down to **0.001**. Same network, same images, same order. "
-            "How many of the ten classes are alive now?",
+            "Then we make the silent zone smaller: the cutoff goes from 0.1 down to **0.001**. Same network, same "
+            "images, same order. How many of the ten classes are alive now?",
             alive_at_the_end("low"),
             high=10,
             unit="classes",
@@ -341,9 +349,9 @@ SILENT_ZONE = Lesson(
         ),
         Explore(
             "Your turn",
-            "The authors of this loss begin with cross-entropy and switch later. On the Train page open *Loss*, set *When it acts* to "
-            "*cross-entropy first, then the loss* and count in steps. **How few steps of cross-entropy** does the network need before "
-            "all classes stay alive?",
+            "The authors of this loss begin with cross-entropy and switch later. On the Train page open *Loss*, set "
+            "*When it acts* to *cross-entropy first, then the loss* and count in steps. **How few steps of "
+            "cross-entropy** does the network need before all classes stay alive?",
             "pages/Train.py",
             "Open the run with cutoff 0.1",
             "cut",

@@ -1,7 +1,8 @@
 """What a lesson is made of: what is told, what is to be guessed, what is run, what to look at, and what came out of it.
 
-A lesson never knows its outcome beforehand. Whatever it says about a run is computed from that run, so that the sentence holds for the
-numbers on the page, with another seed or on another machine too. Nothing here draws anything or imports torch.
+A lesson never knows its outcome beforehand. Whatever it says about a run is computed from that run, so that the
+sentence holds for the numbers on the page, with another seed or on another machine too. Nothing here draws anything or
+imports torch.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Guess:
-    """A question asked before anything is shown: with choices, or for a number from `low` to `high`. `name` is its place in the session.
-    A number no further than `close` from the measured one is a good guess."""
+    """A question asked before anything is shown: with choices, or for a number from `low` to `high`. `name` is its
+    place in the session. A number no further than `close` from the measured one is a good guess."""
 
     name: str
     title: str
@@ -56,8 +57,8 @@ FORCE_WITH_IMAGES = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of charts.py, or
-    'wrong_labels') or one of those below."""
+    """A chart of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of
+    charts.py, or 'wrong_labels') or one of those below."""
 
     kind: str
     run: str
@@ -122,7 +123,8 @@ class Lesson:
         return {step.name: step for step in self.steps if isinstance(step, Guess)}
 
     def needs(self, step: Step) -> tuple[str, ...]:
-        """Names of the runs whose results this step shows or speaks of: those of its pictures, or of every run started before it."""
+        """Names of the runs whose results this step shows or speaks of: those of its pictures, or of every run started
+        before it."""
         if isinstance(step, Go):
             return step.runs
         if not isinstance(step, Look | Text) or not (step.pictures or callable(step.body)):
@@ -174,7 +176,8 @@ def small(p: float) -> str:
 
 
 def half_below(run: Trajectory, index: int = 0) -> float:
-    """A p that half of the images stay below. The histogram of a probe does not tell more of those below its first edge."""
+    """A p that half of the images stay below. The histogram of a probe does not tell more of those below its first
+    edge."""
     return max(typical_probability(run, index), float(P_EDGES[1]))
 
 

@@ -1,4 +1,5 @@
-"""Two lessons on losses that distrust the improbable: the slope that points the wrong way, and what robustness buys and costs."""
+"""Two lessons on losses that distrust the improbable: the slope that points the wrong way, and what robustness buys and
+costs."""
 
 from __future__ import annotations
 
@@ -79,11 +80,11 @@ def _downhill(results: Results) -> str:
     wrong, typical, end = pushed_wrong(run, BLURRY), half_below(run), half_below(run, -1)
     moved = "sank" if end < typical / 1.5 else "rose" if end > 1.5 * typical else "stayed about where it was"
     return (
-        f"Half of the images began with p below {small(typical)}; at the end that middle value is {small(end)}: it {moved}. "
-        f"{percent(wrong)} of the images stood left of the top of the hill, on the side where downhill means *towards 0*.\n\n"
-        "No stubborn network is needed for that. With ten classes an even guess is p = 0.1, and that is already left of the top, which "
-        "is at 0.24. The formula was meant to *trust improbable labels less*. Written as one product and differentiated as printed, it "
-        "*argues against them*."
+        f"Half of the images began with p below {small(typical)}; at the end that middle value is {small(end)}: it "
+        f"{moved}. {percent(wrong)} of the images stood left of the top of the hill, on the side where downhill means "
+        "*towards 0*.\n\nNo stubborn network is needed for that. With ten classes an even guess is p = 0.1, and that "
+        "is already left of the top, which is at 0.24. The formula was meant to *trust improbable labels less*. "
+        "Written as one product and differentiated as printed, it *argues against them*."
     )
 
 
@@ -95,10 +96,9 @@ def _repaired(results: Results) -> str:
         else "Here the two gradients led to the same number of living classes"
     )
     return (
-        f"As printed {count(counts[0])} alive, with the weight held fixed {counts[1]}. {better}. Both versions of the code print the same "
-        "loss; only what counts as *changeable* differs.\n\n"
-        "The lesson: look at the **slope**, not only at the value. And two programs that implement 'the same' formula may train in "
-        "opposite directions."
+        f"As printed {count(counts[0])} alive, with the weight held fixed {counts[1]}. {better}. Both versions of the "
+        "code print the same loss; only what counts as *changeable* differs.\n\nThe lesson: look at the **slope**, "
+        "not only at the value. And two programs that implement 'the same' formula may train in opposite directions."
     )
 
 
@@ -118,21 +118,22 @@ WRONG_PUSH = Lesson(
     (
         Text(
             "Trust the improbable less",
-            "**Blurry loss** is another robust loss. It multiplies the price −ln p by a weight that is small when p is small:\n\n"
-            "$$ L = -\\,p^{0.7} \\ln p $$\n\n"
-            "So an improbable label, which may be a wrong one, should count less. This time the network is a calm one: two hidden "
-            "layers, pixels brought to a normal size.",
+            "**Blurry loss** is another robust loss. It multiplies the price −ln p by a weight that is small when p "
+            "is small:\n\n$$ L = -\\,p^{0.7} \\ln p $$\n\nSo an improbable label, which may be a wrong one, should "
+            "count less. This time the network is a calm one: two hidden layers, pixels brought to a normal size.",
         ),
         Guess(
             "direction",
             "Which way?",
-            "An image, and its right answer has p = 0.05. A step of training makes the loss of this image smaller. Its p goes ...",
+            "An image, and its right answer has p = 0.05. A step of training makes the loss of this image smaller. "
+            "Its p goes ...",
             _direction,
             (UP, NOWHERE, DOWN),
         ),
         Look(
             "The hill",
-            "Read the curve like a landscape in which a ball rolls downhill. Left and right of the top it rolls in different directions.",
+            "Read the curve like a landscape in which a ball rolls downhill. Left and right of the top it rolls in "
+            "different directions.",
             (
                 Picture(
                     "loss over p", "printed", "The price over p", "Where is the top? Which way is downhill at p = 0.05?"
@@ -149,8 +150,8 @@ WRONG_PUSH = Lesson(
         Guess(
             "wrong",
             "How many stand on the wrong side?",
-            "The network is untrained. Which share of the test images stands left of the top of the hill, on the side where training "
-            "lowers p?",
+            "The network is untrained. Which share of the test images stands left of the top of the hill, on the "
+            "side where training lowers p?",
             _wrong_at_init,
         ),
         Guess(
@@ -184,9 +185,9 @@ WRONG_PUSH = Lesson(
         Guess(
             "held",
             "One word of code",
-            "Much public code *holds the weight fixed*: p^0.7 is computed and then treated as a plain number, so that only −ln p has a "
-            f"slope. The force is then p^0.7: small for small p, but never negative. {ALIVE} How many of the ten are alive after two "
-            "epochs?",
+            "Much public code *holds the weight fixed*: p^0.7 is computed and then treated as a plain number, so "
+            f"that only −ln p has a slope. The force is then p^0.7: small for small p, but never negative. {ALIVE} "
+            "How many of the ten are alive after two epochs?",
             alive_at_the_end("held"),
             high=10,
             unit="classes",
@@ -209,8 +210,9 @@ WRONG_PUSH = Lesson(
         ),
         Explore(
             "Your turn",
-            "The top of the hill is where p = e^(−1/γ); with γ = 0.7 that is 0.24. **For which γ is an even guess among ten classes just "
-            "on the right side?** And among a hundred classes? Move γ on the page of losses and watch the orange zone.",
+            "The top of the hill is where p = e^(−1/γ); with γ = 0.7 that is 0.24. **For which γ is an even guess "
+            "among ten classes just on the right side?** And among a hundred classes? Move γ on the page of losses "
+            "and watch the orange zone.",
             "pages/Losses.py",
             "Open the page of losses",
         ),
@@ -229,8 +231,8 @@ def _memorised(name: str) -> Callable[[Results], Outcome]:
         heart, resisted = run.memorised[-1], run.resisted[-1]
         return Outcome(
             100 * float(heart),
-            f"{percent(heart)} of the wrong labels were learned by heart; {percent(resisted)} of these images were recognised for what "
-            "they show.",
+            f"{percent(heart)} of the wrong labels were learned by heart; {percent(resisted)} of these images were "
+            "recognised for what they show.",
         )
 
     return outcome
@@ -244,7 +246,8 @@ def _more_accurate(first: str, second: str) -> Callable[[Results], Outcome]:
         value = EQUAL if abs(plain - robust) <= 0.03 else HIGHER if robust > plain else LOWER
         return Outcome(
             value,
-            f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy {percent(robust)}.",
+            f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy "
+            f"{percent(robust)}.",
         )
 
     return outcome
@@ -256,15 +259,17 @@ def _first_learned(results: Results) -> str:
     at_best, end = run.balanced_accuracy()[best], run.balanced_accuracy()[-1]
     share = run.memorised[best]
     order = (
-        f"It was at its best after {run.epoch[best]:.2g} epochs: {percent(at_best)} right on the test images, with {percent(share)} of "
-        f"the wrong labels by heart. Then it went on to learn the mistakes, and ended at {percent(end)}."
+        f"It was at its best after {run.epoch[best]:.2g} epochs: {percent(at_best)} right on the test images, with "
+        f"{percent(share)} of the wrong labels by heart. Then it went on to learn the mistakes, and ended at "
+        f"{percent(end)}."
         if at_best - end > 0.03
         else f"It ended about as good as it ever was, at {percent(end)}."
     )
     return (
-        f"{order}\n\nA network first learns what many images have in common; single mistakes come later, one by one. Cross-entropy makes "
-        "it learn them: an image whose label seems impossible pulls with full strength, and goes on until the network gives in. What "
-        "saved the network from its first prejudice, *nobody is too improbable to be heard*, here is the trouble."
+        f"{order}\n\nA network first learns what many images have in common; single mistakes come later, one by one. "
+        "Cross-entropy makes it learn them: an image whose label seems impossible pulls with full strength, and goes "
+        "on until the network gives in. What saved the network from its first prejudice, *nobody is too improbable "
+        "to be heard*, here is the trouble."
     )
 
 
@@ -274,9 +279,9 @@ def _bought(results: Results) -> str:
     gain = clean[1] - clean[0]
     words = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
     return (
-        f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of {percent(heart[0])}: "
-        f"{words}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls with 4 % of the strength of cross-entropy. "
-        "A wrong label stays improbable, so it stays weak."
+        f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of "
+        f"{percent(heart[0])}: {words}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls "
+        "with 4 % of the strength of cross-entropy. A wrong label stays improbable, so it stays weak."
     )
 
 
@@ -287,15 +292,15 @@ def _the_price(results: Results) -> str:
     typical = half_below(robust)
     if counts[0] > counts[1]:
         moral = (
-            "**That is the price.** The loss cannot tell a wrong label from a class that the network happens to hold improbable. Deaf to "
-            "the first, it is deaf to the second."
+            "**That is the price.** The loss cannot tell a wrong label from a class that the network happens to hold "
+            "improbable. Deaf to the first, it is deaf to the second."
         )
     else:
         moral = "Here the robust loss paid no price: the network was not stubborn enough for that."
     return (
-        f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} alive at the end; generalised "
-        f"cross-entropy {left[1]}, with {counts[1]}. Half of the test images begin with p below {small(typical)}, where its force p^0.7 is "
-        f"below {small(typical**0.7)}.\n\n{moral}"
+        f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} alive at "
+        f"the end; generalised cross-entropy {left[1]}, with {counts[1]}. Half of the test images begin with p below "
+        f"{small(typical)}, where its force p^0.7 is below {small(typical**0.7)}.\n\n{moral}"
     )
 
 
@@ -320,16 +325,16 @@ LABEL_NOISE = Lesson(
     (
         Text(
             "Lies in the textbook",
-            "2,000 images of clothes to learn from, and **four in ten carry a wrong label**: a shirt says *sandal*. The network does not "
-            "know which. It is tested on other images, all of them with true labels.\n\n"
-            "An image with a wrong label can end in three ways: the network says the wrong label (it learned the lie **by heart**), it "
-            "says what the image really shows (it **resisted**), or something else.",
+            "2,000 images of clothes to learn from, and **four in ten carry a wrong label**: a shirt says *sandal*. "
+            "The network does not know which. It is tested on other images, all of them with true labels.\n\nAn "
+            "image with a wrong label can end in three ways: the network says the wrong label (it learned the lie "
+            "**by heart**), it says what the image really shows (it **resisted**), or something else.",
         ),
         Guess(
             "by_heart",
             "How many lies are learned?",
-            "One hidden layer, cross-entropy, forty passes over the images. Which share of the **wrong** labels is learned by heart at "
-            "the end?",
+            "One hidden layer, cross-entropy, forty passes over the images. Which share of the **wrong** labels is "
+            "learned by heart at the end?",
             _memorised("ce"),
         ),
         Go("Train with cross-entropy", "Forty epochs over 2,000 images, 800 of them with a wrong label.", ("ce",), 6),
@@ -351,8 +356,8 @@ LABEL_NOISE = Lesson(
         Guess(
             "robust_heart",
             "A loss that resists",
-            "**Generalised cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less force. Same network, "
-            "same images, same wrong labels. Which share of them is learned by heart now?",
+            "**Generalised cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less "
+            "force. Same network, same images, same wrong labels. Which share of them is learned by heart now?",
             _memorised("gce"),
         ),
         Guess(
@@ -380,9 +385,9 @@ LABEL_NOISE = Lesson(
         Guess(
             "price",
             "And what does it cost?",
-            "Now **all labels are true**. But the network is a stubborn one, as in the lesson on cross-entropy: four hidden layers, raw "
-            "pixels, nearly all probability on a class or two before it has learned anything. Three epochs. Which loss recognises more "
-            "test images?",
+            "Now **all labels are true**. But the network is a stubborn one, as in the lesson on cross-entropy: four "
+            "hidden layers, raw pixels, nearly all probability on a class or two before it has learned anything. "
+            "Three epochs. Which loss recognises more test images?",
             _more_accurate("stubborn_ce", "stubborn_gce"),
             (HIGHER, LOWER, EQUAL),
         ),
@@ -404,8 +409,9 @@ LABEL_NOISE = Lesson(
         Text("What robustness costs", _the_price),
         Explore(
             "Your turn",
-            "Can one have both? Start from the noisy run with GCE and make the **network stubborn** (four hidden layers, raw pixels, a "
-            "small learning rate), then give it a few epochs of cross-entropy first. Is there a setting that resists *and* escapes?",
+            "Can one have both? Start from the noisy run with GCE and make the **network stubborn** (four hidden "
+            "layers, raw pixels, a small learning rate), then give it a few epochs of cross-entropy first. Is there "
+            "a setting that resists *and* escapes?",
             "pages/Train.py",
             "Open the noisy run with GCE",
             "gce",

@@ -16,8 +16,11 @@ def _favourite_share(results: Results) -> Outcome:
     sentence = (
         f"On average {percent(largest.mean())} of the images went to a network's favourite class; even would be 10 %."
     )
-    return Outcome(100 * float(largest.mean()), f"{sentence} The most even network gave {percent(largest.min())}, the most "
-                   f"prejudiced {percent(largest.max())}.")  # fmt: skip
+    return Outcome(
+        100 * float(largest.mean()),
+        f"{sentence} The most even network gave {percent(largest.min())}, the "
+        f"most prejudiced {percent(largest.max())}.",
+    )
 
 
 ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES = (
@@ -35,7 +38,8 @@ def _whose_favourite(results: Results) -> Outcome:
     return Outcome(
         value,
         f"{different} of {run.classes} classes are the favourite of some network; the most frequent one, "
-        f"{run.class_names[counts.argmax()]}, of {percent(top)} of them. Which class is preferred is decided when the weights are drawn.",
+        f"{run.class_names[counts.argmax()]}, of {percent(top)} of them. Which class is preferred is decided when the "
+        "weights are drawn.",
     )
 
 
@@ -46,10 +50,11 @@ def _bias(results: Results) -> str:
     else:
         which = "Here γ is above 1: the centres lie further apart than any image moves the outputs. The winner is mostly settled before."
     return (
-        "Look at the hills: each is one output of a single network over all images. A hill has a **centre**, which belongs to the "
-        "network, and a **width**, which comes from the images. The guess is the output furthest to the right.\n\n"
-        "The number **γ** (gamma) compares the two: how far the centres lie apart, squared, over how wide the hills are, squared. Over "
-        f"all hundred networks γ = **{gamma:.2g}**: {theory.regime(max(gamma, 0.0))}. {which}"
+        "Look at the hills: each is one output of a single network over all images. A hill has a **centre**, which "
+        "belongs to the network, and a **width**, which comes from the images. The guess is the output furthest to "
+        "the right.\n\nThe number **γ** (gamma) compares the two: how far the centres lie apart, squared, over how "
+        f"wide the hills are, squared. Over all hundred networks γ = **{gamma:.2g}**: "
+        f"{theory.regime(max(gamma, 0.0))}. {which}"
     )
 
 
@@ -69,12 +74,11 @@ def _where_from(results: Results) -> str:
     gammas = [results["noise"].gamma_by_depth("cosine")[layer, 0] for layer in (0, -1)]
     grown = f"In the networks that looked at noise, γ goes from {max(gammas[0], 0):.2g} in the first layer to {gammas[1]:.2g} in the last."
     return (
-        "Pure noise prefers nothing, so what is left of the prejudice on noise comes from the network alone. Two ingredients do it.\n\n"
-        "1. These networks use **ReLU**: a node passes on positive numbers and turns negative ones into 0. So what a layer hands on is "
-        "never negative: all inputs get a common push in one direction.\n"
-        "2. The next layer's random weights turn that common push into random **centres**, one for each of its nodes, and the layer "
-        "after that does it again.\n\n"
-        f"{grown} Random weights are enough to have an opinion."
+        "Pure noise prefers nothing, so what is left of the prejudice on noise comes from the network alone. Two "
+        "ingredients do it.\n\n1. These networks use **ReLU**: a node passes on positive numbers and turns negative "
+        "ones into 0. So what a layer hands on is never negative: all inputs get a common push in one direction.\n2. "
+        "The next layer's random weights turn that common push into random **centres**, one for each of its nodes, "
+        f"and the layer after that does it again.\n\n{grown} Random weights are enough to have an opinion."
     )
 
 
@@ -91,16 +95,16 @@ BEFORE_TRAINING = Lesson(
     (
         Text(
             "Fair dice, fair guesses?",
-            "A network that sorts pictures of clothes into **ten classes** has some hundred thousand weights. Before training they are "
-            "drawn by dice: no class is treated better than another.\n\n"
-            "We take a hundred such networks. None of them has ever seen a picture. Each looks at 500 of them and says, for every one, "
+            "A network that sorts pictures of clothes into **ten classes** has some hundred thousand weights. Before "
+            "training they are drawn by dice: no class is treated better than another.\n\nWe take a hundred such "
+            "networks. None of them has ever seen a picture. Each looks at 500 of them and says, for every one, "
             "which class it is.",
         ),
         Guess(
             "favourite",
             "How even are the guesses?",
-            "Each network has a **favourite**: the class it names most often. Which share of the pictures does a network give to its "
-            "favourite, on average? If the guesses were spread evenly, it would be 10 %.",
+            "Each network has a **favourite**: the class it names most often. Which share of the pictures does a "
+            "network give to its favourite, on average? If the guesses were spread evenly, it would be 10 %.",
             _favourite_share,
             low=10,
             close=8,
@@ -108,7 +112,8 @@ BEFORE_TRAINING = Lesson(
         Guess(
             "whose",
             "Do they share a favourite?",
-            "A hundred networks, each with weights of its own, all asked about the same pictures. Their favourites are ...",
+            "A hundred networks, each with weights of its own, all asked about the same pictures. Their favourites "
+            "are ...",
             _whose_favourite,
             (ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES),
         ),
@@ -147,8 +152,8 @@ BEFORE_TRAINING = Lesson(
         Guess(
             "noise",
             "And without any picture?",
-            "Now networks drawn in the same way look at **pure noise**: every pixel is thrown by dice, there is nothing to see. Compared "
-            "with the clothes, the prejudice is ...",
+            "Now networks drawn in the same way look at **pure noise**: every pixel is thrown by dice, there is "
+            "nothing to see. Compared with the clothes, the prejudice is ...",
             _on_noise,
             (GONE, WEAKER, STRONGER),
         ),
@@ -171,8 +176,9 @@ BEFORE_TRAINING = Lesson(
         ),
         Explore(
             "Your turn",
-            "Can you change **one thing** about these networks so that the prejudice vanishes? The buttons under *What if ...* change "
-            "one at a time. Which of them take it away, which make it worse, and is there one that changes nothing?",
+            "Can you change **one thing** about these networks so that the prejudice vanishes? The buttons under "
+            "*What if ...* change one at a time. Which of them take it away, which make it worse, and is there one "
+            "that changes nothing?",
             "pages/Initialisation.py",
             "Open these networks",
             "clothes",

@@ -1,7 +1,8 @@
-"""What is measured of a trajectory to check the results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): a function a claim.
+"""What is measured of a trajectory to check the results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): a
+function a claim.
 
-K classes; p̄ is the mean probability of the true class, (T, K). A check gets the run, some also cross-entropy's run of the same seed, and
-finds whether the claim holds and the number that says so. The limits are ours.
+K classes; p̄ is the mean probability of the true class, (T, K). A check gets the run, some also cross-entropy's run of
+the same seed, and finds whether the claim holds and the number that says so. The limits are ours.
 """
 
 from __future__ import annotations

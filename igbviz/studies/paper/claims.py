@@ -1,7 +1,8 @@
 """The results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826) as claims that are checked against trajectories.
 
-A claim is our paraphrase of a sentence of the paper with a definition that a program can decide. The definitions, their limits among
-them, are ours; a run that was not trained as far as the sentence speaks of is never counted as for or against it.
+A claim is our paraphrase of a sentence of the paper with a definition that a program can decide. The definitions, their
+limits among them, are ours; a run that was not trained as far as the sentence speaks of is never counted as for or
+against it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from igbviz.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class Claim:
-    """A result of the paper. `losses` are the runs it is said of, each for itself (empty: of the untrained network); with `reference` the
-    check gets that loss's run of the same seed, too. A run decides it from the `epochs`th epoch on ('end'), or before that: by a yes
-    ('ever'), by a no ('always'), or whenever the check can tell ('any')."""
+    """A result of the paper. `losses` are the runs it is said of, each for itself (empty: of the untrained network);
+    with `reference` the check gets that loss's run of the same seed, too. A run decides it from the `epochs`th epoch on
+    ('end'), or before that: by a yes ('ever'), by a no ('always'), or whenever the check can tell ('any')."""
 
     text: str
     where: str
@@ -40,109 +41,196 @@ MET = "no two classes' p̄ are farther apart than 2/K"
 CLAIMS = {
     "one-class": Claim(
         "Before training one class gets almost all the probability.",
-        "Fig. 1, Sec. 4", "At Init. the largest mean predicted probability is at least 0.9.", (), checks.one_class,
+        "Fig. 1, Sec. 4",
+        "At Init. the largest mean predicted probability is at least 0.9.",
+        (),
+        checks.one_class,
     ),
     "every-image": Claim(
         "The preference hardly depends on the image.",
-        "Sec. 1", "At Init. at least 0.9 of all images are guessed as the same class.", (), checks.every_image,
+        "Sec. 1",
+        "At Init. at least 0.9 of all images are guessed as the same class.",
+        (),
+        checks.every_image,
     ),
     "first-batch": Claim(
         "The very first batch already brings the probabilities much closer together.",
-        "Fig. 2", "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init.",
-        LOSSES, checks.first_batch,
+        "Fig. 2",
+        "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init.",
+        LOSSES,
+        checks.first_batch,
     ),
     "gather": Claim(
         "Within the first epoch all classes gather around 1/K, whatever the loss.",
-        "Fig. 2, Sec. 4", "At some probe of the first epoch every p̄ lies between 0.5/K and 2/K.", LOSSES, checks.gather, 1, "ever",
+        "Fig. 2, Sec. 4",
+        "At some probe of the first epoch every p̄ lies between 0.5/K and 2/K.",
+        LOSSES,
+        checks.gather,
+        1,
+        "ever",
     ),
     "accuracy-lags": Claim(
         "Accuracy follows later than probability.",
-        "Sec. 4", "The distance between highest and lowest class falls to half its Init. value earlier for p̄ than for accuracy.",
-        LOSSES, checks.accuracy_lags, 1,
+        "Sec. 4",
+        "The distance between highest and lowest class falls to half its Init. value earlier for p̄ than for accuracy.",
+        LOSSES,
+        checks.accuracy_lags,
+        1,
     ),
     "ce-balances": Claim(
         "Cross-entropy soon undoes the imbalance: the favoured class comes down, the others up.",
-        "Sec. 1, Sec. 5", "Within a tenth of an epoch, at some probe its p̄ has halved and the mean of the others is at least 0.5/K.",
-        CE, checks.balances, 0.1, "ever",
+        "Sec. 1, Sec. 5",
+        "Within a tenth of an epoch, at some probe its p̄ has halved and the mean of the others is at least 0.5/K.",
+        CE,
+        checks.balances,
+        0.1,
+        "ever",
     ),
     "ce-group": Claim(
         "Under cross-entropy the classes then rise as a group.",
-        "Fig. 2, Sec. 1", "At the last probe, after an epoch or more, the mean of p̄ is at least 1.2/K and no class is under half of it.",
-        CE, checks.moves_as_a_group, 1, "end",
+        "Fig. 2, Sec. 1",
+        "At the last probe, after an epoch or more, the mean of p̄ is at least 1.2/K and no class is under half of it.",
+        CE,
+        checks.moves_as_a_group,
+        1,
+        "end",
     ),
     "ce-accuracy": Claim(
         "Under cross-entropy every class's accuracy improves.",
-        "Fig. 2, Sec. 5", "At the last probe, after an epoch or more, the mean accuracy is at least 2/K and no class is at zero.",
-        CE, checks.accuracy_rises, 1, "end",
+        "Fig. 2, Sec. 5",
+        "At the last probe, after an epoch or more, the mean accuracy is at least 2/K and no class is at zero.",
+        CE,
+        checks.accuracy_rises,
+        1,
+        "end",
     ),
     "blurry-group": Claim(
         "Blurry behaves much like cross-entropy: the classes rise as a group.",
-        "Fig. 2, Sec. 5", "As for cross-entropy: mean of p̄ at least 1.2/K, no class under half of it, after an epoch or more.",
-        BLURRIES, checks.moves_as_a_group, 1, "end",
+        "Fig. 2, Sec. 5",
+        "As for cross-entropy: mean of p̄ at least 1.2/K, no class under half of it, after an epoch or more.",
+        BLURRIES,
+        checks.moves_as_a_group,
+        1,
+        "end",
     ),
     "blurry-slower": Claim(
         "Blurry undoes the imbalance more slowly than cross-entropy.",
-        "Sec. 1, Fig. 2", f"It comes later than cross-entropy of the same seed to the first probe at which {MET}.",
-        BLURRIES, checks.later, 1, "any", "cross-entropy",
+        "Sec. 1, Fig. 2",
+        f"It comes later than cross-entropy of the same seed to the first probe at which {MET}.",
+        BLURRIES,
+        checks.later,
+        1,
+        "any",
+        "cross-entropy",
     ),
     "blurry-lags": Claim(
         "Blurry's accuracies lag behind cross-entropy's.",
-        "Fig. 2, Sec. 4", "At the end of the first epoch its mean accuracy is below that of cross-entropy of the same seed.",
-        BLURRIES, checks.less_accurate, 1, "end", "cross-entropy",
+        "Fig. 2, Sec. 4",
+        "At the end of the first epoch its mean accuracy is below that of cross-entropy of the same seed.",
+        BLURRIES,
+        checks.less_accurate,
+        1,
+        "end",
+        "cross-entropy",
     ),
     "little-signal": Claim(
         "Once the classes have met near 1/K, few images have a say under the robust losses.",
-        "Sec. 4", f"At the first probe at which {MET}, the mean gradient on the logits is at most half of cross-entropy's at its own.",
-        (*BLURRIES, *PZ), checks.little_signal, 0, "any", "cross-entropy",
+        "Sec. 4",
+        f"At the first probe at which {MET}, the mean gradient on the logits is at most half of "
+        "cross-entropy's at its own.",
+        (*BLURRIES, *PZ),
+        checks.little_signal,
+        0,
+        "any",
+        "cross-entropy",
     ),
     "wrong-push": Claim(
         "Where the true class is improbable, printed blurry steers away from it.",
-        "Sec. 2.2", f"Of the classes with p̄ < exp(−1/γ) at the first probe at which {MET}, most are lower 100 or more batches later.",
-        ("blurry",), checks.pushed_down,
+        "Sec. 2.2",
+        f"Of the classes with p̄ < exp(−1/γ) at the first probe at which {MET}, most are lower 100 or "
+        "more batches later.",
+        ("blurry",),
+        checks.pushed_down,
     ),
     "pz-throughout": Claim(
         "Under piecewise-zero the initially favoured class dominates throughout.",
-        "Sec. 1, Fig. 2", "Its p̄ is the largest at every probe, for an epoch or more.", PZ, checks.leads_throughout, 1, "always",
+        "Sec. 1, Fig. 2",
+        "Its p̄ is the largest at every probe, for an epoch or more.",
+        PZ,
+        checks.leads_throughout,
+        1,
+        "always",
     ),
     "pz-leads": Claim(
         "Under piecewise-zero the initially favoured class ends above all others.",
-        "Fig. 2, Sec. 5", "Its p̄ is the largest at the last probe, after an epoch or more.", PZ, checks.leads_at_the_end, 1, "end",
+        "Fig. 2, Sec. 5",
+        "Its p̄ is the largest at the last probe, after an epoch or more.",
+        PZ,
+        checks.leads_at_the_end,
+        1,
+        "end",
     ),
     "pz-rebounds": Claim(
         "Under piecewise-zero the favoured class comes down and then rises again.",
-        "Sec. 4, Fig. 2", "At the last probe, after an epoch or more, its p̄ is at least 0.05 above its lowest.",
-        PZ, checks.rebounds, 1, "end",
+        "Sec. 4, Fig. 2",
+        "At the last probe, after an epoch or more, its p̄ is at least 0.05 above its lowest.",
+        PZ,
+        checks.rebounds,
+        1,
+        "end",
     ),
     "pz-perfect": Claim(
         "Under piecewise-zero the favoured class is always recognised.",
-        "Sec. 4", "Its accuracy is at least 0.95 at every probe, for an epoch or more.", PZ, checks.stays_perfect, 1, "always",
+        "Sec. 4",
+        "Its accuracy is at least 0.95 at every probe, for an epoch or more.",
+        PZ,
+        checks.stays_perfect,
+        1,
+        "always",
     ),
     "pz-others-fall": Claim(
         "Under piecewise-zero all other classes become less probable.",
-        "Fig. 2", "At the last probe, after an epoch or more, the p̄ of every other class is below 1/K.", PZ, checks.others_fall, 1, "end",
+        "Fig. 2",
+        "At the last probe, after an epoch or more, the p̄ of every other class is below 1/K.",
+        PZ,
+        checks.others_fall,
+        1,
+        "end",
     ),
     "pz-others-poor": Claim(
         "Under piecewise-zero no other class is learned.",
-        "Sec. 4, Sec. 5", "At the last probe, after an epoch or more, no other class has an accuracy above 1/K.",
-        PZ, checks.others_stay_poor, 1, "end",
+        "Sec. 4, Sec. 5",
+        "At the last probe, after an epoch or more, no other class has an accuracy above 1/K.",
+        PZ,
+        checks.others_stay_poor,
+        1,
+        "end",
     ),
     "pz-lifts": Claim(
         "The signal of even one class can raise the probability of all.",
-        "Sec. 4", "With piecewise-zero there is a probe in the first epoch at which every other class's p̄ is at least 0.5/K.",
-        PZ, checks.one_lifts_all, 1, "ever",
+        "Sec. 4",
+        "With piecewise-zero there is a probe in the first epoch at which every other class's p̄ is at least 0.5/K.",
+        PZ,
+        checks.one_lifts_all,
+        1,
+        "ever",
     ),
     "persists": Claim(
         "The first guess can still be seen at the end of training.",
-        "Sec. 5, abstract", "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other.",
-        LOSSES, checks.still_guessed_most, 20, "end",
+        "Sec. 5, abstract",
+        "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other.",
+        LOSSES,
+        checks.still_guessed_most,
+        20,
+        "end",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim checked on one run: `number` is what was measured. `holds` is None where the run cannot tell: it was not measured far enough,
-    or else it is `moot`, since what the claim speaks of never happened in it."""
+    """A claim checked on one run: `number` is what was measured. `holds` is None where the run cannot tell: it was not
+    measured far enough, or else it is `moot`, since what the claim speaks of never happened in it."""
 
     loss: str
     seed: int
@@ -185,8 +273,8 @@ def _decided(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the seeds say together. `kind`: holds, fails, depends, short (not measured far enough), moot (what it speaks of does not happen)
-    or none (no run)."""
+    """What the seeds say together. `kind`: holds, fails, depends, short (not measured far enough), moot (what it speaks
+    of does not happen) or none (no run)."""
 
     kind: Literal["holds", "fails", "depends", "short", "moot", "none"]
     words: str
@@ -242,11 +330,16 @@ def frame(trajectories: Mapping[tuple[str, int], Trajectory]) -> pd.DataFrame:
     """Every claim and run: a row a finding, with the definition and where the paper says it."""
     rows = [
         {
-            "claim": name, "says": claim.text, "where": claim.where, "definition": claim.definition, "loss": finding.loss,
-            "seed": finding.seed, "holds": _ANSWERS[finding.holds, finding.moot],
+            "claim": name,
+            "says": claim.text,
+            "where": claim.where,
+            "definition": claim.definition,
+            "loss": finding.loss,
+            "seed": finding.seed,
+            "holds": _ANSWERS[finding.holds, finding.moot],
             "measured": finding.number,
         }
         for name, claim in CLAIMS.items()
         for finding in findings(claim, trajectories)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)

@@ -1,5 +1,5 @@
-"""The experiment of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): what it chose and what we had to choose, the sweeps that repeat
-it, and the runs of it that are there already."""
+"""The experiment of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): what it chose and what we had to choose, the
+sweeps that repeat it, and the runs of it that are there already."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True)
 class PaperSet:
-    """One size of the experiment: `presets` is how its presets begin. `is_paper` is False where another network stands in."""
+    """One size of the experiment: `presets` is how its presets begin. `is_paper` is False where another network stands
+    in."""
 
     title: str
     words: str
@@ -46,13 +47,14 @@ SETS = {
     ),
     "full": PaperSet(
         "Full",
-        "As the paper measures: 20 epochs, all 10,000 test images at Init., after every batch of the first epoch and after every epoch. "
-        "Made for a GPU.",
+        "As the paper measures: 20 epochs, all 10,000 test images at Init., after every batch of the first epoch and "
+        "after every epoch. Made for a GPU.",
         "paper",
     ),
     "small": PaperSet(
         "Small stand-in",
-        "**Not the paper:** four hidden layers on the Fashion-MNIST that comes with the program, with a strong first guess of their own.",
+        "**Not the paper:** four hidden layers on the Fashion-MNIST that comes with the program, with a strong first "
+        "guess of their own.",
         "first-look",
         is_paper=False,
     ),
@@ -127,7 +129,8 @@ def alternatives(which: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def sweep(which: str, alternative: str = "", folder: str = "") -> Sweep:
-    """All losses of a set by three seeds. `folder` reads CIFAR-10 from a folder of images in place of the original files."""
+    """All losses of a set by three seeds. `folder` reads CIFAR-10 from a folder of images in place of the original
+    files."""
     base = chosen(which, alternative=alternative)
     if folder and SETS[which].is_paper:
         base = base.with_(
@@ -183,15 +186,16 @@ def described(seen: Iterable[Seen]) -> list[str]:
             else f"{epoch:.3g} of {planned:g} epochs ({state})"
         )
         phrases.append(
-            f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: "
-            f"{probes:,} probes of {images:,} images, {data}"
+            f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} "
+            f"{', '.join(map(str, seeds))}: {probes:,} probes of {images:,} images, {data}"
         )
     return phrases
 
 
 def loss_of(config: RunConfig, class_names: Sequence[str], which: str, alternative: str = "") -> str | None:
-    """Which loss of the set this run has, when it differs from the set's own in nothing but seed, length, when and on how many images it
-    was probed, and where CIFAR-10 was read from; else None. `class_names` are the run's, since a folder may lie on another machine."""
+    """Which loss of the set this run has, when it differs from the set's own in nothing but seed, length, when and on
+    how many images it was probed, and where CIFAR-10 was read from; else None. `class_names` are the run's, since a
+    folder may lie on another machine."""
     setting = _setting(config, class_names)
     return next((loss for loss, known in _settings(which, alternative).items() if known == setting), None)
 
@@ -221,8 +225,9 @@ def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
 def found(
     rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = ""
 ) -> tuple[list[Seen], list[str]]:
-    """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss and seed; and a
-    sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out unread."""
+    """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss
+    and seed; and a sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out
+    unread."""
     base = chosen(which, alternative=alternative)
     names = {(base.model.name, base.initialization.name, kind.loss.name) for kind in map(SETS[which].config, LOSSES)}
     best: dict[tuple[str, int], Seen] = {}
@@ -265,8 +270,8 @@ def _config(path: str) -> Any:
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that had to be chosen. `stated`: 'stated', 'in part' or 'ours'; `where` in the paper; `words`: what it says or leaves open,
-    and why we chose as we did; `used` tells a run's choice; `others` are alternatives to try."""
+    """One thing that had to be chosen. `stated`: 'stated', 'in part' or 'ours'; `where` in the paper; `words`: what it
+    says or leaves open, and why we chose as we did; `used` tells a run's choice; `others` are alternatives to try."""
 
     title: str
     stated: Literal["stated", "in part", "ours"]
@@ -305,15 +310,17 @@ CHOICES = (
         "Network",
         "stated",
         "Sec. 3",
-        "ResNet-50 with one input channel. We keep torchvision's stem made for large images, since no other is mentioned.",
+        "ResNet-50 with one input channel. We keep torchvision's stem made for large images, since no other is "
+        "mentioned.",
         lambda c: c.model.name + (f", depth {c.model.depth}" if hasattr(c.model, "depth") else ""),
     ),
     Choice(
         "Initialisation",
         "in part",
         "Sec. 3",
-        "Kaiming He, as PyTorch's default. That may mean torchvision's ResNet (normal, fan out; the last layer PyTorch's default), He "
-        "normal everywhere, or what PyTorch's layers do by themselves. The first shows Figures 1 and 2 best.",
+        "Kaiming He, as PyTorch's default. That may mean torchvision's ResNet (normal, fan out; the last layer "
+        "PyTorch's default), He normal everywhere, or what PyTorch's layers do by themselves. The first shows "
+        "Figures 1 and 2 best.",
         lambda c: c.initialization.name,
         ("he-normal", "he-fan-out", "pytorch"),
     ),
@@ -323,9 +330,9 @@ CHOICES = (
         "Blurry's gradient",
         "in part",
         "Sec. 2.2",
-        "The text mentions the region p < exp(−1/γ) where the printed formula steers away from the label. Public code of one of the "
-        "authors (DavidSzczecina/Loss_sens_analysis, commit 089687e) holds p^γ fixed, and then there is none. "
-        "Both are rows of every figure here.",
+        "The text mentions the region p < exp(−1/γ) where the printed formula steers away from the label. Public "
+        "code of one of the authors (DavidSzczecina/Loss_sens_analysis, commit 089687e) holds p^γ fixed, and then "
+        "there is none. Both are rows of every figure here.",
         lambda c: "both: as printed, and weight detached",
     ),
     Choice(

@@ -1,7 +1,9 @@
-"""The page that compares runs: choose them, see them side by side, laid over each other, or as numbers, and take that away.
+"""The page that compares runs: choose them, see them side by side, laid over each other, or as numbers, and take that
+away.
 
-The address holds all of it: `runs` (names, with commas), `group` (all seeds of one setting) or `sweep`, and the view: `tab`, `quantity`,
-`unit`, `collapse`, `rows`. What many viewers share is made once: the keys are the lengths of the runs' files.
+The address holds all of it: `runs` (names, with commas), `group` (all seeds of one setting) or `sweep`, and the view:
+`tab`, `quantity`, `unit`, `collapse`, `rows`. What many viewers share is made once: the keys are the lengths of the
+runs' files.
 """
 
 from __future__ import annotations
@@ -122,7 +124,8 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
             height=min(420, 38 + 35 * max(len(found), 1)),
             column_config={"epochs": st.column_config.NumberColumn(format="%.4g")},
-            key=f"compare-table-{cleared}-{hash(tuple(ids))}",  # other rows are another table, whose ticks come from the address
+            # other rows are another table, whose ticks come from the address
+            key=f"compare-table-{cleared}-{hash(tuple(ids))}",
             alt=f"{len(found)} runs to choose from",
         ).selection.rows
         ticked = [ids[place] for place in marked if place < len(ids)]
@@ -132,7 +135,8 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             hidden = len(set(now) - set(ids))
             aside = f", {hidden} of them not among these rows" if hidden else ""
             st.caption(
-                f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a heading to sort."
+                f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a "
+                "heading to sort."
             )
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
@@ -296,9 +300,9 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
 def _caption(view: View, those: Sequence[Setting]) -> str:
     if view.tab == "grid":
         return (
-            "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours before its first step. "
-            "Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class is marked at the same moment in every row; "
-            "click on a class in the legend to hide it everywhere."
+            "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours "
+            "before its first step. Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class "
+            "is marked at the same moment in every row; click on a class in the legend to hide it everywhere."
         )
     if view.quantity == ESCAPE:
         return f"A dot a seed, an upright line at the median. {ESCAPE_IN_WORDS}"

@@ -1,7 +1,7 @@
 """The page from bias to training: a form, a sweep of short trainings, and three ways to look at it while it goes on.
 
-The address holds all of it: `sweep`, `view`, `quantity` and `at` (the step looked at); or, before anything was started, the point to start
-from: `activation`, `sigma_w2`, `sigma_b2`, `depth`.
+The address holds all of it: `sweep`, `view`, `quantity` and `at` (the step looked at); or, before anything was started,
+the point to start from: `activation`, `sigma_w2`, `sigma_b2`, `depth`.
 """
 
 from __future__ import annotations
@@ -47,29 +47,31 @@ class View:
 VIEWS = {
     "starts": View(
         "Neutral or prejudiced",
-        "The same setting again and again, only with other random weights. Some networks begin neutral, some prejudiced: do they learn "
-        "differently?",
-        "Line: mean of a group; band: one standard error up and down; dotted: 1/K. The average over all seeds mixes the two groups. A "
-        "start is *neutral* when its most guessed class gets less than **{cut:.2f}** of the guesses, else *prejudiced*: with {classes} "
-        "classes a network with γ = 1 gives it so much on average, and there theory parts the two. The cut is a convention; the dots show "
-        "what lies near it. At Init. the groups differ in their guesses because they were chosen so; the question is for how long. Who "
-        "looks at many steps finds a difference by chance at some of them.",
+        "The same setting again and again, only with other random weights. Some networks begin neutral, some "
+        "prejudiced: do they learn differently?",
+        "Line: mean of a group; band: one standard error up and down; dotted: 1/K. The average over all seeds mixes "
+        "the two groups. A start is *neutral* when its most guessed class gets less than **{cut:.2f}** of the "
+        "guesses, else *prejudiced*: with {classes} classes a network with γ = 1 gives it so much on average, and "
+        "there theory parts the two. The cut is a convention; the dots show what lies near it. At Init. the groups "
+        "differ in their guesses because they were chosen so; the question is for how long. Who looks at many steps "
+        "finds a difference by chance at some of them.",
     ),
     "plane": View(
         "Trainability",
-        "One short training at every point of the phase diagram, all with the same seed, learning rate and number of steps: where do "
-        "networks learn?",
-        "Bright cells have learned. Deep in the ordered phase (left of the edge of chaos) signals fade before they reach the last layer; "
-        "far in the chaotic one gradients explode, and some trainings diverge (crosses). Empty cells are not trained yet. Another "
-        "learning rate gives another map, and one seed a cell has its luck; the scale of a loss ends at twice its median.",
+        "One short training at every point of the phase diagram, all with the same seed, learning rate and number of "
+        "steps: where do networks learn?",
+        "Bright cells have learned. Deep in the ordered phase (left of the edge of chaos) signals fade before they "
+        "reach the last layer; far in the chaotic one gradients explode, and some trainings diverge (crosses). Empty "
+        "cells are not trained yet. Another learning rate gives another map, and one seed a cell has its luck; the "
+        "scale of a loss ends at twice its median.",
     ),
     "majority": View(
         "Class imbalance",
-        "The same networks on data where one class has more images: the class that they favour from the start, or the one that they favour "
-        "least. Does a prejudice help when it agrees with the data?",
-        "Line: mean over the seeds; band: one standard error up and down; dotted: 1/K. The test images are balanced, so accuracy counts "
-        "every class the same. With equal classes there are more training images, so the picture ends where the unbalanced ones have "
-        "done their steps.",
+        "The same networks on data where one class has more images: the class that they favour from the start, or "
+        "the one that they favour least. Does a prejudice help when it agrees with the data?",
+        "Line: mean over the seeds; band: one standard error up and down; dotted: 1/K. The test images are balanced, "
+        "so accuracy counts every class the same. With equal classes there are more training images, so the picture "
+        "ends where the unbalanced ones have done their steps.",
     ),
 }
 
@@ -271,9 +273,13 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     asked, at = query.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Quantity", QUANTITIES, required=True, key=f"bias-quantity-{view == 'plane'}", format_func=lambda name: MEASURES[name].title,
+            "Quantity",
+            QUANTITIES,
+            required=True,
+            key=f"bias-quantity-{view == 'plane'}",
+            format_func=lambda name: MEASURES[name].title,
             default=asked,
-        )  # fmt: skip
+        )
         query.address(quantity=quantity)
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]

@@ -1,5 +1,5 @@
-"""Untrained networks on the page: what each of them guesses, how all of them are prejudiced, and what theory says; one ensemble or two
-side by side."""
+"""Untrained networks on the page: what each of them guesses, how all of them are prejudiced, and what theory says; one
+ensemble or two side by side."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ def _charts(runs: list[Run], network: int) -> None:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
-    """Payloads of the charts by kind, the table of estimates and what the theory's line assumes; empty before the first network."""
+    """Payloads of the charts by kind, the table of estimates and what the theory's line assumes; empty before the first
+    network."""
     run = Run(Path(path))
     ensemble, config = run.ensemble(), run.config
     if not len(ensemble):

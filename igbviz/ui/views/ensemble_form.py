@@ -1,4 +1,5 @@
-"""The side bar of the Initialisation page: an ensemble of untrained networks described with widgets, and the button that draws it."""
+"""The side bar of the Initialisation page: an ensemble of untrained networks described with widgets, and the button
+that draws it."""
 
 from __future__ import annotations
 
@@ -31,18 +32,38 @@ class Start:
 _NOISE = {"name": "gaussian-noise", "train_examples": 1000}
 _GREY_32 = _NOISE | {"size": 32, "test_examples": 500}
 STARTS = {
-    "relu": Start("ReLU, ten layers, noise", "The theory's own setting: γ grows like the square of the depth.",
-                  EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10})),
-    "two-classes": Start("Two classes", "The law of the share of one class: a hill for weak bias, a bath tub for strong.",
-                         EnsembleConfig(dataset=_NOISE | {"classes": 2}, model={"name": "mlp", "depth": 10}, networks=500)),
-    "tanh": Start("tanh without biases", "Neutral at every depth: no class is preferred.",
-                  EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10, "activation": "tanh"})),
-    "fashion": Start("ReLU, three layers, clothes", "Real images are alike from the start, and the prejudice is stronger than on noise.",
-                     EnsembleConfig(dataset={"name": "fashion-mini"}, model={"name": "mlp", "depth": 3})),
-    "resnet50": Start("ResNet-50, fresh, noise", "In eval mode nearly every input gets the same guess; compare with batch statistics.",
-                      EnsembleConfig(dataset=_GREY_32, model={"name": "resnet50"}, networks=10, inputs=100,
-                                     initialization={"name": "torchvision"})),
-}  # fmt: skip
+    "relu": Start(
+        "ReLU, ten layers, noise",
+        "The theory's own setting: γ grows like the square of the depth.",
+        EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10}),
+    ),
+    "two-classes": Start(
+        "Two classes",
+        "The law of the share of one class: a hill for weak bias, a bath tub for strong.",
+        EnsembleConfig(dataset=_NOISE | {"classes": 2}, model={"name": "mlp", "depth": 10}, networks=500),
+    ),
+    "tanh": Start(
+        "tanh without biases",
+        "Neutral at every depth: no class is preferred.",
+        EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10, "activation": "tanh"}),
+    ),
+    "fashion": Start(
+        "ReLU, three layers, clothes",
+        "Real images are alike from the start, and the prejudice is stronger than on noise.",
+        EnsembleConfig(dataset={"name": "fashion-mini"}, model={"name": "mlp", "depth": 3}),
+    ),
+    "resnet50": Start(
+        "ResNet-50, fresh, noise",
+        "In eval mode nearly every input gets the same guess; compare with batch statistics.",
+        EnsembleConfig(
+            dataset=_GREY_32,
+            model={"name": "resnet50"},
+            networks=10,
+            inputs=100,
+            initialization={"name": "torchvision"},
+        ),
+    ),
+}
 
 
 def draw(cache: Path, shown: Run | None) -> None:

@@ -1,4 +1,5 @@
-"""Under a run: what might cure a stuck start, each change explained; the chosen ones are trained beside the run and compared with it."""
+"""Under a run: what might cure a stuck start, each change explained; the chosen ones are trained beside the run and
+compared with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A lesson on the page: one step at a time, guesses before answers, and a view for projectors that is steered by keyboard.
+"""A lesson on the page: one step at a time, guesses before answers, and a view for projectors that is steered by
+keyboard.
 
 Where one is stands in the address, so that a link opens the same step. What was guessed belongs to the session alone.
 """
@@ -96,8 +97,8 @@ def step_number(text: str, steps: int) -> int:
 def _choose() -> None:
     st.title("Lessons", anchor=False)
     st.markdown(
-        "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in seconds. You guess before "
-        "anything is shown; being wrong is the interesting part."
+        "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in "
+        "seconds. You guess before anything is shown; being wrong is the interesting part."
     )
     names = list(LESSONS)
     for first in range(0, len(names), 3):
@@ -130,7 +131,8 @@ def _present(on: bool) -> None:
 
 
 def _steer(name: str, number: int, blocked: bool) -> None:
-    """Back, next and the switch to the presenter's view. Only there do keys turn the pages: elsewhere they belong to the widgets."""
+    """Back, next and the switch to the presenter's view. Only there do keys turn the pages: elsewhere they belong to
+    the widgets."""
     presenting, last = st.query_params.get("presenter") == "1", len(LESSONS[name].steps)
     keys = (
         {"back": ("Left", "PageUp"), "next": ("Right", "PageDown")}
@@ -210,17 +212,31 @@ def _guess(name: str, guess: Guess) -> None:
     with st.container(key="lesson-guess", width=620):
         for place, choice in enumerate(guess.choices):
             st.button(
-                choice, key=f"{slot}-{place}", width="stretch", type="primary" if choice == answer else "secondary", on_click=_keep,
-                args=(slot, choice), disabled=revealed,
-            )  # fmt: skip
+                choice,
+                key=f"{slot}-{place}",
+                width="stretch",
+                type="primary" if choice == answer else "secondary",
+                on_click=_keep,
+                args=(slot, choice),
+                disabled=revealed,
+            )
         if not guess.choices:
             whole = guess.unit != "%"
             low, high = (int(guess.low), int(guess.high)) if whole else (float(guess.low), float(guess.high))
             st.number_input(
-                f"Your guess, {guess.low:g} to {guess.high:g} {guess.unit}", low, high, value=answer, step=1 if whole else 5.0,
-                format="%d" if whole else "%g", placeholder="a number", key=f"{slot}-number", on_change=_keep, args=(slot,),
-                kwargs={"widget": f"{slot}-number"}, disabled=revealed,
-            )  # fmt: skip
+                f"Your guess, {guess.low:g} to {guess.high:g} {guess.unit}",
+                low,
+                high,
+                value=answer,
+                step=1 if whole else 5.0,
+                format="%d" if whole else "%g",
+                placeholder="a number",
+                key=f"{slot}-number",
+                on_change=_keep,
+                args=(slot,),
+                kwargs={"widget": f"{slot}-number"},
+                disabled=revealed,
+            )
     if revealed:
         st.caption("You have seen the answer; your guess stays as it was.")
     elif answer is not None:

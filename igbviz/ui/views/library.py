@@ -1,4 +1,5 @@
-"""The page of all runs: find them, name them, put them away, delete them and take them back, carry them to another machine."""
+"""The page of all runs: find them, name them, put them away, delete them and take them back, carry them to another
+machine."""
 
 from __future__ import annotations
 
@@ -73,8 +74,8 @@ def draw(cache: Path) -> None:
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
-        f"The runs take {in_words(usage.runs)}, deleted ones {in_words(usage.trash)}, data sets and the like {in_words(usage.rest)}; "
-        f"{in_words(usage.free)} are free on this disk."
+        f"The runs take {in_words(usage.runs)}, deleted ones {in_words(usage.trash)}, data sets and the like "
+        f"{in_words(usage.rest)}; {in_words(usage.free)} are free on this disk."
     )
 
 
@@ -134,7 +135,8 @@ def _runs(cache: Path, wanted: dict[str, Any], order: str) -> None:
         chosen = _table(shown)
     part = f", {first + 1:,} to {first + len(shown):,} shown" if pages > 1 else ""
     said.caption(
-        f"{len(found):,} of {len(rows):,} runs{part}; {len(chosen)} ticked. Tick one to open or label it, several to compare them."
+        f"{len(found):,} of {len(rows):,} runs{part}; {len(chosen)} ticked. Tick one to open or label it, several to "
+        "compare them."
     )
     _actions(chosen, cache)
 
@@ -227,16 +229,22 @@ def _label(rows: list[Row], cache: Path) -> None:
     everywhere = sorted({tag for row in run_rows(cache) for tag in row["tags"]})
     runs = _opened(rows, cache)
     now = annotations.read(runs[0])
-    key = f"label-{hash((now, *(row['id'] for row in rows)))}"  # changed elsewhere, the form begins anew with what holds now
+    # changed elsewhere, the form begins anew with what holds now
+    key = f"label-{hash((now, *(row['id'] for row in rows)))}"
     with st.form(key, border=False):
         if len(rows) == 1:
             name = st.text_input(
                 "Name", now.name, max_chars=annotations.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name"
             )
             tags = st.multiselect(
-                "Tags", sorted({*everywhere, *now.tags}), now.tags, accept_new_options=True, placeholder="choose, or type a new one",
-                max_selections=annotations.MOST_TAGS, key=f"{key}-tags",
-            )  # fmt: skip
+                "Tags",
+                sorted({*everywhere, *now.tags}),
+                now.tags,
+                accept_new_options=True,
+                placeholder="choose, or type a new one",
+                max_selections=annotations.MOST_TAGS,
+                key=f"{key}-tags",
+            )
             note = st.text_area("Note", now.note, max_chars=annotations.LONGEST_NOTE, key=f"{key}-note")
             change = partial(annotations.change, name=name, tags=tags, note=note)
         else:
@@ -263,12 +271,18 @@ def _export(chosen: list[Row], cache: Path) -> None:
     except archive.BundleError as error:
         problem = f"{error}."
     st.download_button(
-        "Export", data=lambda: _archive(_opened(chosen, cache)), mime="application/zip", on_click="ignore",
+        "Export",
+        data=lambda: _archive(_opened(chosen, cache)),
+        mime="application/zip",
+        on_click="ignore",
         file_name=f"{chosen[0]['id']}.zip" if len(chosen) == 1 else f"igbviz-{len(chosen)}-runs.zip",
-        icon=":material/download:", disabled=bool(problem), key="export",
-        help=problem or "A zip archive with configuration, records and labels, for the same page on another machine. Runs that cannot be "
-        "read are left out.",
-    )  # fmt: skip
+        icon=":material/download:",
+        disabled=bool(problem),
+        key="export",
+        help=problem
+        or "A zip archive with configuration, records and labels, for the same page on another machine. "
+        "Runs that cannot be read are left out.",
+    )
 
 
 def _archive(runs: list[Run]) -> io.BytesIO:
@@ -350,10 +364,15 @@ def _trash(cache: Path) -> None:
             "bytes": [item.bytes for item in latest],
         })  # fmt: skip
         lines = st.dataframe(
-            table, hide_index=True, on_select="rerun", selection_mode="multi-row", height=min(300, 38 + 35 * len(latest)),
+            table,
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            height=min(300, 38 + 35 * len(latest)),
             column_config={"id": "Run", "deleted": "Deleted", "bytes": COLUMNS["bytes"]},
-            key=f"trash-table-{hash(tuple(table['id']))}", alt=f"{len(latest)} deleted runs",
-        ).selection.rows  # fmt: skip
+            key=f"trash-table-{hash(tuple(table['id']))}",
+            alt=f"{len(latest)} deleted runs",
+        ).selection.rows
         with st.container(horizontal=True):
             if st.button("Take back", icon=":material/undo:", disabled=not lines, key="take-back"):
                 _restore([latest[line] for line in lines], cache)

@@ -1,4 +1,5 @@
-"""The page of losses, from top to bottom: choose, look at the force over p, see who of a real run stands where, compare all."""
+"""The page of losses, from top to bottom: choose, look at the force over p, see who of a real run stands where, compare
+all."""
 
 from __future__ import annotations
 
@@ -49,9 +50,10 @@ def draw(cache: Path) -> None:
     """The whole page. Everything is drawn at each change; it takes about a tenth of a second."""
     st.title("Losses", anchor=False)
     st.markdown(
-        "A loss decides **who is heard**. With a loss of p, the probability of the true class, every image pulls its class up with the "
-        "force of cross-entropy times a number w(p). A network with a strong first guess holds almost every image improbable: "
-        "if w is 0 there, the image is silent, and if it is negative, it is pushed the wrong way."
+        "A loss decides **who is heard**. With a loss of p, the probability of the true class, every image pulls its "
+        "class up with the force of cross-entropy times a number w(p). A network with a strong first guess holds "
+        "almost every image improbable: if w is 0 there, the image is silent, and if it is negative, it is pushed "
+        "the wrong way."
     )
     names = st.multiselect(
         "Losses",
@@ -62,7 +64,8 @@ def draw(cache: Path) -> None:
         key="losses",
     )
     st.html(
-        "<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: hidden}</style>"
+        "<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: "
+        "hidden}</style>"
     )
     left, right = st.columns([1, 2.4], gap="medium")
     with left.container(height=CARDS, border=False, key="cards"):
@@ -168,8 +171,9 @@ def _say(
 
 
 def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None, int]:
-    """The run whose images stand in the picture, which of its classes, None for all, and at which probe; a way to the Train page where
-    there is no run. In one row above the picture, so that the slider and what it moves are seen together."""
+    """The run whose images stand in the picture, which of its classes, None for all, and at which probe; a way to the
+    Train page where there is no run. In one row above the picture, so that the slider and what it moves are seen
+    together."""
     rows = {
         row["id"]: row
         for row in run_rows(cache)
@@ -224,7 +228,8 @@ def _run_in_words(row: Row, cache: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _formula(cache: str, name: str) -> str:
-    """The formula of a run with its parameters: 'f = -p**g*log(p), g = 0.7'. A description never changes, so it is read once."""
+    """The formula of a run with its parameters: 'f = -p**g*log(p), g = 0.7'. A description never changes, so it is read
+    once."""
     try:
         loss = Run.open(name, cache).config.loss
     except RunError:
@@ -257,21 +262,22 @@ def _who_is_heard(shown: Shown) -> None:
         with table:
             silent, wrong = (np.average(shares[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))
             st.markdown(
-                f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} silent, {wrong:.0%} pushed the wrong way**"
+                f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} silent, {wrong:.0%} pushed "
+                "the wrong way**"
             )
             st.dataframe(frame, hide_index=True, column_config=percent, height=min(420, 38 + 35 * len(frame)))
             st.caption(
-                "Share of the images of each class in the shaded zones: what this loss would do with the network as the run left it. "
-                "★ is favoured by the untrained network."
+                "Share of the images of each class in the shaded zones: what this loss would do with the network as "
+                "the run left it. ★ is favoured by the untrained network."
             )
     else:
         table.caption("Choose a loss that depends on p alone, and here stands, class by class, whom it would hear.")
     with steering:
         live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
         st.caption(
-            f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). {quantities.QUANTITIES['signal'].caption} "
-            f"{run.config.loss.selects} "
-            "The upright line is the moment chosen above."
+            f"Who steers, with the loss that this run was trained with ({run.config.loss.title}). "
+            f"{quantities.QUANTITIES['signal'].caption} {run.config.loss.selects} The upright line is the moment "
+            "chosen above."
         )
 
 
@@ -298,10 +304,11 @@ def _over_lead(chosen: dict[str, Loss]) -> None:
         return
     live_chart(_lead_payload(tuple(chosen.items())), key="chart-over-lead", height=losses.lead_height(chosen))
     st.caption(
-        "Ten classes; one that is not the true one leads all others by so many logits. A negative gradient lifts a logit, a positive one "
-        "lowers it. To leave a first guess the true class has to be lifted (left) and the favoured one lowered (middle): normalised losses "
-        "do hardly the second, losses that are silent do neither. A loss much stronger than the others "
-        "leaves the picture, and its name says how far it goes; drag the axis to see it."
+        "Ten classes; one that is not the true one leads all others by so many logits. A negative gradient lifts a "
+        "logit, a positive one lowers it. To leave a first guess the true class has to be lifted (left) and the "
+        "favoured one lowered (middle): normalised losses do hardly the second, losses that are silent do neither. A "
+        "loss much stronger than the others leaves the picture, and its name says how far it goes; drag the axis to "
+        "see it."
     )
 
 
@@ -328,10 +335,10 @@ def _table(classes: int) -> None:
         key="family",
     )
     st.caption(
-        "Force: the gradient on the true class's logit in units of cross-entropy's, with every loss as it is by default; for a loss of p "
-        f"this is w(p). The others are asked where one favoured class stands above {classes - 1} equal others, so far that the true class "
-        f"has this p. At 1/{classes} (taken just below it) all logits are equal there, which is where LogitNorm divides by nothing. "
-        "Click on a heading to sort."
+        "Force: the gradient on the true class's logit in units of cross-entropy's, with every loss as it is by "
+        "default; for a loss of p this is w(p). The others are asked where one favoured class stands above "
+        f"{classes - 1} equal others, so far that the true class has this p. At 1/{classes} (taken just below it) all "
+        "logits are equal there, which is where LogitNorm divides by nothing. Click on a heading to sort."
     )
 
 
@@ -341,8 +348,9 @@ def measured() -> None:
     picture, height, numbers = _escape()
     live_chart(picture, key="losses-escape", height=height)
     st.caption(
-        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from which on its guesses stay "
-        "evenly spread; right: how accurate it ends. Dots are medians, bars go from least to most."
+        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from "
+        "which on its guesses stay evenly spread; right: how accurate it ends. Dots are medians, bars go from least "
+        "to most."
     )
     with st.expander("The numbers, and how they were measured", icon=":material/table:"):
         st.markdown(numbers)

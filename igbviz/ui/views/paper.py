@@ -1,8 +1,9 @@
-"""The page "The paper": the experiment in one click, its figures in the paper's layout, its claims with what was measured, and which
-choices are its own and which are ours.
+"""The page "The paper": the experiment in one click, its figures in the paper's layout, its claims with what was
+measured, and which choices are its own and which are ours.
 
-The address holds the view: `set` (quick, full, small), `view` (figures, claims, choices), `seed` (a number, or all), `unit`, and `with`,
-an alternative that is shown beside our choice. What many viewers share is made once: the keys are the lengths of the runs' files.
+The address holds the view: `set` (quick, full, small), `view` (figures, claims, choices), `seed` (a number, or all),
+`unit`, and `with`, an alternative that is shown beside our choice. What many viewers share is made once: the keys are
+the lengths of the runs' files.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
     st.title("The paper", anchor=False)
     st.markdown(
-        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three losses and looked after "
-        "every batch. Here their experiment is run again, over several seeds: their two figures, and each result with what was measured."
+        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three "
+        "losses and looked after every batch. Here their experiment is run again, over several seeds: their two "
+        "figures, and each result with what was measured."
     )
     which = query.asked("set", SETS, "quick")
     asked = st.query_params.get("with", "")
@@ -78,7 +80,8 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
     """Never a number without what it was measured on."""
     if not SETS[which].is_paper:
         said.warning(
-            "This is a stand-in: a small network on other images. What holds here need not hold for the paper's network.",
+            "This is a stand-in: a small network on other images. What holds here need not hold for the paper's "
+            "network.",
             icon=":material/science:",
         )
     for variant, runs in seen.items():
@@ -148,8 +151,9 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
         ]
         spec = bands(rows, unit)
         caption = (
-            "Lines: medians over the seeds; bands: from the least to the most of them. Each network favours a class of its own, so the "
-            "lines are roles: the class that it favours at Init., the highest and the median of the nine others."
+            "Lines: medians over the seeds; bands: from the least to the most of them. Each network favours a class "
+            "of its own, so the lines are roles: the class that it favours at Init., the highest and the median of "
+            "the nine others."
         )
     else:
         picked = [
@@ -169,8 +173,9 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
         ]
         spec = comparison.grid(those, [member.run for *_, member in picked], unit)
         caption = (
-            "A row a loss, probability of the true class left, accuracy right. ★ and the bold line: the class favoured at Init. Dashed: "
-            "the end of the first epoch; dotted: 1/K. Point at a line, and its class is marked at the same moment everywhere."
+            "A row a loss, probability of the true class left, accuracy right. ★ and the bold line: the class "
+            "favoured at Init. Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class is "
+            "marked at the same moment everywhere."
         )
     live_chart(payload(spec), key=f"paper-figure-2-{seed == ALL}", height=spec["layout"]["height"])
     st.caption(caption)
@@ -186,8 +191,8 @@ def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> No
     if seed == ALL and networks:
         figure = payload(untrained_by_rank({number: networks[number] for number in sorted(networks)}, title))
         caption = (
-            f"Mean over {len(networks)} untrained network{'s' * (len(networks) > 1)}, the classes by rank, since each favours its own; "
-            "upright lines: from the least to the most of them; dots: the classes, in their colours."
+            f"Mean over {len(networks)} untrained network{'s' * (len(networks) > 1)}, the classes by rank, since each "
+            "favours its own; upright lines: from the least to the most of them; dots: the classes, in their colours."
         )
     elif seed.isdigit() and int(seed) in networks:
         figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340, checked=False))

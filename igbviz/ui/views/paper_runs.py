@@ -47,7 +47,8 @@ def cards(which: str, cache: Path) -> str:
             "Folder with train/<class>/* and test/<class>/*",
             key="paper-folder",
             placeholder="empty: the original files, downloaded or found by torchvision",
-            help="For machines that cannot download the original files. JPEG pictures are not quite the original pixels.",
+            help="For machines that cannot download the original files. JPEG pictures are not quite the original "
+            "pixels.",
         )
     return folder
 
@@ -57,8 +58,8 @@ def _expected(wanted: Plan) -> str:
         return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(experiment.SEEDS)} seeds."
     done = f", {wanted.finished} of them finished" if wanted.finished else ""
     return (
-        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about {duration(wanted.seconds)} on this machine, "
-        f"{wanted.basis}."
+        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about "
+        f"{duration(wanted.seconds)} on this machine, {wanted.basis}."
     )
 
 

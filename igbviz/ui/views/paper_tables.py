@@ -1,4 +1,5 @@
-"""Two views of the page "The paper" that are words and numbers: its claims with what was measured, and its choices with ours."""
+"""Two views of the page "The paper" that are words and numbers: its claims with what was measured, and its choices with
+ours."""
 
 from __future__ import annotations
 
@@ -46,8 +47,9 @@ def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
             if kind in kinds:
                 st.badge(f"{kinds.count(kind)} {words[kind]}", color=colour, icon=icon)
     st.caption(
-        "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. The sentences are "
-        "paraphrases, and the limits in the definitions are ours. A verdict over one seed is no more than an example."
+        "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. "
+        "The sentences are paraphrases, and the limits in the definitions are ours. A verdict over one seed is no "
+        "more than an example."
     )
     for name, claim in CLAIMS.items():
         with st.container(border=True):

@@ -1,7 +1,7 @@
 """The page on robustness: a form, a sweep of losses, and what they win and pay, drawn while it goes on.
 
-The address holds all of it: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows what the form
-describes, as far as it was run before: at first the runs that ship with the program.
+The address holds all of it: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows
+what the form describes, as far as it was run before: at first the runs that ship with the program.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from igbviz.ui.messages import nowhere
 
 MOST_SEEDS = 50
 CAVEAT = (
-    "Line and point: median of the seeds; band and bars: from the least to the most of them. *At its best* is read off the same test "
-    "images, so it is more than stopping early could promise. One network, one learning rate: another setting may order the losses "
-    "otherwise."
+    "Line and point: median of the seeds; band and bars: from the least to the most of them. *At its best* is read "
+    "off the same test images, so it is more than stopping early could promise. One network, one learning rate: "
+    "another setting may order the losses otherwise."
 )
 
 
@@ -119,10 +119,13 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     key = f"robust-{view}-{base.id}"  # another start is another set of widgets
     before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in robustness.LOSSES_SHOWN]
     names = st.multiselect(
-        "Losses", robustness.usual_losses(), default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
-        format_func=lambda name: forms.part_title(LOSSES[name], name), key=f"{key}-losses",
+        "Losses",
+        robustness.usual_losses(),
+        default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
+        format_func=lambda name: forms.part_title(LOSSES[name], name),
+        key=f"{key}-losses",
         help="Each with its usual knobs, or with those of the sweep shown.",
-    )  # fmt: skip
+    )
     losses = [loss for name in names for loss in [old for old in before if old["name"] == name] or [{"name": name}]]
     changes: dict[str, Any] = {}
     if view == "noise":

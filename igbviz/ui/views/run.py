@@ -105,7 +105,8 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
         )
     live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)
     st.caption(
-        f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, whatever they show."
+        f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, "
+        "whatever they show."
     )
 
 
@@ -114,7 +115,8 @@ def _moment(trajectory: Trajectory, index: int) -> str:
     return f"step {step:,}" if step else "init"
 
 
-# Everybody who watches the same run at the same moment shares one figure, ready to be sent: the key is the length of the file.
+# Everybody who watches the same run at the same moment shares one figure, ready to be sent: the key is the length of
+# the file.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -29,8 +29,8 @@ SHOWN_RUN = "(settings of the run shown)"
 
 
 def draw(cache: Path, shown: Run | None) -> RunConfig | None:
-    """Draw the form and return what it describes, if that is a run; pressing its button submits it and turns the page to it. `shown` is the
-    run on the page, to start from."""
+    """Draw the form and return what it describes, if that is a run; pressing its button submits it and turns the page
+    to it. `shown` is the run on the page, to start from."""
     key, base = _base(shown)
     top = st.container()
     try:

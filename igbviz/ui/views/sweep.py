@@ -60,7 +60,8 @@ def _shared(group: Group) -> None:
     if others := group.sharing():
         names = ", ".join(f"`{other.id}`" for other in others)
         st.caption(
-            f"Some of its runs also belong to {names}. They are one and the same, so **Stop all** stops them there, too."
+            f"Some of its runs also belong to {names}. They are one and the same, so **Stop all** stops them there, "
+            "too."
         )
 
 

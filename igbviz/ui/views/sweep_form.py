@@ -20,7 +20,8 @@ RATE = "optimizer.learning_rate"
 
 
 def draw(base: RunConfig, cache: Path) -> None:
-    """Axes over the configuration of the form; what is left empty stays as it is there. The button turns the page to the new group."""
+    """Axes over the configuration of the form; what is left empty stays as it is there. The button turns the page to
+    the new group."""
     axes = {
         "loss": _parts("Losses", "loss", base, LOSSES),
         "initialization": _parts("Initialisations", "initialization", base, INITIALIZATIONS),
@@ -74,7 +75,8 @@ def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Des
 
 
 def _paths(base: RunConfig) -> Iterator[str]:
-    """Every single choice of a run that has no widget of its own here, with dots: 'model.depth', 'loss.cutoff', 'epochs'."""
+    """Every single choice of a run that has no widget of its own here, with dots: 'model.depth', 'loss.cutoff',
+    'epochs'."""
     for name in RunConfig.model_fields:
         part = getattr(base, name)
         inner = [f"{name}.{knob}" for knob in part.knobs()] if isinstance(part, Description) else [name]
