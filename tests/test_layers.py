@@ -12,19 +12,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "igbviz"
 
 # From the ground up. A package imports from lower lines only; those on one line do not know each other.
-RANKS = """
-    spec theory _torchvision
-    losses datasets models
-    config trajectory
-    training
-    ensembles
-    runs
-    studies
-    charts
-    cli ui
-    __main__ __init__
-""".split("\n")[1:-1]
-RANK = {name: height for height, line in enumerate(RANKS) for name in line.split()}
+RANKS = [
+    ["spec", "theory", "_torchvision"],
+    ["losses", "datasets", "models"],
+    ["config", "trajectory"],
+    ["training"],
+    ["ensembles"],
+    ["runs"],
+    ["studies"],
+    ["charts"],
+    ["cli", "ui"],
+    ["__main__", "__init__"],
+]
+RANK = {name: height for height, names in enumerate(RANKS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -51,6 +51,11 @@ class RunConfig(Description):
         "float32", description="Arithmetic of the network; the losses are always float32."
     )
     probes: Probes = Probes()
+    stacked: bool = Field(
+        False,
+        description="Train the runs of a group that differ in loss, seed or initialization as one stack of networks: "
+        "faster for many small networks, but rounded differently, so that a run drifts from the same run on its own.",
+    )
 
     @model_validator(mode="after")
     def _batch_norm_needs_a_batch(self) -> Self:

@@ -26,7 +26,7 @@ from igbviz.models import Mlp, last_layer
 from igbviz.models.layers import Resize
 from igbviz.spec import ConfigError
 from igbviz.training.devices import arithmetic, device_of
-from igbviz.training.network import laid_out, probing
+from igbviz.training.network import placed, probing
 from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 
 # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
@@ -234,7 +234,7 @@ class SingleNetworks(Subject):
             if self.trained is not None:
                 _load_all_but(head, network, self.trained, config.model.name)
             config.initialization.apply(head if config.pretrained else network, self.classes)
-        return laid_out(network, config.model.channels_last_on_cpu, self.device, "float32")
+        return placed(network, self.device, config.model.channels_last_on_cpu, "float32")
 
     def _pass_training_batches(self, network: nn.Module) -> None:
         network.eval()  # all but BatchNorm: dropout would only add noise to what it learns

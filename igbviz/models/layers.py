@@ -106,7 +106,7 @@ def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Modul
     return network
 
 
-def throws_dice(layer: nn.Module) -> bool:
+def is_stochastic(layer: nn.Module) -> bool:
     """Whether a layer does so in training: dropout of nodes, of attention, or of whole branches (torchvision's
     StochasticDepth)."""
     return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))

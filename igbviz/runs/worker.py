@@ -80,8 +80,8 @@ def work(cache: Path, slot: int) -> None:
 
 
 def take_one(cache: Path, device, helper: bool = False) -> bool:
-    """Work on the first queued run that is in nobody's hands, and on those like it beside it where that is faster;
-    False when there is none. A helper on a further core of a CPU takes only what may be worked on beside others."""
+    """Work on the first queued run that is in nobody's hands, and on those that share its stack; False when there is
+    none. A helper on a further core of a CPU takes only what may be worked on beside others."""
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
@@ -101,7 +101,7 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
                     workers = _workers(device.type, run)
                     if device.type == "cpu" and not helper:
                         _call_helpers(cache, waiting[place : place + workers])
-                    held |= _mates(run, waiting[place + 1 :], workers, device.type, locks)
+                    held |= _peers(run, waiting[place + 1 :], workers, device.type, locks)
                 for released, worked_on in work_on(run, device, list(held)[1:]):
                     if worked_on:
                         queue.dequeue(cache, released.id)
@@ -114,30 +114,30 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     return False
 
 
-def _mates(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
-    """Of a sweep's runs further down the queue those that could be lanes beside this one, with their locks; the workers
-    share them."""
+def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
+    """Of a sweep's runs further down the queue those that asked to be stacked and may share a stack with this one, with
+    their locks; the workers divide them."""
     from igbviz.runs.run import Run, RunError
-    from igbviz.training.stacked import MOST_LANES, shared
+    from igbviz.training.stacked import MAX_RUNS, stack_key
 
-    def kind(which: Run) -> str | None:
+    def key_of(candidate: Run) -> str | None:
         try:
-            fresh = which.stored_status().state == "queued" and not (which.path / "checkpoint.pt").exists()
-            return shared(which.config) if fresh else None
+            fresh = candidate.stored_status().state == "queued" and not (candidate.path / "checkpoint.pt").exists()
+            return stack_key(candidate.config) if fresh else None
         except RunError:
             return None
 
-    if (wanted := kind(run)) is None:
+    if (key := key_of(run)) is None:
         return {}
-    of_sweep = itertools.takewhile(
-        lambda entry: entry.of_sweep, waiting[: MOST_LANES[device] * workers]
-    )  # no single run is overtaken
-    alike = [mate for mate in (Run(run.path.parent / entry.run_id) for entry in of_sweep) if kind(mate) == wanted]
-    mates = {}
-    for mate in alike[: math.ceil((1 + len(alike)) / workers) - 1]:
+    # No single run is overtaken.
+    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, waiting[: MAX_RUNS[device] * workers])
+    candidates = [Run(run.path.parent / entry.run_id) for entry in of_sweep]
+    alike = [candidate for candidate in candidates if key_of(candidate) == key]
+    peers = {}
+    for peer in alike[: math.ceil((1 + len(alike)) / workers) - 1]:
         with contextlib.suppress(Timeout, OSError):
-            mates[mate] = locks.enter_context(FileLock(mate.path / "lock", timeout=0))
-    return mates
+            peers[peer] = locks.enter_context(FileLock(peer.path / "lock", timeout=0))
+    return peers
 
 
 def _fits_a_core(run) -> bool:

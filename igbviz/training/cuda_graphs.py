@@ -1,4 +1,4 @@
-"""Work that a GPU does again and again, captured as a graph and launched whole.
+"""Work that a GPU does again and again, captured as a graph and launched whole: on request, IGBVIZ_CUDA_GRAPHS=1.
 
 A step of a network is hundreds of kernels of some microseconds each, and to launch one from Python takes longer than it
 runs. A graph launches all of them at once. It reads and writes the same memory every time: what changes from one time
@@ -8,14 +8,22 @@ to the next has to lie in a tensor that stays where it is, and nothing may be re
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Generator, Iterable
 from functools import cache, partial
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from igbviz.config import RunConfig
+
+if TYPE_CHECKING:
+    from igbviz.training.evaluation import Evaluation
+    from igbviz.training.loop import Training
 
 WARM = 3  # times that work is done as written first: libraries lay out what they need, optimizers their memory
 
@@ -147,30 +155,93 @@ CAPTURES: dict[str, Callable[[Work, torch.device], Graph]] = {"cuda": cuda_graph
 WATCHES: dict[str, Callable[[Work], tuple[Tensor, str]]] = {"cuda": cuda_watch}
 
 
-def can_capture(device: torch.device) -> bool:
-    """Whether work on this device can be captured."""
-    return device.type in CAPTURES
+def wanted(device: torch.device) -> bool:
+    """Whether somebody asked for graphs, and work on this device can be captured."""
+    return device.type in CAPTURES and os.environ.get("IGBVIZ_CUDA_GRAPHS") == "1"
 
 
-def set_rate(optimizer: torch.optim.Optimizer, value: float, rate: Tensor) -> None:
-    """Give a moving learning rate to an optimizer; where its steps are captured, through the tensor `rate`, where
-    graphs look for it."""
-    captured = can_capture(rate.device)
-    if captured:
-        rate.fill_(value)
-    for group in optimizer.param_groups:
-        group["lr"] = rate if captured else value
+class Steps(Protocol):
+    """What takes optimizer steps: a training, or a stack of them."""
+
+    config: RunConfig
+    device: torch.device
+    is_stochastic: bool
+    optimizer: torch.optim.Optimizer
+    loss_sum: Tensor
+    descend: Callable[[Tensor, Any], None]
+
+    def tensors(self) -> list[Tensor]:
+        """All weights and buffers, as they lie in memory now."""
 
 
-def update(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """The optimizer's own step. Adam wants to be told when it is captured."""
-    if device.type == "cuda":
-        for group in optimizer.param_groups:
-            group["capturable"] = torch.cuda.is_current_stream_capturing()
-    optimizer.step()
+def accelerate(training: Training) -> None:
+    """Have the steps and the probes of a training launched as graphs, where that is wanted."""
+    accelerate_steps(training)
+    if wanted(training.device):
+        training.evaluation.ticks = CapturedProbe(training.evaluation)
 
 
-def remembered(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+def accelerate_steps(steps: Steps) -> None:
+    """Have steps launched as graphs, where that is wanted: not with dropout, which is seeded between steps."""
+    if wanted(steps.device) and not steps.is_stochastic:
+        steps.descend = CapturedStep(steps)
+
+
+class CapturedStep:
+    """`descend` of a training or a stack. Each shape of a batch has a graph of its own."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.steps = weakref.proxy(steps)  # a reference cycle would keep the data of a finished run
+        self.rate = torch.zeros((), device=steps.device)  # where graphs find a learning rate that moves
+        self.graphs: dict[torch.Size, tuple[Tensor, Captured]] = {}
+
+    def __call__(self, rows: Tensor, loss: Any) -> None:
+        steps = self.steps
+        if rows.shape not in self.graphs:
+            batch = rows.clone()
+            self.graphs[rows.shape] = batch, _captured_descent(steps, batch)
+        batch, captured = self.graphs[rows.shape]
+        batch.copy_(rows)
+        if steps.config.optimizer.moves:
+            for group in steps.optimizer.param_groups:
+                self.rate.fill_(group["lr"])
+                group["lr"] = self.rate
+        captured(loss, steps.loss_sum.data_ptr(), steps.tensors()[0].data_ptr())
+
+
+def _captured_descent(steps: Steps, batch: Tensor) -> Captured:
+    as_written = steps.__class__.descend
+
+    def work(loss: Any, *_: int) -> Tensor:
+        if steps.device.type == "cuda":
+            for group in steps.optimizer.param_groups:  # Adam wants to be told
+                group["capturable"] = torch.cuda.is_current_stream_capturing()
+        as_written(steps, batch, loss)
+        return steps.loss_sum
+
+    return Captured(work, steps.device, lambda: [*steps.tensors(), *moments(steps.optimizer), steps.loss_sum])
+
+
+class CapturedProbe:
+    """`ticks` of an evaluation: all of a probe but its way to the host."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = own = weakref.proxy(evaluation)
+        self.loss_sums = sums = [torch.zeros(())]  # the one to come along
+        self.captured = Captured(
+            lambda loss, *_: own.reduce(torch.cat(list(own.logits(own.images, own.wrong_images))), loss, sums[0]),
+            evaluation.device,
+        )
+
+    def __call__(self, loss: Any, loss_sum: Tensor) -> Generator[None, None, dict[str, Any]]:
+        self.loss_sums[0] = loss_sum
+        weights = next(self.evaluation.network.parameters())
+        row = self.captured(loss, loss_sum.data_ptr(), weights.data_ptr())
+        return self.evaluation.columns(row.cpu().numpy())
+        yield  # a generator, as the other way is; this one does everything at once
+
+
+def moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """All tensors that an optimizer keeps from step to step."""
     return [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
 

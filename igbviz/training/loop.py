@@ -1,40 +1,40 @@
-"""Train as a stream: `for snapshot in train(config)`. No files, no page, no globals; what happens to a snapshot is the
-caller's choice.
+"""Train as a stream: `for snapshot in train(config)`.
 
-Randomness is a function of (seed, what for, when): the weights, the order of every epoch, dropout of every step, wrong
+This is the method of the paper and nothing else: draw the weights, look, step, look, ... and yield what was seen. There
+are no files here, no pages and no callbacks; what happens to a snapshot is the caller's choice. Behind one seam each:
+what a look measures (`evaluation`), what is trained on (`data`), how a run goes on elsewhere (`checkpoints`), and what
+makes it faster (`packed_inference`, `cuda_graphs`, `stacked`).
+
+Randomness is a function of (seed, purpose, time): the weights, the order of every epoch, dropout of every step, wrong
 labels. Nothing random needs to be stored to go on after a stop, and a resumed run repeats an undisturbed one bit for
 bit.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import math
 import time
-import weakref
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from igbviz.config import RunConfig
-from igbviz.datasets import Data, probe_indices
-from igbviz.losses import wide
-from igbviz.models.layers import throws_dice
-from igbviz.training.checkpoints import owned, restore
-from igbviz.training.cuda_graphs import Captured, can_capture, remembered, set_rate, update
-from igbviz.training.data import probed_wrong, require_every_class, spoiled
+from igbviz.datasets import Data
+from igbviz.losses import Loss, wide
+from igbviz.models.layers import is_stochastic
+from igbviz.training import checkpoints, cuda_graphs
+from igbviz.training.data import Batches, corrupted, probed_wrong
 from igbviz.training.devices import arithmetic, device_of
+from igbviz.training.evaluation import Evaluation
 from igbviz.training.memory import one_thread, require_memory
-from igbviz.training.metrics import measure, named, reduced
-from igbviz.training.network import build_network, guarded, laid_out, probe_chunk, probing
-from igbviz.training.packed_inference import packed
-from igbviz.training.seeds import DROPOUT, ORDER, mixed
-from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import WRONG_LABEL_SHARES
+from igbviz.training.network import build_network, guarded, placed, seeded_dropout
+from igbviz.training.pace import Pace
+from igbviz.trajectory import snapshot_dtype
 
 CHECK_STEPS = 32  # after so many a GPU is asked whether its numbers are still finite: reading one back stalls it
 
@@ -77,352 +77,166 @@ class Training:
     ) -> None:
         """`state` is where to go on from; `data`, as `config.dataset` gives them, may be had from another training on
         the same device."""
-        self.config = config
-        self.device = device_of(device)
+        self.config, self.device = config, device_of(device)
         facts = config.dataset.facts()
         require_memory(config, facts)
         config.require_fit(facts)
-        self.data: Data = data or config.dataset.load(self.device)
-        self.clean_data = self.data
+        self.clean_data = data or config.dataset.load(self.device)
 
-        chosen = probe_indices(self.data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
-        self.probe_images, self.probe_labels = self.data.test_images[chosen], self.data.test_labels[chosen]
-        require_every_class(self.data, self.probe_labels)
-
-        untrained = build_network(config, self.data)
-        self.network = laid_out(untrained, config.model.channels_last_on_cpu, self.device, config.precision)
-        self.chunk = probe_chunk(config, facts, self.device)
-        asked = min(self.chunk, len(self.probe_labels))
-        small, small_probe = (self.device.type == "cpu" and one_thread(config, facts, images) for images in (0, asked))
-        self.threads = 1 if small else torch.get_num_threads()
-        self.probe_threads = 1 if small and small_probe else torch.get_num_threads()
+        network = build_network(config, self.clean_data)
+        self.network = placed(network, self.device, config.model.channels_last_on_cpu, config.precision)
         self.parameters = list(self.network.parameters())
-        self.has_dropout = any(map(throws_dice, self.network.modules()))
-        self.probe_precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
-        packs = self.device.type == "cpu" and config.probes.batch_norm == "eval"
-        self.packed = packed(self.network, getattr(torch, self.probe_precision)) if packs else None
-        self.loss_sum = torch.zeros(
-            (), dtype=torch.float32 if self.device.type == "mps" else torch.float64, device=self.device
-        )
-        self.rows = torch.zeros(
-            config.batch_size, dtype=torch.int64, device=self.device
-        )  # where a captured step finds its batch,
-        self.rate = torch.zeros((), device=self.device)  # and its learning rate
+        self.is_stochastic = any(map(is_stochastic, self.network.modules()))
+        small = self.device.type == "cpu" and one_thread(config, facts)
+        self.threads = 1 if small else torch.get_num_threads()
+        self.evaluation = Evaluation(config, self.network, self.clean_data)
 
-        self.step = self.snapshots = self.loss_steps = 0
-        self.seconds = self.step_seconds = self.probe_seconds = 0.0
-        self.timed_steps = self._timed_images = 0  # since this process began
-        self.stack: Any = None  # the `lanes.Lanes` that this training goes on in, if it does
-        self._epoch = -1
-
-        # Kept in the state: asking the untrained network again costs a probe, and another device might round a tie the
+        # Kept in the state: asking the untrained network again costs a probe, and another device may round a tie the
         # other way.
         self.majority: int | None = self._choose_majority() if state is None else state.get("majority")
-        self.data, truth = spoiled(self.data, config, self.majority)
-        wrong = probed_wrong(self.data.train_labels, truth, len(self.probe_labels), config.seed)
-        self.wrong_images, self.wrong_labels = self.examples(wrong)
-        self.wrong_true_labels = truth[wrong]
-        self.dtype = snapshot_dtype(self.data.classes, noisy=len(self.wrong_images) > 0)
-        self.train_size = len(self.data.train_labels)
-        self.steps_per_epoch = config.steps_per_epoch(self.train_size)
-        self.steps = config.total_steps(self.train_size)
+        self.data, true_labels = corrupted(self.clean_data, config, self.majority)
+        self.batches = Batches(self.data, config)
+        wrong = probed_wrong(self.data.train_labels, true_labels, len(self.evaluation.labels), config.seed)
+        self.evaluation.watch_wrong_labels(*self.batches.at(wrong), true_labels[wrong])
+
+        self.steps_per_epoch, train_size = self.batches.per_epoch, len(self.data.train_labels)
+        self.steps = config.total_steps(train_size)
         self.probe_steps = config.probes.steps(self.steps, self.steps_per_epoch)
+        self.dtype = snapshot_dtype(self.data.classes, noisy=len(wrong) > 0)
+
+        self.step = self.snapshots = self.loss_steps = 0
+        exact = torch.float32 if self.device.type == "mps" else torch.float64
+        self.loss_sum = torch.zeros((), dtype=exact, device=self.device)  # of the steps since the last probe
+        self.pace = Pace()
+        cuda_graphs.accelerate(self)
         if state is not None:
-            self._restore(state)
+            checkpoints.restore(self, state)
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Built when first needed: making the first one costs torch a second of imports, which the first probe need not
-        wait for."""
+        """Built when first needed: the first one costs torch a second of imports, and the first probe can do
+        without."""
         return self.config.optimizer.build(self.parameters)
 
-    @cached_property
-    def captured_step(self) -> Captured | None:
-        """The step on the batch at `rows`, where the device can capture it: not with dropout, whose dice are seeded
-        between steps."""
-        if not can_capture(self.device) or self.has_dropout:
-            return None
-        own = weakref.proxy(self)  # a ring of references would keep the data of a finished run
-        return Captured(lambda loss: own._learn(own.rows, loss), self.device, lambda: own._changed())
-
-    @cached_property
-    def captured_probe(self) -> Captured | None:
-        """All of a probe but its way to the host, where the device can capture it."""
-        if not can_capture(self.device):
-            return None
-        own = weakref.proxy(self)
-        return Captured(
-            lambda loss: own._measured(torch.cat(list(own._logits(own.probe_images, own.wrong_images))), loss),
-            self.device,
-        )
-
     def ticks(self) -> Iterator[np.void | None]:
-        """Go on to the end. Yields a snapshot where there is one, else None: after every step and several times in a
-        long probe, so that the caller can look at the clock, save `state()` or stop. On a GPU a probe is one piece, and
-        a step of lanes up to `CHECK_STEPS`."""
+        """Go on to the end. Yields a snapshot where there is one, else None: after every step, and several times in a
+        long probe, so that the caller can look at the clock, save `state()` or stop."""
         while True:
-            yield from self._look()
+            yield from self.look()
             if self.step == self.steps:
                 return
-            if self.stack:
-                yield from self.stack.turn(self)
-            else:
-                self.advance()
-            if self.device.type == "cpu" or self.step % CHECK_STEPS == 0:
-                self._check_finite()
+            self.advance()
             yield None
 
+    def look(self) -> Iterator[np.void | None]:
+        """The probe that is due at this step, if one is: None while it goes on, then its snapshot."""
+        if self.step != self.next_probe or self.snapshots == len(self.probe_steps):
+            return
+        self.require_finite()
+        # The loss that drives the next step; after the last step, the one that drove it.
+        loss = self.loss_at(min(self.step, self.steps - 1))
+        probe = self.evaluation.ticks(loss, self.loss_sum)
+        columns = yield from self.pace.timed_probe(probe, self.evaluation.size)
+        if not np.isfinite(columns["mean_prob"]).all():
+            raise Diverged(self.step)
+        columns["train_loss"] = columns.pop("loss_sum") / self.loss_steps if self.loss_steps else math.nan
+        columns |= {"step": self.step, "epoch": self.step / self.steps_per_epoch, "seconds": self.pace.seconds}
+        self.loss_sum.zero_()
+        self.loss_steps = 0
+        self.snapshots += 1
+        snapshot = np.zeros((), self.dtype)
+        for name in self.dtype.names:
+            snapshot[name] = columns[name]
+        yield snapshot[()]
+
+    def advance(self) -> None:
+        """One optimizer step on the next batch."""
+        started = time.perf_counter()
+        self.set_learning_rate(self.optimizer)
+        self.descend(self.batches.rows(self.step), self.loss_at(self.step))
+        self.count_step(time.perf_counter() - started)
+        if self.device.type == "cpu" or self.step % CHECK_STEPS == 0:
+            self.require_finite()
+
+    def descend(self, rows: Tensor, loss: Loss) -> None:
+        """Descend this loss on the training images at `rows` (B,), and add it to `loss_sum`."""
+        images, labels = self.batches.at(rows)
+        # The caller may have turned gradients off for its own work.
+        with torch.enable_grad(), arithmetic(self.device, self.config.precision, self.threads):
+            with seeded_dropout(self.config.seed, self.step, self.device) if self.is_stochastic else nullcontext():
+                logits = wide(self.network(images))
+            finite = guarded(logits)
+            self.optimizer.zero_grad(set_to_none=True)
+            value = loss.descend(logits, labels, self.parameters)
+            self.optimizer.step()
+        # A loss may hide a broken logit (piecewise-zero calls it 0): finite is 0, or NaN where any is broken.
+        self.loss_sum += value if finite is None else value + finite
+
+    def loss_at(self, step: int) -> Loss:
+        """The loss that drives an optimizer step."""
+        return self.config.schedule.at(step, self.steps_per_epoch, self.config.loss)
+
+    def set_learning_rate(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give the optimizer the learning rate of the next step, where it moves."""
+        if self.config.optimizer.moves:
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.optimizer.rate_at(self.step, self.steps)
+
+    def count_step(self, seconds: float) -> None:
+        """Note that a step was taken, and how long it took."""
+        self.step += 1
+        self.loss_steps += 1
+        self.pace.add_step(seconds)
+
+    def require_finite(self) -> None:
+        """Raise Diverged where a loss since the last probe was not finite."""
+        started = time.perf_counter()
+        finite = math.isfinite(self.loss_sum.item())
+        self.pace.add_step(time.perf_counter() - started, steps=0)  # a GPU gives the number when it is done with them
+        if not finite:
+            raise Diverged(self.step)
+
     @property
-    def next_look(self) -> int:
+    def next_probe(self) -> int:
         """The step before which the next probe is due; after the last one the last step."""
         return int(self.probe_steps[self.snapshots]) if self.snapshots < len(self.probe_steps) else self.steps
 
-    def _look(self) -> Iterator[np.void | None]:
-        """The probe that is due at this step, if one is: None while it goes on, then its snapshot."""
-        if self.snapshots < len(self.probe_steps) and self.next_look == self.step:
-            self._check_finite()
-            snapshot = yield from self._probe()
-            self.snapshots += 1
-            yield snapshot
-
-    def advance(self) -> None:
-        """One optimizer step."""
-        started = time.perf_counter()
-        self._step()
-        self.count_step(time.perf_counter() - started)
-
-    def count_step(self, seconds: float) -> None:
-        """Note that a step was taken, and how long that took."""
-        self.loss_steps += 1
-        self.step += 1
-        self.timed_steps += 1
-        self.seconds += seconds
-        self.step_seconds += seconds
-
-    def rehearsal(self) -> Training:
-        """A copy to try steps on; this one stays where it is."""
-        other = copy.copy(self)
-        other.stack = None
-        other.__dict__.pop("optimizer", None)
-        other.forget_captured()
-        other.network, other.loss_sum = copy.deepcopy(self.network), self.loss_sum.clone()
-        other.parameters = list(other.network.parameters())
-        return other
-
-    def forget_captured(self) -> None:
-        """Capture anew: the network lies elsewhere now."""
-        for made in ("captured_step", "captured_probe"):
-            self.__dict__.pop(made, None)
-
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, as tensors and plain numbers."""
-        return {
-            "step": self.step,
-            "snapshots": self.snapshots,
-            "seconds": self.seconds,
-            "loss_sum": self.loss_sum.item(),
-            "loss_steps": self.loss_steps,
-            "network": owned(self.network.state_dict()),
-            "optimizer": owned(self.optimizer.state_dict()),
-            "majority": self.majority,
-        }
+        return checkpoints.state_of(self)
 
     def progress(self) -> dict[str, Any]:
-        """How far it is, in the words of `status.Status`."""
+        """How far it is: the fields of `runs.status.Status`."""
+        images = (len(self.probe_steps) - self.snapshots) * self.evaluation.size
         return {
             "step": self.step,
             "steps": self.steps,
             "epoch": self.step / self.steps_per_epoch,
             "snapshots": self.snapshots,
-            "seconds": self.seconds,
-            "steps_per_second": 1 / self.pace()[0] if self.timed_steps else 0.0,
-            "eta": self.remaining(),
+            "seconds": self.pace.seconds,
+            "steps_per_second": 1 / self.pace.per_step if self.pace.steps else 0.0,
+            "eta": (self.steps - self.step) * self.pace.per_step + images * self.pace.per_image,
         }
+
+    def tensors(self) -> list[Tensor]:
+        """All weights and buffers of the network."""
+        return [*self.parameters, *self.network.buffers()]
 
     def facts(self) -> dict[str, Any]:
         """Sizes that are known only now, kept beside the records."""
         return {
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,
-            "probe_images": len(self.probe_labels),
+            "probe_images": len(self.evaluation.labels),
             "parameters": sum(parameter.numel() for parameter in self.parameters),
         }
 
-    def pace(self) -> tuple[float, float]:
-        """Seconds a step and seconds a probed image, as measured so far in this process."""
-        return self.step_seconds / max(self.timed_steps, 1), self.probe_seconds / max(self._timed_images, 1)
-
-    def remaining(self) -> float:
-        """Expected seconds to the end."""
-        step, image = self.pace()
-        images = len(self.probe_labels) + len(self.wrong_images)
-        lanes = len(self.stack.trainings) if self.stack else 1  # take their probes in turn
-        return (self.steps - self.step) * step + (len(self.probe_steps) - self.snapshots) * images * image * lanes
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        restore(self.optimizer, state["optimizer"])
-        self.step, self.snapshots, self.loss_steps = state["step"], state["snapshots"], state["loss_steps"]
-        self.loss_sum.fill_(state["loss_sum"])
-        self.seconds = state["seconds"]
-
-    def _step(self) -> None:
-        config, number = self.config, self.step
-        rows = self.batch_rows(number)
-        loss = config.schedule.at(number, self.steps_per_epoch, config.loss)
-        if config.optimizer.moves:
-            set_rate(self.optimizer, config.optimizer.rate_at(number, self.steps), self.rate)
-        if self.captured_step and len(rows) == len(self.rows):
-            self.rows.copy_(rows)
-            self.captured_step(loss)
-        else:
-            self._learn(rows, loss)
-
-    def _learn(self, rows: torch.Tensor, loss: Any) -> torch.Tensor:
-        """Descend this loss on the training images at `rows` (B,), and add it to the sum, which is returned."""
-        images, labels = self.examples(rows)
-        # The caller may have turned gradients off for its own work.
-        with torch.enable_grad(), arithmetic(self.device, self.config.precision, self.threads):
-            with self._dropout(self.step):
-                logits = wide(self.network(images))
-            finite = guarded(logits)
-            self.optimizer.zero_grad(set_to_none=True)
-            value = loss.descend(logits, labels, self.parameters)
-            update(self.optimizer, self.device)
-        # A loss may hide a broken logit (piecewise-zero calls it 0): finite is 0, or NaN where any is broken.
-        self.loss_sum += value if finite is None else value + finite
-        return self.loss_sum
-
-    def _changed(self) -> list[torch.Tensor]:
-        """All that a step changes."""
-        return [*self.parameters, *self.network.buffers(), *remembered(self.optimizer), self.loss_sum]
-
-    def order(self, epoch: int) -> torch.Tensor:
-        """Where the training images of an epoch stand, in the order in which it takes them."""
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(mixed(self.config.seed, ORDER, epoch))
-            self._order, self._epoch = torch.randperm(self.train_size, generator=generator).to(self.device), epoch
-        return self._order
-
-    def batch_rows(self, number: int) -> torch.Tensor:
-        """Where the training images of optimizer step `number` stand."""
-        epoch, places = self.places(number)
-        return self.order(epoch)[places]
-
-    def places(self, number: int) -> tuple[int, slice]:
-        """The epoch of optimizer step `number`, and its part of the epoch's order."""
-        epoch, batch = divmod(number, self.steps_per_epoch)
-        return epoch, slice(batch * self.config.batch_size, (batch + 1) * self.config.batch_size)
-
-    def examples(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Training images and labels at `rows` (B,)."""
-        return self.data.train_images.index_select(0, rows), self.data.train_labels.index_select(0, rows)
-
-    def _probe(self) -> Iterator[None]:
-        # The loss that drives the next step; after the last step, the one that drove it.
-        loss = self.config.schedule.at(min(self.step, self.steps - 1), self.steps_per_epoch, self.config.loss)
-        started = time.perf_counter()
-        if self.captured_probe:
-            row = self.captured_probe(loss)
-            self._timed_images += len(self.probe_images) + len(self.wrong_images)
-        else:
-            pieces: list[torch.Tensor] = []
-            for piece in self._logits(self.probe_images, self.wrong_images):
-                self._timed_images += len(piece)
-                if pieces:
-                    self.count_time("probe_seconds", started)
-                    yield None
-                    started = time.perf_counter()
-                pieces.append(piece)
-            row = self._measured(torch.cat(pieces), loss)
-        snapshot = self._snapshot(row.cpu().numpy())  # the one copy
-        self.count_time("probe_seconds", started)
-        snapshot["seconds"] = self.seconds
-        return snapshot[()]
-
-    def _measured(self, logits: torch.Tensor, loss: Any) -> torch.Tensor:
-        """All numbers of a probe in a row: `metrics.reduced`, how many wrong labels are guessed and how many true ones
-        instead, and the sum of the losses since the last probe."""
-        logits, wrong_logits = logits.clone().split([len(self.probe_images), len(self.wrong_images)])
-        guess = wrong_logits.argmax(-1)
-        counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.wrong_true_labels)]
-        return torch.cat(
-            [reduced(logits, self.probe_labels, loss), torch.stack([*counts, self.loss_sum]).to(self.loss_sum.dtype)]
-        )
-
-    def _snapshot(self, row: np.ndarray) -> np.ndarray:
-        """The record of a probe's numbers, but for what it took; the losses are counted anew."""
-        *_, memorised, resisted, loss_sum = row.tolist()
-        columns = named(row[:-3], self.data.classes)
-        if not np.isfinite(columns["mean_prob"]).all():
-            raise Diverged(self.step)
-        snapshot = np.zeros((), self.dtype)
-        for name, values in columns.items():
-            snapshot[name] = values
-        if total := len(self.wrong_images):
-            for name, count in zip(
-                WRONG_LABEL_SHARES, (memorised, resisted, total - memorised - resisted), strict=True
-            ):
-                snapshot[name] = count / total
-        snapshot["train_loss"] = loss_sum / self.loss_steps if self.loss_steps else math.nan
-        self.loss_sum.zero_()
-        self.loss_steps = 0
-        snapshot["step"], snapshot["epoch"] = self.step, self.step / self.steps_per_epoch
-        return snapshot
-
-    def _logits(self, *sets: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The network's answers to these sets of images without learning from them, one after the other, piece by
-        piece."""
-        forward = self.packed or self.network
-        pieces = [
-            piece
-            for images in sets
-            if len(images)
-            for piece in images.tensor_split(math.ceil(len(images) / self.chunk))
-        ]
-        try:
-            for piece in pieces:
-                quickly = arithmetic(self.device, self.probe_precision, self.probe_threads)
-                with torch.inference_mode(), quickly, probing(self.network, self.config.probes.batch_norm):
-                    logits = wide(forward(piece))
-                yield logits
-        finally:
-            if self.packed:
-                # what lay ready is as large as the network, or larger: the steps need not hold it
-                self.packed.refresh()
-
     def _choose_majority(self) -> int | None:
-        """The class that keeps all its training images, if that is one; where the untrained network decides, it is
-        asked as in a probe."""
+        """The class that keeps all its training images, if one does; the untrained network may decide."""
         imbalance = self.config.imbalance
         if imbalance.ratio == 1:
             return None
         if isinstance(imbalance.majority, int):
             return imbalance.majority
-        columns = measure(torch.cat(list(self._logits(self.probe_images))).clone(), self.probe_labels, self.config.loss)
-        first = np.zeros(1, snapshot_dtype(self.data.classes))
-        first["mean_prob"], first["confusion"] = columns["mean_prob"], columns["confusion"]
-        belief = Trajectory(first).predicted_probability()[0]
+        belief = self.evaluation.predicted_probability(self.config.loss)
         return int(belief.argmax() if imbalance.majority == "favoured" else belief.argmin())
-
-    def _check_finite(self) -> None:
-        started = time.perf_counter()
-        finite = math.isfinite(self.loss_sum.item())
-        self.count_time("step_seconds", started)  # a GPU gives the number when it is done with the steps
-        if not finite:
-            raise Diverged(self.step)
-
-    def count_time(self, what: str, started: float) -> None:
-        """Add what has passed since then to "step_seconds" or "probe_seconds"."""
-        passed = time.perf_counter() - started
-        self.seconds += passed
-        setattr(self, what, getattr(self, what) + passed)
-
-    @contextlib.contextmanager
-    def _dropout(self, number: int) -> Iterator[None]:
-        if not self.has_dropout:
-            yield
-            return
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(mixed(self.config.seed, DROPOUT, number))
-            yield

@@ -14,15 +14,13 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Data, Facts
 from igbviz.losses import wide
 from igbviz.models import last_layer
-from igbviz.training.seeds import WEIGHTS, mixed
+from igbviz.training.seeds import DROPOUT, WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
-LARGE_CHUNK = (
-    2500  # the same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU
-)
-CHUNK_PRODUCTS = (
-    1e9  # multiply-accumulates of such a pass on a CPU: a small network is slower in more pieces than that takes
-)
+# The same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU.
+LARGE_CHUNK = 2500
+# Multiply-accumulates of such a pass on a CPU: a small network is slower in more chunks than that takes.
+CHUNK_PRODUCTS = 1e9
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
@@ -65,9 +63,9 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
         last_layer(network, classes).bias += shift - shift.mean()
 
 
-def laid_out(network: nn.Module, channels_last_on_cpu: bool, device: torch.device, precision: str) -> nn.Module:
-    """The network on its device, its maps with their channels last where that is faster: on a GPU only for tensor
-    cores, since its kernels for full float32 products are made for maps with channels first (measured in
+def placed(network: nn.Module, device: torch.device, channels_last_on_cpu: bool, precision: str) -> nn.Module:
+    """The network on its device, its feature maps with their channels last where that is faster: on a GPU only for
+    tensor cores, since its kernels for full float32 products are made for maps with channels first (measured in
     pytorch/pytorch#44943)."""
     last = channels_last_on_cpu if device.type == "cpu" else device.type == "cuda" and precision == "bfloat16"
     network = network.to(device)
@@ -102,6 +100,15 @@ def probing(network: nn.Module, batch_norm: str) -> Iterator[None]:
         for layer in norms:
             layer.track_running_stats = True
         network.train()
+
+
+@contextlib.contextmanager
+def seeded_dropout(seed: int, step: int, device: torch.device) -> Iterator[None]:
+    """Torch's global random numbers as a function of (seed, step): dropout of a resumed run is that of an undisturbed
+    one. Afterwards they are the caller's again."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(mixed(seed, DROPOUT, step))
+        yield
 
 
 def guarded(logits: torch.Tensor) -> torch.Tensor | None:

@@ -78,18 +78,18 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
     place = iter(range(10**9))
 
     def bare() -> None:
-        images, labels = training.examples(training.batch_rows(next(place) % training.steps_per_epoch))
+        images, labels = training.batches.of_step(next(place) % training.steps_per_epoch)
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network(images), labels).backward()
         optimizer.step()
 
     def probe() -> None:
-        for _ in training._probe():
+        for _ in training.evaluation.ticks(training.config.loss, training.loss_sum):
             pass
 
     def forward() -> None:
         with torch.inference_mode(), probing(network, "eval"):
-            for images in training.probe_images.split(training.chunk):
+            for images in training.evaluation.images.split(training.evaluation.chunk):
                 network(images)
 
     def on_all_cores() -> None:
@@ -109,7 +109,7 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
                 alternating({"one": bare, f"{threads}": on_all_cores}, times),
             )
         )
-    torch.set_num_threads(training.probe_threads)
+    torch.set_num_threads(training.evaluation.threads)
     found.append(
         row(
             f"{name}: probe, engine / bare forward",

@@ -43,7 +43,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
 from igbviz.studies.escape import processor
-from igbviz.training.cuda_graphs import WARM, can_capture
+from igbviz.training.cuda_graphs import WARM, wanted
 from igbviz.training.loop import Training
 from igbviz.training.network import build_network, probing
 from igbviz.training.seeds import ORDER, mixed
@@ -141,10 +141,8 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
     config, device = case.config, training.device
     network = copy.deepcopy(training.network)
     optimizer = config.optimizer.build(network.parameters())
-    batches = cycle(
-        [training.examples(training.batch_rows(number)) for number in range(min(16, training.steps_per_epoch))]
-    )
-    pieces = [piece.contiguous() for piece in training.probe_images.split(training.chunk)]
+    batches = cycle([training.batches.of_step(number) for number in range(min(16, training.steps_per_epoch))])
+    pieces = [piece.contiguous() for piece in training.evaluation.images.split(training.evaluation.chunk)]
 
     def step() -> None:
         images, labels = next(batches)
@@ -180,7 +178,7 @@ def matrix_product(config: RunConfig, device: torch.device) -> tuple[float, Part
 def operations(training: Training) -> tuple[float, float]:
     """Floating-point operations of one step and one probe, counted in the products of the layers alone."""
     network = copy.deepcopy(training.network).to("meta")
-    shape, images = training.data.shape, len(training.probe_labels)
+    shape, images = training.data.shape, len(training.evaluation.labels)
     with FlopCounterMode(display=False) as step:
         network(torch.empty(training.config.batch_size, *shape, device="meta")).sum().backward()
     with FlopCounterMode(display=False) as probe, torch.no_grad(), probing(network, "eval"):
@@ -204,7 +202,7 @@ def measure(name: str, case: Case, device: torch.device) -> dict[str, Any]:
     step_operations, probe_operations = operations(training)
     product_operations, product = matrix_product(case.config, device)
     ways = {"plain": plain_parts(case, device), "floor": floor_parts(case, training), "ours": our_parts(case, training)}
-    for _ in range(1 + WARM + 1 if can_capture(device) else 1):  # until all is warm, and captured
+    for _ in range(1 + WARM + 1 if wanted(device) else 1):  # until all is warm, and captured
         for step, _ in ways.values():
             timed(step, case.steps, device)
         ways["ours"][1]()  # is due after its steps
@@ -223,7 +221,7 @@ def report(
     name: str, case: Case, training: Training, seconds: dict[str, list[tuple[float, float]]], gflop: float
 ) -> dict[str, Any]:
     totals = {way: [sum(pair) for pair in pairs] for way, pairs in seconds.items()}
-    images, device = len(training.probe_labels), training.device
+    images, device = len(training.evaluation.labels), training.device
     unit = f"{case.steps} step{'s' if case.steps > 1 else ''} and a probe of {images:,} images"
     print(f"\n{name}, {device}: {unit}, {gflop:,.1f} GFLOP, {case.config.dataset.name}, {case.config.precision}")
     for way, pairs in seconds.items():
@@ -264,7 +262,9 @@ def roughness(training: Training) -> tuple[float, float]:
     exact = Training(
         training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state()
     )
-    p, rough = (torch.cat(list(each._logits(each.probe_images))).softmax(1) for each in (exact, training))
+    p, rough = (
+        torch.cat(list(each.evaluation.logits(each.evaluation.images))).softmax(1) for each in (exact, training)
+    )
     moved = (p - rough).abs()
     return moved.max().item(), moved.mean().item()
 

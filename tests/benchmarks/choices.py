@@ -1,8 +1,8 @@
 """What a device is asked to do, against what else it could be asked: `python -m tests.benchmarks.choices [--device
 cuda] [--json FILE]`.
 
-A step as the engine takes it, as written rather than captured as a graph, with another layout, in bfloat16; a probe in
-pieces of other sizes, packed as on a CPU, with products in TF32, in bfloat16, as written. Each row says how many times
+A step as the engine takes it, captured as a graph rather than as written, with another layout, in bfloat16; a probe in
+pieces of other sizes, packed as on a CPU, with products in TF32, in bfloat16, captured. Each row says how many times
 as long as the engine's way another one takes, and by how much its logits differ. At the end, what one of the paper's
 runs would take: arithmetic on the medians.
 """
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.training.cuda_graphs import WARM, Captured, can_capture
+from igbviz.training.cuda_graphs import CAPTURES, WARM, Captured, CapturedStep
 from igbviz.training.devices import arithmetic, best_device, device_name
 from igbviz.training.loop import Training
 from igbviz.training.network import probing
@@ -45,34 +45,39 @@ def networks() -> dict[str, RunConfig]:
 
 def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
     """A step of the engine, and of others that differ in one thing."""
-    engine, written, first, last = (Training(config.with_(epochs=1e4), device) for _ in range(4))
-    rough = Training(config.with_(epochs=1e4, precision="bfloat16"), device)
-    if written.captured_step:
-        written.captured_step.refused = True
-    first.network.to(memory_format=torch.contiguous_format)
-    last.network.to(memory_format=torch.channels_last)
-    ways = {"engine": engine, "as written": written, "channels first": first, "channels last": last, "bfloat16": rough}
+    config = config.with_(epochs=1e4)
+    ways = {name: Training(config, device) for name in ("engine", "channels first", "channels last")}
+    ways["channels first"].network.to(memory_format=torch.contiguous_format)
+    ways["channels last"].network.to(memory_format=torch.channels_last)
+    ways["bfloat16"] = Training(config.with_(precision="bfloat16"), device)
+    if device.type in CAPTURES and not ways["engine"].is_stochastic:
+        ways["captured"] = captured = Training(config, device)
+        captured.descend = CapturedStep(captured)
     return {name: lambda one=one: (one.advance(), one.loss_sum.clone())[1] for name, one in ways.items()}
 
 
 def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
     """The logits of a probe as the engine asks for them, and in other ways."""
     training = Training(config, device)
-    images, network = training.probe_images, training.network
+    images, network = training.evaluation.images, training.network
 
     def asked(
         forward: Callable[[Tensor], Tensor],
         piece: int,
         precision: str = "float32",
         tf32: bool = False,
-        capture: bool = True,
+        capture: bool = False,
     ) -> Way:
         @torch.inference_mode()
         def work() -> Tensor:
-            with arithmetic(device, precision, training.probe_threads), probing(network, "eval"), _tf32(device, tf32):
+            with (
+                arithmetic(device, precision, training.evaluation.threads),
+                probing(network, "eval"),
+                _tf32(device, tf32),
+            ):
                 return torch.cat([forward(some) for some in images.split(piece)])
 
-        return Captured(work, device) if capture and can_capture(device) else work
+        return Captured(work, device) if capture and device.type in CAPTURES else work
 
     folded = packed(network)
     for layer in folded.layers if device.type == "cuda" else ():
@@ -83,16 +88,20 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
         folded.refresh()
         return folded.network(some)
 
-    forward, other = (packed_forward, network) if training.packed else (network, packed_forward)
-    sizes = sorted({min(piece, largest) for piece in PIECES} - {training.chunk})
+    forward, other = (
+        (packed_forward, network) if training.evaluation.forward is not network else (network, packed_forward)
+    )
+    sizes = sorted({min(piece, largest) for piece in PIECES} - {training.evaluation.chunk})
     return {
-        "engine": asked(forward, training.chunk),
-        "as written": asked(forward, training.chunk, capture=False),
+        "engine": asked(forward, training.evaluation.chunk),
+        "captured": asked(forward, training.evaluation.chunk, capture=True),
         **{f"{piece} a piece": asked(forward, piece) for piece in sizes},
-        "not packed" if training.packed else "packed": asked(other, training.chunk),
-        "tf32": asked(forward, training.chunk, tf32=True),
-        "packed, tf32": asked(packed_forward, training.chunk, tf32=True),
-        "bfloat16": asked(network, training.chunk, "bfloat16"),
+        "not packed" if training.evaluation.forward is not network else "packed": asked(
+            other, training.evaluation.chunk
+        ),
+        "tf32": asked(forward, training.evaluation.chunk, tf32=True),
+        "packed, tf32": asked(packed_forward, training.evaluation.chunk, tf32=True),
+        "bfloat16": asked(network, training.evaluation.chunk, "bfloat16"),
     }
 
 

@@ -60,11 +60,11 @@ def test_the_same_images_for_every_loss() -> None:
 def test_the_plan_follows_the_images_that_are_left(ratio: int) -> None:
     config = MINI.with_(imbalance={"ratio": ratio}, epochs=3)
     training = Training(config, "cpu")
-    assert training.train_size == sum(counts(training)) == config.imbalance.train_size(10_000, 10)
-    assert training.steps == config.total_steps(training.train_size)
-    assert training.steps_per_epoch == config.steps_per_epoch(training.train_size)
-    seen = torch.cat([training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch)])
-    assert len(seen) == training.train_size
+    assert len(training.batches.labels) == sum(counts(training)) == config.imbalance.train_size(10_000, 10)
+    assert training.steps == config.total_steps(len(training.batches.labels))
+    assert training.steps_per_epoch == config.steps_per_epoch(len(training.batches.labels))
+    seen = torch.cat([training.batches.of_step(step)[0] for step in range(training.steps_per_epoch)])
+    assert len(seen) == len(training.batches.labels)
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
     assert records[-1]["step"] == training.steps and records[-1]["epoch"] == pytest.approx(3, rel=0.02)
 
@@ -75,7 +75,7 @@ def test_with_label_noise_each_class_keeps_its_rate() -> None:
     expected = [80 + 20] * 10  # what the pair flip takes from a class of 100 and what it brings from the one before
     expected[2], expected[3] = 800 + 20, 80 + 200
     assert counts(given) == expected
-    assert len(given.wrong_images) == 200, "as many as probe images"
+    assert len(given.evaluation.wrong_images) == 200, "as many as probe images"
 
 
 def test_resume_keeps_the_majority() -> None:

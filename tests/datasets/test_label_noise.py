@@ -147,8 +147,8 @@ def test_only_training_labels_and_the_same_for_every_loss(tiny: RunConfig) -> No
     assert f"{int(wrong.sum())} of 256 training labels wrong" in noisy.data.source
     other_loss = Training(tiny.with_(**NOISY, loss={"name": "mae"}), "cpu")
     other_seed = Training(tiny.with_(**NOISY, seed=1), "cpu")
-    assert other_loss.data.train_labels.equal(noisy.data.train_labels) and other_loss.wrong_images.equal(
-        noisy.wrong_images
+    assert other_loss.data.train_labels.equal(noisy.data.train_labels) and other_loss.evaluation.wrong_images.equal(
+        noisy.evaluation.wrong_images
     )
     assert not other_seed.data.train_labels.equal(noisy.data.train_labels)
 
@@ -156,13 +156,15 @@ def test_only_training_labels_and_the_same_for_every_loss(tiny: RunConfig) -> No
 def test_the_network_is_asked_about_wrong_labels_only(tiny: RunConfig) -> None:
     training = Training(tiny.with_(**NOISY), "cpu")
     clean = tiny.dataset.load()
-    places = [int((clean.train_images == image).flatten(1).all(1).nonzero()) for image in training.wrong_images]
-    assert len(set(places)) == len(training.probe_labels) == 60
-    assert training.wrong_labels.equal(training.data.train_labels[places])
-    assert training.wrong_true_labels.equal(clean.train_labels[places])
-    assert (training.wrong_labels != training.wrong_true_labels).all()
+    places = [
+        int((clean.train_images == image).flatten(1).all(1).nonzero()) for image in training.evaluation.wrong_images
+    ]
+    assert len(set(places)) == len(training.evaluation.labels) == 60
+    assert training.evaluation.wrong_labels.equal(training.data.train_labels[places])
+    assert training.evaluation.true_labels.equal(clean.train_labels[places])
+    assert (training.evaluation.wrong_labels != training.evaluation.true_labels).all()
     few = Training(tiny.with_(label_noise={"name": "symmetric", "rate": 0.05}), "cpu")
-    assert len(few.wrong_images) == int((few.data.train_labels != clean.train_labels).sum()) == 13, (
+    assert len(few.evaluation.wrong_images) == int((few.data.train_labels != clean.train_labels).sum()) == 13, (
         "all of them where they are few"
     )
 
@@ -171,10 +173,12 @@ def test_the_shares_against_the_networks_own_guesses(tiny: RunConfig) -> None:
     training = Training(tiny.with_(**NOISY), "cpu")
     for tick in training.ticks():
         if tick is not None and tick["step"] in (0, 1, 32):
-            guess = training.network.eval()(training.wrong_images).argmax(1)
+            guess = training.network.eval()(training.evaluation.wrong_images).argmax(1)
             training.network.train()
-            assert tick["memorised"] == pytest.approx((guess == training.wrong_labels).double().mean().item())
-            assert tick["resisted"] == pytest.approx((guess == training.wrong_true_labels).double().mean().item())
+            assert tick["memorised"] == pytest.approx(
+                (guess == training.evaluation.wrong_labels).double().mean().item()
+            )
+            assert tick["resisted"] == pytest.approx((guess == training.evaluation.true_labels).double().mean().item())
             assert tick["memorised"] + tick["resisted"] + tick["otherwise"] == pytest.approx(1, abs=1e-12)
 
 

@@ -17,7 +17,7 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.runs import queue, session, worker
+from igbviz.runs import queue, worker
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
@@ -25,7 +25,7 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train
-from igbviz.training.stacked import Lanes
+from igbviz.training.stacked import Stack
 from tests.conftest import worker_processes
 from tests.training.test_loop import same
 
@@ -194,7 +194,7 @@ def test_a_lost_gpu_ends_its_run_and_its_worker(
         raise error
 
     with monkeypatch.context() as here:
-        here.setattr(Training, "_learn", fails)
+        here.setattr(Training, "descend", fails)
         with pytest.raises(RuntimeError):
             worker.take_one(tmp_path, torch.device("cpu"))
     told = f"The GPU failed ({str(error).splitlines()[0]}): resume the run;"
@@ -208,17 +208,16 @@ def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-    monkeypatch.setattr(session, "WORTH", 0)
     monkeypatch.setattr(worker, "_workers", lambda *_: 1)
-    group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
-    advance, errors = Lanes.advance, [RuntimeError("can't allocate memory")]
+    group = submit_sweep(Sweep(base=tiny.with_(stacked=True), axes={"seed": [0, 1, 2]}), tmp_path)
+    advance, errors = Stack.advance, [RuntimeError("can't allocate memory")]
 
-    def fails_once(stack: Lanes) -> None:
+    def fails_once(stack: Stack) -> None:
         if errors and stack.trainings[0].step == 9:
             raise errors.pop()
         advance(stack)
 
-    monkeypatch.setattr(Lanes, "advance", fails_once)
+    monkeypatch.setattr(Stack, "advance", fails_once)
     while worker.take_one(tmp_path, torch.device("cpu")):
         pass
     assert sorted(run.status.state for run in group.runs) == ["done", "done", "failed"] and not errors
@@ -303,8 +302,9 @@ def test_an_ensemble_that_overflows_says_so(cache: Path) -> None:
 
 def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the lanes is stopped on the way and goes on alone."""
-    monkeypatch.setenv("IGBVIZ_LANES_WORTH", "0")  # whatever a busy machine measures
-    narrow = tiny.with_(model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20})
+    narrow = tiny.with_(
+        model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20}, stacked=True
+    )
     group = submit_sweep(
         Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache
     )
@@ -320,7 +320,7 @@ def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, m
     }
     assert lanes["curriculum"] == 1 and lanes["gce"] > 1
     for run in group.runs[::4]:
-        alone = np.array(list(train(run.config)))
+        alone = np.array(list(train(run.config.with_(stacked=False))))
         np.testing.assert_allclose(run.trajectory().records["mean_prob"][:8], alone["mean_prob"][:8], atol=1e-4)
     if len(os.sched_getaffinity(0)) > 1:
         assert is_held_or_was(cache, 1)

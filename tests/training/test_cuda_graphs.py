@@ -15,10 +15,10 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
-from igbviz.training import cuda_graphs, loop
+from igbviz.training import cuda_graphs, loop, packed_inference
 from igbviz.training.cuda_graphs import WARM, Captured
 from igbviz.training.loop import Training
-from igbviz.training.stacked import Lanes
+from igbviz.training.stacked import Stack
 from tests.training.tape import on_tape
 from tests.training.test_stacked import alike, together
 
@@ -31,7 +31,8 @@ def tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     since sums of another number have other last digits, and a tape knows of none."""
     monkeypatch.setitem(cuda_graphs.CAPTURES, "cpu", on_tape)
     monkeypatch.setattr(Captured, "trusted", True)
-    monkeypatch.setattr(loop, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque
+    monkeypatch.setenv("IGBVIZ_CUDA_GRAPHS", "1")
+    monkeypatch.setattr(packed_inference, "packed", lambda *_: None)  # a GPU has none, and its tensors are opaque
     monkeypatch.setattr(loop, "guarded", lambda logits: 0 * logits.detach().sum())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -134,14 +135,24 @@ def stream(config: RunConfig, state: dict | None = None) -> tuple[Training, np.n
     return run, snapshots
 
 
+def graphs(steps: Training | Stack) -> list[Captured]:
+    """What was captured of a training's or a stack's steps, a graph for each shape of a batch."""
+    return [captured for _, captured in steps.descend.graphs.values()]
+
+
+def changed(run: Training | Stack) -> list[torch.Tensor]:
+    """All that a step changes."""
+    return [*run.tensors(), *cuda_graphs.moments(run.optimizer), run.loss_sum]
+
+
 def same_as_written(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run, launched = stream(config)
-    assert run.captured_step.graph and not run.captured_step.refused and not run.captured_probe.refused
+    assert graphs(run)[0].graph and not graphs(run)[0].refused and not run.evaluation.ticks.captured.refused
     monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
     other, written = stream(config)
-    assert not other.captured_step.graph and launched.tobytes() == written.tobytes()
-    assert all(pace > 0 for pace in run.pace()) and run._timed_images == other._timed_images
-    assert all(map(torch.equal, run._changed(), other._changed()))
+    assert not graphs(other)[0].graph and launched.tobytes() == written.tobytes()
+    assert run.pace.per_step > 0 and run.pace.per_image > 0 and run.pace.images == other.pace.images
+    assert all(map(torch.equal, changed(run), changed(other)))
 
 
 @pytest.mark.parametrize("changes", RUNS.values(), ids=RUNS)
@@ -162,25 +173,20 @@ def test_a_captured_run_goes_on_from_a_checkpoint(tape: None, tiny: RunConfig) -
     first = Training(config, "cpu")
     for _ in range(WARM + 4):
         first.advance()
-    assert first.captured_step.graph
+    assert graphs(first)[0].graph
     resumed = Training(config, "cpu", copy.deepcopy(first.state()))
     while resumed.step < resumed.steps:
         resumed.advance()
-    assert all(map(torch.equal, whole._changed()[:-1], resumed._changed()[:-1])), (
+    assert all(map(torch.equal, changed(whole)[:-1], changed(resumed)[:-1])), (
         "but for the sum of losses, which probes set to zero"
     )
 
 
-def test_a_rehearsal_captures_its_own(tape: None, tiny: RunConfig) -> None:
+def test_nothing_is_captured_unless_asked_for(tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IGBVIZ_CUDA_GRAPHS")
     run = Training(tiny, "cpu")
-    for _ in range(WARM + 2):
-        run.advance()
-    before = [value.clone() for value in run._changed()]
-    other = run.rehearsal()
-    for _ in range(WARM + 2):
-        other.advance()
-    assert other.captured_step.graph is not run.captured_step.graph
-    assert all(map(torch.equal, before, run._changed()))
+    assert "descend" not in vars(run) and "ticks" not in vars(run.evaluation)
+    assert "descend" not in vars(Stack([run, Training(tiny.with_(seed=1), "cpu")]))
 
 
 def test_what_was_captured_leaves_with_its_run(tape: None, tiny: RunConfig) -> None:
@@ -198,59 +204,51 @@ def test_what_was_captured_leaves_with_its_run(tape: None, tiny: RunConfig) -> N
 @pytest.mark.parametrize(
     "key", ["mlp", "batches that do not come out even", "momentum", "adamw", "BatchNorm", "switch"]
 )
-def test_lanes_are_captured_as_they_are_written(
+def test_a_stack_is_captured_as_it_is_written(
     tape: None, tiny: RunConfig, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = ("gce", "cross-entropy", "gce", "nce-rce")
     configs = [tiny.with_(**{"seed": seed, "loss": {"name": name}} | RUNS[key]) for seed, name in enumerate(losses)]
-    runs = [Training(config, "cpu") for config in configs]
-    launched = together(runs)
-    stack = runs[0].stack
-    assert stack.captured.graph and not stack.captured.refused
+    stacks: list[Stack] = []
+    launched = together([Training(config, "cpu") for config in configs], stacks)
     monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
-    others = [Training(config, "cpu") for config in configs]
-    for one, other in zip(launched, together(others), strict=True):
+    written = together([Training(config, "cpu") for config in configs], stacks)
+    for one, other in zip(launched, written, strict=True):
         alike(one, other, tolerance=0)
-    assert not others[0].stack.captured.graph and all(map(torch.equal, stack._changed(), others[0].stack._changed()))
+    captured, plain = stacks
+    assert graphs(captured)[0].graph and not graphs(captured)[0].refused and not graphs(plain)[0].graph
+    assert all(map(torch.equal, changed(captured), changed(plain)))
 
 
-def test_what_was_captured_of_lanes_is_forgotten_when_one_leaves(
+def test_what_was_captured_of_a_stack_is_forgotten_when_a_run_leaves(
     tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs = [tiny.with_(seed=seed, probes={"size": 60, "schedule": "batch"}) for seed in range(3)]
 
     def two_of_three() -> list[np.ndarray]:
         runs = [Training(config, "cpu") for config in configs]
-        stack, driven, found = Lanes(runs), [run.ticks() for run in runs], [[] for _ in runs]
-        while any(len(snapshots) < 17 for snapshots in found[:2]):
-            for place, ticks in list(enumerate(driven)):
-                if (tick := next(ticks)) is not None:
-                    tick["seconds"] = 0
-                    found[place].append(tick)
-            if len(driven) == 3 and len(found[2]) == 10:
-                stack.drop(runs[2])
-                driven.pop()
-        assert bool(runs[0].captured_probe.graph) == (cuda_graphs.WARM < 10**9)
-        return [np.array(snapshots[:17]) for snapshots in found[:2]]
+        stack, found = Stack(runs), [[] for _ in runs]
+        for step in range(17):
+            for run, snapshots in zip(stack.trainings, found, strict=False):
+                snapshots += [snapshot for snapshot in run.look() if snapshot is not None]
+                snapshots[-1]["seconds"] = 0
+            if step == 10:
+                stack.drop(stack.trainings[-1])
+            stack.advance()
+        assert bool(runs[0].evaluation.ticks.captured.graph) == (cuda_graphs.WARM < 10**9)
+        return [np.array(snapshots) for snapshots in found[:2]]
 
     launched = two_of_three()
     monkeypatch.setattr(cuda_graphs, "WARM", 10**9)
     assert all(one.tobytes() == other.tobytes() for one, other in zip(launched, two_of_three(), strict=True))
 
 
-def test_lanes_share_the_time_of_their_steps(tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU is waited for when the sums of the losses are fetched."""
+def test_stacked_runs_share_the_time_of_their_steps(
+    tape: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = [Training(tiny.with_(seed=seed), "cpu") for seed in range(3)]
-    fetch = torch.Tensor.cpu
-
-    def slowly(tensor: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.5 if tensor.shape == (len(runs),) else 0)
-        return fetch(tensor)
-
-    monkeypatch.setattr(torch.Tensor, "cpu", slowly)
-    for run in runs:
-        run.probe_steps = np.array([run.steps])
-    stack = Lanes(runs)
-    stack.ready = runs[:-1]
-    assert not list(stack.turn(runs[-1])) and {run.step for run in runs} == {32}, "all steps at once"
-    assert all(run.step_seconds > 0.5 for run in runs)
+    stack = Stack(runs)
+    descend = stack.descend
+    monkeypatch.setattr(stack, "descend", lambda *some: (time.sleep(0.5), descend(*some)), raising=False)
+    stack.advance()
+    assert {run.step for run in runs} == {1} and all(run.pace.step_seconds > 0.5 for run in runs)

@@ -49,11 +49,11 @@ def test_a_probe_takes_more_threads_only_where_it_has_work_for_them(tiny) -> Non
     torch.set_num_threads(2)
     try:
         small, wide = Training(tiny, "cpu"), Training(RunConfig(probes={"size": 1000}), "cpu")
-        assert (small.threads, small.probe_threads, wide.threads, wide.probe_threads) == (1, 1, 1, 2)
+        assert (small.threads, small.evaluation.threads, wide.threads, wide.evaluation.threads) == (1, 1, 1, 2)
         answers = []
         for threads in (1, 2):
-            wide.probe_threads = threads
-            answers.append(torch.cat(list(wide._logits(wide.probe_images))))
+            wide.evaluation.threads = threads
+            answers.append(torch.cat(list(wide.evaluation.logits(wide.evaluation.images))))
         torch.testing.assert_close(*answers)
         assert torch.get_num_threads() == 2
     finally:
@@ -144,7 +144,7 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
         expected[step] = [p[data.test_labels == k].mean(0).numpy() for k in range(3)]
         network.train()
         if step < 32:
-            images, labels = reference.examples(reference.batch_rows(step))
+            images, labels = reference.batches.of_step(step)
             p = network(images).softmax(1)[torch.arange(len(labels)), labels]
             loss = (-(p**0.5) * p.log()).mean()
             optimizer.zero_grad()
@@ -156,13 +156,10 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
 
 def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
     training = Training(tiny.with_(batch_size=18), "cpu")
-    seen = torch.cat([training.examples(training.batch_rows(step))[0] for step in range(training.steps_per_epoch)])
+    seen = torch.cat([training.batches.of_step(step)[0] for step in range(training.steps_per_epoch)])
     assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
     again = torch.cat(
-        [
-            training.examples(training.batch_rows(step))[0]
-            for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)
-        ]
+        [training.batches.of_step(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)]
     )
     assert not torch.equal(seen, again), "another order in the next epoch"
 

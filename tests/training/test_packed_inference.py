@@ -14,7 +14,7 @@ from igbviz.models import MODELS
 from igbviz.training import packed_inference
 from igbviz.training.loop import Training, train
 from igbviz.training.network import probing
-from igbviz.training.packed_inference import Convolution, packed
+from igbviz.training.packed_inference import Convolution, Packed, packed
 from igbviz.trajectory import Trajectory
 
 NETWORKS = {
@@ -250,8 +250,9 @@ def test_without_one_graph_a_network_is_left_alone(network: nn.Module) -> None:
 
 
 def test_only_probes_in_eval_mode_are_packed(tiny: RunConfig) -> None:
-    assert Training(tiny, "cpu").packed is not None
-    assert Training(tiny.with_(probes={"size": 60, "batch_norm": "batch"}), "cpu").packed is None
+    assert isinstance(Training(tiny, "cpu").evaluation.forward, Packed)
+    batch = Training(tiny.with_(probes={"size": 60, "batch_norm": "batch"}), "cpu")
+    assert batch.evaluation.forward is batch.network
 
 
 def test_a_probe_leaves_nothing_lying_ready(tiny: RunConfig) -> None:
@@ -259,7 +260,7 @@ def test_a_probe_leaves_nothing_lying_ready(tiny: RunConfig) -> None:
     ticks = training.ticks()
     while next(ticks) is None:
         pass
-    assert training.snapshots == 1 and not any(layer.ready for layer in training.packed.layers)
+    assert training.snapshots == 1 and not any(layer.ready for layer in training.evaluation.forward.layers)
 
 
 def test_one_thread_and_two_give_the_same_bits() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.training.loop import Diverged, Training, train
-from igbviz.training.stacked import Lanes, gain, most_lanes, shared
+from igbviz.training.stacked import Stack, max_runs, stack_key
 from igbviz.trajectory import Trajectory
 
 VARIANTS = {
@@ -31,26 +31,32 @@ LOSSES = ("cross-entropy", "gce", "piecewise-zero", "cross-entropy", "nce-rce")
 
 
 def family(base: RunConfig, **changes) -> list[RunConfig]:
-    config = base.with_(epochs=1, **changes)
+    config = base.with_(epochs=1, stacked=True, **changes)
     return [config.with_(seed=seed, loss={"name": name}) for seed, name in enumerate(LOSSES)]
 
 
-def together(trainings: Sequence[Training]) -> list[Trajectory | None]:
-    """As a worker drives them: in turn."""
-    Lanes(trainings)
-    ticks, found = [training.ticks() for training in trainings], [[] for _ in trainings]
-    while any(ticks):
-        for place, lane in enumerate(ticks):
-            if lane is None:
-                continue
+def together(trainings: Sequence[Training], stacks: list[Stack] | None = None) -> list[Trajectory | None]:
+    """As a worker drives them. The stack is put into `stacks`, for those who want to look at it."""
+    stack, found = Stack(trainings), {id(training): [] for training in trainings}
+    if stacks is not None:
+        stacks.append(stack)
+    working = list(trainings)
+    while working:
+        for training in list(working):
             try:
-                tick = next(lane)
-            except (StopIteration, Diverged):
-                trainings[place].stack.drop(trainings[place])
-                ticks[place] = None
+                training.require_finite()
+                found[id(training)] += [snapshot for snapshot in training.look() if snapshot is not None]
+            except Diverged:
+                working.remove(training)
+                stack.drop(training)
             else:
-                found[place] += [] if tick is None else [tick]
-    return [Trajectory.of(snapshots) if snapshots else None for snapshots in found]
+                if training.step == training.steps:
+                    working.remove(training)
+                    if working:
+                        stack.drop(training)
+        if working:
+            stack.advance()
+    return [Trajectory.of(snapshots) if (snapshots := found[id(training)]) else None for training in trainings]
 
 
 def alike(one: Trajectory, other: Trajectory, tolerance: float = 1e-4) -> None:
@@ -60,29 +66,29 @@ def alike(one: Trajectory, other: Trajectory, tolerance: float = 1e-4) -> None:
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-def test_a_lane_is_the_run_that_it_would_be_alone(tiny: RunConfig, changes: dict) -> None:
+def test_a_stacked_run_is_near_the_run_alone(tiny: RunConfig, changes: dict) -> None:
     configs = family(tiny, **changes)
     for config, lane in zip(configs, together([Training(config, "cpu") for config in configs]), strict=True):
         alike(lane, Trajectory.of(list(train(config, "cpu"))))
 
 
-def test_schedules_and_wrong_labels_are_each_lanes_own(tiny: RunConfig) -> None:
-    base = tiny.with_(epochs=1, loss={"name": "gce"})
+def test_schedules_and_wrong_labels_are_each_runs_own(tiny: RunConfig) -> None:
+    base = tiny.with_(epochs=1, stacked=True, loss={"name": "gce"})
     configs = [
         base.with_(schedule={"name": "switch", "duration": 5, "unit": "steps"}),
         base.with_(schedule={"name": "mix", "duration": 10, "unit": "steps"}, seed=1),
         base.with_(label_noise={"name": "symmetric", "rate": 0.4}, initialization={"name": "orthogonal"}),
     ]
-    assert len({shared(config) for config in configs}) == 1
+    assert len({stack_key(config) for config in configs}) == 1
     for config, lane in zip(configs, together([Training(config, "cpu") for config in configs]), strict=True):
         alike(lane, Trajectory.of(list(train(config, "cpu"))))
 
 
 @pytest.mark.parametrize("changes", [VARIANTS["BatchNorm"], VARIANTS["adam"]], ids=["BatchNorm", "adam"])
-def test_a_lane_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> None:
+def test_a_run_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> None:
     configs = family(tiny, **changes)[:3]
     lanes = [Training(config, "cpu") for config in configs]
-    stack = Lanes(lanes)
+    stack = Stack(lanes)
     for _ in range(6):
         stack.advance()
     state = lanes[1].state()
@@ -118,34 +124,36 @@ def test_one_that_diverges_does_not_touch_the_others(tiny: RunConfig) -> None:
 
 
 def test_what_may_share_a_stack(tiny: RunConfig) -> None:
-    assert shared(tiny) == shared(
-        tiny.with_(seed=3, loss={"name": "mae"}, initialization={"name": "xavier"}, probes={"size": 30})
-    )
+    base = tiny.with_(stacked=True)
+    others = base.with_(seed=3, loss={"name": "mae"}, initialization={"name": "xavier"}, probes={"size": 30})
+    assert stack_key(base) == stack_key(others) is not None
     for changes in (
         {"batch_size": 8},
         {"model": {"name": "mlp", "width": 17}},
         {"optimizer": {"name": "sgd", "learning_rate": 0.04}},
     ):
-        assert shared(tiny.with_(**changes)) not in (None, shared(tiny))
-    assert (
-        shared(tiny.with_(loss={"name": "curriculum"})) is None and shared(tiny.with_(loss={"name": "anl-ce"})) is None
-    )
-    thrower = tiny.with_(
+        assert stack_key(base.with_(**changes)) not in (None, stack_key(base))
+    for loss in ("curriculum", "anl-ce"):
+        assert stack_key(base.with_(loss={"name": loss})) is None
+    stochastic = tiny.with_(
         dataset={"name": "gaussian-noise", "size": 64, "train_examples": 32, "test_examples": 30, "classes": 3},
         model={"name": "alexnet"},
         probes={"size": 30},
     )
-    assert most_lanes(Training(thrower, "cpu")) == 1 < most_lanes(Training(tiny, "cpu"))
+    assert max_runs(Training(stochastic, "cpu")) == 1 < max_runs(Training(tiny, "cpu"))
 
 
-def test_networks_that_cannot_be_stacked_gain_nothing(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    training = Training(tiny.with_(seed=9, batch_size=8), "cpu")
-    monkeypatch.setattr(training.network, "forward", lambda images: images.flatten(1)[:, :3] * float(images.sum()))
-    assert gain(training, 3) == 0 and "3 lanes" in capsys.readouterr().err
+def test_a_run_is_stacked_only_when_asked_for_and_then_another_run(tiny: RunConfig) -> None:
+    assert stack_key(tiny) is None
+    stacked = tiny.with_(stacked=True)
+    assert stacked.id != tiny.id and tiny.with_(stacked=False).id == tiny.id
 
 
-def test_measuring_leaves_the_run_as_it_is(tiny: RunConfig) -> None:
-    training = Training(tiny.with_(**VARIANTS["BatchNorm"]), "cpu")
-    assert gain(training, 4) > 0 and gain(training, 4) == gain(training, 4), "asked once, kept"
-    after = Trajectory.of([tick for tick in training.ticks() if tick is not None])
-    alike(after, Trajectory.of(list(train(training.config, "cpu"))), tolerance=0)
+def test_trainings_know_nothing_of_their_stack(tiny: RunConfig) -> None:
+    trainings = [Training(config, "cpu") for config in family(tiny)[:2]]
+    before = [set(vars(training)) for training in trainings]
+    stack = Stack(trainings)
+    stack.advance()
+    assert [set(vars(training)) - {"optimizer"} for training in trainings] == [
+        names - {"optimizer"} for names in before
+    ]

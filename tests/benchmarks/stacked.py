@@ -1,9 +1,9 @@
-"""Many runs at once: `python -m tests.benchmarks.lanes [--json FILE]`.
+"""Many runs at once: `python -m tests.benchmarks.stacked [--json FILE]`.
 
-steps    so many runs of one kind, each taking one step: one after the other against stacked (`igbviz.lanes`), in turn in one process, with
-         the threads that a run takes by itself; the verdict is what the program would do with them
-sweeps   eight runs from the button to the last probe, with real workers: submitted one by one, which are worked on one by one, against
-         the same as a sweep
+steps    so many runs of one kind, each taking one step: one after the other against stacked, in turn in one process,
+         with the threads that a run takes by itself
+sweeps   eight runs from the button to the last probe, with real workers: submitted one by one, which are worked on one
+         by one, against the same as a sweep, and against the same as a sweep of stacked runs
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from igbviz.runs.sweeps import submit_sweep
 from igbviz.studies.escape import processor
 from igbviz.training.devices import best_device
 from igbviz.training.loop import Training
-from igbviz.training.stacked import WORTH, Lanes, most_lanes
+from igbviz.training.stacked import Stack, max_runs
 from tests.benchmarks.__main__ import alternating, row
 
 FIRST_LOOK = PRESETS["first-look"].config
@@ -46,12 +46,10 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
     found = []
     for name, config in KINDS.items():
         training = Training(config, device)
-        for lanes in (4, 16) if device.type == "cpu" else (8, 32):
-            lanes = min(lanes, most_lanes(training))
-            alone, stack = (
-                [training.rehearsal() for _ in range(lanes)],
-                Lanes([training.rehearsal() for _ in range(lanes)]),
-            )
+        for runs in (4, 16) if device.type == "cpu" else (8, 32):
+            runs = min(runs, max_runs(training))
+            alone = [Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)]
+            stack = Stack([Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)])
 
             def in_turn(alone: list[Training] = alone) -> None:
                 for one in alone:
@@ -59,15 +57,14 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
                 if device.type == "cuda":
                     torch.cuda.synchronize()
 
-            def together(stack: Lanes = stack) -> None:
+            def together(stack: Stack = stack) -> None:
                 stack.advance()
                 if device.type == "cuda":
                     torch.cuda.synchronize()
 
             ways = {"one by one": in_turn, "stacked": together}
-            one = row(f"{name}, a step of {lanes}: one by one / stacked", alternating(ways, 5))
-            print(f"{'':42} {'stacked' if one['ratio'] >= WORTH else 'left one by one'}", flush=True)
-            found.append(one | {"lanes": lanes})
+            one = row(f"{name}, a step of {runs}: one by one / stacked", alternating(ways, 5))
+            found.append(one | {"lanes": runs})
     return found
 
 
@@ -76,7 +73,7 @@ def sweeps() -> list[dict[str, Any]]:
     found = []
     for name in SWEEPS:
         base = KINDS[name].with_(epochs=5, probes={"size": 1000, "count": 20})
-        taken: dict[str, list[float]] = {"one by one": [], "sweep": []}
+        taken: dict[str, list[float]] = {"one by one": [], "sweep": [], "stacked sweep": []}
         with tempfile.TemporaryDirectory() as folder:
             submit(base.with_(epochs=0.1), folder).wait()  # the worker is there and warm
             for repeat in range(SWEEP_REPEATS):
@@ -85,23 +82,29 @@ def sweeps() -> list[dict[str, Any]]:
                 for run in [submit(base.with_(seed=seed), folder) for seed in seeds]:
                     run.wait()
                 taken["one by one"].append(time.perf_counter() - started)
-                started = time.perf_counter()
-                group = submit_sweep(Sweep(base=base, axes={"seed": [seed + 50 for seed in seeds]}), folder)
-                group.wait()
-                taken["sweep"].append(time.perf_counter() - started)
+                for way, stacked in (("sweep", False), ("stacked sweep", True)):
+                    started = time.perf_counter()
+                    axes = {"seed": [seed + 50 for seed in seeds]}
+                    group = submit_sweep(Sweep(base=base.with_(stacked=stacked), axes=axes), folder)
+                    group.wait()
+                    taken[way].append(time.perf_counter() - started)
             lanes = sorted({run.schema["lanes"] for run in group.runs})
         words = ", ".join(
             f"{way} {statistics.median(each):.1f} s ({min(each):.1f}-{max(each):.1f})" for way, each in taken.items()
         )
-        ratio = statistics.median(one / other for one, other in zip(*taken.values(), strict=True))
-        print(f"eight runs, {name}: {words}; ratio {ratio:.2f}, n = {SWEEP_REPEATS}, lanes {lanes}", flush=True)
-        found.append({"case": name, "seconds": taken, "ratio": ratio, "lanes": lanes})
+        ratios = {
+            way: statistics.median(one / other for one, other in zip(taken["one by one"], taken[way], strict=True))
+            for way in ("sweep", "stacked sweep")
+        }
+        said = ", ".join(f"one by one / {way} {ratio:.2f}" for way, ratio in ratios.items())
+        print(f"eight runs, {name}: {words}; {said}, n = {SWEEP_REPEATS}, lanes {lanes}", flush=True)
+        found.append({"case": name, "seconds": taken, "ratios": ratios, "lanes": lanes})
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        "python -m tests.benchmarks.lanes", description="Many runs at once, against one by one."
+        "python -m tests.benchmarks.stacked", description="Many runs at once, against one by one."
     )
     parser.add_argument("--json", type=Path, help="also write all numbers there")
     parser.add_argument("--only", choices=["steps", "sweeps"])
