@@ -62,6 +62,8 @@ class Stack:
     def advance(self) -> None:
         """One optimizer step of every training; on a GPU as many as there are until one of them looks, since a step
         takes less time than to go round all runs."""
+        if len(self.trainings) < len(self.loss_sum):
+            self._lay()
         first, started = self.trainings[0], time.perf_counter()
         steps = 1
         if self.device.type != "cpu":
@@ -82,8 +84,6 @@ class Stack:
     def drop(self, training: Training) -> None:
         """Go on without this one, which keeps its weights as they are."""
         self.trainings = [other for other in self.trainings if other is not training]
-        if self.trainings:
-            self._lay()
 
     def descend(self, rows: Tensor, losses: Sequence[Loss]) -> None:
         """Descend the loss of every training on its images at `rows` (L, B), and add them to `loss_sum` (L,)."""
