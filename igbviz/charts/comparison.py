@@ -16,9 +16,9 @@ from igbviz.charts.colors import FAINT, class_style
 from igbviz.charts.run import MOST_LINES, line_trace, summary_traces
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
-from igbviz.studies.comparison import MEASURES, PANELS, Band, Member, Setting, band, titles
+from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
 from igbviz.studies.seed_summary import in_words, middle_and_range, step_in_words
-from igbviz.trajectory.quantities import QUANTITIES
+from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged
 GAP = 0.06  # of the width, between the two columns of the grid
@@ -199,7 +199,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     traces = []
     for setting in those:
         style = class_style(setting.index)
-        found = [member.outcome["escape"] for member in setting.members]
+        found = [member.outcome.escape for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
         x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
         spread = middle_and_range(found)
@@ -247,7 +247,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     )
     shapes[-1]["layer"] = "below"
     height = 150 + 44 * len(those)
-    count = sum(np.isfinite(member.outcome["escape"]) for member in members)
+    count = sum(np.isfinite(member.outcome.escape) for member in members)
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
         "data": traces,
@@ -282,7 +282,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
 
 
 def _escape_words(member: Member) -> str:
-    step = member.outcome["escape"]
+    step = member.outcome.escape
     if np.isfinite(step):
         return f"step {step_in_words(step)}" + ("" if member.ended else " so far")
     return "never" if member.ended else "not yet"

@@ -20,8 +20,9 @@ from igbviz.charts.style import AXIS, SHARES, frame, level_line, upright_line
 from igbviz.charts.theory import LINES
 from igbviz.charts.theory import phase_line as theory_line
 from igbviz.charts.time_axis import TimeAxis
-from igbviz.studies.comparison import MEASURES, Setting
+from igbviz.studies.comparison import Setting
 from igbviz.studies.dynamics import Plane, at_step, cut, mean
+from igbviz.trajectory.quantities import MEASURES
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
 SYMBOLS = ("circle", "diamond", "square")
@@ -69,7 +70,7 @@ def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> di
             "type": "scatter",
             "mode": "markers",
             "name": f"{setting.label} (n = {len(setting.members)})",
-            "x": np.array([member.outcome["largest_guess_init"] for member in setting.members], np.float32),
+            "x": np.array([member.outcome.largest_guess_init for member in setting.members], np.float32),
             "y": at_step(setting.members, measure, step).astype(np.float32),
             "marker": {
                 "size": 11,

@@ -20,47 +20,14 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Description
 from igbviz.studies.seed_summary import in_words, middle_and_range, share_in_words, step_in_words
-from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import SHARE, escape_time
-from igbviz.trajectory.quantities import QUANTITIES, Quantity
+from igbviz.trajectory.outcome import Outcome, outcome
+from igbviz.trajectory.quantities import MEASURES, PER_CLASS
+from igbviz.trajectory.trajectory import EVEN
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 
 
-def largest_guess(trajectory: Trajectory) -> np.ndarray:
-    """(T,) share of the guesses that the most guessed class gets; 1/K without prejudice, 1 when there is nothing else."""
-    return trajectory.guess_fraction().max(-1)
-
-
-# One number a probe. Whatever charts.py has of that kind, and means over the classes of what it has class by class.
-MEASURES: dict[str, Quantity] = {name: what for name, what in QUANTITIES.items() if not what.per_class} | {
-    "largest_guess": Quantity(
-        "Largest share of guesses",
-        "share of all images",
-        "The share of the images that goes to the most guessed class. 1 is one class for everything, 1/K an even "
-        "spread.",
-        largest_guess,
-        chance=True,
-        per_class=False,
-    ),
-    "silent": Quantity(
-        "Ignored images",
-        "share of images without signal",
-        "Share of the images that the loss ignores (pull under 1 % of cross-entropy's), averaged over the classes.",
-        lambda trajectory: trajectory.silent.mean(-1),
-        per_class=False,
-    ),
-    "true_class_probability": Quantity(
-        "Probability of the true class, mean",
-        "mean probability p̄",
-        "How probable the network holds the right answer, averaged over all classes.",
-        lambda trajectory: trajectory.true_class_probability().mean(-1),
-        chance=True,
-        per_class=False,
-    ),
-}
-
-# How a run ended: title and how its numbers are written. `escape` is infinite for a run that never escaped.
+# What is told of an `Outcome`: title and how its numbers are written.
 OUTCOMES = {
     "balanced_accuracy": ("balanced accuracy", share_in_words),
     "true_class_probability": ("true-class probability", share_in_words),
@@ -72,7 +39,7 @@ OUTCOMES = {
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{SHARE:g} ln K to the end; of a run that still goes on, to its last probe so far."
+    f"{EVEN:g} ln K to the end; of a run that still goes on, to its last probe so far."
 )
 
 
@@ -92,7 +59,7 @@ class Member:
     seconds: np.ndarray  # (T,)
     per_class: dict[str, np.ndarray]
     measures: dict[str, np.ndarray]
-    outcome: dict[str, float]
+    outcome: Outcome
 
     @classmethod
     def read(cls, run: Run) -> Member | None:
@@ -111,9 +78,9 @@ class Member:
                 float(schema.get("steps_per_epoch") or (whole.step[-1] / epoch if epoch else 1)),
                 drawn.favoured(),
                 *(np.array(values) for values in (drawn.step, drawn.epoch, drawn.seconds)),
-                {name: np.asarray(QUANTITIES[name].values(drawn), np.float32) for name in PANELS},
+                {name: np.asarray(PER_CLASS[name].values(drawn), np.float32) for name in PANELS},
                 {name: np.asarray(what.values(drawn), np.float32) for name, what in MEASURES.items()},
-                _outcome(whole, status.state),
+                outcome(whole, diverged=status.state == "diverged"),
             )
         except (ValueError, TypeError, OSError) as error:
             if isinstance(error, RunError):
@@ -123,20 +90,6 @@ class Member:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
-
-
-def _outcome(whole: Trajectory, state: str) -> dict[str, float]:
-    first, last = whole[:1], whole[-1:]
-    escaped = None if state == "diverged" else escape_time(whole)
-    return {
-        "balanced_accuracy": float(last.balanced_accuracy()[0]),
-        "true_class_probability": float(last.true_class_probability().mean()),
-        "largest_guess_init": float(largest_guess(first)[0]),
-        "largest_guess": float(largest_guess(last)[0]),
-        "classes_at_zero": float((last.accuracy() == 0).sum()),
-        "silent": float(last.silent.mean()),
-        "escape": math.inf if escaped is None else float(escaped),
-    }
 
 
 # In what they differ.
@@ -306,7 +259,7 @@ def run_table(those: Sequence[Setting]) -> pd.DataFrame:
         "last_step": [int(member.step[-1]) for member in members],
     })  # fmt: skip
     for name in OUTCOMES:
-        table[name] = [member.outcome[name] for member in members]
+        table[name] = [float(getattr(member.outcome, name)) for member in members]
     return table
 
 
@@ -317,7 +270,8 @@ def setting_table(those: Sequence[Setting]) -> pd.DataFrame:
     for setting in those:
         row = {"setting": setting.label, "n": len(setting.members)}
         for name, (_, write) in OUTCOMES.items():
-            values = [member.outcome[name] for member in setting.members if not math.isnan(member.outcome[name])]
+            values = [float(getattr(member.outcome, name)) for member in setting.members]
+            values = [value for value in values if not math.isnan(value)]
             row[name] = in_words(middle_and_range(values), write) if values else "–"
         rows.append(row)
     return pd.DataFrame(rows)

@@ -20,7 +20,8 @@ from igbviz.config.probe_plan import Probes
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
 from igbviz.runs.sweep_config import Sweep, parse_value
-from igbviz.studies.comparison import MEASURES, Member, Setting, held_at
+from igbviz.studies.comparison import Member, Setting, held_at
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.trajectory import thin
 
 SEEDS, STEPS, RATIO = 20, 100, 10
@@ -153,7 +154,7 @@ def cut(classes: int) -> float:
 
 def starts(members: Sequence[Member]) -> list[Setting]:
     """The members that began neutral, those that began prejudiced, and all of them (index -1); a group may be empty."""
-    biased = [m.outcome["largest_guess_init"] >= cut(len(m.class_names)) for m in members]
+    biased = [m.outcome.largest_guess_init >= cut(len(m.class_names)) for m in members]
     neutral = tuple(m for m, is_biased in zip(members, biased, strict=True) if not is_biased)
     prejudiced = tuple(m for m, is_biased in zip(members, biased, strict=True) if is_biased)
     return [

@@ -30,14 +30,15 @@ from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import SHARE, settled
+from igbviz.trajectory.outcome import outcome
+from igbviz.trajectory.trajectory import EVEN, escape_step
 
 DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
 DEFINITION = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{SHARE:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
+    f"{EVEN:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
     "cross-entropy and of the loss, over standard normal logits with evenly spread labels."
 )
 
@@ -92,8 +93,8 @@ class Row:
 
     @property
     def escape(self) -> int | None:
-        """As `escape_time`; a run that diverged has not escaped."""
-        return settled(self.probes, self.evenness, SHARE) if self.diverged is None else None
+        """As `Trajectory.escape_step`; a run that diverged has not escaped."""
+        return escape_step(self.probes, self.evenness) if self.diverged is None else None
 
 
 def trials(seeds: int, base: RunConfig = BASE, losses: dict[str, Loss] | None = None) -> list[Trial]:
@@ -149,9 +150,8 @@ def _row(trial: Trial) -> Row:
     run = Trajectory.of(snapshots) if snapshots else None
     ends: list[float | None] = [None] * 3
     if diverged is None:
-        sizes = run.class_sizes()[-1]
-        ends = [run.balanced_accuracy()[-1], run.guess_fraction()[-1].max(), run.silent[-1] @ sizes / sizes.sum()]
-        ends = [round(float(end), 4) for end in ends]
+        end = outcome(run)
+        ends = [round(number, 4) for number in (end.balanced_accuracy, end.largest_guess, end.silent)]
     config = trial.config
     return Row(
         trial.loss,

@@ -19,10 +19,10 @@ from igbviz.config import RunConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
-from igbviz.studies.comparison import MEASURES, OUTCOMES, Member, Setting, labels
+from igbviz.studies.comparison import OUTCOMES, Member, Setting, labels
 from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.quantities import Quantity
+from igbviz.trajectory.quantities import MEASURES, Quantity
 
 LOSSES_SHOWN = ("cross-entropy", "gce", "mae", "nce-rce", "piecewise-zero", "blurry")
 SEEDS = 3
@@ -212,7 +212,7 @@ def _summary(setting: Setting, question: Question) -> Summary:
     done = [member for member in setting.members if member.state == "done"]
     curves = [member.measures[question.goal] for member in done]
     peaks = [int(np.nanargmax(curve)) for curve in curves]
-    escapes = [member.outcome["escape"] for member in done]
+    escapes = [member.outcome.escape for member in done]
 
     def spread(values: Iterable[float]) -> Spread:
         return middle_and_range([float(value) for value in values])

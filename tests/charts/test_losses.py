@@ -10,9 +10,9 @@ import pytest
 
 from igbviz.charts import losses
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
-from igbviz.studies import zones
-from igbviz.trajectory import Trajectory, outcome, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.zones import images_by_zone
 from igbviz.ui.live_chart import payload
 
 OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]
@@ -69,14 +69,14 @@ def test_no_image_is_lost(log: bool) -> None:
     assert shares[:, edges[1:] <= 0.1 + 1e-12].sum() == pytest.approx(below / counts.sum())
 
 
-def test_standing_counts_the_images_of_each_zone() -> None:
+def test_images_are_counted_in_the_images_of_each_zone() -> None:
     trajectory = crowded()
     counts = trajectory.p_hist[0]
-    shares = zones.standing(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
+    shares = images_by_zone(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
     np.testing.assert_allclose(shares.sum(1), 1)
     np.testing.assert_allclose(shares[:, 1], counts[:, P_EDGES[1:] <= 0.1 + 1e-12].sum(1) / counts.sum(1))
     for name in OF_P:
-        np.testing.assert_allclose(zones.standing(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
+        np.testing.assert_allclose(images_by_zone(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
 
 
 def test_no_two_losses_look_alike() -> None:
@@ -86,7 +86,7 @@ def test_no_two_losses_look_alike() -> None:
 def test_the_typical_image() -> None:
     records = np.zeros(1, snapshot_dtype(2))
     records["p_hist"][0, :, list(P_EDGES).index(0.5) - 1] = 10
-    assert 0.48 <= outcome.typical_probability(Trajectory(records)) <= 0.5
+    assert 0.48 <= Trajectory(records).median_probability() <= 0.5
 
 
 @pytest.mark.parametrize("log", [True, False])

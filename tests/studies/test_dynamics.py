@@ -14,7 +14,7 @@ from igbviz.config import RunConfig
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.comparison import Member
 from igbviz.studies.dynamics import (
     BASE,
     cut,
@@ -28,6 +28,8 @@ from igbviz.studies.dynamics import (
     planned_steps,
     starts,
 )
+from igbviz.trajectory.outcome import Outcome
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui.live_chart import payload
 
 STEP = np.array([0, 1, 10, 100])
@@ -42,7 +44,7 @@ def member(
     measures = {name: rising for name in MEASURES} | {"train_loss": np.full(len(step), loss)}
     return Member(
         f"run-{config.id}", state, config, tuple("abcdefghij"), 313.0, 0, step, step / 313, step / 100, {}, measures,
-        {"largest_guess_init": began},
+        Outcome(accuracy, accuracy, began, 0.1, 0, 0.0, None, "a"),
     )  # fmt: skip
 
 

@@ -32,7 +32,6 @@ from igbviz.studies.escape import (
     write,
 )
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.outcome import escape_time
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TWO = {"cross-entropy": LOSSES["cross-entropy"](), "mae": LOSSES["mae"]()}
@@ -59,13 +58,13 @@ def guessing(*live: int, classes: int = 10) -> Trajectory:
         ((), None),
     ],
 )
-def test_escape_time(live: tuple[int, ...], step: int | None) -> None:
-    assert escape_time(guessing(*live)) == step
+def test_escape_step(live: tuple[int, ...], step: int | None) -> None:
+    assert guessing(*live).escape_step() == step
 
 
-def test_the_share_is_a_choice() -> None:
-    assert escape_time(guessing(1, 2, 5, 10), share=0.69) == 20
-    assert escape_time(guessing(1, 10), share=1 - 1e-9) == 10
+def test_the_threshold_is_a_choice() -> None:
+    assert guessing(1, 2, 5, 10).escape_step(0.69) == 20
+    assert guessing(1, 10).escape_step(1 - 1e-9) == 10
 
 
 def test_every_loss_takes_part() -> None:

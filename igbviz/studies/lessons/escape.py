@@ -25,10 +25,8 @@ from igbviz.studies.lessons.parts import (
     half_below,
     largest_share,
     percent,
-    silent_share,
     small,
 )
-from igbviz.trajectory.outcome import escape_time
 
 # 2. Why cross-entropy escapes
 
@@ -57,7 +55,7 @@ FIRST_STEPS, FIRST_EPOCH, LATE = "within 50 steps", "later in the first epoch (3
 def _when(name: str) -> Callable[[Results], Outcome]:
     def outcome(results: Results) -> Outcome:
         run = results[name]
-        step = escape_time(run)
+        step = run.escape_step()
         per_epoch = run.step[-1] / run.epoch[-1]
         if step is None:
             return Outcome(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
@@ -198,13 +196,13 @@ CROSS_ENTROPY = Lesson(
 
 
 def _silent(results: Results) -> Outcome:
-    share = silent_share(results["cut"])
+    share = results["cut"].silent_fraction()[0]
     return Outcome(100 * share, f"At Init. {percent(share)} of the images send no signal at all.")
 
 
 def _why_silent(results: Results) -> str:
     run = results["cut"]
-    start, end, (largest, whose) = silent_share(run), silent_share(run, -1), largest_share(run, -1)
+    start, end, (largest, whose) = *run.silent_fraction()[[0, -1]], largest_share(run, -1)
     change = start - end
     moved = (
         "Training hardly changed that"
@@ -224,7 +222,7 @@ def _why_silent(results: Results) -> str:
 
 def _cutoffs(results: Results) -> str:
     run, low = results["cut"], results["low"]
-    typical, before, after = half_below(run), silent_share(run), silent_share(low)
+    typical, before, after = half_below(run), run.silent_fraction()[0], low.silent_fraction()[0]
     counts = [alive(run), alive(low)]
     if counts[1] == run.classes:
         result = "That was enough: every class came alive."

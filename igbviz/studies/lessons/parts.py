@@ -11,12 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import typical_probability
 from igbviz.trajectory.trajectory import P_EDGES
 
 Config = RunConfig | EnsembleConfig
@@ -178,17 +175,12 @@ def small(p: float) -> str:
 def half_below(run: Trajectory, index: int = 0) -> float:
     """A p that half of the images stay below. The histogram of a probe does not tell more of those below its first
     edge."""
-    return max(typical_probability(run, index), float(P_EDGES[1]))
+    return max(run.median_probability(index), float(P_EDGES[1]))
 
 
 def alive(run: Trajectory, index: int = -1) -> int:
     """Classes of which a probe gets at least a share of 1/K right: no fewer than dice would."""
     return int((run.accuracy()[index] >= 1 / run.classes).sum())
-
-
-def silent_share(run: Trajectory, index: int = 0) -> float:
-    """Share of all probed images that the loss ignores."""
-    return float(np.average(run.silent[index], weights=run.class_sizes()[index]))
 
 
 def largest_share(run: Trajectory, index: int) -> tuple[float, str]:

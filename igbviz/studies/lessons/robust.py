@@ -29,9 +29,8 @@ from igbviz.studies.lessons.parts import (
     percent,
     small,
 )
-from igbviz.studies.zones import standing
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import escape_time
+from igbviz.trajectory.zones import images_by_zone
 
 # 4. The wrong push
 
@@ -55,7 +54,7 @@ def _direction(_: Results) -> Outcome:
 
 def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
     """Share of all probed images whose own class the loss pushes down."""
-    shares = standing(run, index, zones(config.loss))[:, 2]
+    shares = images_by_zone(run, index, zones(config.loss))[:, 2]
     return float(np.average(shares, weights=run.class_sizes()[index]))
 
 
@@ -287,7 +286,7 @@ def _bought(results: Results) -> str:
 
 def _the_price(results: Results) -> str:
     plain, robust = results["stubborn_ce"], results["stubborn_gce"]
-    counts, steps = [alive(run) for run in (plain, robust)], [escape_time(run) for run in (plain, robust)]
+    counts, steps = [alive(run) for run in (plain, robust)], [run.escape_step() for run in (plain, robust)]
     left = ["never" if step is None else f"at step {step:,}" for step in steps]
     typical = half_below(robust)
     if counts[0] > counts[1]:

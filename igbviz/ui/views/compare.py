@@ -24,7 +24,8 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
-from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import messages, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.query import address, asked

@@ -25,8 +25,9 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Progress
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.comparison import Member
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import forms, messages, query, shell
 from igbviz.ui.groups import EVERY, group_standing, offer, progress_of, sweep_of
 from igbviz.ui.live_chart import live_chart, payload

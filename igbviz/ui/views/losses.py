@@ -23,9 +23,10 @@ from igbviz.losses.force import KINDS, Zone
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.studies import escape, zones
-from igbviz.trajectory import Trajectory, outcome, quantities
+from igbviz.studies import escape
+from igbviz.trajectory import Trajectory, quantities
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.zones import images_by_zone
 from igbviz.ui import forms, messages, query, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.runs import run_rows, shown_trajectory
@@ -139,7 +140,7 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     classes = trajectory.classes if trajectory is not None else 10
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
-        middle = outcome.typical_probability(trajectory)
+        middle = trajectory.median_probability()
         told = f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
         marks.append((middle, f"half of the images begin {told}"))
     seen = None if trajectory is None else (trajectory, index, only)
@@ -251,7 +252,7 @@ def _who_is_heard(shown: Shown) -> None:
     table, steering = st.columns([1, 1.3], gap="medium")
     favoured = trajectory.favoured()
     if focus is not None:
-        shares = zones.standing(trajectory, index, shaded)
+        shares = images_by_zone(trajectory, index, shaded)
         names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
         frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
         frame.insert(0, "class", names)

@@ -1,4 +1,4 @@
-"""How much of a run stands where its loss is silent or pushes the wrong way."""
+"""How many images of a probe lie where a loss pushes the right way, is silent, or pushes the wrong way."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from igbviz.losses.force import KINDS, Zone
-from igbviz.trajectory import Trajectory
-from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.trajectory import P_EDGES, Trajectory
 
 
-def standing(trajectory: Trajectory, index: int, parts: Sequence[Zone]) -> np.ndarray:
+def images_by_zone(trajectory: Trajectory, index: int, zones: Sequence[Zone]) -> np.ndarray:
     """(K, 3) share of the images of each class in the zones of `KINDS`, at one probe; rows sum to 1.
 
     Inside a bin of the histogram the images are taken to be spread evenly.
@@ -19,7 +18,7 @@ def standing(trajectory: Trajectory, index: int, parts: Sequence[Zone]) -> np.nd
     counts = trajectory.p_hist[index].astype(np.float64)
     below = np.pad(counts.cumsum(-1), ((0, 0), (1, 0))) / counts.sum(-1, keepdims=True)
     shares = np.zeros((len(counts), len(KINDS)))
-    for zone in parts:
+    for zone in zones:
         low, high = (np.array([np.interp(end, P_EDGES, row) for row in below]) for end in (zone.low, zone.high))
         shares[:, list(KINDS).index(zone.kind)] += high - low
     return shares
