@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts.colors import FAINT, class_style
+from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.run import MOST_LINES, line_trace, summary_traces
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
-from igbviz.studies.seed_summary import in_words, middle_and_range, step_in_words
+from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
 from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
 MOST_ROWS = 12  # of a grid that can still be read; more are paged
@@ -50,14 +50,14 @@ def row_height(rows: int) -> int:
     return int(np.clip(880 / max(rows, 1), 180, 340))
 
 
-def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
+def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
     """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes
     shared.
 
     The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
     """
-    found = {member.run: member for setting in those for member in setting.members}
-    members, words = [found[run] for run in shown], titles(those)
+    found = {member.run: member for setting in settings for member in setting.members}
+    members, words = [found[run] for run in shown], titles(settings)
     axis, height = time_axis(members, unit), row_height(len(members))
     inner = height * len(members)
     traces, shapes, notes = _legend(members[0]), [], []
@@ -85,7 +85,7 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
             shapes.append(level_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
-        star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
+        star = f'<span style="color:{style.color}">★ {member.class_names[member.favoured]}</span>'
         place = {
             "x": 0,
             "y": top,
@@ -136,24 +136,24 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
     }
 
 
-def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
+def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
     """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band
     from the least to the most of them; else every run is a line."""
     what = MEASURES[measure]
-    members = [member for setting in those for member in setting.members]
+    members = [member for setting in settings for member in setting.members]
     axis = time_axis(members, unit)
-    counts = {len(setting.members) for setting in those}
-    unified = (len(those) if collapse else len(members)) <= UNIFIED
-    traces = [trace for setting in those for trace in (banded if collapse else _single)(setting, measure, axis)]
+    counts = {len(setting.members) for setting in settings}
+    unified = (len(settings) if collapse else len(members)) <= UNIFIED
+    traces = [trace for setting in settings for trace in (banded if collapse else _single)(setting, measure, axis)]
     if collapse and len(counts) > 1:
-        for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in those), strict=True):
+        for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in settings), strict=True):
             trace["name"] += f" (n = {count})"
     if not unified:
         for trace in (t for t in traces if "name" in t):
             trace["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
-    shapes, notes = axis.furniture()
+    shapes, notes = axis.decorations()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, notes = shapes[:2], []  # the first epochs end at different steps
     shapes, notes = (both + more for both, more in zip((shapes, notes), switches(members, axis, row=1), strict=True))
@@ -164,8 +164,8 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
         notes.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    height = 560 + 14 * len(those)  # the legend below takes what its names need
-    words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (
+    height = 560 + 14 * len(settings)  # the legend below takes what its names need
+    words = f"{what.title} of {len(members)} runs in {len(settings)} settings" + (
         ": median and band over seeds" if collapse else ""
     )
     return {
@@ -190,22 +190,22 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     }
 
 
-def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
+def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
     the median."""
-    members = [member for setting in those for member in setting.members]
+    members = [member for setting in settings for member in setting.members]
     axis = time_axis(members, unit)
     wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
     traces = []
-    for setting in those:
+    for setting in settings:
         style = class_style(setting.index)
         found = [member.outcome.escape for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
         x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
-        spread = middle_and_range(found)
+        spread = median_and_range(found)
         ways = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0]  # equal seeds side by side
         middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
-        line = f"<b>{setting.label}</b><br>median of {len(found)}: {in_words(spread, step_in_words)}"
+        line = f"<b>{setting.label}</b><br>median of {len(found)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
@@ -214,7 +214,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
                 "y": [setting.index],
                 "hoverinfo": "skip",
                 "showlegend": False,
-                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.colour, "line": {"width": 3}},
+                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.color, "line": {"width": 3}},
                 "cliponaxis": False,
             },
             {
@@ -224,7 +224,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
                 "y": [setting.index + way for way in ways],
                 "name": setting.label,
                 "cliponaxis": False,
-                "marker": {"size": 12, "color": style.colour, "opacity": 0.75, "line": {"width": 0}},
+                "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
                 "showlegend": False,
                 "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
                 "hovertemplate": "%{hovertext}<extra></extra>",
@@ -232,7 +232,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
         ]
     ticks, words = axis.ticks()
     lines, notes = switches(members, axis)
-    shapes = [*axis.furniture()[0][:2], *lines]
+    shapes = [*axis.decorations()[0][:2], *lines]
     shapes.append(
         {
             "type": "rect",
@@ -241,12 +241,12 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
             "y0": 0,
             "y1": 1,
             "yref": "paper",
-            "fillcolor": FAINT,
+            "fillcolor": LIGHT_NEUTRAL,
             "line": {"width": 0},
         }
     )
     shapes[-1]["layer"] = "below"
-    height = 150 + 44 * len(those)
+    height = 150 + 44 * len(settings)
     count = sum(np.isfinite(member.outcome.escape) for member in members)
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
@@ -264,9 +264,9 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
             },
             "yaxis": AXIS
             | {
-                "tickvals": [setting.index for setting in those],
-                "ticktext": [setting.label for setting in those],
-                "range": [len(those) - 0.4, -0.6],
+                "tickvals": [setting.index for setting in settings],
+                "ticktext": [setting.label for setting in settings],
+                "range": [len(settings) - 0.4, -0.6],
                 "ticklen": 6,
                 "tickcolor": "rgba(0,0,0,0)",
                 "showline": False,
@@ -284,7 +284,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
 def _escape_words(member: Member) -> str:
     step = member.outcome.escape
     if np.isfinite(step):
-        return f"step {step_in_words(step)}" + ("" if member.ended else " so far")
+        return f"step {format_step(step)}" + ("" if member.ended else " so far")
     return "never" if member.ended else "not yet"
 
 
@@ -300,10 +300,10 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
     line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
-    return [*band_edges(x, one, style.colour, str(setting.index)), line]
+    return [*band_edges(x, one, style.color, str(setting.index)), line]
 
 
-def band_edges(x: np.ndarray, one: Band, colour: str, group: str) -> list[dict[str, Any]]:
+def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[str, Any]]:
     """The lower edge of a band, and the upper one, filled down to it."""
     edge = {
         "type": "scatter",
@@ -314,8 +314,7 @@ def band_edges(x: np.ndarray, one: Band, colour: str, group: str) -> list[dict[s
         "showlegend": False,
         "legendgroup": group,
     }
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
+    fill = {"fill": "tonexty", "fillcolor": shade(color, 0.15)}
     return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}]
 
 
@@ -359,8 +358,8 @@ def _legend(member: Member) -> list[dict[str, Any]]:
 
 
 def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
-    """The furniture of one panel: the break after Init., and the moments of this run."""
-    untrained = axis.furniture()[0][:2]
+    """The decorations of one panel: the break after Init., and the moments of this run."""
+    untrained = axis.decorations()[0][:2]
     return [
         *untrained,
         *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),

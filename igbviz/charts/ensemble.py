@@ -13,14 +13,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts.colors import FAINT, NEUTRAL, class_style
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style, shade
 from igbviz.charts.run import MOST_LINES
 from igbviz.charts.style import AXIS, SHARES, frame, heading
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-MEASURED, THEORY = class_style(0).colour, class_style(1).colour
+MEASURED, THEORY = class_style(0).color, class_style(1).color
 RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
 BINS = 20  # of the histogram of guesses; more where theory expects a narrow one
 LEAST, MOST = (
@@ -95,15 +95,15 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
                 "x": (record["centre"][k] + spread[k] * places).astype(np.float32),
                 "y": curves[k].astype(np.float32),
                 "name": label,
-                "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
+                "line": {"color": style.color, "dash": style.dashed(width), "width": width},
                 "fill": "tozeroy",
-                "fillcolor": _shade(style.colour, 0.25 if first else 0.08),
+                "fillcolor": shade(style.color, 0.25 if first else 0.08),
             }
         )
         peak = 1.06 * top if first else float(curves[k].max()) or top
         traces.append(common | {
             "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
-            "line": {"color": style.colour, "width": 3 if first else 1.5},
+            "line": {"color": style.color, "width": 3 if first else 1.5},
         })  # fmt: skip
     words = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
     figure = _figure(traces, f"Outputs of network {record['network']}", words, height)
@@ -115,7 +115,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
         "yanchor": "bottom",
         "text": f"<b>{names[favoured]} ★</b>",
     }
-    figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).colour}})
+    figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).color}})
     if not spread.any():
         figure["layout"]["annotations"].append(_note("every input has the same logits", 0.52, 0.5))
     return go.Figure(figure)
@@ -139,7 +139,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
-        "marker": {"color": _shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
+        "marker": {"color": shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
         "hovertemplate": f"share near %{{x:.3f}}<br>%{{customdata}} of {networks:,}<extra></extra>",
     }]  # fmt: skip
     top = 1.15 * float(measured.max())
@@ -164,8 +164,8 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
     figure = _figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
-    figure["layout"]["shapes"] += [_upright(x, colour, dash) for x, _, colour, dash in lines]
-    means = " &nbsp;".join(f'<span style="color:{colour}">{text}</span>' for _, text, colour, _ in lines)
+    figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
+    means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
     header = _note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
@@ -276,7 +276,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     favoured, classes = int(record["guesses"].argmax()), ensemble.classes
     many = classes > MOST_LINES
     values, styles = record["probability"], [class_style(k) for k in range(classes)]
-    look = {"color": [style.colour for style in styles], "line": {"width": 0}}
+    look = {"color": [style.color for style in styles], "line": {"width": 0}}
     look["pattern"] = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
     bars = {
         "type": "bar",
@@ -346,7 +346,7 @@ def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, place
             "name": f"mean of the other {len(centres)}",
             "fill": "tozeroy",
             "line": {"color": NEUTRAL, "width": 2},
-            "fillcolor": FAINT,
+            "fillcolor": LIGHT_NEUTRAL,
         },
         common
         | {
@@ -361,7 +361,7 @@ def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, place
 
 
 def _beyond(
-    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], words: list[str], group: str, colour: str
+    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], words: list[str], group: str, color: str
 ) -> list[dict[str, Any]]:
     """What lies beyond the edges of the picture, as open triangles at them."""
     low, high = edges
@@ -380,7 +380,7 @@ def _beyond(
             "hoverinfo": "text",
             "cliponaxis": False,
             "hovertext": [words[place] for place in beyond],
-            "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": colour}},
+            "marker": {"color": color, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": color}},
         }
     ]
 
@@ -417,12 +417,7 @@ def _count(networks: int) -> str:
     return "1 network" if networks == 1 else f"{networks:,} networks"
 
 
-def _shade(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
-
-
-def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
+def _upright(x: float, color: str, dash: str) -> dict[str, Any]:
     return {
         "type": "line",
         "x0": x,
@@ -430,7 +425,7 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
         "y0": 0,
         "y1": 1,
         "yref": "paper",
-        "line": {"color": colour, "dash": dash, "width": 2},
+        "line": {"color": color, "dash": dash, "width": 2},
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts.colors import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import MOST_LINES
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
@@ -34,7 +34,7 @@ LEADS = np.linspace(0, 40, 161)  # logits
 
 
 @dataclass(frozen=True)
-class Quantity:
+class LossCurve:
     """A function of p that every loss of p has."""
 
     title: str
@@ -45,8 +45,8 @@ class Quantity:
     tallest: float  # what it shows at most, in units of the largest value above p = 0.05
 
 
-QUANTITIES = {
-    "weight": Quantity(
+LOSS_CURVES = {
+    "weight": LossCurve(
         "Force w(p)",
         "force w(p) = −p f′(p)",
         "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as "
@@ -55,7 +55,7 @@ QUANTITIES = {
         always=(-0.2, 1.1),
         tallest=5,
     ),
-    "value": Quantity(
+    "value": LossCurve(
         "Loss f(p)",
         "loss f(p)",
         "What an image costs when its true class has probability p. Training goes downhill: where the line is flat "
@@ -64,7 +64,7 @@ QUANTITIES = {
         always=(0, 1),
         tallest=5,
     ),
-    "slope": Quantity(
+    "slope": LossCurve(
         "Slope dL/dp",
         "slope dL/dp",
         "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax "
@@ -120,7 +120,7 @@ def over_p(
     `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
     None for all).
     """
-    what = QUANTITIES[quantity]
+    what = LOSS_CURVES[quantity]
     p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
@@ -147,7 +147,7 @@ def over_p(
         "range": _range(what, p, drawn),
         "zeroline": True,
     }
-    layout["shapes"], layout["annotations"] = _furniture(shaded, marks, log, top)
+    layout["shapes"], layout["annotations"] = _decorations(shaded, marks, log, top)
     layout["legend"] |= AT_THE_FOOT
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
@@ -244,7 +244,7 @@ def _below(losses: int) -> int:
     return 62 + 26 * -(-losses // 3)
 
 
-def _range(what: Quantity, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
+def _range(what: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
     """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
     values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
     tallest = what.tallest * np.abs(values[:, p >= 0.05]).max()
@@ -267,7 +267,7 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> di
         "y": np.where(np.isfinite(y), y, np.nan).astype(np.float32),
         "name": title,
         "legendgroup": name,
-        "line": {"color": style.colour, "dash": style.dashed(3), "width": 3},
+        "line": {"color": style.color, "dash": style.dashed(3), "width": 3},
         "hovertemplate": f"<b>%{{fullData.name}}</b><br>{hover}<extra></extra>",
     }
 
@@ -303,7 +303,7 @@ def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> li
             "showlegend": len(parts) > 1,
             "hovertext": where,
             "marker": {
-                "color": style.colour,
+                "color": style.color,
                 "line": {"width": 0},
                 "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55},
             },
@@ -313,7 +313,9 @@ def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> li
     ]
 
 
-def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float) -> tuple[list, list]:
+def _decorations(
+    shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float
+) -> tuple[list, list]:
     """Shapes and annotations: named zones and upright lines."""
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
@@ -387,7 +389,13 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
 
 
 def _layout(height: int, words: str) -> dict[str, Any]:
-    axis = {"gridcolor": FAINT, "zeroline": False, "zerolinecolor": NEUTRAL, "zerolinewidth": 1.5, "linecolor": NEUTRAL}
+    axis = {
+        "gridcolor": LIGHT_NEUTRAL,
+        "zeroline": False,
+        "zerolinecolor": NEUTRAL,
+        "zerolinewidth": 1.5,
+        "linecolor": NEUTRAL,
+    }
     axis |= {"ticks": "outside", "tickcolor": NEUTRAL}
     return frame(height) | {
         "margin": {"l": 70, "r": 20, "t": 34, "b": 56},

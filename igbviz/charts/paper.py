@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts.colors import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
@@ -21,9 +21,9 @@ from igbviz.trajectory.quantities import QUANTITIES
 
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "favoured at Init.": (ClassStyle(COLOURS[1], (), ""), 4, lambda values, own: values[:, own]),
+    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, own: values[:, own]),
     "highest of the others": (
-        ClassStyle(COLOURS[0], (7, 3), ""),
+        ClassStyle(COLORS[0], (7, 3), ""),
         2.5,
         lambda values, own: np.delete(values, own, -1).max(-1),
     ),
@@ -55,7 +55,7 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "type": "bar",
             "x": rank,
             "y": mean,
-            "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}},
+            "marker": {"color": LIGHT_NEUTRAL, "line": {"color": NEUTRAL, "width": 1}},
             "error_y": spread,
             "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
         }
@@ -69,7 +69,7 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
                 "x": rank + way,
                 "y": own,
                 "cliponaxis": False,
-                "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
+                "marker": {"color": [class_style(k).color for k in classes], "size": 9, "line": {"width": 0}},
                 "hovertext": [f"seed {seed}: {names[k]}" for k in classes],
                 "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
             }
@@ -122,7 +122,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False,
             }  # fmt: skip
-            upright = axis.furniture()[0][:2]
+            upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
             lines, named = comparison_charts.switches(members, axis)
@@ -189,4 +189,4 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    return [*comparison_charts.band_edges(x, one, style.colour, role), line]
+    return [*comparison_charts.band_edges(x, one, style.color, role), line]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from igbviz.charts.colors import FAINT, NEUTRAL
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
 
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
 AXIS = {
-    "gridcolor": FAINT,
+    "gridcolor": LIGHT_NEUTRAL,
     "zeroline": False,
     "linecolor": NEUTRAL,
     "ticks": "outside",

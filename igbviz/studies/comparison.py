@@ -19,7 +19,7 @@ from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Description
-from igbviz.studies.seed_summary import in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.seed_summary import format_share, format_spread, format_step, median_and_range
 from igbviz.trajectory.outcome import Outcome, outcome
 from igbviz.trajectory.quantities import MEASURES, PER_CLASS
 from igbviz.trajectory.trajectory import EVEN
@@ -29,13 +29,13 @@ PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's 
 
 # What is told of an `Outcome`: title and how its numbers are written.
 OUTCOMES = {
-    "balanced_accuracy": ("balanced accuracy", share_in_words),
-    "true_class_probability": ("true-class probability", share_in_words),
-    "largest_guess_init": ("largest guess, Init.", share_in_words),
-    "largest_guess": ("largest guess, end", share_in_words),
+    "balanced_accuracy": ("balanced accuracy", format_share),
+    "true_class_probability": ("true-class probability", format_share),
+    "largest_guess_init": ("largest guess, Init.", format_share),
+    "largest_guess": ("largest guess, end", format_share),
     "classes_at_zero": ("classes at zero", "{:.3g}".format),
-    "silent": ("ignored images", share_in_words),
-    "escape": ("escape step", step_in_words),
+    "silent": ("ignored images", format_share),
+    "escape": ("escape step", format_step),
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
@@ -142,7 +142,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
             if knob == "name":
                 parts.setdefault(part, []).append(_called(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
-                parts.setdefault(part, []).append(_in_words(path, row[path]))
+                parts.setdefault(part, []).append(_format_choice(path, row[path]))
         words = [
             ", ".join(parts[part]) for part in sorted(parts, key=lambda part: part != "loss")
         ]  # the loss first, then as described
@@ -162,7 +162,7 @@ def _called(part: Description) -> str:
     return part.name if several else getattr(part, "title", part.name)
 
 
-def _in_words(path: str, value: Any) -> str:
+def _format_choice(path: str, value: Any) -> str:
     part, _, knob = path.replace("_", " ").rpartition(".")
     name = f"probe {knob}" if part == "probes" else knob
     if isinstance(value, bool):
@@ -234,25 +234,25 @@ def _log(step: np.ndarray) -> np.ndarray:
     return np.log10(np.maximum(step, 10**-0.5))
 
 
-def titles(those: Sequence[Setting]) -> dict[str, str]:
+def titles(settings: Sequence[Setting]) -> dict[str, str]:
     """What sets every run apart from the others: its setting, and its seed unless all have the same."""
-    seeds = {member.config.seed for setting in those for member in setting.members}
-    parts = {member.run: (setting.label, member.config.seed) for setting in those for member in setting.members}
+    seeds = {member.config.seed for setting in settings for member in setting.members}
+    parts = {member.run: (setting.label, member.config.seed) for setting in settings for member in setting.members}
     if len(seeds) == 1:
         return {run: label for run, (label, _) in parts.items()}
-    only = len(those) == 1
+    only = len(settings) == 1
     return {run: f"seed {seed}" if only else f"{label} · seed {seed}" for run, (label, seed) in parts.items()}
 
 
 # Tables.
 
 
-def run_table(those: Sequence[Setting]) -> pd.DataFrame:
+def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a run: its setting, what differs, its state, and how it ended, all as plain values; an escape that never
     came is infinite."""
-    members = [member for setting in those for member in setting.members]
+    members = [member for setting in settings for member in setting.members]
     table = pd.DataFrame({
-        "setting": [setting.label for setting in those for _ in setting.members],
+        "setting": [setting.label for setting in settings for _ in setting.members],
         "run": [member.run for member in members],
         "seed": [member.config.seed for member in members],
         "state": [member.state for member in members],
@@ -263,35 +263,35 @@ def run_table(those: Sequence[Setting]) -> pd.DataFrame:
     return table
 
 
-def setting_table(those: Sequence[Setting]) -> pd.DataFrame:
+def setting_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a setting, in words: how many seeds, and of each outcome the median (least..most). Seeds whose numbers
     broke do not count."""
     rows = []
-    for setting in those:
+    for setting in settings:
         row = {"setting": setting.label, "n": len(setting.members)}
         for name, (_, write) in OUTCOMES.items():
             values = [float(getattr(member.outcome, name)) for member in setting.members]
             values = [value for value in values if not math.isnan(value)]
-            row[name] = in_words(middle_and_range(values), write) if values else "–"
+            row[name] = format_spread(median_and_range(values), write) if values else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def difference_table(those: Sequence[Setting]) -> pd.DataFrame:
+def difference_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a setting: its seeds, and a column for every dotted path that is not the same in all settings; empty where
     it has none."""
-    differing = differences([setting.members[0].config.with_(seed=0) for setting in those])
-    table = {"setting": [setting.label for setting in those]}
-    table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in those]
+    differing = differences([setting.members[0].config.with_(seed=0) for setting in settings])
+    table = {"setting": [setting.label for setting in settings]}
+    table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in settings]
     return pd.DataFrame(
         table | {path: ["" if value is None else str(value) for value in values] for path, values in differing.items()}
     )
 
 
-def panel_frame(those: Sequence[Setting]) -> pd.DataFrame:
+def panel_frame(settings: Sequence[Setting]) -> pd.DataFrame:
     """What the grid draws, tidy: a row a (run, probe, class)."""
     frames = []
-    for setting, member in _each(those):
+    for setting, member in _each(settings):
         t, k = len(member.step), len(member.class_names)
         frame = pd.DataFrame(_head(setting, member, k))
         frame["class"] = np.tile(np.array(member.class_names, dtype=object), t)
@@ -302,24 +302,24 @@ def panel_frame(those: Sequence[Setting]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def measure_frame(those: Sequence[Setting]) -> pd.DataFrame:
+def measure_frame(settings: Sequence[Setting]) -> pd.DataFrame:
     """All measures of all runs, tidy: a row a (run, probe)."""
-    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _each(those)]
+    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _each(settings)]
     return pd.concat(frames, ignore_index=True)
 
 
-def band_frame(those: Sequence[Setting], measure: str) -> pd.DataFrame:
+def band_frame(settings: Sequence[Setting], measure: str) -> pd.DataFrame:
     """Median and band of a measure, tidy: a row a (setting, step)."""
     frames = []
-    for setting in those:
+    for setting in settings:
         one = band(setting.members, measure)
         columns = {"median": one.median, "least": one.low, "most": one.high, "n": one.n}
         frames.append(pd.DataFrame({"setting": setting.label, "measure": measure, "step": one.step} | columns))
     return pd.concat(frames, ignore_index=True)
 
 
-def _each(those: Sequence[Setting]) -> list[tuple[Setting, Member]]:
-    return [(setting, member) for setting in those for member in setting.members]
+def _each(settings: Sequence[Setting]) -> list[tuple[Setting, Member]]:
+    return [(setting, member) for setting in settings for member in setting.members]
 
 
 def _head(setting: Setting, member: Member, times: int) -> dict[str, Any]:

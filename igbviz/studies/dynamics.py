@@ -212,7 +212,7 @@ def at_step(members: Sequence[Member], measure: str, step: int) -> np.ndarray:
     return np.array([held_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
 
 
-def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:
     """The two groups after so many steps: their means, the difference with its standard error, and what that allows one
     to say."""
     neutral, prejudiced, _ = starts(members)
@@ -233,7 +233,7 @@ def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
     return f"{sentence}; neutral minus prejudiced is {_judged(values[0].mean() - values[1].mean(), error)}"
 
 
-def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+def describe_majorities(members: Sequence[Member], measure: str, step: int) -> str:
     """The three settings after so many steps, and favoured minus least favoured seed by seed: the same network, the
     other majority."""
     settings = majorities(members)
@@ -253,7 +253,7 @@ def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> s
     return f"{sentence}. Seed by seed, favoured minus least favoured is {_judged(pairs.mean(), error)}"
 
 
-def plane_in_words(plane: Plane, steps: int) -> str:
+def describe_plane(plane: Plane, steps: int) -> str:
     """How many points of the plane have been trained, and how many of them diverged."""
     learned, diverged = int(np.isfinite(plane.values).sum()), int(plane.diverged.sum())
     return f"{learned + diverged} of {plane.values.size} points are trained for {steps:,} steps; {diverged} of them diverged."

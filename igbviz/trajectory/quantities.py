@@ -141,7 +141,7 @@ MEASURES = {
         per_class=False,
     ),
 }
-# What the pictures of one run show: of the measures those that no curve per class tells already.
+# What the pictures of one run show: and the measures that no curve per class tells already.
 QUANTITIES = PER_CLASS | {
     name: MEASURES[name] for name in ("balanced_accuracy", "guess_entropy", "train_loss", "memorised", "resisted")
 }

@@ -85,7 +85,7 @@ class TestOutputs:
         curves = [trace for trace in charts.outputs(e).data if trace.fill == "tozeroy"]
         favoured = record["guesses"].argmax()
         assert (
-            len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).colour and "★" in curves[-1].name
+            len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).color and "★" in curves[-1].name
         )
         x, y = (np.asarray(values, float) for values in (curves[-1].x, curves[-1].y))
         assert np.trapezoid(y, x) == pytest.approx(1, rel=1e-5)

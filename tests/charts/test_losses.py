@@ -90,7 +90,7 @@ def test_the_typical_image() -> None:
 
 
 @pytest.mark.parametrize("log", [True, False])
-@pytest.mark.parametrize("quantity", losses.QUANTITIES)
+@pytest.mark.parametrize("quantity", losses.LOSS_CURVES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
@@ -104,7 +104,7 @@ def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     low, high = spec["layout"]["yaxis"]["range"]
     assert np.isfinite([low, high]).all() and low < high
     if lines:
-        assert lines[0]["line"]["color"] == losses.loss_style(name).colour
+        assert lines[0]["line"]["color"] == losses.loss_style(name).color
 
 
 def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:

@@ -23,8 +23,8 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Results,
+    Solution,
     Text,
     verdict,
 )
@@ -141,10 +141,15 @@ def test_runs_are_small_and_offline(config: RunConfig | EnsembleConfig) -> None:
 
 
 def test_verdicts() -> None:
-    number = Guess("n", "t", "q", lambda _: Outcome(50, ""), close=5)
-    assert [verdict(number, answer, Outcome(50, "")) for answer in (55, 56, 65, 66)] == ["right", "near", "near", "off"]
-    choice = Guess("c", "t", "q", lambda _: Outcome("a", ""), ("a", "b"))
-    assert [verdict(choice, answer, Outcome("a", "")) for answer in ("a", "b")] == ["right", "off"]
+    number = Guess("n", "t", "q", lambda _: Solution(50, ""), close=5)
+    assert [verdict(number, answer, Solution(50, "")) for answer in (55, 56, 65, 66)] == [
+        "right",
+        "near",
+        "near",
+        "off",
+    ]
+    choice = Guess("c", "t", "q", lambda _: Solution("a", ""), ("a", "b"))
+    assert [verdict(choice, answer, Solution("a", "")) for answer in ("a", "b")] == ["right", "off"]
 
 
 def test_the_pull_of_cross_entropy_is_what_p_leaves() -> None:
@@ -213,19 +218,19 @@ def test_words_hold_for_any_results(lesson: Lesson, variant: int) -> None:
             text = step.body(seen)
             assert len(text) > 100 and not re.search(r"\bnan\b|\bNone\b|np\.|  ", text), text
     for guess in lesson.guesses().values():
-        outcome = guess.outcome(seen)
-        assert outcome.sentence.endswith(".") and not re.search(r"\bnan\b|None", outcome.sentence)
+        solution = guess.solution(seen)
+        assert solution.sentence.endswith(".") and not re.search(r"\bnan\b|None", solution.sentence)
         if guess.choices:
-            assert outcome.value in guess.choices
+            assert solution.value in guess.choices
         else:
-            assert guess.low <= outcome.value <= guess.high
+            assert guess.low <= solution.value <= guess.high
 
 
 @EVERY
 def test_different_results_give_different_answers(lesson: Lesson) -> None:
     """No outcome is written into the lesson: all but those that need no run change with the results."""
     for guess in lesson.guesses().values():
-        values = {guess.outcome(results(lesson, variant)).value for variant in range(8)}
+        values = {guess.solution(results(lesson, variant)).value for variant in range(8)}
         assert len(values) > 1 or guess.name in ("pull", "direction"), guess.name
 
 

@@ -15,9 +15,9 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Picture,
     Results,
+    Solution,
     Text,
     alive,
     alive_at_the_end,
@@ -40,11 +40,11 @@ def pull(p: float, classes: int = 10) -> float:
     return float(-CrossEntropy().gradient(logits, np.zeros(1, np.int64))[0, 0])
 
 
-def _pull(_: Results) -> Outcome:
+def _pull(_: Results) -> Solution:
     even, rare = pull(0.5), pull(1e-6)
     ratio = rare / even
     value = HARDLY if ratio < 0.25 else HALF if ratio < 0.75 else SAME if ratio < 1.5 else TWICE
-    return Outcome(
+    return Solution(
         value, f"Anna pulls with {even:.3g}, Ben with {rare:.3g}: {ratio:.2g} times as hard. The strength is 1 − p."
     )
 
@@ -52,22 +52,22 @@ def _pull(_: Results) -> Outcome:
 FIRST_STEPS, FIRST_EPOCH, LATE = "within 50 steps", "later in the first epoch (313 steps)", "after that, or never"
 
 
-def _when(name: str) -> Callable[[Results], Outcome]:
-    def outcome(results: Results) -> Outcome:
+def _when(name: str) -> Callable[[Results], Solution]:
+    def solution(results: Results) -> Solution:
         run = results[name]
         step = run.escape_step()
         per_epoch = run.step[-1] / run.epoch[-1]
         if step is None:
-            return Outcome(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
+            return Solution(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE
         words = count(step, "step", "steps")
-        return Outcome(
+        return Solution(
             value,
             f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in "
             "an epoch.",
         )
 
-    return outcome
+    return solution
 
 
 def _who_pulled(results: Results) -> str:
@@ -195,9 +195,9 @@ CROSS_ENTROPY = Lesson(
 # 3. The silent zone
 
 
-def _silent(results: Results) -> Outcome:
+def _silent(results: Results) -> Solution:
     share = results["cut"].silent_fraction()[0]
-    return Outcome(100 * share, f"At Init. {percent(share)} of the images send no signal at all.")
+    return Solution(100 * share, f"At Init. {percent(share)} of the images send no signal at all.")
 
 
 def _why_silent(results: Results) -> str:

@@ -17,9 +17,9 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Picture,
     Results,
+    Solution,
     Text,
     alive,
     alive_at_the_end,
@@ -42,11 +42,11 @@ EVEN, AS_BEFORE, TAKES_ALL = (
 )
 
 
-def _direction(_: Results) -> Outcome:
+def _direction(_: Results) -> Solution:
     force = float(BLURRY.loss.weight(np.log(np.array([0.05])), np)[0])
     value = UP if force > 0.01 else DOWN if force < -0.01 else NOWHERE
     top = np.exp(-1 / BLURRY.loss.gamma)
-    return Outcome(
+    return Solution(
         value,
         f"The force at p = 0.05 is {force:.2f}, where cross-entropy has 1. The price is highest at p = {top:.2f}.",
     )
@@ -58,18 +58,18 @@ def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
     return float(np.average(shares, weights=run.class_sizes()[index]))
 
 
-def _wrong_at_init(results: Results) -> Outcome:
+def _wrong_at_init(results: Results) -> Solution:
     share = pushed_wrong(results["printed"], BLURRY)
-    return Outcome(
+    return Solution(
         100 * share, f"At Init. the loss pushes {percent(share)} of the images away from their right answer."
     )
 
 
-def _the_end(results: Results) -> Outcome:
+def _the_end(results: Results) -> Solution:
     run = results["printed"]
     (start, _), (end, whose) = largest_share(run, 0), largest_share(run, -1)
     value = TAKES_ALL if end >= 0.9 else EVEN if end < 0.25 else AS_BEFORE
-    return Outcome(
+    return Solution(
         value, f"The largest share of the guesses went from {percent(start)} to {percent(end)}, and it is *{whose}*."
     )
 
@@ -224,32 +224,32 @@ WRONG_PUSH = Lesson(
 HIGHER, LOWER, EQUAL = "generalised cross-entropy", "cross-entropy", "about the same, within 3 points"
 
 
-def _memorised(name: str) -> Callable[[Results], Outcome]:
-    def outcome(results: Results) -> Outcome:
+def _memorised(name: str) -> Callable[[Results], Solution]:
+    def solution(results: Results) -> Solution:
         run = results[name]
         heart, resisted = run.memorised[-1], run.resisted[-1]
-        return Outcome(
+        return Solution(
             100 * float(heart),
             f"{percent(heart)} of the wrong labels were learned by heart; {percent(resisted)} of these images were "
             "recognised for what they show.",
         )
 
-    return outcome
+    return solution
 
 
-def _more_accurate(first: str, second: str) -> Callable[[Results], Outcome]:
+def _more_accurate(first: str, second: str) -> Callable[[Results], Solution]:
     """Which of two runs, cross-entropy and GCE, recognises more test images at the end."""
 
-    def outcome(results: Results) -> Outcome:
+    def solution(results: Results) -> Solution:
         plain, robust = (float(results[name].balanced_accuracy()[-1]) for name in (first, second))
         value = EQUAL if abs(plain - robust) <= 0.03 else HIGHER if robust > plain else LOWER
-        return Outcome(
+        return Solution(
             value,
             f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy "
             f"{percent(robust)}.",
         )
 
-    return outcome
+    return solution
 
 
 def _first_learned(results: Results) -> str:

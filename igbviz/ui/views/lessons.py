@@ -341,17 +341,17 @@ def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) ->
 
 def _reveal(name: str, guess: Guess, results: Results) -> None:
     """The guess next to what came out."""
-    outcome, answer = guess.outcome(results), _answer(name, guess)
+    solution, answer = guess.solution(results), _answer(name, guess)
     st.session_state.setdefault("lesson-revealed", set()).add(_slot(name, guess))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{guess.title}**")
             if answer is not None:
-                how = verdict(guess, answer, outcome)
+                how = verdict(guess, answer, solution)
                 colour, icon = BADGES[how]
                 st.badge(KIND_WORDS[how], color=colour, icon=icon)
         said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
-        st.markdown(f"{said}It was **{_said(guess, outcome.value)}**. {outcome.sentence}")
+        st.markdown(f"{said}It was **{_said(guess, solution.value)}**. {solution.sentence}")
 
 
 # Shared by all who take the lesson: the key is the length of the run's file.

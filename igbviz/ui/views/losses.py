@@ -16,7 +16,7 @@ import streamlit as st
 from igbviz.charts import losses
 from igbviz.charts.colors import NEUTRAL, ClassStyle
 from igbviz.charts.escape import picture as escape_picture
-from igbviz.charts.losses import QUANTITIES, loss_style
+from igbviz.charts.losses import LOSS_CURVES, loss_style
 from igbviz.charts.run import run_curves
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
 from igbviz.losses.force import KINDS, Zone
@@ -104,7 +104,7 @@ def _line_sample(style: ClassStyle) -> str:
     """A piece of the line that a loss is drawn with, as HTML."""
     stops, at = [], 0
     for place, length in enumerate(style.dash or (34,)):
-        stops.append(f"{'transparent' if place % 2 else style.colour} {at}px {at + length}px")
+        stops.append(f"{'transparent' if place % 2 else style.color} {at}px {at + length}px")
         at += length
     stripes = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
     return f'<span style="display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle;background:{stripes}"></span>'
@@ -117,11 +117,11 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Over p",
-            list(QUANTITIES),
+            list(LOSS_CURVES),
             default="weight",
             required=True,
             key="quantity",
-            format_func=lambda name: QUANTITIES[name].title,
+            format_func=lambda name: LOSS_CURVES[name].title,
         )
         scale = st.segmented_control("Axis of p", ("log", "linear"), default="log", required=True, key="scale")
         divided = [name for name in parts if len(parts[name]) > 1]
@@ -156,7 +156,7 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
 def _say(
     chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus: str | None, shaded: list[Zone]
 ) -> None:
-    sentences = [QUANTITIES[quantity].caption]
+    sentences = [LOSS_CURVES[quantity].caption]
     if focus in of_p:
         words = (
             "; ".join(zone.words() for zone in shaded)
