@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts.browser import printed
+from igbviz.charts.browser import print_pdf
 from igbviz.charts.comparison import MOST_ROWS
 from igbviz.charts.run import to_html
 from igbviz.charts.time_axis import Unit
@@ -97,7 +97,7 @@ def html(settings: Sequence[Setting], view: View) -> bytes:
 def pdf(settings: Sequence[Setting], view: View) -> bytes:
     """The same page on one sheet that is as high as its figure. Raises RunError where there is no browser or it fails."""
     height = 1000 if view.tab == "table" else spec(settings, view)["layout"]["height"] + 20
-    return printed(html(settings, view).decode(), height)
+    return print_pdf(html(settings, view).decode(), height)
 
 
 FORMATS = {

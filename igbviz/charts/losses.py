@@ -19,12 +19,14 @@ from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, cla
 from igbviz.charts.run import MOST_LINES
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
-from igbviz.losses.force import KINDS, Zone, one_favoured
+from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
 LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
 LEFT = LEAST * 10**-0.8  # where that bar begins
+# The names stand in the zones, so that colors are not needed to tell them apart.
+ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
 MOST_ZONES = 24  # a formula that swings more often is not shaded
 # Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
 # picture lower.
@@ -326,7 +328,7 @@ def _decorations(
         return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MOST_ZONES else ():
-        words, shade = KINDS[zone.kind]
+        words = ZONES[zone.kind]
         low, high = place(zone.low), place(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
         band = {
@@ -339,7 +341,7 @@ def _decorations(
             "line": {"width": 0},
             "layer": "below",
         }
-        shapes.append(band | {"fillcolor": shade})
+        shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
         room = (high - low) / (right - left)
         if room > 0.025:
             turned = room < 0.012 * len(words)  # too narrow for its name

@@ -127,7 +127,8 @@ class Trajectory(Recorded):
 
     @property
     def signal(self) -> np.ndarray:
-        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: who steers the training."""
+        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: the training
+        signal."""
         return self.records["signal"]
 
     @property

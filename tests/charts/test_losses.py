@@ -39,10 +39,10 @@ def test_zones_cover_all_p_and_agree_with_the_force(name: str) -> None:
         inside = np.log(np.linspace(low, high, 101)[1:-1])
         pull = loss.weight(inside, np)
         if zone.kind == "silent":
-            assert (np.abs(pull) < 1.001 * force.SILENT).all()
+            assert (np.abs(pull) < 1.001 * force.ZERO_GRADIENT_FRACTION).all()
         else:
             assert (pull > 0).all() if zone.kind == "right" else (pull < 0).all()
-        assert zone.words()
+        assert zone.describe()
 
 
 def test_zones_stand_at_the_right_p() -> None:
@@ -51,8 +51,8 @@ def test_zones_stand_at_the_right_p() -> None:
     silent, wrong, right = force.zones(Blurry(gamma=0.7))
     assert [zone.kind for zone in (silent, wrong, right)] == ["silent", "wrong", "right"]
     assert wrong.high == pytest.approx(math.exp(-1 / 0.7), rel=1e-9), "where it only turns round it is not silent"
-    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.SILENT)
-    assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.SILENT)
+    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.ZERO_GRADIENT_FRACTION)
+    assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.ZERO_GRADIENT_FRACTION)
     assert [zone.kind for zone in force.zones(CrossEntropy())] == ["right"]
     assert [zone.kind for zone in force.zones(Custom(formula="p", parameters={}))] == ["silent", "wrong"]
     assert [zone.kind for zone in force.zones(Custom(formula="1", parameters={}))] == ["silent"]
@@ -179,7 +179,7 @@ def test_force_is_one_measure_for_all_losses() -> None:
         lead = np.log(1 / 1e-3 - 9)
         logits, labels = np.array([[0.0, lead, *[0.0] * 8]]), np.zeros(1, int)
         by_gradient = loss.gradient(logits, labels)[0, 0] / CrossEntropy().gradient(logits, labels)[0, 0]
-        assert force.force(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
+        assert force.force_at(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz.charts import browser
+from igbviz.charts import escape as escape_chart
 from igbviz.charts.escape import MARKS, picture, publish
 from igbviz.cli import main
 from igbviz.config import RunConfig
@@ -182,7 +182,7 @@ def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "save_png", lambda figure, path: path.write_bytes(b"picture"))
+    monkeypatch.setattr(escape_chart, "save_png", lambda figure, path: path.write_bytes(b"picture"))
     path, readme, png = (tmp_path / name for name in ("escape.json", "README.md", "escape.png"))
     with pytest.raises(RunError, match="measure first"):
         publish(path, readme, png)

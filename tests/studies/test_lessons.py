@@ -13,7 +13,7 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.losses import LossOfP
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.escape import pull
+from igbviz.studies.lessons.escape import gradient_on_true_logit
 from igbviz.studies.lessons.parts import (
     FORCE_WITH_IMAGES,
     OF_ENSEMBLES,
@@ -153,7 +153,7 @@ def test_verdicts() -> None:
 
 
 def test_the_pull_of_cross_entropy_is_what_p_leaves() -> None:
-    assert pull(0.5) == pytest.approx(0.5) and pull(1e-6) == pytest.approx(1 - 1e-6)
+    assert gradient_on_true_logit(0.5) == pytest.approx(0.5) and gradient_on_true_logit(1e-6) == pytest.approx(1 - 1e-6)
 
 
 # Whatever a run gives, the words hold: made-up results of every kind, also those nobody expects.

@@ -33,15 +33,15 @@ from igbviz.studies.lessons.parts import (
 HARDLY, HALF, SAME, TWICE = "hardly at all", "about half as hard", "just as hard", "about twice as hard"
 
 
-def pull(p: float, classes: int = 10) -> float:
-    """Minus the gradient of cross-entropy on the true class's logit, where that class has probability p and the others
+def gradient_on_true_logit(p: float, classes: int = 10) -> float:
+    """The size of cross-entropy's gradient on the true class's logit, where that class has probability p and the others
     share the rest."""
     logits = np.log(np.array([[p, *[(1 - p) / (classes - 1)] * (classes - 1)]]))
     return float(-CrossEntropy().gradient(logits, np.zeros(1, np.int64))[0, 0])
 
 
 def _pull(_: Results) -> Solution:
-    even, rare = pull(0.5), pull(1e-6)
+    even, rare = gradient_on_true_logit(0.5), gradient_on_true_logit(1e-6)
     ratio = rare / even
     value = HARDLY if ratio < 0.25 else HALF if ratio < 0.75 else SAME if ratio < 1.5 else TWICE
     return Solution(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz.charts.browser import browser
+from igbviz.charts.browser import find_chromium
 from igbviz.charts.comparison import MOST_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
@@ -360,7 +360,7 @@ def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
 
 
 def _take_away(those: Sequence[Setting], view: View) -> None:
-    no_browser = browser() is None
+    no_browser = find_chromium() is None
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in FORMATS.items():
             st.download_button(

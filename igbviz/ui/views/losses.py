@@ -19,7 +19,7 @@ from igbviz.charts.escape import picture as escape_picture
 from igbviz.charts.losses import LOSS_CURVES, loss_style
 from igbviz.charts.run import run_curves
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
-from igbviz.losses.force import KINDS, Zone
+from igbviz.losses.force import ZONES, Zone
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
@@ -159,7 +159,7 @@ def _say(
     sentences = [LOSS_CURVES[quantity].caption]
     if focus in of_p:
         words = (
-            "; ".join(zone.words() for zone in shaded)
+            "; ".join(zone.describe() for zone in shaded)
             if len(shaded) <= losses.MOST_ZONES
             else "changes its mind too often to be shaded"
         )
@@ -254,11 +254,11 @@ def _who_is_heard(shown: Shown) -> None:
     if focus is not None:
         shares = images_by_zone(trajectory, index, shaded)
         names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
-        frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
+        frame = pd.DataFrame(100 * shares, columns=list(ZONES.values()))
         frame.insert(0, "class", names)
         percent = {
             words: st.column_config.NumberColumn(words.removeprefix("pushes the "), format="%.0f %%")
-            for words, _ in KINDS.values()
+            for words in ZONES.values()
         }
         with table:
             silent, wrong = (np.average(shares[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))
