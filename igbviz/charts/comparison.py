@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
-from igbviz.charts.run import MOST_LINES, line_trace, summary_traces
+from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
+from igbviz.charts.shared_axis import places, shared_axis, switch, switches
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
 from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
 from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
-MOST_ROWS = 12  # of a grid that can still be read; more are paged
+MAX_ROWS = 12  # of a grid that can still be read; more are paged
 GAP = 0.06  # of the width, between the two columns of the grid
 ABOVE, UNDER, TITLE = (
     62,
@@ -28,21 +29,6 @@ ABOVE, UNDER, TITLE = (
     52,
 )  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
 UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
-
-
-def time_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
-    """One axis for all: from the earliest first step to the latest planned end."""
-    per_epoch = max(member.steps_per_epoch for member in members)
-    if unit == "epoch":
-        return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
-    return TimeAxis(
-        per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit
-    )
-
-
-def places(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
-    """(T,) where a run's steps lie on an axis that it shares with others; an epoch is its own, Init. is everybody's."""
-    return np.where(step > 0, step / (steps_per_epoch if axis.unit == "epoch" else 1.0), axis.init).astype(np.float32)
 
 
 def row_height(rows: int) -> int:
@@ -58,7 +44,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     """
     found = {member.run: member for setting in settings for member in setting.members}
     members, words = [found[run] for run in shown], titles(settings)
-    axis, height = time_axis(members, unit), row_height(len(members))
+    axis, height = shared_axis(members, unit), row_height(len(members))
     inner = height * len(members)
     traces, shapes, notes = _legend(members[0]), [], []
     layout: dict[str, Any] = {}
@@ -141,7 +127,7 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
     from the least to the most of them; else every run is a line."""
     what = MEASURES[measure]
     members = [member for setting in settings for member in setting.members]
-    axis = time_axis(members, unit)
+    axis = shared_axis(members, unit)
     counts = {len(setting.members) for setting in settings}
     unified = (len(settings) if collapse else len(members)) <= UNIFIED
     traces = [trace for setting in settings for trace in (banded if collapse else _single)(setting, measure, axis)]
@@ -194,7 +180,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
     """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
     the median."""
     members = [member for setting in settings for member in setting.members]
-    axis = time_axis(members, unit)
+    axis = shared_axis(members, unit)
     wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
     traces = []
     for setting in settings:
@@ -333,7 +319,7 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
     """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act
     on."""
     names, favoured = member.class_names, member.favoured
-    if len(names) > MOST_LINES:
+    if len(names) > MAX_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
         return [*lines[:-1], lines[-1] | {"legendgroup": "favoured"}]
     order = sorted(range(len(names)), key=lambda k: k == favoured)
@@ -347,7 +333,7 @@ def _legend(member: Member) -> list[dict[str, Any]]:
     """Lines without points, only for the legend: a row's own would be bold in one place and thin in another."""
     nothing = np.full(1, np.nan, np.float32)
     hover = np.zeros((1, 3), np.float32)
-    if len(member.class_names) > MOST_LINES:
+    if len(member.class_names) > MAX_LINES:
         lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
     lines = [
@@ -371,35 +357,7 @@ def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     config, per_epoch = member.config, member.steps_per_epoch
     found = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
     found = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
-    return [*found, *_switch(member, axis)]
-
-
-def _switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(place, label) of the moment from which this run's loss acts alone, if that is not its start."""
-    mark = member.config.schedule.mark(round(member.steps_per_epoch))
-    if not mark or not 0 < mark[0] < member.config.epochs:
-        return []
-    return [(mark[0] * (1 if axis.unit == "epoch" else member.steps_per_epoch), mark[1])]
-
-
-def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
-    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the
-    picture where it is one, and counted at the first of several. `row` is the line of text, from the picture up."""
-    found = {f"{place:.4g}": (place, label) for member in members for place, label in _switch(member, axis)}
-    moments = sorted(found.values())
-    if not moments:
-        return [], []
-    place, label = moments[0]
-    words = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
-    note = {
-        "x": float(np.log10(place)),
-        "y": 1,
-        "yref": "paper",
-        "yanchor": "bottom",
-        "yshift": 16 * row,
-        "font": {"size": 12},
-    }
-    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": words, "showarrow": False}]
+    return [*found, *switch(member, axis)]
 
 
 def _number(row: int, column: int) -> str:

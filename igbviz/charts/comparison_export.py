@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.browser import print_pdf
-from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.run import to_html
 from igbviz.charts.time_axis import Unit
 from igbviz.studies import comparison
@@ -58,8 +58,8 @@ def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
             return comparison_charts.escapes(settings, view.unit)
         return comparison_charts.overlay(settings, view.quantity, view.unit, view.collapse)
     shown = [member.run for member in alike([member for setting in settings for member in setting.members])[0]]
-    first = view.rows * MOST_ROWS
-    return comparison_charts.grid(settings, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
+    first = view.rows * MAX_ROWS
+    return comparison_charts.grid(settings, shown[first : first + MAX_ROWS] or shown[:MAX_ROWS], view.unit)
 
 
 def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:

@@ -14,8 +14,8 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style, shade
-from igbviz.charts.comparison import places, switches
 from igbviz.charts.run import line_trace
+from igbviz.charts.shared_axis import places, switches
 from igbviz.charts.style import AXIS, SHARES, frame, level_line, upright_line
 from igbviz.charts.theory import LINES
 from igbviz.charts.theory import phase_line as theory_line

@@ -16,18 +16,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.run import MOST_LINES
+from igbviz.charts.image_histogram import LEFT, image_bars
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.trajectory import P_EDGES
 
-LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
-LEFT = LEAST * 10**-0.8  # where that bar begins
 # The names stand in the zones, so that colors are not needed to tell them apart.
 ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
-MOST_ZONES = 24  # a formula that swings more often is not shaded
+MAX_ZONES = 24  # a formula that swings more often is not shaded
 # Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
 # picture lower.
 AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
@@ -95,18 +92,6 @@ def short(number: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
-def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on
-    the axis."""
-    low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
-    edges = (
-        np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
-    )
-    first = np.abs(P_EDGES[:, None] - edges[:-1]).argmin(0)  # drawn edges are edges of the record
-    counts = trajectory.p_hist[index]
-    return edges, np.add.reduceat(counts, first, axis=-1) / counts.sum()
-
-
 def over_p(
     chosen: Mapping[str, Loss],
     quantity: str = "weight",
@@ -153,7 +138,7 @@ def over_p(
     layout["legend"] |= AT_THE_FOOT
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
-        traces += _bars(*run, log)
+        traces += image_bars(*run, log)
         layout["yaxis2"] = layout["yaxis"] | {
             "domain": [top + 0.06, 1],
             "title": {"text": "share of images"},
@@ -274,47 +259,6 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> di
     }
 
 
-def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> list[dict[str, Any]]:
-    """The histogram: one stack of classes, or one class by itself. Many classes are the favoured one and the rest."""
-    edges, shares = crowd(trajectory, index, log)
-    names, favoured = trajectory.class_names, trajectory[:1].favoured()
-    if only is not None:
-        parts = [(names[only], shares[only] / shares[only].sum(), class_style(only))]
-    elif trajectory.classes > MOST_LINES:
-        rest = shares.sum(0) - shares[favoured]
-        parts = [
-            (f"{names[favoured]} ★", shares[favoured], class_style(favoured)),
-            ("all others", rest, ClassStyle(NEUTRAL, (), "")),
-        ]
-    else:
-        parts = [(f"{name} ★" if k == favoured else name, shares[k], class_style(k)) for k, name in enumerate(names)]
-    drawn = np.maximum(edges, LEFT) if log else edges
-    where = [
-        f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}"
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
-    return [
-        {
-            "type": "bar",
-            "x": (drawn[1:] + drawn[:-1]) / 2,
-            "width": np.diff(drawn),
-            "y": share.astype(np.float32),
-            "name": words,
-            "yaxis": "y2",
-            "legend": "legend2",
-            "showlegend": len(parts) > 1,
-            "hovertext": where,
-            "marker": {
-                "color": style.color,
-                "line": {"width": 0},
-                "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55},
-            },
-            "hovertemplate": "<b>%{fullData.name}</b><br>%{hovertext}: %{y:.1%} of the images<extra></extra>",
-        }
-        for words, share, style in parts
-    ]
-
-
 def _decorations(
     shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float
 ) -> tuple[list, list]:
@@ -327,7 +271,7 @@ def _decorations(
         """On the axis as annotations count it: in decades if it is a log axis."""
         return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
 
-    for zone in shaded if len(shaded) <= MOST_ZONES else ():
+    for zone in shaded if len(shaded) <= MAX_ZONES else ():
         words = ZONES[zone.kind]
         low, high = place(zone.low), place(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)

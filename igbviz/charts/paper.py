@@ -12,6 +12,7 @@ import numpy as np
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
+from igbviz.charts.shared_axis import places, shared_axis, switches
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies import comparison
@@ -96,7 +97,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for
     each role of a class the median of the seeds, and the band from the least to the most of them."""
     everybody = [member for _, members in rows for member in members]
-    axis, height = comparison_charts.time_axis(everybody, unit), comparison_charts.row_height(len(rows))
+    axis, height = shared_axis(everybody, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
     traces, shapes, notes, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
@@ -125,7 +126,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = comparison_charts.switches(members, axis)
+            lines, named = switches(members, axis)
             upright += lines
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
@@ -175,7 +176,7 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
     style, width, values = ROLES[role]
     measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
     one = comparison.band(measured, role)
-    x = comparison_charts.places(one.step, members[0].steps_per_epoch, axis)
+    x = places(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x,
         one.median.astype(np.float32),

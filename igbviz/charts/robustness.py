@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
-from igbviz.charts.comparison import banded, places, switches, time_axis
+from igbviz.charts.comparison import banded
+from igbviz.charts.shared_axis import places, shared_axis, switches
 from igbviz.charts.style import AXIS, SHARES, frame, level_line
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
@@ -38,7 +39,7 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
     """A panel a measure: a line a loss, the median of its seeds, with a band from the least to the most of them."""
     shown = [setting for setting in settings if setting.members]
     members = [member for setting in shown for member in setting.members]
-    axis, classes = time_axis(members, unit), len(members[0].class_names)
+    axis, classes = shared_axis(members, unit), len(members[0].class_names)
     traces, shapes, notes, layout, said = [], [], [], {}, ""
     change = switches(members, axis, row=1)
     width = (1 + GAP) / len(question.measures) - GAP
@@ -95,7 +96,7 @@ def trade_off(
     goal at the end. Points are medians, bars go from the least to the most of the finished seeds; `settings` are the
     settings of the whole sweep."""
     members = [member for setting in settings for member in setting.members]
-    axis = time_axis(members, unit)
+    axis = shared_axis(members, unit)
     wall, edge = axis.last * 10**0.14, axis.last * 10**0.72  # places without a number
     lost = [one for one in found if np.isinf(one.escape[0])]
     columns = dict(zip((one.index for one in lost), np.geomspace(wall, edge, len(lost) + 2)[1:-1], strict=True))

@@ -24,7 +24,7 @@ from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 from igbviz.trajectory.trajectory import thin
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
-MOST_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
+MAX_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
 
 
 WRONG_LABEL_LOOKS = {
@@ -61,7 +61,7 @@ def curves(
     values = np.asarray(what.values(drawn), dtype=np.float32)
     if not what.per_class:
         traces = [line_trace(x, values, hover, what.title, class_style(0), 3)]
-    elif trajectory.classes > MOST_LINES:
+    elif trajectory.classes > MAX_LINES:
         traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
     else:
         top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
@@ -121,7 +121,7 @@ def bars(
         values = np.asarray(what.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
         when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
-        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MOST_LINES else None
+        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
         look = {"color": [s.color for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
         if what.per_class:
             look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
@@ -144,7 +144,7 @@ def bars(
         if what.per_class
         else [what.title]
     )
-    shown = [k for k in range(len(labels)) if len(labels) <= MOST_LINES or k == favoured]
+    shown = [k for k in range(len(labels)) if len(labels) <= MAX_LINES or k == favoured]
     places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
     # In a narrow window plotly turns the names: with the two other settings the words below them make room.
     figure["layout"]["xaxis"] |= places | {
@@ -308,7 +308,7 @@ def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     """Shape and annotation of the line at 1/K."""
     # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
     side = (
-        {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
+        {"x": 1, "xanchor": "left", "xshift": 4} if classes > MAX_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     )
     note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
     return [level_line(1 / classes)], [note | {"font": {"size": 12}}]

@@ -35,6 +35,42 @@ def heading(words: str) -> dict[str, Any]:
     return {"text": words, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
 
 
+def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:
+    """A picture with its title inside and room for more shapes and annotations; screen readers get title and
+    description."""
+    return {
+        "data": traces,
+        "layout": frame(height)
+        | {
+            "title": heading(title),
+            "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
+            "hovermode": "closest",
+            "hoverdistance": 30,
+            "xaxis": dict(AXIS),
+            "yaxis": AXIS | {"showline": False},
+            "uirevision": title,
+            "shapes": [],
+            "annotations": [],
+            "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
+            "meta": {"words": f"{title}: {description}"},
+        },
+    }
+
+
+def note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
+    """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "showarrow": False,
+        "font": {"size": 13},
+    } | place
+
+
 def upright_line(x: float, dash: str) -> dict[str, Any]:
     """From the bottom of the picture to its top."""
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": _line(dash), "layer": "below"}

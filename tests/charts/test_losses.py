@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts import losses
+from igbviz.charts.image_histogram import image_histogram
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
@@ -61,7 +62,7 @@ def test_zones_stand_at_the_right_p() -> None:
 @pytest.mark.parametrize("log", [True, False])
 def test_no_image_is_lost(log: bool) -> None:
     trajectory = crowded()
-    edges, shares = losses.crowd(trajectory, 1, log)
+    edges, shares = image_histogram(trajectory, 1, log)
     counts = trajectory.p_hist[1]
     assert edges[0] == 0 and edges[-1] == 1 and shares.shape == (3, len(edges) - 1)
     np.testing.assert_allclose(shares.sum(1), counts.sum(1) / counts.sum())
@@ -116,7 +117,7 @@ def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
     assert len(losses.over_p({}).data) == 0
     swings = Custom(formula="sin(300*p)", parameters={})
     parts = force.zones(swings)
-    assert len(parts) > losses.MOST_ZONES and not losses.over_p({"custom": swings}, shaded=parts).layout.shapes
+    assert len(parts) > losses.MAX_ZONES and not losses.over_p({"custom": swings}, shaded=parts).layout.shapes
 
 
 def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:

@@ -17,6 +17,7 @@ from igbviz.charts import comparison as comparison_charts
 from igbviz.charts import dynamics, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import FORMATS, View, alike, frame, html, spec
+from igbviz.charts.shared_axis import places, shared_axis
 from igbviz.config import RunConfig
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError
@@ -218,13 +219,13 @@ def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
     fast = Member.read(
         stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000))
     )
-    epochs = comparison_charts.time_axis([slow, fast], "epoch")
+    epochs = shared_axis([slow, fast], "epoch")
     assert epochs.last == 4 and epochs.init == pytest.approx(1e-3 * 10**-0.5)
-    assert comparison_charts.places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
-    assert comparison_charts.places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
-    steps = comparison_charts.time_axis([slow, fast], "step")
+    assert places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
+    assert places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
+    steps = shared_axis([slow, fast], "step")
     assert steps.last == pytest.approx(2000)
-    assert comparison_charts.places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
+    assert places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
     comparison_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts.browser import find_chromium
-from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
@@ -203,8 +203,8 @@ def _options(members: Sequence[Member]) -> View:
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
             help_ = "Runs that differ in nothing but the seed become one line: their median, with a band from the least to the most."
             collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
-        if tab == "grid" and len(members) > MOST_ROWS:
-            starts = range(0, len(members), MOST_ROWS)
+        if tab == "grid" and len(members) > MAX_ROWS:
+            starts = range(0, len(members), MAX_ROWS)
             wanted = st.query_params.get("rows")
             page = st.segmented_control(
                 "Rows",
@@ -212,7 +212,7 @@ def _options(members: Sequence[Member]) -> View:
                 default=int(wanted) if wanted in map(str, range(len(starts))) else 0,
                 required=True,
                 key="compare-rows",
-                format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
+                format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MAX_ROWS, len(members))}",
             )
     address(
         tab=tab if tab != "grid" else None,

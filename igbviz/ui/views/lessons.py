@@ -13,7 +13,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz.charts import ensemble, losses, theory
+from igbviz.charts import ensemble, losses, network, theory
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
@@ -392,7 +392,7 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind == "gamma_by_depth":
         return ensemble.gamma_by_depth(result, predicted_gamma(config), height=height)
     if kind in OF_ENSEMBLES:
-        return getattr(ensemble, kind)(result, 0, height=height)
+        return getattr(network, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
     return run_curves(
         result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height

@@ -160,7 +160,7 @@ def _say(
     if focus in of_p:
         words = (
             "; ".join(zone.describe() for zone in shaded)
-            if len(shaded) <= losses.MOST_ZONES
+            if len(shaded) <= losses.MAX_ZONES
             else "changes its mind too often to be shaded"
         )
         sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
