@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,7 +140,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
             kind = row.get(f"{part}.name")
             rivals = [other[path] for other in rows if path in other and other.get(f"{part}.name") == kind]
             if knob == "name":
-                parts.setdefault(part, []).append(_called(getattr(config, part)))
+                parts.setdefault(part, []).append(_title(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
                 parts.setdefault(part, []).append(_format_choice(path, row[path]))
         words = [
@@ -152,14 +152,12 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
 
 def in_common(configs: Sequence[RunConfig]) -> str:
     """Loss, network and data set, as far as all have the same: what the labels do not say."""
-    kinds = [{_called(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
+    kinds = [{_title(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
     return " · ".join(kind.pop() for kind in kinds if len(kind) == 1)
 
 
-def _called(part: Description) -> str:
-    """The title of a choice; its own name where one class stands for several."""
-    several = len(get_args(type(part).model_fields["name"].annotation)) > 1
-    return part.name if several else getattr(part, "title", part.name)
+def _title(part: Description) -> str:
+    return part.title_of(part.name)
 
 
 def _format_choice(path: str, value: Any) -> str:
