@@ -42,8 +42,8 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
 
     The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
     """
-    found = {member.run: member for setting in settings for member in setting.members}
-    members, words = [found[run] for run in shown], titles(settings)
+    by_run = {member.run: member for setting in settings for member in setting.members}
+    members, labels = [by_run[run] for run in shown], titles(settings)
     axis, height = shared_axis(members, unit), row_height(len(members))
     inner = height * len(members)
     traces, shapes, notes = _legend(members[0]), [], []
@@ -81,7 +81,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yanchor": "bottom",
             "showarrow": False,
         }
-        notes.append(place | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
+        notes.append(place | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
         for line, (x_mark, label) in enumerate(
             _moments(member, axis)
         ):  # one above the other: both may be the end of the first epoch
@@ -106,8 +106,8 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yshift": 3,
         }
         notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
-    told = ", ".join(f"{words[run]}: favoured {found[run].class_names[found[run].favoured]}" for run in shown)
-    about = f"{len(shown)} runs side by side, a row each: {told}"
+    favoured = ", ".join(f"{labels[run]}: favoured {by_run[run].class_names[by_run[run].favoured]}" for run in shown)
+    about = f"{len(shown)} runs side by side, a row each: {favoured}"
     return {
         "data": traces,
         "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True)
@@ -151,12 +151,12 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
     height = 560 + 14 * len(settings)  # the legend below takes what its names need
-    words = f"{what.title} of {len(members)} runs in {len(settings)} settings" + (
+    description = f"{what.title} of {len(members)} runs in {len(settings)} settings" + (
         ": median and band over seeds" if collapse else ""
     )
     return {
         "data": traces,
-        "layout": _frame(height, words, members)
+        "layout": _frame(height, description, members)
         | {
             "title": heading(
                 what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
@@ -185,13 +185,13 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
     traces = []
     for setting in settings:
         style = class_style(setting.index)
-        found = [member.outcome.escape for member in setting.members]
+        steps = [member.outcome.escape for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
-        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
-        spread = median_and_range(found)
-        ways = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0]  # equal seeds side by side
+        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in steps]
+        spread = median_and_range(steps)
+        ways = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # equal seeds side by side
         middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
-        line = f"<b>{setting.label}</b><br>median of {len(found)}: {format_spread(spread, format_step)}"
+        line = f"<b>{setting.label}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
@@ -216,7 +216,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "hovertemplate": "%{hovertext}<extra></extra>",
             },
         ]
-    ticks, words = axis.ticks()
+    ticks, tick_labels = axis.ticks()
     lines, notes = switches(members, axis)
     shapes = [*axis.decorations()[0][:2], *lines]
     shapes.append(
@@ -245,7 +245,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
-                "ticktext": [*words, "<b>never</b>"],
+                "ticktext": [*tick_labels, "<b>never</b>"],
                 "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
@@ -355,9 +355,9 @@ def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
 def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
     config, per_epoch = member.config, member.steps_per_epoch
-    found = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
-    found = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
-    return [*found, *switch(member, axis)]
+    moments = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
+    moments = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in moments]
+    return [*moments, *switch(member, axis)]
 
 
 def _number(row: int, column: int) -> str:
@@ -365,14 +365,14 @@ def _number(row: int, column: int) -> str:
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
-def _frame(height: int, words: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
+def _frame(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
     """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
         "dragmode": "zoom",
         "uirevision": "kept",
         "meta": {
             "step": max(int(member.step[-1]) for member in members),
-            "words": words,
+            "words": description,
             "linked": linked,
             "name": "runs side by side",
         },

@@ -204,12 +204,12 @@ def _values(measure: str) -> dict[str, Any]:
     )
 
 
-def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:
+def _frame(title: str, revision: str, description: str, height: int = HEIGHT) -> dict[str, Any]:
     return frame(height) | {
         "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
         "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
         "uirevision": revision,
-        "meta": {"words": words},
+        "meta": {"words": description},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
     }

@@ -220,7 +220,7 @@ def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
 
 
 def _beyond(
-    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], words: list[str], group: str, color: str
+    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], hovertext: list[str], group: str, color: str
 ) -> list[dict[str, Any]]:
     """What lies beyond the edges of the picture, as open triangles at them."""
     low, high = edges
@@ -238,7 +238,7 @@ def _beyond(
             "showlegend": False,
             "hoverinfo": "text",
             "cliponaxis": False,
-            "hovertext": [words[place] for place in beyond],
+            "hovertext": [hovertext[place] for place in beyond],
             "marker": {"color": color, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": color}},
         }
     ]

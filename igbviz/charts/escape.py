@@ -30,8 +30,8 @@ LOOKS = {
 def picture(rows: list[Row]) -> go.Figure:
     """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from
     least to most."""
-    found = summaries(rows)
-    losses = list(found)
+    table = summaries(rows)
+    losses = list(table)
     last = max((row.probes[-1] for row in rows if row.probes), default=10)
     init, wall, never, edge = (
         10**-0.5,
@@ -47,9 +47,9 @@ def picture(rows: list[Row]) -> go.Figure:
         trace
         for rate in LOOKS
         for trace in (
-            _dots(found, rate, "x", placed, lambda summary: format_spread(summary.escape, format_step)),
+            _dots(table, rate, "x", placed, lambda summary: format_spread(summary.escape, format_step)),
             _dots(
-                found,
+                table,
                 rate,
                 "x2",
                 lambda summary: summary.accuracy,
@@ -69,7 +69,7 @@ def picture(rows: list[Row]) -> go.Figure:
     note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
     lost = [
         (sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values()))
-        for kinds in found.values()
+        for kinds in table.values()
     ]
     notes = [
         note | {"y": place, "text": f"{some} of {all_} runs diverged"}
@@ -123,11 +123,11 @@ def picture(rows: list[Row]) -> go.Figure:
 
 
 def _dots(
-    found: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, spread: Callable, words: Callable
+    table: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, spread: Callable, describe: Callable
 ) -> dict[str, Any]:
     """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
     color, shape, lower = LOOKS[rate]
-    points = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(found.items()) if rate in kinds]
+    points = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(table.items()) if rate in kinds]
     middle, low, high = np.array([spread(one) for *_, one in points], dtype=float).reshape(-1, 3).T
     return {
         "type": "scatter",
@@ -148,7 +148,7 @@ def _dots(
         "legendgroup": rate,
         "showlegend": axis == "x",
         "hovertext": [
-            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{words(one)}" for _, loss, one in points
+            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{describe(one)}" for _, loss, one in points
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }

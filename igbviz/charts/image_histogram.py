@@ -52,7 +52,7 @@ def image_bars(trajectory: Trajectory, index: int, only: int | None, log: bool) 
             "x": (drawn[1:] + drawn[:-1]) / 2,
             "width": np.diff(drawn),
             "y": share.astype(np.float32),
-            "name": words,
+            "name": name,
             "yaxis": "y2",
             "legend": "legend2",
             "showlegend": len(parts) > 1,
@@ -64,5 +64,5 @@ def image_bars(trajectory: Trajectory, index: int, only: int | None, log: bool) 
             },
             "hovertemplate": "<b>%{fullData.name}</b><br>%{hovertext}: %{y:.1%} of the images<extra></extra>",
         }
-        for words, share, style in parts
+        for name, share, style in parts
     ]

@@ -178,11 +178,11 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         for name, size in largest.items()
     }
     side = 1 / len(panels)
-    for place, words in enumerate(panels):
+    for place, panel in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)
         left, right = place * side, (place + 1) * side - 0.02
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, place], name, titles[name], f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            line = _line(LEADS, table[:, place], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
             traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
         layout[f"xaxis{axis}"] = layout["xaxis"] | {
             "domain": [left, right],
@@ -205,7 +205,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
                 "yref": "paper",
                 "xanchor": "center",
                 "yanchor": "bottom",
-                "text": words,
+                "text": panel,
                 "showarrow": False,
             }
         )
@@ -272,7 +272,7 @@ def _decorations(
         return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MAX_ZONES else ():
-        words = ZONES[zone.kind]
+        label = ZONES[zone.kind]
         low, high = place(zone.low), place(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
         band = {
@@ -288,7 +288,7 @@ def _decorations(
         shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
         room = (high - low) / (right - left)
         if room > 0.025:
-            turned = room < 0.012 * len(words)  # too narrow for its name
+            turned = room < 0.012 * len(label)  # too narrow for its name
             notes.append(
                 {
                     "x": (low + high) / 2,
@@ -296,7 +296,7 @@ def _decorations(
                     "yref": "paper",
                     "yanchor": "top" if turned else "bottom",
                     "yshift": -6 if turned else 4,
-                    "text": words,
+                    "text": label,
                     "showarrow": False,
                     "textangle": -90 if turned else 0,
                     "font": {"size": 13},
@@ -306,7 +306,7 @@ def _decorations(
         # At the very end of the axis, clear of the first power of ten.
         less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
         notes.append(less | {"xanchor": "center", "showarrow": False})
-    for row, (p, words) in enumerate(marks):
+    for row, (p, label) in enumerate(marks):
         if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
             note = {
                 "x": left,
@@ -316,7 +316,7 @@ def _decorations(
                 "ax": 34,
                 "ay": 0,
                 "xanchor": "left",
-                "text": words,
+                "text": label,
             }
             notes.append(
                 note
@@ -329,12 +329,12 @@ def _decorations(
         side = "left" if place(p) < (left + right) / 2 else "right"
         notes.append({
             "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
-            "text": words, "showarrow": False, "font": {"size": 12},
+            "text": label, "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
     return shapes, notes
 
 
-def _layout(height: int, words: str) -> dict[str, Any]:
+def _layout(height: int, description: str) -> dict[str, Any]:
     axis = {
         "gridcolor": LIGHT_NEUTRAL,
         "zeroline": False,
@@ -352,5 +352,5 @@ def _layout(height: int, words: str) -> dict[str, Any]:
         "hoverdistance": 30,
         "barmode": "stack",
         "uirevision": "kept",
-        "meta": {"words": words},
+        "meta": {"words": description},
     }

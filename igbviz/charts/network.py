@@ -67,8 +67,8 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
             "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
             "line": {"color": style.color, "width": 3 if first else 1.5},
         })  # fmt: skip
-    words = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
-    figure = titled_figure(traces, f"Outputs of network {record['network']}", words, height)
+    description = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
+    figure = titled_figure(traces, f"Outputs of network {record['network']}", description, height)
     figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
     figure["layout"]["yaxis"] |= {"title": {"text": "inputs per unit of logit"}, "range": [0, 1.16 * top]}
     mark = {
@@ -103,8 +103,10 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
         "hovertext": list(names),
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
     }
-    words = f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
-    figure = titled_figure([bars], f"Mean probabilities of network {record['network']}", words, height)
+    description = (
+        f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
+    )
+    figure = titled_figure([bars], f"Mean probabilities of network {record['network']}", description, height)
     shown = [favoured] if many else range(classes)
     labels = [f"<b>{names[k]} ★</b>" if k == favoured else names[k] for k in shown]
     figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}

@@ -60,10 +60,10 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
             "title": {"text": what.axis if what.axis != said else "", "standoff": 4},
         }  # fmt: skip
         said = what.axis
-        lines, words = axis.decorations()
+        lines, labels = axis.decorations()
         own = {"xref": f"x{number}", "yref": f"y{number} domain"}
         shapes += [line | own for line in [*lines, *change[0]]]
-        notes += [note | own for note in [*words, *change[1]]]
+        notes += [note | own for note in [*labels, *change[1]]]
         if what.chance:
             shapes.append(level_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
@@ -77,11 +77,11 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
                 "font": {"size": 15},
             }
         )
-    told = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
+    counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(what.title.lower() for what in question.measures.values())
     return {
         "data": traces,
-        "layout": _frame(HEIGHT, f"{titles} over log time: {told}", linked=True) | layout | {
+        "layout": _frame(HEIGHT, f"{titles} over log time: {counts}", linked=True) | layout | {
             "shapes": shapes, "annotations": notes, "hovermode": "closest", "hoverdistance": 30, "showlegend": True,
             "margin": MARGIN | {"t": 76},
             "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 140), "yanchor": "top", "font": {"size": 14}},
@@ -290,9 +290,9 @@ def _bars(spread: Sequence[float], color: str) -> dict[str, Any]:
     }
 
 
-def _frame(height: int, words: str, linked: bool = False) -> dict[str, Any]:
+def _frame(height: int, description: str, linked: bool = False) -> dict[str, Any]:
     """What both share. `linked`: the pointer in one panel marks the same loss and moment in all others."""
     return frame(height) | {
         "margin": MARGIN, "dragmode": "zoom", "uirevision": "kept",
-        "meta": {"words": words, "linked": linked, "name": "robustness"},
+        "meta": {"words": description, "linked": linked, "name": "robustness"},
     }  # fmt: skip

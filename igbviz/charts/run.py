@@ -249,7 +249,7 @@ def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: 
     }
 
 
-def _ends(x, y, label_y: float, words: str, color: str, group: str) -> dict[str, Any]:
+def _ends(x, y, label_y: float, label: str, color: str, group: str) -> dict[str, Any]:
     """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it
     hides with it."""
     at = [0, -1, -1] if len(x) else []
@@ -258,7 +258,7 @@ def _ends(x, y, label_y: float, words: str, color: str, group: str) -> dict[str,
         "mode": "markers+text",
         "x": x[at],
         "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
-        "text": ["", "", f"\u00a0\u00a0{words}"],
+        "text": ["", "", f"\u00a0\u00a0{label}"],
         "textposition": "middle right",
         "textfont": {"color": color, "size": 13},
         "marker": {"color": color, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}},

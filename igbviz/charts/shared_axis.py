@@ -37,12 +37,12 @@ def switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
 def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
     """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the
     picture where it is one, and counted at the first of several. `row` is the line of text, from the picture up."""
-    found = {f"{place:.4g}": (place, label) for member in members for place, label in switch(member, axis)}
-    moments = sorted(found.values())
+    by_place = {f"{place:.4g}": (place, label) for member in members for place, label in switch(member, axis)}
+    moments = sorted(by_place.values())
     if not moments:
         return [], []
     place, label = moments[0]
-    words = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
+    text = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
     note = {
         "x": float(np.log10(place)),
         "y": 1,
@@ -51,4 +51,4 @@ def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[l
         "yshift": 16 * row,
         "font": {"size": 12},
     }
-    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": words, "showarrow": False}]
+    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": text, "showarrow": False}]

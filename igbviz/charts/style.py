@@ -30,9 +30,9 @@ def frame(height: int) -> dict[str, Any]:
     }
 
 
-def heading(words: str) -> dict[str, Any]:
+def heading(title: str) -> dict[str, Any]:
     """A title at the upper left."""
-    return {"text": words, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
 
 
 def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:

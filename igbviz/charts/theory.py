@@ -107,9 +107,9 @@ def phase_map(
             theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"
         )
     )
-    for words, (level, dash) in LEVELS.items():
+    for label, (level, dash) in LEVELS.items():
         traces.append(
-            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash)
+            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, label, "#ffffff", 2, dash)
         )
     if point is not None:
         traces.append(

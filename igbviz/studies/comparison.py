@@ -98,18 +98,18 @@ class Member:
 def flat(config: Description, path: str = "") -> dict[str, Any]:
     """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
     0}."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():
         value, place = getattr(config, key), f"{path}{key}"
         if (field.json_schema_extra or {}).get("incidental"):
             continue
         if isinstance(value, Description):
-            found |= flat(value, f"{place}.")
+            values |= flat(value, f"{place}.")
         elif isinstance(value, dict):
-            found |= {f"{place}.{name}": inner for name, inner in value.items()}
+            values |= {f"{place}.{name}": inner for name, inner in value.items()}
         else:
-            found[place] = value
-    return found
+            values[place] = value
+    return values
 
 
 def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
@@ -130,7 +130,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
     cutoff. What all share is in no label; where there is nothing else, in every one.
     """
     rows, differing = [flat(config) for config in configs], differences(configs)
-    made = []
+    names = []
     for config, row in zip(configs, rows, strict=True):
         parts: dict[str, list[str]] = {}
         for path in differing:
@@ -143,11 +143,11 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
                 parts.setdefault(part, []).append(_title(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
                 parts.setdefault(part, []).append(_format_choice(path, row[path]))
-        words = [
+        phrases = [
             ", ".join(parts[part]) for part in sorted(parts, key=lambda part: part != "loss")
         ]  # the loss first, then as described
-        made.append(" · ".join(words) or in_common([config]))
-    return made
+        names.append(" · ".join(phrases) or in_common([config]))
+    return names
 
 
 def in_common(configs: Sequence[RunConfig]) -> str:
@@ -186,10 +186,10 @@ def settings(members: Iterable[Member]) -> list[Setting]:
     groups: dict[str, list[Member]] = {}
     for member in members:
         groups.setdefault(member.config.group, []).append(member)
-    words = labels([group[0].config.with_(seed=0) for group in groups.values()])
+    names = labels([group[0].config.with_(seed=0) for group in groups.values()])
     return [
         Setting(label, index, tuple(sorted(group, key=lambda member: member.config.seed)))
-        for index, (label, group) in enumerate(zip(words, groups.values(), strict=True))
+        for index, (label, group) in enumerate(zip(names, groups.values(), strict=True))
     ]
 
 
@@ -322,5 +322,5 @@ def _each(settings: Sequence[Setting]) -> list[tuple[Setting, Member]]:
 
 def _head(setting: Setting, member: Member, times: int) -> dict[str, Any]:
     """The columns that name a row of a tidy table; every probe `times` times."""
-    told = {"setting": setting.label, "run": member.run, "seed": member.config.seed}
-    return told | {name: np.repeat(getattr(member, name), times) for name in ("step", "epoch", "seconds")}
+    columns = {"setting": setting.label, "run": member.run, "seed": member.config.seed}
+    return columns | {name: np.repeat(getattr(member, name), times) for name in ("step", "epoch", "seconds")}

@@ -124,12 +124,12 @@ def over_majorities(base: RunConfig, ratio: int = RATIO, seeds: int = 8) -> Swee
 
 def kind(sweep: Sweep) -> str | None:
     """Which of KINDS this sweep is; None for any other."""
-    found = next((name for name, axes in KINDS.items() if axes == set(sweep.axes)), None)
-    if found == "majority":  # made elsewhere it may have other ratios and majorities
+    name = next((name for name, axes in KINDS.items() if axes == set(sweep.axes)), None)
+    if name == "majority":  # made elsewhere it may have other ratios and majorities
         settings = {(config.imbalance.ratio, config.imbalance.majority) for config in sweep.configs()}
         ratio = max(ratio for ratio, _ in settings) if all(isinstance(majority, str) for _, majority in settings) else 1
-        return found if settings == {(1, "favoured"), (ratio, "favoured"), (ratio, "unfavoured")} else None
-    return found
+        return name if settings == {(1, "favoured"), (ratio, "favoured"), (ratio, "unfavoured")} else None
+    return name
 
 
 def _seeds(base: RunConfig, seeds: int) -> list[int]:
@@ -171,11 +171,11 @@ def majorities(members: Sequence[Member]) -> list[Setting]:
         "favoured": "favoured class in the majority",
         "unfavoured": "least favoured in the majority",
     }
-    found: dict[str | None, list[Member]] = {who: [] for who in labels}
+    groups: dict[str | None, list[Member]] = {who: [] for who in labels}
     for member in members:
         imbalance = member.config.imbalance
-        found[imbalance.majority if imbalance.ratio > 1 else None].append(member)
-    return [Setting(label, index, tuple(found[who])) for index, (who, label) in enumerate(labels.items())]
+        groups[imbalance.majority if imbalance.ratio > 1 else None].append(member)
+    return [Setting(label, index, tuple(groups[who])) for index, (who, label) in enumerate(labels.items())]
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:
     labels = [
         f"{len(v)} {group.label}{'s' * (len(v) != 1)}" for v, group in zip(values, (neutral, prejudiced), strict=True)
     ]
-    told = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
-    sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {told}"
+    means = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
+    sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {means}"
     if min(map(len, values)) < 2:
         return f"{sentence}: too few to tell a difference from chance."
     error = float(np.hypot(*(v.std(ddof=1) / np.sqrt(len(v)) for v in values)))
@@ -261,14 +261,14 @@ def describe_plane(plane: Plane, steps: int) -> str:
 
 def _judged(difference: float, error: float) -> str:
     size = abs(difference) / error if error > 0 else np.inf if difference else 0.0
-    words = (
+    phrase = (
         f"{difference:+.3f} ± {error:.3f}, {size:.1f} standard errors"
         if np.isfinite(size)
         else f"{difference:+.3f} in every seed"
     )
     if size < 2:
-        return f"{words}: these seeds do not show a difference."
-    return f"{words}: more than chance alone usually gives, in this setting and at this step."
+        return f"{phrase}: these seeds do not show a difference."
+    return f"{phrase}: more than chance alone usually gives, in this setting and at this step."
 
 
 def _plus_minus(values: np.ndarray) -> str:

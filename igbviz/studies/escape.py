@@ -224,10 +224,10 @@ class EscapeSummary:
 def summaries(rows: Iterable[Row]) -> dict[str, dict[str, EscapeSummary]]:
     """By label of the loss, then by rate. The losses that escape soonest at the preset's rate come first, then the more
     accurate."""
-    found: dict[str, dict[str, list[Row]]] = {}
+    groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        found.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
-    table = {loss: {rate: _summary(group) for rate, group in kinds.items()} for loss, kinds in found.items()}
+        groups.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
+    table = {loss: {rate: _summary(group) for rate, group in kinds.items()} for loss, kinds in groups.items()}
 
     def place(loss: str) -> tuple:
         first = table[loss].get("preset") or next(iter(table[loss].values()))

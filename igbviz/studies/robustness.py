@@ -167,14 +167,14 @@ def majority(config: RunConfig, first: Trajectory) -> int:
 def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
     """The members by loss, with a place and a name for every loss of the sweep, so that both stay while runs arrive;
     some may be empty."""
-    results: dict[str, list[Member]] = {}
+    groups: dict[str, list[Member]] = {}
     for member in members:
-        results.setdefault(member.config.group, []).append(member)
+        groups.setdefault(member.config.group, []).append(member)
     kinds = {config.group: config.with_(seed=0) for config in sweep.configs()}
-    words = labels(list(kinds.values()))
+    names = labels(list(kinds.values()))
     return [
-        Setting(label, index, tuple(results.get(group, ())))
-        for index, (group, label) in enumerate(zip(kinds, words, strict=True))
+        Setting(label, index, tuple(groups.get(group, ())))
+        for index, (group, label) in enumerate(zip(kinds, names, strict=True))
     ]
 
 
@@ -324,5 +324,5 @@ def _when(one: LossSummary) -> str:
     return f"at step {format_spread(one.escape, format_step)}"
 
 
-def _listed(results: Sequence[LossSummary], words: Callable[[LossSummary], str]) -> str:
-    return "; ".join(f"{one.label} {words(one)}" for one in results)
+def _listed(results: Sequence[LossSummary], describe: Callable[[LossSummary], str]) -> str:
+    return "; ".join(f"{one.label} {describe(one)}" for one in results)

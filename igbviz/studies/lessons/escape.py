@@ -60,10 +60,10 @@ def _when(name: str) -> Callable[[Results], Solution]:
         if step is None:
             return Solution(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE
-        words = count(step, "step", "steps")
+        steps = count(step, "step", "steps")
         return Solution(
             value,
-            f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in "
+            f"From step {step:,} on the guesses stay spread over the classes: it took {steps} of {per_epoch:,.0f} in "
             "an epoch.",
         )
 

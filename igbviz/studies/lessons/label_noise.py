@@ -78,10 +78,10 @@ def _bought(results: Results) -> str:
     heart = [results[name].memorised[-1] for name in ("ce", "gce")]
     clean = [results[name].balanced_accuracy()[-1] for name in ("ce", "gce")]
     gain = clean[1] - clean[0]
-    words = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
+    difference = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
     return (
         f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of "
-        f"{percent(heart[0])}: {words}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls "
+        f"{percent(heart[0])}: {difference}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls "
         "with 4 % of the strength of cross-entropy. A wrong label stays improbable, so it stays weak."
     )
 
