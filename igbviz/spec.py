@@ -110,6 +110,25 @@ class Description(BaseModel):
         """The fields a user can turn, in order: all but the name."""
         return {key: field for key, field in cls.model_fields.items() if key != "name"}
 
+    @classmethod
+    def title_of(cls, name: str) -> str:
+        """What people call the choice with this name; the name itself where one class stands for several."""
+        several = len(get_args(cls.model_fields["name"].annotation)) > 1
+        return name if several else getattr(cls, "title", name)
+
+    @classmethod
+    def changed_knobs(cls, values: Mapping[str, Any]) -> str:
+        """The knobs in these values that are not at their defaults: 'detach weight, q 0.5'. Nobody need have checked
+        the values, and a long one is cut off."""
+        changed = {
+            knob: values[knob]
+            for knob, field in cls.knobs().items()
+            if values.get(knob, field.default) != field.default
+        }
+        return ", ".join(
+            knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in changed.items()
+        )
+
 
 class UnknownName(KeyError):
     """A name that nothing is registered under: one sentence with all names that are."""
@@ -140,7 +159,7 @@ def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
 
     def walk(kind: Any, rules: list[Any]) -> list[tuple[Any, dict[str, float]]]:
         if get_origin(kind) in (Union, types.UnionType):
-            return [found for part in get_args(kind) for found in walk(part, rules)]
+            return [alternative for part in get_args(kind) for alternative in walk(part, rules)]
         if get_origin(kind) is Annotated:
             inner = [rule for info in kind.__metadata__ for rule in getattr(info, "metadata", [info])]
             return walk(get_args(kind)[0], inner)
@@ -155,45 +174,45 @@ def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
 
 
 def _fits(cls: type[Description], name: str, value: Any) -> bool:
-    types, words = _simple_kinds(cls, name)
+    types, choices = _simple_kinds(cls, name)
     if isinstance(value, bool):
-        return bool in types or not (types & {int, float} or value in words)
+        return bool in types or not (types & {int, float} or value in choices)
     if isinstance(value, str | bytes):
-        return str in types or not types or value in words
+        return str in types or not types or value in choices
     return bool not in types
 
 
 @cache
 def _simple_kinds(cls: type[Description], name: str) -> tuple[set[type], tuple[Any, ...]]:
-    """Which of bool, int, float and str a field accepts, and which words."""
-    found = [kind for kind, _ in kinds(cls.model_fields[name])]
-    words = tuple(word for kind in found if get_origin(kind) is Literal for word in get_args(kind))
-    return {kind for kind in found if kind in (bool, int, float, str)}, words
+    """Which of bool, int, float and str a field accepts, and the values of its Literals."""
+    alternatives = [kind for kind, _ in kinds(cls.model_fields[name])]
+    choices = tuple(choice for kind in alternatives if get_origin(kind) is Literal for choice in get_args(kind))
+    return {kind for kind in alternatives if kind in (bool, int, float, str)}, choices
 
 
 def allowed(field: FieldInfo) -> str:
     """What a field accepts, in words: 'a number from 0 to 1', 'one of a, b', ..."""
-    words = []
+    phrases = []
     for kind, bounds in kinds(field):
         if get_origin(kind) is Literal:
-            words.append(
+            phrases.append(
                 "one of " + ", ".join(map(str, get_args(kind))) if len(get_args(kind)) > 1 else repr(get_args(kind)[0])
             )
         elif kind is bool:
-            words.append("true or false")
+            phrases.append("true or false")
         elif kind in (int, float):
-            words.append(("a whole number" if kind is int else "a number") + _range(bounds))
+            phrases.append(("a whole number" if kind is int else "a number") + _range(bounds))
         elif kind is str:
-            words.append("text")
+            phrases.append("text")
         elif kind is type(None):
-            words.append("nothing")
+            phrases.append("nothing")
         elif isinstance(kind, type) and issubclass(kind, Description):
-            words.extend(
+            phrases.extend(
                 get_args(kind.model_fields["name"].annotation)
                 if "name" in kind.model_fields
                 else [f"the fields of {kind.__name__}"]
             )
-    return "one of " + ", ".join(words) if len(words) > 2 else " or ".join(words)
+    return "one of " + ", ".join(phrases) if len(phrases) > 2 else " or ".join(phrases)
 
 
 def _names(field: FieldInfo) -> list[str]:
@@ -208,9 +227,9 @@ def _names(field: FieldInfo) -> list[str]:
 
 
 def _range(bounds: dict[str, float]) -> str:
-    words = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # all digits of a limit such as 2**31 - 1
-    low = words["ge"] if "ge" in bounds else f"above {words['gt']}" if "gt" in bounds else ""
-    high = words["le"] if "le" in bounds else f"below {words['lt']}" if "lt" in bounds else ""
+    text = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # all digits of a limit such as 2**31 - 1
+    low = text["ge"] if "ge" in bounds else f"above {text['gt']}" if "gt" in bounds else ""
+    high = text["le"] if "le" in bounds else f"below {text['lt']}" if "lt" in bounds else ""
     if "ge" in bounds and "le" in bounds:
         return f" from {low} to {high}"
     parts = [f"of at least {low}" if "ge" in bounds else low, f"at most {high}" if "le" in bounds else high]

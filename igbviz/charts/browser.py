@@ -14,9 +14,14 @@ from igbviz.charts.run import themed
 from igbviz.runs.run import RunError
 
 
+def find_chromium() -> str | None:
+    """The path of an installed Chromium or Chrome, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
     """Draw a figure in a headless Chromium. Raises RunError where there is none."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -38,17 +43,12 @@ def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
     os.replace(temporary, path)
 
 
-def browser() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def printed(page: str, height: int, width: int = 1400, timeout: float = 60.0) -> bytes:
+def print_pdf(page: str, height: int, width: int = 1400, timeout: float = 60.0) -> bytes:
     """An HTML page printed by a headless browser on sheets of `width` by `height` pixels.
 
     Raises RunError where there is no browser, or where it does not finish within `timeout` seconds.
     """
-    program = browser()
+    program = find_chromium()
     if program is None:
         raise RunError("a PDF needs a Chromium or Chrome on the PATH")
     sheet = f"<style>@page{{size:{width}px {height}px;margin:0}}.modebar{{display:none}}</style></head>"

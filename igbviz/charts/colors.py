@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-COLOURS = (
+COLORS = (
     "#3c69ef",  # blue
     "#e26602",  # orange
     "#00a588",  # green
@@ -25,13 +25,13 @@ COLOURS = (
 DASHES = ((), (7, 3), (2, 3), (9, 3, 2, 3))  # pixels drawn and left out, for a line 2 pixels wide
 PATTERNS = ("", "/", ".", "x")
 NEUTRAL = "#808490"  # what belongs to no class: reference lines, medians, marks; readable on both backgrounds
-FAINT = "rgba(128,132,144,0.22)"  # grid lines and bands
+LIGHT_NEUTRAL = "rgba(128,132,144,0.22)"  # grid lines and bands
 
 
 class ClassStyle(NamedTuple):
     """How a class is drawn: colour everywhere, dash for lines, pattern for bars."""
 
-    colour: str
+    color: str
     dash: tuple[int, ...]
     pattern: str
 
@@ -43,4 +43,10 @@ class ClassStyle(NamedTuple):
 def class_style(k: int) -> ClassStyle:
     """The look of class k. The first twenty classes all differ; then the looks begin again."""
     group = k // 5 % len(DASHES)
-    return ClassStyle(COLOURS[k % len(COLOURS)], DASHES[group], PATTERNS[group])
+    return ClassStyle(COLORS[k % len(COLORS)], DASHES[group], PATTERNS[group])
+
+
+def shade(color: str, opacity: float) -> str:
+    """A hexadecimal color, made transparent."""
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

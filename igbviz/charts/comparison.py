@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts.colors import FAINT, class_style
-from igbviz.charts.run import MOST_LINES, line_trace, summary_traces
+from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
+from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
+from igbviz.charts.shared_axis import places, shared_axis, switch, switches
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
-from igbviz.studies.comparison import MEASURES, PANELS, Band, Member, Setting, band, titles
-from igbviz.studies.seed_summary import in_words, middle_and_range, step_in_words
-from igbviz.trajectory.quantities import QUANTITIES
+from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
+from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
+from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
-MOST_ROWS = 12  # of a grid that can still be read; more are paged
+MAX_ROWS = 12  # of a grid that can still be read; more are paged
 GAP = 0.06  # of the width, between the two columns of the grid
 ABOVE, UNDER, TITLE = (
     62,
@@ -30,35 +31,20 @@ ABOVE, UNDER, TITLE = (
 UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
 
 
-def time_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
-    """One axis for all: from the earliest first step to the latest planned end."""
-    per_epoch = max(member.steps_per_epoch for member in members)
-    if unit == "epoch":
-        return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
-    return TimeAxis(
-        per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit
-    )
-
-
-def places(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
-    """(T,) where a run's steps lie on an axis that it shares with others; an epoch is its own, Init. is everybody's."""
-    return np.where(step > 0, step / (steps_per_epoch if axis.unit == "epoch" else 1.0), axis.init).astype(np.float32)
-
-
 def row_height(rows: int) -> int:
     """Pixels of a row of the grid: a few runs fill a screen, many remain readable."""
     return int(np.clip(880 / max(rows, 1), 180, 340))
 
 
-def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
+def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
     """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes
     shared.
 
     The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
     """
-    found = {member.run: member for setting in those for member in setting.members}
-    members, words = [found[run] for run in shown], titles(those)
-    axis, height = time_axis(members, unit), row_height(len(members))
+    by_run = {member.run: member for setting in settings for member in setting.members}
+    members, labels = [by_run[run] for run in shown], titles(settings)
+    axis, height = shared_axis(members, unit), row_height(len(members))
     inner = height * len(members)
     traces, shapes, notes = _legend(members[0]), [], []
     layout: dict[str, Any] = {}
@@ -85,7 +71,7 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
             shapes.append(level_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
-        star = f'<span style="color:{style.colour}">★ {member.class_names[member.favoured]}</span>'
+        star = f'<span style="color:{style.color}">★ {member.class_names[member.favoured]}</span>'
         place = {
             "x": 0,
             "y": top,
@@ -95,7 +81,7 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
             "yanchor": "bottom",
             "showarrow": False,
         }
-        notes.append(place | {"text": f"<b>{words[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
+        notes.append(place | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
         for line, (x_mark, label) in enumerate(
             _moments(member, axis)
         ):  # one above the other: both may be the end of the first epoch
@@ -120,8 +106,8 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
             "yshift": 3,
         }
         notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
-    told = ", ".join(f"{words[run]}: favoured {found[run].class_names[found[run].favoured]}" for run in shown)
-    about = f"{len(shown)} runs side by side, a row each: {told}"
+    favoured = ", ".join(f"{labels[run]}: favoured {by_run[run].class_names[by_run[run].favoured]}" for run in shown)
+    about = f"{len(shown)} runs side by side, a row each: {favoured}"
     return {
         "data": traces,
         "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True)
@@ -136,24 +122,24 @@ def grid(those: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -
     }
 
 
-def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
+def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
     """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band
     from the least to the most of them; else every run is a line."""
     what = MEASURES[measure]
-    members = [member for setting in those for member in setting.members]
-    axis = time_axis(members, unit)
-    counts = {len(setting.members) for setting in those}
-    unified = (len(those) if collapse else len(members)) <= UNIFIED
-    traces = [trace for setting in those for trace in (banded if collapse else _single)(setting, measure, axis)]
+    members = [member for setting in settings for member in setting.members]
+    axis = shared_axis(members, unit)
+    counts = {len(setting.members) for setting in settings}
+    unified = (len(settings) if collapse else len(members)) <= UNIFIED
+    traces = [trace for setting in settings for trace in (banded if collapse else _single)(setting, measure, axis)]
     if collapse and len(counts) > 1:
-        for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in those), strict=True):
+        for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in settings), strict=True):
             trace["name"] += f" (n = {count})"
     if not unified:
         for trace in (t for t in traces if "name" in t):
             trace["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
-    shapes, notes = axis.furniture()
+    shapes, notes = axis.decorations()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, notes = shapes[:2], []  # the first epochs end at different steps
     shapes, notes = (both + more for both, more in zip((shapes, notes), switches(members, axis, row=1), strict=True))
@@ -164,13 +150,13 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
         notes.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    height = 560 + 14 * len(those)  # the legend below takes what its names need
-    words = f"{what.title} of {len(members)} runs in {len(those)} settings" + (
+    height = 560 + 14 * len(settings)  # the legend below takes what its names need
+    description = f"{what.title} of {len(members)} runs in {len(settings)} settings" + (
         ": median and band over seeds" if collapse else ""
     )
     return {
         "data": traces,
-        "layout": _frame(height, words, members)
+        "layout": _frame(height, description, members)
         | {
             "title": heading(
                 what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
@@ -190,22 +176,22 @@ def overlay(those: Sequence[Setting], measure: str, unit: Unit = "epoch", collap
     }
 
 
-def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
+def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
     """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
     the median."""
-    members = [member for setting in those for member in setting.members]
-    axis = time_axis(members, unit)
+    members = [member for setting in settings for member in setting.members]
+    axis = shared_axis(members, unit)
     wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
     traces = []
-    for setting in those:
+    for setting in settings:
         style = class_style(setting.index)
-        found = [member.outcome["escape"] for member in setting.members]
+        steps = [member.outcome.escape for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
-        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in found]
-        spread = middle_and_range(found)
-        ways = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0]  # equal seeds side by side
+        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in steps]
+        spread = median_and_range(steps)
+        ways = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # equal seeds side by side
         middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
-        line = f"<b>{setting.label}</b><br>median of {len(found)}: {in_words(spread, step_in_words)}"
+        line = f"<b>{setting.label}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
@@ -214,7 +200,7 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
                 "y": [setting.index],
                 "hoverinfo": "skip",
                 "showlegend": False,
-                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.colour, "line": {"width": 3}},
+                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.color, "line": {"width": 3}},
                 "cliponaxis": False,
             },
             {
@@ -224,15 +210,15 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
                 "y": [setting.index + way for way in ways],
                 "name": setting.label,
                 "cliponaxis": False,
-                "marker": {"size": 12, "color": style.colour, "opacity": 0.75, "line": {"width": 0}},
+                "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
                 "showlegend": False,
                 "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
                 "hovertemplate": "%{hovertext}<extra></extra>",
             },
         ]
-    ticks, words = axis.ticks()
+    ticks, tick_labels = axis.ticks()
     lines, notes = switches(members, axis)
-    shapes = [*axis.furniture()[0][:2], *lines]
+    shapes = [*axis.decorations()[0][:2], *lines]
     shapes.append(
         {
             "type": "rect",
@@ -241,13 +227,13 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
             "y0": 0,
             "y1": 1,
             "yref": "paper",
-            "fillcolor": FAINT,
+            "fillcolor": LIGHT_NEUTRAL,
             "line": {"width": 0},
         }
     )
     shapes[-1]["layer"] = "below"
-    height = 150 + 44 * len(those)
-    count = sum(np.isfinite(member.outcome["escape"]) for member in members)
+    height = 150 + 44 * len(settings)
+    count = sum(np.isfinite(member.outcome.escape) for member in members)
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
         "data": traces,
@@ -259,14 +245,14 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
-                "ticktext": [*words, "<b>never</b>"],
+                "ticktext": [*tick_labels, "<b>never</b>"],
                 "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | {
-                "tickvals": [setting.index for setting in those],
-                "ticktext": [setting.label for setting in those],
-                "range": [len(those) - 0.4, -0.6],
+                "tickvals": [setting.index for setting in settings],
+                "ticktext": [setting.label for setting in settings],
+                "range": [len(settings) - 0.4, -0.6],
                 "ticklen": 6,
                 "tickcolor": "rgba(0,0,0,0)",
                 "showline": False,
@@ -282,9 +268,9 @@ def escapes(those: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
 
 
 def _escape_words(member: Member) -> str:
-    step = member.outcome["escape"]
+    step = member.outcome.escape
     if np.isfinite(step):
-        return f"step {step_in_words(step)}" + ("" if member.ended else " so far")
+        return f"step {format_step(step)}" + ("" if member.ended else " so far")
     return "never" if member.ended else "not yet"
 
 
@@ -300,10 +286,10 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
     line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
-    return [*band_edges(x, one, style.colour, str(setting.index)), line]
+    return [*band_edges(x, one, style.color, str(setting.index)), line]
 
 
-def band_edges(x: np.ndarray, one: Band, colour: str, group: str) -> list[dict[str, Any]]:
+def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[str, Any]]:
     """The lower edge of a band, and the upper one, filled down to it."""
     edge = {
         "type": "scatter",
@@ -314,8 +300,7 @@ def band_edges(x: np.ndarray, one: Band, colour: str, group: str) -> list[dict[s
         "showlegend": False,
         "legendgroup": group,
     }
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.15)"}
+    fill = {"fill": "tonexty", "fillcolor": shade(color, 0.15)}
     return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}]
 
 
@@ -334,7 +319,7 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
     """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act
     on."""
     names, favoured = member.class_names, member.favoured
-    if len(names) > MOST_LINES:
+    if len(names) > MAX_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
         return [*lines[:-1], lines[-1] | {"legendgroup": "favoured"}]
     order = sorted(range(len(names)), key=lambda k: k == favoured)
@@ -348,7 +333,7 @@ def _legend(member: Member) -> list[dict[str, Any]]:
     """Lines without points, only for the legend: a row's own would be bold in one place and thin in another."""
     nothing = np.full(1, np.nan, np.float32)
     hover = np.zeros((1, 3), np.float32)
-    if len(member.class_names) > MOST_LINES:
+    if len(member.class_names) > MAX_LINES:
         lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
     lines = [
@@ -359,8 +344,8 @@ def _legend(member: Member) -> list[dict[str, Any]]:
 
 
 def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
-    """The furniture of one panel: the break after Init., and the moments of this run."""
-    untrained = axis.furniture()[0][:2]
+    """The decorations of one panel: the break after Init., and the moments of this run."""
+    untrained = axis.decorations()[0][:2]
     return [
         *untrained,
         *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),
@@ -370,37 +355,9 @@ def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
 def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
     config, per_epoch = member.config, member.steps_per_epoch
-    found = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
-    found = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in found]
-    return [*found, *_switch(member, axis)]
-
-
-def _switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(place, label) of the moment from which this run's loss acts alone, if that is not its start."""
-    mark = member.config.schedule.mark(round(member.steps_per_epoch))
-    if not mark or not 0 < mark[0] < member.config.epochs:
-        return []
-    return [(mark[0] * (1 if axis.unit == "epoch" else member.steps_per_epoch), mark[1])]
-
-
-def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
-    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the
-    picture where it is one, and counted at the first of several. `row` is the line of text, from the picture up."""
-    found = {f"{place:.4g}": (place, label) for member in members for place, label in _switch(member, axis)}
-    moments = sorted(found.values())
-    if not moments:
-        return [], []
-    place, label = moments[0]
-    words = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
-    note = {
-        "x": float(np.log10(place)),
-        "y": 1,
-        "yref": "paper",
-        "yanchor": "bottom",
-        "yshift": 16 * row,
-        "font": {"size": 12},
-    }
-    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": words, "showarrow": False}]
+    moments = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
+    moments = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in moments]
+    return [*moments, *switch(member, axis)]
 
 
 def _number(row: int, column: int) -> str:
@@ -408,14 +365,14 @@ def _number(row: int, column: int) -> str:
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
-def _frame(height: int, words: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
+def _frame(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
     """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
         "dragmode": "zoom",
         "uirevision": "kept",
         "meta": {
             "step": max(int(member.step[-1]) for member in members),
-            "words": words,
+            "words": description,
             "linked": linked,
             "name": "runs side by side",
         },

@@ -11,8 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts.browser import printed
-from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.browser import print_pdf
+from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.run import to_html
 from igbviz.charts.time_axis import Unit
 from igbviz.studies import comparison
@@ -51,53 +51,53 @@ def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
     return same, sentences
 
 
-def spec(those: Sequence[Setting], view: View) -> dict[str, Any]:
+def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
     """The figure of a view with one, the grid or the overlay, as a plain dictionary."""
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
-            return comparison_charts.escapes(those, view.unit)
-        return comparison_charts.overlay(those, view.quantity, view.unit, view.collapse)
-    shown = [member.run for member in alike([member for setting in those for member in setting.members])[0]]
-    first = view.rows * MOST_ROWS
-    return comparison_charts.grid(those, shown[first : first + MOST_ROWS] or shown[:MOST_ROWS], view.unit)
+            return comparison_charts.escapes(settings, view.unit)
+        return comparison_charts.overlay(settings, view.quantity, view.unit, view.collapse)
+    shown = [member.run for member in alike([member for setting in settings for member in setting.members])[0]]
+    first = view.rows * MAX_ROWS
+    return comparison_charts.grid(settings, shown[first : first + MAX_ROWS] or shown[:MAX_ROWS], view.unit)
 
 
-def frame(those: Sequence[Setting], view: View) -> pd.DataFrame:
+def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:
     """What is shown, tidy; of the grid all its pages."""
     if view.tab == "grid":
-        return comparison.panel_frame(those)
+        return comparison.panel_frame(settings)
     if view.tab == "table" or view.quantity == ESCAPE:
-        return comparison.run_table(those)
-    return comparison.band_frame(those, view.quantity) if view.collapse else comparison.measure_frame(those)
+        return comparison.run_table(settings)
+    return comparison.band_frame(settings, view.quantity) if view.collapse else comparison.measure_frame(settings)
 
 
-def csv(those: Sequence[Setting], view: View) -> bytes:
-    return frame(those, view).to_csv(index=False).encode()
+def csv(settings: Sequence[Setting], view: View) -> bytes:
+    return frame(settings, view).to_csv(index=False).encode()
 
 
-def parquet(those: Sequence[Setting], view: View) -> bytes:
+def parquet(settings: Sequence[Setting], view: View) -> bytes:
     buffer = io.BytesIO()
-    frame(those, view).to_parquet(buffer, index=False)
+    frame(settings, view).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
-def html(those: Sequence[Setting], view: View) -> bytes:
+def html(settings: Sequence[Setting], view: View) -> bytes:
     """What is shown, on a page of its own that needs no network."""
     if view.tab != "table":
-        return to_html(go.Figure(spec(those, view)), dark=False).encode()
-    outcomes = comparison.setting_table(those) if view.collapse else comparison.run_table(those)
+        return to_html(go.Figure(spec(settings, view)), dark=False).encode()
+    outcomes = comparison.setting_table(settings) if view.collapse else comparison.run_table(settings)
     headings = {name: title for name, (title, _) in OUTCOMES.items()}
-    tables = [comparison.difference_table(those), outcomes.rename(columns=headings)]
+    tables = [comparison.difference_table(settings), outcomes.rename(columns=headings)]
     look = "body{font:14px sans-serif;margin:24px}table{border-collapse:collapse;margin-bottom:24px}td,th{padding:4px 10px;text-align:left}"
     head = f'<head><meta charset="utf-8"><style>{look}</style></head>'
     body = "".join(table.to_html(index=False, border=1) for table in tables)
     return f"<!DOCTYPE html><html>{head}<body>{body}<p>{escaped(ESCAPE_IN_WORDS)}</p></body></html>".encode()
 
 
-def pdf(those: Sequence[Setting], view: View) -> bytes:
+def pdf(settings: Sequence[Setting], view: View) -> bytes:
     """The same page on one sheet that is as high as its figure. Raises RunError where there is no browser or it fails."""
-    height = 1000 if view.tab == "table" else spec(those, view)["layout"]["height"] + 20
-    return printed(html(those, view).decode(), height)
+    height = 1000 if view.tab == "table" else spec(settings, view)["layout"]["height"] + 20
+    return print_pdf(html(settings, view).decode(), height)
 
 
 FORMATS = {

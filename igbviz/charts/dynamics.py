@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from igbviz import theory
-from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style
-from igbviz.charts.comparison import places, switches
+from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style, shade
 from igbviz.charts.run import line_trace
+from igbviz.charts.shared_axis import places, switches
 from igbviz.charts.style import AXIS, SHARES, frame, level_line, upright_line
 from igbviz.charts.theory import LINES
 from igbviz.charts.theory import phase_line as theory_line
 from igbviz.charts.time_axis import TimeAxis
-from igbviz.studies.comparison import MEASURES, Setting
+from igbviz.studies.comparison import Setting
 from igbviz.studies.dynamics import Plane, at_step, cut, mean
+from igbviz.trajectory.quantities import MEASURES
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
 SYMBOLS = ("circle", "diamond", "square")
@@ -31,16 +32,16 @@ HEIGHT = 460  # pixels
 def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
     """The mean of each group over log time, with a band of one standard error up and down; a mark at the step that is
     looked at."""
-    what, those = MEASURES[measure], [setting for setting in settings if setting.members]
-    members = [member for setting in those for member in setting.members]
+    what, settings = MEASURES[measure], [setting for setting in settings if setting.members]
+    members = [member for setting in settings for member in setting.members]
     per_epoch = min(member.steps_per_epoch for member in members)
     end = min(
         member.config.epochs * member.steps_per_epoch for member in members
     )  # until here all groups can be compared
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
-    traces = [trace for setting in those for trace in banded(setting, measure, axis)]
+    traces = [trace for setting in settings for trace in banded(setting, measure, axis)]
     lines, notes = switches(members, axis)
-    shapes = [*axis.furniture()[0][:2], *lines]
+    shapes = [*axis.decorations()[0][:2], *lines]
     shapes.append(upright_line(float(axis.place(step)), "dash"))
     if what.chance:
         level = 1 / len(members[0].class_names)
@@ -48,7 +49,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
         notes.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in those)
+    groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in settings)
     return {
         "data": traces,
         "layout": _frame(what.title, f"time {measure}", f"{what.title}, mean of each group over log time: {groups}") | {
@@ -69,12 +70,12 @@ def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> di
             "type": "scatter",
             "mode": "markers",
             "name": f"{setting.label} (n = {len(setting.members)})",
-            "x": np.array([member.outcome["largest_guess_init"] for member in setting.members], np.float32),
+            "x": np.array([member.outcome.largest_guess_init for member in setting.members], np.float32),
             "y": at_step(setting.members, measure, step).astype(np.float32),
             "marker": {
                 "size": 11,
                 "symbol": SYMBOLS[setting.index],
-                "color": class_style(setting.index).colour,
+                "color": class_style(setting.index).color,
                 "opacity": 0.8,
             },
             "customdata": [member.config.seed for member in setting.members],
@@ -191,8 +192,7 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
         "type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
         "legendgroup": setting.label,
     }  # fmt: skip
-    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
-    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},0.2)"}
+    fill = {"fill": "tonexty", "fillcolor": shade(style.color, 0.2)}
     low, high = ((one.mean + sign * error).astype(np.float32) for sign in (-1, 1))
     return [edge | {"y": low}, edge | fill | {"y": high}, line]
 
@@ -204,12 +204,12 @@ def _values(measure: str) -> dict[str, Any]:
     )
 
 
-def _frame(title: str, revision: str, words: str, height: int = HEIGHT) -> dict[str, Any]:
+def _frame(title: str, revision: str, description: str, height: int = HEIGHT) -> dict[str, Any]:
     return frame(height) | {
         "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
         "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
         "uirevision": revision,
-        "meta": {"words": words},
+        "meta": {"words": description},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
     }

@@ -1,5 +1,4 @@
-"""Pictures of untrained networks: what one of them says, how the guesses of many are spread, and how the bias comes
-about layer by layer.
+"""Pictures of many untrained networks: how their guesses are spread, and how the bias comes about layer by layer.
 
 An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured is blue, theory is orange, as
 class 0 and 1.
@@ -13,20 +12,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts.colors import FAINT, NEUTRAL, class_style
-from igbviz.charts.run import MOST_LINES
-from igbviz.charts.style import AXIS, SHARES, frame, heading
+from igbviz.charts.colors import NEUTRAL, class_style, shade
+from igbviz.charts.style import note, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
-from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-MEASURED, THEORY = class_style(0).colour, class_style(1).colour
-RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
+MEASURED, THEORY = class_style(0).color, class_style(1).color
 BINS = 20  # of the histogram of guesses; more where theory expects a narrow one
-LEAST, MOST = (
-    1e-4,
-    1e9,
-)  # gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32
+# Gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32.
+MIN_GAMMA, MAX_GAMMA = 1e-4, 1e9
 
 ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
     "variance": ("ratio of variances", "the definition; lower where the inputs differ in norm"),
@@ -54,73 +48,6 @@ CAPTIONS = {
 }
 
 
-def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """How one network's logits are spread over the inputs: a curve and a centre for each class; `network` is its place
-    in the ensemble.
-
-    With many classes: the favoured one, the runners-up, and the mean of all others.
-    """
-    record, names = ensemble.records[network], ensemble.class_names
-    ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
-    # Of equal guesses the first class wins, as it does for every input.
-    favoured = int(record["guesses"].argmax())
-    many = ensemble.classes > MOST_LINES
-    drawn = (
-        [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1]
-        if many
-        else list(range(ensemble.classes))
-    )
-    share = record["guesses"] / record["guesses"].sum()
-    middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
-    step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
-    places = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
-    density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
-    spread = record["spread"]
-    curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
-    top = float(curves[drawn].max()) or 1.0
-    traces: list[dict[str, Any]] = []
-    if many:
-        rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
-        traces += _others(record["centre"][rest], spread[rest], density[rest], places)
-    for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
-        style, first = class_style(k), k == favoured
-        label = f"<b>{names[k]} ★ {share[k]:.0%}</b>" if first else f"{names[k]} {share[k]:.0%}"
-        about = f"<b>{names[k]}</b> {share[k]:.1%} of the guesses<br>centre {record['centre'][k]:.4g}, spread {spread[k]:.3g}"
-        common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k)}
-        common["hovertemplate"] = about + "<extra></extra>"
-        width = 4 if first else 2
-        traces.append(
-            common
-            | {
-                "x": (record["centre"][k] + spread[k] * places).astype(np.float32),
-                "y": curves[k].astype(np.float32),
-                "name": label,
-                "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
-                "fill": "tozeroy",
-                "fillcolor": _shade(style.colour, 0.25 if first else 0.08),
-            }
-        )
-        peak = 1.06 * top if first else float(curves[k].max()) or top
-        traces.append(common | {
-            "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
-            "line": {"color": style.colour, "width": 3 if first else 1.5},
-        })  # fmt: skip
-    words = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
-    figure = _figure(traces, f"Outputs of network {record['network']}", words, height)
-    figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
-    figure["layout"]["yaxis"] |= {"title": {"text": "inputs per unit of logit"}, "range": [0, 1.16 * top]}
-    mark = {
-        "x": float(record["centre"][favoured]),
-        "y": 1.06 * top,
-        "yanchor": "bottom",
-        "text": f"<b>{names[favoured]} ★</b>",
-    }
-    figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).colour}})
-    if not spread.any():
-        figure["layout"]["annotations"].append(_note("every input has the same logits", 0.52, 0.5))
-    return go.Figure(figure)
-
-
 def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
     """How the shares of the guesses are spread over networks: of class 0 where there are two, of the favoured class
     where there are more.
@@ -139,7 +66,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
-        "marker": {"color": _shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
+        "marker": {"color": shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
         "hovertemplate": f"share near %{{x:.3f}}<br>%{{customdata}} of {networks:,}<extra></extra>",
     }]  # fmt: skip
     top = 1.15 * float(measured.max())
@@ -163,10 +90,10 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
-    figure = _figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
-    figure["layout"]["shapes"] += [_upright(x, colour, dash) for x, _, colour, dash in lines]
-    means = " &nbsp;".join(f'<span style="color:{colour}">{text}</span>' for _, text, colour, _ in lines)
-    header = _note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
+    figure = titled_figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
+    figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
+    means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
+    header = note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
     figure["layout"]["xaxis"] |= {
@@ -189,7 +116,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     everything = np.concatenate(
         [values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else [])
     )
-    within = everything[(everything > LEAST) & (everything < MOST)]
+    within = everything[(everything > MIN_GAMMA) & (everything < MAX_GAMMA)]
     low, high = within.min(initial=0.1) / 2, within.max(initial=30) * 2
     edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
     traces: list[dict[str, Any]] = []
@@ -238,7 +165,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         )
         traces += _beyond(layers + shift, values[:, 0], edges, words, name, MEASURED)
     words = f"{_count(len(ensemble))}: γ of the logits {_with_error(*measured['variance'][-1])}"
-    figure = _figure(traces, "Bias layer by layer", words, height)
+    figure = titled_figure(traces, "Bias layer by layer", words, height)
     cuts = {theory.PREJUDICE_CUT: "dash", theory.DEEP_PREJUDICE_CUT: "dot"}
     for cut, dash in cuts.items():
         line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": cut, "layer": "below"}
@@ -247,11 +174,11 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     for y, side, text in zip(
         (first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True
     ):
-        note = _note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
-        figure["layout"]["annotations"].append(note | {"font": {"size": 12}})
+        label = note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
+        figure["layout"]["annotations"].append(label | {"font": {"size": 12}})
     notes = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
     notes += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
-    figure["layout"]["annotations"].append(_note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
+    figure["layout"]["annotations"].append(note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
     room = 0.02 * len(layers) + 0.3
     figure["layout"]["xaxis"] |= {
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
@@ -266,44 +193,6 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     }
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
     figure["layout"]["margin"] |= {"l": 72, "r": 108, "t": 66}
-    return go.Figure(figure)
-
-
-def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """The mean probability that one network gives each class, whatever the input; `network` is its place in the
-    ensemble."""
-    record, names = ensemble.records[network], ensemble.class_names
-    favoured, classes = int(record["guesses"].argmax()), ensemble.classes
-    many = classes > MOST_LINES
-    values, styles = record["probability"], [class_style(k) for k in range(classes)]
-    look = {"color": [style.colour for style in styles], "line": {"width": 0}}
-    look["pattern"] = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
-    bars = {
-        "type": "bar",
-        "x": np.arange(classes),
-        "y": values.astype(np.float32),
-        "marker": look,
-        "textposition": "outside",
-        "text": None if many else [f"{value:.2f}" for value in values],
-        "cliponaxis": False,
-        "hovertext": list(names),
-        "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
-    }
-    words = f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
-    figure = _figure([bars], f"Mean probabilities of network {record['network']}", words, height)
-    shown = [favoured] if many else range(classes)
-    labels = [f"<b>{names[k]} ★</b>" if k == favoured else names[k] for k in shown]
-    figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
-    figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
-    top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
-    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
-        {} if many else SHARES
-    )
-    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
-    figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}})
-    figure["layout"]["annotations"].append(_note("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
-    figure["layout"] |= {"showlegend": False, "bargap": 0.25}
-    figure["layout"]["margin"] |= {"r": 56, "b": 76}
     return go.Figure(figure)
 
 
@@ -330,38 +219,8 @@ def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
     return max(5, min(wanted, int(inputs * (1 - low)) // 4))
 
 
-def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, places: np.ndarray) -> list[dict[str, Any]]:
-    """The mean curve of many classes, and their centres as a row of strokes."""
-    x = np.linspace((centres + spreads * places[0]).min(), (centres + spreads * places[-1]).max(), 101)
-    spread = spreads > 0
-    pairs = zip(centres[spread], spreads[spread], density[spread], strict=True)
-    curves = [np.interp((x - centre) / width, places, values) / width for centre, width, values in pairs]
-    mean = np.sum(curves, axis=0) / len(centres) if curves else np.zeros_like(x)
-    common = {"type": "scatter", "hoverinfo": "skip", "legendgroup": "others", "x": x.astype(np.float32)}
-    return [
-        common
-        | {
-            "mode": "lines",
-            "y": mean.astype(np.float32),
-            "name": f"mean of the other {len(centres)}",
-            "fill": "tozeroy",
-            "line": {"color": NEUTRAL, "width": 2},
-            "fillcolor": FAINT,
-        },
-        common
-        | {
-            "mode": "markers",
-            "x": centres.astype(np.float32),
-            "y": np.zeros(len(centres), np.float32),
-            "showlegend": False,
-            "marker": {"symbol": "line-ns-open", "size": 10, "color": NEUTRAL},
-            "cliponaxis": False,
-        },
-    ]
-
-
 def _beyond(
-    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], words: list[str], group: str, colour: str
+    x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], hovertext: list[str], group: str, color: str
 ) -> list[dict[str, Any]]:
     """What lies beyond the edges of the picture, as open triangles at them."""
     low, high = edges
@@ -379,8 +238,8 @@ def _beyond(
             "showlegend": False,
             "hoverinfo": "text",
             "cliponaxis": False,
-            "hovertext": [words[place] for place in beyond],
-            "marker": {"color": colour, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": colour}},
+            "hovertext": [hovertext[place] for place in beyond],
+            "marker": {"color": color, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": color}},
         }
     ]
 
@@ -417,12 +276,7 @@ def _count(networks: int) -> str:
     return "1 network" if networks == 1 else f"{networks:,} networks"
 
 
-def _shade(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
-
-
-def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
+def _upright(x: float, color: str, dash: str) -> dict[str, Any]:
     return {
         "type": "line",
         "x0": x,
@@ -430,39 +284,5 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
         "y0": 0,
         "y1": 1,
         "yref": "paper",
-        "line": {"color": colour, "dash": dash, "width": 2},
-    }
-
-
-def _note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
-    """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
-    return {
-        "text": text,
-        "x": x,
-        "y": y,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "showarrow": False,
-        "font": {"size": 13},
-    } | place
-
-
-def _figure(traces: list[dict[str, Any]], title: str, words: str, height: int) -> dict[str, Any]:
-    return {
-        "data": traces,
-        "layout": frame(height)
-        | {
-            "title": heading(title),
-            "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
-            "hovermode": "closest",
-            "hoverdistance": 30,
-            "xaxis": dict(AXIS),
-            "yaxis": AXIS | {"showline": False},
-            "uirevision": title,
-            "shapes": [],
-            "annotations": [],
-            "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
-            "meta": {"words": f"{title}: {words}"},
-        },
+        "line": {"color": color, "dash": dash, "width": 2},
     }

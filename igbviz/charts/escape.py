@@ -10,28 +10,28 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.browser import save_png
-from igbviz.charts.colors import COLOURS, FAINT, NEUTRAL
+from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL
 from igbviz.charts.style import AXIS, FONT, frame
 from igbviz.runs.files import write_text
 from igbviz.runs.queue import PROJECT
 from igbviz.runs.run import RunError
-from igbviz.studies.escape import BASE, DATA, RATES, Row, Summary, _escaped, block, read, summaries
-from igbviz.studies.seed_summary import in_words, share_in_words, step_in_words
+from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
+from igbviz.studies.seed_summary import format_share, format_spread, format_step
 
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 LOOKS = {
-    "preset": (COLOURS[0], "circle", -0.17),
-    "matched": (COLOURS[1], "diamond", 0.17),
+    "preset": (COLORS[0], "circle", -0.17),
+    "matched": (COLORS[1], "diamond", 0.17),
 }  # colour, shape, how far below the line
 
 
 def picture(rows: list[Row]) -> go.Figure:
     """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from
     least to most."""
-    found = summaries(rows)
-    losses = list(found)
+    table = summaries(rows)
+    losses = list(table)
     last = max((row.probes[-1] for row in rows if row.probes), default=10)
     init, wall, never, edge = (
         10**-0.5,
@@ -40,20 +40,20 @@ def picture(rows: list[Row]) -> go.Figure:
         last * 10**0.6,
     )  # places without a number on the log axis
 
-    def placed(summary: Summary) -> list[float]:
+    def placed(summary: EscapeSummary) -> list[float]:
         return [never if np.isinf(step) else max(step, init) for step in summary.escape]
 
     traces = [
         trace
         for rate in LOOKS
         for trace in (
-            _dots(found, rate, "x", placed, lambda summary: in_words(summary.escape, step_in_words)),
+            _dots(table, rate, "x", placed, lambda summary: format_spread(summary.escape, format_step)),
             _dots(
-                found,
+                table,
                 rate,
                 "x2",
                 lambda summary: summary.accuracy,
-                lambda summary: in_words(summary.accuracy, share_in_words),
+                lambda summary: format_spread(summary.accuracy, format_share),
             ),
         )
     ]
@@ -63,13 +63,13 @@ def picture(rows: list[Row]) -> go.Figure:
         {"y0": 0, "y1": 1, "yref": "paper", "layer": "below"},
     )
     shapes = [
-        upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": FAINT, "line": {"width": 0}},
+        upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": LIGHT_NEUTRAL, "line": {"width": 0}},
         upright | {"type": "line", "x0": chance, "x1": chance, "xref": "x2", "line": dotted},
     ]
     note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
     lost = [
         (sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values()))
-        for kinds in found.values()
+        for kinds in table.values()
     ]
     notes = [
         note | {"y": place, "text": f"{some} of {all_} runs diverged"}
@@ -123,17 +123,17 @@ def picture(rows: list[Row]) -> go.Figure:
 
 
 def _dots(
-    found: dict[str, dict[str, Summary]], rate: str, axis: str, spread: Callable, words: Callable
+    table: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, spread: Callable, describe: Callable
 ) -> dict[str, Any]:
     """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
-    colour, shape, lower = LOOKS[rate]
-    those = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(found.items()) if rate in kinds]
-    middle, low, high = np.array([spread(one) for *_, one in those], dtype=float).reshape(-1, 3).T
+    color, shape, lower = LOOKS[rate]
+    points = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(table.items()) if rate in kinds]
+    middle, low, high = np.array([spread(one) for *_, one in points], dtype=float).reshape(-1, 3).T
     return {
         "type": "scatter",
         "mode": "markers",
         "x": middle,
-        "y": [place + lower for place, *_ in those],
+        "y": [place + lower for place, *_ in points],
         "xaxis": axis,
         "error_x": {
             "array": high - middle,
@@ -142,13 +142,13 @@ def _dots(
             "thickness": 1.5,
             "width": 0,
         },
-        "marker": {"color": colour, "symbol": shape, "size": 9},
+        "marker": {"color": color, "symbol": shape, "size": 9},
         "cliponaxis": False,
         "name": RATES[rate],
         "legendgroup": rate,
         "showlegend": axis == "x",
         "hovertext": [
-            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{words(one)}" for _, loss, one in those
+            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{describe(one)}" for _, loss, one in points
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }

@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts.colors import DASHES, FAINT, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.run import MOST_LINES
+from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.image_histogram import LEFT, image_bars
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
-from igbviz.losses.force import KINDS, Zone, one_favoured
+from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.trajectory import P_EDGES
 
-LEAST = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
-LEFT = LEAST * 10**-0.8  # where that bar begins
-MOST_ZONES = 24  # a formula that swings more often is not shaded
+# The names stand in the zones, so that colors are not needed to tell them apart.
+ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
+MAX_ZONES = 24  # a formula that swings more often is not shaded
 # Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
 # picture lower.
 AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
@@ -34,7 +33,7 @@ LEADS = np.linspace(0, 40, 161)  # logits
 
 
 @dataclass(frozen=True)
-class Quantity:
+class LossCurve:
     """A function of p that every loss of p has."""
 
     title: str
@@ -45,8 +44,8 @@ class Quantity:
     tallest: float  # what it shows at most, in units of the largest value above p = 0.05
 
 
-QUANTITIES = {
-    "weight": Quantity(
+LOSS_CURVES = {
+    "weight": LossCurve(
         "Force w(p)",
         "force w(p) = −p f′(p)",
         "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as "
@@ -55,7 +54,7 @@ QUANTITIES = {
         always=(-0.2, 1.1),
         tallest=5,
     ),
-    "value": Quantity(
+    "value": LossCurve(
         "Loss f(p)",
         "loss f(p)",
         "What an image costs when its true class has probability p. Training goes downhill: where the line is flat "
@@ -64,7 +63,7 @@ QUANTITIES = {
         always=(0, 1),
         tallest=5,
     ),
-    "slope": Quantity(
+    "slope": LossCurve(
         "Slope dL/dp",
         "slope dL/dp",
         "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax "
@@ -93,18 +92,6 @@ def short(number: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
-def crowd(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (B + 1,) and share of all images (K, B) of the histogram as it is drawn: bins of about the same width on
-    the axis."""
-    low = P_EDGES[(P_EDGES >= LEAST * 0.999) & (P_EDGES <= 0.0101)]
-    edges = (
-        np.concatenate([[0.0], low, [0.02, 0.04, 0.06, 0.1, 0.18, 0.32, 0.56, 1.0]]) if log else np.arange(51) * 0.02
-    )
-    first = np.abs(P_EDGES[:, None] - edges[:-1]).argmin(0)  # drawn edges are edges of the record
-    counts = trajectory.p_hist[index]
-    return edges, np.add.reduceat(counts, first, axis=-1) / counts.sum()
-
-
 def over_p(
     chosen: Mapping[str, Loss],
     quantity: str = "weight",
@@ -120,7 +107,7 @@ def over_p(
     `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
     None for all).
     """
-    what = QUANTITIES[quantity]
+    what = LOSS_CURVES[quantity]
     p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
@@ -147,11 +134,11 @@ def over_p(
         "range": _range(what, p, drawn),
         "zeroline": True,
     }
-    layout["shapes"], layout["annotations"] = _furniture(shaded, marks, log, top)
+    layout["shapes"], layout["annotations"] = _decorations(shaded, marks, log, top)
     layout["legend"] |= AT_THE_FOOT
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
-        traces += _bars(*run, log)
+        traces += image_bars(*run, log)
         layout["yaxis2"] = layout["yaxis"] | {
             "domain": [top + 0.06, 1],
             "title": {"text": "share of images"},
@@ -191,11 +178,11 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         for name, size in largest.items()
     }
     side = 1 / len(panels)
-    for place, words in enumerate(panels):
+    for place, panel in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)
         left, right = place * side, (place + 1) * side - 0.02
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, place], name, titles[name], f"{words}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            line = _line(LEADS, table[:, place], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
             traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
         layout[f"xaxis{axis}"] = layout["xaxis"] | {
             "domain": [left, right],
@@ -218,7 +205,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
                 "yref": "paper",
                 "xanchor": "center",
                 "yanchor": "bottom",
-                "text": words,
+                "text": panel,
                 "showarrow": False,
             }
         )
@@ -244,7 +231,7 @@ def _below(losses: int) -> int:
     return 62 + 26 * -(-losses // 3)
 
 
-def _range(what: Quantity, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
+def _range(what: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
     """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
     values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
     tallest = what.tallest * np.abs(values[:, p >= 0.05]).max()
@@ -267,53 +254,14 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> di
         "y": np.where(np.isfinite(y), y, np.nan).astype(np.float32),
         "name": title,
         "legendgroup": name,
-        "line": {"color": style.colour, "dash": style.dashed(3), "width": 3},
+        "line": {"color": style.color, "dash": style.dashed(3), "width": 3},
         "hovertemplate": f"<b>%{{fullData.name}}</b><br>{hover}<extra></extra>",
     }
 
 
-def _bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> list[dict[str, Any]]:
-    """The histogram: one stack of classes, or one class by itself. Many classes are the favoured one and the rest."""
-    edges, shares = crowd(trajectory, index, log)
-    names, favoured = trajectory.class_names, trajectory[:1].favoured()
-    if only is not None:
-        parts = [(names[only], shares[only] / shares[only].sum(), class_style(only))]
-    elif trajectory.classes > MOST_LINES:
-        rest = shares.sum(0) - shares[favoured]
-        parts = [
-            (f"{names[favoured]} ★", shares[favoured], class_style(favoured)),
-            ("all others", rest, ClassStyle(NEUTRAL, (), "")),
-        ]
-    else:
-        parts = [(f"{name} ★" if k == favoured else name, shares[k], class_style(k)) for k, name in enumerate(names)]
-    drawn = np.maximum(edges, LEFT) if log else edges
-    where = [
-        f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}"
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
-    return [
-        {
-            "type": "bar",
-            "x": (drawn[1:] + drawn[:-1]) / 2,
-            "width": np.diff(drawn),
-            "y": share.astype(np.float32),
-            "name": words,
-            "yaxis": "y2",
-            "legend": "legend2",
-            "showlegend": len(parts) > 1,
-            "hovertext": where,
-            "marker": {
-                "color": style.colour,
-                "line": {"width": 0},
-                "pattern": {"shape": style.pattern, "fillmode": "replace", "size": 7, "solidity": 0.55},
-            },
-            "hovertemplate": "<b>%{fullData.name}</b><br>%{hovertext}: %{y:.1%} of the images<extra></extra>",
-        }
-        for words, share, style in parts
-    ]
-
-
-def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float) -> tuple[list, list]:
+def _decorations(
+    shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float
+) -> tuple[list, list]:
     """Shapes and annotations: named zones and upright lines."""
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
@@ -323,8 +271,8 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         """On the axis as annotations count it: in decades if it is a log axis."""
         return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
 
-    for zone in shaded if len(shaded) <= MOST_ZONES else ():
-        words, shade = KINDS[zone.kind]
+    for zone in shaded if len(shaded) <= MAX_ZONES else ():
+        label = ZONES[zone.kind]
         low, high = place(zone.low), place(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
         band = {
@@ -337,10 +285,10 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
             "line": {"width": 0},
             "layer": "below",
         }
-        shapes.append(band | {"fillcolor": shade})
+        shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
         room = (high - low) / (right - left)
         if room > 0.025:
-            turned = room < 0.012 * len(words)  # too narrow for its name
+            turned = room < 0.012 * len(label)  # too narrow for its name
             notes.append(
                 {
                     "x": (low + high) / 2,
@@ -348,7 +296,7 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
                     "yref": "paper",
                     "yanchor": "top" if turned else "bottom",
                     "yshift": -6 if turned else 4,
-                    "text": words,
+                    "text": label,
                     "showarrow": False,
                     "textangle": -90 if turned else 0,
                     "font": {"size": 13},
@@ -358,7 +306,7 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         # At the very end of the axis, clear of the first power of ten.
         less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
         notes.append(less | {"xanchor": "center", "showarrow": False})
-    for row, (p, words) in enumerate(marks):
+    for row, (p, label) in enumerate(marks):
         if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
             note = {
                 "x": left,
@@ -368,7 +316,7 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
                 "ax": 34,
                 "ay": 0,
                 "xanchor": "left",
-                "text": words,
+                "text": label,
             }
             notes.append(
                 note
@@ -381,13 +329,19 @@ def _furniture(shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: 
         side = "left" if place(p) < (left + right) / 2 else "right"
         notes.append({
             "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
-            "text": words, "showarrow": False, "font": {"size": 12},
+            "text": label, "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
     return shapes, notes
 
 
-def _layout(height: int, words: str) -> dict[str, Any]:
-    axis = {"gridcolor": FAINT, "zeroline": False, "zerolinecolor": NEUTRAL, "zerolinewidth": 1.5, "linecolor": NEUTRAL}
+def _layout(height: int, description: str) -> dict[str, Any]:
+    axis = {
+        "gridcolor": LIGHT_NEUTRAL,
+        "zeroline": False,
+        "zerolinecolor": NEUTRAL,
+        "zerolinewidth": 1.5,
+        "linecolor": NEUTRAL,
+    }
     axis |= {"ticks": "outside", "tickcolor": NEUTRAL}
     return frame(height) | {
         "margin": {"l": 70, "r": 20, "t": 34, "b": 56},
@@ -398,5 +352,5 @@ def _layout(height: int, words: str) -> dict[str, Any]:
         "hoverdistance": 30,
         "barmode": "stack",
         "uirevision": "kept",
-        "meta": {"words": words},
+        "meta": {"words": description},
     }

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts.colors import COLOURS, FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
+from igbviz.charts.shared_axis import places, shared_axis, switches
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies import comparison
@@ -21,9 +22,9 @@ from igbviz.trajectory.quantities import QUANTITIES
 
 # What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "favoured at Init.": (ClassStyle(COLOURS[1], (), ""), 4, lambda values, own: values[:, own]),
+    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, own: values[:, own]),
     "highest of the others": (
-        ClassStyle(COLOURS[0], (7, 3), ""),
+        ClassStyle(COLORS[0], (7, 3), ""),
         2.5,
         lambda values, own: np.delete(values, own, -1).max(-1),
     ),
@@ -55,7 +56,7 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "type": "bar",
             "x": rank,
             "y": mean,
-            "marker": {"color": FAINT, "line": {"color": NEUTRAL, "width": 1}},
+            "marker": {"color": LIGHT_NEUTRAL, "line": {"color": NEUTRAL, "width": 1}},
             "error_y": spread,
             "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
         }
@@ -69,7 +70,7 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
                 "x": rank + way,
                 "y": own,
                 "cliponaxis": False,
-                "marker": {"color": [class_style(k).colour for k in classes], "size": 9, "line": {"width": 0}},
+                "marker": {"color": [class_style(k).color for k in classes], "size": 9, "line": {"width": 0}},
                 "hovertext": [f"seed {seed}: {names[k]}" for k in classes],
                 "hovertemplate": "%{hovertext}  %{y:.4f}<extra></extra>",
             }
@@ -96,7 +97,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for
     each role of a class the median of the seeds, and the band from the least to the most of them."""
     everybody = [member for _, members in rows for member in members]
-    axis, height = comparison_charts.time_axis(everybody, unit), comparison_charts.row_height(len(rows))
+    axis, height = shared_axis(everybody, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
     traces, shapes, notes, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
@@ -122,10 +123,10 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False,
             }  # fmt: skip
-            upright = axis.furniture()[0][:2]
+            upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
                 upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = comparison_charts.switches(members, axis)
+            lines, named = switches(members, axis)
             upright += lines
             notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
@@ -175,7 +176,7 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
     style, width, values = ROLES[role]
     measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
     one = comparison.band(measured, role)
-    x = comparison_charts.places(one.step, members[0].steps_per_epoch, axis)
+    x = places(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x,
         one.median.astype(np.float32),
@@ -189,4 +190,4 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    return [*comparison_charts.band_edges(x, one, style.colour, role), line]
+    return [*comparison_charts.band_edges(x, one, style.color, role), line]

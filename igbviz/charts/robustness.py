@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts.colors import FAINT, class_style
-from igbviz.charts.comparison import banded, places, switches, time_axis
+from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
+from igbviz.charts.comparison import banded
+from igbviz.charts.shared_axis import places, shared_axis, switches
 from igbviz.charts.style import AXIS, SHARES, frame, level_line
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
-from igbviz.studies.robustness import Question, Summary
-from igbviz.studies.seed_summary import in_words, share_in_words, step_in_words
+from igbviz.studies.robustness import LossSummary, Question
+from igbviz.studies.seed_summary import format_share, format_spread, format_step
 
 HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
@@ -34,11 +35,11 @@ RIM = (7, 6)  # pixels around a marker that stay free
 WAYS = [(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)]  # right, left, above, below, then between
 
 
-def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
+def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
     """A panel a measure: a line a loss, the median of its seeds, with a band from the least to the most of them."""
-    shown = [setting for setting in those if setting.members]
+    shown = [setting for setting in settings if setting.members]
     members = [member for setting in shown for member in setting.members]
-    axis, classes = time_axis(members, unit), len(members[0].class_names)
+    axis, classes = shared_axis(members, unit), len(members[0].class_names)
     traces, shapes, notes, layout, said = [], [], [], {}, ""
     change = switches(members, axis, row=1)
     width = (1 + GAP) / len(question.measures) - GAP
@@ -59,10 +60,10 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
             "title": {"text": what.axis if what.axis != said else "", "standoff": 4},
         }  # fmt: skip
         said = what.axis
-        lines, words = axis.furniture()
+        lines, labels = axis.decorations()
         own = {"xref": f"x{number}", "yref": f"y{number} domain"}
         shapes += [line | own for line in [*lines, *change[0]]]
-        notes += [note | own for note in [*words, *change[1]]]
+        notes += [note | own for note in [*labels, *change[1]]]
         if what.chance:
             shapes.append(level_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
@@ -76,11 +77,11 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
                 "font": {"size": 15},
             }
         )
-    told = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
+    counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(what.title.lower() for what in question.measures.values())
     return {
         "data": traces,
-        "layout": _frame(HEIGHT, f"{titles} over log time: {told}", linked=True) | layout | {
+        "layout": _frame(HEIGHT, f"{titles} over log time: {counts}", linked=True) | layout | {
             "shapes": shapes, "annotations": notes, "hovermode": "closest", "hoverdistance": 30, "showlegend": True,
             "margin": MARGIN | {"t": 76},
             "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 140), "yanchor": "top", "font": {"size": 14}},
@@ -89,23 +90,23 @@ def over_time(those: Sequence[Setting], question: Question, unit: Unit = "epoch"
 
 
 def trade_off(
-    those: Sequence[Setting], found: Sequence[Summary], question: Question, unit: Unit = "epoch"
+    settings: Sequence[Setting], found: Sequence[LossSummary], question: Question, unit: Unit = "epoch"
 ) -> dict[str, Any]:
     """A point a loss: when it leaves its first guess (those that never do stand in the column at the right) and its
-    goal at the end. Points are medians, bars go from the least to the most of the finished seeds; `those` are the
+    goal at the end. Points are medians, bars go from the least to the most of the finished seeds; `settings` are the
     settings of the whole sweep."""
-    members = [member for setting in those for member in setting.members]
-    axis = time_axis(members, unit)
+    members = [member for setting in settings for member in setting.members]
+    axis = shared_axis(members, unit)
     wall, edge = axis.last * 10**0.14, axis.last * 10**0.72  # places without a number
     lost = [one for one in found if np.isinf(one.escape[0])]
     columns = dict(zip((one.index for one in lost), np.geomspace(wall, edge, len(lost) + 2)[1:-1], strict=True))
     never = float(np.sqrt(wall * edge))
 
-    def at(one: Summary, step: float) -> float:
+    def at(one: LossSummary, step: float) -> float:
         return (
             float(columns.get(one.index, never))
             if np.isinf(step)
-            else float(places(np.array(step), _per_epoch(those, one), axis))
+            else float(places(np.array(step), _per_epoch(settings, one), axis))
         )
 
     low, high = axis.left, float(np.log10(edge))
@@ -125,13 +126,13 @@ def trade_off(
                 "marker": {
                     "size": 13,
                     "symbol": SYMBOLS[one.index % len(SYMBOLS)],
-                    "color": style.colour,
+                    "color": style.color,
                     "line": {"width": 0},
                 },
-                "error_x": _bars(x, style.colour),
-                "error_y": _bars([y, least, most], style.colour),
+                "error_x": _bars(x, style.color),
+                "error_y": _bars([y, least, most], style.color),
                 "hovertext": f"<b>{one.label}</b> (n = {one.n})<br>{question.subject} "
-                f"{in_words(one.final, share_in_words)}<br>escape step {in_words(one.escape, step_in_words)}, "
+                f"{format_spread(one.final, format_share)}<br>escape step {format_spread(one.escape, format_step)}, "
                 f"{one.escaped} of {one.n} seeds",
                 "hovertemplate": "%{hovertext}<extra></extra>",
             }
@@ -164,13 +165,13 @@ def trade_off(
         "y0": 0,
         "y1": 1,
         "yref": "paper",
-        "fillcolor": FAINT,
+        "fillcolor": LIGHT_NEUTRAL,
         "line": {"width": 0},
     }
     classes = len(members[0].class_names)
     lines, named = switches(members, axis)
     notes += named
-    shapes = [*axis.furniture()[0][:2], *lines, column | {"layer": "below"}, level_line(1 / classes, yref="y")]
+    shapes = [*axis.decorations()[0][:2], *lines, column | {"layer": "below"}, level_line(1 / classes, yref="y")]
     notes.append(
         {"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False}
     )
@@ -181,7 +182,8 @@ def trade_off(
     counts = sorted({one.n for one in found})
     title = "Won at the end, and how late" + (f" · n = {counts[0]} seeds" if len(counts) == 1 else "")
     told = "; ".join(
-        f"{one.label}: {in_words(one.final, share_in_words)}, {in_words(one.escape, step_in_words)}" for one in found
+        f"{one.label}: {format_spread(one.final, format_share)}, {format_spread(one.escape, format_step)}"
+        for one in found
     )
     return {
         "data": traces,
@@ -271,26 +273,26 @@ def _up(share: float) -> float:
     return (share + 0.02) / 1.04
 
 
-def _per_epoch(those: Sequence[Setting], one: Summary) -> float:
-    return next(setting.members[0].steps_per_epoch for setting in those if setting.index == one.index)
+def _per_epoch(settings: Sequence[Setting], one: LossSummary) -> float:
+    return next(setting.members[0].steps_per_epoch for setting in settings if setting.index == one.index)
 
 
-def _bars(spread: Sequence[float], colour: str) -> dict[str, Any]:
+def _bars(spread: Sequence[float], color: str) -> dict[str, Any]:
     middle, least, most = spread
     return {
         "type": "data",
         "symmetric": False,
         "array": [most - middle],
         "arrayminus": [middle - least],
-        "color": colour,
+        "color": color,
         "thickness": 2,
         "width": 5,
     }
 
 
-def _frame(height: int, words: str, linked: bool = False) -> dict[str, Any]:
+def _frame(height: int, description: str, linked: bool = False) -> dict[str, Any]:
     """What both share. `linked`: the pointer in one panel marks the same loss and moment in all others."""
     return frame(height) | {
         "margin": MARGIN, "dragmode": "zoom", "uirevision": "kept",
-        "meta": {"words": words, "linked": linked, "name": "robustness"},
+        "meta": {"words": description, "linked": linked, "name": "robustness"},
     }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts.colors import FAINT, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
@@ -24,12 +24,12 @@ from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 from igbviz.trajectory.trajectory import thin
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
-MOST_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
+MAX_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
 
 
 WRONG_LABEL_LOOKS = {
-    "memorised": ClassStyle(class_style(1).colour, (), ""),
-    "resisted": ClassStyle(class_style(0).colour, (7, 3), ""),
+    "memorised": ClassStyle(class_style(1).color, (), ""),
+    "resisted": ClassStyle(class_style(0).color, (7, 3), ""),
     "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
 }
 
@@ -61,7 +61,7 @@ def curves(
     values = np.asarray(what.values(drawn), dtype=np.float32)
     if not what.per_class:
         traces = [line_trace(x, values, hover, what.title, class_style(0), 3)]
-    elif trajectory.classes > MOST_LINES:
+    elif trajectory.classes > MAX_LINES:
         traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
     else:
         top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
@@ -72,7 +72,7 @@ def curves(
             style, first = class_style(k), k == favoured
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
-            traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.colour, name))
+            traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.color, name))
     return _in_time(traces, what, trajectory, axis, marks, title, height, legend and what.per_class, checked)
 
 
@@ -98,7 +98,7 @@ def wrong_labels(
     traces = []
     for k, (name, style) in enumerate(WRONG_LABEL_LOOKS.items()):
         traces.append(line_trace(x, values[:, k], hover, name, style, 3, group=name))
-        traces.append(_ends(x, values[:, k], ends[k], name, style.colour, name))
+        traces.append(_ends(x, values[:, k], ends[k], name, style.color, name))
     return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend, checked)
 
 
@@ -121,8 +121,8 @@ def bars(
         values = np.asarray(what.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
         when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
-        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MOST_LINES else None
-        look = {"color": [s.colour for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
+        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
+        look = {"color": [s.color for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
         if what.per_class:
             look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
         traces = [
@@ -144,7 +144,7 @@ def bars(
         if what.per_class
         else [what.title]
     )
-    shown = [k for k in range(len(labels)) if len(labels) <= MOST_LINES or k == favoured]
+    shown = [k for k in range(len(labels)) if len(labels) <= MAX_LINES or k == favoured]
     places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
     # In a narrow window plotly turns the names: with the two other settings the words below them make room.
     figure["layout"]["xaxis"] |= places | {
@@ -221,7 +221,7 @@ def _in_time(
     legend: bool,
     checked: bool,
 ) -> go.Figure | dict[str, Any]:
-    figure = _figure(traces, what, title, height, trajectory, *axis.furniture(marks))
+    figure = _figure(traces, what, title, height, trajectory, *axis.decorations(marks))
     figure["layout"]["xaxis"] |= axis.layout()
     figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
     figure["layout"]["showlegend"] = legend
@@ -243,13 +243,13 @@ def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: 
         "customdata": hover,
         "name": label,
         "legendgroup": group or label,
-        "line": {"color": style.colour, "dash": style.dashed(width), "width": width},
+        "line": {"color": style.color, "dash": style.dashed(width), "width": width},
         "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} "
         "s<extra></extra>",
     }
 
 
-def _ends(x, y, label_y: float, words: str, colour: str, group: str) -> dict[str, Any]:
+def _ends(x, y, label_y: float, label: str, color: str, group: str) -> dict[str, Any]:
     """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it
     hides with it."""
     at = [0, -1, -1] if len(x) else []
@@ -258,10 +258,10 @@ def _ends(x, y, label_y: float, words: str, colour: str, group: str) -> dict[str
         "mode": "markers+text",
         "x": x[at],
         "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
-        "text": ["", "", f"\u00a0\u00a0{words}"],
+        "text": ["", "", f"\u00a0\u00a0{label}"],
         "textposition": "middle right",
-        "textfont": {"color": colour, "size": 13},
-        "marker": {"color": colour, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}},
+        "textfont": {"color": color, "size": 13},
+        "marker": {"color": color, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}},
         "legendgroup": group,
         "showlegend": False,
         "hoverinfo": "skip",
@@ -279,7 +279,9 @@ def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured:
     edge = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
     upper = line_trace(x, ninetieth, hover, "80 % of the classes", plain, 0) | edge | {"showlegend": False}
     lower = (
-        line_trace(x, tenth, hover, "80 % of the classes", plain, 0) | edge | {"fill": "tonexty", "fillcolor": FAINT}
+        line_trace(x, tenth, hover, "80 % of the classes", plain, 0)
+        | edge
+        | {"fill": "tonexty", "fillcolor": LIGHT_NEUTRAL}
     )
     extremes = [
         line_trace(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))
@@ -306,7 +308,7 @@ def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     """Shape and annotation of the line at 1/K."""
     # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
     side = (
-        {"x": 1, "xanchor": "left", "xshift": 4} if classes > MOST_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
+        {"x": 1, "xanchor": "left", "xshift": 4} if classes > MAX_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     )
     note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
     return [level_line(1 / classes)], [note | {"font": {"size": 12}}]

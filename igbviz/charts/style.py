@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from igbviz.charts.colors import FAINT, NEUTRAL
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
 
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
 AXIS = {
-    "gridcolor": FAINT,
+    "gridcolor": LIGHT_NEUTRAL,
     "zeroline": False,
     "linecolor": NEUTRAL,
     "ticks": "outside",
@@ -30,9 +30,45 @@ def frame(height: int) -> dict[str, Any]:
     }
 
 
-def heading(words: str) -> dict[str, Any]:
+def heading(title: str) -> dict[str, Any]:
     """A title at the upper left."""
-    return {"text": words, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+
+
+def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:
+    """A picture with its title inside and room for more shapes and annotations; screen readers get title and
+    description."""
+    return {
+        "data": traces,
+        "layout": frame(height)
+        | {
+            "title": heading(title),
+            "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
+            "hovermode": "closest",
+            "hoverdistance": 30,
+            "xaxis": dict(AXIS),
+            "yaxis": AXIS | {"showline": False},
+            "uirevision": title,
+            "shapes": [],
+            "annotations": [],
+            "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
+            "meta": {"words": f"{title}: {description}"},
+        },
+    }
+
+
+def note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
+    """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "showarrow": False,
+        "font": {"size": 13},
+    } | place
 
 
 def upright_line(x: float, dash: str) -> dict[str, Any]:

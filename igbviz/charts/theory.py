@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
-from igbviz.charts.colors import FAINT, NEUTRAL, class_style
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
 from igbviz.charts.style import frame
 
 GRID = 100  # points a side of a map
@@ -107,9 +107,9 @@ def phase_map(
             theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"
         )
     )
-    for words, (level, dash) in LEVELS.items():
+    for label, (level, dash) in LEVELS.items():
         traces.append(
-            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, words, "#ffffff", 2, dash)
+            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, label, "#ffffff", 2, dash)
         )
     if point is not None:
         traces.append(
@@ -177,17 +177,17 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
                         "y": drawn,
                         "mode": "lines+markers",
                         "name": label,
-                        "line": {"color": class_style(place).colour, "width": 2.5},
+                        "line": {"color": class_style(place).color, "width": 2.5},
                         "marker": {"size": 5},
                         "hovertemplate": "layer %{x}: %{y:.4g}<extra></extra>",
                     }
                 ],
                 "layout": _frame(title, height)
                 | {
-                    "xaxis": {"title": {"text": "layer"}, "gridcolor": FAINT},
+                    "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL},
                     "yaxis": {
                         "title": {"text": label},
-                        "gridcolor": FAINT,
+                        "gridcolor": LIGHT_NEUTRAL,
                         "type": "log" if log and not empty else "linear",
                     },
                     "annotations": [nothing] * empty,
@@ -198,7 +198,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
     return figures
 
 
-def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, colour: str, width: float, dash: str) -> dict:
+def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, color: str, width: float, dash: str) -> dict:
     inside = np.isfinite(x) & (x <= largest)
     return {
         "type": "scatter",
@@ -206,7 +206,7 @@ def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, colour: 
         "y": y.astype(np.float32),
         "mode": "lines",
         "name": name,
-        "line": {"color": colour, "width": width, "dash": dash},
+        "line": {"color": color, "width": width, "dash": dash},
         "hoverinfo": "skip",
         "connectgaps": False,
     }

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from igbviz.charts.colors import FAINT, NEUTRAL
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
 from igbviz.charts.style import upright_line
 from igbviz.trajectory import Trajectory
 
@@ -89,7 +89,7 @@ class TimeAxis:
             },
         }
 
-    def furniture(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
+    def decorations(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
         """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
         gap = self.init * 10**0.25
         untrained = {
@@ -101,7 +101,7 @@ class TimeAxis:
             "yref": "paper",
             "line": {"width": 0},
         }
-        shapes = [untrained | {"fillcolor": FAINT, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
+        shapes = [untrained | {"fillcolor": LIGHT_NEUTRAL, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
         notes = []
         lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
         for epoch, words, dash, row in [*lines, *((epoch, words, "solid", 1) for epoch, words in marks)]:

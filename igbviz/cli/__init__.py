@@ -14,7 +14,7 @@ from igbviz.runs.listing import list_runs
 from igbviz.runs.run import DEFAULT_CACHE, Run
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep, label, parse_value, parse_values, title, with_value
-from igbviz.runs.sweeps import Group, outcome, plan, submit_sweep
+from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError, listing
 
 
@@ -130,11 +130,11 @@ def sweep_table(group: Group) -> str:
     rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
     for member in group.members():
         found = ["-"] * 3
-        if result := outcome(member):
+        if result := member.outcome():
             found = [
-                f"{result.accuracy:.3f}",
+                f"{result.balanced_accuracy:.3f}",
                 f"{result.largest_guess:.3f}",
-                "never" if result.escape is None else str(result.escape),
+                "never" if result.escape_step is None else str(result.escape_step),
             ]
         rows.append([member.state, *map(label, choices[member.id].values()), *found, member.id])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

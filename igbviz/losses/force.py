@@ -1,5 +1,14 @@
-"""How hard a loss pulls on an image by its probability: silent zones, wrong pushes, and a ranking of the family. No
-torch, and no pictures."""
+"""The force of a loss over the probability of the true class: silent zones, wrong pushes, and a ranking of the family.
+No torch, and no pictures.
+
+Two quantities say how much of a say an image has, and every chart, lesson and record speaks of one of them:
+
+- the force, w(p) = -p f'(p): the derivative of the loss by the true class's logit in units of cross-entropy's, which
+  is 1 at every p. `LossOfP.weight` computes it; below 0 the true class is pushed down.
+- the training signal: the Euclidean norm of the gradient on all logits, whose mean over the images of a class is what a
+  probe records. An image is silent, or ignored, when its norm is under `ZERO_GRADIENT_FRACTION` of cross-entropy's; for
+  a loss of p the two norms differ by the factor |w(p)|, so that its silent zones are known beforehand.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +19,8 @@ import numpy as np
 from igbviz.losses import LOSSES
 from igbviz.losses.base import Loss, LossOfP, probability_grid
 
-SILENT = 0.01  # a pull under this share of cross-entropy's counts as none, as in the probes of a run
-KINDS: dict[
-    str, tuple[str, str]
-] = {  # words and shade of a zone; the names stand in it, so colour is not needed to read it
-    "right": ("pushes the right way", "rgba(60,105,239,0.10)"),
-    "silent": ("silent", "rgba(128,132,144,0.30)"),
-    "wrong": ("pushes the wrong way", "rgba(226,102,2,0.20)"),
-}
+ZERO_GRADIENT_FRACTION = 0.01  # of cross-entropy's gradient: what is smaller counts as none
+ZONES = {"right": "pushes the right way", "silent": "silent", "wrong": "pushes the wrong way"}
 
 
 class Zone(NamedTuple):
@@ -27,7 +30,7 @@ class Zone(NamedTuple):
     low: float
     high: float
 
-    def words(self) -> str:
+    def describe(self) -> str:
         place = f"from p = {self.low:.2g} to {self.high:.2g}"
         if self.low == 0 or self.high == 1:
             place = (
@@ -37,24 +40,23 @@ class Zone(NamedTuple):
                 if self.low
                 else f"below p = {self.high:.2g}"
             )
-        return f"{'is silent' if self.kind == 'silent' else KINDS[self.kind][0]} {place}"
+        return f"{'is silent' if self.kind == 'silent' else ZONES[self.kind]} {place}"
 
 
 def zones(loss: LossOfP) -> list[Zone]:
     """What the loss does from p = 0 to p = 1, each stretch beginning where the one before ends."""
     log_p = probability_grid()
-    pull = loss.weight(log_p, np)
-    does = np.where(np.abs(pull) < SILENT, 0, np.sign(pull)).astype(int)
+    force = loss.weight(log_p, np)
+    does = np.where(np.abs(force) < ZERO_GRADIENT_FRACTION, 0, np.sign(force)).astype(int)
     change = np.flatnonzero(np.diff(does)) + 1
     for first, after in zip(change[:-1], change[1:], strict=True):
         if does[first] == 0 and does[first - 1] == -does[after]:  # it only turns round here, which is no silence
-            does[first:after] = np.where(pull[first:after] < 0, -1, 1)
+            does[first:after] = np.where(force[first:after] < 0, -1, 1)
     change = np.flatnonzero(np.diff(does)) + 1
     low, high = log_p[change - 1], log_p[change]
-    level = SILENT * (
-        does[change - 1] + does[change]
-    )  # 0 between right and wrong, otherwise the edge of silence on that side
-    begins_above = pull[change - 1] > level
+    # 0 between right and wrong, otherwise the edge of silence on that side.
+    level = ZERO_GRADIENT_FRACTION * (does[change - 1] + does[change])
+    begins_above = force[change - 1] > level
     for _ in range(60):
         middle = (low + high) / 2
         before = (loss.weight(middle, np) > level) == begins_above
@@ -64,9 +66,8 @@ def zones(loss: LossOfP) -> list[Zone]:
     return [Zone(kind, *ends) for kind, *ends in zip(kinds, edges[:-1], edges[1:], strict=True)]
 
 
-def force(loss: Loss, p: float, classes: int) -> float:
-    """The pull on the true class's logit in units of cross-entropy: w(p), or what corresponds to it for a loss of all
-    logits.
+def force_at(loss: Loss, p: float, classes: int) -> float:
+    """The force where the true class has probability p: w(p), or what corresponds to it for a loss of all logits.
 
     Such a loss is asked where the true class has probability p and one favoured class stands above K - 1 equal others.
     """
@@ -78,11 +79,11 @@ def force(loss: Loss, p: float, classes: int) -> float:
 
 
 def ranking(classes: int) -> list[dict[str, Any]]:
-    """Every loss as it is by default, the strongest pull on an improbable class first."""
+    """Every loss as it is by default, the strongest force on an improbable class first."""
     # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, and rounding should not decide that.
     even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
     rows = [
-        {"name": name, "title": kind.title, "even": force(kind(), even, classes), "rare": force(kind(), rare, classes),
+        {"name": name, "title": kind.title, "even": force_at(kind(), even, classes), "rare": force_at(kind(), rare, classes),
          "effect": kind.effect, "source": kind.source, "of p only": kind.depends_on_p_only}
         for name, kind in LOSSES.items()
     ]  # fmt: skip

@@ -67,7 +67,7 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
         part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
     }
     untrained = "networks" in config and "loss" not in config
-    knobs = _turned(config.get("loss") or {})
+    knobs = LOSSES[parts["loss"]].changed_knobs(config["loss"]) if parts["loss"] in LOSSES else ""
     what = "untrained" if untrained else f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
     made_of = (what, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
@@ -96,16 +96,6 @@ def _today(path: str, row: Row) -> Row:
     if row["state"] in ("running", "lost"):
         return row | {"state": "running" if Run(Path(path)).is_alive else "lost"}
     return dict(row)
-
-
-def _turned(loss: dict[str, Any]) -> str:
-    """The knobs of a loss that are not at their defaults: 'detach weight', 'q 0.5'."""
-    name = _word(loss.get("name"))
-    knobs = LOSSES[name].knobs() if name in LOSSES else {}
-    turned = {knob: loss[knob] for knob, field in knobs.items() if loss.get(knob, field.default) != field.default}
-    return ", ".join(
-        knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in turned.items()
-    )
 
 
 def _word(value: Any) -> str:

@@ -26,6 +26,7 @@ from igbviz.runs.status import FINISHED, STATES, Status
 from igbviz.runs.submit import submit_all
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
+from igbviz.trajectory.outcome import Outcome, outcome
 
 WAITING, RESUMABLE = ("queued", "running", "lost"), ("stopped", "failed", "lost")
 MISSING, UNREADABLE = "missing", "unreadable"
@@ -72,7 +73,7 @@ def _expected(sweep: Sweep, cache: Path) -> dict[str, Estimate]:
 
 
 @dataclass(frozen=True)
-class Member:
+class SweepRun:
     """A run of a group, at one moment. `state` is one of status.STATES, 'missing' (deleted) or 'unreadable'."""
 
     id: str
@@ -87,23 +88,31 @@ class Member:
             return 1.0
         return min(self.status.step / self.status.steps, 1.0) if self.status and self.status.steps else 0.0
 
+    def outcome(self) -> Outcome | None:
+        """What came of the run so far. None before the first probe, and where there is nothing to read."""
+        try:
+            trajectory = self.run.trajectory() if self.run else ()
+        except RunError:
+            return None
+        return outcome(trajectory, diverged=self.state == "diverged") if len(trajectory) else None
 
-def _members(run_ids: Iterable[str], cache: Path) -> list[Member]:
+
+def _members(run_ids: Iterable[str], cache: Path) -> list[SweepRun]:
     return [_member(run_id, cache) for run_id in run_ids]
 
 
-def _member(run_id: str, cache: Path) -> Member:
+def _member(run_id: str, cache: Path) -> SweepRun:
     try:
         run = Run.open(run_id, cache)
     except RunError:
-        return Member(run_id, MISSING)
+        return SweepRun(run_id, MISSING)
     try:
         status = run.stored_status()
         if status.state == "running":
             status = run.status  # only a running one can be lost; for the others the file says all
     except RunError:
-        return Member(run_id, UNREADABLE, run)
-    return Member(run_id, status.state, run, status)
+        return SweepRun(run_id, UNREADABLE, run)
+    return SweepRun(run_id, status.state, run, status)
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class Progress:
     """Where a group stands. `counts` has the number of runs in each state that occurs; `share`, from 0 to 1, is the
     mean over the runs that are still there; `eta` is in seconds, and None when nothing is going on."""
 
-    members: list[Member]
+    members: list[SweepRun]
     counts: dict[str, int]
     share: float
     eta: float | None
@@ -159,7 +168,7 @@ class Group(Handle):
         """Seconds since 1970."""
         return self._stored()["submitted"]
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[SweepRun]:
         """All its runs as they stand. Those that wait or were lost have their worker called back, so that looking is
         all it takes."""
         members = _members(self.run_ids, self.cache)
@@ -180,7 +189,7 @@ class Group(Handle):
         share = sum(member.share for member in there) / len(there) if there else 0.0
         return Progress(members, counts, share, self._eta(members))
 
-    def _eta(self, members: list[Member]) -> float | None:
+    def _eta(self, members: list[SweepRun]) -> float | None:
         """Running runs know it themselves; for the others what was expected, corrected by how far off it was for those
         that are done."""
         expected = self._stored()["expected"]
@@ -272,7 +281,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     return group
 
 
-def _is_finished(member: Member) -> bool:
+def _is_finished(member: SweepRun) -> bool:
     return member.state in FINISHED and is_whole(member.run)
 
 
@@ -285,32 +294,3 @@ def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
         except RunError:
             continue  # its runs are in the list of runs all the same
     return [group for _, group in sorted(found, key=lambda pair: -pair[0])]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a run so far: its last probe, and the step at which it left its first guess (None: it has not)."""
-
-    accuracy: float
-    largest_guess: float
-    escape: int | None
-    favoured: str  # the class that the untrained network favours
-
-
-def outcome(member: Member) -> Outcome | None:
-    """None before the first probe, and where there is nothing to read. A diverged run has not escaped."""
-    from igbviz.trajectory.outcome import escape_time  # brings plotly, which nothing else here needs
-
-    try:
-        trajectory = member.run.trajectory() if member.run else ()
-    except RunError:
-        return None
-    if not len(trajectory):
-        return None
-    last = trajectory[-1:]
-    return Outcome(
-        float(last.balanced_accuracy()[0]),
-        float(last.guess_fraction()[0].max()),
-        None if member.state == "diverged" else escape_time(trajectory),
-        trajectory.class_names[trajectory.favoured()],
-    )

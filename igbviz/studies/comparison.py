@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,60 +19,27 @@ from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Description
-from igbviz.studies.seed_summary import in_words, middle_and_range, share_in_words, step_in_words
-from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import SHARE, escape_time
-from igbviz.trajectory.quantities import QUANTITIES, Quantity
+from igbviz.studies.seed_summary import format_share, format_spread, format_step, median_and_range
+from igbviz.trajectory.outcome import Outcome, outcome
+from igbviz.trajectory.quantities import MEASURES, PER_CLASS
+from igbviz.trajectory.trajectory import EVEN
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 
 
-def largest_guess(trajectory: Trajectory) -> np.ndarray:
-    """(T,) share of the guesses that the most guessed class gets; 1/K without prejudice, 1 when there is nothing else."""
-    return trajectory.guess_fraction().max(-1)
-
-
-# One number a probe. Whatever charts.py has of that kind, and means over the classes of what it has class by class.
-MEASURES: dict[str, Quantity] = {name: what for name, what in QUANTITIES.items() if not what.per_class} | {
-    "largest_guess": Quantity(
-        "Largest share of guesses",
-        "share of all images",
-        "The share of the images that goes to the most guessed class. 1 is one class for everything, 1/K an even "
-        "spread.",
-        largest_guess,
-        chance=True,
-        per_class=False,
-    ),
-    "silent": Quantity(
-        "Ignored images",
-        "share of images without signal",
-        "Share of the images that the loss ignores (pull under 1 % of cross-entropy's), averaged over the classes.",
-        lambda trajectory: trajectory.silent.mean(-1),
-        per_class=False,
-    ),
-    "true_class_probability": Quantity(
-        "Probability of the true class, mean",
-        "mean probability p̄",
-        "How probable the network holds the right answer, averaged over all classes.",
-        lambda trajectory: trajectory.true_class_probability().mean(-1),
-        chance=True,
-        per_class=False,
-    ),
-}
-
-# How a run ended: title and how its numbers are written. `escape` is infinite for a run that never escaped.
+# What is told of an `Outcome`: title and how its numbers are written.
 OUTCOMES = {
-    "balanced_accuracy": ("balanced accuracy", share_in_words),
-    "true_class_probability": ("true-class probability", share_in_words),
-    "largest_guess_init": ("largest guess, Init.", share_in_words),
-    "largest_guess": ("largest guess, end", share_in_words),
+    "balanced_accuracy": ("balanced accuracy", format_share),
+    "true_class_probability": ("true-class probability", format_share),
+    "largest_guess_init": ("largest guess, Init.", format_share),
+    "largest_guess": ("largest guess, end", format_share),
     "classes_at_zero": ("classes at zero", "{:.3g}".format),
-    "silent": ("ignored images", share_in_words),
-    "escape": ("escape step", step_in_words),
+    "silent": ("ignored images", format_share),
+    "escape": ("escape step", format_step),
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{SHARE:g} ln K to the end; of a run that still goes on, to its last probe so far."
+    f"{EVEN:g} ln K to the end; of a run that still goes on, to its last probe so far."
 )
 
 
@@ -92,7 +59,7 @@ class Member:
     seconds: np.ndarray  # (T,)
     per_class: dict[str, np.ndarray]
     measures: dict[str, np.ndarray]
-    outcome: dict[str, float]
+    outcome: Outcome
 
     @classmethod
     def read(cls, run: Run) -> Member | None:
@@ -111,9 +78,9 @@ class Member:
                 float(schema.get("steps_per_epoch") or (whole.step[-1] / epoch if epoch else 1)),
                 drawn.favoured(),
                 *(np.array(values) for values in (drawn.step, drawn.epoch, drawn.seconds)),
-                {name: np.asarray(QUANTITIES[name].values(drawn), np.float32) for name in PANELS},
+                {name: np.asarray(PER_CLASS[name].values(drawn), np.float32) for name in PANELS},
                 {name: np.asarray(what.values(drawn), np.float32) for name, what in MEASURES.items()},
-                _outcome(whole, status.state),
+                outcome(whole, diverged=status.state == "diverged"),
             )
         except (ValueError, TypeError, OSError) as error:
             if isinstance(error, RunError):
@@ -125,38 +92,24 @@ class Member:
         return self.state in ENDED
 
 
-def _outcome(whole: Trajectory, state: str) -> dict[str, float]:
-    first, last = whole[:1], whole[-1:]
-    escaped = None if state == "diverged" else escape_time(whole)
-    return {
-        "balanced_accuracy": float(last.balanced_accuracy()[0]),
-        "true_class_probability": float(last.true_class_probability().mean()),
-        "largest_guess_init": float(largest_guess(first)[0]),
-        "largest_guess": float(largest_guess(last)[0]),
-        "classes_at_zero": float((last.accuracy() == 0).sum()),
-        "silent": float(last.silent.mean()),
-        "escape": math.inf if escaped is None else float(escaped),
-    }
-
-
 # In what they differ.
 
 
 def flat(config: Description, path: str = "") -> dict[str, Any]:
     """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
     0}."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():
         value, place = getattr(config, key), f"{path}{key}"
         if (field.json_schema_extra or {}).get("incidental"):
             continue
         if isinstance(value, Description):
-            found |= flat(value, f"{place}.")
+            values |= flat(value, f"{place}.")
         elif isinstance(value, dict):
-            found |= {f"{place}.{name}": inner for name, inner in value.items()}
+            values |= {f"{place}.{name}": inner for name, inner in value.items()}
         else:
-            found[place] = value
-    return found
+            values[place] = value
+    return values
 
 
 def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
@@ -177,7 +130,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
     cutoff. What all share is in no label; where there is nothing else, in every one.
     """
     rows, differing = [flat(config) for config in configs], differences(configs)
-    made = []
+    names = []
     for config, row in zip(configs, rows, strict=True):
         parts: dict[str, list[str]] = {}
         for path in differing:
@@ -187,29 +140,27 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
             kind = row.get(f"{part}.name")
             rivals = [other[path] for other in rows if path in other and other.get(f"{part}.name") == kind]
             if knob == "name":
-                parts.setdefault(part, []).append(_called(getattr(config, part)))
+                parts.setdefault(part, []).append(_title(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
-                parts.setdefault(part, []).append(_in_words(path, row[path]))
-        words = [
+                parts.setdefault(part, []).append(_format_choice(path, row[path]))
+        phrases = [
             ", ".join(parts[part]) for part in sorted(parts, key=lambda part: part != "loss")
         ]  # the loss first, then as described
-        made.append(" · ".join(words) or in_common([config]))
-    return made
+        names.append(" · ".join(phrases) or in_common([config]))
+    return names
 
 
 def in_common(configs: Sequence[RunConfig]) -> str:
     """Loss, network and data set, as far as all have the same: what the labels do not say."""
-    kinds = [{_called(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
+    kinds = [{_title(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
     return " · ".join(kind.pop() for kind in kinds if len(kind) == 1)
 
 
-def _called(part: Description) -> str:
-    """The title of a choice; its own name where one class stands for several."""
-    several = len(get_args(type(part).model_fields["name"].annotation)) > 1
-    return part.name if several else getattr(part, "title", part.name)
+def _title(part: Description) -> str:
+    return part.title_of(part.name)
 
 
-def _in_words(path: str, value: Any) -> str:
+def _format_choice(path: str, value: Any) -> str:
     part, _, knob = path.replace("_", " ").rpartition(".")
     name = f"probe {knob}" if part == "probes" else knob
     if isinstance(value, bool):
@@ -235,10 +186,10 @@ def settings(members: Iterable[Member]) -> list[Setting]:
     groups: dict[str, list[Member]] = {}
     for member in members:
         groups.setdefault(member.config.group, []).append(member)
-    words = labels([group[0].config.with_(seed=0) for group in groups.values()])
+    names = labels([group[0].config.with_(seed=0) for group in groups.values()])
     return [
         Setting(label, index, tuple(sorted(group, key=lambda member: member.config.seed)))
-        for index, (label, group) in enumerate(zip(words, groups.values(), strict=True))
+        for index, (label, group) in enumerate(zip(names, groups.values(), strict=True))
     ]
 
 
@@ -281,63 +232,64 @@ def _log(step: np.ndarray) -> np.ndarray:
     return np.log10(np.maximum(step, 10**-0.5))
 
 
-def titles(those: Sequence[Setting]) -> dict[str, str]:
+def titles(settings: Sequence[Setting]) -> dict[str, str]:
     """What sets every run apart from the others: its setting, and its seed unless all have the same."""
-    seeds = {member.config.seed for setting in those for member in setting.members}
-    parts = {member.run: (setting.label, member.config.seed) for setting in those for member in setting.members}
+    seeds = {member.config.seed for setting in settings for member in setting.members}
+    parts = {member.run: (setting.label, member.config.seed) for setting in settings for member in setting.members}
     if len(seeds) == 1:
         return {run: label for run, (label, _) in parts.items()}
-    only = len(those) == 1
+    only = len(settings) == 1
     return {run: f"seed {seed}" if only else f"{label} · seed {seed}" for run, (label, seed) in parts.items()}
 
 
 # Tables.
 
 
-def run_table(those: Sequence[Setting]) -> pd.DataFrame:
+def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a run: its setting, what differs, its state, and how it ended, all as plain values; an escape that never
     came is infinite."""
-    members = [member for setting in those for member in setting.members]
+    members = [member for setting in settings for member in setting.members]
     table = pd.DataFrame({
-        "setting": [setting.label for setting in those for _ in setting.members],
+        "setting": [setting.label for setting in settings for _ in setting.members],
         "run": [member.run for member in members],
         "seed": [member.config.seed for member in members],
         "state": [member.state for member in members],
         "last_step": [int(member.step[-1]) for member in members],
     })  # fmt: skip
     for name in OUTCOMES:
-        table[name] = [member.outcome[name] for member in members]
+        table[name] = [float(getattr(member.outcome, name)) for member in members]
     return table
 
 
-def setting_table(those: Sequence[Setting]) -> pd.DataFrame:
+def setting_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a setting, in words: how many seeds, and of each outcome the median (least..most). Seeds whose numbers
     broke do not count."""
     rows = []
-    for setting in those:
+    for setting in settings:
         row = {"setting": setting.label, "n": len(setting.members)}
         for name, (_, write) in OUTCOMES.items():
-            values = [member.outcome[name] for member in setting.members if not math.isnan(member.outcome[name])]
-            row[name] = in_words(middle_and_range(values), write) if values else "–"
+            values = [float(getattr(member.outcome, name)) for member in setting.members]
+            values = [value for value in values if not math.isnan(value)]
+            row[name] = format_spread(median_and_range(values), write) if values else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def difference_table(those: Sequence[Setting]) -> pd.DataFrame:
+def difference_table(settings: Sequence[Setting]) -> pd.DataFrame:
     """A row a setting: its seeds, and a column for every dotted path that is not the same in all settings; empty where
     it has none."""
-    differing = differences([setting.members[0].config.with_(seed=0) for setting in those])
-    table = {"setting": [setting.label for setting in those]}
-    table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in those]
+    differing = differences([setting.members[0].config.with_(seed=0) for setting in settings])
+    table = {"setting": [setting.label for setting in settings]}
+    table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in settings]
     return pd.DataFrame(
         table | {path: ["" if value is None else str(value) for value in values] for path, values in differing.items()}
     )
 
 
-def panel_frame(those: Sequence[Setting]) -> pd.DataFrame:
+def panel_frame(settings: Sequence[Setting]) -> pd.DataFrame:
     """What the grid draws, tidy: a row a (run, probe, class)."""
     frames = []
-    for setting, member in _each(those):
+    for setting, member in _each(settings):
         t, k = len(member.step), len(member.class_names)
         frame = pd.DataFrame(_head(setting, member, k))
         frame["class"] = np.tile(np.array(member.class_names, dtype=object), t)
@@ -348,27 +300,27 @@ def panel_frame(those: Sequence[Setting]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def measure_frame(those: Sequence[Setting]) -> pd.DataFrame:
+def measure_frame(settings: Sequence[Setting]) -> pd.DataFrame:
     """All measures of all runs, tidy: a row a (run, probe)."""
-    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _each(those)]
+    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _each(settings)]
     return pd.concat(frames, ignore_index=True)
 
 
-def band_frame(those: Sequence[Setting], measure: str) -> pd.DataFrame:
+def band_frame(settings: Sequence[Setting], measure: str) -> pd.DataFrame:
     """Median and band of a measure, tidy: a row a (setting, step)."""
     frames = []
-    for setting in those:
+    for setting in settings:
         one = band(setting.members, measure)
         columns = {"median": one.median, "least": one.low, "most": one.high, "n": one.n}
         frames.append(pd.DataFrame({"setting": setting.label, "measure": measure, "step": one.step} | columns))
     return pd.concat(frames, ignore_index=True)
 
 
-def _each(those: Sequence[Setting]) -> list[tuple[Setting, Member]]:
-    return [(setting, member) for setting in those for member in setting.members]
+def _each(settings: Sequence[Setting]) -> list[tuple[Setting, Member]]:
+    return [(setting, member) for setting in settings for member in setting.members]
 
 
 def _head(setting: Setting, member: Member, times: int) -> dict[str, Any]:
     """The columns that name a row of a tidy table; every probe `times` times."""
-    told = {"setting": setting.label, "run": member.run, "seed": member.config.seed}
-    return told | {name: np.repeat(getattr(member, name), times) for name in ("step", "epoch", "seconds")}
+    columns = {"setting": setting.label, "run": member.run, "seed": member.config.seed}
+    return columns | {name: np.repeat(getattr(member, name), times) for name in ("step", "epoch", "seconds")}

@@ -20,7 +20,8 @@ from igbviz.config.probe_plan import Probes
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
 from igbviz.runs.sweep_config import Sweep, parse_value
-from igbviz.studies.comparison import MEASURES, Member, Setting, held_at
+from igbviz.studies.comparison import Member, Setting, held_at
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.trajectory import thin
 
 SEEDS, STEPS, RATIO = 20, 100, 10
@@ -123,12 +124,12 @@ def over_majorities(base: RunConfig, ratio: int = RATIO, seeds: int = 8) -> Swee
 
 def kind(sweep: Sweep) -> str | None:
     """Which of KINDS this sweep is; None for any other."""
-    found = next((name for name, axes in KINDS.items() if axes == set(sweep.axes)), None)
-    if found == "majority":  # made elsewhere it may have other ratios and majorities
+    name = next((name for name, axes in KINDS.items() if axes == set(sweep.axes)), None)
+    if name == "majority":  # made elsewhere it may have other ratios and majorities
         settings = {(config.imbalance.ratio, config.imbalance.majority) for config in sweep.configs()}
         ratio = max(ratio for ratio, _ in settings) if all(isinstance(majority, str) for _, majority in settings) else 1
-        return found if settings == {(1, "favoured"), (ratio, "favoured"), (ratio, "unfavoured")} else None
-    return found
+        return name if settings == {(1, "favoured"), (ratio, "favoured"), (ratio, "unfavoured")} else None
+    return name
 
 
 def _seeds(base: RunConfig, seeds: int) -> list[int]:
@@ -153,7 +154,7 @@ def cut(classes: int) -> float:
 
 def starts(members: Sequence[Member]) -> list[Setting]:
     """The members that began neutral, those that began prejudiced, and all of them (index -1); a group may be empty."""
-    biased = [m.outcome["largest_guess_init"] >= cut(len(m.class_names)) for m in members]
+    biased = [m.outcome.largest_guess_init >= cut(len(m.class_names)) for m in members]
     neutral = tuple(m for m, is_biased in zip(members, biased, strict=True) if not is_biased)
     prejudiced = tuple(m for m, is_biased in zip(members, biased, strict=True) if is_biased)
     return [
@@ -170,11 +171,11 @@ def majorities(members: Sequence[Member]) -> list[Setting]:
         "favoured": "favoured class in the majority",
         "unfavoured": "least favoured in the majority",
     }
-    found: dict[str | None, list[Member]] = {who: [] for who in labels}
+    groups: dict[str | None, list[Member]] = {who: [] for who in labels}
     for member in members:
         imbalance = member.config.imbalance
-        found[imbalance.majority if imbalance.ratio > 1 else None].append(member)
-    return [Setting(label, index, tuple(found[who])) for index, (who, label) in enumerate(labels.items())]
+        groups[imbalance.majority if imbalance.ratio > 1 else None].append(member)
+    return [Setting(label, index, tuple(groups[who])) for index, (who, label) in enumerate(labels.items())]
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def at_step(members: Sequence[Member], measure: str, step: int) -> np.ndarray:
     return np.array([held_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
 
 
-def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:
     """The two groups after so many steps: their means, the difference with its standard error, and what that allows one
     to say."""
     neutral, prejudiced, _ = starts(members)
@@ -224,15 +225,15 @@ def starts_in_words(members: Sequence[Member], measure: str, step: int) -> str:
     labels = [
         f"{len(v)} {group.label}{'s' * (len(v) != 1)}" for v, group in zip(values, (neutral, prejudiced), strict=True)
     ]
-    told = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
-    sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {told}"
+    means = " and ".join(f"{_plus_minus(v)} over {label}" for v, label in zip(values, labels, strict=True))
+    sentence = f"After {step:,} steps, {MEASURES[measure].title.lower()} is {means}"
     if min(map(len, values)) < 2:
         return f"{sentence}: too few to tell a difference from chance."
     error = float(np.hypot(*(v.std(ddof=1) / np.sqrt(len(v)) for v in values)))
     return f"{sentence}; neutral minus prejudiced is {_judged(values[0].mean() - values[1].mean(), error)}"
 
 
-def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> str:
+def describe_majorities(members: Sequence[Member], measure: str, step: int) -> str:
     """The three settings after so many steps, and favoured minus least favoured seed by seed: the same network, the
     other majority."""
     settings = majorities(members)
@@ -252,7 +253,7 @@ def majorities_in_words(members: Sequence[Member], measure: str, step: int) -> s
     return f"{sentence}. Seed by seed, favoured minus least favoured is {_judged(pairs.mean(), error)}"
 
 
-def plane_in_words(plane: Plane, steps: int) -> str:
+def describe_plane(plane: Plane, steps: int) -> str:
     """How many points of the plane have been trained, and how many of them diverged."""
     learned, diverged = int(np.isfinite(plane.values).sum()), int(plane.diverged.sum())
     return f"{learned + diverged} of {plane.values.size} points are trained for {steps:,} steps; {diverged} of them diverged."
@@ -260,14 +261,14 @@ def plane_in_words(plane: Plane, steps: int) -> str:
 
 def _judged(difference: float, error: float) -> str:
     size = abs(difference) / error if error > 0 else np.inf if difference else 0.0
-    words = (
+    phrase = (
         f"{difference:+.3f} ± {error:.3f}, {size:.1f} standard errors"
         if np.isfinite(size)
         else f"{difference:+.3f} in every seed"
     )
     if size < 2:
-        return f"{words}: these seeds do not show a difference."
-    return f"{words}: more than chance alone usually gives, in this setting and at this step."
+        return f"{phrase}: these seeds do not show a difference."
+    return f"{phrase}: more than chance alone usually gives, in this setting and at this step."
 
 
 def _plus_minus(values: np.ndarray) -> str:

@@ -28,16 +28,17 @@ from igbviz.config.run import NUMERICS
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
-from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.seed_summary import Spread, format_share, format_spread, format_step, median_and_range
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import SHARE, settled
+from igbviz.trajectory.outcome import outcome
+from igbviz.trajectory.trajectory import EVEN, escape_step
 
 DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
 DEFINITION = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{SHARE:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
+    f"{EVEN:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
     "cross-entropy and of the loss, over standard normal logits with evenly spread labels."
 )
 
@@ -92,8 +93,8 @@ class Row:
 
     @property
     def escape(self) -> int | None:
-        """As `escape_time`; a run that diverged has not escaped."""
-        return settled(self.probes, self.evenness, SHARE) if self.diverged is None else None
+        """As `Trajectory.escape_step`; a run that diverged has not escaped."""
+        return escape_step(self.probes, self.evenness) if self.diverged is None else None
 
 
 def trials(seeds: int, base: RunConfig = BASE, losses: dict[str, Loss] | None = None) -> list[Trial]:
@@ -149,9 +150,8 @@ def _row(trial: Trial) -> Row:
     run = Trajectory.of(snapshots) if snapshots else None
     ends: list[float | None] = [None] * 3
     if diverged is None:
-        sizes = run.class_sizes()[-1]
-        ends = [run.balanced_accuracy()[-1], run.guess_fraction()[-1].max(), run.silent[-1] @ sizes / sizes.sum()]
-        ends = [round(float(end), 4) for end in ends]
+        end = outcome(run)
+        ends = [round(number, 4) for number in (end.balanced_accuracy, end.largest_guess, end.silent)]
     config = trial.config
     return Row(
         trial.loss,
@@ -208,7 +208,7 @@ def processor() -> str:
 
 
 @dataclass(frozen=True)
-class Summary:
+class EscapeSummary:
     """The seeds of one loss at one rate. An escape that never came counts as infinity."""
 
     learning_rate: float
@@ -221,13 +221,13 @@ class Summary:
     silent: float
 
 
-def summaries(rows: Iterable[Row]) -> dict[str, dict[str, Summary]]:
+def summaries(rows: Iterable[Row]) -> dict[str, dict[str, EscapeSummary]]:
     """By label of the loss, then by rate. The losses that escape soonest at the preset's rate come first, then the more
     accurate."""
-    found: dict[str, dict[str, list[Row]]] = {}
+    groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        found.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
-    table = {loss: {rate: _summary(those) for rate, those in kinds.items()} for loss, kinds in found.items()}
+        groups.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
+    table = {loss: {rate: _summary(group) for rate, group in kinds.items()} for loss, kinds in groups.items()}
 
     def place(loss: str) -> tuple:
         first = table[loss].get("preset") or next(iter(table[loss].values()))
@@ -236,14 +236,14 @@ def summaries(rows: Iterable[Row]) -> dict[str, dict[str, Summary]]:
     return {loss: table[loss] for loss in sorted(table, key=place)}
 
 
-def _summary(rows: list[Row]) -> Summary:
+def _summary(rows: list[Row]) -> EscapeSummary:
     escapes = [np.inf if row.escape is None else row.escape for row in rows]
     ended = [row for row in rows if row.diverged is None]
     accuracy, guess, silent = (
-        middle_and_range([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent")
+        median_and_range([getattr(row, end) for row in ended]) for end in ("accuracy", "largest_guess", "silent")
     )
     counts = len(rows), int(np.isfinite(escapes).sum()), len(rows) - len(ended)
-    return Summary(rows[0].learning_rate, *counts, middle_and_range(escapes), accuracy, guess[0], silent[0])
+    return EscapeSummary(rows[0].learning_rate, *counts, median_and_range(escapes), accuracy, guess[0], silent[0])
 
 
 def table(rows: list[Row]) -> str:
@@ -254,22 +254,22 @@ def table(rows: list[Row]) -> str:
     ]
     for loss, kinds in summaries(rows).items():
         preset, matched = kinds["preset"], kinds["matched"]
-        guess, silent = (share_in_words(end) for end in (preset.largest_guess, preset.silent))
-        accuracy = in_words(preset.accuracy, share_in_words)
-        left = f"{_escaped(preset)} | {in_words(preset.escape, step_in_words)} | {accuracy} | {guess} | {silent}"
+        guess, silent = (format_share(end) for end in (preset.largest_guess, preset.silent))
+        accuracy = format_spread(preset.accuracy, format_share)
+        left = f"{_escaped(preset)} | {format_spread(preset.escape, format_step)} | {accuracy} | {guess} | {silent}"
         factor = f"{matched.learning_rate / preset.learning_rate:.3g}"
-        right = f"{factor} | {_escaped(matched)} | {in_words(matched.escape, step_in_words)} | {in_words(matched.accuracy, share_in_words)}"
+        right = f"{factor} | {_escaped(matched)} | {format_spread(matched.escape, format_step)} | {format_spread(matched.accuracy, format_share)}"
         lines.append(f"| {loss} | {left} | {right} |")
     return "\n".join(lines)
 
 
-def _escaped(summary: Summary) -> str:
+def _escaped(summary: EscapeSummary) -> str:
     return f"{summary.escaped} of {summary.seeds}" + (f", {summary.diverged} diverged" if summary.diverged else "")
 
 
 def account(rows: list[Row], provenance: dict[str, Any]) -> str:
     """What stands under the table: how many, where, when, and what the words mean."""
-    starts, seeds = middle_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
+    starts, seeds = median_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
     steps, rate = (
         max((row.probes[-1] for row in rows if row.probes), default=0),
         provenance["base"]["optimizer"]["learning_rate"],

@@ -19,10 +19,10 @@ from igbviz.config import RunConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
-from igbviz.studies.comparison import MEASURES, OUTCOMES, Member, Setting, labels
-from igbviz.studies.seed_summary import Spread, in_words, middle_and_range, share_in_words, step_in_words
+from igbviz.studies.comparison import OUTCOMES, Member, Setting, labels
+from igbviz.studies.seed_summary import Spread, format_share, format_spread, format_step, median_and_range
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.quantities import Quantity
+from igbviz.trajectory.quantities import MEASURES, Quantity
 
 LOSSES_SHOWN = ("cross-entropy", "gce", "mae", "nce-rce", "piecewise-zero", "blurry")
 SEEDS = 3
@@ -167,19 +167,19 @@ def majority(config: RunConfig, first: Trajectory) -> int:
 def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
     """The members by loss, with a place and a name for every loss of the sweep, so that both stay while runs arrive;
     some may be empty."""
-    found: dict[str, list[Member]] = {}
+    groups: dict[str, list[Member]] = {}
     for member in members:
-        found.setdefault(member.config.group, []).append(member)
+        groups.setdefault(member.config.group, []).append(member)
     kinds = {config.group: config.with_(seed=0) for config in sweep.configs()}
-    words = labels(list(kinds.values()))
+    names = labels(list(kinds.values()))
     return [
-        Setting(label, index, tuple(found.get(group, ())))
-        for index, (group, label) in enumerate(zip(kinds, words, strict=True))
+        Setting(label, index, tuple(groups.get(group, ())))
+        for index, (group, label) in enumerate(zip(kinds, names, strict=True))
     ]
 
 
 @dataclass(frozen=True)
-class Summary:
+class LossSummary:
     """How the finished seeds of one loss ended. An escape that never came counts as infinity; diverged runs have no end
     and count apart."""
 
@@ -201,23 +201,23 @@ class Summary:
         return next(iter(self.ends.values()))
 
 
-def summaries(those: Sequence[Setting], question: Question) -> list[Summary]:
+def summaries(settings: Sequence[Setting], question: Question) -> list[LossSummary]:
     """One for each loss with a finished run."""
     return [
-        _summary(setting, question) for setting in those if any(member.state == "done" for member in setting.members)
+        _summary(setting, question) for setting in settings if any(member.state == "done" for member in setting.members)
     ]
 
 
-def _summary(setting: Setting, question: Question) -> Summary:
+def _summary(setting: Setting, question: Question) -> LossSummary:
     done = [member for member in setting.members if member.state == "done"]
     curves = [member.measures[question.goal] for member in done]
     peaks = [int(np.nanargmax(curve)) for curve in curves]
-    escapes = [member.outcome["escape"] for member in done]
+    escapes = [member.outcome.escape for member in done]
 
     def spread(values: Iterable[float]) -> Spread:
-        return middle_and_range([float(value) for value in values])
+        return median_and_range([float(value) for value in values])
 
-    return Summary(
+    return LossSummary(
         setting.label,
         setting.index,
         len(done),
@@ -232,51 +232,49 @@ def _summary(setting: Setting, question: Question) -> Summary:
     )
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Summary], str]]] = {
-    "final": ("at the end", lambda one: in_words(one.final, share_in_words)),
-    "best": ("at its best", lambda one: in_words(one.best, share_in_words)),
-    "best_epoch": ("best after epochs", lambda one: in_words(one.best_epoch, "{:.2g}".format)),
-    "escape": (OUTCOMES["escape"][0], lambda one: in_words(one.escape, step_in_words)),
+COLUMNS: dict[str, tuple[str, Callable[[LossSummary], str]]] = {
+    "final": ("at the end", lambda one: format_spread(one.final, format_share)),
+    "best": ("at its best", lambda one: format_spread(one.best, format_share)),
+    "best_epoch": ("best after epochs", lambda one: format_spread(one.best_epoch, "{:.2g}".format)),
+    "escape": (OUTCOMES["escape"][0], lambda one: format_spread(one.escape, format_step)),
 }
 
 
-def table(found: Sequence[Summary], question: Question) -> pd.DataFrame:
+def table(results: Sequence[LossSummary], question: Question) -> pd.DataFrame:
     """A row a loss, in words: median (least..most) of n finished seeds."""
     rows = []
-    for one in found:
+    for one in results:
         row = {"loss": one.label, "n": one.n} | {title: write(one) for title, write in COLUMNS.values()}
         others = list(question.measures)[1:]
-        row |= {question.measures[name].title.lower(): in_words(one.ends[name], share_in_words) for name in others}
-        rows.append(row | ({"diverged": one.diverged} if any(other.diverged for other in found) else {}))
+        row |= {question.measures[name].title.lower(): format_spread(one.ends[name], format_share) for name in others}
+        rows.append(row | ({"diverged": one.diverged} if any(other.diverged for other in results) else {}))
     return pd.DataFrame(rows)
 
 
 # In words.
 
 
-def sentences(found: Sequence[Summary], question: Question) -> list[str]:
+def sentences(results: Sequence[LossSummary], question: Question) -> list[str]:
     """What the numbers say, no more: who ends highest, who was better before, who leaves the first guess when."""
-    if not found:
+    if not results:
         return []
-    return [_highest(found, question), *_better_before(found, question), *_left(found)]
+    return [_highest(results, question), *_better_before(results, question), *_left(results)]
 
 
-def _highest(found: Sequence[Summary], question: Question) -> str:
-    order = sorted(found, key=lambda one: -one.final[0])
+def _highest(results: Sequence[LossSummary], question: Question) -> str:
+    order = sorted(results, key=lambda one: -one.final[0])
     top = [one for one in order if one.final[2] >= order[0].final[1]]  # whose seeds reach the least of the highest
     rest = [one for one in order if one not in top]
-    sentence = (
-        f"**Highest at the end** in {question.subject}: {_listed(top, lambda one: in_words(one.final, share_in_words))}"
-    )
+    sentence = f"**Highest at the end** in {question.subject}: {_listed(top, lambda one: format_spread(one.final, format_share))}"
     sentence += "; the seeds of these overlap." if len(top) > 1 else "."
     return sentence + (
-        f" Lowest: {_listed(rest[-1:], lambda one: in_words(one.final, share_in_words))}." if rest else ""
+        f" Lowest: {_listed(rest[-1:], lambda one: format_spread(one.final, format_share))}." if rest else ""
     )
 
 
-def _better_before(found: Sequence[Summary], question: Question) -> list[str]:
+def _better_before(results: Sequence[LossSummary], question: Question) -> list[str]:
     """Whose end is worse than its best in every seed."""
-    worse = sorted((one for one in found if one.lost[1] > NOTABLE), key=lambda one: -one.lost[0])
+    worse = sorted((one for one in results if one.lost[1] > NOTABLE), key=lambda one: -one.lost[0])
     if not worse:
         return [
             f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in "
@@ -284,15 +282,15 @@ def _better_before(found: Sequence[Summary], question: Question) -> list[str]:
         ]
     first, heart = worse[0], ""
     if "memorised" in first.ends:
-        heart = f", with {in_words(first.ends['memorised'], share_in_words)} of the wrong labels learned by heart"
+        heart = f", with {format_spread(first.ends['memorised'], format_share)} of the wrong labels learned by heart"
     sentence = (
-        f"**Stopping early** would help {first.label}: it is at its best, {in_words(first.best, share_in_words)}, "
-        f"after {in_words(first.best_epoch, '{:.2g}'.format)} epochs and ends at "
-        f"{in_words(first.final, share_in_words)}{heart}."
+        f"**Stopping early** would help {first.label}: it is at its best, {format_spread(first.best, format_share)}, "
+        f"after {format_spread(first.best_epoch, '{:.2g}'.format)} epochs and ends at "
+        f"{format_spread(first.final, format_share)}{heart}."
     )
     if others := worse[1:]:
-        sentence += f" Also below their best at the end, by the median: {_listed(others, lambda one: share_in_words(one.lost[0]))}."
-    highest = max(found, key=lambda one: one.final[0])
+        sentence += f" Also below their best at the end, by the median: {_listed(others, lambda one: format_share(one.lost[0]))}."
+    highest = max(results, key=lambda one: one.final[0])
     if highest is not first:
         gap = highest.final[0] - first.best[0]
         beside = "about as high as" if abs(gap) < NOTABLE else f"{abs(gap):.2f} {'below' if gap > 0 else 'above'}"
@@ -300,10 +298,10 @@ def _better_before(found: Sequence[Summary], question: Question) -> list[str]:
     return [sentence]
 
 
-def _left(found: Sequence[Summary]) -> list[str]:
+def _left(results: Sequence[LossSummary]) -> list[str]:
     """When each leaves the first guess: the first, the last, and those that never do."""
     said = []
-    if left := sorted((one for one in found if np.isfinite(one.escape[0])), key=lambda one: one.escape[0]):
+    if left := sorted((one for one in results if np.isfinite(one.escape[0])), key=lambda one: one.escape[0]):
         said.append(f"**The first guess is left** first by {_listed(left[:1], _when)}")
         if len(left) > 1:
             ratio = left[-1].escape[0] / max(left[0].escape[0], 1)
@@ -311,18 +309,20 @@ def _left(found: Sequence[Summary]) -> list[str]:
                 f", {float(f'{ratio:.2g}'):g} times as late" if ratio >= 1.5 else ""
             )
         said[0] += "."
-    if never := [one for one in found if not np.isfinite(one.escape[0])]:
+    if never := [one for one in results if not np.isfinite(one.escape[0])]:
         told = _listed(
             never,
-            lambda one: f"in {one.n - one.escaped} of {one.n} seeds, ending at {in_words(one.final, share_in_words)}",
+            lambda one: (
+                f"in {one.n - one.escaped} of {one.n} seeds, ending at {format_spread(one.final, format_share)}"
+            ),
         )
-        said.append(f"**Not left** within {max(one.steps for one in found):,} steps: {told}.")
+        said.append(f"**Not left** within {max(one.steps for one in results):,} steps: {told}.")
     return said
 
 
-def _when(one: Summary) -> str:
-    return f"at step {in_words(one.escape, step_in_words)}"
+def _when(one: LossSummary) -> str:
+    return f"at step {format_spread(one.escape, format_step)}"
 
 
-def _listed(those: Sequence[Summary], words: Callable[[Summary], str]) -> str:
-    return "; ".join(f"{one.label} {words(one)}" for one in those)
+def _listed(results: Sequence[LossSummary], describe: Callable[[LossSummary], str]) -> str:
+    return "; ".join(f"{one.label} {describe(one)}" for one in results)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from igbviz.losses import wide
 from igbviz.losses.base import one_hot
+from igbviz.losses.force import ZERO_GRADIENT_FRACTION
 from igbviz.trajectory.trajectory import P_EDGES
 
 BINS = len(P_EDGES) - 1
-SILENT = 0.01  # a sample counts as ignored when its gradient is smaller than this share of cross-entropy's
 
 
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
@@ -41,15 +41,15 @@ def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
     guess = logits.argmax(-1)  # log p of logits below 1e-7 is the same number for all classes
     p_true = prob.gather(1, labels[:, None]).squeeze(1)
 
-    force = _logit_gradient(logits, labels, loss).to(exact).norm(dim=1)
+    signal = _logit_gradient(logits, labels, loss).to(exact).norm(dim=1)
     yardstick = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
-    silent = (force < SILENT * yardstick).to(exact)
+    silent = (signal < ZERO_GRADIENT_FRACTION * yardstick).to(exact)
     p_bin = torch.bucketize(p_true, _edges(exact, logits.device))  # lower < p <= upper
 
     parts = (
         truth.T @ prob / sizes[:, None],
         _count(labels * classes + guess, classes * classes, exact),
-        truth.T @ force / sizes,
+        truth.T @ signal / sizes,
         truth.T @ silent / sizes,
         _count(labels * BINS + p_bin, classes * BINS, exact),
     )

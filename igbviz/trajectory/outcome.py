@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
 
-import numpy as np
-
-from igbviz.trajectory.trajectory import P_EDGES, Trajectory
-
-SHARE = 0.8  # of ln K: the evenness of guesses spread evenly over 6.3 of ten classes
+from igbviz.trajectory.trajectory import Trajectory
 
 
-def escape_time(trajectory: Trajectory, share: float = SHARE) -> int | None:
-    """The step of the first probe from which on the guesses stay even: `guess_entropy()` is at least `share` there and
-    at every later probe. None when the last probe, too, is below, or when there is none; 0 when the network never was
-    that prejudiced."""
-    return settled(trajectory.step, trajectory.guess_entropy(), share)
+@dataclass(frozen=True)
+class Outcome:
+    """The last probe of a run and the one at Init., each as one number."""
+
+    balanced_accuracy: float
+    true_class_probability: float  # averaged over the classes
+    largest_guess_init: float
+    largest_guess: float
+    classes_at_zero: int  # of whose images none is guessed right
+    silent: float  # fraction of all probed images that the loss ignores
+    escape_step: int | None  # None: the first guess has not been left
+    favoured_class: str  # that the untrained network gives most probability to
+
+    @property
+    def escape(self) -> float:
+        """The escape step as a number to order and average: infinite for a run that has not escaped."""
+        return math.inf if self.escape_step is None else float(self.escape_step)
 
 
-def settled(step: Any, evenness: Any, share: float) -> int | None:
-    below = np.flatnonzero(np.asarray(evenness) < share)
-    first = below[-1] + 1 if len(below) else 0
-    return int(step[first]) if first < len(step) else None
-
-
-def typical_probability(trajectory: Trajectory, index: int = 0) -> float:
-    """The p_y that half of the probed images stay below. (Their mean says little: with a guess that ignores the image
-    it is 1/K.)"""
-    below = np.pad(trajectory.p_hist[index].sum(0).cumsum(), (1, 0))
-    return float(np.interp(below[-1] / 2, below, P_EDGES))
+def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
+    """Of a run with at least one probe. A run that diverged has not escaped, however even its last guesses were."""
+    first, last = trajectory[:1], trajectory[-1:]
+    return Outcome(
+        balanced_accuracy=float(last.balanced_accuracy()[0]),
+        true_class_probability=float(last.true_class_probability().mean()),
+        largest_guess_init=float(first.largest_guess()[0]),
+        largest_guess=float(last.largest_guess()[0]),
+        classes_at_zero=int((last.accuracy() == 0).sum()),
+        silent=float(last.silent_fraction()[0]),
+        escape_step=None if diverged else trajectory.escape_step(),
+        favoured_class=trajectory.class_names[first.favoured()],
+    )

@@ -24,7 +24,8 @@ class Quantity:
     noisy: bool = False  # known only for runs with wrong labels: NaN for the others
 
 
-QUANTITIES = {
+# A curve for each class.
+PER_CLASS = {
     "true_class_probability": Quantity(
         "Probability of the true class",
         "mean probability p̄ₖ",
@@ -71,6 +72,9 @@ QUANTITIES = {
         "give.",
         lambda trajectory: trajectory.silent,
     ),
+}
+# One number a probe.
+MEASURES = {
     "balanced_accuracy": Quantity(
         "Balanced accuracy",
         "mean accuracy of the classes",
@@ -112,6 +116,34 @@ QUANTITIES = {
         per_class=False,
         noisy=True,
     ),
+    "largest_guess": Quantity(
+        "Largest share of guesses",
+        "share of all images",
+        "The share of the images that goes to the most guessed class. 1 is one class for everything, 1/K an even "
+        "spread.",
+        Trajectory.largest_guess,
+        chance=True,
+        per_class=False,
+    ),
+    "silent": Quantity(
+        "Ignored images",
+        "share of images without signal",
+        "Share of the images that the loss ignores (pull under 1 % of cross-entropy's).",
+        Trajectory.silent_fraction,
+        per_class=False,
+    ),
+    "true_class_probability": Quantity(
+        "Probability of the true class, mean",
+        "mean probability p̄",
+        "How probable the network holds the right answer, averaged over all classes.",
+        lambda trajectory: trajectory.true_class_probability().mean(-1),
+        chance=True,
+        per_class=False,
+    ),
+}
+# What the pictures of one run show: and the measures that no curve per class tells already.
+QUANTITIES = PER_CLASS | {
+    name: MEASURES[name] for name in ("balanced_accuracy", "guess_entropy", "train_loss", "memorised", "resisted")
 }
 # The three shares of `wrong_labels` in one chart: colours apart for all eyes, and a dash each.
 WRONG_LABELS = Quantity(

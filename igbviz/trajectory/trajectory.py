@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from igbviz.trajectory.records import Recorded
 
@@ -24,6 +25,8 @@ P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.0
 # What becomes of training images with a wrong label, as shares of them that sum to 1: guessed as that label, as their
 # true class, else.
 WRONG_LABEL_SHARES = ("memorised", "resisted", "otherwise")
+
+EVEN = 0.8  # of ln K: guesses are even from this entropy on, that of guesses spread evenly over 6.3 of ten classes
 
 
 def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
@@ -77,6 +80,14 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
 
+def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVEN) -> int | None:
+    """The step of the first probe from which on the evenness is at least `threshold` to the end; None when that of the
+    last probe is not, or when there is none."""
+    step, uneven = np.asarray(step), np.flatnonzero(np.asarray(evenness) < threshold)
+    first = uneven[-1] + 1 if len(uneven) else 0
+    return int(step[first]) if first < len(step) else None
+
+
 class Trajectory(Recorded):
     """The probes of one run so far: `records` is (T,) of `snapshot_dtype(K)`, oldest first."""
 
@@ -116,7 +127,8 @@ class Trajectory(Recorded):
 
     @property
     def signal(self) -> np.ndarray:
-        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: who steers the training."""
+        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: the training
+        signal."""
         return self.records["signal"]
 
     @property
@@ -176,6 +188,22 @@ class Trajectory(Recorded):
         """(T, K) share of the probe set that is guessed as each class (G_k in the theory of initial guessing bias)."""
         return self.confusion.sum(1) / self.confusion.sum((1, 2))[:, None]
 
+    def largest_guess(self) -> np.ndarray:
+        """(T,) share of the probe set that the most guessed class gets: 1/K without prejudice, 1 when there is nothing
+        else."""
+        return self.guess_fraction().max(-1)
+
+    def silent_fraction(self) -> np.ndarray:
+        """(T,) fraction of all probe images that the loss ignores, however large their classes are."""
+        sizes = self.class_sizes()
+        return (self.silent * sizes).sum(-1) / sizes.sum(-1)
+
+    def median_probability(self, index: int = 0) -> float:
+        """The probability of the true class that half of the images of a probe stay below. (Their mean says little:
+        with a guess that ignores the image it is 1/K.)"""
+        below = np.pad(self.p_hist[index].sum(0).cumsum(), (1, 0))
+        return float(np.interp(below[-1] / 2, below, P_EDGES))
+
     def balanced_accuracy(self) -> np.ndarray:
         """(T,) mean of the per-class accuracies."""
         return self.accuracy().mean(-1)
@@ -184,6 +212,12 @@ class Trajectory(Recorded):
         """(T,) entropy of the guess fractions over its largest value ln K: 0 for one class only, 1 for an even spread."""
         g = self.guess_fraction()
         return np.abs(np.where(g > 0, g * np.log(np.where(g > 0, g, 1.0)), 0.0).sum(-1)) / np.log(self.classes)
+
+    def escape_step(self, threshold: float = EVEN) -> int | None:
+        """The step of the first probe from which on the guesses stay even: `guess_entropy()` is at least `threshold`
+        there and at every later probe. None when the last probe, too, is below, or when there is none; 0 when the
+        network never was that prejudiced."""
+        return escape_step(self.step, self.guess_entropy(), threshold)
 
     def favoured(self) -> int | None:
         """The class that the untrained network gives most probability to (largest bar of Fig. 1); None before the first

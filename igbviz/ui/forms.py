@@ -24,7 +24,7 @@ def choose_part(label: str, registry: Mapping[str, type[Description]], start: De
     mapping."""
     names = list(registry)
     name = st.selectbox(
-        label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name"
+        label, names, index=names.index(start.name), format_func=lambda n: registry[n].title_of(n), key=f"{key}-name"
     )
     part = registry[name]
     if part.__doc__:
@@ -41,12 +41,6 @@ def choose_part(label: str, registry: Mapping[str, type[Description]], start: De
 def stacked(loss: Loss) -> str:
     """A loss in LaTeX for a narrow place, the side bar or a card: its parts below each other."""
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
-
-
-def part_title(part: type[Description], name: str) -> str:
-    """How a description is called on the page; its own name where one class stands for several."""
-    several = len(get_args(part.model_fields["name"].annotation)) > 1
-    return name if several else getattr(part, "title", name)
 
 
 def knobs(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:

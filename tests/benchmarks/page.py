@@ -20,12 +20,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from igbviz.charts.browser import find_chromium
 from igbviz.config import RunConfig
 from igbviz.runs.status import Status
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run
-from tests.browser.conftest import ROOT, find_chromium, free_port
+from tests.browser.conftest import ROOT, free_port
 from tests.conftest import end_workers
 
 CHART = ".st-key-chart-left .igbviz-live-chart[data-points]"

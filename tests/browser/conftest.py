@@ -4,7 +4,6 @@ drawn."""
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,15 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from igbviz.charts.browser import find_chromium
 from tests.conftest import end_workers
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
-
-
-def find_chromium() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from igbviz.charts.colors import COLOURS, NEUTRAL, class_style
+from igbviz.charts.colors import COLORS, NEUTRAL, class_style
 from igbviz.ui.shell import STYLE
 
 PAGES = {"white": "#ffffff", "dark": "#171614", "dark blue": "#0e1117"}
@@ -28,14 +28,14 @@ TO_XYZ = np.array(
 )
 
 
-def linear(colour: str) -> np.ndarray:
-    srgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+def linear(color: str) -> np.ndarray:
+    srgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def contrast(one: str, other: str) -> float:
     """WCAG 2 contrast ratio."""
-    low, high = sorted(float(TO_XYZ[1] @ linear(colour)) for colour in (one, other))
+    low, high = sorted(float(TO_XYZ[1] @ linear(color)) for color in (one, other))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -53,20 +53,20 @@ def test_contrast_and_distance_agree_with_known_values():
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("colour", [*COLOURS, NEUTRAL])
-def test_every_colour_is_seen_on_every_page(colour, page):
-    assert contrast(colour, PAGES[page]) >= 3
+@pytest.mark.parametrize("color", [*COLORS, NEUTRAL])
+def test_every_colour_is_seen_on_every_page(color, page):
+    assert contrast(color, PAGES[page]) >= 3
 
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("group", [range(5), range(5, 10)], ids=["solid", "dashed"])
 def test_classes_of_one_dash_are_told_apart(group, sight):
-    points = [lab(SIGHT[sight] @ linear(class_style(k).colour)) for k in group]
+    points = [lab(SIGHT[sight] @ linear(class_style(k).color)) for k in group]
     assert min(np.linalg.norm(points[i] - points[j]) for i in range(5) for j in range(i)) >= 20
 
 
 def test_ten_colours_are_told_apart_with_normal_sight():
-    points = [lab(linear(colour)) for colour in COLOURS]
+    points = [lab(linear(color)) for color in COLORS]
     assert min(np.linalg.norm(points[i] - points[j]) for i in range(10) for j in range(i)) >= 25
 
 
@@ -78,7 +78,7 @@ def test_colour_never_stands_alone():
 def test_many_classes_cycle():
     styles = [class_style(k) for k in range(100)]
     assert len(set(styles[:20])) == 20
-    assert len({(style.colour, style.pattern) for style in styles[:20]}) == 20
+    assert len({(style.color, style.pattern) for style in styles[:20]}) == 20
     assert styles[20:40] == styles[:20]
 
 

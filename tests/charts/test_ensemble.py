@@ -13,6 +13,7 @@ import pytest
 
 from igbviz import theory
 from igbviz.charts import ensemble as charts
+from igbviz.charts import network
 from igbviz.ensembles import Ensemble, ensemble_dtype
 from igbviz.ensembles.predictions import Prediction, counted_gamma, guess_law
 from igbviz.ensembles.records import HISTOGRAM_EDGES
@@ -54,10 +55,10 @@ def ensemble(networks: int = 20, classes: int = 10, gamma: float = 1.0, layers: 
 
 def all_figures(e: Ensemble, prediction: Prediction | None) -> dict[str, go.Figure]:
     return {
-        "outputs": charts.outputs(e, len(e) - 1),
+        "outputs": network.outputs(e, len(e) - 1),
         "guesses": charts.guesses(e, None if prediction is None else float(prediction.gamma[-1])),
         "gamma_by_depth": charts.gamma_by_depth(e, prediction),
-        "class_probabilities": charts.class_probabilities(e, len(e) - 1),
+        "class_probabilities": network.class_probabilities(e, len(e) - 1),
     }
 
 
@@ -82,10 +83,10 @@ class TestOutputs:
     def test_a_curve_is_the_histogram_at_its_place(self) -> None:
         e = ensemble(1, 3)
         record = e.records[0]
-        curves = [trace for trace in charts.outputs(e).data if trace.fill == "tozeroy"]
+        curves = [trace for trace in network.outputs(e).data if trace.fill == "tozeroy"]
         favoured = record["guesses"].argmax()
         assert (
-            len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).colour and "★" in curves[-1].name
+            len(curves) == 3 and curves[-1].line.color == charts.class_style(favoured).color and "★" in curves[-1].name
         )
         x, y = (np.asarray(values, float) for values in (curves[-1].x, curves[-1].y))
         assert np.trapezoid(y, x) == pytest.approx(1, rel=1e-5)
@@ -93,7 +94,7 @@ class TestOutputs:
 
     def test_many_classes_are_few_curves(self) -> None:
         e = ensemble(1, 100)
-        figure = charts.outputs(e)
+        figure = network.outputs(e)
         names = [trace.name for trace in figure.data if trace.fill == "tozeroy"]
         best = np.argsort(e.records["guesses"][0])[::-1][:5]
         assert (
@@ -110,8 +111,8 @@ class TestOutputs:
             e = ensemble(1, classes)
             e.records["centre"], e.records["spread"] = 0, 0
             e.records["guesses"] = np.eye(classes, dtype=int)[0] * INPUTS
-            assert "every input has the same logits" in notes(charts.outputs(e))
-            json.loads(payload(charts.outputs(e)))
+            assert "every input has the same logits" in notes(network.outputs(e))
+            json.loads(payload(network.outputs(e)))
 
 
 class TestGuesses:
@@ -239,11 +240,11 @@ class TestDepth:
 
 def test_class_probabilities() -> None:
     e = ensemble(3)
-    figure = charts.class_probabilities(e, 2)
+    figure = network.class_probabilities(e, 2)
     np.testing.assert_allclose(figure.data[0].y, e.records["probability"][2], rtol=1e-6)
     favoured = int(e.records["guesses"][2].argmax())
     assert figure.layout.xaxis.ticktext[favoured] == f"<b>{favoured} ★</b>" and figure.layout.shapes[0].y0 == 0.1
-    assert charts.class_probabilities(ensemble(1, 100)).layout.yaxis.range[1] < 0.5
+    assert network.class_probabilities(ensemble(1, 100)).layout.yaxis.range[1] < 0.5
 
 
 def test_estimators() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from igbviz.charts import losses
+from igbviz.charts.image_histogram import image_histogram
 from igbviz.losses import LOSSES, Blurry, CrossEntropy, Custom, LossOfP, MeanAbsoluteError, PiecewiseZero, force
-from igbviz.studies import zones
-from igbviz.trajectory import Trajectory, outcome, snapshot_dtype
+from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.zones import images_by_zone
 from igbviz.ui.live_chart import payload
 
 OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]
@@ -39,10 +40,10 @@ def test_zones_cover_all_p_and_agree_with_the_force(name: str) -> None:
         inside = np.log(np.linspace(low, high, 101)[1:-1])
         pull = loss.weight(inside, np)
         if zone.kind == "silent":
-            assert (np.abs(pull) < 1.001 * force.SILENT).all()
+            assert (np.abs(pull) < 1.001 * force.ZERO_GRADIENT_FRACTION).all()
         else:
             assert (pull > 0).all() if zone.kind == "right" else (pull < 0).all()
-        assert zone.words()
+        assert zone.describe()
 
 
 def test_zones_stand_at_the_right_p() -> None:
@@ -51,8 +52,8 @@ def test_zones_stand_at_the_right_p() -> None:
     silent, wrong, right = force.zones(Blurry(gamma=0.7))
     assert [zone.kind for zone in (silent, wrong, right)] == ["silent", "wrong", "right"]
     assert wrong.high == pytest.approx(math.exp(-1 / 0.7), rel=1e-9), "where it only turns round it is not silent"
-    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.SILENT)
-    assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.SILENT)
+    assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.ZERO_GRADIENT_FRACTION)
+    assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.ZERO_GRADIENT_FRACTION)
     assert [zone.kind for zone in force.zones(CrossEntropy())] == ["right"]
     assert [zone.kind for zone in force.zones(Custom(formula="p", parameters={}))] == ["silent", "wrong"]
     assert [zone.kind for zone in force.zones(Custom(formula="1", parameters={}))] == ["silent"]
@@ -61,7 +62,7 @@ def test_zones_stand_at_the_right_p() -> None:
 @pytest.mark.parametrize("log", [True, False])
 def test_no_image_is_lost(log: bool) -> None:
     trajectory = crowded()
-    edges, shares = losses.crowd(trajectory, 1, log)
+    edges, shares = image_histogram(trajectory, 1, log)
     counts = trajectory.p_hist[1]
     assert edges[0] == 0 and edges[-1] == 1 and shares.shape == (3, len(edges) - 1)
     np.testing.assert_allclose(shares.sum(1), counts.sum(1) / counts.sum())
@@ -69,14 +70,14 @@ def test_no_image_is_lost(log: bool) -> None:
     assert shares[:, edges[1:] <= 0.1 + 1e-12].sum() == pytest.approx(below / counts.sum())
 
 
-def test_standing_counts_the_images_of_each_zone() -> None:
+def test_images_are_counted_in_the_images_of_each_zone() -> None:
     trajectory = crowded()
     counts = trajectory.p_hist[0]
-    shares = zones.standing(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
+    shares = images_by_zone(trajectory, 0, force.zones(PiecewiseZero(cutoff=0.1)))
     np.testing.assert_allclose(shares.sum(1), 1)
     np.testing.assert_allclose(shares[:, 1], counts[:, P_EDGES[1:] <= 0.1 + 1e-12].sum(1) / counts.sum(1))
     for name in OF_P:
-        np.testing.assert_allclose(zones.standing(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
+        np.testing.assert_allclose(images_by_zone(trajectory, 0, force.zones(LOSSES[name]())).sum(1), 1)
 
 
 def test_no_two_losses_look_alike() -> None:
@@ -86,11 +87,11 @@ def test_no_two_losses_look_alike() -> None:
 def test_the_typical_image() -> None:
     records = np.zeros(1, snapshot_dtype(2))
     records["p_hist"][0, :, list(P_EDGES).index(0.5) - 1] = 10
-    assert 0.48 <= outcome.typical_probability(Trajectory(records)) <= 0.5
+    assert 0.48 <= Trajectory(records).median_probability() <= 0.5
 
 
 @pytest.mark.parametrize("log", [True, False])
-@pytest.mark.parametrize("quantity", losses.QUANTITIES)
+@pytest.mark.parametrize("quantity", losses.LOSS_CURVES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
@@ -104,7 +105,7 @@ def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     low, high = spec["layout"]["yaxis"]["range"]
     assert np.isfinite([low, high]).all() and low < high
     if lines:
-        assert lines[0]["line"]["color"] == losses.loss_style(name).colour
+        assert lines[0]["line"]["color"] == losses.loss_style(name).color
 
 
 def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
@@ -116,7 +117,7 @@ def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
     assert len(losses.over_p({}).data) == 0
     swings = Custom(formula="sin(300*p)", parameters={})
     parts = force.zones(swings)
-    assert len(parts) > losses.MOST_ZONES and not losses.over_p({"custom": swings}, shaded=parts).layout.shapes
+    assert len(parts) > losses.MAX_ZONES and not losses.over_p({"custom": swings}, shaded=parts).layout.shapes
 
 
 def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:
@@ -179,7 +180,7 @@ def test_force_is_one_measure_for_all_losses() -> None:
         lead = np.log(1 / 1e-3 - 9)
         logits, labels = np.array([[0.0, lead, *[0.0] * 8]]), np.zeros(1, int)
         by_gradient = loss.gradient(logits, labels)[0, 0] / CrossEntropy().gradient(logits, labels)[0, 0]
-        assert force.force(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
+        assert force.force_at(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])

@@ -13,7 +13,7 @@ from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Text
+from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Picture, Solution, Text
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
 from igbviz.ui.views import lessons
@@ -36,12 +36,12 @@ SHORT = Lesson(
     {"one": TRAINED, "many": EnsembleConfig(**SMALL)},
     (
         Text("Hello", "Words."),
-        Guess("word", "Which?", "Left or right?", lambda _: Outcome("right", "Measured."), ("left", "right")),
+        Guess("word", "Which?", "Left or right?", lambda _: Solution("right", "Measured."), ("left", "right")),
         Guess(
             "number",
             "How many?",
             "Of ten?",
-            lambda results: Outcome(len(results), "Counted."),
+            lambda results: Solution(len(results), "Counted."),
             high=10,
             unit="classes",
             close=1,

@@ -18,9 +18,8 @@ from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
-from igbviz.runs.sweeps import Group, list_groups, outcome, plan, submit_sweep
+from igbviz.runs.sweeps import Group, list_groups, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.trajectory.outcome import escape_time
 from tests.conftest import TINY
 from tests.pages.test_every_page import finished
 from tests.runs.test_worker import until
@@ -286,18 +285,18 @@ class TestGroup:
         run = finished(tiny, tmp_path)
         group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
         done, waiting = group.members()
-        trajectory, found = run.trajectory(), outcome(done)
+        trajectory, found = run.trajectory(), done.outcome()
         assert (
-            found.accuracy == trajectory.balanced_accuracy()[-1]
+            found.balanced_accuracy == trajectory.balanced_accuracy()[-1]
             and found.largest_guess == trajectory.guess_fraction()[-1].max()
         )
-        assert found.favoured == trajectory.class_names[trajectory.favoured()]
-        assert found.escape == escape_time(trajectory) is not None and outcome(waiting) is None
+        assert found.favoured_class == trajectory.class_names[trajectory.favoured()]
+        assert found.escape_step == trajectory.escape_step() is not None and waiting.outcome() is None
         run.write_status(Status(state="diverged", step=9, steps=32))
-        assert outcome(group.members()[0]).escape is None
+        assert group.members()[0].outcome().escape_step is None
         (run.path / "schema.json").write_text("{")
         waiting.run.delete()
-        assert [outcome(member) for member in group.members()] == [None, None]
+        assert [member.outcome() for member in group.members()] == [None, None]
 
 
 def test_cures_are_one_group(tiny: RunConfig) -> None:
@@ -320,7 +319,7 @@ def test_a_sweep_is_worked_off_and_stays_worked_off(sweep: Sweep, cache: Path) -
     shares = [progress.share for progress in group.follow(every=0.05, timeout=90)]
     end = group.progress()
     assert shares == sorted(shares) and shares[-1] == end.share == 1 and end.counts == {"done": 4} and end.eta is None
-    assert all(map(outcome, group.members()))
+    assert all(member.outcome() for member in group.members())
     until(lambda: not queued(cache))
     assert submit_sweep(sweep, cache) == group and group.progress().counts == {"done": 4} and len(list_runs(cache)) == 4
     assert plan(sweep, cache).finished == 4 and plan(sweep, cache).seconds == 0

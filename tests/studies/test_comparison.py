@@ -17,6 +17,7 @@ from igbviz.charts import comparison as comparison_charts
 from igbviz.charts import dynamics, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import FORMATS, View, alike, frame, html, spec
+from igbviz.charts.shared_axis import places, shared_axis
 from igbviz.config import RunConfig
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError
@@ -25,7 +26,7 @@ from igbviz.studies import comparison, robustness
 from igbviz.studies.comparison import Member
 from igbviz.studies.robustness import QUESTIONS
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.outcome import escape_time
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.trajectory import schema
 from igbviz.ui.live_chart import payload
 
@@ -153,17 +154,15 @@ def test_median_and_band_on_one_grid_in_log_time(tmp_path: Path) -> None:
 def test_outcomes_are_those_of_all_probes(tmp_path: Path) -> None:
     run = stored(BASE, tmp_path, story(even_from=150))
     member, whole = Member.read(run), run.trajectory()
-    assert member.outcome["escape"] == escape_time(whole) == STEPS[STEPS >= 150][0]
-    assert member.outcome["largest_guess_init"] == 1 and member.outcome["largest_guess"] == pytest.approx(0.1)
+    assert member.outcome.escape == whole.escape_step() == STEPS[STEPS >= 150][0]
+    assert member.outcome.largest_guess_init == 1 and member.outcome.largest_guess == pytest.approx(0.1)
     assert (
-        member.outcome["balanced_accuracy"] == 1
-        and member.outcome["classes_at_zero"] == 0
-        and member.outcome["silent"] == 0.5
+        member.outcome.balanced_accuracy == 1 and member.outcome.classes_at_zero == 0 and member.outcome.silent == 0.5
     )
     stuck = Member.read(stored(BASE.with_(seed=3), tmp_path, story(3, even_from=None)))
-    assert stuck.outcome["escape"] == np.inf and stuck.outcome["classes_at_zero"] == 9 and stuck.favoured == 3
+    assert stuck.outcome.escape == np.inf and stuck.outcome.classes_at_zero == 9 and stuck.favoured == 3
     diverged = Member.read(stored(BASE.with_(seed=4), tmp_path, story(even_from=0), "diverged"))
-    assert diverged.outcome["escape"] == np.inf, "what diverged has not escaped"
+    assert diverged.outcome.escape == np.inf, "what diverged has not escaped"
 
 
 def test_tables_say_n_median_and_range(tmp_path: Path) -> None:
@@ -220,18 +219,18 @@ def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
     fast = Member.read(
         stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000))
     )
-    epochs = comparison_charts.time_axis([slow, fast], "epoch")
+    epochs = shared_axis([slow, fast], "epoch")
     assert epochs.last == 4 and epochs.init == pytest.approx(1e-3 * 10**-0.5)
-    assert comparison_charts.places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
-    assert comparison_charts.places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
-    steps = comparison_charts.time_axis([slow, fast], "step")
+    assert places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
+    assert places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
+    steps = shared_axis([slow, fast], "step")
     assert steps.last == pytest.approx(2000)
-    assert comparison_charts.places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
+    assert places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
     comparison_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
 
 
 @pytest.mark.parametrize("collapse", [True, False])
-@pytest.mark.parametrize("measure", comparison.MEASURES)
+@pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path, 2)))
     figure = go.Figure(comparison_charts.overlay(those, measure, collapse=collapse))

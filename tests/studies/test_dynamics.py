@@ -14,7 +14,7 @@ from igbviz.config import RunConfig
 from igbviz.runs.sweep_config import Sweep
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.comparison import Member
 from igbviz.studies.dynamics import (
     BASE,
     cut,
@@ -28,6 +28,8 @@ from igbviz.studies.dynamics import (
     planned_steps,
     starts,
 )
+from igbviz.trajectory.outcome import Outcome
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui.live_chart import payload
 
 STEP = np.array([0, 1, 10, 100])
@@ -42,7 +44,7 @@ def member(
     measures = dict.fromkeys(MEASURES, rising) | {"train_loss": np.full(len(step), loss)}
     return Member(
         f"run-{config.id}", state, config, tuple("abcdefghij"), 313.0, 0, step, step / 313, step / 100, {}, measures,
-        {"largest_guess_init": began},
+        Outcome(accuracy, accuracy, began, 0.1, 0, 0.0, None, "a"),
     )  # fmt: skip
 
 
@@ -180,7 +182,7 @@ def test_an_empty_group_is_said_in_one_sentence() -> None:
 
 def starts_words(neutral: list[float], prejudiced: list[float]) -> str:
     members = [*seeds(neutral, 0.2), *seeds(prejudiced, 0.9, first=100)]
-    return dynamics.starts_in_words(members, "balanced_accuracy", 100)
+    return dynamics.describe_starts(members, "balanced_accuracy", 100)
 
 
 def test_majorities_are_compared_seed_by_seed() -> None:
@@ -194,10 +196,10 @@ def test_majorities_are_compared_seed_by_seed() -> None:
     equal, favoured, unfavoured = majorities(members)
     assert [len(setting.members) for setting in (equal, favoured, unfavoured)] == [3, 3, 3]
     assert all(m.config.imbalance.ratio == 1 for m in equal.members)
-    words = dynamics.majorities_in_words(members, "balanced_accuracy", 100)
+    words = dynamics.describe_majorities(members, "balanced_accuracy", 100)
     assert "favoured minus least favoured is +0.101 ± 0.001" in words and "more than chance" in words
     assert "(n = 3)" in words
-    first = dynamics.majorities_in_words(members[:1], "balanced_accuracy", 100)
+    first = dynamics.describe_majorities(members[:1], "balanced_accuracy", 100)
     assert "too few" in first and "not known yet" in first
 
 
@@ -217,7 +219,7 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
         at = found.sigma_b2.tolist().index(b), found.sigma_w2.tolist().index(w)
         assert found.diverged[at] == (place == 1)
         assert found.values[at] == place if place in (0, 4) else np.isnan(found.values[at])
-    assert dynamics.plane_in_words(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
+    assert dynamics.describe_plane(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
 
 
 # The pictures.

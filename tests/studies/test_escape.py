@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz.charts import browser
+from igbviz.charts import escape as escape_chart
 from igbviz.charts.escape import MARKS, picture, publish
 from igbviz.cli import main
 from igbviz.config import RunConfig
@@ -32,7 +32,6 @@ from igbviz.studies.escape import (
     write,
 )
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.outcome import escape_time
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TWO = {"cross-entropy": LOSSES["cross-entropy"](), "mae": LOSSES["mae"]()}
@@ -59,13 +58,13 @@ def guessing(*live: int, classes: int = 10) -> Trajectory:
         ((), None),
     ],
 )
-def test_escape_time(live: tuple[int, ...], step: int | None) -> None:
-    assert escape_time(guessing(*live)) == step
+def test_escape_step(live: tuple[int, ...], step: int | None) -> None:
+    assert guessing(*live).escape_step() == step
 
 
-def test_the_share_is_a_choice() -> None:
-    assert escape_time(guessing(1, 2, 5, 10), share=0.69) == 20
-    assert escape_time(guessing(1, 10), share=1 - 1e-9) == 10
+def test_the_threshold_is_a_choice() -> None:
+    assert guessing(1, 2, 5, 10).escape_step(0.69) == 20
+    assert guessing(1, 10).escape_step(1 - 1e-9) == 10
 
 
 def test_every_loss_takes_part() -> None:
@@ -183,7 +182,7 @@ def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "save_png", lambda figure, path: path.write_bytes(b"picture"))
+    monkeypatch.setattr(escape_chart, "save_png", lambda figure, path: path.write_bytes(b"picture"))
     path, readme, png = (tmp_path / name for name in ("escape.json", "README.md", "escape.png"))
     with pytest.raises(RunError, match="measure first"):
         publish(path, readme, png)

@@ -13,7 +13,7 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.losses import LossOfP
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.escape import pull
+from igbviz.studies.lessons.escape import gradient_on_true_logit
 from igbviz.studies.lessons.parts import (
     FORCE_WITH_IMAGES,
     OF_ENSEMBLES,
@@ -23,8 +23,8 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Results,
+    Solution,
     Text,
     verdict,
 )
@@ -141,14 +141,19 @@ def test_runs_are_small_and_offline(config: RunConfig | EnsembleConfig) -> None:
 
 
 def test_verdicts() -> None:
-    number = Guess("n", "t", "q", lambda _: Outcome(50, ""), close=5)
-    assert [verdict(number, answer, Outcome(50, "")) for answer in (55, 56, 65, 66)] == ["right", "near", "near", "off"]
-    choice = Guess("c", "t", "q", lambda _: Outcome("a", ""), ("a", "b"))
-    assert [verdict(choice, answer, Outcome("a", "")) for answer in ("a", "b")] == ["right", "off"]
+    number = Guess("n", "t", "q", lambda _: Solution(50, ""), close=5)
+    assert [verdict(number, answer, Solution(50, "")) for answer in (55, 56, 65, 66)] == [
+        "right",
+        "near",
+        "near",
+        "off",
+    ]
+    choice = Guess("c", "t", "q", lambda _: Solution("a", ""), ("a", "b"))
+    assert [verdict(choice, answer, Solution("a", "")) for answer in ("a", "b")] == ["right", "off"]
 
 
 def test_the_pull_of_cross_entropy_is_what_p_leaves() -> None:
-    assert pull(0.5) == pytest.approx(0.5) and pull(1e-6) == pytest.approx(1 - 1e-6)
+    assert gradient_on_true_logit(0.5) == pytest.approx(0.5) and gradient_on_true_logit(1e-6) == pytest.approx(1 - 1e-6)
 
 
 # Whatever a run gives, the words hold: made-up results of every kind, also those nobody expects.
@@ -213,19 +218,19 @@ def test_words_hold_for_any_results(lesson: Lesson, variant: int) -> None:
             text = step.body(seen)
             assert len(text) > 100 and not re.search(r"\bnan\b|\bNone\b|np\.|  ", text), text
     for guess in lesson.guesses().values():
-        outcome = guess.outcome(seen)
-        assert outcome.sentence.endswith(".") and not re.search(r"\bnan\b|None", outcome.sentence)
+        solution = guess.solution(seen)
+        assert solution.sentence.endswith(".") and not re.search(r"\bnan\b|None", solution.sentence)
         if guess.choices:
-            assert outcome.value in guess.choices
+            assert solution.value in guess.choices
         else:
-            assert guess.low <= outcome.value <= guess.high
+            assert guess.low <= solution.value <= guess.high
 
 
 @EVERY
 def test_different_results_give_different_answers(lesson: Lesson) -> None:
     """No outcome is written into the lesson: all but those that need no run change with the results."""
     for guess in lesson.guesses().values():
-        values = {guess.outcome(results(lesson, variant)).value for variant in range(8)}
+        values = {guess.solution(results(lesson, variant)).value for variant in range(8)}
         assert len(values) > 1 or guess.name in ("pull", "direction"), guess.name
 
 

@@ -12,7 +12,7 @@ from igbviz.datasets import CIFAR10
 from igbviz.runs import library
 from igbviz.runs.run import Run
 from igbviz.studies.paper import claims, experiment
-from igbviz.studies.paper.claims import CLAIMS, Finding, verdict
+from igbviz.studies.paper.claims import CLAIMS, CheckedClaim, verdict
 from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.studies.test_comparison import stored
@@ -167,11 +167,11 @@ CASES = [
 ]
 
 
-def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[Finding]:
+def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[CheckedClaim]:
     """The claim's findings on one run of one seed."""
     claim = CLAIMS[name]
     runs = {(claim.losses[-1] if claim.losses else "piecewise-zero", 0): run}
-    return claims.findings(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
+    return claims.check_claim(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
 
 
 @pytest.mark.parametrize(("name", "runs", "holds"), CASES, ids=lambda value: value if isinstance(value, str) else None)
@@ -214,18 +214,18 @@ def test_a_comparison_without_its_other_half() -> None:
 
 def test_the_untrained_network_counts_once_a_seed() -> None:
     runs = {(loss, seed): rising(10) for loss in LOSSES[1:] for seed in (0, 3)} | {(LOSSES[0], 7): rising(0)}
-    found = claims.findings(CLAIMS["one-class"], runs)
+    found = claims.check_claim(CLAIMS["one-class"], runs)
     assert [(one.loss, one.seed) for one in found] == [("untrained", 0), ("untrained", 3), ("untrained", 7)]
-    assert [(one.loss, one.seed) for one in claims.findings(CLAIMS["gather"], runs)][:3] == [
+    assert [(one.loss, one.seed) for one in claims.check_claim(CLAIMS["gather"], runs)][:3] == [
         ("cross-entropy", 7),
         ("blurry", 0),
         ("blurry", 3),
     ]
 
 
-def several(**losses: list[bool | str | None]) -> list[Finding]:
+def several(**losses: list[bool | str | None]) -> list[CheckedClaim]:
     return [
-        Finding(loss.replace("_", "-"), seed, None if holds == MOOT else holds, "", holds == MOOT)
+        CheckedClaim(loss.replace("_", "-"), seed, None if holds == MOOT else holds, "", holds == MOOT)
         for loss, own in losses.items()
         for seed, holds in enumerate(own)
     ]
@@ -263,7 +263,7 @@ def several(**losses: list[bool | str | None]) -> list[Finding]:
         ),
     ],
 )
-def test_what_the_seeds_say_together(found: list[Finding], kind: str, words: str) -> None:
+def test_what_the_seeds_say_together(found: list[CheckedClaim], kind: str, words: str) -> None:
     assert verdict(found) == claims.Verdict(kind, words)
 
 
@@ -300,7 +300,7 @@ def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None
     assert "he-normal" not in small and "batch-statistics" not in small, (
         "that is what it has already, and it has no BatchNorm"
     )
-    assert experiment.chosen("quick", alternative="rate").optimizer.learning_rate == 0.01
+    assert experiment.config_of("quick", alternative="rate").optimizer.learning_rate == 0.01
 
 
 @pytest.mark.parametrize("choice", experiment.CHOICES, ids=lambda choice: choice.title)
@@ -371,7 +371,7 @@ def shipped(run: Run) -> Run:
 
 
 def seen(cache: Path, which: str = "quick", alternative: str = "") -> tuple[dict[tuple[str, int], str], list[str]]:
-    found, problems = experiment.found(library.rows(cache), cache, which, alternative)
+    found, problems = experiment.farthest_runs(library.rows(cache), cache, which, alternative)
     return {(one.loss, one.seed): one.run.id for one in found}, problems
 
 
@@ -407,7 +407,7 @@ def test_what_the_runs_are_in_words(tmp_path: Path) -> None:
     for seed in (0, 2):
         stored(short(QUICK, seed=seed), tmp_path, favouring(20), names=list(CIFAR10))
     stored(SETS["quick"].config(), tmp_path, rising(50), state="stopped")
-    assert experiment.described(experiment.found(library.rows(tmp_path), tmp_path, "quick")[0]) == [
+    assert experiment.describe(experiment.farthest_runs(library.rows(tmp_path), tmp_path, "quick")[0]) == [
         "1 run of 0.5 of 1 epochs (stopped), seed 0: 12 probes of 200 images, CIFAR-10",
         "2 runs of 0.2 epochs, seeds 0, 2: 9 probes of 200 images, CIFAR-10 from a folder of images",
     ]

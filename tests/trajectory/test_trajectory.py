@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.outcome import outcome
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.trajectory import P_EDGES, dtype_from, schema
 
 
@@ -43,6 +45,19 @@ def test_derived_curves() -> None:
     np.testing.assert_allclose(t.guess_fraction(), [[1, 0, 0], [2 / 6, 3 / 6, 1 / 6]])
     np.testing.assert_allclose(t.balanced_accuracy(), [1 / 3, 8 / 9])
     assert t.guess_entropy()[0] == 0 and 0.9 < t.guess_entropy()[1] < 1
+
+
+def test_the_outcome_counts_images_not_classes() -> None:
+    t = by_hand()
+    t.records["silent"][1] = [1, 0.5, 0]  # of 3, 2 and 1 images: 3 + 1 + 0 of 6
+    end = outcome(t)
+    assert end.silent == pytest.approx(4 / 6) != np.mean([1, 0.5, 0])
+    np.testing.assert_allclose(MEASURES["silent"].values(t), [0.5, 4 / 6])
+    assert end.balanced_accuracy == pytest.approx(8 / 9) and end.true_class_probability == pytest.approx(1.9 / 3)
+    assert end.largest_guess_init == 1 and end.largest_guess == 0.5 and end.classes_at_zero == 0
+    assert end.favoured_class == "cat" and end.escape_step == end.escape == 4
+    assert outcome(t, diverged=True).escape_step is None and outcome(t[:1]).escape == np.inf
+    assert outcome(t[:1]).classes_at_zero == 2
 
 
 def test_frame_is_tidy() -> None:

@@ -13,9 +13,9 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Picture,
     Results,
+    Solution,
     Text,
     largest_share,
     percent,
@@ -37,10 +37,10 @@ def _favourite(results: Results, name: str) -> str:
     return f"a favourite gets {percent(results[name].largest_guess().mean())} of the guesses"
 
 
-def _with_depth(results: Results) -> Outcome:
+def _with_depth(results: Results) -> Solution:
     second, last = float(results["relu"].gamma_by_depth("cosine")[1, 0]), _last_gamma(results, "relu")
     value = GROWS if last > 2 * second else SHRINKS if last < second / 2 else STAYS
-    return Outcome(
+    return Solution(
         value, f"γ is {second:.2f} in the second layer and {last:.3g} in the last; {_favourite(results, 'relu')}."
     )
 
@@ -48,19 +48,19 @@ def _with_depth(results: Results) -> Outcome:
 VANISHES, LESS, NO_LESS = "all but gone", "smaller, but still there", "as strong, or stronger"
 
 
-def _with_tanh(results: Results) -> Outcome:
+def _with_tanh(results: Results) -> Solution:
     relu, tanh = _last_gamma(results, "relu"), _last_gamma(results, "tanh")
     value = VANISHES if tanh < 0.1 else LESS if tanh < relu else NO_LESS
-    return Outcome(
+    return Solution(
         value, f"With tanh γ ends at {tanh:.2g}, with ReLU at {relu:.3g}; with tanh {_favourite(results, 'tanh')}."
     )
 
 
-def _with_norm(results: Results) -> Outcome:
+def _with_norm(results: Results) -> Solution:
     gone = {name: _last_gamma(results, name) < 0.1 for name in ("before", "after")}
     value = BOTH if all(gone.values()) else BEFORE if gone["before"] else AFTER if gone["after"] else NEITHER
     numbers = " and ".join(f"{_last_gamma(results, name):.2g} {name} it" for name in gone)
-    return Outcome(
+    return Solution(
         value,
         f"Normalised relative to the activation, γ ends at {numbers}; with neither it was "
         f"{_last_gamma(results, 'relu'):.3g}.",
@@ -92,16 +92,16 @@ def _placement(results: Results) -> str:
     )
 
 
-def _begins(results: Results) -> Outcome:
+def _begins(results: Results) -> Solution:
     shares = {name: largest_share(results[name], 0)[0] for name in _TRAINED}
-    return Outcome(
+    return Solution(
         _TRAINED[max(shares, key=shares.get)], f"At Init. the largest share of the guesses is {_three(shares)}."
     )
 
 
-def _trains(results: Results) -> Outcome:
+def _trains(results: Results) -> Solution:
     ends = {name: float(results[name].balanced_accuracy()[-1]) for name in _TRAINED}
-    return Outcome(
+    return Solution(
         _TRAINED[max(ends, key=ends.get)], f"Of the test images they recognise {_three(ends)} after two epochs."
     )
 
@@ -112,7 +112,7 @@ def _three(shares: Mapping[str, float]) -> str:
 
 
 def _edge(results: Results) -> str:
-    best, most = (outcome(results).value.partition(":")[0] for outcome in (_trains, _begins))
+    best, most = (solution(results).value.partition(":")[0] for solution in (_trains, _begins))
     gap = sorted(float(results[name].balanced_accuracy()[-1]) for name in _TRAINED)
     prejudice = largest_share(results["edge"], 0)[0]
     lead = (

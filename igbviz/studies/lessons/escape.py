@@ -15,9 +15,9 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
-    Outcome,
     Picture,
     Results,
+    Solution,
     Text,
     alive,
     alive_at_the_end,
@@ -25,28 +25,26 @@ from igbviz.studies.lessons.parts import (
     half_below,
     largest_share,
     percent,
-    silent_share,
     small,
 )
-from igbviz.trajectory.outcome import escape_time
 
 # 2. Why cross-entropy escapes
 
 HARDLY, HALF, SAME, TWICE = "hardly at all", "about half as hard", "just as hard", "about twice as hard"
 
 
-def pull(p: float, classes: int = 10) -> float:
-    """Minus the gradient of cross-entropy on the true class's logit, where that class has probability p and the others
+def gradient_on_true_logit(p: float, classes: int = 10) -> float:
+    """The size of cross-entropy's gradient on the true class's logit, where that class has probability p and the others
     share the rest."""
     logits = np.log(np.array([[p, *[(1 - p) / (classes - 1)] * (classes - 1)]]))
     return float(-CrossEntropy().gradient(logits, np.zeros(1, np.int64))[0, 0])
 
 
-def _pull(_: Results) -> Outcome:
-    even, rare = pull(0.5), pull(1e-6)
+def _pull(_: Results) -> Solution:
+    even, rare = gradient_on_true_logit(0.5), gradient_on_true_logit(1e-6)
     ratio = rare / even
     value = HARDLY if ratio < 0.25 else HALF if ratio < 0.75 else SAME if ratio < 1.5 else TWICE
-    return Outcome(
+    return Solution(
         value, f"Anna pulls with {even:.3g}, Ben with {rare:.3g}: {ratio:.2g} times as hard. The strength is 1 − p."
     )
 
@@ -54,22 +52,22 @@ def _pull(_: Results) -> Outcome:
 FIRST_STEPS, FIRST_EPOCH, LATE = "within 50 steps", "later in the first epoch (313 steps)", "after that, or never"
 
 
-def _when(name: str) -> Callable[[Results], Outcome]:
-    def outcome(results: Results) -> Outcome:
+def _when(name: str) -> Callable[[Results], Solution]:
+    def solution(results: Results) -> Solution:
         run = results[name]
-        step = escape_time(run)
+        step = run.escape_step()
         per_epoch = run.step[-1] / run.epoch[-1]
         if step is None:
-            return Outcome(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
+            return Solution(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE
-        words = count(step, "step", "steps")
-        return Outcome(
+        steps = count(step, "step", "steps")
+        return Solution(
             value,
-            f"From step {step:,} on the guesses stay spread over the classes: it took {words} of {per_epoch:,.0f} in "
+            f"From step {step:,} on the guesses stay spread over the classes: it took {steps} of {per_epoch:,.0f} in "
             "an epoch.",
         )
 
-    return outcome
+    return solution
 
 
 def _who_pulled(results: Results) -> str:
@@ -197,14 +195,14 @@ CROSS_ENTROPY = Lesson(
 # 3. The silent zone
 
 
-def _silent(results: Results) -> Outcome:
-    share = silent_share(results["cut"])
-    return Outcome(100 * share, f"At Init. {percent(share)} of the images send no signal at all.")
+def _silent(results: Results) -> Solution:
+    share = results["cut"].silent_fraction()[0]
+    return Solution(100 * share, f"At Init. {percent(share)} of the images send no signal at all.")
 
 
 def _why_silent(results: Results) -> str:
     run = results["cut"]
-    start, end, (largest, whose) = silent_share(run), silent_share(run, -1), largest_share(run, -1)
+    start, end, (largest, whose) = *run.silent_fraction()[[0, -1]], largest_share(run, -1)
     change = start - end
     moved = (
         "Training hardly changed that"
@@ -224,7 +222,7 @@ def _why_silent(results: Results) -> str:
 
 def _cutoffs(results: Results) -> str:
     run, low = results["cut"], results["low"]
-    typical, before, after = half_below(run), silent_share(run), silent_share(low)
+    typical, before, after = half_below(run), run.silent_fraction()[0], low.silent_fraction()[0]
     counts = [alive(run), alive(low)]
     if counts[1] == run.classes:
         result = "That was enough: every class came alive."

@@ -1,6 +1,6 @@
 """What a lesson is made of: what is told, what is to be guessed, what is run, what to look at, and what came out of it.
 
-A lesson never knows its outcome beforehand. Whatever it says about a run is computed from that run, so that the
+A lesson never knows a solution beforehand. Whatever it says about a run is computed from that run, so that the
 sentence holds for the numbers on the page, with another seed or on another machine too. Nothing here draws anything or
 imports torch.
 """
@@ -11,12 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.trajectory import Trajectory
-from igbviz.trajectory.outcome import typical_probability
 from igbviz.trajectory.trajectory import P_EDGES
 
 Config = RunConfig | EnsembleConfig
@@ -25,7 +22,7 @@ Words = str | Callable[[Results], str]  # Markdown, or what makes it from the re
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Solution:
     """What came out: the choice that was right or the number measured, and a sentence that says so."""
 
     value: str | float
@@ -40,7 +37,7 @@ class Guess:
     name: str
     title: str
     question: str
-    outcome: Callable[[Results], Outcome]
+    solution: Callable[[Results], Solution]
     choices: tuple[str, ...] = ()
     low: float = 0
     high: float = 100
@@ -143,11 +140,11 @@ KIND_WORDS: dict[Verdict, str] = {
 }
 
 
-def verdict(guess: Guess, answer: str | float, outcome: Outcome) -> Verdict:
+def verdict(guess: Guess, answer: str | float, solution: Solution) -> Verdict:
     """How a guess fared. A choice is right or off; a number is right within `close` and near within three times that."""
     if guess.choices:
-        return "right" if answer == outcome.value else "off"
-    distance = abs(float(answer) - float(outcome.value))
+        return "right" if answer == solution.value else "off"
+    distance = abs(float(answer) - float(solution.value))
     return "right" if distance <= guess.close else "near" if distance <= 3 * guess.close else "off"
 
 
@@ -178,17 +175,12 @@ def small(p: float) -> str:
 def half_below(run: Trajectory, index: int = 0) -> float:
     """A p that half of the images stay below. The histogram of a probe does not tell more of those below its first
     edge."""
-    return max(typical_probability(run, index), float(P_EDGES[1]))
+    return max(run.median_probability(index), float(P_EDGES[1]))
 
 
 def alive(run: Trajectory, index: int = -1) -> int:
     """Classes of which a probe gets at least a share of 1/K right: no fewer than dice would."""
     return int((run.accuracy()[index] >= 1 / run.classes).sum())
-
-
-def silent_share(run: Trajectory, index: int = 0) -> float:
-    """Share of all probed images that the loss ignores."""
-    return float(np.average(run.silent[index], weights=run.class_sizes()[index]))
 
 
 def largest_share(run: Trajectory, index: int) -> tuple[float, str]:
@@ -197,17 +189,17 @@ def largest_share(run: Trajectory, index: int) -> tuple[float, str]:
     return float(shares.max()), run.class_names[int(shares.argmax())]
 
 
-def alive_at_the_end(name: str) -> Callable[[Results], Outcome]:
-    def outcome(results: Results) -> Outcome:
+def alive_at_the_end(name: str) -> Callable[[Results], Solution]:
+    def solution(results: Results) -> Solution:
         run = results[name]
         number, mean = alive(run), run.balanced_accuracy()[-1]
         verb = "is" if number == 1 else "are"
-        return Outcome(
+        return Solution(
             number,
             f"{number} of {run.classes} classes {verb} alive, and {percent(mean)} of all test images are recognised.",
         )
 
-    return outcome
+    return solution
 
 
 ALIVE = "A class is alive when the network gets at least one in ten of its images right: no worse than dice would do."

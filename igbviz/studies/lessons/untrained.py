@@ -6,17 +6,17 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.ensembles import EnsembleConfig
-from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Outcome, Picture, Results, Text, percent
+from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Picture, Results, Solution, Text, percent
 
 # 1. What a network believes before it has seen anything
 
 
-def _favourite_share(results: Results) -> Outcome:
+def _favourite_share(results: Results) -> Solution:
     largest = results["clothes"].largest_guess()
     sentence = (
         f"On average {percent(largest.mean())} of the images went to a network's favourite class; even would be 10 %."
     )
-    return Outcome(
+    return Solution(
         100 * float(largest.mean()),
         f"{sentence} The most even network gave {percent(largest.min())}, the "
         f"most prejudiced {percent(largest.max())}.",
@@ -30,12 +30,12 @@ ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES = (
 )
 
 
-def _whose_favourite(results: Results) -> Outcome:
+def _whose_favourite(results: Results) -> Solution:
     run = results["clothes"]
     counts = np.bincount(run.guess_fraction().argmax(1), minlength=run.classes)
     top, different = counts.max() / len(run), int((counts > 0).sum())
     value = ONE_FAVOURITE if top >= 0.8 else FEW_FAVOURITES if different <= 3 else MANY_FAVOURITES
-    return Outcome(
+    return Solution(
         value,
         f"{different} of {run.classes} classes are the favourite of some network; the most frequent one, "
         f"{run.class_names[counts.argmax()]}, of {percent(top)} of them. Which class is preferred is decided when the "
@@ -61,11 +61,11 @@ def _bias(results: Results) -> str:
 GONE, WEAKER, STRONGER = "gone: there is nothing to prefer", "still there, but weaker", "at least as strong"
 
 
-def _on_noise(results: Results) -> Outcome:
+def _on_noise(results: Results) -> Solution:
     clothes, noise = (float(results[name].largest_guess().mean()) for name in ("clothes", "noise"))
     value = GONE if noise < 0.2 else WEAKER if noise < clothes else STRONGER
     size = " The difference is small." if abs(noise - clothes) < 0.1 else ""
-    return Outcome(
+    return Solution(
         value, f"On noise the favourite gets {percent(noise)} of the guesses, on clothes {percent(clothes)}.{size}"
     )
 

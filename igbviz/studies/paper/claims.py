@@ -228,7 +228,7 @@ CLAIMS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckedClaim:
     """A claim checked on one run: `number` is what was measured. `holds` is None where the run cannot tell: it was not
     measured far enough, or else it is `moot`, since what the claim speaks of never happened in it."""
 
@@ -239,14 +239,14 @@ class Finding:
     moot: bool = False
 
 
-def findings(claim: Claim, trajectories: Mapping[tuple[str, int], Trajectory]) -> list[Finding]:
+def check_claim(claim: Claim, trajectories: Mapping[tuple[str, int], Trajectory]) -> list[CheckedClaim]:
     """The claim checked on every run that it is said of, by (loss, seed), in the order of the losses and seeds."""
     seeds = sorted({seed for _, seed in trajectories})
     if not claim.losses:  # any run of a seed shows its untrained network
         pairs = [(UNTRAINED, seed, next(loss for loss in LOSSES if (loss, seed) in trajectories)) for seed in seeds]
     else:
         pairs = [(loss, seed, loss) for loss in claim.losses for seed in seeds if (loss, seed) in trajectories]
-    return [Finding(told, seed, *_decided(claim, loss, seed, trajectories)) for told, seed, loss in pairs]
+    return [CheckedClaim(told, seed, *_decided(claim, loss, seed, trajectories)) for told, seed, loss in pairs]
 
 
 def _decided(
@@ -280,18 +280,18 @@ class Verdict:
     words: str
 
 
-def verdict(those: Sequence[Finding]) -> Verdict:
+def verdict(results: Sequence[CheckedClaim]) -> Verdict:
     """Of the findings on one claim."""
-    if not those:
+    if not results:
         return Verdict("none", "no runs yet")
-    told = [finding for finding in those if finding.holds is not None]
-    moot = sum(finding.moot for finding in those)
-    short = len(those) - len(told) - moot
+    told = [checked for checked in results if checked.holds is not None]
+    moot = sum(checked.moot for checked in results)
+    short = len(results) - len(told) - moot
     if not told and short:
-        return Verdict("short", f"not measured far enough (0 of {_runs(those)})")
+        return Verdict("short", f"not measured far enough (0 of {_runs(results)})")
     if not told:
-        return Verdict("moot", f"cannot be asked: it does not come to that in any of {_runs(those)}")
-    counts = {loss: _count(told, loss) for loss in dict.fromkeys(finding.loss for finding in told)}
+        return Verdict("moot", f"cannot be asked: it does not come to that in any of {_runs(results)}")
+    counts = {loss: _count(told, loss) for loss in dict.fromkeys(checked.loss for checked in told)}
     k, n = sum(yes for yes, _ in counts.values()), len(told)
     aside = (f"; {short} not measured far enough" if short else "") + (
         f"; in {moot} it does not come to that" if moot else ""
@@ -308,14 +308,14 @@ def verdict(those: Sequence[Finding]) -> Verdict:
     return Verdict("depends", f"depends on {on}{'' if by_loss else ' and the seed'}: {each}{aside}")
 
 
-def _count(those: Iterable[Finding], loss: str) -> tuple[int, int]:
-    own = [finding.holds for finding in those if finding.loss == loss]
+def _count(results: Iterable[CheckedClaim], loss: str) -> tuple[int, int]:
+    own = [checked.holds for checked in results if checked.loss == loss]
     return sum(own), len(own)
 
 
-def _runs(those: Sequence[Finding]) -> str:
-    one = len({finding.loss for finding in those}) == 1
-    return f"{len(those)} {'seed' if one else 'run'}{'s' * (len(those) > 1)}"
+def _runs(results: Sequence[CheckedClaim]) -> str:
+    one = len({checked.loss for checked in results}) == 1
+    return f"{len(results)} {'seed' if one else 'run'}{'s' * (len(results) > 1)}"
 
 
 _ANSWERS = {
@@ -334,12 +334,12 @@ def frame(trajectories: Mapping[tuple[str, int], Trajectory]) -> pd.DataFrame:
             "says": claim.text,
             "where": claim.where,
             "definition": claim.definition,
-            "loss": finding.loss,
-            "seed": finding.seed,
-            "holds": _ANSWERS[finding.holds, finding.moot],
-            "measured": finding.number,
+            "loss": checked.loss,
+            "seed": checked.seed,
+            "holds": _ANSWERS[checked.holds, checked.moot],
+            "measured": checked.number,
         }
         for name, claim in CLAIMS.items()
-        for finding in findings(claim, trajectories)
+        for checked in check_claim(claim, trajectories)
     ]
     return pd.DataFrame(rows)

@@ -113,31 +113,31 @@ def _dataset(config: RunConfig, **changes: Any) -> dict[str, Any]:
     return {"dataset": config.dataset.with_(**changes)}
 
 
-def chosen(which: str, loss: str = LOSSES[0], alternative: str = "") -> RunConfig:
+def config_of(set_name: str, loss: str = LOSSES[0], alternative: str = "") -> RunConfig:
     """A run of a set, seed 0, with one of the alternatives if named."""
-    config = SETS[which].config(loss)
+    config = SETS[set_name].config(loss)
     return config.with_(**ALTERNATIVES[alternative].change(config)) if alternative else config
 
 
 @lru_cache(maxsize=8)
-def alternatives(which: str) -> tuple[str, ...]:
+def alternatives(set_name: str) -> tuple[str, ...]:
     """The alternatives that change something in this set."""
-    base = SETS[which].config()
-    changing = [name for name in ALTERNATIVES if chosen(which, alternative=name).id != base.id]
+    base = SETS[set_name].config()
+    changing = [name for name in ALTERNATIVES if config_of(set_name, alternative=name).id != base.id]
     return tuple(name for name in changing if name != "batch-statistics" or base.model.has_batch_norm)
 
 
 @lru_cache(maxsize=64)
-def sweep(which: str, alternative: str = "", folder: str = "") -> Sweep:
+def sweep(set_name: str, alternative: str = "", folder: str = "") -> Sweep:
     """All losses of a set by three seeds. `folder` reads CIFAR-10 from a folder of images in place of the original
     files."""
-    base = chosen(which, alternative=alternative)
-    if folder and SETS[which].is_paper:
+    base = config_of(set_name, alternative=alternative)
+    if folder and SETS[set_name].is_paper:
         base = base.with_(
             dataset={"name": "image-folder", "folder": folder, "grayscale": True, "scaling": base.dataset.scaling}
         )
-    losses = [SETS[which].config(loss).loss.model_dump() for loss in LOSSES]
-    title = PRESETS[f"{SETS[which].presets}-{LOSSES[0]}"].title.partition(": ")[0]
+    losses = [SETS[set_name].config(loss).loss.model_dump() for loss in LOSSES]
+    title = PRESETS[f"{SETS[set_name].presets}-{LOSSES[0]}"].title.partition(": ")[0]
     title += f", {ALTERNATIVES[alternative].title[:40]}" if alternative else ""
     return Sweep(base=base, axes={"loss": losses, "seed": list(SEEDS)}, title=title)
 
@@ -146,7 +146,7 @@ def sweep(which: str, alternative: str = "", folder: str = "") -> Sweep:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PaperRun:
     """A run of the experiment: which loss and seed it is, and how far it was measured."""
 
     loss: str
@@ -166,43 +166,43 @@ class Seen:
         return int(self.trajectory.confusion[0].sum())
 
 
-def described(seen: Iterable[Seen]) -> list[str]:
+def describe(runs: Iterable[PaperRun]) -> list[str]:
     """What the runs are, in words: a phrase for all that were measured alike, the longest first."""
-    kinds: dict[tuple, list[Seen]] = {}
-    for one in seen:
-        folder = one.config.dataset.name == "image-folder"
-        data = "CIFAR-10 from a folder of images" if folder else type(one.config.dataset).title
-        kinds.setdefault((one.epoch, one.config.epochs, len(one.trajectory), one.images, data, one.state), []).append(
-            one
+    kinds: dict[tuple, list[PaperRun]] = {}
+    for run in runs:
+        folder = run.config.dataset.name == "image-folder"
+        data = "CIFAR-10 from a folder of images" if folder else type(run.config.dataset).title
+        kinds.setdefault((run.epoch, run.config.epochs, len(run.trajectory), run.images, data, run.state), []).append(
+            run
         )
     phrases = []
-    for (epoch, planned, probes, images, data, state), those in sorted(
+    for (epoch, planned, probes, images, data, state), group in sorted(
         kinds.items(), key=lambda kind: kind[0], reverse=True
     ):
-        seeds = sorted({one.seed for one in those})
+        seeds = sorted({run.seed for run in group})
         length = (
             f"{epoch:.3g} epoch{'s' * (epoch != 1)}"
             if state == "done"
             else f"{epoch:.3g} of {planned:g} epochs ({state})"
         )
         phrases.append(
-            f"{len(those)} run{'s' * (len(those) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} "
+            f"{len(group)} run{'s' * (len(group) > 1)} of {length}, seed{'s' * (len(seeds) > 1)} "
             f"{', '.join(map(str, seeds))}: {probes:,} probes of {images:,} images, {data}"
         )
     return phrases
 
 
-def loss_of(config: RunConfig, class_names: Sequence[str], which: str, alternative: str = "") -> str | None:
+def loss_of(config: RunConfig, class_names: Sequence[str], set_name: str, alternative: str = "") -> str | None:
     """Which loss of the set this run has, when it differs from the set's own in nothing but seed, length, when and on
     how many images it was probed, and where CIFAR-10 was read from; else None. `class_names` are the run's, since a
     folder may lie on another machine."""
     setting = _setting(config, class_names)
-    return next((loss for loss, known in _settings(which, alternative).items() if known == setting), None)
+    return next((loss for loss, known in _settings(set_name, alternative).items() if known == setting), None)
 
 
 @lru_cache(maxsize=32)
-def _settings(which: str, alternative: str) -> dict[str, dict[str, Any]]:
-    return {loss: _setting(chosen(which, loss, alternative), CIFAR10) for loss in LOSSES}
+def _settings(set_name: str, alternative: str) -> dict[str, dict[str, Any]]:
+    return {loss: _setting(config_of(set_name, loss, alternative), CIFAR10) for loss in LOSSES}
 
 
 def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
@@ -222,42 +222,42 @@ def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
     return rest | {"dataset": told, "batch_norm": config.probes.batch_norm, "probe_precision": config.probes.precision}
 
 
-def found(
-    rows: Iterable[Mapping[str, Any]], cache: Path, which: str, alternative: str = ""
-) -> tuple[list[Seen], list[str]]:
+def farthest_runs(
+    rows: Iterable[Mapping[str, Any]], cache: Path, set_name: str, alternative: str = ""
+) -> tuple[list[PaperRun], list[str]]:
     """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss
     and seed; and a sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out
     unread."""
-    base = chosen(which, alternative=alternative)
-    names = {(base.model.name, base.initialization.name, kind.loss.name) for kind in map(SETS[which].config, LOSSES)}
-    best: dict[tuple[str, int], Seen] = {}
+    base = config_of(set_name, alternative=alternative)
+    names = {(base.model.name, base.initialization.name, kind.loss.name) for kind in map(SETS[set_name].config, LOSSES)}
+    best: dict[tuple[str, int], PaperRun] = {}
     problems = []
     for row in rows:
         if (row["model"], row["initialization"], row["loss"]) not in names:
             continue
         try:
-            seen = _seen(Run.open(row["id"], cache), which, alternative, base.epochs)
+            run = _read(Run.open(row["id"], cache), set_name, alternative, base.epochs)
         except (RunError, OSError, ValueError, TypeError, KeyError) as error:
             problems.append(str(error) if isinstance(error, RunError) else f"run {row['id']} cannot be read: {error}")
             continue
-        if seen is None:
+        if run is None:
             continue
-        key = (seen.loss, seen.seed)
-        if key not in best or (seen.epoch, seen.images) > (best[key].epoch, best[key].images):
-            best[key] = seen
-    return sorted(best.values(), key=lambda seen: (LOSSES.index(seen.loss), seen.seed)), problems
+        key = (run.loss, run.seed)
+        if key not in best or (run.epoch, run.images) > (best[key].epoch, best[key].images):
+            best[key] = run
+    return sorted(best.values(), key=lambda run: (LOSSES.index(run.loss), run.seed)), problems
 
 
-def _seen(run: Run, which: str, alternative: str, longest: float) -> Seen | None:
+def _read(run: Run, set_name: str, alternative: str, longest: float) -> PaperRun | None:
     config = _config(str(run.path))
     if not isinstance(config, RunConfig) or config.epochs > longest:
         return None
     named = config.dataset.name == "image-folder"
-    loss = loss_of(config, run.schema.get("class_names", ()) if named else (), which, alternative)
+    loss = loss_of(config, run.schema.get("class_names", ()) if named else (), set_name, alternative)
     if loss is None:
         return None
     trajectory = run.trajectory()
-    return Seen(loss, config.seed, run, config, run.status.state, trajectory) if len(trajectory) else None
+    return PaperRun(loss, config.seed, run, config, run.status.state, trajectory) if len(trajectory) else None
 
 
 @lru_cache(maxsize=20_000)

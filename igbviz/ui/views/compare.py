@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from igbviz.charts.browser import browser
-from igbviz.charts.comparison import MOST_ROWS
+from igbviz.charts.browser import find_chromium
+from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
-from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import messages, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.query import address, asked
@@ -202,8 +203,8 @@ def _options(members: Sequence[Member]) -> View:
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
             help_ = "Runs that differ in nothing but the seed become one line: their median, with a band from the least to the most."
             collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
-        if tab == "grid" and len(members) > MOST_ROWS:
-            starts = range(0, len(members), MOST_ROWS)
+        if tab == "grid" and len(members) > MAX_ROWS:
+            starts = range(0, len(members), MAX_ROWS)
             wanted = st.query_params.get("rows")
             page = st.segmented_control(
                 "Rows",
@@ -211,7 +212,7 @@ def _options(members: Sequence[Member]) -> View:
                 default=int(wanted) if wanted in map(str, range(len(starts))) else 0,
                 required=True,
                 key="compare-rows",
-                format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
+                format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MAX_ROWS, len(members))}",
             )
     address(
         tab=tab if tab != "grid" else None,
@@ -359,7 +360,7 @@ def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
 
 
 def _take_away(those: Sequence[Setting], view: View) -> None:
-    no_browser = browser() is None
+    no_browser = find_chromium() is None
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in FORMATS.items():
             st.download_button(

@@ -25,8 +25,9 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Progress
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.comparison import Member
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
+from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import forms, messages, query, shell
 from igbviz.ui.groups import EVERY, group_standing, offer, progress_of, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
@@ -317,16 +318,16 @@ def _pictures(
         return {"words": "The first network is being prepared ...", "figures": []}
     if view == "plane":
         plane = dynamics.plane(sweep, members, quantity)
-        words = dynamics.plane_in_words(plane, step)
+        words = dynamics.describe_plane(plane, step)
         drawn = {"plane": dynamics_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
     elif view == "starts":
-        settings, words = dynamics.starts(members), dynamics.starts_in_words(members, quantity, step)
+        settings, words = dynamics.starts(members), dynamics.describe_starts(members, quantity, step)
         drawn = {
             "time": dynamics_charts.over_time(settings, quantity, step),
             "dots": dynamics_charts.began_and_became(settings, quantity, step),
         }
     else:
-        settings, words = dynamics.majorities(members), dynamics.majorities_in_words(members, quantity, step)
+        settings, words = dynamics.majorities(members), dynamics.describe_majorities(members, quantity, step)
         drawn = {"majority": dynamics_charts.over_time(settings, quantity, step)}
     return {
         "words": words,

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts import ensemble as ensemble_charts
+from igbviz.charts import network as network_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
@@ -145,9 +146,9 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
         prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)
     )  # the law of the guesses holds at any gamma
     charts = {
-        "outputs": ensemble_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
+        "outputs": network_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
         "guesses": ensemble_charts.guesses(ensemble, float(gamma), height=HEIGHT),
-        "class_probabilities": ensemble_charts.class_probabilities(
+        "class_probabilities": network_charts.class_probabilities(
             ensemble, min(network, len(ensemble) - 1), height=HEIGHT
         ),
     }

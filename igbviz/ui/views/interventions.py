@@ -14,7 +14,6 @@ from igbviz.runs.sweep_config import cures
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
-from igbviz.trajectory.outcome import escape_time
 from igbviz.ui import forms, messages
 from igbviz.ui.runs import duration
 
@@ -65,7 +64,7 @@ def _diagnosis(run: Run) -> str:
     trajectory = run.trajectory()
     if not len(trajectory):
         return ""
-    guesses, step = trajectory[-1:].guess_fraction()[0], escape_time(trajectory)
+    guesses, step = trajectory[-1:].guess_fraction()[0], trajectory.escape_step()
     most = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
     if step is None:
         return f"At its last probe this run had not left its first guess: {most}. "

@@ -13,7 +13,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from igbviz.charts import ensemble, losses, theory
+from igbviz.charts import ensemble, losses, network, theory
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
@@ -341,17 +341,17 @@ def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) ->
 
 def _reveal(name: str, guess: Guess, results: Results) -> None:
     """The guess next to what came out."""
-    outcome, answer = guess.outcome(results), _answer(name, guess)
+    solution, answer = guess.solution(results), _answer(name, guess)
     st.session_state.setdefault("lesson-revealed", set()).add(_slot(name, guess))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{guess.title}**")
             if answer is not None:
-                how = verdict(guess, answer, outcome)
+                how = verdict(guess, answer, solution)
                 colour, icon = BADGES[how]
                 st.badge(KIND_WORDS[how], color=colour, icon=icon)
         said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
-        st.markdown(f"{said}It was **{_said(guess, outcome.value)}**. {outcome.sentence}")
+        st.markdown(f"{said}It was **{_said(guess, solution.value)}**. {solution.sentence}")
 
 
 # Shared by all who take the lesson: the key is the length of the run's file.
@@ -392,7 +392,7 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind == "gamma_by_depth":
         return ensemble.gamma_by_depth(result, predicted_gamma(config), height=height)
     if kind in OF_ENSEMBLES:
-        return getattr(ensemble, kind)(result, 0, height=height)
+        return getattr(network, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
     return run_curves(
         result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height

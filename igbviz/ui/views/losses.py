@@ -16,16 +16,17 @@ import streamlit as st
 from igbviz.charts import losses
 from igbviz.charts.colors import NEUTRAL, ClassStyle
 from igbviz.charts.escape import picture as escape_picture
-from igbviz.charts.losses import QUANTITIES, loss_style
+from igbviz.charts.losses import LOSS_CURVES, loss_style
 from igbviz.charts.run import run_curves
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
-from igbviz.losses.force import KINDS, Zone
+from igbviz.losses.force import ZONES, Zone
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.studies import escape, zones
-from igbviz.trajectory import Trajectory, outcome, quantities
+from igbviz.studies import escape
+from igbviz.trajectory import Trajectory, quantities
 from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.zones import images_by_zone
 from igbviz.ui import forms, messages, query, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.runs import run_rows, shown_trajectory
@@ -103,7 +104,7 @@ def _line_sample(style: ClassStyle) -> str:
     """A piece of the line that a loss is drawn with, as HTML."""
     stops, at = [], 0
     for place, length in enumerate(style.dash or (34,)):
-        stops.append(f"{'transparent' if place % 2 else style.colour} {at}px {at + length}px")
+        stops.append(f"{'transparent' if place % 2 else style.color} {at}px {at + length}px")
         at += length
     stripes = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
     return f'<span style="display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle;background:{stripes}"></span>'
@@ -116,11 +117,11 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Over p",
-            list(QUANTITIES),
+            list(LOSS_CURVES),
             default="weight",
             required=True,
             key="quantity",
-            format_func=lambda name: QUANTITIES[name].title,
+            format_func=lambda name: LOSS_CURVES[name].title,
         )
         scale = st.segmented_control("Axis of p", ("log", "linear"), default="log", required=True, key="scale")
         divided = [name for name in parts if len(parts[name]) > 1]
@@ -139,7 +140,7 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     classes = trajectory.classes if trajectory is not None else 10
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
-        middle = outcome.typical_probability(trajectory)
+        middle = trajectory.median_probability()
         told = f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
         marks.append((middle, f"half of the images begin {told}"))
     seen = None if trajectory is None else (trajectory, index, only)
@@ -155,11 +156,11 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
 def _say(
     chosen: dict[str, Loss], of_p: dict[str, LossOfP], quantity: str, focus: str | None, shaded: list[Zone]
 ) -> None:
-    sentences = [QUANTITIES[quantity].caption]
+    sentences = [LOSS_CURVES[quantity].caption]
     if focus in of_p:
         words = (
-            "; ".join(zone.words() for zone in shaded)
-            if len(shaded) <= losses.MOST_ZONES
+            "; ".join(zone.describe() for zone in shaded)
+            if len(shaded) <= losses.MAX_ZONES
             else "changes its mind too often to be shaded"
         )
         sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
@@ -251,13 +252,13 @@ def _who_is_heard(shown: Shown) -> None:
     table, steering = st.columns([1, 1.3], gap="medium")
     favoured = trajectory.favoured()
     if focus is not None:
-        shares = zones.standing(trajectory, index, shaded)
+        shares = images_by_zone(trajectory, index, shaded)
         names = [f"{name} ★" if k == favoured else name for k, name in enumerate(trajectory.class_names)]
-        frame = pd.DataFrame(100 * shares, columns=[words for words, _ in KINDS.values()])
+        frame = pd.DataFrame(100 * shares, columns=list(ZONES.values()))
         frame.insert(0, "class", names)
         percent = {
             words: st.column_config.NumberColumn(words.removeprefix("pushes the "), format="%.0f %%")
-            for words, _ in KINDS.values()
+            for words in ZONES.values()
         }
         with table:
             silent, wrong = (np.average(shares[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))

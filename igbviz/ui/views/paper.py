@@ -21,7 +21,7 @@ from igbviz.charts.time_axis import Unit
 from igbviz.runs.run import Run
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
-from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
+from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, PaperRun
 from igbviz.ui import query, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.views import paper_runs, paper_tables
@@ -72,11 +72,11 @@ def draw(cache: Path) -> None:
     moving()
 
 
-def _seeds(several: Iterable[Sequence[Seen]]) -> list[int]:
+def _seeds(several: Iterable[Sequence[PaperRun]]) -> list[int]:
     return sorted({one.seed for runs in several for one in runs})
 
 
-def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -> None:
+def _what_these_are(which: str, seen: Mapping[str, Sequence[PaperRun]], said: Any) -> None:
     """Never a number without what it was measured on."""
     if not SETS[which].is_paper:
         said.warning(
@@ -87,7 +87,7 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
     for variant, runs in seen.items():
         if runs:
             before = f"**{ALTERNATIVES[variant].title}.** " if variant else ""
-            said.caption(before + "Shown: " + "; ".join(experiment.described(runs)) + ".")
+            said.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
         elif variant:
             said.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
         longest = SETS[which].config().epochs
@@ -131,7 +131,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     return view, seed, unit
 
 
-def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
+def _figures(seen: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> None:
     """Figure 1 and Figure 2 of one network, or of all seeds."""
     st.markdown("**Figure 1: before the first step**")
     shown = [(variant, runs, seed) for variant, runs in seen.items()]
@@ -183,7 +183,7 @@ def _figures(seen: Mapping[str, Sequence[Seen]], seed: str, unit: Unit) -> None:
     shell.link("pages/Compare.py", "Compare these runs in other ways", icon=":material/compare:", runs=names)
 
 
-def _figure_1(variant: str, runs: Sequence[Seen], seed: str, titled: bool) -> None:
+def _figure_1(variant: str, runs: Sequence[PaperRun], seed: str, titled: bool) -> None:
     networks = {
         one.seed: one.trajectory[:1] for one in reversed(runs)
     }  # the losses of a seed begin with the same network
@@ -211,7 +211,7 @@ def _row_title(loss: str, variant: str) -> str:
 # Everybody who looks at the same runs at the same moment shares what was read of them.
 
 
-def _members(runs: Sequence[Seen]) -> list[tuple[Seen, Member]]:
+def _members(runs: Sequence[PaperRun]) -> list[tuple[PaperRun, Member]]:
     found = [(one, _member(*stamp)) for one, stamp in zip(runs, paper_tables.stamps(runs), strict=True)]
     return [(one, member) for one, member in found if member is not None]
 

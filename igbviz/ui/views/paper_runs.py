@@ -13,7 +13,7 @@ from igbviz.runs.run import RunError
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
-from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, Seen
+from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, PaperRun
 from igbviz.ui import query
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import duration, forget_rows, run_rows
@@ -129,6 +129,6 @@ def _why(members: Sequence[Any], place: Any) -> None:
         place.error(plain(reason), icon=":material/error:")
 
 
-def found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
+def found(cache: Path, which: str, alternative: str) -> tuple[list[PaperRun], list[str]]:
     """What was measured of these runs, and a sentence for each that cannot be read."""
-    return experiment.found(run_rows(cache), cache, which, alternative)
+    return experiment.farthest_runs(run_rows(cache), cache, which, alternative)

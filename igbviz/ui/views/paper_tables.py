@@ -9,8 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.studies.paper import claims, experiment
-from igbviz.studies.paper.claims import CLAIMS, Finding
-from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
+from igbviz.studies.paper.claims import CLAIMS, CheckedClaim
+from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, PaperRun
 from igbviz.trajectory import Trajectory
 from igbviz.ui import query
 from igbviz.ui.messages import plain
@@ -29,7 +29,7 @@ STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
 MARKS = {True: "✓", False: "✗", None: "…"}
 
 
-def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
+def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
     """Each claim with its verdict and the numbers behind it; all of them as a file."""
     measured = {variant: _findings(stamps(runs), runs) for variant, runs in seen.items()}
     verdicts = {name: {variant: claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
@@ -75,7 +75,7 @@ def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
         )
 
 
-def _numbers(found: Mapping[str, Sequence[Finding]]) -> str:
+def _numbers(found: Mapping[str, Sequence[CheckedClaim]]) -> str:
     """The measured numbers as a table: a row a loss, a column a seed."""
     seeds = sorted({one.seed for own in found.values() for one in own})
     if not seeds:
@@ -156,12 +156,12 @@ def _alternative_button(which: str, name: str, other: str, folder: str, cache: P
 # Everybody who looks at the same runs at the same moment shares what was read of them.
 
 
-def stamps(runs: Sequence[Seen]) -> tuple[tuple[str, int, str], ...]:
+def stamps(runs: Sequence[PaperRun]) -> tuple[tuple[str, int, str], ...]:
     """What changes when one of these runs has gone on."""
     return tuple((str(one.run.path), len(one.trajectory), one.state) for one in runs)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _findings(stamps: tuple, _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
+def _findings(stamps: tuple, _runs: Sequence[PaperRun]) -> dict[str, list[CheckedClaim]]:
     trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
-    return {name: claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}
+    return {name: claims.check_claim(claim, trajectories) for name, claim in CLAIMS.items()}

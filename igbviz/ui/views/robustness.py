@@ -122,7 +122,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         "Losses",
         robustness.usual_losses(),
         default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
-        format_func=lambda name: forms.part_title(LOSSES[name], name),
+        format_func=lambda name: LOSSES[name].title_of(name),
         key=f"{key}-losses",
         help="Each with its usual knobs, or with those of the sweep shown.",
     )

@@ -10,8 +10,9 @@ import streamlit as st
 
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
-from igbviz.runs.sweeps import Group, Member, Outcome, Progress, outcome
+from igbviz.runs.sweeps import Group, Progress, SweepRun
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
+from igbviz.trajectory.outcome import Outcome
 from igbviz.ui import messages, shell
 from igbviz.ui.groups import EVERY, group_standing, progress_of, sweep_of
 from igbviz.ui.messages import plain
@@ -51,9 +52,9 @@ def view(group_id: str, cache: Path) -> None:
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | None:
+def _outcome(path: str, state: str, size: int, _run: SweepRun) -> Outcome | None:
     """Of this run when it was in this state and its records had `size` bytes."""
-    return outcome(_member)
+    return _run.outcome()
 
 
 def _shared(group: Group) -> None:
@@ -93,15 +94,15 @@ def _table(sweep: Sweep, progress: Progress) -> None:
     st.caption(f"A line a run, with its last probe. {ESCAPE_IN_WORDS}")
 
 
-def _row(member: Member, choice: dict[str, Any]) -> dict[str, Any]:
+def _row(member: SweepRun, choice: dict[str, Any]) -> dict[str, Any]:
     row = {"run": f"Train?run={member.id}" if member.run else None} | {
         title(path): label(value) for path, value in choice.items()
     }
     row |= {"state": member.state, "done": 100 * member.share}
     result = _outcome(str(member.run.path), member.state, member.run.record_bytes, member) if member.run else None
     return row | {
-        "favoured at Init.": result.favoured if result else None,
-        "accuracy": result.accuracy if result else None,
+        "favoured at Init.": result.favoured_class if result else None,
+        "accuracy": result.balanced_accuracy if result else None,
         "largest guess": result.largest_guess if result else None,
-        "escape step": result.escape if result else None,
+        "escape step": result.escape_step if result else None,
     }

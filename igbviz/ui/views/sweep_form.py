@@ -67,8 +67,8 @@ def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Des
     names = st.multiselect(
         label,
         list(registry),
-        format_func=lambda name: forms.part_title(registry[name], name),
-        placeholder=forms.part_title(type(own), own.name),
+        format_func=lambda name: registry[name].title_of(name),
+        placeholder=own.title_of(own.name),
         key=f"sweep-{field}",
     )
     return [own.model_dump() if name == own.name else {"name": name} for name in names]
