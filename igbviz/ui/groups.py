@@ -12,7 +12,7 @@ from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Progress, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.ui import messages
+from igbviz.ui import messages, refresh
 from igbviz.ui.runs import STATE_LOOKS, duration
 
 
@@ -45,7 +45,6 @@ def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count:,} runs"
 
 
-EVERY = 1.0  # seconds between two looks
 STATES_LOOK = STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
 
 
@@ -54,7 +53,7 @@ def sweep_of(path: str) -> Sweep:
     return Group(Path(path)).sweep
 
 
-@st.cache_resource(ttl=EVERY / 2, max_entries=16, show_spinner=False)
+@st.cache_resource(ttl=refresh.SLOW / 2, max_entries=16, show_spinner=False)
 def progress_of(path: str) -> Progress:
     return Group(Path(path)).progress()
 

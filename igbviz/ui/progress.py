@@ -3,8 +3,6 @@ for both kinds of run."""
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -12,55 +10,10 @@ import streamlit as st
 
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.ui import messages
 from igbviz.ui.runs import STATE_LOOKS, duration, start_run, state_badge
-
-FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
-RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
-CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
-
-
-def moving(look: Callable[[], float | None], every: float | None) -> None:
-    """What moves on a page, drawn again every so many seconds. `look` draws it and returns how often that should be
-    from now on."""
-
-    @st.fragment(run_every=every)
-    def again() -> None:
-        try:
-            pace = look()
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if pace != every:
-            st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
-
-    again()
-
-
-def refresh(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace
-    from the start: at the fast one its server would take from the run the core that it trains on."""
-    going = [status for status in statuses if not status.ended]
-    if not going:
-        return RESTING if any(status.state in RESUMABLE for status in statuses) else None
-    return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
-
-
-def _viewers() -> int:
-    """How many browsers, this one included, look at something that moves."""
-    now, seen = time.monotonic(), _last_looks()
-    seen[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
-    for viewer, when in list(seen.items()):
-        if now - when > PRESENT:
-            seen.pop(viewer, None)
-    return len(seen)
-
-
-@st.cache_resource(show_spinner=False)
-def _last_looks() -> dict[str, float]:
-    return {}
 
 
 def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -21,30 +21,33 @@ from igbviz.charts.comparison import MOST_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
-from igbviz.ui import messages, shell
+from igbviz.ui import messages, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
 from igbviz.ui.query import address, asked
 from igbviz.ui.runs import run_rows
 
 MOST_RUNS = 100
-COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()
+COLUMNS = [
+    "state",
+    "loss",
+    "knobs",
+    "model",
+    "dataset",
+    "initialization",
+    "epochs",
+    "seed",
+    "name",
+    "tags",
+    "remark",
+    "submitted",
+    "note",
+    "id",
+]
 FILTERS = ("state", "dataset", "loss", "tags")
-
-
-class Stamp(NamedTuple):
-    """What a run is known by to the caches."""
-
-    path: str
-    size: int  # bytes of records
-    state: str
-
-    @property
-    def goes_on(self) -> bool:
-        return self.state not in ENDED
 
 
 def draw(cache: Path) -> None:
@@ -60,23 +63,25 @@ def draw(cache: Path) -> None:
         st.info("Tick two or more runs above, and they stand here side by side.", icon=":material/info:")
         return
     runs, lost = _open(names, cache)
-    stamps, _ = _stamps(runs)
+    stamps, _ = stamps_of(runs)
     goes_on = any(stamp.goes_on for stamp in stamps)
-    view = _options(_members(stamps)[0])
+    view = _options(members_of(stamps)[0])
 
-    @st.fragment(run_every=1.0 if goes_on else None)
-    def moving() -> None:
-        stamps, torn = _stamps(runs)
-        members, problems = _members(stamps)
-        said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
-        for sentence in [*lost, *torn, *problems, *(alike(members)[1] if members and view.tab == "grid" else [])]:
-            said.warning(sentence, icon=":material/info:")
+    def look() -> float | None:
+        stamps, torn = stamps_of(runs)
+        members, unprobed, unread = members_of(stamps)
+        problems = [*lost, *torn, *unread, *without_probe(unprobed)]
+        mixed = alike(members)[1] if members and view.tab == "grid" else []
+        place = (
+            st.container()
+        )  # however many sentences, the charts keep their place on the page, and with it their zoom
+        for text in [*map(sentence, problems), *mixed]:
+            place.warning(text, icon=":material/info:")
         if members:
             _show(members, stamps, view)
-        if goes_on and not any(stamp.goes_on for stamp in stamps):
-            st.rerun()  # once more as a whole: the timer stops
+        return refresh.SLOW if any(stamp.goes_on for stamp in stamps) else None
 
-    moving()
+    refresh.fragment(look, refresh.SLOW if goes_on else None)
 
 
 # Which runs.
@@ -231,55 +236,16 @@ def _measured(members: Sequence[Member]) -> list[str]:
 
 
 def _open(names: Sequence[str], cache: Path) -> tuple[list[Run], list[str]]:
-    """The runs that are there, and a sentence for each that is not."""
+    """The runs that are there, and what is wrong with those that are not."""
     runs, problems = [], []
     for name in names[:MOST_RUNS]:
         try:
             runs.append(Run.open(name, cache))
         except RunError as error:
-            problems.append(_sentence(error))
+            problems.append(str(error))
     if len(names) > MOST_RUNS:
-        problems.append(f"The first {MOST_RUNS} of {len(names)} chosen runs are compared.")
+        problems.append(f"the first {MOST_RUNS} of {len(names)} chosen runs are compared")
     return runs, problems
-
-
-def _stamps(runs: Sequence[Run]) -> tuple[list[Stamp], list[str]]:
-    """Where the runs stand now, and a sentence for each that cannot say so."""
-    stamps, problems = [], []
-    for run in runs:
-        try:
-            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
-        except (RunError, OSError) as error:
-            problems.append(_sentence(error))
-    return stamps, problems
-
-
-def _members(stamps: Sequence[Stamp]) -> tuple[list[Member], list[str]]:
-    """What can be compared, and a sentence for what cannot."""
-    members, problems, waiting = [], [], []
-    for stamp in stamps:
-        try:
-            member = _member(*stamp)
-        except (RunError, OSError) as error:
-            problems.append(_sentence(error))
-            continue
-        if member is not None:
-            members.append(member)
-        elif stamp.goes_on:
-            waiting.append(Path(stamp.path).name)
-        else:
-            problems.append(
-                f"Run {Path(stamp.path).name} has nothing to compare: it is {stamp.state} and has no probe."
-            )
-    if waiting:
-        names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
-        problems.append(f"Still without a probe, and shown as soon as there is one: {names}.")
-    return members, problems
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> None:
@@ -344,17 +310,12 @@ def _pinned() -> dict[str, Any]:
     return {"setting": st.column_config.TextColumn("setting", pinned=True)}
 
 
-# Everybody who looks at the same runs at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))
+# Everybody who looks at the same runs at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
-    figure = spec(comparison.settings(_members(stamps)[0]), view)
+    figure = spec(comparison.settings(members_of(stamps)[0]), view)
     return payload(figure), figure["layout"]["height"]
 
 

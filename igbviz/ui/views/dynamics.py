@@ -20,16 +20,17 @@ from igbviz.datasets.imbalance import Imbalance
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Progress
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import MEASURES, Member
+from igbviz.studies.comparison import MEASURES
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
-from igbviz.ui import forms, messages, query, shell
-from igbviz.ui.groups import EVERY, group_standing, offer, progress_of, sweep_of
+from igbviz.ui import forms, messages, query, refresh, shell
+from igbviz.ui.groups import group_standing, offer, progress_of, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, member_of
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
@@ -231,32 +232,25 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
         st.error(f"{error}.", icon=":material/broken_image:")
         return
     quantity, step = _looked_at(view, steps)
-    ended = progress.ended
 
-    @st.fragment(run_every=None if ended else EVERY)
-    def moving() -> None:
+    def look() -> float | None:
         standing, said = (
             st.container(),
             st.empty(),
         )  # however many pieces they have, the charts keep their place, and with it their zoom
-        try:
-            now = progress_of(str(group.path))
-            with standing:
-                group_standing(group, now)
-            pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
-        except (RunError, OSError) as error:
-            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
+        now = progress_of(str(group.path))
+        with standing:
+            group_standing(group, now)
+        pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
         said.markdown(pictures["words"])
         for column, (name, figure, height) in zip(
             st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False
         ):
             with column:
                 live_chart(figure, key=f"bias-{name}", height=height)
-        if now.ended and not ended:
-            st.rerun()  # once more as a whole: the timer stops
+        return None if now.ended else refresh.SLOW
 
-    moving()
+    refresh.fragment(look, None if progress.ended else refresh.SLOW)
     classes = len(config.dataset.facts().class_names)
     st.caption(VIEWS[view].caption.format(cut=dynamics.cut(classes), classes=classes))
     st.caption(MEASURES[quantity].caption)
@@ -289,30 +283,18 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     return quantity, step
 
 
-def _stamps(progress: Progress) -> tuple[tuple[str, int, str], ...]:
-    """What the caches know the runs by: folder, bytes of records, state."""
-    return tuple(
-        (str(m.run.path), m.run.record_bytes, m.state)
-        for m in progress.members
-        if m.status is not None and m.run is not None
-    )
+def _stamps(progress: Progress) -> tuple[Stamp, ...]:
+    return tuple(Stamp.of(m.run, m.state) for m in progress.members if m.status is not None and m.run is not None)
 
 
-# Everybody who watches the same sweep at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=1024, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))
+# Everybody who watches the same sweep at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _pictures(
-    view: str, group: str, quantity: str, step: int, stamps: tuple[tuple[str, int, str], ...]
-) -> dict[str, Any]:
+def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[Stamp, ...]) -> dict[str, Any]:
     """The sentence, and the figures as (name, payload, height)."""
     sweep = sweep_of(group)
-    members = [member for stamp in stamps if (member := _member(*stamp)) is not None]
+    members = [member for stamp in stamps if (member := member_of(stamp)) is not None]
     if not members:
         return {"words": "The first network is being prepared ...", "figures": []}
     if view == "plane":

@@ -15,7 +15,7 @@ from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
 from igbviz.runs.run import Run, RunError
-from igbviz.ui import forms, progress, shell
+from igbviz.ui import forms, progress, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.runs import start_run
 from igbviz.ui.views.ensemble_form import show
@@ -47,9 +47,9 @@ def view(runs: list[Run]) -> None:
                 st.subheader(title(config), anchor=False)
                 progress.draw(run, status, show, key=f"{place}-")
         _charts(runs, network)
-        return progress.refresh(*now)
+        return refresh.pace(*now)
 
-    progress.moving(look, progress.refresh(*statuses))
+    refresh.fragment(look, refresh.pace(*statuses))
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:

@@ -38,7 +38,7 @@ from igbviz.studies.lessons.parts import (
     Verdict,
     verdict,
 )
-from igbviz.ui import messages, progress, shell
+from igbviz.ui import messages, progress, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import nowhere
 from igbviz.ui.runs import duration, start_run, state_badge
@@ -299,9 +299,9 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
         else:
             for name, status in now.items():
                 _progress(lesson.runs[name], status)
-        return progress.refresh(*now.values())
+        return refresh.pace(*now.values())
 
-    progress.moving(look, progress.refresh(*statuses.values()))
+    refresh.fragment(look, refresh.pace(*statuses.values()))
 
 
 def _progress(config: Config, status: Status) -> None:

@@ -18,7 +18,7 @@ from igbviz.runs.files import in_words
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.ui import messages, shell
+from igbviz.ui import messages, refresh, shell
 from igbviz.ui.runs import forget_rows, run_rows
 
 PAGE = 500  # rows that are sent to the browser at once
@@ -66,7 +66,7 @@ def draw(cache: Path) -> None:
     if rows:
         wanted, order = _filters(rows)
         going = any(row["state"] in GOING for row in rows)
-        st.fragment(_runs, run_every=REFRESH if going else None)(cache, wanted, order)
+        refresh.fragment(lambda: _runs(cache, wanted, order), REFRESH if going else None)
     else:
         st.info("Nothing has run here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
@@ -120,8 +120,8 @@ def _values(value: str | Iterable[str]) -> Iterable[str]:
     return ([value] if value else []) if isinstance(value, str) else value
 
 
-def _runs(cache: Path, wanted: dict[str, Any], order: str) -> None:
-    """The list and what one can do with the ticked runs; drawn again by itself while something runs."""
+def _runs(cache: Path, wanted: dict[str, Any], order: str) -> float | None:
+    """The list and what one can do with the ticked runs; when to look again, while something runs."""
     rows = run_rows(cache)
     found = ORDERS[order](library.find(rows, **wanted))
     pages = max(1, -(-len(found) // PAGE))
@@ -139,6 +139,7 @@ def _runs(cache: Path, wanted: dict[str, Any], order: str) -> None:
         "compare them."
     )
     _actions(chosen, cache)
+    return REFRESH if any(row["state"] in GOING for row in rows) else None
 
 
 def _table(shown: Sequence[Row]) -> list[Row]:

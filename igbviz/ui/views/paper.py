@@ -18,12 +18,12 @@ from igbviz import charts
 from igbviz.charts import comparison
 from igbviz.charts.paper import bands, untrained_by_rank
 from igbviz.charts.time_axis import Unit
-from igbviz.runs.run import Run
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
-from igbviz.ui import query, shell
+from igbviz.ui import query, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import member_of, sentence
 from igbviz.ui.views import paper_runs, paper_tables
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
@@ -48,14 +48,13 @@ def draw(cache: Path) -> None:
     seeds = _seeds(paper_runs.found(cache, which, variant)[0] for variant in variants)
     view, seed, unit = _options(seeds)
 
-    @st.fragment(run_every=EVERY if going else None)
-    def moving() -> None:
+    def look() -> float | None:
         st.subheader(f"{SETS[which].title}: {VIEWS[view].lower()}", anchor=False)
         still = [paper_runs.standing(which, variant, folder, cache) for variant in variants]
         said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
         found = {variant: paper_runs.found(cache, which, variant) for variant in variants}
         for problem in (problem for _, problems in found.values() for problem in problems):
-            said.warning(f"{problem[:1].upper()}{problem[1:]}.", icon=":material/broken_image:")
+            said.warning(sentence(problem), icon=":material/broken_image:")
         seen = {variant: runs for variant, (runs, _) in found.items()}
         _what_these_are(which, seen, said)
         if view == "choices":
@@ -66,10 +65,11 @@ def draw(cache: Path) -> None:
             paper_tables.draw_claims(seen)
         else:
             _figures(seen, seed, unit)
-        if (going and not any(still)) or _seeds(seen.values()) != seeds:
-            st.rerun()  # once more as a whole: the timer stops, or there is another seed to choose
+        if _seeds(seen.values()) != seeds:
+            st.rerun()  # there is another seed to choose
+        return EVERY if any(still) else None
 
-    moving()
+    refresh.fragment(look, EVERY if going else None)
 
 
 def _seeds(several: Iterable[Sequence[Seen]]) -> list[int]:
@@ -208,14 +208,6 @@ def _row_title(loss: str, variant: str) -> str:
     return TITLES[loss] + (f" · {ALTERNATIVES[variant].title}" if variant else "")
 
 
-# Everybody who looks at the same runs at the same moment shares what was read of them.
-
-
 def _members(runs: Sequence[Seen]) -> list[tuple[Seen, Member]]:
-    found = [(one, _member(*stamp)) for one, stamp in zip(runs, paper_tables.stamps(runs), strict=True)]
+    found = [(one, member_of(stamp)) for one, stamp in zip(runs, paper_runs.stamps(runs), strict=True)]
     return [(one, member) for one, member in found if member is not None]
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _member(path: str, probes: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))

@@ -15,6 +15,7 @@ from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, Seen
 from igbviz.ui import query
+from igbviz.ui.members import Stamp
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import duration, forget_rows, run_rows
 
@@ -132,3 +133,8 @@ def _why(members: Sequence[Any], place: Any) -> None:
 def found(cache: Path, which: str, alternative: str) -> tuple[list[Seen], list[str]]:
     """What was measured of these runs, and a sentence for each that cannot be read."""
     return experiment.found(run_rows(cache), cache, which, alternative)
+
+
+def stamps(runs: Sequence[Seen]) -> tuple[Stamp, ...]:
+    """The state in which these runs were read, which may be an earlier one than that on the disk by now."""
+    return tuple(Stamp(str(one.run.path), one.trajectory.records.nbytes, one.state) for one in runs)

@@ -13,6 +13,7 @@ from igbviz.studies.paper.claims import CLAIMS, Finding
 from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
 from igbviz.trajectory import Trajectory
 from igbviz.ui import query
+from igbviz.ui.members import Stamp
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import duration
 from igbviz.ui.views import paper_runs
@@ -31,7 +32,7 @@ MARKS = {True: "✓", False: "✗", None: "…"}
 
 def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
     """Each claim with its verdict and the numbers behind it; all of them as a file."""
-    measured = {variant: _findings(stamps(runs), runs) for variant, runs in seen.items()}
+    measured = {variant: _findings(paper_runs.stamps(runs), runs) for variant, runs in seen.items()}
     verdicts = {name: {variant: claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
     kinds = [own[""].kind for own in verdicts.values()]
     words = {
@@ -156,12 +157,7 @@ def _alternative_button(which: str, name: str, other: str, folder: str, cache: P
 # Everybody who looks at the same runs at the same moment shares what was read of them.
 
 
-def stamps(runs: Sequence[Seen]) -> tuple[tuple[str, int, str], ...]:
-    """What changes when one of these runs has gone on."""
-    return tuple((str(one.run.path), len(one.trajectory), one.state) for one in runs)
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _findings(stamps: tuple, _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
+def _findings(stamps: tuple[Stamp, ...], _runs: Sequence[Seen]) -> dict[str, list[Finding]]:
     trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
     return {name: claims.findings(claim, trajectories) for name, claim in CLAIMS.items()}

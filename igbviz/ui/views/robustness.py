@@ -28,11 +28,12 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group
 from igbviz.spec import ConfigError
 from igbviz.studies import robustness
-from igbviz.studies.comparison import ESCAPE_IN_WORDS, Member
+from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.studies.robustness import QUESTIONS, SEEDS
-from igbviz.ui import forms, messages, query, shell
-from igbviz.ui.groups import EVERY, group_standing, offer, progress_of
+from igbviz.ui import forms, messages, query, refresh, shell
+from igbviz.ui.groups import group_standing, offer, progress_of
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import nowhere
 
 MOST_SEEDS = 50
@@ -41,14 +42,6 @@ CAVEAT = (
     "off the same test images, so it is more than stopping early could promise. One network, one learning rate: "
     "another setting may order the losses otherwise."
 )
-
-
-class Stamp(NamedTuple):
-    """What a run is known by to the caches."""
-
-    path: str
-    size: int  # bytes of records
-    state: str
 
 
 class Shown(NamedTuple):
@@ -187,29 +180,24 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     )
     query.address(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
-    going = _goes_on(_stamps(sweep, cache))
 
-    @st.fragment(run_every=EVERY if going else None)
-    def moving() -> None:
+    def look() -> float | None:
         standing, said = (
             st.container(),
             st.container(),
         )  # whatever they say, the charts keep their place, and with it their zoom
-        try:
-            stamps = _stamps(sweep, cache)
-            with standing:
-                _stand(group, sweep, stamps)
-            shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
-        except (RunError, OSError) as error:
-            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
+        stamps = _stamps(sweep, cache)
+        with standing:
+            _stand(group, sweep, stamps)
+        shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
             said.warning(f"{problem}.", icon=":material/broken_image:")
-        _draw(shown, len(stamps) < len(sweep.configs()) or _goes_on(stamps), said)
-        if going and not _goes_on(stamps):
-            st.rerun()  # once more as a whole: the timer stops
+        going = any(stamp.goes_on for stamp in stamps)
+        _draw(shown, len(stamps) < len(sweep.configs()) or going, said)
+        return refresh.SLOW if going else None
 
-    moving()
+    going = any(stamp.goes_on for stamp in _stamps(sweep, cache))
+    refresh.fragment(look, refresh.SLOW if going else None)
     st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
     captions = {what.title: what.caption for what in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
@@ -242,7 +230,7 @@ def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
         group_standing(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
-    shipped = next((run for stamp in stamps if is_shipped(run := Run(Path(stamp.path)))), None)
+    shipped = next((run for stamp in stamps if is_shipped(run := stamp.run)), None)
     words = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
         words += (
@@ -267,34 +255,20 @@ def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
         except RunError:
             continue  # not begun, or deleted
         try:
-            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
+            stamps.append(Stamp.of(run))
         except RunError:
-            stamps.append(Stamp(str(run.path), 0, "unreadable"))
+            stamps.append(Stamp.unreadable(run))
     return stamps
 
 
-def _goes_on(stamps: Sequence[Stamp]) -> bool:
-    return any(stamp.state not in (*ENDED, "unreadable") for stamp in stamps)
-
-
-# Everybody who watches the same sweep at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return robustness.read(Run(Path(path)))
+# Everybody who watches the same sweep at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _pictures(view: str, described: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
     """What is drawn, and a sentence for each run that cannot be read."""
-    question, sweep, members, problems = QUESTIONS[view], Sweep.from_json(described), [], []
-    for stamp in stamps:
-        try:
-            if (member := _member(*stamp)) is not None:
-                members.append(member)
-        except (RunError, OSError) as error:
-            problems.append(str(error))
+    question, sweep = QUESTIONS[view], Sweep.from_json(described)
+    members, _, problems = members_of(stamps, robustness.read)
     if not members:
         return Shown([], [], pd.DataFrame()), problems
     those = robustness.settings(sweep, members)

@@ -16,7 +16,7 @@ from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import Trajectory, quantities
-from igbviz.ui import messages, progress
+from igbviz.ui import messages, progress, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.runs import shown_trajectory
 from igbviz.ui.views.run_form import show
@@ -52,9 +52,9 @@ def view(run: Run) -> None:
         now = run.status
         progress.draw(run, now, show)
         _charts(run, quantity, unit, now)
-        return progress.refresh(now)
+        return refresh.pace(now)
 
-    progress.moving(look, progress.refresh(status))
+    refresh.fragment(look, refresh.pace(status))
     _take_away(run, bool(recorded) or not status.ended)
 
 

@@ -12,10 +12,10 @@ from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import Group, Member, Outcome, Progress, outcome
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
-from igbviz.ui import messages, shell
-from igbviz.ui.groups import EVERY, group_standing, progress_of, sweep_of
+from igbviz.ui import messages, refresh, shell
+from igbviz.ui.groups import group_standing, progress_of, sweep_of
+from igbviz.ui.members import Stamp
 from igbviz.ui.messages import plain
-from igbviz.ui.progress import moving
 
 MOST_LINES = 20  # of the table, before it scrolls
 
@@ -41,9 +41,9 @@ def view(group_id: str, cache: Path) -> None:
         now = progress_of(str(group.path))
         group_standing(group, now)
         _table(sweep, now)
-        return None if now.ended else EVERY
+        return None if now.ended else refresh.SLOW
 
-    moving(look, None if progress.ended else EVERY)
+    refresh.fragment(look, None if progress.ended else refresh.SLOW)
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
@@ -51,8 +51,7 @@ def view(group_id: str, cache: Path) -> None:
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def _outcome(path: str, state: str, size: int, _member: Member) -> Outcome | None:
-    """Of this run when it was in this state and its records had `size` bytes."""
+def _outcome(stamp: Stamp, _member: Member) -> Outcome | None:
     return outcome(_member)
 
 
@@ -98,7 +97,7 @@ def _row(member: Member, choice: dict[str, Any]) -> dict[str, Any]:
         title(path): label(value) for path, value in choice.items()
     }
     row |= {"state": member.state, "done": 100 * member.share}
-    result = _outcome(str(member.run.path), member.state, member.run.record_bytes, member) if member.run else None
+    result = _outcome(Stamp.of(member.run, member.state), member) if member.run else None
     return row | {
         "favoured at Init.": result.favoured if result else None,
         "accuracy": result.accuracy if result else None,
