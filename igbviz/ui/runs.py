@@ -14,7 +14,7 @@ from igbviz.runs import library
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError, Description
-from igbviz.trajectory import Trajectory
+from igbviz.trajectory.trajectory import Glance
 from igbviz.ui.messages import nowhere, wrong
 
 STATE_LOOKS = {
@@ -99,6 +99,6 @@ def page_of(config: RunConfig | EnsembleConfig) -> str:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def shown_trajectory(path: str, size: int) -> Trajectory:
+def shown_trajectory(path: str, size: int) -> Glance:
     """The probes that charts draw, of the run in this folder when its records had `size` bytes."""
     return Run(Path(path)).glance()
