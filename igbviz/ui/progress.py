@@ -1,10 +1,7 @@
-"""Where a run stands, on the page: its state in words, a bar, what can be done with it, and how often to look. The same
-for both kinds of run."""
+"""How far a run is, on the page: its state as a badge and in words, a bar, and what can be done with it. The same for
+both kinds of run."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -12,17 +9,34 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
-from igbviz.ui import messages
-from igbviz.ui.runs import STATE_LOOKS, duration, start_run, state_badge
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import turn_to
+from igbviz.ui.runs import start_run
+
+STATE_LOOKS = {
+    "queued": ("gray", ":material/hourglass_empty:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "done": ("green", ":material/check:"),
+    "stopped": ("orange", ":material/stop:"),
+    "lost": ("orange", ":material/sync_problem:"),
+    "failed": ("red", ":material/error:"),
+    "diverged": ("red", ":material/trending_up:"),
+    "unreadable": ("gray", ":material/broken_image:"),
+}
 
 
-def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:
-    """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
+def state_badge(state: str) -> None:
+    colour, icon = STATE_LOOKS[state]
+    st.badge(state, color=colour, icon=icon)
+
+
+def draw(run: Run, status: Status, key: str = "") -> None:
+    """State, sentence, buttons and bar. To be called within a fragment."""
     went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
         told = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(messages.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        st.caption(plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
         if status.state in ("queued", "running"):
             if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
                 run.stop()
@@ -35,11 +49,11 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
             st.badge("shipped", color="violet", icon=":material/package_2:")
             if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
                 if own := start_run(shipped.config_to_repeat(run), run.cache, own=True):
-                    show(own)
+                    turn_to(run=own.id)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
-                show(again)
+                turn_to(run=again.id)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on
     # the page.
     bar = st.empty()
@@ -47,7 +61,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
         bar.progress(min(status.step / status.steps, 1.0))
     elif went_wrong and status.message:
         (bar.error if status.state == "failed" else bar.warning)(
-            messages.plain(status.message), icon=STATE_LOOKS[status.state][1]
+            plain(status.message), icon=STATE_LOOKS[status.state][1]
         )
 
 
@@ -60,26 +74,10 @@ def sentence(status: Status, unit: str = "step") -> str:
         parts += [f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
     if pace := status.steps_per_second:
         parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
-    parts.append(f"{duration(status.eta)} to go" if status.eta is not None else f"{duration(status.seconds)} in all")
+    parts.append(
+        f"{duration_in_words(status.eta)} to go"
+        if status.eta is not None
+        else f"{duration_in_words(status.seconds)} in all"
+    )
     prefix = "" if status.state in ("running", "done") else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
-
-
-def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
-    """One line on what the numbers were made from: data, what was measured, arithmetic, device, versions, date."""
-    schema = {
-        "data": "unknown data",
-        "device": "an unknown device",
-        "threads": "?",
-        "torch": "of an unknown version",
-    } | run.schema
-    lanes = schema.get("lanes", 1)
-    how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}"
-    how += f", one of {lanes} runs in a stack" if isinstance(lanes, int) and lanes > 1 else ""
-    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({how})", f"torch {schema['torch']}"]
-    st.caption(messages.plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
-
-
-def counted(schema: dict[str, Any], name: str, what: str) -> str:
-    """'1,000 parameters', or nothing where the schema does not say."""
-    return f"{count:,} {what}" if isinstance(count := schema.get(name), int) else ""

@@ -24,10 +24,11 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, MEASURES, OUTCOMES, Member, Setting
-from igbviz.ui import messages, refresh, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
-from igbviz.ui.query import address, asked
+from igbviz.ui.messages import show_dead_link
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import run_rows
 
 MOST_RUNS = 100
@@ -52,7 +53,6 @@ FILTERS = ("state", "dataset", "loss", "tags")
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("Compare", anchor=False)
     rows = [row for row in run_rows(cache) if row.get("kind") != "untrained"]
     if not rows:
         st.info("Nothing has run here yet.", icon=":material/info:")
@@ -97,7 +97,7 @@ def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
         try:
             names += [run.id for run in Group.open(query["sweep"], cache).runs]
         except RunError as error:
-            messages.nowhere(error)
+            show_dead_link(error)
     return list(dict.fromkeys(names))
 
 
@@ -145,10 +145,10 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             )
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
-                address(runs=None, group=None, sweep=None)
+                set_query(runs=None, group=None, sweep=None)
                 st.rerun()
     if now != chosen:
-        address(runs=",".join(now) or None, group=None, sweep=None)
+        set_query(runs=",".join(now) or None, group=None, sweep=None)
     return now
 
 
@@ -183,8 +183,8 @@ def _values(row: dict[str, Any], name: str) -> list[str]:
 
 
 def _options(members: Sequence[Member]) -> View:
-    chosen, unit = asked("tab", TABS, "grid"), asked("unit", ("epoch", "step"), "epoch")
-    quantity = asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    chosen, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
+    quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tab = st.segmented_control(
@@ -218,7 +218,7 @@ def _options(members: Sequence[Member]) -> View:
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MOST_ROWS, len(members))}",
             )
-    address(
+    set_query(
         tab=tab if tab != "grid" else None,
         quantity=quantity if quantity != "balanced_accuracy" else None,
         unit=unit if unit != "epoch" else None,
@@ -249,21 +249,21 @@ def _open(names: Sequence[str], cache: Path) -> tuple[list[Run], list[str]]:
 
 
 def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> None:
-    those, shared = comparison.settings(members), comparison.in_common([member.config for member in members])
+    settings, shared = comparison.settings(members), comparison.in_common([member.config for member in members])
     going = sum(not member.ended for member in members)
-    parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(those)} setting{'s' * (len(those) > 1)}"]
+    parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(settings)} setting{'s' * (len(settings) > 1)}"]
     parts += [f"{going} still going on"] * bool(going) + [f"in common: {shared}"] * bool(shared)
     st.caption("; ".join(parts) + ".")
     if view.tab == "table":
-        _tables(those, view.collapse)
+        _tables(settings, view.collapse)
     else:
         figure, height = _picture(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
-        st.caption(_caption(view, those))
-    _take_away(those, view)
+        st.caption(_caption(view, settings))
+    _take_away(settings, view)
 
 
-def _caption(view: View, those: Sequence[Setting]) -> str:
+def _caption(view: View, settings: Sequence[Setting]) -> str:
     if view.tab == "grid":
         return (
             "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours "
@@ -283,20 +283,20 @@ def _caption(view: View, those: Sequence[Setting]) -> str:
     return what + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
 
 
-def _tables(those: Sequence[Setting], collapse: bool) -> None:
+def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     st.markdown("**What differs**")
     st.dataframe(
-        comparison.difference_table(those), hide_index=True, key="compare-differences", column_config=_pinned()
+        comparison.difference_table(settings), hide_index=True, key="compare-differences", column_config=_pinned()
     )
     st.markdown("**What came of it**")
     headings = {name: st.column_config.Column(title) for name, (title, _) in OUTCOMES.items()}
     if collapse:
         st.dataframe(
-            comparison.setting_table(those), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings
+            comparison.setting_table(settings), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings
         )
         st.caption(f"Median (least..most) of n seeds. {ESCAPE_IN_WORDS}")
         return
-    table = comparison.run_table(those)
+    table = comparison.run_table(settings)
     table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
     table["run"] = [f"Train?run={name}" for name in table["run"]]
     number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
@@ -319,13 +319,13 @@ def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
     return payload(figure), figure["layout"]["height"]
 
 
-def _take_away(those: Sequence[Setting], view: View) -> None:
+def _take_away(settings: Sequence[Setting], view: View) -> None:
     no_browser = browser() is None
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in FORMATS.items():
             st.download_button(
                 label,
-                data=lambda make=make: make(those, view),
+                data=lambda make=make: make(settings, view),
                 file_name=f"compare-{view.quantity if view.tab == 'overlay' else view.tab}{suffix}",
                 mime=mime,
                 on_click="ignore",

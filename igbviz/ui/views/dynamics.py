@@ -27,10 +27,12 @@ from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
 from igbviz.studies.comparison import MEASURES
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
-from igbviz.ui import forms, messages, query, refresh, shell
-from igbviz.ui.groups import group_standing, offer, progress_of, sweep_of
+from igbviz.ui import forms, refresh, shell
+from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, member_of
+from igbviz.ui.messages import show_error
+from igbviz.ui.query import from_query, set_query
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
@@ -79,20 +81,19 @@ VIEWS = {
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("From bias to training", anchor=False)
     group, sweep = _linked(cache)
     kind = dynamics.kind(sweep) if sweep else None
     view = st.segmented_control(
-        "Question", list(VIEWS), default=query.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
+        "Question", list(VIEWS), default=from_query("view", VIEWS, kind or "starts"), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(VIEWS[view].question)
-    query.address(view=view)
+    set_query(view=view)
     with st.sidebar:
         top = st.container()
         described = _form(view, sweep)
         with top:
-            offer(described, cache, f"bias-start-{view}")
+            start_button(described, cache, f"bias-start-{view}")
     if kind != view:  # the same setting may have been looked at in this way before
         group, sweep = _made_before(described, cache)
     if group is None:
@@ -106,20 +107,11 @@ def draw(cache: Path) -> None:
 
 def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
     """What the address asks for; a friendly sentence where that is not there."""
-    if "sweep" not in st.query_params:
+    if not (group := linked_group(cache)):
         return None, None
-    try:
-        group = Group.open(st.query_params["sweep"], cache)
-        sweep = sweep_of(str(group.path))
-    except (RunError, OSError) as error:
-        messages.nowhere(error)
-        return None, None
+    sweep = sweep_of(str(group.path))
     if dynamics.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
-        st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
-            icon=":material/info:",
-        )
-        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        show_other_question(group)
         return None, None
     return group, sweep
 
@@ -129,7 +121,7 @@ def _made_before(described: Callable[[], Sweep], cache: Path) -> tuple[Group | N
         group = Group.open(described().id, cache)
     except (ConfigError, DataError, RunError, OSError):
         return None, None
-    query.address(sweep=group.id)
+    set_query(sweep=group.id)
     return group, sweep_of(str(group.path))
 
 
@@ -160,7 +152,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return dynamics.with_steps(changed, forms.within("Optimizer steps", steps, 1, MOST_STEPS))
+        return dynamics.with_steps(changed, forms.in_range("Optimizer steps", steps, 1, MOST_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
@@ -177,10 +169,10 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
         return lambda: dynamics.over_plane(
             training(),
-            forms.within("Points of σ²w", across, 2, MOST_POINTS),
-            forms.within("Points of σ²b", up, 2, MOST_POINTS),
-            forms.within("σ²w up to", largest_w, 0.1, LARGEST_W),
-            forms.within("σ²b up to", largest_b, 0.01, LARGEST_B),
+            forms.in_range("Points of σ²w", across, 2, MOST_POINTS),
+            forms.in_range("Points of σ²b", up, 2, MOST_POINTS),
+            forms.in_range("σ²w up to", largest_w, 0.1, LARGEST_W),
+            forms.in_range("σ²b up to", largest_b, 0.01, LARGEST_B),
         )
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
     many = st.number_input(
@@ -191,7 +183,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         help="Networks that differ in their random weights.",
     )
     if view == "starts":
-        return lambda: dynamics.over_seeds(training(), forms.within("Seeds", many, 2, MOST_SEEDS))
+        return lambda: dynamics.over_seeds(training(), forms.in_range("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance",
@@ -201,7 +193,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         help=Imbalance.model_fields["ratio"].description,
     )
     return lambda: dynamics.over_majorities(
-        training(), forms.within("Class imbalance", ratio, 2, 1000), forms.within("Seeds", many, 2, MOST_SEEDS)
+        training(), forms.in_range("Class imbalance", ratio, 2, 1000), forms.in_range("Seeds", many, 2, MOST_SEEDS)
     )
 
 
@@ -213,12 +205,12 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
         base = dynamics.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
         return base, dynamics.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
-        messages.wrong(error, icon=":material/link_off:")
+        show_error(error, icon=":material/link_off:")
         return BASE, dynamics.STEPS
 
 
 def _knob(part: type, name: str, value: Any, key: str) -> Any:
-    return forms.knob(name, part.model_fields[name], value, f"{key}-{name}")
+    return forms.widget(name, part.model_fields[name], value, f"{key}-{name}")
 
 
 # The pictures.
@@ -240,7 +232,7 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
         )  # however many pieces they have, the charts keep their place, and with it their zoom
         now = progress_of(str(group.path))
         with standing:
-            group_standing(group, now)
+            show_progress(group, now)
         pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
         said.markdown(pictures["words"])
         for column, (name, figure, height) in zip(
@@ -264,7 +256,7 @@ def _within(low: Any, value: Any, high: Any) -> Any:
 
 def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
-    asked, at = query.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
+    asked, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity",
@@ -274,12 +266,12 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
             format_func=lambda name: MEASURES[name].title,
             default=asked,
         )
-        query.address(quantity=quantity)
+        set_query(quantity=quantity)
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]
         value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
         step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
-        query.address(at=str(step))
+        set_query(at=str(step))
     return quantity, step
 
 

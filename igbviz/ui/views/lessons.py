@@ -38,10 +38,11 @@ from igbviz.studies.lessons.parts import (
     Verdict,
     verdict,
 )
-from igbviz.ui import messages, progress, refresh, shell
+from igbviz.ui import progress, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
-from igbviz.ui.messages import nowhere
-from igbviz.ui.runs import duration, start_run, state_badge
+from igbviz.ui.messages import duration_in_words, plain, show_dead_link
+from igbviz.ui.progress import state_badge
+from igbviz.ui.runs import start_run
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
@@ -68,7 +69,7 @@ def draw(cache: Path) -> None:
     if name is None:
         return _choose()
     if name not in LESSONS:
-        nowhere(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
+        show_dead_link(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
         return _choose()
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
@@ -95,7 +96,7 @@ def step_number(text: str, steps: int) -> int:
 
 
 def _choose() -> None:
-    st.title("Lessons", anchor=False)
+    shell.show_title("pages/Lessons.py")
     st.markdown(
         "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in "
         "seconds. You guess before anything is shown; being wrong is the interesting part."
@@ -278,7 +279,7 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
         statuses = {name: run.status for name, run in runs.items() if run is not None}
     except RunError as error:
         st.error(
-            messages.plain(f"{error}. Delete it on the page of runs, then run it again."),
+            plain(f"{error}. Delete it on the page of runs, then run it again."),
             icon=":material/broken_image:",
         )
         return
@@ -308,16 +309,14 @@ def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        st.caption(
-            messages.plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step"))
-        )
+        st.caption(plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 
 def _duration(lesson: Lesson, step: Step) -> str:
     needed = set(lesson.needs(step))
     seconds = sum(go.seconds for go in lesson.steps if isinstance(go, Go) and needed & set(go.runs))
-    return f"About {duration(seconds)} on two cores; what somebody here has run before is there at once."
+    return f"About {duration_in_words(seconds)} on two cores; what somebody here has run before is there at once."
 
 
 def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:
@@ -348,8 +347,8 @@ def _reveal(name: str, guess: Guess, results: Results) -> None:
             st.markdown(f"**{guess.title}**")
             if answer is not None:
                 how = verdict(guess, answer, outcome)
-                colour, icon = BADGES[how]
-                st.badge(KIND_WORDS[how], color=colour, icon=icon)
+                color, icon = BADGES[how]
+                st.badge(KIND_WORDS[how], color=color, icon=icon)
         said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
         st.markdown(f"{said}It was **{_said(guess, outcome.value)}**. {outcome.sentence}")
 

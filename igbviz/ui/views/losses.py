@@ -15,7 +15,6 @@ import streamlit as st
 
 from igbviz.charts import losses
 from igbviz.charts.colors import NEUTRAL, ClassStyle
-from igbviz.charts.escape import picture as escape_picture
 from igbviz.charts.losses import QUANTITIES, loss_style
 from igbviz.charts.run import run_curves
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
@@ -23,11 +22,13 @@ from igbviz.losses.force import KINDS, Zone
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.studies import escape, zones
+from igbviz.studies import zones
 from igbviz.trajectory import Trajectory, outcome, quantities
 from igbviz.trajectory.trajectory import P_EDGES
-from igbviz.ui import forms, messages, query, shell
+from igbviz.ui import escape, forms, shell
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import show_error
+from igbviz.ui.query import loss_to_query
 from igbviz.ui.runs import run_rows, shown_trajectory
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
@@ -48,7 +49,6 @@ class Shown(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page. Everything is drawn at each change; it takes about a tenth of a second."""
-    st.title("Losses", anchor=False)
     st.markdown(
         "A loss decides **who is heard**. With a loss of p, the probability of the true class, every image pulls its "
         "class up with the force of cross-entropy times a number w(p). A network with a strong first guess holds "
@@ -75,7 +75,7 @@ def draw(cache: Path) -> None:
     _who_is_heard(shown)
     _over_lead(chosen)
     _table(shown.trajectory.classes if shown.trajectory is not None else 10)
-    measured()
+    escape.draw()
 
 
 def _card(name: str) -> Loss | None:
@@ -84,18 +84,18 @@ def _card(name: str) -> Loss | None:
     with st.container(border=True):
         st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
         formula = st.empty()
-        settings = forms.knobs(kind, {}, f"losses-{name}", drag=True)
+        settings = forms.widgets(kind, {}, f"losses-{name}", drag=True)
         try:
             loss = kind(**settings)
         except ConfigError as error:
-            messages.wrong(error)
+            show_error(error)
             return None
-        formula.latex(forms.stacked(loss))
+        formula.latex(forms.stacked_formula(loss))
         if isinstance(loss, Custom):
             for finding in loss.checks():
                 st.warning(f"It {finding.text}.", icon=":material/warning:")
         st.caption(f"What it does to an improbable class: {kind.effect}.  \n*{kind.source}*")
-        shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **query.loss_query(loss))
+        shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **loss_to_query(loss))
     return loss
 
 
@@ -342,20 +342,6 @@ def _table(classes: int) -> None:
     )
 
 
-def measured() -> None:
-    """The measured answer, as it ships with the program: who leaves the first guess, and when. Also on the first page."""
-    st.header("Who escapes?", anchor=False)
-    picture, height, numbers = _escape()
-    live_chart(picture, key="losses-escape", height=height)
-    st.caption(
-        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from "
-        "which on its guesses stay evenly spread; right: how accurate it ends. Dots are medians, bars go from least "
-        "to most."
-    )
-    with st.expander("The numbers, and how they were measured", icon=":material/table:"):
-        st.markdown(numbers)
-
-
 # Shared by everybody who looks at the same run; the key is the length of its file.
 
 
@@ -368,12 +354,6 @@ def _curves(path: str, size: int) -> str:
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
     return payload(losses.over_lead(dict(chosen)))
-
-
-@lru_cache(maxsize=1)
-def _escape() -> tuple[str, int, str]:
-    figure = escape_picture(escape.read())
-    return payload(figure), figure.layout.height, escape.block()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -21,9 +21,10 @@ from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, Seen
-from igbviz.ui import query, refresh, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import member_of, sentence
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
@@ -33,13 +34,12 @@ EVERY = 2.0  # seconds between two looks while something goes on
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("The paper", anchor=False)
     st.markdown(
         f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three "
         "losses and looked after every batch. Here their experiment is run again, over several seeds: their two "
         "figures, and each result with what was measured."
     )
-    which = query.asked("set", SETS, "quick")
+    which = from_query("set", SETS, "quick")
     asked = st.query_params.get("with", "")
     other = asked if asked in experiment.alternatives(which) else ""
     folder = paper_runs.cards(which, cache)
@@ -104,7 +104,7 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[Seen]], said: Any) -
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     names = [*map(str, seeds), ALL]
-    asked, unit = query.asked("view", VIEWS, "figures"), query.asked("unit", ("epoch", "step"), "epoch")
+    asked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
     seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
@@ -123,7 +123,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
             unit = st.segmented_control(
                 "Time in", ("epoch", "step"), default=unit, required=True, key="paper-unit", format_func="{}s".format
             )
-    query.address(
+    set_query(
         view=view if view != "figures" else None,
         seed=seed if seed != names[0] else None,
         unit=unit if unit != "epoch" else None,

@@ -14,10 +14,10 @@ from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, Seen
-from igbviz.ui import query
 from igbviz.ui.members import Stamp
-from igbviz.ui.messages import plain
-from igbviz.ui.runs import duration, forget_rows, run_rows
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import set_query
+from igbviz.ui.runs import forget_rows, run_rows
 
 
 def cards(which: str, cache: Path) -> str:
@@ -34,14 +34,14 @@ def cards(which: str, cache: Path) -> str:
             with st.container(horizontal=True):
                 label = f"Show {seen} run{'s' * (seen != 1)}" if seen else "Show"
                 if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == which):
-                    query.address(set=name, **{"with": None, "seed": None})
+                    set_query(set=name, **{"with": None, "seed": None})
                     st.rerun()
                 finished = wanted is not None and wanted.finished == wanted.runs
                 if not finished and st.button(
                     "Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"
                 ):
                     if submit(name, "", folder, cache):
-                        query.address(set=name, **{"with": None})
+                        set_query(set=name, **{"with": None})
                         st.rerun()
     with st.expander("CIFAR-10 as a folder of images", icon=":material/folder_open:"):
         st.text_input(
@@ -60,7 +60,7 @@ def _expected(wanted: Plan) -> str:
     done = f", {wanted.finished} of them finished" if wanted.finished else ""
     return (
         f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about "
-        f"{duration(wanted.seconds)} on this machine, {wanted.basis}."
+        f"{duration_in_words(wanted.seconds)} on this machine, {wanted.basis}."
     )
 
 
@@ -111,7 +111,7 @@ def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
             _why(progress.members, place)
         return False
     with place.container(horizontal=True, vertical_alignment="center"):
-        left = f"; {duration(progress.eta)} to go" if progress.eta is not None else ""
+        left = f"; {duration_in_words(progress.eta)} to go" if progress.eta is not None else ""
         st.progress(progress.share, f"{words}{left}")
         if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
             group.stop()

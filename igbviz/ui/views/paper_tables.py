@@ -12,10 +12,9 @@ from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.claims import CLAIMS, Finding
 from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, Seen
 from igbviz.trajectory import Trajectory
-from igbviz.ui import query
 from igbviz.ui.members import Stamp
-from igbviz.ui.messages import plain
-from igbviz.ui.runs import duration
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import set_query
 from igbviz.ui.views import paper_runs
 
 VERDICT_LOOKS = {
@@ -44,9 +43,9 @@ def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
         "none": "without runs",
     }
     with st.container(horizontal=True):
-        for kind, (colour, icon) in VERDICT_LOOKS.items():
+        for kind, (color, icon) in VERDICT_LOOKS.items():
             if kind in kinds:
-                st.badge(f"{kinds.count(kind)} {words[kind]}", color=colour, icon=icon)
+                st.badge(f"{kinds.count(kind)} {words[kind]}", color=color, icon=icon)
     st.caption(
         "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. "
         "The sentences are paraphrases, and the limits in the definitions are ours. A verdict over one seed is no "
@@ -56,9 +55,9 @@ def draw_claims(seen: Mapping[str, Sequence[Seen]]) -> None:
         with st.container(border=True):
             st.markdown(f"**{claim.text}**  :gray[{claim.where}]")
             for variant, verdict in verdicts[name].items():
-                colour, icon = VERDICT_LOOKS[verdict.kind]
+                color, icon = VERDICT_LOOKS[verdict.kind]
                 before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
-                st.badge(before + verdict.words, color=colour, icon=icon)
+                st.badge(before + verdict.words, color=color, icon=icon)
             left, right = st.columns([2, 3])
             left.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
             if rows := _numbers({variant: found[name] for variant, found in measured.items()}):
@@ -138,19 +137,19 @@ def _alternative_button(which: str, name: str, other: str, folder: str, cache: P
     with st.container(horizontal=True):
         if name == other:
             if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
-                query.address(**{"with": None})
+                set_query(**{"with": None})
                 st.rerun()
         elif seen and st.button(
             f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"
         ):
-            query.address(**{"with": name})
+            set_query(**{"with": name})
             st.rerun()
         if wanted is not None and wanted.finished < wanted.runs:
-            label = f"Run {wanted.runs - wanted.finished} beside ours, about {duration(wanted.seconds)}"
+            label = f"Run {wanted.runs - wanted.finished} beside ours, about {duration_in_words(wanted.seconds)}"
             if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(
                 which, name, folder, cache
             ):
-                query.address(**{"with": name})
+                set_query(**{"with": name})
                 st.rerun()
 
 

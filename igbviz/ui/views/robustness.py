@@ -30,11 +30,12 @@ from igbviz.spec import ConfigError
 from igbviz.studies import robustness
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.studies.robustness import QUESTIONS, SEEDS
-from igbviz.ui import forms, messages, query, refresh, shell
-from igbviz.ui.groups import group_standing, offer, progress_of
+from igbviz.ui import forms, refresh, shell
+from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
-from igbviz.ui.messages import nowhere
+from igbviz.ui.messages import plain
+from igbviz.ui.query import from_query, set_query
 
 MOST_SEEDS = 50
 CAVEAT = (
@@ -54,10 +55,9 @@ class Shown(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("Robustness", anchor=False)
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
-    asked = query.asked("view", QUESTIONS, "noise")
+    asked = from_query("view", QUESTIONS, "noise")
     view = st.segmented_control(
         "Question", list(QUESTIONS), default=kind or asked, required=True, key="robust-view",
         format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
@@ -65,10 +65,10 @@ def draw(cache: Path) -> None:
     st.markdown(QUESTIONS[view].intro)
     if kind != view:
         linked = None
-    query.address(view=view, sweep=st.query_params.get("sweep") if linked else None)
+    set_query(view=view, sweep=st.query_params.get("sweep") if linked else None)
     with st.sidebar:
         described = _form(view, linked)
-        offer(described, cache, f"robust-start-{view}")
+        start_button(described, cache, f"robust-start-{view}")
     try:
         sweep = linked or described()
         stamps = _stamps(sweep, cache)
@@ -85,20 +85,11 @@ def draw(cache: Path) -> None:
 
 def _linked(cache: Path) -> Sweep | None:
     """What the address asks for; a friendly sentence where that is not there."""
-    if "sweep" not in st.query_params:
+    if not (group := linked_group(cache)):
         return None
-    try:
-        group = Group.open(st.query_params["sweep"], cache)
-        sweep = group.sweep
-    except (RunError, OSError) as error:
-        nowhere(error)
-        return None
+    sweep = sweep_of(str(group.path))
     if robustness.kind(sweep) is None:
-        st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
-            icon=":material/info:",
-        )
-        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        show_other_question(group)
         return None
     return sweep
 
@@ -136,12 +127,12 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         ):
             changes[name] = forms.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
         for name in ("epochs", "batch_size", "seed"):
-            changes[name] = forms.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
+            changes[name] = forms.widget(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 
     def described() -> Sweep:
         if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
-            forms.within(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
-        return robustness.over_losses(base.with_(**changes), losses, forms.within("Seeds", many, 1, MOST_SEEDS))
+            forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
+        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", many, 1, MOST_SEEDS))
 
     return described
 
@@ -173,12 +164,12 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     unit = st.segmented_control(
         "Time in",
         units,
-        default=query.asked("unit", units, "epoch"),
+        default=from_query("unit", units, "epoch"),
         required=True,
         key="robust-unit",
         format_func="{}s".format,
     )
-    query.address(unit=unit if unit != "epoch" else None)
+    set_query(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
 
     def look() -> float | None:
@@ -227,7 +218,7 @@ def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
 def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
     """How far the runs are; those that ship with the program say where they come from."""
     if group is not None:
-        group_standing(group, progress_of(str(group.path)))
+        show_progress(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
     shipped = next((run for stamp in stamps if is_shipped(run := stamp.run)), None)
@@ -236,7 +227,7 @@ def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
         words += (
             f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
         )
-    st.caption(messages.plain(f"{words}."))
+    st.caption(plain(f"{words}."))
 
 
 def _group(sweep: Sweep, cache: Path) -> Group | None:

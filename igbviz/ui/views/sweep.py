@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import Group, Member, Outcome, Progress, outcome
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
-from igbviz.ui import messages, refresh, shell
-from igbviz.ui.groups import group_standing, progress_of, sweep_of
+from igbviz.ui import refresh, shell
+from igbviz.ui.groups import progress_of, show_progress, sweep_of
 from igbviz.ui.members import Stamp
 from igbviz.ui.messages import plain
 
 MOST_LINES = 20  # of the table, before it scrolls
 
 
-def view(group_id: str, cache: Path) -> None:
-    """The whole view of the group with this name. Only what moves is drawn again, by a timer that ends with the group."""
-    try:
-        group = Group.open(group_id, cache)
-        sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
-    except (RunError, OSError) as error:
-        messages.nowhere(error)
-        shell.how_it_works()
-        return
+def view(group: Group) -> None:
+    """The whole view of a group. Only what moves is drawn again, by a timer that ends with the group."""
+    sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption(
         "  \n".join(
@@ -39,7 +31,7 @@ def view(group_id: str, cache: Path) -> None:
 
     def look() -> float | None:
         now = progress_of(str(group.path))
-        group_standing(group, now)
+        show_progress(group, now)
         _table(sweep, now)
         return None if now.ended else refresh.SLOW
 

@@ -18,7 +18,8 @@ from igbviz.runs.files import in_words
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.ui import messages, refresh, shell
+from igbviz.ui import refresh, shell
+from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows, run_rows
 
 PAGE = 500  # rows that are sent to the browser at once
@@ -56,7 +57,6 @@ COLUMNS = {
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Runs", anchor=False)
     trash.empty(cache, trash.KEPT_DAYS)
     with st.container(key="said"):  # both always there, so that the table keeps its place on the page
         _said()
@@ -94,7 +94,7 @@ def _again(*sentences: str) -> None:
 
 def _said() -> None:
     for sentence in st.session_state.pop("library-said", ()):
-        st.warning(messages.plain(sentence), icon=":material/info:")
+        st.warning(plain(sentence), icon=":material/info:")
 
 
 # Finding.
@@ -315,7 +315,7 @@ def _take_in(cache: Path) -> None:
                 st.session_state["library-tick"] = taken.new
                 _again()
             except (archive.BundleError, OSError) as error:
-                st.error(messages.plain(f"{error}."), icon=":material/error:")
+                st.error(plain(f"{error}."), icon=":material/error:")
         if taken := st.session_state.get("library-taken"):
             counts = {"Came in": taken.new, "Here already, and left as they are": taken.known, "Refused": taken.refused}
             st.markdown(". ".join(f"{what}: **{len(those)}**" for what, those in counts.items() if those) + ".")
