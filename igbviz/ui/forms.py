@@ -20,8 +20,8 @@ SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formul
 
 
 def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
-    """A selector for one of the descriptions in a registry and the widgets of its hyperparameters; the chosen values as a
-    mapping."""
+    """A selector for one of the descriptions in a registry and the widgets of its hyperparameters; the chosen values as
+    a mapping."""
     names = list(registry)
     name = st.selectbox(
         label, names, index=names.index(start.name), format_func=lambda n: part_title(registry[n], n), key=f"{key}-name"
@@ -50,8 +50,8 @@ def part_title(part: type[Description], name: str) -> str:
 
 
 def widgets(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
-    """A widget for every hyperparameter of a description, with its help; returns what they are set to, which nobody has checked
-    yet. With `drag`, numbers that have two limits get sliders."""
+    """A widget for every hyperparameter of a description, with its help; returns what they are set to, which nobody has
+    checked yet. With `drag`, numbers that have two limits get sliders."""
     chosen = {}
     for name, field in part.knobs().items():
         value = values.get(name, field.default)
@@ -82,7 +82,7 @@ def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     """One widget, made from the type and the help of a field. Whoever describes something with its value checks the
     limits."""
     label = field_title(name, field)
-    alternatives = dict((get_origin(kind) or kind, (kind, bounds)) for kind, bounds in kinds(field))
+    alternatives = {get_origin(kind) or kind: (kind, bounds) for kind, bounds in kinds(field)}
     common = {"help": field.description, "key": key}
     number = next((kind for kind in (bool, int, float) if kind in alternatives), None)
     options = get_args(alternatives[Literal][0]) if Literal in alternatives else ()

@@ -40,14 +40,14 @@ def show_other_question(group: Group) -> None:
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
-def start_button(described: Callable[[], Sweep], cache: Path, key: str) -> None:
+def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
     """How many runs, how long, and the button; one sentence where that cannot be."""
     try:
-        sweep = described()
+        sweep = describe()
         expected = plan(sweep, cache)
         st.caption(
-            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration_in_words(expected.seconds)}**, "
-            f"{expected.basis}."
+            f"{_runs(expected.runs)}, {expected.finished} already finished: about "
+            f"**{duration_in_words(expected.seconds)}**, {expected.basis}."
         )
         if st.button(
             f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key

@@ -80,15 +80,15 @@ def members_of(stamps: Iterable[Stamp], read: Reader = Member.read) -> tuple[lis
 def without_probe(stamps: Iterable[Stamp]) -> list[str]:
     """What there is to say of runs that cannot be compared because nothing of them was probed."""
     waiting = [stamp.run.id for stamp in stamps if stamp.goes_on]
-    said = [
+    sentences = [
         f"run {stamp.run.id} has nothing to compare: it is {stamp.state} and has no probe"
         for stamp in stamps
         if not stamp.goes_on
     ]
     if waiting:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
-        said.append(f"still without a probe, and shown as soon as there is one: {names}")
-    return said
+        sentences.append(f"still without a probe, and shown as soon as there is one: {names}")
+    return sentences
 
 
 def sentence(problem: object) -> str:

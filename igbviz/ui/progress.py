@@ -26,8 +26,8 @@ STATE_LOOKS = {
 
 
 def state_badge(state: str) -> None:
-    colour, icon = STATE_LOOKS[state]
-    st.badge(state, color=colour, icon=icon)
+    color, icon = STATE_LOOKS[state]
+    st.badge(state, color=color, icon=icon)
 
 
 def draw(run: Run, status: Status, key: str = "") -> None:
@@ -35,21 +35,20 @@ def draw(run: Run, status: Status, key: str = "") -> None:
     went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        told = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
-        if status.state in ("queued", "running"):
-            if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
-                run.stop()
-                st.rerun(scope="fragment")
-        if status.state in ("stopped", "failed", "lost"):
-            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
-                run.resume()
-                st.rerun()
+        worded = status.model_copy(update={"message": ""}) if went_wrong else status
+        st.caption(plain(sentence(worded, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
+        if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
+            run.stop()
+            st.rerun(scope="fragment")
+        if can_resume and st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
+            run.resume()
+            st.rerun()
         if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
-            if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
-                if own := start_run(shipped.config_to_repeat(run), run.cache, own=True):
-                    turn_to(run=own.id)
+            repeat = st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own")
+            if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
+                turn_to(run=own.id)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):

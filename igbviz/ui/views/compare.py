@@ -62,7 +62,7 @@ def draw(cache: Path) -> None:
     if not names:
         st.info("Tick two or more runs above, and they stand here side by side.", icon=":material/info:")
         return
-    runs, lost = _open(names, cache)
+    runs, missing = _open(names, cache)
     stamps, _ = stamps_of(runs)
     goes_on = any(stamp.goes_on for stamp in stamps)
     view = _options(members_of(stamps)[0])
@@ -70,11 +70,10 @@ def draw(cache: Path) -> None:
     def look() -> float | None:
         stamps, torn = stamps_of(runs)
         members, unprobed, unread = members_of(stamps)
-        problems = [*lost, *torn, *unread, *without_probe(unprobed)]
+        problems = [*missing, *torn, *unread, *without_probe(unprobed)]
         mixed = alike(members)[1] if members and view.tab == "grid" else []
-        place = (
-            st.container()
-        )  # however many sentences, the charts keep their place on the page, and with it their zoom
+        # however many sentences, the charts keep their place on the page, and with it their zoom
+        place = st.container()
         for text in [*map(sentence, problems), *mixed]:
             place.warning(text, icon=":material/info:")
         if members:
@@ -117,9 +116,9 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
     ):  # just arrived: open where nothing is chosen, and as it was found from then on
         st.session_state["compare-open"] = not chosen
     with st.expander("Choose runs", expanded=st.session_state["compare-open"], icon=":material/checklist:"):
-        found = _found(rows)
-        ids, before = [row["id"] for row in found], set(chosen)
-        table = pd.DataFrame(found, columns=[name for name in COLUMNS if any(name in row for row in rows)])
+        matching = _matching(rows)
+        ids, before = [row["id"] for row in matching], set(chosen)
+        table = pd.DataFrame(matching, columns=[name for name in COLUMNS if any(name in row for row in rows)])
         cleared = st.session_state.setdefault("compare-cleared", 0)
         marked = st.dataframe(
             table,
@@ -127,11 +126,11 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             on_select="rerun",
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
-            height=min(420, 38 + 35 * max(len(found), 1)),
+            height=min(420, 38 + 35 * max(len(matching), 1)),
             column_config={"epochs": st.column_config.NumberColumn(format="%.4g")},
             # other rows are another table, whose ticks come from the address
             key=f"compare-table-{cleared}-{hash(tuple(ids))}",
-            alt=f"{len(found)} runs to choose from",
+            alt=f"{len(matching)} runs to choose from",
         ).selection.rows
         ticked = [ids[place] for place in marked if place < len(ids)]
         unticked = set(ids) - set(ticked)
@@ -140,7 +139,7 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             hidden = len(set(now) - set(ids))
             aside = f", {hidden} of them not among these rows" if hidden else ""
             st.caption(
-                f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a "
+                f"{len(matching)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a "
                 "heading to sort."
             )
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
@@ -152,7 +151,7 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
     return now
 
 
-def _found(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _matching(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that the search and the filters leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = (
@@ -205,7 +204,10 @@ def _options(members: Sequence[Member]) -> View:
                 "Time in", ("epoch", "step"), default=unit, required=True, key="compare-unit", format_func="{}s".format
             )
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
-            help_ = "Runs that differ in nothing but the seed become one line: their median, with a band from the least to the most."
+            help_ = (
+                "Runs that differ in nothing but the seed become one line: their median, with a band from the least to "
+                "the most."
+            )
             collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
         if tab == "grid" and len(members) > MOST_ROWS:
             starts = range(0, len(members), MOST_ROWS)
@@ -278,7 +280,7 @@ def _caption(view: View, settings: Sequence[Setting]) -> str:
     what = MEASURES[view.quantity].caption
     if view.quantity == "silent":
         what = " ".join(
-            [what, *sorted({member.config.loss.selects for setting in those for member in setting.members} - {""})]
+            [what, *sorted({member.config.loss.selects for setting in settings for member in setting.members} - {""})]
         )
     return what + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
 
@@ -292,7 +294,10 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     headings = {name: st.column_config.Column(title) for name, (title, _) in OUTCOMES.items()}
     if collapse:
         st.dataframe(
-            comparison.setting_table(settings), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings
+            comparison.setting_table(settings),
+            hide_index=True,
+            key="compare-outcomes",
+            column_config=_pinned() | headings,
         )
         st.caption(f"Median (least..most) of n seeds. {ESCAPE_IN_WORDS}")
         return

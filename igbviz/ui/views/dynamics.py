@@ -91,11 +91,11 @@ def draw(cache: Path) -> None:
     set_query(view=view)
     with st.sidebar:
         top = st.container()
-        described = _form(view, sweep)
+        describe = _form(view, sweep)
         with top:
-            start_button(described, cache, f"bias-start-{view}")
+            start_button(describe, cache, f"bias-start-{view}")
     if kind != view:  # the same setting may have been looked at in this way before
-        group, sweep = _made_before(described, cache)
+        group, sweep = _existing_group(describe, cache)
     if group is None:
         st.info(
             "Choose a setting on the left and press **Start**. The picture grows while the networks train.",
@@ -116,9 +116,9 @@ def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
     return group, sweep
 
 
-def _made_before(described: Callable[[], Sweep], cache: Path) -> tuple[Group | None, Sweep | None]:
+def _existing_group(describe: Callable[[], Sweep], cache: Path) -> tuple[Group | None, Sweep | None]:
     try:
-        group = Group.open(described().id, cache)
+        group = Group.open(describe().id, cache)
     except (ConfigError, DataError, RunError, OSError):
         return None, None
     set_query(sweep=group.id)
@@ -134,18 +134,24 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     key = f"bias-{base.id}"  # another start is another set of widgets
     axes = shown.axes if shown and dynamics.kind(shown) == view else {}
     with st.expander("Network and start", expanded=True, icon=":material/hub:"):
-        network = {name: _knob(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")}
+        network = {
+            name: _widget(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")
+        }
         start: dict[str, Any] | Gaussian = base.initialization
         if view != "plane":
             start = forms.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
         steps = st.number_input(
-            "Optimizer steps", value=_within(1, steps, MOST_STEPS), step=1, key=f"{key}-steps", help="Short on purpose."
+            "Optimizer steps",
+            value=_clipped(1, steps, MOST_STEPS),
+            step=1,
+            key=f"{key}-steps",
+            help="Short on purpose.",
         )
-        rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
+        rate = _widget(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = forms.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
         data = forms.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
-        seed = _knob(RunConfig, "seed", base.seed, key)
+        seed = _widget(RunConfig, "seed", base.seed, key)
 
     def training() -> RunConfig:
         changed = base.with_(
@@ -158,13 +164,13 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
         points = (
-            _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
-            _within(2, len(axes.get(UP, range(6))), MOST_POINTS),
+            _clipped(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
+            _clipped(2, len(axes.get(UP, range(6))), MOST_POINTS),
         )
         across = left.number_input("Points of σ²w", value=points[0], step=1, key=f"{key}-across")
         up = right.number_input("Points of σ²b", value=points[1], step=1, key=f"{key}-up")
-        to_w = float(_within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
-        to_b = float(_within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
+        to_w = float(_clipped(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
+        to_b = float(_clipped(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
         largest_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
         largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
         return lambda: dynamics.over_plane(
@@ -177,7 +183,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
     many = st.number_input(
         "Seeds",
-        value=_within(2, seeds, MOST_SEEDS),
+        value=_clipped(2, seeds, MOST_SEEDS),
         step=1,
         key=f"{key}-{view}-seeds",
         help="Networks that differ in their random weights.",
@@ -187,7 +193,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance",
-        value=_within(2, ratio, 1000),
+        value=_clipped(2, ratio, 1000),
         step=1,
         key=f"{key}-ratio",
         help=Imbalance.model_fields["ratio"].description,
@@ -209,7 +215,7 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
         return BASE, dynamics.STEPS
 
 
-def _knob(part: type, name: str, value: Any, key: str) -> Any:
+def _widget(part: type, name: str, value: Any, key: str) -> Any:
     return forms.widget(name, part.model_fields[name], value, f"{key}-{name}")
 
 
@@ -223,18 +229,16 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
     except (RunError, DataError, OSError) as error:
         st.error(f"{error}.", icon=":material/broken_image:")
         return
-    quantity, step = _looked_at(view, steps)
+    quantity, step = _choose_view(view, steps)
 
     def look() -> float | None:
-        standing, said = (
-            st.container(),
-            st.empty(),
-        )  # however many pieces they have, the charts keep their place, and with it their zoom
+        # however many pieces they have, the charts keep their place, and with it their zoom
+        head, text = st.container(), st.empty()
         now = progress_of(str(group.path))
-        with standing:
+        with head:
             show_progress(group, now)
         pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
-        said.markdown(pictures["words"])
+        text.markdown(pictures["words"])
         for column, (name, figure, height) in zip(
             st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False
         ):
@@ -249,14 +253,14 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
     shell.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
 
 
-def _within(low: Any, value: Any, high: Any) -> Any:
+def _clipped(low: Any, value: Any, high: Any) -> Any:
     """A value from a link as a widget can take it."""
     return min(max(value, low), high)
 
 
-def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
+def _choose_view(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
-    asked, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
+    linked_quantity, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity",
@@ -264,7 +268,7 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
             required=True,
             key=f"bias-quantity-{view == 'plane'}",
             format_func=lambda name: MEASURES[name].title,
-            default=asked,
+            default=linked_quantity,
         )
         set_query(quantity=quantity)
         if view == "plane" or len(steps) < 2:

@@ -134,7 +134,7 @@ def _train_these(config: EnsembleConfig) -> None:
 
 
 def _charts(runs: list[Run], network: int) -> None:
-    """Every chart keeps its place while networks arrive. One ensemble: two charts a row; two: the same chart of both."""
+    """Charts that keep their places while networks arrive: two in a row, or the same one of two ensembles."""
     drawn = [_drawn(str(run.path), run.record_bytes, network) for run in runs]
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")

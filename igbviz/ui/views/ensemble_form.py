@@ -78,9 +78,11 @@ def draw(cache: Path, shown: Run | None) -> None:
     except (ConfigError, DataError, OSError) as error:
         show_error(error, top)
         return
-    if top.button("Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"):
-        if run := start_run(config, cache):
-            turn_to(run=run.id)
+    pressed = top.button(
+        "Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"
+    )
+    if pressed and (run := start_run(config, cache)):
+        turn_to(run=run.id)
 
 
 def _base(shown: Run | None) -> tuple[str, EnsembleConfig]:

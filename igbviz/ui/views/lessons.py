@@ -66,11 +66,11 @@ NARROW = "<style>.block-container {padding-top: 3.75rem} .st-key-lesson-words {m
 def draw(cache: Path) -> None:
     """The whole page: the step that the address names, or the six lessons to choose from."""
     name = st.query_params.get("lesson")
-    if name is None:
-        return _choose()
     if name not in LESSONS:
-        show_dead_link(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
-        return _choose()
+        if name is not None:
+            show_dead_link(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
+        _choose()
+        return
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
     step = lesson.steps[number - 1]
@@ -202,7 +202,7 @@ def _answer(name: str, guess: Guess) -> str | float | None:
 
 
 def _keep(slot: str, value: str | float | None = None, widget: str = "") -> None:
-    """Remember a guess beyond the step that asked for it: what a widget holds is forgotten when it is no longer drawn."""
+    """Remember a guess beyond the step that asked for it: a widget that is no longer drawn forgets what it holds."""
     st.session_state[slot] = st.session_state[widget] if widget else value
 
 
@@ -241,10 +241,10 @@ def _guess(name: str, guess: Guess) -> None:
     if revealed:
         st.caption("You have seen the answer; your guess stays as it was.")
     elif answer is not None:
-        st.caption(f"Your guess: **{_said(guess, answer)}**. You may still change it.")
+        st.caption(f"Your guess: **{_in_words(guess, answer)}**. You may still change it.")
 
 
-def _said(guess: Guess, answer: str | float) -> str:
+def _in_words(guess: Guess, answer: str | float) -> str:
     return str(answer) if guess.choices else f"{answer:.0f} {guess.unit}"
 
 
@@ -273,7 +273,7 @@ def _find(config: Config, cache: Path) -> Run | None:
 
 
 def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Callable[[dict[str, Run]], Any]) -> None:
-    """Draw what needs runs: the button that starts them, how far they are, and when all have ended what they are for."""
+    """What needs runs: the button that starts them, how far they are, and what they are for when all have ended."""
     runs = {name: _find(lesson.runs[name], cache) for name in lesson.needs(step)}
     try:
         statuses = {name: run.status for name, run in runs.items() if run is not None}
@@ -289,7 +289,8 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
             if name in statuses:
                 st.caption(f"The last time it ended early: {statuses[name].message}")
         if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
-            if all([start_run(lesson.runs[name], cache) for name in waiting]):
+            started = [start_run(lesson.runs[name], cache) for name in waiting]
+            if all(started):
                 st.rerun()
         return
 
@@ -349,8 +350,8 @@ def _reveal(name: str, guess: Guess, results: Results) -> None:
                 how = verdict(guess, answer, outcome)
                 color, icon = BADGES[how]
                 st.badge(KIND_WORDS[how], color=color, icon=icon)
-        said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
-        st.markdown(f"{said}It was **{_said(guess, outcome.value)}**. {outcome.sentence}")
+        before = f"You guessed **{_in_words(guess, answer)}**. " if answer is not None else ""
+        st.markdown(f"{before}It was **{_in_words(guess, outcome.value)}**. {outcome.sentence}")
 
 
 # Shared by all who take the lesson: the key is the length of the run's file.

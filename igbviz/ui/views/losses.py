@@ -79,7 +79,8 @@ def draw(cache: Path) -> None:
 
 
 def _card(name: str) -> Loss | None:
-    """One loss: what it is, its knobs, and a way to train with it. None, and a sentence, where its knobs make no loss."""
+    """One loss: what it is, its hyperparameters, and a way to train with it. None, and a sentence, where they make no
+    loss."""
     kind, style = LOSSES[name], loss_style(name)
     with st.container(border=True):
         st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
@@ -106,7 +107,8 @@ def _line_sample(style: ClassStyle) -> str:
         stops.append(f"{'transparent' if place % 2 else style.colour} {at}px {at + length}px")
         at += length
     stripes = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
-    return f'<span style="display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle;background:{stripes}"></span>'
+    box = "display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle"
+    return f'<span style="{box};background:{stripes}"></span>'
 
 
 def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
@@ -140,8 +142,10 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
         middle = outcome.typical_probability(trajectory)
-        told = f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
-        marks.append((middle, f"half of the images begin {told}"))
+        where = (
+            f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
+        )
+        marks.append((middle, f"half of the images begin {where}"))
     seen = None if trajectory is None else (trajectory, index, only)
     shaded = parts.get(focus, [])
     with picture:
@@ -186,12 +190,12 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
         )
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return None, None, None, 0
-    choice, which, when = st.columns([2.2, 1, 1.8])
-    asked = st.query_params.get("run")
+    choice, of_class, when = st.columns([2.2, 1, 1.8])
+    linked = st.query_params.get("run")
     name = choice.selectbox(
         "Images of this run",
         list(rows),
-        index=list(rows).index(asked if asked in rows else _latest_finished(rows)),
+        index=list(rows).index(linked if linked in rows else _latest_finished(rows)),
         format_func=lambda name: _run_in_words(rows[name], cache),
         key="images",
     )
@@ -206,7 +210,7 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
         st.info("This run has no record of its images' probabilities yet.", icon=":material/info:")
         return None, None, None, 0
     names = [EVERY_CLASS, *trajectory.class_names]
-    place = which.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
+    place = of_class.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
     index = 0
     if len(trajectory) > 1:
         index = when.select_slider(
@@ -243,7 +247,7 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 
 
 def _who_is_heard(shown: Shown) -> None:
-    """Class by class: the share of images in each zone of the focused loss, and how hard the run's own loss was pulled."""
+    """Class by class: the share of images in each zone of the focused loss, and how hard the run's own loss pulled."""
     run, trajectory, index, focus, shaded = shown
     if run is None:
         return
@@ -282,7 +286,7 @@ def _who_is_heard(shown: Shown) -> None:
 
 
 def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
-    """The payload of the training signal over time with a line at one probe, put into the text that all viewers share."""
+    """The payload of the training signal over time, which all viewers share, with a line at one probe."""
     spec = json.loads(_curves(str(run.path), run.record_bytes))
     place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
     line = {

@@ -57,9 +57,9 @@ def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
-    asked = from_query("view", QUESTIONS, "noise")
+    linked_view = from_query("view", QUESTIONS, "noise")
     view = st.segmented_control(
-        "Question", list(QUESTIONS), default=kind or asked, required=True, key="robust-view",
+        "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
         format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(QUESTIONS[view].intro)
@@ -67,10 +67,10 @@ def draw(cache: Path) -> None:
         linked = None
     set_query(view=view, sweep=st.query_params.get("sweep") if linked else None)
     with st.sidebar:
-        described = _form(view, linked)
-        start_button(described, cache, f"robust-start-{view}")
+        describe = _form(view, linked)
+        start_button(describe, cache, f"robust-start-{view}")
     try:
-        sweep = linked or described()
+        sweep = linked or describe()
         stamps = _stamps(sweep, cache)
     except (ConfigError, DataError, RunError, OSError):
         return  # the form says why
@@ -129,12 +129,12 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         for name in ("epochs", "batch_size", "seed"):
             changes[name] = forms.widget(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 
-    def described() -> Sweep:
+    def describe() -> Sweep:
         if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
             forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
         return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", many, 1, MOST_SEEDS))
 
-    return described
+    return describe
 
 
 def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
@@ -173,18 +173,16 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     group = _group(sweep, cache)
 
     def look() -> float | None:
-        standing, said = (
-            st.container(),
-            st.container(),
-        )  # whatever they say, the charts keep their place, and with it their zoom
+        # whatever they say, the charts keep their place, and with it their zoom
+        head, text = st.container(), st.container()
         stamps = _stamps(sweep, cache)
-        with standing:
-            _stand(group, sweep, stamps)
+        with head:
+            _show_progress(group, sweep, stamps)
         shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
-            said.warning(f"{problem}.", icon=":material/broken_image:")
+            text.warning(f"{problem}.", icon=":material/broken_image:")
         going = any(stamp.goes_on for stamp in stamps)
-        _draw(shown, len(stamps) < len(sweep.configs()) or going, said)
+        _draw(shown, len(stamps) < len(sweep.configs()) or going, text)
         return refresh.SLOW if going else None
 
     going = any(stamp.goes_on for stamp in _stamps(sweep, cache))
@@ -199,12 +197,12 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     )  # fmt: skip
 
 
-def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
+def _draw(shown: Shown, unfinished: bool, text: Any) -> None:
     if unfinished and shown.sentences:
-        said.caption("Not all runs are finished: what is said below is about those that are, and may change.")
-    said.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
+        text.caption("Not all runs are finished: what is said below is about those that are, and may change.")
+    text.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
     if not shown.figures:
-        said.info("The first network is being prepared ...", icon=":material/hourglass_top:")
+        text.info("The first network is being prepared ...", icon=":material/hourglass_top:")
     for name, figure, height in shown.figures:
         live_chart(figure, key=f"robust-{name}", height=height)
     if len(shown.table):
@@ -215,7 +213,7 @@ def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
         st.caption("Median (least..most) of n finished seeds, at the last probe.")
 
 
-def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
+def _show_progress(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
     """How far the runs are; those that ship with the program say where they come from."""
     if group is not None:
         show_progress(group, progress_of(str(group.path)))
@@ -256,17 +254,17 @@ def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _pictures(view: str, described: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
+def _pictures(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
     """What is drawn, and a sentence for each run that cannot be read."""
-    question, sweep = QUESTIONS[view], Sweep.from_json(described)
+    question, sweep = QUESTIONS[view], Sweep.from_json(sweep_json)
     members, _, problems = members_of(stamps, robustness.read)
     if not members:
         return Shown([], [], pd.DataFrame()), problems
-    those = robustness.settings(sweep, members)
-    found = robustness.summaries(those, question)
+    settings = robustness.settings(sweep, members)
+    summaries = robustness.summaries(settings, question)
     drawn = {
-        "trade-off": robustness_charts.trade_off(those, found, question, unit),
-        "time": robustness_charts.over_time(those, question, unit),
+        "trade-off": robustness_charts.trade_off(settings, summaries, question, unit),
+        "time": robustness_charts.over_time(settings, question, unit),
     }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
-    return Shown(robustness.sentences(found, question), figures, robustness.table(found, question)), problems
+    return Shown(robustness.sentences(summaries, question), figures, robustness.table(summaries, question)), problems

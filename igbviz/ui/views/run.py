@@ -1,4 +1,4 @@
-"""A run on the page: where it stands, the two live charts, the state at one moment, and everything one may take away."""
+"""A run on the page: how far it is, the two live charts, the state at one moment, and everything one may take away."""
 
 from __future__ import annotations
 

@@ -41,11 +41,12 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     except (ConfigError, DataError, OSError) as error:
         show_error(error, top)
         return None
-    if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
-        if run := start_run(config, cache, own=True):
-            turn_to(run=run.id)
+    pressed = top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train")
+    if pressed and (run := start_run(config, cache, own=True)):
+        turn_to(run=run.id)
     top.caption(
-        f"{expected.steps:,} steps, {expected.probes} probes: about **{duration_in_words(expected.seconds)}**, {expected.basis}."
+        f"{expected.steps:,} steps, {expected.probes} probes: about **{duration_in_words(expected.seconds)}**, "
+        f"{expected.basis}."
     )
     return config
 
