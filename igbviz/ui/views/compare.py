@@ -157,18 +157,18 @@ def _matching(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         words = (
             st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find").lower().split()
         )
-        wanted = {}
+        filters = {}
         for name in FILTERS:
             values = {tuple(_values(row, name)) for row in rows}
             if len(values) > 1:
                 values = sorted({value for several in values for value in several})
-                wanted[name] = set(st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all"))
+                filters[name] = set(st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all"))
         archived = any(row.get("archived") for row in rows) and st.toggle("Archived too", key="compare-archived")
     return [
         row
         for row in rows
         if (archived or not row.get("archived"))
-        and all(not values or values & set(_values(row, name)) for name, values in wanted.items())
+        and all(not values or values & set(_values(row, name)) for name, values in filters.items())
         and all(word in " ".join(map(str, row.values())).lower() for word in words)
     ]
 
