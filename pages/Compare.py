@@ -3,4 +3,5 @@
 from igbviz.ui import shell
 from igbviz.ui.views import compare
 
-compare.draw(shell.shell("Compare"))
+cache = shell.frame("pages/Compare.py")
+compare.draw(cache)

@@ -1,9 +1,7 @@
 """Six short lessons: guess, run, look, explain."""
 
-from igbviz.runs.queue import ensure_worker
 from igbviz.ui import shell
 from igbviz.ui.views import lessons
 
-cache = shell.shell("Lessons")
-ensure_worker(cache)  # warm before a button is pressed
+cache = shell.frame("pages/Lessons.py", title=False, wake_worker=True)
 lessons.draw(cache)

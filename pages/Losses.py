@@ -3,4 +3,5 @@
 from igbviz.ui import shell
 from igbviz.ui.views import losses
 
-losses.draw(shell.shell("Losses"))
+cache = shell.frame("pages/Losses.py")
+losses.draw(cache)

@@ -3,4 +3,5 @@
 from igbviz.ui import shell
 from igbviz.ui.views import paper
 
-paper.draw(shell.shell("The paper"))
+cache = shell.frame("pages/Paper.py")
+paper.draw(cache)

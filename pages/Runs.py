@@ -1,6 +1,7 @@
 """Every run on this machine: find, label, delete, take back, carry away and bring in."""
 
 from igbviz.ui import shell
-from igbviz.ui.views import library
+from igbviz.ui.views import runs
 
-library.draw(shell.shell("Runs"))
+cache = shell.frame("pages/Runs.py")
+runs.draw(cache)

@@ -21,7 +21,6 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
-from igbviz.trajectory.trajectory import thin
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 MAX_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
@@ -56,7 +55,7 @@ def curves(
     what = quantity_named(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
-    drawn = trajectory[thin(trajectory.step)]
+    drawn = trajectory.thinned()
     x, hover = axis.place(drawn.step), _hover(drawn)
     values = np.asarray(what.values(drawn), dtype=np.float32)
     if not what.per_class:
@@ -91,7 +90,7 @@ def wrong_labels(
     """What becomes of the wrongly labelled training images over log time: memorised, resisted, otherwise, three shares
     that sum to 1. Lines without points for a run without wrong labels. The parameters are those of `curves`."""
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
-    drawn = trajectory[thin(trajectory.step)] if trajectory.has_noise else trajectory[:0]
+    drawn = trajectory.thinned() if trajectory.has_noise else trajectory[:0]
     x, hover = axis.place(drawn.step), _hover(drawn)
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
     ends = spread_apart(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)

@@ -38,7 +38,7 @@ from igbviz.runs.files import write_json
 from igbviz.runs.schema import LOOKED_AT, trained, untrained
 from igbviz.runs.status import FINISHED, Status
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import thin
+from igbviz.trajectory.trajectory import Glance
 
 DEFAULT_CACHE = queue.cache_folder()
 
@@ -183,14 +183,14 @@ class Run(Handle):
             raise RunError(f"run {self.id} cannot be read: {error}") from None
         return None
 
-    def glance(self) -> Trajectory:
+    def glance(self) -> Glance:
         """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a
         few hundred of 50,000 probes costs no more than reading a few hundred of a thousand."""
         trajectory, schema = self.trajectory(), self.schema
         if not {"steps", "steps_per_epoch"} <= set(schema):
-            return trajectory[thin(trajectory.step)]
+            return trajectory.thinned()
         planned = self.config.probes.steps(schema["steps"], schema["steps_per_epoch"])
-        return trajectory[thin(planned[: len(trajectory)])]
+        return trajectory.thinned(planned[: len(trajectory)])
 
     def log(self, lines: int = 20) -> str:
         """The last lines of what the worker said."""

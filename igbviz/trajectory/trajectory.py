@@ -224,6 +224,10 @@ class Trajectory(Recorded):
         probe."""
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
+    def thinned(self, step: np.ndarray | None = None) -> Glance:
+        """The probes that a chart draws, see `thin`; `step` (T,) where it is known without reading every record."""
+        return Glance(self.records[thin(self.step if step is None else step)], self.class_names)
+
     def to_frame(self):
         """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class
         quantities; with wrong labels also their shares."""
@@ -246,3 +250,11 @@ class Trajectory(Recorded):
         return pd.DataFrame(
             per_probe | {"class": names} | {name: values.reshape(-1) for name, values in per_class.items()}
         )
+
+
+class Glance(Trajectory):
+    """The probes of a run that a chart draws, or some of them."""
+
+    def thinned(self, step: np.ndarray | None = None) -> Glance:
+        """Itself: no second look at the steps, and no copy of the records."""
+        return self

@@ -1,4 +1,4 @@
-"""Widgets made from descriptions."""
+"""Widgets made from the fields of a description, and numbers of the page that are checked as strictly."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from igbviz.losses import Loss
 from igbviz.losses.custom import symbols
 from igbviz.spec import ConfigError, Description, kinds
 from igbviz.ui import sliders
-from igbviz.ui.messages import wrong
+from igbviz.ui.messages import show_error
 
 SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formula, in LaTeX
 
 
 def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
-    """A selector for one of the descriptions in a registry and the widgets of its knobs; the chosen values as a
-    mapping."""
+    """A selector for one of the descriptions in a registry and the widgets of its hyperparameters; the chosen values as
+    a mapping."""
     names = list(registry)
     name = st.selectbox(
         label, names, index=names.index(start.name), format_func=lambda n: registry[n].title_of(n), key=f"{key}-name"
@@ -31,30 +31,36 @@ def choose_part(label: str, registry: Mapping[str, type[Description]], start: De
         st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
     formula = st.empty()
     values = start.model_dump() if start.name == name else {}
-    chosen = {"name": name} | knobs(part, values, f"{key}-{name}")
+    chosen = {"name": name} | widgets(part, values, f"{key}-{name}")
     if issubclass(part, Loss):
         with contextlib.suppress(ConfigError):  # said by whoever builds the whole configuration
-            formula.latex(stacked(part(**chosen)))
+            formula.latex(stacked_formula(part(**chosen)))
     return chosen
 
 
-def stacked(loss: Loss) -> str:
+def stacked_formula(loss: Loss) -> str:
     """A loss in LaTeX for a narrow place, the side bar or a card: its parts below each other."""
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
-def knobs(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
-    """A widget for every knob of a description, with its help; returns what they are set to, which nobody has checked
-    yet. With `drag`, numbers that have two limits get sliders."""
+def part_title(part: type[Description], name: str) -> str:
+    """How a description is called on the page; its own name where one class stands for several."""
+    several = len(get_args(part.model_fields["name"].annotation)) > 1
+    return name if several else getattr(part, "title", name)
+
+
+def widgets(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
+    """A widget for every hyperparameter of a description, with its help; returns what they are set to, which nobody has
+    checked yet. With `drag`, numbers that have two limits get sliders."""
     chosen = {}
     for name, field in part.knobs().items():
         value = values.get(name, field.default)
         if get_origin(field.annotation) is dict:  # a number for each name that a formula asks for
             chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")
-        elif drag and (those := sliders.of_field(field)):
-            chosen[name] = sliders.number(knob_title(name, field), those, value, f"{key}-{name}", field.description)
+        elif drag and (span := sliders.of_field(field)):
+            chosen[name] = sliders.number(field_title(name, field), span, value, f"{key}-{name}", field.description)
         else:
-            chosen[name] = knob(name, field, value, f"{key}-{name}")
+            chosen[name] = widget(name, field, value, f"{key}-{name}")
     return chosen
 
 
@@ -68,26 +74,28 @@ def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str
         return dict(values)  # the formula cannot be read; the sentence about it comes with the whole configuration
 
 
-def knob_title(name: str, field: FieldInfo) -> str:
+def field_title(name: str, field: FieldInfo) -> str:
     return field.title or name.replace("_", " ").capitalize()
 
 
-def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
+def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     """One widget, made from the type and the help of a field. Whoever describes something with its value checks the
     limits."""
-    label = knob_title(name, field)
-    alternatives = dict((get_origin(kind) or kind, (kind, bounds)) for kind, bounds in kinds(field))
+    label = field_title(name, field)
+    alternatives = {get_origin(kind) or kind: (kind, bounds) for kind, bounds in kinds(field)}
     common = {"help": field.description, "key": key}
     number = next((kind for kind in (bool, int, float) if kind in alternatives), None)
-    words = get_args(alternatives[Literal][0]) if Literal in alternatives else ()
+    options = get_args(alternatives[Literal][0]) if Literal in alternatives else ()
     if number is bool:
         return st.toggle(label, value=value, **common)
-    if words and number is None:
-        return st.selectbox(label, words, index=words.index(value), **common)
-    if words:  # a number or a word, as in 'all'
-        if st.toggle(f"{label}: {words[0]}", value=value in words, key=f"{key}-{words[0]}", help=field.description):
-            return words[0]
-        value = 2000 if value in words else value
+    if options and number is None:
+        return st.selectbox(label, options, index=options.index(value), **common)
+    if options:  # a number or a word, as in 'all'
+        if st.toggle(
+            f"{label}: {options[0]}", value=value in options, key=f"{key}-{options[0]}", help=field.description
+        ):
+            return options[0]
+        value = 2000 if value in options else value
     if number is not None:
         # Without its limits, which the browser would keep silently: what is typed then is what is checked, and told of.
         return st.number_input(
@@ -102,21 +110,21 @@ def knob(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     return text or (None if type(None) in alternatives else "")
 
 
-def within(name: str, value: float, lowest: float, highest: float) -> float:
-    """A number of the page that is no knob of a description, checked. Raises ConfigError."""
+def in_range(name: str, value: float, lowest: float, highest: float) -> float:
+    """A number of the page that is no field of a description, checked. Raises ConfigError."""
     if not lowest <= value <= highest:
         kind = "a whole number" if isinstance(highest, int) else "a number"
         raise ConfigError(((name,), f"is {value:.15g}, allowed: {kind} from {lowest:.15g} to {highest:.15g}"))
     return value
 
 
-def nearest(name: str, value: float, lowest: float, highest: float) -> float:
+def clamped(name: str, value: float, lowest: float, highest: float) -> float:
     """The number where it is allowed, else a sentence on the page and the nearest one that is: for what is drawn
     whatever is typed."""
     try:
-        return within(name, value, lowest, highest)
+        return in_range(name, value, lowest, highest)
     except ConfigError as error:
-        wrong(f"{error}; shown: {(shown := min(max(value, lowest), highest)):g}")
+        show_error(f"{error}; shown: {(shown := min(max(value, lowest), highest)):g}")
         return shown
 
 

@@ -1,4 +1,4 @@
-"""Groups of runs on a page: offered, started, and how far they are."""
+"""Groups of runs on a page: opened from a link, offered to be started, and how far they are."""
 
 from __future__ import annotations
 
@@ -12,41 +12,58 @@ from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Progress, plan, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.ui import messages
-from igbviz.ui.runs import STATE_LOOKS, duration
+from igbviz.ui import refresh, shell
+from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.progress import STATE_LOOKS
+from igbviz.ui.query import turn_to
 
 
-def show(group: Group) -> None:
-    """Turn the page to this group: its name goes into the address bar, so that the link opens it anywhere."""
-    st.query_params.from_dict({"sweep": group.id})
-    st.rerun()
+def linked_group(cache: Path) -> Group | None:
+    """The group that the address names; a friendly sentence and None when there is no such group."""
+    if "sweep" not in st.query_params:
+        return None
+    try:
+        group = Group.open(st.query_params["sweep"], cache)
+        sweep_of(str(group.path))
+    except (RunError, OSError) as error:
+        show_dead_link(error)
+        return None
+    return group
 
 
-def offer(described: Callable[[], Sweep], cache: Path, key: str) -> None:
+def show_other_question(group: Group) -> None:
+    """That the group was not made for this page, and the way to the one that shows every group."""
+    st.warning(
+        f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
+        icon=":material/info:",
+    )
+    shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+
+
+def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
     """How many runs, how long, and the button; one sentence where that cannot be."""
     try:
-        sweep = described()
+        sweep = describe()
         expected = plan(sweep, cache)
         st.caption(
-            f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration(expected.seconds)}**, "
-            f"{expected.basis}."
+            f"{_runs(expected.runs)}, {expected.finished} already finished: about "
+            f"**{duration_in_words(expected.seconds)}**, {expected.basis}."
         )
         if st.button(
             f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key
         ):
             with st.spinner("Putting them into the queue ..."):
                 group = submit_sweep(sweep, cache)
-            show(group)
+            turn_to(sweep=group.id)
     except (ConfigError, DataError, RunError, OSError) as error:
-        messages.wrong(error)
+        show_error(error)
 
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count:,} runs"
 
 
-EVERY = 1.0  # seconds between two looks
-STATES_LOOK = STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
+LOOKS = STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -54,17 +71,18 @@ def sweep_of(path: str) -> Sweep:
     return Group(Path(path)).sweep
 
 
-@st.cache_resource(ttl=EVERY / 2, max_entries=16, show_spinner=False)
+@st.cache_resource(ttl=refresh.SLOW / 2, max_entries=16, show_spinner=False)
 def progress_of(path: str) -> Progress:
     return Group(Path(path)).progress()
 
 
-def group_standing(group: Group, progress: Progress) -> None:
+def show_progress(group: Group, progress: Progress) -> None:
+    """States with their counts, the buttons for all of its runs, and a bar."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for state, count in progress.counts.items():
-            colour, icon = STATES_LOOK[state]
-            st.badge(f"{count} {state}", color=colour, icon=icon)
-        st.caption(f"{duration(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
+            color, icon = LOOKS[state]
+            st.badge(f"{count} {state}", color=color, icon=icon)
+        st.caption(f"{duration_in_words(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
         if any(state in progress.counts for state in WAITING) and st.button(
             "Stop all", icon=":material/stop:", key="sweep-stop"
         ):

@@ -1,92 +1,58 @@
-"""Where a run stands, on the page: its state in words, a bar, what can be done with it, and how often to look. The same
-for both kinds of run."""
+"""How far a run is, on the page: its state as a badge and in words, a bar, and what can be done with it. The same for
+both kinds of run."""
 
 from __future__ import annotations
-
-import time
-import uuid
-from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import Run
 from igbviz.runs.status import Status
-from igbviz.ui import messages
-from igbviz.ui.runs import STATE_LOOKS, duration, start_run, state_badge
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import turn_to
+from igbviz.ui.runs import start_run
 
-FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
-RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
-CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
-
-
-def moving(look: Callable[[], float | None], every: float | None) -> None:
-    """What moves on a page, drawn again every so many seconds. `look` draws it and returns how often that should be
-    from now on."""
-
-    @st.fragment(run_every=every)
-    def again() -> None:
-        try:
-            pace = look()
-        except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        if pace != every:
-            st.rerun()  # once more as a whole: the timer of an ended run stops, that of an older one slows down
-
-    again()
+STATE_LOOKS = {
+    "queued": ("gray", ":material/hourglass_empty:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "done": ("green", ":material/check:"),
+    "stopped": ("orange", ":material/stop:"),
+    "lost": ("orange", ":material/sync_problem:"),
+    "failed": ("red", ":material/error:"),
+    "diverged": ("red", ":material/trending_up:"),
+    "unreadable": ("gray", ":material/broken_image:"),
+}
 
 
-def refresh(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace
-    from the start: at the fast one its server would take from the run the core that it trains on."""
-    going = [status for status in statuses if not status.ended]
-    if not going:
-        return RESTING if any(status.state in RESUMABLE for status in statuses) else None
-    return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
+def state_badge(state: str) -> None:
+    color, icon = STATE_LOOKS[state]
+    st.badge(state, color=color, icon=icon)
 
 
-def _viewers() -> int:
-    """How many browsers, this one included, look at something that moves."""
-    now, seen = time.monotonic(), _last_looks()
-    seen[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
-    for viewer, when in list(seen.items()):
-        if now - when > PRESENT:
-            seen.pop(viewer, None)
-    return len(seen)
-
-
-@st.cache_resource(show_spinner=False)
-def _last_looks() -> dict[str, float]:
-    return {}
-
-
-def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -> None:
-    """State, sentence, buttons and bar; `show` turns the page to another run. To be called within a fragment."""
+def draw(run: Run, status: Status, key: str = "") -> None:
+    """State, sentence, buttons and bar. To be called within a fragment."""
     went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        told = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(messages.plain(sentence(told, "network" if isinstance(run.config, EnsembleConfig) else "step")))
-        if status.state in ("queued", "running"):
-            if st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
-                run.stop()
-                st.rerun(scope="fragment")
-        if status.state in ("stopped", "failed", "lost"):
-            if st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
-                run.resume()
-                st.rerun()
+        worded = status.model_copy(update={"message": ""}) if went_wrong else status
+        st.caption(plain(sentence(worded, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
+        if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
+            run.stop()
+            st.rerun(scope="fragment")
+        if can_resume and st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
+            run.resume()
+            st.rerun()
         if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
-            if st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own"):
-                if own := start_run(shipped.config_to_repeat(run), run.cache, own=True):
-                    show(own)
+            repeat = st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own")
+            if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
+                turn_to(run=own.id)
         if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
-                show(again)
+                turn_to(run=again.id)
     # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on
     # the page.
     bar = st.empty()
@@ -94,7 +60,7 @@ def draw(run: Run, status: Status, show: Callable[[Run], None], key: str = "") -
         bar.progress(min(status.step / status.steps, 1.0))
     elif went_wrong and status.message:
         (bar.error if status.state == "failed" else bar.warning)(
-            messages.plain(status.message), icon=STATE_LOOKS[status.state][1]
+            plain(status.message), icon=STATE_LOOKS[status.state][1]
         )
 
 
@@ -107,26 +73,10 @@ def sentence(status: Status, unit: str = "step") -> str:
         parts += [f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
     if pace := status.steps_per_second:
         parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
-    parts.append(f"{duration(status.eta)} to go" if status.eta is not None else f"{duration(status.seconds)} in all")
+    parts.append(
+        f"{duration_in_words(status.eta)} to go"
+        if status.eta is not None
+        else f"{duration_in_words(status.seconds)} in all"
+    )
     prefix = "" if status.state in ("running", "done") else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
-
-
-def provenance(run: Run, *measured: str, precision: str = "float32") -> None:
-    """One line on what the numbers were made from: data, what was measured, arithmetic, device, versions, date."""
-    schema = {
-        "data": "unknown data",
-        "device": "an unknown device",
-        "threads": "?",
-        "torch": "of an unknown version",
-    } | run.schema
-    lanes = schema.get("lanes", 1)
-    how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}"
-    how += f", one of {lanes} runs in a stack" if isinstance(lanes, int) and lanes > 1 else ""
-    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({how})", f"torch {schema['torch']}"]
-    st.caption(messages.plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
-
-
-def counted(schema: dict[str, Any], name: str, what: str) -> str:
-    """'1,000 parameters', or nothing where the schema does not say."""
-    return f"{count:,} {what}" if isinstance(count := schema.get(name), int) else ""

@@ -1,4 +1,4 @@
-"""Runs on a page: listed, started, opened, read, and their state as a badge."""
+"""Runs as pages come by them: listed, started, opened from a link, and read, once for all viewers."""
 
 from __future__ import annotations
 
@@ -14,40 +14,10 @@ from igbviz.runs import library
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError, Description
-from igbviz.trajectory import Trajectory
-from igbviz.ui.messages import nowhere, wrong
+from igbviz.trajectory.trajectory import Glance
+from igbviz.ui.messages import show_dead_link, show_error
 
-STATE_LOOKS = {
-    "queued": ("gray", ":material/hourglass_empty:"),
-    "running": ("blue", ":material/play_arrow:"),
-    "done": ("green", ":material/check:"),
-    "stopped": ("orange", ":material/stop:"),
-    "lost": ("orange", ":material/sync_problem:"),
-    "failed": ("red", ":material/error:"),
-    "diverged": ("red", ":material/trending_up:"),
-    "unreadable": ("gray", ":material/broken_image:"),
-}
-
-
-def state_badge(state: str) -> None:
-    colour, icon = STATE_LOOKS[state]
-    st.badge(state, color=colour, icon=icon)
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds in words that fit: '8 s', '3 min', '2.5 h', '4 days'."""
-    if seconds is None:
-        return "unknown"
-    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else "under a second"
-
-
-# Widgets from descriptions.
-
-
-# Lists of runs. Kept for a moment and shared, not copied: thirty viewers of a list look at the folders once.
+# Kept for a moment and shared, not copied: thirty viewers of a list look at the folders once.
 
 
 @st.cache_resource(ttl=2, max_entries=4, show_spinner=False)
@@ -72,7 +42,7 @@ def start_run(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, 
     try:
         return submit(config, cache, own=own)
     except (ConfigError, RunError, OSError) as error:
-        wrong(error, icon=":material/error:")
+        show_error(error, icon=":material/error:")
         return None
 
 
@@ -82,7 +52,7 @@ def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> R
     try:
         run = Run.open(run_id, cache)
     except RunError as error:
-        nowhere(error)
+        show_dead_link(error)
         return None
     with contextlib.suppress(RunError):  # an unreadable run is told of by whoever shows it
         if not isinstance(run.config, kind):
@@ -99,6 +69,6 @@ def page_of(config: RunConfig | EnsembleConfig) -> str:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def shown_trajectory(path: str, size: int) -> Trajectory:
+def shown_trajectory(path: str, size: int) -> Glance:
     """The probes that charts draw, of the run in this folder when its records had `size` bytes."""
     return Run(Path(path)).glance()

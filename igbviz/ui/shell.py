@@ -1,27 +1,34 @@
-"""The frame of every page: window title, menu, links between pages."""
+"""The frame of every page: its title, in one place for menu, window and page; the menu; links between pages."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz.runs.queue import cache_folder
+from igbviz.runs import queue
 
-MENU = (
-    ("app.py", "Home", ":material/home:"),
-    ("pages/Train.py", "Train and watch", ":material/play_circle:"),
-    ("pages/Initialisation.py", "Before training", ":material/casino:"),
-    ("pages/Dynamics.py", "From bias to training", ":material/scatter_plot:"),
-    ("pages/Losses.py", "Losses", ":material/trending_down:"),
-    ("pages/Phases.py", "Phase diagram", ":material/gradient:"),
-    ("pages/Robustness.py", "Robustness", ":material/shield:"),
-    ("pages/Paper.py", "The paper", ":material/fact_check:"),
-    ("pages/Lessons.py", "Lessons", ":material/school:"),
-    ("pages/Compare.py", "Compare", ":material/compare:"),
-    ("pages/Runs.py", "Runs", ":material/folder_open:"),
-)
+
+class Page(NamedTuple):
+    title: str  # in the menu, on the window and above the page
+    icon: str
+
+
+PAGES = {  # in the order of the menu; a path is an address that people have noted down, a title may change
+    "app.py": Page("Home", ":material/home:"),
+    "pages/Train.py": Page("Train and watch", ":material/play_circle:"),
+    "pages/Initialisation.py": Page("Before training", ":material/casino:"),
+    "pages/Dynamics.py": Page("From bias to training", ":material/scatter_plot:"),
+    "pages/Losses.py": Page("Losses", ":material/trending_down:"),
+    "pages/Phases.py": Page("Phase diagram", ":material/gradient:"),
+    "pages/Robustness.py": Page("Robustness", ":material/shield:"),
+    "pages/Paper.py": Page("The paper", ":material/fact_check:"),
+    "pages/Lessons.py": Page("Lessons", ":material/school:"),
+    "pages/Compare.py": Page("Compare", ":material/compare:"),
+    "pages/Runs.py": Page("Runs", ":material/folder_open:"),
+}
 # Drawn here, since named icons are fetched from the network: a class that rises, one that falls.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke-width="2.4" stroke-linecap="round">'
@@ -45,15 +52,25 @@ STYLE = (
 )
 
 
-def shell(title: str) -> Path:
-    """The frame of every page: window title, menu. Returns the cache folder that the page works on."""
-    st.set_page_config(page_title=f"{title} · igbviz", page_icon=ICON, layout="wide")
+def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
+    """The frame of every page: window title, menu, and its title above it. Returns the cache folder that the page works
+    on. `wake_worker`: have a worker warm before the button is pressed that starts a run."""
+    st.set_page_config(page_title=f"{PAGES[path].title} · igbviz", page_icon=ICON, layout="wide")
     st.html(f"<style>{STYLE}</style>")
     with st.sidebar:
         st.markdown("### igbviz")
-        for path, label, icon in MENU:
-            link(path, label, icon=icon)
-    return cache_folder()  # read at every draw, so that tests can set it
+        for other, page in PAGES.items():
+            link(other, page.title, icon=page.icon)
+    if title:
+        show_title(path)
+    cache = queue.cache_folder()  # read at every draw, so that tests can set it
+    if wake_worker:
+        queue.ensure_worker(cache)
+    return cache
+
+
+def show_title(path: str) -> None:
+    st.title(PAGES[path].title, anchor=False)
 
 
 def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
@@ -62,15 +79,3 @@ def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query or None)
     except StreamlitPageNotFoundError:
         st.caption(label)
-
-
-def how_it_works() -> None:
-    """What the Train page says before a run is chosen."""
-    st.title("Train and watch", anchor=False)
-    st.markdown(
-        "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close "
-        "the page, reload it or send its link to somebody else, and the run goes on.\n\nThe charts begin at "
-        "**Init.**, the network before its first step, and run on a logarithmic time axis, because the first "
-        "prejudice is won or lost within the first batches. On the left the probability a class gets, on the right "
-        "how many of its images are recognised; the class that the untrained network favours is drawn bold."
-    )

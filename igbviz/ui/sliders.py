@@ -76,28 +76,28 @@ def _decades(low: float, high: float, default: float, closed: bool) -> list[floa
     return sorted({stop for stop in inside if low < stop < high} | ends | {default})
 
 
-def number(label: str, those: Range, value: float, key: str, help: str | None = None) -> float:
+def number(label: str, span: Range, value: float, key: str, help: str | None = None) -> float:
     """The slider and its box; the number that the box holds. `value` is where both begin."""
     slider = f"{key}-slider"
     if key not in st.session_state:
-        st.session_state[key] = min(max(float(value), those.low), those.high)
+        st.session_state[key] = min(max(float(value), span.low), span.high)
     if slider not in st.session_state:
-        st.session_state[slider] = those.nearest(st.session_state[key])
+        st.session_state[slider] = span.nearest(st.session_state[key])
     drag, exact = st.columns([1.9, 1], vertical_alignment="bottom", gap="small")
     common: dict[str, Any] = {"key": slider, "help": help, "on_change": _copy, "args": (slider, key)}
-    if those.step is None:
-        drag.select_slider(label, those.stops, format_func="{:g}".format, **common)
+    if span.step is None:
+        drag.select_slider(label, span.stops, format_func="{:g}".format, **common)
     else:
-        drag.slider(label, those.stops[0], those.stops[-1], step=those.step, format="%g", **common)
+        drag.slider(label, span.stops[0], span.stops[-1], step=span.step, format="%g", **common)
     # Without its limits, as every box of a knob: whoever describes something with the number says what is allowed.
     return exact.number_input(
         f"{label}, exactly",
-        step=those.step or _tenth(value),
+        step=span.step or _tenth(value),
         format="%g",
         label_visibility="collapsed",
         key=key,
         on_change=_settle,
-        args=(key, slider, those),
+        args=(key, slider, span),
     )
 
 
@@ -105,8 +105,8 @@ def _copy(slider: str, box: str) -> None:
     st.session_state[box] = float(f"{st.session_state[slider]:.6g}")  # browsers count steps with rounding errors
 
 
-def _settle(box: str, slider: str, those: Range) -> None:
-    st.session_state[slider] = those.nearest(st.session_state[box])
+def _settle(box: str, slider: str, span: Range) -> None:
+    st.session_state[slider] = span.nearest(st.session_state[box])
 
 
 def _tenth(value: float) -> float:

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from igbviz.config import PRESETS
 from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
-from igbviz.ui.progress import FIRST_SECONDS
+from igbviz.ui.refresh import FIRST_SECONDS
 from tests.benchmarks.page import app
 
 SECONDS, LONGEST = 12.0, 5.0  # that everybody looks, and waits for an answer

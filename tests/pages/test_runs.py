@@ -16,7 +16,7 @@ from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.ui.runs import forget_rows
-from igbviz.ui.views import library as library_page
+from igbviz.ui.views import runs as runs_page
 
 ROOT = Path(__file__).parents[2]
 TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixel) [y](http://evil) :red[z] $a$"
@@ -33,7 +33,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def forget() -> None:
     forget_rows()
-    library_page._usage.clear()
+    runs_page._usage.clear()
 
 
 def done(config: RunConfig, cache: Path, **status) -> Run:
@@ -117,7 +117,7 @@ def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache
     assert shown(test) == [] and "0 of 3 runs" in words(test)
 
 
-@pytest.mark.parametrize("order", library_page.ORDERS)
+@pytest.mark.parametrize("order", runs_page.ORDERS)
 def test_every_order(order: str, tiny: RunConfig, own_cache: Path) -> None:
     runs = [done(tiny.with_(seed=seed), own_cache, seconds=float(seed)) for seed in range(3)]
     annotations.change(runs[1], name="a name", note="x" * 3000)
@@ -126,7 +126,7 @@ def test_every_order(order: str, tiny: RunConfig, own_cache: Path) -> None:
 
 
 def test_many_runs_come_in_pages(tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_page, "PAGE", 4)
+    monkeypatch.setattr(runs_page, "PAGE", 4)
     runs = [done(tiny.with_(seed=seed), own_cache) for seed in range(10)]
     assert shown(page()) == [run.id for run in runs[:4]]
     test = page(page="3")
@@ -171,7 +171,7 @@ def test_tags_for_several_at_once(tiny: RunConfig, own_cache: Path) -> None:
 def test_too_long_a_tag_is_a_sentence(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
     annotations.change(run, tags=["a"])
-    problems = library_page._each(lambda run: annotations.change(run, add=["t" * 41]))([run])
+    problems = runs_page._each(lambda run: annotations.change(run, add=["t" * 41]))([run])
     assert len(problems) == 1 and "allowed: at most 40" in problems[0] and annotations.read(run).tags == ("a",)
 
 
@@ -321,7 +321,7 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert test.get("download_button")[0].proto.disabled
     tick(test, 0)
     assert not test.get("download_button")[0].proto.disabled
-    file = library_page._archive(library_page._opened(library.rows(own_cache), own_cache))
+    file = runs_page._archive(runs_page._opened(library.rows(own_cache), own_cache))
     assert archive.take(file, tmp_path / "to").new == [run.id]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -21,36 +21,39 @@ from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import ENDED
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 from igbviz.trajectory.quantities import MEASURES
-from igbviz.ui import messages, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
-from igbviz.ui.query import address, asked
+from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
+from igbviz.ui.messages import show_dead_link
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import run_rows
 
 MOST_RUNS = 100
-COLUMNS = "state loss knobs model dataset initialization epochs seed name tags remark submitted note id".split()
+COLUMNS = [
+    "state",
+    "loss",
+    "knobs",
+    "model",
+    "dataset",
+    "initialization",
+    "epochs",
+    "seed",
+    "name",
+    "tags",
+    "remark",
+    "submitted",
+    "note",
+    "id",
+]
 FILTERS = ("state", "dataset", "loss", "tags")
-
-
-class Stamp(NamedTuple):
-    """What a run is known by to the caches."""
-
-    path: str
-    size: int  # bytes of records
-    state: str
-
-    @property
-    def goes_on(self) -> bool:
-        return self.state not in ENDED
 
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("Compare", anchor=False)
     rows = [row for row in run_rows(cache) if row.get("kind") != "untrained"]
     if not rows:
         st.info("Nothing has run here yet.", icon=":material/info:")
@@ -60,24 +63,25 @@ def draw(cache: Path) -> None:
     if not names:
         st.info("Tick two or more runs above, and they stand here side by side.", icon=":material/info:")
         return
-    runs, lost = _open(names, cache)
-    stamps, _ = _stamps(runs)
+    runs, missing = _open(names, cache)
+    stamps, _ = stamps_of(runs)
     goes_on = any(stamp.goes_on for stamp in stamps)
-    view = _options(_members(stamps)[0])
+    view = _options(members_of(stamps)[0])
 
-    @st.fragment(run_every=1.0 if goes_on else None)
-    def moving() -> None:
-        stamps, torn = _stamps(runs)
-        members, problems = _members(stamps)
-        said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
-        for sentence in [*lost, *torn, *problems, *(alike(members)[1] if members and view.tab == "grid" else [])]:
-            said.warning(sentence, icon=":material/info:")
+    def look() -> float | None:
+        stamps, torn = stamps_of(runs)
+        members, unprobed, unread = members_of(stamps)
+        problems = [*missing, *torn, *unread, *without_probe(unprobed)]
+        mixed = alike(members)[1] if members and view.tab == "grid" else []
+        # however many sentences, the charts keep their place on the page, and with it their zoom
+        place = st.container()
+        for text in [*map(sentence, problems), *mixed]:
+            place.warning(text, icon=":material/info:")
         if members:
             _show(members, stamps, view)
-        if goes_on and not any(stamp.goes_on for stamp in stamps):
-            st.rerun()  # once more as a whole: the timer stops
+        return refresh.SLOW if any(stamp.goes_on for stamp in stamps) else None
 
-    moving()
+    refresh.fragment(look, refresh.SLOW if goes_on else None)
 
 
 # Which runs.
@@ -93,7 +97,7 @@ def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
         try:
             names += [run.id for run in Group.open(query["sweep"], cache).runs]
         except RunError as error:
-            messages.nowhere(error)
+            show_dead_link(error)
     return list(dict.fromkeys(names))
 
 
@@ -113,9 +117,9 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
     ):  # just arrived: open where nothing is chosen, and as it was found from then on
         st.session_state["compare-open"] = not chosen
     with st.expander("Choose runs", expanded=st.session_state["compare-open"], icon=":material/checklist:"):
-        found = _found(rows)
-        ids, before = [row["id"] for row in found], set(chosen)
-        table = pd.DataFrame(found, columns=[name for name in COLUMNS if any(name in row for row in rows)])
+        matching = _matching(rows)
+        ids, before = [row["id"] for row in matching], set(chosen)
+        table = pd.DataFrame(matching, columns=[name for name in COLUMNS if any(name in row for row in rows)])
         cleared = st.session_state.setdefault("compare-cleared", 0)
         marked = st.dataframe(
             table,
@@ -123,11 +127,11 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             on_select="rerun",
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
-            height=min(420, 38 + 35 * max(len(found), 1)),
+            height=min(420, 38 + 35 * max(len(matching), 1)),
             column_config={"epochs": st.column_config.NumberColumn(format="%.4g")},
             # other rows are another table, whose ticks come from the address
             key=f"compare-table-{cleared}-{hash(tuple(ids))}",
-            alt=f"{len(found)} runs to choose from",
+            alt=f"{len(matching)} runs to choose from",
         ).selection.rows
         ticked = [ids[place] for place in marked if place < len(ids)]
         unticked = set(ids) - set(ticked)
@@ -136,36 +140,36 @@ def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
             hidden = len(set(now) - set(ids))
             aside = f", {hidden} of them not among these rows" if hidden else ""
             st.caption(
-                f"{len(found)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a "
+                f"{len(matching)} of {len(rows)} runs; {len(now)} chosen{aside}. Tick a box to add a run, click on a "
                 "heading to sort."
             )
             if st.button("Choose none", icon=":material/close:", disabled=not now, key="compare-none"):
                 st.session_state["compare-cleared"] += 1
-                address(runs=None, group=None, sweep=None)
+                set_query(runs=None, group=None, sweep=None)
                 st.rerun()
     if now != chosen:
-        address(runs=",".join(now) or None, group=None, sweep=None)
+        set_query(runs=",".join(now) or None, group=None, sweep=None)
     return now
 
 
-def _found(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _matching(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that the search and the filters leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = (
             st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find").lower().split()
         )
-        wanted = {}
+        filters = {}
         for name in FILTERS:
             values = {tuple(_values(row, name)) for row in rows}
             if len(values) > 1:
                 values = sorted({value for several in values for value in several})
-                wanted[name] = set(st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all"))
+                filters[name] = set(st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all"))
         archived = any(row.get("archived") for row in rows) and st.toggle("Archived too", key="compare-archived")
     return [
         row
         for row in rows
         if (archived or not row.get("archived"))
-        and all(not values or values & set(_values(row, name)) for name, values in wanted.items())
+        and all(not values or values & set(_values(row, name)) for name, values in filters.items())
         and all(word in " ".join(map(str, row.values())).lower() for word in words)
     ]
 
@@ -179,8 +183,8 @@ def _values(row: dict[str, Any], name: str) -> list[str]:
 
 
 def _options(members: Sequence[Member]) -> View:
-    chosen, unit = asked("tab", TABS, "grid"), asked("unit", ("epoch", "step"), "epoch")
-    quantity = asked("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    chosen, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
+    quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tab = st.segmented_control(
@@ -201,7 +205,10 @@ def _options(members: Sequence[Member]) -> View:
                 "Time in", ("epoch", "step"), default=unit, required=True, key="compare-unit", format_func="{}s".format
             )
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
-            help_ = "Runs that differ in nothing but the seed become one line: their median, with a band from the least to the most."
+            help_ = (
+                "Runs that differ in nothing but the seed become one line: their median, with a band from the least to "
+                "the most."
+            )
             collapse = st.toggle("Seeds as one", value=collapse, key="compare-collapse", help=help_)
         if tab == "grid" and len(members) > MAX_ROWS:
             starts = range(0, len(members), MAX_ROWS)
@@ -214,7 +221,7 @@ def _options(members: Sequence[Member]) -> View:
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MAX_ROWS, len(members))}",
             )
-    address(
+    set_query(
         tab=tab if tab != "grid" else None,
         quantity=quantity if quantity != "balanced_accuracy" else None,
         unit=unit if unit != "epoch" else None,
@@ -232,73 +239,34 @@ def _measured(members: Sequence[Member]) -> list[str]:
 
 
 def _open(names: Sequence[str], cache: Path) -> tuple[list[Run], list[str]]:
-    """The runs that are there, and a sentence for each that is not."""
+    """The runs that are there, and what is wrong with those that are not."""
     runs, problems = [], []
     for name in names[:MOST_RUNS]:
         try:
             runs.append(Run.open(name, cache))
         except RunError as error:
-            problems.append(_sentence(error))
+            problems.append(str(error))
     if len(names) > MOST_RUNS:
-        problems.append(f"The first {MOST_RUNS} of {len(names)} chosen runs are compared.")
+        problems.append(f"the first {MOST_RUNS} of {len(names)} chosen runs are compared")
     return runs, problems
 
 
-def _stamps(runs: Sequence[Run]) -> tuple[list[Stamp], list[str]]:
-    """Where the runs stand now, and a sentence for each that cannot say so."""
-    stamps, problems = [], []
-    for run in runs:
-        try:
-            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
-        except (RunError, OSError) as error:
-            problems.append(_sentence(error))
-    return stamps, problems
-
-
-def _members(stamps: Sequence[Stamp]) -> tuple[list[Member], list[str]]:
-    """What can be compared, and a sentence for what cannot."""
-    members, problems, waiting = [], [], []
-    for stamp in stamps:
-        try:
-            member = _member(*stamp)
-        except (RunError, OSError) as error:
-            problems.append(_sentence(error))
-            continue
-        if member is not None:
-            members.append(member)
-        elif stamp.goes_on:
-            waiting.append(Path(stamp.path).name)
-        else:
-            problems.append(
-                f"Run {Path(stamp.path).name} has nothing to compare: it is {stamp.state} and has no probe."
-            )
-    if waiting:
-        names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
-        problems.append(f"Still without a probe, and shown as soon as there is one: {names}.")
-    return members, problems
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> None:
-    those, shared = comparison.settings(members), comparison.in_common([member.config for member in members])
+    settings, shared = comparison.settings(members), comparison.in_common([member.config for member in members])
     going = sum(not member.ended for member in members)
-    parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(those)} setting{'s' * (len(those) > 1)}"]
+    parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(settings)} setting{'s' * (len(settings) > 1)}"]
     parts += [f"{going} still going on"] * bool(going) + [f"in common: {shared}"] * bool(shared)
     st.caption("; ".join(parts) + ".")
     if view.tab == "table":
-        _tables(those, view.collapse)
+        _tables(settings, view.collapse)
     else:
         figure, height = _picture(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
-        st.caption(_caption(view, those))
-    _take_away(those, view)
+        st.caption(_caption(view, settings))
+    _take_away(settings, view)
 
 
-def _caption(view: View, those: Sequence[Setting]) -> str:
+def _caption(view: View, settings: Sequence[Setting]) -> str:
     if view.tab == "grid":
         return (
             "A row a run, as in the paper's Figure 2. ★ and the bold line: the class that this network favours "
@@ -313,25 +281,28 @@ def _caption(view: View, those: Sequence[Setting]) -> str:
     what = MEASURES[view.quantity].caption
     if view.quantity == "silent":
         what = " ".join(
-            [what, *sorted({member.config.loss.selects for setting in those for member in setting.members} - {""})]
+            [what, *sorted({member.config.loss.selects for setting in settings for member in setting.members} - {""})]
         )
     return what + (many if view.collapse else " A line a run; the seeds of one setting look alike.")
 
 
-def _tables(those: Sequence[Setting], collapse: bool) -> None:
+def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     st.markdown("**What differs**")
     st.dataframe(
-        comparison.difference_table(those), hide_index=True, key="compare-differences", column_config=_pinned()
+        comparison.difference_table(settings), hide_index=True, key="compare-differences", column_config=_pinned()
     )
     st.markdown("**What came of it**")
     headings = {name: st.column_config.Column(title) for name, (title, _) in OUTCOMES.items()}
     if collapse:
         st.dataframe(
-            comparison.setting_table(those), hide_index=True, key="compare-outcomes", column_config=_pinned() | headings
+            comparison.setting_table(settings),
+            hide_index=True,
+            key="compare-outcomes",
+            column_config=_pinned() | headings,
         )
         st.caption(f"Median (least..most) of n seeds. {ESCAPE_IN_WORDS}")
         return
-    table = comparison.run_table(those)
+    table = comparison.run_table(settings)
     table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
     table["run"] = [f"Train?run={name}" for name in table["run"]]
     number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
@@ -345,27 +316,22 @@ def _pinned() -> dict[str, Any]:
     return {"setting": st.column_config.TextColumn("setting", pinned=True)}
 
 
-# Everybody who looks at the same runs at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))
+# Everybody who looks at the same runs at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _picture(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
-    figure = spec(comparison.settings(_members(stamps)[0]), view)
+    figure = spec(comparison.settings(members_of(stamps)[0]), view)
     return payload(figure), figure["layout"]["height"]
 
 
-def _take_away(those: Sequence[Setting], view: View) -> None:
+def _take_away(settings: Sequence[Setting], view: View) -> None:
     no_browser = find_chromium() is None
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in FORMATS.items():
             st.download_button(
                 label,
-                data=lambda make=make: make(those, view),
+                data=lambda make=make: make(settings, view),
                 file_name=f"compare-{view.quantity if view.tab == 'overlay' else view.tab}{suffix}",
                 mime=mime,
                 on_click="ignore",

@@ -20,17 +20,19 @@ from igbviz.datasets.imbalance import Imbalance
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
 from igbviz.models.initializations import Gaussian
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Progress
 from igbviz.spec import ConfigError
 from igbviz.studies import dynamics
-from igbviz.studies.comparison import Member
 from igbviz.studies.dynamics import ACROSS, BASE, RATIO, SEEDS, UP
 from igbviz.trajectory.quantities import MEASURES
-from igbviz.ui import forms, messages, query, shell
-from igbviz.ui.groups import EVERY, group_standing, offer, progress_of, sweep_of
+from igbviz.ui import forms, refresh, shell
+from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, member_of
+from igbviz.ui.messages import show_error
+from igbviz.ui.query import from_query, set_query
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
 MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
@@ -79,22 +81,21 @@ VIEWS = {
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("From bias to training", anchor=False)
     group, sweep = _linked(cache)
     kind = dynamics.kind(sweep) if sweep else None
     view = st.segmented_control(
-        "Question", list(VIEWS), default=query.asked("view", VIEWS, kind or "starts"), required=True, key="bias-view",
+        "Question", list(VIEWS), default=from_query("view", VIEWS, kind or "starts"), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(VIEWS[view].question)
-    query.address(view=view)
+    set_query(view=view)
     with st.sidebar:
         top = st.container()
-        described = _form(view, sweep)
+        describe = _form(view, sweep)
         with top:
-            offer(described, cache, f"bias-start-{view}")
+            start_button(describe, cache, f"bias-start-{view}")
     if kind != view:  # the same setting may have been looked at in this way before
-        group, sweep = _made_before(described, cache)
+        group, sweep = _existing_group(describe, cache)
     if group is None:
         st.info(
             "Choose a setting on the left and press **Start**. The picture grows while the networks train.",
@@ -106,30 +107,21 @@ def draw(cache: Path) -> None:
 
 def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
     """What the address asks for; a friendly sentence where that is not there."""
-    if "sweep" not in st.query_params:
+    if not (group := linked_group(cache)):
         return None, None
-    try:
-        group = Group.open(st.query_params["sweep"], cache)
-        sweep = sweep_of(str(group.path))
-    except (RunError, OSError) as error:
-        messages.nowhere(error)
-        return None, None
+    sweep = sweep_of(str(group.path))
     if dynamics.kind(sweep) is None or not isinstance(sweep.base.model, Mlp):
-        st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
-            icon=":material/info:",
-        )
-        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        show_other_question(group)
         return None, None
     return group, sweep
 
 
-def _made_before(described: Callable[[], Sweep], cache: Path) -> tuple[Group | None, Sweep | None]:
+def _existing_group(describe: Callable[[], Sweep], cache: Path) -> tuple[Group | None, Sweep | None]:
     try:
-        group = Group.open(described().id, cache)
+        group = Group.open(describe().id, cache)
     except (ConfigError, DataError, RunError, OSError):
         return None, None
-    query.address(sweep=group.id)
+    set_query(sweep=group.id)
     return group, sweep_of(str(group.path))
 
 
@@ -142,66 +134,72 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     key = f"bias-{base.id}"  # another start is another set of widgets
     axes = shown.axes if shown and dynamics.kind(shown) == view else {}
     with st.expander("Network and start", expanded=True, icon=":material/hub:"):
-        network = {name: _knob(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")}
+        network = {
+            name: _widget(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")
+        }
         start: dict[str, Any] | Gaussian = base.initialization
         if view != "plane":
             start = forms.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
         steps = st.number_input(
-            "Optimizer steps", value=_within(1, steps, MOST_STEPS), step=1, key=f"{key}-steps", help="Short on purpose."
+            "Optimizer steps",
+            value=_clipped(1, steps, MOST_STEPS),
+            step=1,
+            key=f"{key}-steps",
+            help="Short on purpose.",
         )
-        rate = _knob(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
+        rate = _widget(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = forms.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
         data = forms.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
-        seed = _knob(RunConfig, "seed", base.seed, key)
+        seed = _widget(RunConfig, "seed", base.seed, key)
 
     def training() -> RunConfig:
         changed = base.with_(
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return dynamics.with_steps(changed, forms.within("Optimizer steps", steps, 1, MOST_STEPS))
+        return dynamics.with_steps(changed, forms.in_range("Optimizer steps", steps, 1, MOST_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
         points = (
-            _within(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
-            _within(2, len(axes.get(UP, range(6))), MOST_POINTS),
+            _clipped(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
+            _clipped(2, len(axes.get(UP, range(6))), MOST_POINTS),
         )
         across = left.number_input("Points of σ²w", value=points[0], step=1, key=f"{key}-across")
         up = right.number_input("Points of σ²b", value=points[1], step=1, key=f"{key}-up")
-        to_w = float(_within(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
-        to_b = float(_within(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
+        to_w = float(_clipped(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
+        to_b = float(_clipped(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
         largest_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
         largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
         return lambda: dynamics.over_plane(
             training(),
-            forms.within("Points of σ²w", across, 2, MOST_POINTS),
-            forms.within("Points of σ²b", up, 2, MOST_POINTS),
-            forms.within("σ²w up to", largest_w, 0.1, LARGEST_W),
-            forms.within("σ²b up to", largest_b, 0.01, LARGEST_B),
+            forms.in_range("Points of σ²w", across, 2, MOST_POINTS),
+            forms.in_range("Points of σ²b", up, 2, MOST_POINTS),
+            forms.in_range("σ²w up to", largest_w, 0.1, LARGEST_W),
+            forms.in_range("σ²b up to", largest_b, 0.01, LARGEST_B),
         )
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
     many = st.number_input(
         "Seeds",
-        value=_within(2, seeds, MOST_SEEDS),
+        value=_clipped(2, seeds, MOST_SEEDS),
         step=1,
         key=f"{key}-{view}-seeds",
         help="Networks that differ in their random weights.",
     )
     if view == "starts":
-        return lambda: dynamics.over_seeds(training(), forms.within("Seeds", many, 2, MOST_SEEDS))
+        return lambda: dynamics.over_seeds(training(), forms.in_range("Seeds", many, 2, MOST_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance",
-        value=_within(2, ratio, 1000),
+        value=_clipped(2, ratio, 1000),
         step=1,
         key=f"{key}-ratio",
         help=Imbalance.model_fields["ratio"].description,
     )
     return lambda: dynamics.over_majorities(
-        training(), forms.within("Class imbalance", ratio, 2, 1000), forms.within("Seeds", many, 2, MOST_SEEDS)
+        training(), forms.in_range("Class imbalance", ratio, 2, 1000), forms.in_range("Seeds", many, 2, MOST_SEEDS)
     )
 
 
@@ -213,12 +211,12 @@ def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
         base = dynamics.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
         return base, dynamics.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
-        messages.wrong(error, icon=":material/link_off:")
+        show_error(error, icon=":material/link_off:")
         return BASE, dynamics.STEPS
 
 
-def _knob(part: type, name: str, value: Any, key: str) -> Any:
-    return forms.knob(name, part.model_fields[name], value, f"{key}-{name}")
+def _widget(part: type, name: str, value: Any, key: str) -> Any:
+    return forms.widget(name, part.model_fields[name], value, f"{key}-{name}")
 
 
 # The pictures.
@@ -231,47 +229,38 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
     except (RunError, DataError, OSError) as error:
         st.error(f"{error}.", icon=":material/broken_image:")
         return
-    quantity, step = _looked_at(view, steps)
-    ended = progress.ended
+    quantity, step = _choose_view(view, steps)
 
-    @st.fragment(run_every=None if ended else EVERY)
-    def moving() -> None:
-        standing, said = (
-            st.container(),
-            st.empty(),
-        )  # however many pieces they have, the charts keep their place, and with it their zoom
-        try:
-            now = progress_of(str(group.path))
-            with standing:
-                group_standing(group, now)
-            pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
-        except (RunError, OSError) as error:
-            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
-        said.markdown(pictures["words"])
+    def look() -> float | None:
+        # however many pieces they have, the charts keep their place, and with it their zoom
+        head, text = st.container(), st.empty()
+        now = progress_of(str(group.path))
+        with head:
+            show_progress(group, now)
+        pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
+        text.markdown(pictures["words"])
         for column, (name, figure, height) in zip(
             st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False
         ):
             with column:
                 live_chart(figure, key=f"bias-{name}", height=height)
-        if now.ended and not ended:
-            st.rerun()  # once more as a whole: the timer stops
+        return None if now.ended else refresh.SLOW
 
-    moving()
+    refresh.fragment(look, None if progress.ended else refresh.SLOW)
     classes = len(config.dataset.facts().class_names)
     st.caption(VIEWS[view].caption.format(cut=dynamics.cut(classes), classes=classes))
     st.caption(MEASURES[quantity].caption)
     shell.link("pages/Compare.py", "Compare these runs one by one", icon=":material/compare:", sweep=group.id)
 
 
-def _within(low: Any, value: Any, high: Any) -> Any:
+def _clipped(low: Any, value: Any, high: Any) -> Any:
     """A value from a link as a widget can take it."""
     return min(max(value, low), high)
 
 
-def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
+def _choose_view(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step after which it is looked at: of the plane always the last."""
-    asked, at = query.asked("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
+    linked_quantity, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity",
@@ -279,41 +268,29 @@ def _looked_at(view: str, steps: list[int]) -> tuple[str, int]:
             required=True,
             key=f"bias-quantity-{view == 'plane'}",
             format_func=lambda name: MEASURES[name].title,
-            default=asked,
+            default=linked_quantity,
         )
-        query.address(quantity=quantity)
+        set_query(quantity=quantity)
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]
         value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
         step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
-        query.address(at=str(step))
+        set_query(at=str(step))
     return quantity, step
 
 
-def _stamps(progress: Progress) -> tuple[tuple[str, int, str], ...]:
-    """What the caches know the runs by: folder, bytes of records, state."""
-    return tuple(
-        (str(m.run.path), m.run.record_bytes, m.state)
-        for m in progress.members
-        if m.status is not None and m.run is not None
-    )
+def _stamps(progress: Progress) -> tuple[Stamp, ...]:
+    return tuple(Stamp.of(m.run, m.state) for m in progress.members if m.status is not None and m.run is not None)
 
 
-# Everybody who watches the same sweep at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=1024, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))
+# Everybody who watches the same sweep at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _pictures(
-    view: str, group: str, quantity: str, step: int, stamps: tuple[tuple[str, int, str], ...]
-) -> dict[str, Any]:
+def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[Stamp, ...]) -> dict[str, Any]:
     """The sentence, and the figures as (name, payload, height)."""
     sweep = sweep_of(group)
-    members = [member for stamp in stamps if (member := _member(*stamp)) is not None]
+    members = [member for stamp in stamps if (member := member_of(stamp)) is not None]
     if not members:
         return {"words": "The first network is being prepared ...", "figures": []}
     if view == "plane":

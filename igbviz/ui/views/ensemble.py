@@ -16,15 +16,42 @@ from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
 from igbviz.runs.run import Run, RunError
-from igbviz.ui import forms, progress, shell
-from igbviz.ui.live_chart import live_chart, payload
-from igbviz.ui.runs import start_run
-from igbviz.ui.views.ensemble_form import show
+from igbviz.ui import forms, progress, provenance, refresh, shell
+from igbviz.ui.live_chart import live_chart, payload, warm_up
+from igbviz.ui.query import turn_to
+from igbviz.ui.runs import open_run, start_run
+from igbviz.ui.views import ensemble_form
 
 HEIGHT = 400  # pixels
 
 
-def view(runs: list[Run]) -> None:
+def draw(cache: Path) -> None:
+    """The whole page: the form in the side bar, and beside it the ensemble that the address names, or two of them."""
+    runs = [
+        run
+        for name in ("run", "against")
+        if name in st.query_params and (run := open_run(st.query_params[name], cache, EnsembleConfig))
+    ]
+    with st.sidebar:
+        ensemble_form.draw(cache, runs[0] if runs else None)
+    if runs:
+        _view(runs)
+    else:
+        _introduction()
+        warm_up()
+
+
+def _introduction() -> None:
+    st.markdown(
+        "Nothing has been learned yet, and still most networks have an opinion: over all inputs they favour one "
+        "class. Choose an architecture on the left and press **Draw the networks**. They arrive one by one, each "
+        "with its own weights, and all are asked about the same inputs.\n\nYou will see the outputs of one network, "
+        "how strongly all of them are prejudiced, how the prejudice grows with depth, and the line that theory draws "
+        "through it. Then change one thing, and look at both side by side."
+    )
+
+
+def _view(runs: list[Run]) -> None:
     """One ensemble with its charts two by two, or two with the same charts next to each other."""
     try:
         configs, statuses = [run.config for run in runs], [run.status for run in runs]
@@ -33,35 +60,35 @@ def view(runs: list[Run]) -> None:
     except RunError as error:
         st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
         return
-    what_if(runs[0], configs[0])
+    _what_if(runs[0], configs[0])
     fewest = min(config.networks for config in configs)
     network = st.number_input(
         "Look at network", value=0, step=1, key="network", help="The charts of a single network show this one."
     )
-    network = forms.nearest("Look at network", network, 0, fewest - 1)
+    network = forms.clamped("Look at network", network, 0, fewest - 1)
 
     def look() -> float | None:
         now = [run.status for run in runs]
         columns = st.columns(len(runs))
         for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
             with columns[place]:
-                st.subheader(title(config), anchor=False)
-                progress.draw(run, status, show, key=f"{place}-")
+                st.subheader(_title(config), anchor=False)
+                progress.draw(run, status, key=f"{place}-")
         _charts(runs, network)
-        return progress.refresh(*now)
+        return refresh.pace(*now)
 
-    progress.moving(look, progress.refresh(*statuses))
+    refresh.fragment(look, refresh.pace(*statuses))
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
             inputs, weights = (
-                progress.counted(schema, "inputs", "inputs"),
-                progress.counted(schema, "parameters", "weights a network"),
+                provenance.counted(schema, "inputs", "inputs"),
+                provenance.counted(schema, "parameters", "weights a network"),
             )
-            progress.provenance(run, inputs, weights)
+            provenance.draw(run, inputs, weights)
 
 
-def title(config: EnsembleConfig) -> str:
+def _title(config: EnsembleConfig) -> str:
     model, start = config.model, config.initialization
     words = [f"{config.networks} × {model.name}"]
     words += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
@@ -78,7 +105,7 @@ def title(config: EnsembleConfig) -> str:
     return ", ".join(words) + f" · {config.dataset.name} · seed {config.seed}"
 
 
-def what_if(run: Run, config: EnsembleConfig) -> None:
+def _what_if(run: Run, config: EnsembleConfig) -> None:
     """Buttons that change one thing and put the two ensembles side by side."""
     st.markdown("**What if ...**")
     with st.container(horizontal=True):
@@ -86,7 +113,7 @@ def what_if(run: Run, config: EnsembleConfig) -> None:
             if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (
                 against := start_run(other, run.cache)
             ):
-                show(run, against)
+                turn_to(run=run.id, against=against.id)
 
 
 def _train_these(config: EnsembleConfig) -> None:
@@ -108,7 +135,7 @@ def _train_these(config: EnsembleConfig) -> None:
 
 
 def _charts(runs: list[Run], network: int) -> None:
-    """Every chart keeps its place while networks arrive. One ensemble: two charts a row; two: the same chart of both."""
+    """Charts that keep their places while networks arrive: two in a row, or the same one of two ensembles."""
     drawn = [_drawn(str(run.path), run.record_bytes, network) for run in runs]
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")

@@ -14,7 +14,9 @@ from igbviz.ensembles import EnsembleConfig, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.ui import forms, messages
+from igbviz.ui import forms
+from igbviz.ui.messages import show_error
+from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 
 SHOWN = "(the networks shown)"
@@ -74,17 +76,13 @@ def draw(cache: Path, shown: Run | None) -> None:
         config = EnsembleConfig(**_choices(base, key))
         require_room(config, config.dataset.facts())
     except (ConfigError, DataError, OSError) as error:
-        messages.wrong(error, top)
+        show_error(error, top)
         return
-    if top.button("Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"):
-        if run := start_run(config, cache):
-            show(run)
-
-
-def show(run: Run, against: Run | None = None) -> None:
-    """Turn the page to this ensemble, or to two side by side; their names in the address bar open them anywhere."""
-    st.query_params.from_dict({"run": run.id} | ({"against": against.id} if against else {}))
-    st.rerun()
+    pressed = top.button(
+        "Draw the networks", type="primary", icon=":material/casino:", width="stretch", key="initialize"
+    )
+    if pressed and (run := start_run(config, cache)):
+        turn_to(run=run.id)
 
 
 def _base(shown: Run | None) -> tuple[str, EnsembleConfig]:
@@ -108,7 +106,7 @@ def _choices(base: EnsembleConfig, key: str) -> dict[str, Any]:
         return forms.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
 
     def single(names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: forms.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+        return {name: forms.widget(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with st.expander("Networks", expanded=True, icon=":material/hub:"):
         chosen = single(COUNTED) | {"model": part("Architecture", "model", MODELS)}

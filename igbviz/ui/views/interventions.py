@@ -14,8 +14,8 @@ from igbviz.runs.sweep_config import cures
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
-from igbviz.ui import forms, messages
-from igbviz.ui.runs import duration
+from igbviz.ui import forms
+from igbviz.ui.messages import duration_in_words, show_error
 
 MOST_SEEDS = 20
 
@@ -48,14 +48,16 @@ def draw(run: Run) -> None:
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
     """How many runs, how long, and the button; the group once it was pressed, and one sentence where that cannot be."""
     try:
-        sweep = cures(config, picked, forms.within("Seeds", seeds, 1, MOST_SEEDS))
+        sweep = cures(config, picked, forms.in_range("Seeds", seeds, 1, MOST_SEEDS))
         expected = plan(sweep, run.cache)
         new = expected.runs - expected.finished
-        st.caption(f"{new} new run{'s' * (new != 1)}, about **{duration(expected.seconds)}**, {expected.basis}.")
+        st.caption(
+            f"{new} new run{'s' * (new != 1)}, about **{duration_in_words(expected.seconds)}**, {expected.basis}."
+        )
         if st.button("Try these", type="primary", icon=":material/healing:", key=f"cure-{run.id}-start"):
             return submit_sweep(sweep, run.cache)
     except (ConfigError, DataError, RunError, OSError) as error:
-        messages.wrong(error)
+        show_error(error)
     return None
 
 

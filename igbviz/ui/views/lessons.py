@@ -38,10 +38,11 @@ from igbviz.studies.lessons.parts import (
     Verdict,
     verdict,
 )
-from igbviz.ui import messages, progress, shell
+from igbviz.ui import progress, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
-from igbviz.ui.messages import nowhere
-from igbviz.ui.runs import duration, start_run, state_badge
+from igbviz.ui.messages import duration_in_words, plain, show_dead_link
+from igbviz.ui.progress import state_badge
+from igbviz.ui.runs import start_run
 
 HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
@@ -65,11 +66,11 @@ NARROW = "<style>.block-container {padding-top: 3.75rem} .st-key-lesson-words {m
 def draw(cache: Path) -> None:
     """The whole page: the step that the address names, or the six lessons to choose from."""
     name = st.query_params.get("lesson")
-    if name is None:
-        return _choose()
     if name not in LESSONS:
-        nowhere(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
-        return _choose()
+        if name is not None:
+            show_dead_link(f"lesson is {name[:80]!r}, allowed: one of {', '.join(LESSONS)}")
+        _choose()
+        return
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
     step = lesson.steps[number - 1]
@@ -95,7 +96,7 @@ def step_number(text: str, steps: int) -> int:
 
 
 def _choose() -> None:
-    st.title("Lessons", anchor=False)
+    shell.show_title("pages/Lessons.py")
     st.markdown(
         "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in "
         "seconds. You guess before anything is shown; being wrong is the interesting part."
@@ -201,7 +202,7 @@ def _answer(name: str, guess: Guess) -> str | float | None:
 
 
 def _keep(slot: str, value: str | float | None = None, widget: str = "") -> None:
-    """Remember a guess beyond the step that asked for it: what a widget holds is forgotten when it is no longer drawn."""
+    """Remember a guess beyond the step that asked for it: a widget that is no longer drawn forgets what it holds."""
     st.session_state[slot] = st.session_state[widget] if widget else value
 
 
@@ -240,10 +241,10 @@ def _guess(name: str, guess: Guess) -> None:
     if revealed:
         st.caption("You have seen the answer; your guess stays as it was.")
     elif answer is not None:
-        st.caption(f"Your guess: **{_said(guess, answer)}**. You may still change it.")
+        st.caption(f"Your guess: **{_in_words(guess, answer)}**. You may still change it.")
 
 
-def _said(guess: Guess, answer: str | float) -> str:
+def _in_words(guess: Guess, answer: str | float) -> str:
     return str(answer) if guess.choices else f"{answer:.0f} {guess.unit}"
 
 
@@ -272,13 +273,13 @@ def _find(config: Config, cache: Path) -> Run | None:
 
 
 def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Callable[[dict[str, Run]], Any]) -> None:
-    """Draw what needs runs: the button that starts them, how far they are, and when all have ended what they are for."""
+    """What needs runs: the button that starts them, how far they are, and what they are for when all have ended."""
     runs = {name: _find(lesson.runs[name], cache) for name in lesson.needs(step)}
     try:
         statuses = {name: run.status for name, run in runs.items() if run is not None}
     except RunError as error:
         st.error(
-            messages.plain(f"{error}. Delete it on the page of runs, then run it again."),
+            plain(f"{error}. Delete it on the page of runs, then run it again."),
             icon=":material/broken_image:",
         )
         return
@@ -288,7 +289,8 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
             if name in statuses:
                 st.caption(f"The last time it ended early: {statuses[name].message}")
         if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
-            if all([start_run(lesson.runs[name], cache) for name in waiting]):
+            started = [start_run(lesson.runs[name], cache) for name in waiting]
+            if all(started):
                 st.rerun()
         return
 
@@ -299,25 +301,23 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
         else:
             for name, status in now.items():
                 _progress(lesson.runs[name], status)
-        return progress.refresh(*now.values())
+        return refresh.pace(*now.values())
 
-    progress.moving(look, progress.refresh(*statuses.values()))
+    refresh.fragment(look, refresh.pace(*statuses.values()))
 
 
 def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        st.caption(
-            messages.plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step"))
-        )
+        st.caption(plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 
 def _duration(lesson: Lesson, step: Step) -> str:
     needed = set(lesson.needs(step))
     seconds = sum(go.seconds for go in lesson.steps if isinstance(go, Go) and needed & set(go.runs))
-    return f"About {duration(seconds)} on two cores; what somebody here has run before is there at once."
+    return f"About {duration_in_words(seconds)} on two cores; what somebody here has run before is there at once."
 
 
 def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:
@@ -341,17 +341,17 @@ def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) ->
 
 def _reveal(name: str, guess: Guess, results: Results) -> None:
     """The guess next to what came out."""
-    solution, answer = guess.solution(results), _answer(name, guess)
+    outcome, answer = guess.solution(results), _answer(name, guess)
     st.session_state.setdefault("lesson-revealed", set()).add(_slot(name, guess))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{guess.title}**")
             if answer is not None:
-                how = verdict(guess, answer, solution)
-                colour, icon = BADGES[how]
-                st.badge(KIND_WORDS[how], color=colour, icon=icon)
-        said = f"You guessed **{_said(guess, answer)}**. " if answer is not None else ""
-        st.markdown(f"{said}It was **{_said(guess, solution.value)}**. {solution.sentence}")
+                how = verdict(guess, answer, outcome)
+                color, icon = BADGES[how]
+                st.badge(KIND_WORDS[how], color=color, icon=icon)
+        before = f"You guessed **{_in_words(guess, answer)}**. " if answer is not None else ""
+        st.markdown(f"{before}It was **{_in_words(guess, outcome.value)}**. {outcome.sentence}")
 
 
 # Shared by all who take the lesson: the key is the length of the run's file.

@@ -15,7 +15,6 @@ import streamlit as st
 
 from igbviz.charts import losses
 from igbviz.charts.colors import NEUTRAL, ClassStyle
-from igbviz.charts.escape import picture as escape_picture
 from igbviz.charts.losses import LOSS_CURVES, loss_style
 from igbviz.charts.run import run_curves
 from igbviz.losses import LOSSES, Custom, Loss, LossOfP, force
@@ -23,12 +22,13 @@ from igbviz.losses.force import ZONES, Zone
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.studies import escape
 from igbviz.trajectory import Trajectory, quantities
 from igbviz.trajectory.trajectory import P_EDGES
 from igbviz.trajectory.zones import images_by_zone
-from igbviz.ui import forms, messages, query, shell
+from igbviz.ui import escape, forms, shell
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import show_error
+from igbviz.ui.query import loss_to_query
 from igbviz.ui.runs import run_rows, shown_trajectory
 
 START = ["cross-entropy", "blurry", "piecewise-zero", "gce", "mae"]
@@ -49,7 +49,6 @@ class Shown(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page. Everything is drawn at each change; it takes about a tenth of a second."""
-    st.title("Losses", anchor=False)
     st.markdown(
         "A loss decides **who is heard**. With a loss of p, the probability of the true class, every image pulls its "
         "class up with the force of cross-entropy times a number w(p). A network with a strong first guess holds "
@@ -76,27 +75,28 @@ def draw(cache: Path) -> None:
     _who_is_heard(shown)
     _over_lead(chosen)
     _table(shown.trajectory.classes if shown.trajectory is not None else 10)
-    measured()
+    escape.draw()
 
 
 def _card(name: str) -> Loss | None:
-    """One loss: what it is, its knobs, and a way to train with it. None, and a sentence, where its knobs make no loss."""
+    """One loss: what it is, its hyperparameters, and a way to train with it. None, and a sentence, where they make no
+    loss."""
     kind, style = LOSSES[name], loss_style(name)
     with st.container(border=True):
         st.html(f"{_line_sample(style)} <b>{escaped(kind.title)}</b>")
         formula = st.empty()
-        settings = forms.knobs(kind, {}, f"losses-{name}", drag=True)
+        settings = forms.widgets(kind, {}, f"losses-{name}", drag=True)
         try:
             loss = kind(**settings)
         except ConfigError as error:
-            messages.wrong(error)
+            show_error(error)
             return None
-        formula.latex(forms.stacked(loss))
+        formula.latex(forms.stacked_formula(loss))
         if isinstance(loss, Custom):
             for finding in loss.checks():
                 st.warning(f"It {finding.text}.", icon=":material/warning:")
         st.caption(f"What it does to an improbable class: {kind.effect}.  \n*{kind.source}*")
-        shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **query.loss_query(loss))
+        shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **loss_to_query(loss))
     return loss
 
 
@@ -107,7 +107,8 @@ def _line_sample(style: ClassStyle) -> str:
         stops.append(f"{'transparent' if place % 2 else style.color} {at}px {at + length}px")
         at += length
     stripes = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
-    return f'<span style="display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle;background:{stripes}"></span>'
+    box = "display:inline-block;width:34px;height:4px;margin-right:6px;vertical-align:middle"
+    return f'<span style="{box};background:{stripes}"></span>'
 
 
 def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
@@ -141,8 +142,10 @@ def _map(chosen: dict[str, Loss], cache: Path) -> Shown:
     marks = [(1 / classes, "an even guess, 1/K")]
     if trajectory is not None:
         middle = trajectory.median_probability()
-        told = f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
-        marks.append((middle, f"half of the images begin {told}"))
+        where = (
+            f"left of p = {losses.short(middle)}" if middle > P_EDGES[1] else f"below p = {losses.short(P_EDGES[1])}"
+        )
+        marks.append((middle, f"half of the images begin {where}"))
     seen = None if trajectory is None else (trajectory, index, only)
     shaded = parts.get(focus, [])
     with picture:
@@ -187,12 +190,12 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
         )
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return None, None, None, 0
-    choice, which, when = st.columns([2.2, 1, 1.8])
-    asked = st.query_params.get("run")
+    choice, of_class, when = st.columns([2.2, 1, 1.8])
+    linked = st.query_params.get("run")
     name = choice.selectbox(
         "Images of this run",
         list(rows),
-        index=list(rows).index(asked if asked in rows else _latest_finished(rows)),
+        index=list(rows).index(linked if linked in rows else _latest_finished(rows)),
         format_func=lambda name: _run_in_words(rows[name], cache),
         key="images",
     )
@@ -207,7 +210,7 @@ def _choose_run(cache: Path) -> tuple[Run | None, Trajectory | None, int | None,
         st.info("This run has no record of its images' probabilities yet.", icon=":material/info:")
         return None, None, None, 0
     names = [EVERY_CLASS, *trajectory.class_names]
-    place = which.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
+    place = of_class.selectbox("Show", range(len(names)), format_func=names.__getitem__, key="only")
     index = 0
     if len(trajectory) > 1:
         index = when.select_slider(
@@ -244,7 +247,7 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 
 
 def _who_is_heard(shown: Shown) -> None:
-    """Class by class: the share of images in each zone of the focused loss, and how hard the run's own loss was pulled."""
+    """Class by class: the share of images in each zone of the focused loss, and how hard the run's own loss pulled."""
     run, trajectory, index, focus, shaded = shown
     if run is None:
         return
@@ -283,7 +286,7 @@ def _who_is_heard(shown: Shown) -> None:
 
 
 def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
-    """The payload of the training signal over time with a line at one probe, put into the text that all viewers share."""
+    """The payload of the training signal over time, which all viewers share, with a line at one probe."""
     spec = json.loads(_curves(str(run.path), run.record_bytes))
     place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
     line = {
@@ -343,20 +346,6 @@ def _table(classes: int) -> None:
     )
 
 
-def measured() -> None:
-    """The measured answer, as it ships with the program: who leaves the first guess, and when. Also on the first page."""
-    st.header("Who escapes?", anchor=False)
-    picture, height, numbers = _escape()
-    live_chart(picture, key="losses-escape", height=height)
-    st.caption(
-        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from "
-        "which on its guesses stay evenly spread; right: how accurate it ends. Dots are medians, bars go from least "
-        "to most."
-    )
-    with st.expander("The numbers, and how they were measured", icon=":material/table:"):
-        st.markdown(numbers)
-
-
 # Shared by everybody who looks at the same run; the key is the length of its file.
 
 
@@ -369,12 +358,6 @@ def _curves(path: str, size: int) -> str:
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
     return payload(losses.over_lead(dict(chosen)))
-
-
-@lru_cache(maxsize=1)
-def _escape() -> tuple[str, int, str]:
-    figure = escape_picture(escape.read())
-    return payload(figure), figure.layout.height, escape.block()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

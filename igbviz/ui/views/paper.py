@@ -18,12 +18,13 @@ from igbviz import charts
 from igbviz.charts import comparison
 from igbviz.charts.paper import bands, untrained_by_rank
 from igbviz.charts.time_axis import Unit
-from igbviz.runs.run import Run
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, PaperRun
-from igbviz.ui import query, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import member_of, sentence
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
@@ -33,53 +34,53 @@ EVERY = 2.0  # seconds between two looks while something goes on
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("The paper", anchor=False)
     st.markdown(
         f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three "
         "losses and looked after every batch. Here their experiment is run again, over several seeds: their two "
         "figures, and each result with what was measured."
     )
-    which = query.asked("set", SETS, "quick")
-    asked = st.query_params.get("with", "")
-    other = asked if asked in experiment.alternatives(which) else ""
-    folder = paper_runs.cards(which, cache)
+    set_name = from_query("set", SETS, "quick")
+    linked = st.query_params.get("with", "")
+    other = linked if linked in experiment.alternatives(set_name) else ""
+    folder = paper_runs.cards(set_name, cache)
     variants = [""] + [other] * bool(other)
-    going = any(paper_runs.going(which, variant, folder, cache) for variant in variants)
-    seeds = _seeds(paper_runs.found(cache, which, variant)[0] for variant in variants)
+    goes_on = any(paper_runs.is_going(set_name, variant, folder, cache) for variant in variants)
+    seeds = _seeds(paper_runs.seen_runs(cache, set_name, variant)[0] for variant in variants)
     view, seed, unit = _options(seeds)
 
-    @st.fragment(run_every=EVERY if going else None)
-    def moving() -> None:
-        st.subheader(f"{SETS[which].title}: {VIEWS[view].lower()}", anchor=False)
-        still = [paper_runs.standing(which, variant, folder, cache) for variant in variants]
-        said = st.container()  # however many sentences, the charts keep their place on the page, and with it their zoom
-        found = {variant: paper_runs.found(cache, which, variant) for variant in variants}
-        for problem in (problem for _, problems in found.values() for problem in problems):
-            said.warning(f"{problem[:1].upper()}{problem[1:]}.", icon=":material/broken_image:")
-        seen = {variant: runs for variant, (runs, _) in found.items()}
-        _what_these_are(which, seen, said)
+    def look() -> float | None:
+        st.subheader(f"{SETS[set_name].title}: {VIEWS[view].lower()}", anchor=False)
+        unfinished = [paper_runs.show_progress(set_name, variant, folder, cache) for variant in variants]
+        # however many sentences, the charts keep their place on the page, and with it their zoom
+        place = st.container()
+        runs_and_problems = {variant: paper_runs.seen_runs(cache, set_name, variant) for variant in variants}
+        for problem in (problem for _, problems in runs_and_problems.values() for problem in problems):
+            place.warning(sentence(problem), icon=":material/broken_image:")
+        seen = {variant: runs for variant, (runs, _) in runs_and_problems.items()}
+        _what_these_are(set_name, seen, place)
         if view == "choices":
-            paper_tables.choices(which, other, folder, cache)
+            paper_tables.draw_choices(set_name, other, folder, cache)
         elif not any(seen.values()):
             st.info("No run of this set has been measured yet: press **Run** above.", icon=":material/info:")
         elif view == "claims":
             paper_tables.draw_claims(seen)
         else:
             _figures(seen, seed, unit)
-        if (going and not any(still)) or _seeds(seen.values()) != seeds:
-            st.rerun()  # once more as a whole: the timer stops, or there is another seed to choose
+        if _seeds(seen.values()) != seeds:
+            st.rerun()  # there is another seed to choose
+        return EVERY if any(unfinished) else None
 
-    moving()
+    refresh.fragment(look, EVERY if goes_on else None)
 
 
 def _seeds(several: Iterable[Sequence[PaperRun]]) -> list[int]:
     return sorted({one.seed for runs in several for one in runs})
 
 
-def _what_these_are(which: str, seen: Mapping[str, Sequence[PaperRun]], said: Any) -> None:
+def _what_these_are(set_name: str, seen: Mapping[str, Sequence[PaperRun]], place: Any) -> None:
     """Never a number without what it was measured on."""
-    if not SETS[which].is_paper:
-        said.warning(
+    if not SETS[set_name].is_paper:
+        place.warning(
             "This is a stand-in: a small network on other images. What holds here need not hold for the paper's "
             "network.",
             icon=":material/science:",
@@ -87,12 +88,12 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[PaperRun]], said: An
     for variant, runs in seen.items():
         if runs:
             before = f"**{ALTERNATIVES[variant].title}.** " if variant else ""
-            said.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
+            place.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
         elif variant:
-            said.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
-        longest = SETS[which].config().epochs
+            place.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
+        longest = SETS[set_name].config().epochs
         if runs and max(one.epoch for one in runs) < longest * 0.99:
-            said.info(
+            place.info(
                 f"Measured up to epoch {max(one.epoch for one in runs):.3g} of this set's {longest:g}: "
                 "claims about later times stay open until **Run** has gone that far.",
                 icon=":material/hourglass_empty:",
@@ -104,11 +105,11 @@ def _what_these_are(which: str, seen: Mapping[str, Sequence[PaperRun]], said: An
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     names = [*map(str, seeds), ALL]
-    asked, unit = query.asked("view", VIEWS, "figures"), query.asked("unit", ("epoch", "step"), "epoch")
+    linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
     seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
-            "View", list(VIEWS), default=asked, required=True, key="paper-view", format_func=VIEWS.get
+            "View", list(VIEWS), default=linked, required=True, key="paper-view", format_func=VIEWS.get
         )
         if view == "figures":
             if len(seeds) > 0:
@@ -123,7 +124,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
             unit = st.segmented_control(
                 "Time in", ("epoch", "step"), default=unit, required=True, key="paper-unit", format_func="{}s".format
             )
-    query.address(
+    set_query(
         view=view if view != "figures" else None,
         seed=seed if seed != names[0] else None,
         unit=unit if unit != "epoch" else None,
@@ -137,9 +138,9 @@ def _figures(seen: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> N
     shown = [(variant, runs, seed) for variant, runs in seen.items()]
     if len(shown) == 1 and seed != ALL:
         shown.append((*shown[0][:2], ALL))  # the one network, and beside it all of them
-    for place, (variant, runs, which) in zip(st.columns(max(2, len(shown))), shown, strict=False):
+    for place, (variant, runs, seed_shown) in zip(st.columns(max(2, len(shown))), shown, strict=False):
         with place:
-            _figure_1(variant, runs, which, titled=len(seen) > 1)
+            _figure_1(variant, runs, seed_shown, titled=len(seen) > 1)
     st.markdown("**Figure 2: what the losses make of it**")
     members = {variant: _members(runs) for variant, runs in seen.items()}
     if seed == ALL:
@@ -166,12 +167,12 @@ def _figures(seen: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> N
         if not picked:
             st.info("This seed has no run.", icon=":material/info:")
             return
-        told = len({f"{one.epoch:.3g}" for one, *_ in picked}) > 1  # rows of unequal length say how long they are
-        those = [
-            Setting(_row_title(one.loss, variant) + f" · to epoch {one.epoch:.3g}" * told, place, (member,))
+        unequal = len({f"{one.epoch:.3g}" for one, *_ in picked}) > 1  # rows of unequal length say how long they are
+        settings = [
+            Setting(_row_title(one.loss, variant) + f" · to epoch {one.epoch:.3g}" * unequal, place, (member,))
             for place, (one, variant, member) in enumerate(picked)
         ]
-        spec = comparison.grid(those, [member.run for *_, member in picked], unit)
+        spec = comparison.grid(settings, [member.run for *_, member in picked], unit)
         caption = (
             "A row a loss, probability of the true class left, accuracy right. ★ and the bold line: the class "
             "favoured at Init. Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class is "
@@ -208,14 +209,6 @@ def _row_title(loss: str, variant: str) -> str:
     return TITLES[loss] + (f" · {ALTERNATIVES[variant].title}" if variant else "")
 
 
-# Everybody who looks at the same runs at the same moment shares what was read of them.
-
-
 def _members(runs: Sequence[PaperRun]) -> list[tuple[PaperRun, Member]]:
-    found = [(one, _member(*stamp)) for one, stamp in zip(runs, paper_tables.stamps(runs), strict=True)]
-    return [(one, member) for one, member in found if member is not None]
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _member(path: str, probes: int, state: str) -> Member | None:
-    return Member.read(Run(Path(path)))
+    pairs = [(one, member_of(stamp)) for one, stamp in zip(runs, paper_runs.stamps(runs), strict=True)]
+    return [(one, member) for one, member in pairs if member is not None]

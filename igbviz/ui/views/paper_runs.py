@@ -1,4 +1,4 @@
-"""The runs behind the page "The paper": three sizes with their buttons, how far they are, and what was found of them."""
+"""The runs behind the page "The paper": three sizes with their buttons, how far they are, and what was measured."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, PaperRun
-from igbviz.ui import query
-from igbviz.ui.messages import plain
-from igbviz.ui.runs import duration, forget_rows, run_rows
+from igbviz.ui.members import Stamp
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import set_query
+from igbviz.ui.runs import forget_rows, run_rows
 
 
-def cards(which: str, cache: Path) -> str:
+def cards(set_name: str, cache: Path) -> str:
     """The three sizes with their buttons. Returns the folder that CIFAR-10 is read from, if one is named."""
     folder = st.session_state.get("paper-folder", "").strip()
     for column, (name, one) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
         with column.container(border=True, height="stretch"):
-            st.markdown(f"**{one.title}**" + (" · shown below" if name == which else ""))
+            st.markdown(f"**{one.title}**" + (" · shown below" if name == set_name else ""))
             st.markdown(one.words)
-            wanted = planned(name, "", folder, cache)
-            if wanted is not None:
-                st.caption(_expected(wanted))
-            seen = len(found(cache, name, "")[0])
+            expected = planned(name, "", folder, cache)
+            if expected is not None:
+                st.caption(_plan_in_words(expected))
+            measured = len(seen_runs(cache, name, "")[0])
             with st.container(horizontal=True):
-                label = f"Show {seen} run{'s' * (seen != 1)}" if seen else "Show"
-                if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == which):
-                    query.address(set=name, **{"with": None, "seed": None})
+                label = f"Show {measured} run{'s' * (measured != 1)}" if measured else "Show"
+                if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == set_name):
+                    set_query(set=name, **{"with": None, "seed": None})
                     st.rerun()
-                finished = wanted is not None and wanted.finished == wanted.runs
-                if not finished and st.button(
-                    "Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary"
+                finished = expected is not None and expected.finished == expected.runs
+                if (
+                    not finished
+                    and st.button("Run", key=f"paper-run-{name}", icon=":material/play_arrow:", type="primary")
+                    and submit(name, "", folder, cache)
                 ):
-                    if submit(name, "", folder, cache):
-                        query.address(set=name, **{"with": None})
-                        st.rerun()
+                    set_query(set=name, **{"with": None})
+                    st.rerun()
     with st.expander("CIFAR-10 as a folder of images", icon=":material/folder_open:"):
         st.text_input(
             "Folder with train/<class>/* and test/<class>/*",
@@ -53,29 +55,29 @@ def cards(which: str, cache: Path) -> str:
     return folder
 
 
-def _expected(wanted: Plan) -> str:
-    if wanted.finished == wanted.runs:
-        return f"All {wanted.runs} runs are finished: {len(LOSSES)} losses × {len(experiment.SEEDS)} seeds."
-    done = f", {wanted.finished} of them finished" if wanted.finished else ""
+def _plan_in_words(expected: Plan) -> str:
+    if expected.finished == expected.runs:
+        return f"All {expected.runs} runs are finished: {len(LOSSES)} losses × {len(experiment.SEEDS)} seeds."
+    done = f", {expected.finished} of them finished" if expected.finished else ""
     return (
-        f"{wanted.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about "
-        f"{duration(wanted.seconds)} on this machine, {wanted.basis}."
+        f"{expected.runs} runs ({len(LOSSES)} losses × {len(experiment.SEEDS)} seeds){done}; about "
+        f"{duration_in_words(expected.seconds)} on this machine, {expected.basis}."
     )
 
 
-def planned(which: str, alternative: str, folder: str, cache: Path) -> Plan | None:
+def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan | None:
     """None, and a sentence on the page, when the runs could not start."""
     try:
-        return plan(experiment.sweep(which, alternative, folder), cache)
+        return plan(experiment.sweep(set_name, alternative, folder), cache)
     except (ConfigError, DataError, OSError) as error:
         st.caption(f"{plain(str(error))}.")
         return None
 
 
-def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
+def submit(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
     """Start what is not finished; False, and a sentence on the page, when it cannot start."""
     try:
-        submit_sweep(experiment.sweep(which, alternative, folder), cache)
+        submit_sweep(experiment.sweep(set_name, alternative, folder), cache)
     except (ConfigError, DataError, RunError, OSError) as error:
         st.error(f"{plain(str(error))}.", icon=":material/error:")
         return False
@@ -83,23 +85,23 @@ def submit(which: str, alternative: str, folder: str, cache: Path) -> bool:
     return True
 
 
-def _group(which: str, alternative: str, folder: str, cache: Path) -> Group | None:
+def _group(set_name: str, alternative: str, folder: str, cache: Path) -> Group | None:
     try:
-        return Group.open(experiment.sweep(which, alternative, folder).id, cache)
+        return Group.open(experiment.sweep(set_name, alternative, folder).id, cache)
     except (RunError, ConfigError, DataError):
         return None
 
 
-def going(which: str, alternative: str, folder: str, cache: Path) -> bool:
+def is_going(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
     """Whether any of these runs waits or is worked on."""
-    group = _group(which, alternative, folder, cache)
+    group = _group(set_name, alternative, folder, cache)
     return group is not None and not group.progress().ended
 
 
-def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
+def show_progress(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
     """The bar of a group that goes on, always in the same place; whether it does."""
     place = st.container()
-    group = _group(which, alternative, folder, cache)
+    group = _group(set_name, alternative, folder, cache)
     if group is None:
         return False
     progress = group.progress()
@@ -107,10 +109,10 @@ def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
     if progress.ended:
         if "failed" in progress.counts or "stopped" in progress.counts:
             place.caption(f"{words}. **Run** lets them go on.")
-            _why(progress.members, place)
+            _show_reasons(progress.members, place)
         return False
     with place.container(horizontal=True, vertical_alignment="center"):
-        left = f"; {duration(progress.eta)} to go" if progress.eta is not None else ""
+        left = f"; {duration_in_words(progress.eta)} to go" if progress.eta is not None else ""
         st.progress(progress.share, f"{words}{left}")
         if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
             group.stop()
@@ -118,7 +120,7 @@ def standing(which: str, alternative: str, folder: str, cache: Path) -> bool:
     return True
 
 
-def _why(members: Sequence[Any], place: Any) -> None:
+def _show_reasons(members: Sequence[Any], place: Any) -> None:
     """The reasons of those that failed, each once."""
     reasons = {
         member.status.message
@@ -129,6 +131,11 @@ def _why(members: Sequence[Any], place: Any) -> None:
         place.error(plain(reason), icon=":material/error:")
 
 
-def found(cache: Path, which: str, alternative: str) -> tuple[list[PaperRun], list[str]]:
+def seen_runs(cache: Path, set_name: str, alternative: str) -> tuple[list[PaperRun], list[str]]:
     """What was measured of these runs, and a sentence for each that cannot be read."""
-    return experiment.farthest_runs(run_rows(cache), cache, which, alternative)
+    return experiment.farthest_runs(run_rows(cache), cache, set_name, alternative)
+
+
+def stamps(runs: Sequence[PaperRun]) -> tuple[Stamp, ...]:
+    """The state in which these runs were read, which may be an earlier one than that on the disk by now."""
+    return tuple(Stamp(str(one.run.path), one.trajectory.records.nbytes, one.state) for one in runs)

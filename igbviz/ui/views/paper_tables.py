@@ -12,9 +12,9 @@ from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim
 from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, PaperRun
 from igbviz.trajectory import Trajectory
-from igbviz.ui import query
-from igbviz.ui.messages import plain
-from igbviz.ui.runs import duration
+from igbviz.ui.members import Stamp
+from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.query import set_query
 from igbviz.ui.views import paper_runs
 
 VERDICT_LOOKS = {
@@ -31,8 +31,10 @@ MARKS = {True: "✓", False: "✗", None: "…"}
 
 def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
     """Each claim with its verdict and the numbers behind it; all of them as a file."""
-    measured = {variant: _findings(stamps(runs), runs) for variant, runs in seen.items()}
-    verdicts = {name: {variant: claims.verdict(found[name]) for variant, found in measured.items()} for name in CLAIMS}
+    measured = {variant: _findings(paper_runs.stamps(runs), runs) for variant, runs in seen.items()}
+    verdicts = {
+        name: {variant: claims.verdict(findings[name]) for variant, findings in measured.items()} for name in CLAIMS
+    }
     kinds = [own[""].kind for own in verdicts.values()]
     words = {
         "holds": "hold",
@@ -43,9 +45,9 @@ def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
         "none": "without runs",
     }
     with st.container(horizontal=True):
-        for kind, (colour, icon) in VERDICT_LOOKS.items():
+        for kind, (color, icon) in VERDICT_LOOKS.items():
             if kind in kinds:
-                st.badge(f"{kinds.count(kind)} {words[kind]}", color=colour, icon=icon)
+                st.badge(f"{kinds.count(kind)} {words[kind]}", color=color, icon=icon)
     st.caption(
         "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. "
         "The sentences are paraphrases, and the limits in the definitions are ours. A verdict over one seed is no "
@@ -55,12 +57,12 @@ def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
         with st.container(border=True):
             st.markdown(f"**{claim.text}**  :gray[{claim.where}]")
             for variant, verdict in verdicts[name].items():
-                colour, icon = VERDICT_LOOKS[verdict.kind]
+                color, icon = VERDICT_LOOKS[verdict.kind]
                 before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
-                st.badge(before + verdict.words, color=colour, icon=icon)
+                st.badge(before + verdict.words, color=color, icon=icon)
             left, right = st.columns([2, 3])
             left.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
-            if rows := _numbers({variant: found[name] for variant, found in measured.items()}):
+            if rows := _numbers({variant: findings[name] for variant, findings in measured.items()}):
                 right.markdown(rows)
     for variant, runs in seen.items():
         trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
@@ -75,13 +77,13 @@ def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
         )
 
 
-def _numbers(found: Mapping[str, Sequence[CheckedClaim]]) -> str:
+def _numbers(findings: Mapping[str, Sequence[CheckedClaim]]) -> str:
     """The measured numbers as a table: a row a loss, a column a seed."""
-    seeds = sorted({one.seed for own in found.values() for one in own})
+    seeds = sorted({one.seed for own in findings.values() for one in own})
     if not seeds:
         return ""
     lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
-    for variant, own in found.items():
+    for variant, own in findings.items():
         for loss in dict.fromkeys(one.loss for one in own):
             cells = {
                 one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss
@@ -92,16 +94,16 @@ def _numbers(found: Mapping[str, Sequence[CheckedClaim]]) -> str:
     return "\n".join(lines)
 
 
-def choices(which: str, other: str, folder: str, cache: Path) -> None:
+def draw_choices(set_name: str, other: str, folder: str, cache: Path) -> None:
     """What the paper says of each choice and what is used here; and what may be tried in its place."""
-    paper_config, config = SETS["full"].config(), SETS[which].config()
-    is_full = which == "full"
+    paper_config, config = SETS["full"].config(), SETS[set_name].config()
+    is_full = set_name == "full"
     head = [
         "choice",
         "by the paper",
         "what it says, and what we make of it",
         "full set",
-        *([] if is_full else [f"{SETS[which].title.lower()} set"]),
+        *([] if is_full else [f"{SETS[set_name].title.lower()} set"]),
     ]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for choice in CHOICES:
@@ -120,7 +122,7 @@ def choices(which: str, other: str, folder: str, cache: Path) -> None:
     st.markdown(
         "**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours."
     )
-    names = [name for choice in CHOICES for name in choice.others if name in experiment.alternatives(which)]
+    names = [name for choice in CHOICES for name in choice.others if name in experiment.alternatives(set_name)]
     titles = {name: choice.title for choice in CHOICES for name in choice.others}
     columns = st.columns(3)
     for place, name in enumerate(names):
@@ -128,40 +130,35 @@ def choices(which: str, other: str, folder: str, cache: Path) -> None:
             alternative = ALTERNATIVES[name]
             st.markdown(f"**{titles[name]}: {alternative.title}**")
             st.caption(alternative.words)
-            _alternative_button(which, name, other, folder, cache)
+            _alternative_button(set_name, name, other, folder, cache)
 
 
-def _alternative_button(which: str, name: str, other: str, folder: str, cache: Path) -> None:
-    seen = len(paper_runs.found(cache, which, name)[0])
-    wanted = paper_runs.planned(which, name, folder, cache)
+def _alternative_button(set_name: str, name: str, other: str, folder: str, cache: Path) -> None:
+    seen = len(paper_runs.seen_runs(cache, set_name, name)[0])
+    expected = paper_runs.planned(set_name, name, folder, cache)
     with st.container(horizontal=True):
         if name == other:
             if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
-                query.address(**{"with": None})
+                set_query(**{"with": None})
                 st.rerun()
         elif seen and st.button(
             f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"
         ):
-            query.address(**{"with": name})
+            set_query(**{"with": name})
             st.rerun()
-        if wanted is not None and wanted.finished < wanted.runs:
-            label = f"Run {wanted.runs - wanted.finished} beside ours, about {duration(wanted.seconds)}"
+        if expected is not None and expected.finished < expected.runs:
+            label = f"Run {expected.runs - expected.finished} beside ours, about {duration_in_words(expected.seconds)}"
             if st.button(label, key=f"paper-try-{name}", icon=":material/play_arrow:") and paper_runs.submit(
-                which, name, folder, cache
+                set_name, name, folder, cache
             ):
-                query.address(**{"with": name})
+                set_query(**{"with": name})
                 st.rerun()
 
 
 # Everybody who looks at the same runs at the same moment shares what was read of them.
 
 
-def stamps(runs: Sequence[PaperRun]) -> tuple[tuple[str, int, str], ...]:
-    """What changes when one of these runs has gone on."""
-    return tuple((str(one.run.path), len(one.trajectory), one.state) for one in runs)
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _findings(stamps: tuple, _runs: Sequence[PaperRun]) -> dict[str, list[CheckedClaim]]:
+def _findings(stamps: tuple[Stamp, ...], _runs: Sequence[PaperRun]) -> dict[str, list[CheckedClaim]]:
     trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
     return {name: claims.check_claim(claim, trajectories) for name, claim in CLAIMS.items()}

@@ -28,12 +28,14 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group
 from igbviz.spec import ConfigError
 from igbviz.studies import robustness
-from igbviz.studies.comparison import ESCAPE_IN_WORDS, Member
+from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.studies.robustness import QUESTIONS, SEEDS
-from igbviz.ui import forms, messages, query, shell
-from igbviz.ui.groups import EVERY, group_standing, offer, progress_of
+from igbviz.ui import forms, refresh, shell
+from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
-from igbviz.ui.messages import nowhere
+from igbviz.ui.members import Stamp, members_of
+from igbviz.ui.messages import plain
+from igbviz.ui.query import from_query, set_query
 
 MOST_SEEDS = 50
 CAVEAT = (
@@ -41,14 +43,6 @@ CAVEAT = (
     "off the same test images, so it is more than stopping early could promise. One network, one learning rate: "
     "another setting may order the losses otherwise."
 )
-
-
-class Stamp(NamedTuple):
-    """What a run is known by to the caches."""
-
-    path: str
-    size: int  # bytes of records
-    state: str
 
 
 class Shown(NamedTuple):
@@ -61,23 +55,22 @@ class Shown(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page. What moves is drawn again by a timer that ends with the last run."""
-    st.title("Robustness", anchor=False)
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
-    asked = query.asked("view", QUESTIONS, "noise")
+    linked_view = from_query("view", QUESTIONS, "noise")
     view = st.segmented_control(
-        "Question", list(QUESTIONS), default=kind or asked, required=True, key="robust-view",
+        "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
         format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     st.markdown(QUESTIONS[view].intro)
     if kind != view:
         linked = None
-    query.address(view=view, sweep=st.query_params.get("sweep") if linked else None)
+    set_query(view=view, sweep=st.query_params.get("sweep") if linked else None)
     with st.sidebar:
-        described = _form(view, linked)
-        offer(described, cache, f"robust-start-{view}")
+        describe = _form(view, linked)
+        start_button(describe, cache, f"robust-start-{view}")
     try:
-        sweep = linked or described()
+        sweep = linked or describe()
         stamps = _stamps(sweep, cache)
     except (ConfigError, DataError, RunError, OSError):
         return  # the form says why
@@ -92,20 +85,11 @@ def draw(cache: Path) -> None:
 
 def _linked(cache: Path) -> Sweep | None:
     """What the address asks for; a friendly sentence where that is not there."""
-    if "sweep" not in st.query_params:
+    if not (group := linked_group(cache)):
         return None
-    try:
-        group = Group.open(st.query_params["sweep"], cache)
-        sweep = group.sweep
-    except (RunError, OSError) as error:
-        nowhere(error)
-        return None
+    sweep = sweep_of(str(group.path))
     if robustness.kind(sweep) is None:
-        st.warning(
-            f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
-            icon=":material/info:",
-        )
-        shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+        show_other_question(group)
         return None
     return sweep
 
@@ -143,14 +127,14 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         ):
             changes[name] = forms.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
         for name in ("epochs", "batch_size", "seed"):
-            changes[name] = forms.knob(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
+            changes[name] = forms.widget(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 
-    def described() -> Sweep:
+    def describe() -> Sweep:
         if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
-            forms.within(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
-        return robustness.over_losses(base.with_(**changes), losses, forms.within("Seeds", many, 1, MOST_SEEDS))
+            forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
+        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", many, 1, MOST_SEEDS))
 
-    return described
+    return describe
 
 
 def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
@@ -180,36 +164,29 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     unit = st.segmented_control(
         "Time in",
         units,
-        default=query.asked("unit", units, "epoch"),
+        default=from_query("unit", units, "epoch"),
         required=True,
         key="robust-unit",
         format_func="{}s".format,
     )
-    query.address(unit=unit if unit != "epoch" else None)
+    set_query(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
-    going = _goes_on(_stamps(sweep, cache))
 
-    @st.fragment(run_every=EVERY if going else None)
-    def moving() -> None:
-        standing, said = (
-            st.container(),
-            st.container(),
-        )  # whatever they say, the charts keep their place, and with it their zoom
-        try:
-            stamps = _stamps(sweep, cache)
-            with standing:
-                _stand(group, sweep, stamps)
-            shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
-        except (RunError, OSError) as error:
-            said.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
-            return
+    def look() -> float | None:
+        # whatever they say, the charts keep their place, and with it their zoom
+        head, text = st.container(), st.container()
+        stamps = _stamps(sweep, cache)
+        with head:
+            _show_progress(group, sweep, stamps)
+        shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
-            said.warning(f"{problem}.", icon=":material/broken_image:")
-        _draw(shown, len(stamps) < len(sweep.configs()) or _goes_on(stamps), said)
-        if going and not _goes_on(stamps):
-            st.rerun()  # once more as a whole: the timer stops
+            text.warning(f"{problem}.", icon=":material/broken_image:")
+        going = any(stamp.goes_on for stamp in stamps)
+        _draw(shown, len(stamps) < len(sweep.configs()) or going, text)
+        return refresh.SLOW if going else None
 
-    moving()
+    going = any(stamp.goes_on for stamp in _stamps(sweep, cache))
+    refresh.fragment(look, refresh.SLOW if going else None)
     st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
     captions = {what.title: what.caption for what in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
@@ -220,12 +197,12 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     )  # fmt: skip
 
 
-def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
+def _draw(shown: Shown, unfinished: bool, text: Any) -> None:
     if unfinished and shown.sentences:
-        said.caption("Not all runs are finished: what is said below is about those that are, and may change.")
-    said.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
+        text.caption("Not all runs are finished: what is said below is about those that are, and may change.")
+    text.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
     if not shown.figures:
-        said.info("The first network is being prepared ...", icon=":material/hourglass_top:")
+        text.info("The first network is being prepared ...", icon=":material/hourglass_top:")
     for name, figure, height in shown.figures:
         live_chart(figure, key=f"robust-{name}", height=height)
     if len(shown.table):
@@ -236,19 +213,19 @@ def _draw(shown: Shown, unfinished: bool, said: Any) -> None:
         st.caption("Median (least..most) of n finished seeds, at the last probe.")
 
 
-def _stand(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
+def _show_progress(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
     """How far the runs are; those that ship with the program say where they come from."""
     if group is not None:
-        group_standing(group, progress_of(str(group.path)))
+        show_progress(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
-    shipped = next((run for stamp in stamps if is_shipped(run := Run(Path(stamp.path)))), None)
+    shipped = next((run for stamp in stamps if is_shipped(run := stamp.run)), None)
     words = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
         words += (
             f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
         )
-    st.caption(messages.plain(f"{words}."))
+    st.caption(plain(f"{words}."))
 
 
 def _group(sweep: Sweep, cache: Path) -> Group | None:
@@ -267,41 +244,27 @@ def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
         except RunError:
             continue  # not begun, or deleted
         try:
-            stamps.append(Stamp(str(run.path), run.record_bytes, run.status.state))
+            stamps.append(Stamp.of(run))
         except RunError:
-            stamps.append(Stamp(str(run.path), 0, "unreadable"))
+            stamps.append(Stamp.unreadable(run))
     return stamps
 
 
-def _goes_on(stamps: Sequence[Stamp]) -> bool:
-    return any(stamp.state not in (*ENDED, "unreadable") for stamp in stamps)
-
-
-# Everybody who watches the same sweep at the same moment shares what was read and drawn.
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _member(path: str, size: int, state: str) -> Member | None:
-    return robustness.read(Run(Path(path)))
+# Everybody who watches the same sweep at the same moment shares what was drawn.
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _pictures(view: str, described: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
+def _pictures(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
     """What is drawn, and a sentence for each run that cannot be read."""
-    question, sweep, members, problems = QUESTIONS[view], Sweep.from_json(described), [], []
-    for stamp in stamps:
-        try:
-            if (member := _member(*stamp)) is not None:
-                members.append(member)
-        except (RunError, OSError) as error:
-            problems.append(str(error))
+    question, sweep = QUESTIONS[view], Sweep.from_json(sweep_json)
+    members, _, problems = members_of(stamps, robustness.read)
     if not members:
         return Shown([], [], pd.DataFrame()), problems
-    those = robustness.settings(sweep, members)
-    found = robustness.summaries(those, question)
+    settings = robustness.settings(sweep, members)
+    summaries = robustness.summaries(settings, question)
     drawn = {
-        "trade-off": robustness_charts.trade_off(those, found, question, unit),
-        "time": robustness_charts.over_time(those, question, unit),
+        "trade-off": robustness_charts.trade_off(settings, summaries, question, unit),
+        "time": robustness_charts.over_time(settings, question, unit),
     }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
-    return Shown(robustness.sentences(found, question), figures, robustness.table(found, question)), problems
+    return Shown(robustness.sentences(summaries, question), figures, robustness.table(summaries, question)), problems

@@ -1,4 +1,4 @@
-"""A run on the page: where it stands, the two live charts, the state at one moment, and everything one may take away."""
+"""A run on the page: how far it is, the two live charts, the state at one moment, and everything one may take away."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import Trajectory, quantities
-from igbviz.ui import messages, progress
+from igbviz.ui import progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import plain
 from igbviz.ui.runs import shown_trajectory
-from igbviz.ui.views.run_form import show
 
 LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
 HEIGHT, BARS_HEIGHT = 480, 360  # pixels
@@ -34,7 +34,7 @@ def view(run: Run) -> None:
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
-    st.subheader(messages.plain(_title(config)), anchor=False)
+    st.subheader(plain(_title(config)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Left chart",
@@ -50,11 +50,11 @@ def view(run: Run) -> None:
 
     def look() -> float | None:
         now = run.status
-        progress.draw(run, now, show)
+        progress.draw(run, now)
         _charts(run, quantity, unit, now)
-        return progress.refresh(now)
+        return refresh.pace(now)
 
-    progress.moving(look, progress.refresh(status))
+    refresh.fragment(look, refresh.pace(status))
     _take_away(run, bool(recorded) or not status.ended)
 
 
@@ -78,7 +78,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     trajectory = shown_trajectory(str(run.path), size)
     if not len(trajectory):
         if status.state == "running":
-            st.info(messages.plain(run.log(1) or status.message), icon=":material/hourglass_top:")
+            st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
             st.info(
                 "Waiting for its turn: one run at a time on a device, first come first served.",
@@ -149,6 +149,6 @@ def _take_away(run: Run, recorded: bool) -> None:
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        probes = f"probes of {progress.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
-        parameters = progress.counted(schema, "parameters", "parameters")
-        progress.provenance(run, parameters, probes, f"seed {config.seed}", precision=config.precision)
+        probes = f"probes of {provenance.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
+        parameters = provenance.counted(schema, "parameters", "parameters")
+        provenance.draw(run, parameters, probes, f"seed {config.seed}", precision=config.precision)

@@ -22,8 +22,10 @@ from igbviz.runs import shipped
 from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
-from igbviz.ui import forms, messages, query
-from igbviz.ui.runs import duration, start_run
+from igbviz.ui import forms
+from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.query import loss_from_query, turn_to
+from igbviz.ui.runs import start_run
 
 SHOWN_RUN = "(settings of the run shown)"
 
@@ -37,21 +39,16 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         config = RunConfig(**_choices(base, key))
         expected = estimate(config, cache)
     except (ConfigError, DataError, OSError) as error:
-        messages.wrong(error, top)
+        show_error(error, top)
         return None
-    if top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train"):
-        if run := start_run(config, cache, own=True):
-            show(run)
+    pressed = top.button("Train", type="primary", icon=":material/play_arrow:", width="stretch", key="train")
+    if pressed and (run := start_run(config, cache, own=True)):
+        turn_to(run=run.id)
     top.caption(
-        f"{expected.steps:,} steps, {expected.probes} probes: about **{duration(expected.seconds)}**, {expected.basis}."
+        f"{expected.steps:,} steps, {expected.probes} probes: about **{duration_in_words(expected.seconds)}**, "
+        f"{expected.basis}."
     )
     return config
-
-
-def show(run: Run) -> None:
-    """Turn the page to this run: its name goes into the address bar, so that the link opens it anywhere."""
-    st.query_params.from_dict({"run": run.id})
-    st.rerun()
 
 
 def _base(shown: Run | None) -> tuple[str, RunConfig]:
@@ -70,7 +67,7 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT
-    if name == DEFAULT and (loss := _asked_loss()):  # a link from the page of losses
+    if name == DEFAULT and (loss := _linked_loss()):  # a link from the page of losses
         turned = (
             f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""
         )  # widgets begin anew for every link
@@ -79,11 +76,11 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
     return name, PRESETS[name].config
 
 
-def _asked_loss() -> Loss | None:
+def _linked_loss() -> Loss | None:
     try:
-        return query.asked_loss(st.query_params)
+        return loss_from_query(st.query_params)
     except ConfigError as error:
-        messages.nowhere(error)
+        show_dead_link(error)
         return None
 
 
@@ -94,7 +91,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
         return forms.choose_part(label, registry, getattr(base, field), f"{key}-{field}")
 
     def single(*names: str) -> dict[str, Any]:
-        return {name: forms.knob(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
+        return {name: forms.widget(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with st.expander("Loss", expanded=True, icon=":material/trending_down:"):
         chosen = {"loss": part("Loss", "loss", LOSSES), "schedule": part("When it acts", "schedule", SCHEDULES)}
@@ -115,13 +112,13 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
             **single("batch_size", "epochs", "seed", "precision"),
         }
     with st.expander("Probes", icon=":material/monitoring:"):
-        chosen |= {"probes": forms.knobs(Probes, base.probes.model_dump(), f"{key}-probes")}
+        chosen |= {"probes": forms.widgets(Probes, base.probes.model_dump(), f"{key}-probes")}
     return chosen
 
 
 def _imbalance(dataset: dict[str, Any], start: Imbalance, key: str) -> dict[str, Any]:
     knobs = Imbalance.knobs()
-    chosen = {"ratio": forms.knob("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
+    chosen = {"ratio": forms.widget("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
     if chosen["ratio"] == 1:
         return chosen
     try:

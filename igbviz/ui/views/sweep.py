@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import Group, Progress, SweepRun
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.trajectory.outcome import Outcome
-from igbviz.ui import messages, shell
-from igbviz.ui.groups import EVERY, group_standing, progress_of, sweep_of
+from igbviz.ui import refresh, shell
+from igbviz.ui.groups import progress_of, show_progress, sweep_of
+from igbviz.ui.members import Stamp
 from igbviz.ui.messages import plain
-from igbviz.ui.progress import moving
 
 MOST_LINES = 20  # of the table, before it scrolls
 
 
-def view(group_id: str, cache: Path) -> None:
-    """The whole view of the group with this name. Only what moves is drawn again, by a timer that ends with the group."""
-    try:
-        group = Group.open(group_id, cache)
-        sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
-    except (RunError, OSError) as error:
-        messages.nowhere(error)
-        shell.how_it_works()
-        return
+def view(group: Group) -> None:
+    """The whole view of a group. Only what moves is drawn again, by a timer that ends with the group."""
+    sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
     st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
     st.caption(
         "  \n".join(
@@ -40,11 +32,11 @@ def view(group_id: str, cache: Path) -> None:
 
     def look() -> float | None:
         now = progress_of(str(group.path))
-        group_standing(group, now)
+        show_progress(group, now)
         _table(sweep, now)
-        return None if now.ended else EVERY
+        return None if now.ended else refresh.SLOW
 
-    moving(look, None if progress.ended else EVERY)
+    refresh.fragment(look, None if progress.ended else refresh.SLOW)
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
@@ -52,9 +44,8 @@ def view(group_id: str, cache: Path) -> None:
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def _outcome(path: str, state: str, size: int, _run: SweepRun) -> Outcome | None:
-    """Of this run when it was in this state and its records had `size` bytes."""
-    return _run.outcome()
+def _outcome(stamp: Stamp, _member: SweepRun) -> Outcome | None:
+    return _member.outcome()
 
 
 def _shared(group: Group) -> None:
@@ -99,7 +90,7 @@ def _row(member: SweepRun, choice: dict[str, Any]) -> dict[str, Any]:
         title(path): label(value) for path, value in choice.items()
     }
     row |= {"state": member.state, "done": 100 * member.share}
-    result = _outcome(str(member.run.path), member.state, member.run.record_bytes, member) if member.run else None
+    result = _outcome(Stamp.of(member.run, member.state), member) if member.run else None
     return row | {
         "favoured at Init.": result.favoured_class if result else None,
         "accuracy": result.balanced_accuracy if result else None,

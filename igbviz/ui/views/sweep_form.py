@@ -14,7 +14,7 @@ from igbviz.models import INITIALIZATIONS
 from igbviz.runs.sweep_config import MOST_RUNS, Sweep, parse_values
 from igbviz.spec import Description
 from igbviz.ui import forms
-from igbviz.ui.groups import offer
+from igbviz.ui.groups import start_button
 
 RATE = "optimizer.learning_rate"
 
@@ -52,13 +52,13 @@ def draw(base: RunConfig, cache: Path) -> None:
         "Seeds", value=3, step=1, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds"
     )
     title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
-    wanted = {path: values for path, values in axes.items() if values}
+    chosen = {path: values for path, values in axes.items() if values}
 
-    def described() -> Sweep:
-        wanted["seed"] = list(range(base.seed, base.seed + forms.within("Seeds", seeds, 1, MOST_RUNS)))
-        return Sweep(base=base, axes=wanted, title=title)
+    def describe() -> Sweep:
+        chosen["seed"] = list(range(base.seed, base.seed + forms.in_range("Seeds", seeds, 1, MOST_RUNS)))
+        return Sweep(base=base, axes=chosen, title=title)
 
-    offer(described, cache, "sweep-start")
+    start_button(describe, cache, "sweep-start")
 
 
 def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Description]]) -> list[dict[str, Any]]:

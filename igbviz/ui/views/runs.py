@@ -17,15 +17,16 @@ from igbviz.runs import annotations, archive, library, trash
 from igbviz.runs.files import in_words
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.sweeps import RESUMABLE, WAITING
 from igbviz.spec import ConfigError
-from igbviz.ui import messages, shell
+from igbviz.ui import refresh, shell
+from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows, run_rows
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
 UNDO_SECONDS = 900  # that the last deletion is offered to be undone above the list; later it lies in the trash below
 MOST_COMPARED = 100
-GOING, RESUMABLE = ("queued", "running", "lost"), ("stopped", "failed", "lost")
 ORDERS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "newest first": lambda rows: rows,
     "oldest first": lambda rows: rows[::-1],
@@ -56,21 +57,20 @@ COLUMNS = {
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Runs", anchor=False)
     trash.empty(cache, trash.KEPT_DAYS)
     with st.container(key="said"):  # both always there, so that the table keeps its place on the page
-        _said()
+        _show_messages()
     with st.container(key="undo-bar"):
         _undo(cache)
     rows = run_rows(cache)
     if rows:
-        wanted, order = _filters(rows)
-        going = any(row["state"] in GOING for row in rows)
-        st.fragment(_runs, run_every=REFRESH if going else None)(cache, wanted, order)
+        filters, order = _filters(rows)
+        going = any(row["state"] in WAITING for row in rows)
+        refresh.fragment(lambda: _runs(cache, filters, order), REFRESH if going else None)
     else:
         st.info("Nothing has run here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
-    _take_in(cache)
+    _bring_in(cache)
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
@@ -92,9 +92,9 @@ def _again(*sentences: str) -> None:
     st.rerun()
 
 
-def _said() -> None:
+def _show_messages() -> None:
     for sentence in st.session_state.pop("library-said", ()):
-        st.warning(messages.plain(sentence), icon=":material/info:")
+        st.warning(plain(sentence), icon=":material/info:")
 
 
 # Finding.
@@ -103,42 +103,43 @@ def _said() -> None:
 def _filters(rows: Sequence[Row]) -> tuple[dict[str, Any], str]:
     """What `library.find` is asked for, and the order. All of it stands in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted: dict[str, Any] = {"words": st.text_input("Find", placeholder="words", key="find", bind="query-params")}
+        filters: dict[str, Any] = {"words": st.text_input("Find", placeholder="words", key="find", bind="query-params")}
         for column, label in FILTERS.items():
             values = sorted({value for row in rows for value in _values(row[column])})
             if len(values) > (
                 column != "tags"
             ):  # one value that all runs have cannot be chosen by; a tag is something not all have
-                wanted[column] = st.multiselect(label, values, placeholder="all", key=column, bind="query-params")
+                filters[column] = st.multiselect(label, values, placeholder="all", key=column, bind="query-params")
         order = st.selectbox("Order", list(ORDERS), key="order", bind="query-params")
         if any(row["archived"] for row in rows):
-            wanted["archived"] = st.toggle("Archived too", key="archived", bind="query-params")
-    return wanted, order
+            filters["archived"] = st.toggle("Archived too", key="archived", bind="query-params")
+    return filters, order
 
 
 def _values(value: str | Iterable[str]) -> Iterable[str]:
     return ([value] if value else []) if isinstance(value, str) else value
 
 
-def _runs(cache: Path, wanted: dict[str, Any], order: str) -> None:
-    """The list and what one can do with the ticked runs; drawn again by itself while something runs."""
+def _runs(cache: Path, filters: dict[str, Any], order: str) -> float | None:
+    """The list and what one can do with the ticked runs; when to look again, while something runs."""
     rows = run_rows(cache)
-    found = ORDERS[order](library.find(rows, **wanted))
-    pages = max(1, -(-len(found) // PAGE))
+    matching = ORDERS[order](library.find(rows, **filters))
+    pages = max(1, -(-len(matching) // PAGE))
     table, first = st.container(), 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        said = st.empty()
+        place = st.empty()
         if pages > 1:
             first = PAGE * (st.pagination(pages, key="page", bind="query-params") - 1)
-    shown = found[first : first + PAGE]
+    shown = matching[first : first + PAGE]
     with table:
         chosen = _table(shown)
     part = f", {first + 1:,} to {first + len(shown):,} shown" if pages > 1 else ""
-    said.caption(
-        f"{len(found):,} of {len(rows):,} runs{part}; {len(chosen)} ticked. Tick one to open or label it, several to "
-        "compare them."
+    place.caption(
+        f"{len(matching):,} of {len(rows):,} runs{part}; {len(chosen)} ticked. Tick one to open or label it, several "
+        "to compare them."
     )
     _actions(chosen, cache)
+    return REFRESH if any(row["state"] in WAITING for row in rows) else None
 
 
 def _table(shown: Sequence[Row]) -> list[Row]:
@@ -188,7 +189,7 @@ def _actions(chosen: list[Row], cache: Path) -> None:
         )  # another key is another popover, and a new one is closed
         with st.popover("Label", icon=":material/label:", disabled=not own, key=f"label-{saved}"):
             _label(own, cache)
-        _button("Stop", "stop", [row for row in own if row["state"] in GOING], cache, _each(Run.stop))
+        _button("Stop", "stop", [row for row in own if row["state"] in WAITING], cache, _each(Run.stop))
         _button("Resume", "play_arrow", [row for row in own if row["state"] in RESUMABLE], cache, _each(Run.resume))
         away = bool(own) and all(row["archived"] for row in own)
         label, icon = ("Unarchive", "unarchive") if away else ("Archive", "archive")
@@ -291,7 +292,7 @@ def _archive(runs: list[Run]) -> io.BytesIO:
     return file
 
 
-def _take_in(cache: Path) -> None:
+def _bring_in(cache: Path) -> None:
     """Runs from an archive."""
     with st.expander("Bring runs in", icon=":material/upload:", key="take-in"):
         with st.form("take-in-form", border=False, clear_on_submit=True):
@@ -302,22 +303,22 @@ def _take_in(cache: Path) -> None:
                 max_upload_size=most,
                 key="archive-file",
             )
-            asked = st.form_submit_button("Bring in", key="bring-in")
-        if asked:
+            pressed = st.form_submit_button("Bring in", key="bring-in")
+        if pressed:
             st.session_state.pop("library-taken", None)  # what became of the archive before
-        if asked and file is None:
+        if pressed and file is None:
             st.error("An archive is missing, allowed: a zip file that Export has made.", icon=":material/error:")
-        elif asked:
+        elif pressed:
             try:
                 with st.spinner("Unpacking and checking ..."):
                     st.session_state["library-taken"] = taken = archive.take(file, cache)
                 st.session_state["library-tick"] = taken.new
                 _again()
             except (archive.BundleError, OSError) as error:
-                st.error(messages.plain(f"{error}."), icon=":material/error:")
+                st.error(plain(f"{error}."), icon=":material/error:")
         if taken := st.session_state.get("library-taken"):
             counts = {"Came in": taken.new, "Here already, and left as they are": taken.known, "Refused": taken.refused}
-            st.markdown(". ".join(f"{what}: **{len(those)}**" for what, those in counts.items() if those) + ".")
+            st.markdown(". ".join(f"{what}: **{len(names)}**" for what, names in counts.items() if names) + ".")
             if taken.refused:
                 st.text("\n".join(taken.refused))
 
