@@ -58,7 +58,7 @@ def _when(name: str) -> Callable[[Results], Outcome]:
     def outcome(results: Results) -> Outcome:
         run = results[name]
         step = escape_time(run)
-        per_epoch = run.step[-1] / run.epoch[-1]
+        per_epoch = run.steps_per_epoch
         if step is None:
             return Outcome(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE
