@@ -11,7 +11,7 @@ import streamlit as st
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS
-from igbviz.runs.sweep_config import MOST_RUNS, Sweep, parse_values
+from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
 from igbviz.spec import Description
 from igbviz.ui import forms
 from igbviz.ui.groups import offer
@@ -55,7 +55,7 @@ def draw(base: RunConfig, cache: Path) -> None:
     wanted = {path: values for path, values in axes.items() if values}
 
     def described() -> Sweep:
-        wanted["seed"] = list(range(base.seed, base.seed + forms.within("Seeds", seeds, 1, MOST_RUNS)))
+        wanted["seed"] = list(range(base.seed, base.seed + forms.within("Seeds", seeds, 1, MAX_RUNS)))
         return Sweep(base=base, axes=wanted, title=title)
 
     offer(described, cache, "sweep-start")
