@@ -8,6 +8,7 @@ check costs the same however long the run.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from igbviz.trajectory.trajectory import thin
 SAMPLE = 100  # records of a file that are checked, evenly spread; all of a usual run
 MAX_CLASSES = MAX_LAYERS = 10_000
 MAX_COUNT = 2**53
+MAX_RECORD_BYTES = 2**31 - 1
 _PLAIN_NUMBER = re.compile(r"[<>|][biufc]\d{1,2}")  # a numpy type without objects, text or fields of its own
 
 Text = Annotated[str, Field(max_length=500)]
@@ -53,9 +55,7 @@ class Schema(BaseModel):
     recorded: ClassVar[type[Recorded]]  # what its records are read as
     always: ClassVar[Callable[[int], np.dtype]]  # the columns that every run has, for so many classes
     ever: ClassVar[Callable[[int], np.dtype]]  # all that this version knows; the lengths of the further ones are free
-    impossible: ClassVar[
-        Callable[[Any, np.ndarray], str]
-    ]  # why records, with their places, cannot be; empty when they can
+    impossible: ClassVar[Callable[[Any, np.ndarray], str]]  # why records with these places cannot be; empty: they can
 
     @classmethod
     def from_json(cls, text: bytes, config: RunConfig | EnsembleConfig) -> Self:
@@ -64,7 +64,7 @@ class Schema(BaseModel):
             schema = cls.model_validate_json(text)
         except ValidationError as error:
             problem = error.errors()[0]
-            place = "".join(f"{part}." for part in problem["loc"])[:-1]
+            place = ".".join(map(str, problem["loc"]))
             reason = ": ".join(filter(None, (place, problem["msg"])))
             raise ValueError(f"schema.json is torn or from another program ({reason})") from None
         schema.dtype()
@@ -83,7 +83,7 @@ class Schema(BaseModel):
                 fits = kind == ever[name].base.str and len(shape) == len(ever[name].shape)
                 fits &= all(1 <= length <= MAX_LAYERS for length in shape)
             else:
-                fits = _PLAIN_NUMBER.fullmatch(kind) is not None
+                fits = _PLAIN_NUMBER.fullmatch(kind) is not None and min(shape, default=1) > 0
             if not fits:
                 raise ValueError(
                     f"schema.json has a column {name[:80]!r} of {kind[:20]!r} that this version does not know"
@@ -92,9 +92,12 @@ class Schema(BaseModel):
         if len(set(names)) < len(names) or not set(always.names) <= set(names):
             raise ValueError(f"schema.json lacks a column, or has one twice, needed: {', '.join(always.names)}")
         try:
+            # Counted here: numpy's own sum overflows without a word, and columns then lie outside of their record.
+            if sum(np.dtype(kind).itemsize * math.prod(shape) for _, kind, shape in self.columns) > MAX_RECORD_BYTES:
+                raise ValueError(f"it has more than {MAX_RECORD_BYTES} bytes")
             record = np.dtype([(name, kind, tuple(shape)) for name, kind, shape in self.columns])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"schema.json has a column that no record can hold: {error}") from None
+            raise ValueError(f"schema.json describes a record that cannot be: {error}") from None
         return record[[name for name in names if name in ever.names]]
 
     def read(self, path: Path, sample: int = SAMPLE) -> Recorded:

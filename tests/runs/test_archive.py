@@ -243,7 +243,15 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
     ),
     "unknown column of another world": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [10**9, 10**9]])),
-        "a column that no record can hold",
+        "a record that cannot be",
+    ),
+    "unknown columns whose sizes overflow": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].extend([[w, "|b1", [2**31 - 1]] for w in "xyz"])),
+        "a record that cannot be: it has more than 2147483647 bytes",
+    ),
+    "unknown column of nothing": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [0]])),
+        "a column 'spam'",
     ),
     "enormous column": (lambda c: changed(c, "schema.json", column(0, ["step", "<i8", [10**9]])), "a column 'step'"),
     "column twice": (
