@@ -18,7 +18,6 @@ from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
-from igbviz.datasets import DataError
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 
@@ -317,24 +316,18 @@ WRONG_LABELS_CHART = "wrong_labels"  # asks `run_curves` for the chart of the th
 
 
 def run_curves(
-    trajectory: Trajectory, config: RunConfig, quantity: str, unit: Unit = "epoch", **look: Any
+    trajectory: Trajectory,
+    config: RunConfig,
+    quantity: str,
+    unit: Unit = "epoch",
+    *,
+    steps_per_epoch: int | None,
+    **look: Any,
 ) -> go.Figure | dict[str, Any]:
-    """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it."""
-    steps_per_epoch = _steps_per_epoch(trajectory, config)
+    """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it.
+    `steps_per_epoch` is that of the run (`Run.steps_per_epoch`): an axis that changed with the second probe would take
+    the viewer's zoom away."""
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
     marks = [mark] if mark and 0 < mark[0] < config.epochs else []
     plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | look
     return wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS_CHART else curves(trajectory, quantity, **plan)
-
-
-def _steps_per_epoch(trajectory: Trajectory, config: RunConfig) -> int | None:
-    """As the run tells, or before its second probe as it is planned: an axis that changed then would take the viewer's
-    zoom away."""
-    last = trajectory.records[-1] if len(trajectory) else None
-    if last is not None and last["epoch"] > 0:
-        return round(float(last["step"] / last["epoch"]))
-    try:
-        facts = config.dataset.facts()
-    except DataError:
-        return None
-    return config.steps_per_epoch(config.imbalance.train_size(facts.train_size, len(facts.class_names)))

@@ -27,7 +27,7 @@ def parquet(run: Run) -> bytes:
 
 def html(run: Run) -> bytes:
     """The charts of a run on a page of its own that needs no network."""
-    return pages(run.trajectory(), run.config, run.id).encode()
+    return pages(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
 
 
 def json(run: Run) -> bytes:
@@ -58,12 +58,12 @@ def write(run: Run, out: Path) -> None:
     out.write_bytes(writers[out.suffix](run))
 
 
-def pages(trajectory: Trajectory, config: RunConfig, title: str) -> str:
+def pages(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
     """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
-    figures = [run_curves(trajectory, config, name) for name in names] + [bars(trajectory, 0)]
+    figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]
     parts = [
         themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not place, full_html=False)
-        for place, figure in enumerate(figures)
+        for place, figure in enumerate([*figures, bars(trajectory, 0)])
     ]
     return f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head><body>{"".join(parts)}</body></html>'

@@ -27,8 +27,8 @@ class TimeAxis:
     @classmethod
     def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
         """The axis of a planned run; what is not given is taken from the probes so far."""
-        step, epoch = (float(trajectory.step[-1]), float(trajectory.epoch[-1])) if len(trajectory) else (0.0, 0.0)
-        return cls(steps_per_epoch or (step / epoch if step and epoch else 1.0), epochs or epoch or 1.0, unit)
+        epoch = float(trajectory.epoch[-1]) if len(trajectory) else 0.0
+        return cls(steps_per_epoch or trajectory.steps_per_epoch or 1.0, epochs or epoch or 1.0, unit)
 
     @property
     def per_step(self) -> float:

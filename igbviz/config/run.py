@@ -121,6 +121,10 @@ class RunConfig(Description):
             except ConfigError as error:
                 raise error.inside(name) from None
 
+    def train_size(self, facts: Facts) -> int:
+        """Images in a pass over this training set, which may have been thinned out for the sake of imbalance."""
+        return self.imbalance.train_size(facts.train_size, len(facts.class_names))
+
     def steps_per_epoch(self, train_size: int) -> int:
         """Batches in a pass over `train_size` images. The last one may be short, but is left out when it holds a single
         image, which BatchNorm could not use."""

@@ -41,25 +41,19 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
         ("variance", "<f8"),  # over the inputs, summed over the classes, divided by K - 1
         ("cosine", "<f8"),  # mean over all pairs of different inputs
     ]
-    if layers:
+    if layers:  # of each layer's outputs before the activation
         columns += [
             ("nodes", "<i4", (layers,)),  # outputs of the layer
-            (
-                "layer_centre",
-                "<f8",
-                (layers,),
-            ),  # mean over the nodes of the squared mean over the inputs, before the activation
+            ("layer_centre", "<f8", (layers,)),  # mean over the nodes of the squared mean over the inputs
             ("layer_variance", "<f8", (layers,)),  # mean over the nodes of the variance over the inputs
             ("layer_cosine", "<f8", (layers,)),  # mean over all pairs of different inputs
         ]
     if gradients:
-        columns.append(
-            ("gradient", "<f8", (gradients,))
-        )  # norm of the gradient of the mean loss by each layer's weights
+        # Norm of the gradient of the mean loss by each layer's weights, and the root mean square over the inputs of
+        # |d loss of an input / d its pre-activations|.
+        columns.append(("gradient", "<f8", (gradients,)))
         if layers:
-            columns.append(
-                ("backward", "<f8", (layers,))
-            )  # root mean square over inputs of |d loss of an input / d its pre-activations|
+            columns.append(("backward", "<f8", (layers,)))
     return np.dtype(columns)
 
 

@@ -1,7 +1,7 @@
 """What people say about a run: a name, tags, a note, and whether it is put away. One small file in the run's folder,
 labels.json.
 
-Labels change no number and are no part of a run's identity; a run without the file, or with a torn one, has no labels.
+Annotations change no number and are no part of a run's identity; a run without the file, or with a torn one, has none.
 Every text in them is shown as text: in tables as it is, in Markdown through `plain`.
 """
 
@@ -20,11 +20,11 @@ from igbviz.runs.shipped import require_own
 from igbviz.spec import ConfigError, Description
 
 FILE = "labels.json"
-LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE, MOST_TAGS = 100, 40, 5000, 20
+MAX_NAME, MAX_TAG, MAX_NOTE, MAX_TAGS = 100, 40, 5000, 20
 
 
-class Labels(Description):
-    """The labels of one run. Names and tags are one line each; tags are distinct, in the order in which they were
+class Annotations(Description):
+    """What is said about one run. Names and tags are one line each; tags are distinct, in the order in which they were
     given."""
 
     # A field that a later version adds must not cost the others.
@@ -38,7 +38,7 @@ class Labels(Description):
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:
-        return _short_enough(_one_line(name), LONGEST_NAME)
+        return _short_enough(_one_line(name), MAX_NAME)
 
     @field_validator("tags", mode="before")
     @classmethod
@@ -46,16 +46,16 @@ class Labels(Description):
         if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
             raise ConfigError(((), f"are {str(tags)[:80]!r}, allowed: a list of words"))
         tags = tuple(dict.fromkeys(filter(None, (_one_line(tag) for tag in tags))))
-        if long := next((tag for tag in tags if len(tag) > LONGEST_TAG), None):
-            raise ConfigError(((), f"hold {long!r}, which is {len(long)} letters long, allowed: at most {LONGEST_TAG}"))
-        if len(tags) > MOST_TAGS:
-            raise ConfigError(((), f"are {len(tags)}, allowed: at most {MOST_TAGS} a run"))
+        if long := next((tag for tag in tags if len(tag) > MAX_TAG), None):
+            raise ConfigError(((), f"hold {long!r}, which is {len(long)} letters long, allowed: at most {MAX_TAG}"))
+        if len(tags) > MAX_TAGS:
+            raise ConfigError(((), f"are {len(tags)}, allowed: at most {MAX_TAGS} a run"))
         return tags
 
     @field_validator("note")
     @classmethod
     def _note(cls, note: str) -> str:
-        return _short_enough(_without_controls(note, keep="\n\t").strip(), LONGEST_NOTE)
+        return _short_enough(_without_controls(note, keep="\n\t").strip(), MAX_NOTE)
 
 
 def _one_line(text: str) -> str:
@@ -72,25 +72,27 @@ def _short_enough(text: str, longest: int) -> str:
     return text
 
 
-def read(run: Run) -> Labels:
-    """The labels of a run; none when the file is missing, torn or from another program."""
+def read(run: Run) -> Annotations:
+    """The annotations of a run; none when the file is missing, torn or from another program."""
     try:
-        return Labels.from_json((run.path / FILE).read_text())
+        return Annotations.from_json((run.path / FILE).read_text())
     except (OSError, ValueError):
-        return Labels()
+        return Annotations()
 
 
-def change(run: Run, add: Iterable[str] = (), drop: Iterable[str] = (), **fields: str | bool | Iterable[str]) -> Labels:
-    """Replace some fields of a run's labels, then add and drop tags; returns what now holds.
+def change(
+    run: Run, add: Iterable[str] = (), drop: Iterable[str] = (), **fields: str | bool | Iterable[str]
+) -> Annotations:
+    """Replace some fields of a run's annotations, then add and drop tags; returns what now holds.
 
     Raises ConfigError for a text that is too long, RunError for a run that ships with the program or is gone.
     """
     require_own(run)
     with queue.lock(run.cache / "labels.lock"):  # two people who tag the same run both get their tag
-        labels = Labels(**read(run).model_dump() | fields)
-        labels = Labels(**labels.model_dump() | {"tags": [tag for tag in (*labels.tags, *add) if tag not in set(drop)]})
+        said = Annotations(**read(run).model_dump() | fields)
+        said = Annotations(**said.model_dump() | {"tags": [tag for tag in (*said.tags, *add) if tag not in set(drop)]})
         try:
-            write_text(run.path / FILE, labels.to_json())
+            write_text(run.path / FILE, said.to_json())
         except FileNotFoundError:
             raise RunError(f"run {run.id} is not there any more: somebody deleted it") from None
-    return labels
+    return said

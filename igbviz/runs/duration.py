@@ -40,7 +40,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     require_memory(config, facts)
     classes = len(facts.class_names)
     config.require_fit(facts)
-    train_size = config.imbalance.train_size(facts.train_size, classes)
+    train_size = config.train_size(facts)
     steps_per_epoch = config.steps_per_epoch(train_size)
     steps = config.total_steps(train_size)
     probes = len(config.probes.steps(steps, steps_per_epoch))

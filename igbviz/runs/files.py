@@ -1,4 +1,5 @@
-"""Files that several processes read while one writes: replaced as a whole, and noticed when they have changed."""
+"""Files and folders that several processes look at while one writes: replaced as a whole, noticed when they have
+changed, listed and measured though they may just have gone."""
 
 from __future__ import annotations
 
@@ -25,14 +26,14 @@ def write_text(path: Path, text: str) -> None:
 
 def stamp(*paths: str | Path) -> Stamp:
     """What changes when one of these files or folders does; None for each that is not there."""
-    found = []
+    stamps = []
     for path in paths:
         try:
             stat = os.stat(path)
-            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+            stamps.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
         except OSError:
-            found.append(None)
-    return tuple(found)
+            stamps.append(None)
+    return tuple(stamps)
 
 
 def free(cache: str | Path) -> int:
@@ -41,23 +42,11 @@ def free(cache: str | Path) -> int:
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
-def tree_size(entry: os.DirEntry) -> int:
-    if entry.is_dir(follow_symlinks=False):
-        return sum(map(tree_size, entries_of(entry.path)))
-    return entry.stat(follow_symlinks=False).st_size
-
-
-def size(path: Path) -> int:
-    """Bytes of the files in a run's folder; 0 when it is gone."""
-    return sum(
-        entry.stat(follow_symlinks=False).st_size for entry in entries_of(path) if entry.is_file(follow_symlinks=False)
-    )
-
-
-def entries_of(path: str | Path) -> list[os.DirEntry]:
+def entries(path: str | Path) -> list[os.DirEntry]:
+    """What lies in a folder; nothing when it is gone."""
     try:
-        with os.scandir(path) as entries:
-            return list(entries)
+        with os.scandir(path) as listed:
+            return list(listed)
     except OSError:
         return []
 

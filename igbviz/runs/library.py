@@ -1,6 +1,4 @@
-"""All runs of a cache as rows for tables, what they take on the disk, and a trash from which they come back.
-
-    cache/trash/<nanoseconds since 1970>-<run id>   a deleted run, whole; what was deleted at one stroke has the same time
+"""All runs of a cache as rows for tables, the search in these rows, and what they take on the disk.
 
 Rows are kept in memory and only those of changed folders are read again: every file of a run but its records is
 replaced as a whole, which changes the date of the folder, and the records are never appended to without a new status.
@@ -17,7 +15,8 @@ from typing import Any
 
 from igbviz.losses import LOSSES
 from igbviz.runs import annotations, shipped
-from igbviz.runs.files import entries_of, free, size, stamp, tree_size
+from igbviz.runs.files import entries, free, stamp
+from igbviz.runs.kinds import kind_of_values
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run
 from igbviz.runs.trash import trashed
@@ -43,37 +42,39 @@ def rows(cache: str | Path) -> list[Row]:
         for path in _folders(os.path.join(root, folder)):
             seen, known = stamp(*(path + name for name in _LOOKED_AT)), before.get(path)
             now[path] = (
-                known if known and known[0] == seen else (seen, *_read(Path(path), is_labelled=seen[2] is not None))
+                known if known and known[0] == seen else (seen, *_row(Path(path), is_annotated=seen[2] is not None))
             )
     _known[root] = now
     ordered = sorted(now.items(), key=lambda item: -item[1][1])
     own = {row["id"] for _, _, row in now.values() if not row["shipped"]}
-    return [_today(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
+    return [_now(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
 
 
 def _folders(root: str) -> list[str]:
     try:
-        with os.scandir(root) as entries:
-            return [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+        with os.scandir(root) as found:
+            return [entry.path for entry in found if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
         return []
 
 
-def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
-    line, said = listed(path), annotations.read(Run(path)) if is_labelled else annotations.Labels()
+def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
+    """When the run in this folder was submitted, and its row."""
+    line, said = listed(path), annotations.read(Run(path)) if is_annotated else annotations.Annotations()
     config, status = line.config or {}, line.status or {}
     submitted = status.get("submitted") or 0.0
     parts = {
         part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
     }
-    untrained = "networks" in config and "loss" not in config
+    kind = kind_of_values(config)
     knobs = LOSSES[parts["loss"]].changed_knobs(config["loss"]) if parts["loss"] in LOSSES else ""
-    what = "untrained" if untrained else f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
+    loss = f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
+    what = loss if "loss" in kind.config.model_fields else kind.name
     made_of = (what, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
         "id": path.name,
         "state": line.state,
-        "kind": "untrained" if untrained else "trained",
+        "kind": kind.name,
         "name": said.name,
         "title": said.name or (" · ".join(filter(None, made_of)) if line.config else path.name),
         **parts,
@@ -86,12 +87,12 @@ def _read(path: Path, is_labelled: bool) -> tuple[float, Row]:
         "tags": said.tags,
         "remark": said.note,
         "archived": said.archived,
-        "bytes": size(path),
+        "bytes": line.run.size(),
         "shipped": shipped.is_shipped(line.run),
     }
 
 
-def _today(path: str, row: Row) -> Row:
+def _now(path: str, row: Row) -> Row:
     """A copy for the caller. Whether somebody works on a run is no matter of its files."""
     if row["state"] in ("running", "lost"):
         return row | {"state": "running" if Run(Path(path)).is_alive else "lost"}
@@ -129,15 +130,13 @@ def _holds(row: Row, words: list[str]) -> bool:
     return all(word in text for word in words)
 
 
-# Deleting, and taking it back.
-
-
 # The disk.
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes: of the runs, of deleted runs, of everything else in the cache (data sets above all), and free on its disk."""
+    """Bytes: of the runs, of deleted runs, of everything else in the cache (data sets above all), and free on its
+    disk."""
 
     runs: int
     trash: int
@@ -148,5 +147,11 @@ class Usage:
 def usage(cache: str | Path, rows: Iterable[Row]) -> Usage:
     """What these rows, the trash and the rest of the cache take. A link to another disk counts as nothing."""
     own = sum(row["bytes"] for row in rows if not row["shipped"])
-    rest = sum(tree_size(entry) for entry in entries_of(cache) if entry.name not in ("runs", "trash"))
+    rest = sum(_tree_size(entry) for entry in entries(cache) if entry.name not in ("runs", "trash"))
     return Usage(own, sum(item.bytes for item in trashed(cache)), rest, free(cache))
+
+
+def _tree_size(entry: os.DirEntry) -> int:
+    if entry.is_dir(follow_symlinks=False):
+        return sum(map(_tree_size, entries(entry.path)))
+    return entry.stat(follow_symlinks=False).st_size

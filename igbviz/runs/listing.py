@@ -1,4 +1,5 @@
-"""The list of all runs, and whether each has what its status speaks of: cheap to read, so that thousands can be listed."""
+"""The list of all runs, and whether each has what its status speaks of: cheap to read, so that thousands can be
+listed."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
 from igbviz.runs.files import Stamp, stamp
-from igbviz.runs.run import DEFAULT_CACHE, Run, RunError, config_from
+from igbviz.runs.kinds import parse_config
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.status import FINISHED
 
 
@@ -30,16 +31,16 @@ class Listed:
 
 def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[Listed]:
     """Every run in the cache, newest first; torn and foreign folders are listed as unreadable with the reason."""
-    found = []
+    lines = []
     for folder in ("runs", "gallery"):
         root = Path(cache) / folder
         if root.is_dir():
-            found += [
+            lines += [
                 listed(Path(entry.path))
                 for entry in os.scandir(root)
                 if entry.is_dir() and not entry.name.startswith(".")
             ]
-    return sorted(found, key=lambda line: -(line.status or {}).get("submitted", 0.0))
+    return sorted(lines, key=lambda line: -(line.status or {}).get("submitted", 0.0))
 
 
 def listed(path: Path) -> Listed:
@@ -49,7 +50,7 @@ def listed(path: Path) -> Listed:
         return Listed(run, problem="the folder's name is not a run's: small letters, digits, '-' and '_'")
     try:
         text = (path / "config.json").read_bytes()
-        config_from(text)
+        parse_config(text)
         config, status = json.loads(text), run.stored_status()
     except FileNotFoundError as error:
         return Listed(run, problem=f"{Path(error.filename).name} is missing")
@@ -78,12 +79,14 @@ def _damage(path: str, state: str, snapshots: int, seen: Stamp) -> str:
     if None in seen:
         return f"{('schema.json', 'trajectory.bin')[seen.index(None)]} is missing"
     try:
-        found = (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)(looked_at=2)
+        recorded = run.recorded(sample=2)
     except RunError as error:
         return str(error).rpartition("cannot be read: ")[2]
-    torn = seen[1][1] > len(found) * found.records.dtype.itemsize  # a last record in part is left out by every reader
-    if len(found) + torn < snapshots:
-        return f"trajectory.bin has {len(found)} records, status.json speaks of {snapshots}"
+    torn = (
+        seen[1][1] > len(recorded) * recorded.records.dtype.itemsize
+    )  # a last record in part is left out by every reader
+    if len(recorded) + torn < snapshots:
+        return f"trajectory.bin has {len(recorded)} records, status.json speaks of {snapshots}"
     return ""
 
 
@@ -92,7 +95,7 @@ def is_whole(run: Run) -> bool:
     try:
         if listed(run.path).problem:
             return False
-        (run.ensemble if isinstance(run.config, EnsembleConfig) else run.trajectory)()
+        run.recorded()
     except RunError:
         return False
     return True

@@ -1,8 +1,10 @@
 """The queue and the workers of one cache folder, seen from outside: files and locks, no service, no database.
 
-    cache/queue/<time>-<run id>   this run wants to be worked on. The file stays until the run has ended, so a run whose worker died is
-                                  found again by the next worker. It is empty, or says that the run is one of a sweep's.
-    cache/workers/keeper-0.lock   held by the keeper, a small process that starts the real worker and starts it again if it dies.
+    cache/queue/<time>-<run id>   this run wants to be worked on. The file stays until the run has ended, so a run whose
+                                  worker died is found again by the next worker. It is empty, or says that the run is
+                                  one of a sweep's.
+    cache/workers/keeper-0.lock   held by the keeper, a small process that starts the real worker and starts it again if
+                                  it dies.
     cache/workers/worker.log      what both of them said.
 
 Alive means *holds its lock*: a process number can be reused and a killed child still answers, but the kernel frees a
@@ -50,7 +52,7 @@ def dequeue(cache: Path, run_id: str) -> None:
             entry.path.unlink(missing_ok=True)
 
 
-class Waiting:
+class QueueEntry:
     """One entry of the queue."""
 
     def __init__(self, queue: Path, name: str) -> None:
@@ -70,7 +72,7 @@ class Waiting:
             return False
 
 
-def waiting(cache: Path) -> list[Waiting]:
+def waiting(cache: Path) -> list[QueueEntry]:
     """The queue, first come first. What else may lie in its folder is nobody's turn."""
     try:
         with os.scandir(cache / "queue") as entries:
@@ -79,7 +81,7 @@ def waiting(cache: Path) -> list[Waiting]:
             )
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [Waiting(cache / "queue", name) for name in names]
+    return [QueueEntry(cache / "queue", name) for name in names]
 
 
 def ensure_worker(cache: Path, patience: float = 2.0) -> None:

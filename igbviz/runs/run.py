@@ -1,10 +1,11 @@
 """A run is a folder. `Run` reads it, stops it, resumes it, deletes it; `runs.submit` makes it.
 
-There are two kinds: a training (RunConfig) leaves a trajectory, an ensemble of untrained networks (EnsembleConfig)
-leaves one record a network. All but the reading of the records is the same for both.
+A training leaves one record a probe, an ensemble of untrained networks one a network; what else sets the kinds of run
+apart stands in `runs.kinds`. All here is the same for them but the names of what was recorded.
 
     cache/runs/<id>/config.json     the choices, written once
-                    schema.json     columns of the records, class names, versions, device: written by the worker before the first record
+                    schema.json     columns of the records, class names, versions, device: written by the worker before
+                                    the first record
                     trajectory.bin  one record a probe (of an ensemble: a network), appended
                     status.json     replaced as a whole; always written after the records that it mentions
                     checkpoint.pt   to go on from; names the length of trajectory.bin that it belongs to
@@ -20,9 +21,8 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,35 +30,21 @@ import numpy as np
 from filelock import Timeout
 from pydantic import ValidationError
 
-from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
+from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
-from igbviz.runs.files import write_json
-from igbviz.runs.schema import LOOKED_AT, trained, untrained
+from igbviz.runs.files import entries, write_json
+from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
+from igbviz.runs.schema import SAMPLE, Schema
 from igbviz.runs.status import FINISHED, Status
-from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import Glance
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.records import Recorded
 
 DEFAULT_CACHE = queue.cache_folder()
 
 
 class RunError(ValueError):
     """A run that is not there, cannot be read or cannot do what was asked: one sentence."""
-
-
-def described(choices: RunConfig | EnsembleConfig | dict[str, Any]) -> RunConfig | EnsembleConfig:
-    """The description of either kind of run: an ensemble's choices name its `networks`. Raises ConfigError."""
-    if isinstance(choices, EnsembleConfig) or (isinstance(choices, dict) and "networks" in choices):
-        return EnsembleConfig.model_validate(choices)
-    return RunConfig.model_validate(choices)
-
-
-@lru_cache(maxsize=2000)
-def config_from(text: bytes) -> RunConfig | EnsembleConfig:
-    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what
-    `described` does."""
-    return described(json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -92,12 +78,16 @@ class Run(Handle):
         )
 
     @property
-    def config(self) -> RunConfig | EnsembleConfig:
+    def config(self) -> Config:
         """Raises RunError when the file is missing, torn or from another program."""
         try:
-            return config_from((self.path / "config.json").read_bytes())
+            return parse_config((self.path / "config.json").read_bytes())
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.config)
 
     @property
     def status(self) -> Status:
@@ -130,7 +120,8 @@ class Run(Handle):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Columns, class names, steps per epoch, versions and device; empty before the worker has begun."""
+        """schema.json as it stands there: columns, class names, steps per epoch, versions and device; empty before the
+        worker has begun."""
         try:
             if isinstance(schema := json.loads((self.path / "schema.json").read_text()), dict):
                 return schema
@@ -140,6 +131,20 @@ class Run(Handle):
         except (OSError, ValueError, RecursionError) as torn:
             error = torn
         raise RunError(f"run {self.id} cannot be read: schema.json: {error}")
+
+    def read_schema(self) -> Schema | None:
+        """What schema.json says of the records, checked; None before the worker has begun. Raises RunError when it
+        cannot be that of this run."""
+        kind, config = self.kind, self.config
+        try:
+            return kind.schema.from_json((self.path / "schema.json").read_bytes(), config)
+        except FileNotFoundError:
+            if not self.record_bytes:
+                return None
+            problem = "it has records, but no schema.json to read them by"
+        except (OSError, ValueError) as error:
+            problem = str(error)
+        raise RunError(f"run {self.id} cannot be read: {problem}")
 
     @property
     def records(self) -> Path:
@@ -151,46 +156,55 @@ class Run(Handle):
         """Bytes of records so far; 0 before the first."""
         return self.records.stat().st_size if self.records.exists() else 0
 
-    def ensemble(self, looked_at: int = LOOKED_AT) -> Ensemble:
-        """All networks measured so far. Raises RunError when schema or records cannot be those of an ensemble, or the
-        run is a training."""
-        if not isinstance(self.config, EnsembleConfig):
-            raise RunError(f"run {self.id} is a training, allowed: an ensemble of untrained networks")
-        return self._records(untrained, looked_at) or Ensemble(np.empty(0, ensemble_dtype(2)), ("?", "??"))
+    def recorded(self, sample: int = SAMPLE) -> Recorded:
+        """All whole records so far, a Trajectory or an Ensemble. Raises RunError when schema or records, of which a
+        sample is checked, cannot be those of its kind."""
+        return self._read(self.read_schema(), sample)
 
-    def trajectory(self, looked_at: int = LOOKED_AT) -> Trajectory:
-        """All whole records so far. Raises RunError when schema or records cannot be those of a training, or the run is
-        none."""
-        if isinstance(self.config, EnsembleConfig):
-            raise RunError(f"run {self.id} is an ensemble of untrained networks, allowed: a training")
-        if (found := self._records(trained, looked_at)) is not None:
-            return found
-        try:
-            names = self.config.dataset.facts().class_names
-        except DataError:
-            names = ("?", "??")  # the run failed because its data are not there; it has no records either
-        return Trajectory(np.empty(0, snapshot_dtype(len(names))), names)
+    def trajectory(self) -> Trajectory:
+        """The probes so far. Raises RunError, also when the run is no training."""
+        self._require(TRAINED)
+        return self.recorded()
 
-    def _records(self, read: Callable[..., Any], looked_at: int) -> Any:
-        """What was recorded, None before the worker has begun; so many records are looked at, whether they can be."""
-        schema = self.schema
+    def ensemble(self) -> Ensemble:
+        """The networks measured so far. Raises RunError, also when the run is no ensemble."""
+        self._require(UNTRAINED)
+        return self.recorded()
+
+    def glance(self) -> Recorded:
+        """Those of the records that a chart draws: of a training, probes even in log time."""
+        schema = self.read_schema()
+        recorded = self._read(schema, SAMPLE)
+        return schema.thinned(recorded, self.config) if schema else recorded
+
+    def _require(self, kind: Kind) -> None:
+        if self.kind is not kind:
+            raise RunError(f"run {self.id} is {self.kind.title}, allowed: {kind.title}")
+
+    def _read(self, schema: Schema | None, sample: int) -> Recorded:
+        kind = self.kind
+        if schema is None:
+            try:
+                names = self.config.dataset.facts().class_names
+            except DataError:
+                names = ("?", "??")  # the run failed because its data are not there; it has no records either
+            return kind.schema.recorded(np.empty(0, kind.schema.always(len(names))), names)
         try:
-            if schema:
-                return read(schema, self.records, looked_at)
-            if self.record_bytes:
-                raise ValueError("schema.json is missing, without which nobody can read trajectory.bin")
+            return schema.read(self.records, sample)
         except (OSError, ValueError) as error:
             raise RunError(f"run {self.id} cannot be read: {error}") from None
-        return None
 
-    def glance(self) -> Glance:
-        """The probes that a chart draws, even in log time. Which ones they are follows from the plan, so that reading a
-        few hundred of 50,000 probes costs no more than reading a few hundred of a thousand."""
-        trajectory, schema = self.trajectory(), self.schema
-        if not {"steps", "steps_per_epoch"} <= set(schema):
-            return trajectory.thinned()
-        planned = self.config.probes.steps(schema["steps"], schema["steps_per_epoch"])
-        return trajectory.thinned(planned[: len(trajectory)])
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Optimizer steps of a pass over the training set: as recorded; before that, and for runs that did not record
+        it, as planned; where the data cannot be looked at, as the last probe has it. None when nothing tells."""
+        self._require(TRAINED)
+        if (schema := self.read_schema()) and schema.steps_per_epoch:
+            return schema.steps_per_epoch
+        try:
+            return self.config.steps_per_epoch(self.config.train_size(self.config.dataset.facts()))
+        except DataError:
+            return round(self.trajectory().steps_per_epoch) or None
 
     def log(self, lines: int = 20) -> str:
         """The last lines of what the worker said."""
@@ -283,5 +297,6 @@ class Run(Handle):
         write_json(self.path / "status.json", status.model_copy(update={"updated": time.time()}).model_dump())
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        """Bytes on the disk; 0 when the run is gone."""
+        files = (entry for entry in entries(self.path) if entry.is_file(follow_symlinks=False))
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in files)

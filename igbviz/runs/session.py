@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 from igbviz.datasets import Data
-from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing, Overflow
 from igbviz.runs import duration
 from igbviz.runs.files import write_json
@@ -225,15 +224,13 @@ class Session:
         self.checkpoint.unlink(missing_ok=True)
 
     def _prepared_job(self) -> Job:
-        job = self._job(self._load())
-        # Records that the checkpoint counts on are gone: begin again.
-        return job if job.snapshots * job.dtype.itemsize <= self.run.record_bytes else self._job(None)
+        job, stored = self._job(self._load()), self.run.read_schema()
+        # Records that the checkpoint counts on are gone, or are those of another version: begin again.
+        alike = stored is None or stored.dtype() == job.dtype
+        return job if alike and job.snapshots * job.dtype.itemsize <= self.run.record_bytes else self._job(None)
 
     def _job(self, state: dict | None) -> Job:
-        config = self.run.config
-        if isinstance(config, EnsembleConfig):
-            return Initializing(config, self.device, state)
-        return Training(config, self.device, state, self.data)
+        return self.run.kind.job(self.run.config, self.device, state, self.data)
 
     def _kept(self) -> int:
         return self.job.snapshots * self.job.dtype.itemsize

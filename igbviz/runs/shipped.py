@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from igbviz.config import RunConfig
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
-from igbviz.ensembles import EnsembleConfig
+from igbviz.runs.kinds import TRAINED, Config, kind_of
 from igbviz.runs.run import Run, RunError
 
 
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings, those only whose parts have these names, as in model="resnet50"; by name of the run."""
-    found = []
+    runs = []
     for folder in sorted((cache / "gallery").glob("*/config.json")):
         run = Run(folder.parent)
         try:
             config = run.config
         except RunError:
             continue
-        if isinstance(config, RunConfig) and all(getattr(config, part).name == name for part, name in parts.items()):
-            found.append(run)
-    return found
+        if kind_of(config) is TRAINED and all(getattr(config, part).name == name for part, name in parts.items()):
+            runs.append(run)
+    return runs
 
 
-def config_to_repeat(run: Run) -> RunConfig | EnsembleConfig:
+def config_to_repeat(run: Run) -> Config:
     """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this
     machine. Any other folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
     config, data = run.config, run.config.dataset

@@ -1,5 +1,4 @@
-"""Runs: `submit` makes sure that one exists and is worked on in the background, `list_runs` tells of all, `Run` is a
-handle on one."""
+"""How runs begin: `submit` makes sure that one exists and will be worked on in the background."""
 
 from __future__ import annotations
 
@@ -8,34 +7,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from igbviz.config import RunConfig
-from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
 from igbviz.runs.files import write_text
+from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_whole
-from igbviz.runs.run import DEFAULT_CACHE, Run, described
+from igbviz.runs.run import DEFAULT_CACHE, Run
 from igbviz.runs.status import FINISHED, Status
 
 
-def submit(
-    config: RunConfig | EnsembleConfig | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False
-) -> Run:
+def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
     """Make sure that this run exists and will be worked on, and return it at once.
 
     The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is
     joined, a stopped, failed or lost one goes on from its checkpoint, and one whose files were damaged begins again.
     One that ships with the program comes back, too, unless an `own` one is wanted.
     """
-    config, cache = described(config), Path(cache)
+    config, cache = as_config(config), Path(cache)
     shipped = Run(cache / "gallery" / config.id)
     if not own and is_whole(shipped) and not (cache / "runs" / config.id).is_dir():
         return shipped
     return submit_all([config], cache)[0]
 
 
-def submit_all(
-    configs: Iterable[RunConfig | EnsembleConfig], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False
-) -> list[Run]:
+def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
     """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a
     sweep may be worked on side by side, where that is faster."""
     cache, configs = Path(cache), list(configs)
@@ -66,7 +60,7 @@ def submit_all(
     return runs
 
 
-def _begin(run: Run, config: RunConfig | EnsembleConfig) -> None:
+def _begin(run: Run, config: Config) -> None:
     run.path.mkdir(parents=True, exist_ok=True)
     write_text(run.path / "config.json", config.to_json())
     run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))

@@ -16,7 +16,7 @@ from igbviz.config.interventions import Intervention, applicable, chosen
 from igbviz.config.run import digest, slug
 from igbviz.spec import ConfigError, Description
 
-MOST_RUNS = 500
+MAX_RUNS = 500
 INTERVENTION = "intervention"  # the one axis that is no field of a run: changes by name, None for the run as it is
 AS_IT_IS = "as it is"
 
@@ -50,8 +50,8 @@ class Sweep(Description):
             lists[str(path)] = [value.model_dump() if isinstance(value, Description) else value for value in values]
             if not lists[str(path)]:
                 raise ConfigError(((str(path),), "is [], allowed: at least one value"))
-        if (runs := math.prod(map(len, lists.values()))) > MOST_RUNS:
-            raise ConfigError(((), f"ask for {runs:,} runs, allowed: at most {MOST_RUNS}"))
+        if (runs := math.prod(map(len, lists.values()))) > MAX_RUNS:
+            raise ConfigError(((), f"ask for {runs:,} runs, allowed: at most {MAX_RUNS}"))
         return lists
 
     @field_validator("title")

@@ -1,6 +1,7 @@
 """A sweep is a group of runs with a name: put into the queue, looked at, stopped and resumed as one.
 
-    cache/sweeps/<id>/sweep.json    the sweep, and of each of its runs the seconds that were expected; written once, before the runs
+    cache/sweeps/<id>/sweep.json    the sweep, and of each of its runs the seconds that were expected; written once,
+                                    before the runs
 
 Its runs lie in cache/runs like all others and know nothing of it: two sweeps that want the same run share it, and a
 sweep entered twice is the same sweep.
@@ -35,7 +36,8 @@ _GROUP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,100}")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep will take: its runs, how many of them are finished already, and the expected seconds of the others."""
+    """What a sweep will take: its runs, how many of them are finished already, and the expected seconds of the
+    others."""
 
     runs: int
     finished: int
@@ -287,10 +289,10 @@ def _is_finished(member: SweepRun) -> bool:
 
 def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
     """Every sweep in the cache whose file can be read, newest first."""
-    found = []
+    groups = []
     for path in (Path(cache) / "sweeps").glob("*/sweep.json"):
         try:
-            found.append((Group(path.parent).submitted, Group(path.parent)))
+            groups.append((Group(path.parent).submitted, Group(path.parent)))
         except RunError:
             continue  # its runs are in the list of runs all the same
-    return [group for _, group in sorted(found, key=lambda pair: -pair[0])]
+    return [group for _, group in sorted(groups, key=lambda pair: -pair[0])]

@@ -17,7 +17,6 @@ from pathlib import Path
 from filelock import Timeout
 
 from igbviz.runs import queue, shipped
-from igbviz.runs.files import size
 from igbviz.runs.run import Run, RunError
 
 KEPT_DAYS = 7  # that a deleted run can be taken back
@@ -41,7 +40,7 @@ class Trashed:
 
     @property
     def bytes(self) -> int:
-        return _size_in_trash(self.path)
+        return _size(self.path)
 
 
 def trash(runs: Iterable[Run], timeout: float = 10.0) -> list[str]:
@@ -141,5 +140,5 @@ def empty(cache: str | Path, older_than_days: float = 0.0) -> int:
 
 
 @lru_cache(maxsize=20_000)
-def _size_in_trash(path: Path) -> int:
-    return size(path)
+def _size(path: Path) -> int:  # which changes no more in the trash
+    return Run(path).size()

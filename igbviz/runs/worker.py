@@ -142,14 +142,12 @@ def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack)
 
 def _fits_a_core(run) -> bool:
     """Whether this is a training that uses one thread."""
-    from igbviz.config import RunConfig
     from igbviz.datasets import DataError
     from igbviz.runs.run import RunError
-    from igbviz.training.memory import one_thread
 
     try:
         config = run.config
-        return isinstance(config, RunConfig) and one_thread(config, config.dataset.facts())
+        return run.kind.one_thread(config, config.dataset.facts())
     except (RunError, DataError):
         return False  # whoever works on it will say why
 

@@ -66,16 +66,15 @@ class Member:
         """The run as it is now; None before its first probe. Raises RunError for a run that cannot be read."""
         status, config = run.status, run.config
         try:
-            whole, drawn, schema = run.trajectory(), run.glance(), run.schema
+            whole, drawn = run.trajectory(), run.glance()
             if not len(whole) or not len(drawn):
                 return None
-            epoch = float(whole.epoch[-1])
             return cls(
                 run.id,
                 status.state,
                 config,
                 whole.class_names,
-                float(schema.get("steps_per_epoch") or (whole.step[-1] / epoch if epoch else 1)),
+                float(run.steps_per_epoch or 1),
                 drawn.favoured(),
                 *(np.array(values) for values in (drawn.step, drawn.epoch, drawn.seconds)),
                 {name: np.asarray(PER_CLASS[name].values(drawn), np.float32) for name in PANELS},

@@ -72,8 +72,7 @@ def with_steps(config: RunConfig, steps: int) -> RunConfig:
 
 
 def _images(config: RunConfig) -> int:
-    facts = config.dataset.facts()
-    return config.imbalance.train_size(facts.train_size, len(facts.class_names))
+    return config.train_size(config.dataset.facts())
 
 
 def probed_steps(config: RunConfig) -> list[int]:

@@ -44,8 +44,8 @@ class Recorded:
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, which: slice | np.ndarray) -> Self:
-        return type(self)(self.records[which], self.class_names)
+    def __getitem__(self, places: slice | np.ndarray) -> Self:
+        return type(self)(self.records[places], self.class_names)
 
     @property
     def classes(self) -> int:

@@ -8,8 +8,6 @@ T probes, K classes, B histogram bins.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -49,22 +47,8 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
 
 
 def schema(dtype: np.dtype) -> list:
-    """A dtype as plain lists for JSON; `dtype_from` reads it back."""
+    """A dtype as plain lists for JSON; `runs.schema` reads it back."""
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
-
-
-def dtype_from(columns: list, needed: Collection[str] = ("step", "epoch", "mean_prob", "confusion")) -> np.dtype:
-    """The dtype a schema describes. ValueError when it does not describe plain numbers in named columns, the needed
-    ones among them."""
-    try:
-        dtype = np.dtype([(str(name), str(kind), tuple(int(n) for n in shape)) for name, kind, shape in columns])
-    except (TypeError, ValueError, OverflowError, SyntaxError) as error:
-        raise ValueError(f"the schema is not a list of [name, kind, shape]: {error}") from None
-    if dtype.hasobject or not set(needed) <= set(dtype.names or ()):
-        raise ValueError(f"the schema lacks one of {', '.join(needed)}")
-    if "mean_prob" in needed and len(dtype["mean_prob"].shape) != 2:
-        raise ValueError("the schema's mean_prob is not a table of classes by classes")
-    return dtype
 
 
 def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
@@ -109,6 +93,12 @@ class Trajectory(Recorded):
     def seconds(self) -> np.ndarray:
         """(T,) wall-clock seconds of training and probing before each probe."""
         return self.records["seconds"]
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """As the last probe tells; 0 before the first step. A run knows it from the start: `Run.steps_per_epoch`."""
+        step, epoch = (float(self.step[-1]), float(self.epoch[-1])) if len(self) else (0.0, 0.0)
+        return step / epoch if step and epoch else 0.0
 
     @property
     def train_loss(self) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
@@ -36,7 +35,7 @@ def draw(run: Run, status: Status, key: str = "") -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
         worded = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(plain(sentence(worded, "network" if isinstance(run.config, EnsembleConfig) else "step")))
+        st.caption(plain(sentence(worded, run.kind.unit)))
         can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
         if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
             run.stop()

@@ -8,12 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz.config import RunConfig
-from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import library
+from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError
 from igbviz.trajectory.trajectory import Glance
 from igbviz.ui.messages import show_dead_link, show_error
 
@@ -36,7 +35,7 @@ def forget_rows() -> None:
     _rows.clear()
 
 
-def start_run(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
+def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
     """Submit a run; one sentence on the page and None when that cannot be done. `own`: not the one that ships with the
     program."""
     try:
@@ -46,7 +45,7 @@ def start_run(config: RunConfig | EnsembleConfig | dict[str, Any], cache: Path, 
         return None
 
 
-def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> Run | None:
+def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
     """The run of a link; a friendly sentence and None when there is no such run. One of the other kind turns to its own
     page."""
     try:
@@ -55,14 +54,14 @@ def open_run(run_id: str, cache: Path, kind: type[Description] = RunConfig) -> R
         show_dead_link(error)
         return None
     with contextlib.suppress(RunError):  # an unreadable run is told of by whoever shows it
-        if not isinstance(run.config, kind):
+        if run.kind is not kind:
             st.switch_page(page_of(run.config), query_params={"run": run.id})
     return run
 
 
-def page_of(config: RunConfig | EnsembleConfig) -> str:
+def page_of(config: Config) -> str:
     """The page that shows runs of this kind."""
-    return "pages/Initialisation.py" if isinstance(config, EnsembleConfig) else "pages/Train.py"
+    return f"pages/{kind_of(config).page}"
 
 
 # Everybody who watches the same run at the same moment shares what was read of it: the key is the length of its file.

@@ -157,7 +157,7 @@ def refresh() -> list[dict[str, Any]]:
     ways = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in (50_000, 50):
-            config = PRESETS["first-look"].config.with_(batch_size=1, epochs=5, probes=probes, seed=count)
+            config = PRESETS["first-look"].config.with_(batch_size=1, epochs=5 / 6, probes=probes, seed=count)
             run = Run(Path(folder) / config.id)
             run.path.mkdir()
             (run.path / "config.json").write_text(config.to_json())
@@ -170,7 +170,8 @@ def refresh() -> list[dict[str, Any]]:
             def once(run: Run = run, config: RunConfig = config) -> int:
                 shown = run.glance()
                 figures = [
-                    run_curves(shown, config, name, checked=False) for name in ("true_class_probability", "accuracy")
+                    run_curves(shown, config, name, steps_per_epoch=run.steps_per_epoch, checked=False)
+                    for name in ("true_class_probability", "accuracy")
                 ]
                 return sum(len(payload(figure)) for figure in [*figures, charts.bars(shown, checked=False)])
 

@@ -303,7 +303,9 @@ def test_the_axis_stays_while_a_run_grows(tiny: RunConfig, changes: dict):
     """From the first probe on, and over every later one."""
     config = tiny.with_(**changes)
     trajectory = Trajectory.of(list(train(config, "cpu")))
+    per_epoch = config.steps_per_epoch(config.train_size(config.dataset.facts()))
     first, *later = [
-        run_curves(trajectory[:probes], config, "accuracy").layout.xaxis for probes in (1, 2, len(trajectory))
+        run_curves(trajectory[:probes], config, "accuracy", steps_per_epoch=per_epoch).layout.xaxis
+        for probes in (1, 2, len(trajectory))
     ]
     assert all(axis.range == first.range and axis.tickvals == first.tickvals for axis in later)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.cli import main, read_config
+from igbviz.cli import main
+from igbviz.cli.arguments import read_config
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue

@@ -147,7 +147,7 @@ def test_a_name_tags_and_a_note(tiny: RunConfig, own_cache: Path) -> None:
     test.text_area[0].set_value("look at class 3")
     next(button for button in test.button if button.label == "Save").click().run()
     assert not test.exception
-    assert annotations.read(run) == annotations.Labels(name="The stuck one", note="look at class 3")
+    assert annotations.read(run) == annotations.Annotations(name="The stuck one", note="look at class 3")
     assert test.dataframe[0].value["name"][0] == "The stuck one" and ticked(test) == [run.id]
 
 
@@ -322,14 +322,14 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     tick(test, 0)
     assert not test.get("download_button")[0].proto.disabled
     file = runs_page._archive(runs_page._opened(library.rows(own_cache), own_cache))
-    assert archive.take(file, tmp_path / "to").new == [run.id]
+    assert archive.import_runs(file, tmp_path / "to").new == [run.id]
 
 
 def test_too_much_to_export_is_said_before_it_is_tried(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
-    monkeypatch.setattr(archive, "LARGEST_CONTENT", 10)
+    monkeypatch.setattr(archive, "MAX_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 
@@ -339,7 +339,7 @@ def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     annotations.change(runs[0], name="from far away")
     done(tiny.with_(seed=2), own_cache)
     file = io.BytesIO()
-    archive.pack(runs, file)
+    archive.export_runs(runs, file)
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
     next(button for button in test.button if button.label == "Bring in").click().run()

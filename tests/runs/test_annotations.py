@@ -11,7 +11,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, queue
-from igbviz.runs.annotations import Labels
+from igbviz.runs.annotations import Annotations
 from igbviz.runs.files import write_text
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.shipped import is_shipped
@@ -28,13 +28,13 @@ def run(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
 
 
 def test_without_a_file_there_are_none(run: Run) -> None:
-    assert annotations.read(run) == Labels() == Labels(name="", tags=(), note="", archived=False)
+    assert annotations.read(run) == Annotations() == Annotations(name="", tags=(), note="", archived=False)
 
 
 def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
     annotations.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
-    assert annotations.read(Run(run.path)) == Labels(
+    assert annotations.read(Run(run.path)) == Annotations(
         name="The stuck one", tags=("lesson 1",), note="Look at class 3.\nAnd at 8.", archived=True
     )
     assert {file.name: file.read_bytes() for file in run.path.iterdir() if file.name != annotations.FILE} == before
@@ -44,7 +44,7 @@ def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
 def test_changing_one_thing_keeps_the_others(run: Run) -> None:
     annotations.change(run, name="a", tags=["x", "y"], note="n")
     annotations.change(run, archived=True)
-    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Labels(
+    assert annotations.change(run, add=["z", "x"], drop=["y"]) == Annotations(
         name="a", tags=("x", "z"), note="n", archived=True
     )
 
@@ -60,8 +60,8 @@ def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -
 )
 def test_a_torn_or_foreign_file_is_no_labels(run: Run, text: str) -> None:
     (run.path / annotations.FILE).write_bytes(text.encode(errors="surrogateescape"))
-    assert annotations.read(run) == Labels()
-    assert annotations.change(run, name="whole again") == annotations.read(run) == Labels(name="whole again")
+    assert annotations.read(run) == Annotations()
+    assert annotations.change(run, name="whole again") == annotations.read(run) == Annotations(name="whole again")
 
 
 def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
@@ -85,12 +85,12 @@ def test_too_much_is_one_sentence_and_changes_nothing(run: Run, fields: dict, wo
     annotations.change(run, name="before")
     with pytest.raises(ConfigError, match=words):
         annotations.change(run, **fields)
-    assert annotations.read(run) == Labels(name="before")
+    assert annotations.read(run) == Annotations(name="before")
 
 
 def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
-    odd = Labels(name="  a\n\tb\x00\u2028c ", tags=["x", " x ", "", "\n", "y\nz"], note=" first\n\x07second\n")
-    assert odd == Labels(name="a b c", tags=("x", "y z"), note="first\nsecond")
+    odd = Annotations(name="  a\n\tb\x00\u2028c ", tags=["x", " x ", "", "\n", "y\nz"], note=" first\n\x07second\n")
+    assert odd == Annotations(name="a b c", tags=("x", "y z"), note="first\nsecond")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
 )
 def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
     annotations.change(run, name=name, tags=[name], note=name)
-    assert annotations.read(run) == Labels(name=name, tags=(name,), note=name)
+    assert annotations.read(run) == Annotations(name=name, tags=(name,), note=name)
 
 
 def test_half_a_letter_is_dropped(run: Run) -> None:

@@ -17,7 +17,7 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
 from igbviz.runs import annotations, archive, files, library, queue
-from igbviz.runs.archive import BundleError, pack, take
+from igbviz.runs.archive import ArchiveError, export_runs, import_runs
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
@@ -45,7 +45,7 @@ def run(tiny: RunConfig, tmp_path: Path) -> Run:
 
 def packed(*runs: Run) -> io.BytesIO:
     file = io.BytesIO()
-    assert pack(runs, file) == []
+    assert export_runs(runs, file) == []
     return file
 
 
@@ -72,7 +72,7 @@ def folder(name: str, content: Files) -> dict[str, bytes]:
 
 def test_there_and_back_is_the_same_to_the_byte(run: Run, tmp_path: Path) -> None:
     (run.path / "checkpoint.pt").write_bytes(b"cos\nsystem\n")
-    taken = take(packed(run), tmp_path / "to")
+    taken = import_runs(packed(run), tmp_path / "to")
     assert taken.new == [run.id] and not taken.known and not taken.refused
     copy = Run.open(run.id, tmp_path / "to")
     assert files_of(copy) == files_of(run) and set(os.listdir(copy.path)) == {*archive.FILES}
@@ -84,7 +84,7 @@ def test_there_and_back_is_the_same_to_the_byte(run: Run, tmp_path: Path) -> Non
 
 def test_many_in_one_archive(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     other, waiting = finished(tiny.with_(seed=1), run.cache, "failed"), submit(tiny.with_(seed=2), run.cache)
-    taken = take(packed(run, other, waiting), tmp_path / "to")
+    taken = import_runs(packed(run, other, waiting), tmp_path / "to")
     assert taken.new == [run.id, other.id, waiting.id]
     assert [Run.open(name, tmp_path / "to").status.state for name in taken.new] == ["done", "failed", "stopped"]
     assert not queue.waiting(tmp_path / "to"), "nothing is worked on because somebody sent it"
@@ -110,23 +110,23 @@ def test_an_ensemble_travels_too(tmp_path: Path) -> None:
             **{key: value for key, value in job.progress().items() if key in ("step", "steps", "snapshots")},
         )
     )
-    assert take(packed(made), tmp_path / "to").new == [made.id]
+    assert import_runs(packed(made), tmp_path / "to").new == [made.id]
     copy = Run.open(made.id, tmp_path / "to")
     assert files_of(copy) == files_of(made) and len(copy.ensemble().records) == 4
 
 
 def test_equal_runs_make_equal_archives(run: Run, tmp_path: Path) -> None:
     first = packed(run).getvalue()
-    take(io.BytesIO(first), tmp_path / "to")
+    import_runs(io.BytesIO(first), tmp_path / "to")
     os.utime(run.path / "config.json", (1, 1))
     assert packed(run).getvalue() == first == packed(Run.open(run.id, tmp_path / "to")).getvalue()
 
 
 def test_the_same_run_twice_is_one(run: Run, tmp_path: Path) -> None:
     file = packed(run)
-    take(file, tmp_path / "to")
+    import_runs(file, tmp_path / "to")
     annotations.change(Run.open(run.id, tmp_path / "to"), name="renamed here")
-    taken = take(file, tmp_path / "to")
+    taken = import_runs(file, tmp_path / "to")
     assert taken.known == [run.id] and not taken.new and not taken.refused
     assert len(library.rows(tmp_path / "to")) == 1 and library.rows(tmp_path / "to")[0]["name"] == "renamed here"
 
@@ -135,7 +135,7 @@ def test_a_shipped_run_is_here_already(run: Run, tmp_path: Path) -> None:
     file = packed(run)
     (tmp_path / "to" / "gallery").mkdir(parents=True)
     run.path.rename(tmp_path / "to" / "gallery" / run.id)
-    assert take(file, tmp_path / "to").known == [run.id] and not (tmp_path / "to" / "runs").exists()
+    assert import_runs(file, tmp_path / "to").known == [run.id] and not (tmp_path / "to" / "runs").exists()
 
 
 def test_a_run_in_the_middle_of_its_work(tiny: RunConfig, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_run_in_the_middle_of_its_work(tiny: RunConfig, tmp_path: Path) -> Non
         file.write(bytes(itemsize - 1))  # the next record, half written
     with queue.lock(run.path / "lock"):
         file = packed(run)
-    assert take(file, tmp_path / "to").new == [run.id]
+    assert import_runs(file, tmp_path / "to").new == [run.id]
     copy = Run.open(run.id, tmp_path / "to")
     assert len(copy.trajectory()) == len(run.trajectory()) == 12 and copy.records.stat().st_size == 12 * itemsize
     assert copy.status.state == "stopped" and "begins again" in copy.status.message and copy.status.pid is None
@@ -158,26 +158,26 @@ def test_unreadable_runs_are_left_out_with_a_sentence(tiny: RunConfig, run: Run,
     (torn.path / "config.json").write_text("{")
     gone.delete()
     file = io.BytesIO()
-    left_out = pack([torn, run, gone], file)
+    left_out = export_runs([torn, run, gone], file)
     assert len(left_out) == 2 and all(
         name in sentence for name, sentence in zip((torn.id, gone.id), left_out, strict=True)
     )
-    assert take(file, tmp_path / "to").new == [run.id]
+    assert import_runs(file, tmp_path / "to").new == [run.id]
 
 
 def test_the_end_of_a_long_log_is_kept(run: Run, tmp_path: Path) -> None:
     (run.path / "log.txt").write_bytes(b"a" * archive.FILES["log.txt"] + b"the end")
-    take(packed(run), tmp_path / "to")
+    import_runs(packed(run), tmp_path / "to")
     text = (tmp_path / "to" / "runs" / run.id / "log.txt").read_bytes()
     assert text.endswith(b"aathe end") and len(text) == archive.FILES["log.txt"]
 
 
 def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BundleError, match="2001 runs are chosen, allowed: at most 2000"):
-        pack([run] * 2001, io.BytesIO())
-    monkeypatch.setattr(archive, "LARGEST_CONTENT", 1000)
-    with pytest.raises(BundleError, match="allowed: at most 1.0 kB in one archive"):
-        pack([run], io.BytesIO())
+    with pytest.raises(ArchiveError, match="2001 runs are chosen, allowed: at most 2000"):
+        export_runs([run] * 2001, io.BytesIO())
+    monkeypatch.setattr(archive, "MAX_CONTENT", 1000)
+    with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB in one archive"):
+        export_runs([run], io.BytesIO())
 
 
 # Archives that mean no good. Each holds one good run, which is taken whatever stands beside it.
@@ -229,8 +229,28 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
         "a column 'step' of '|O'",
     ),
     "column of text": (lambda c: changed(c, "schema.json", column(0, ["step", "<U9", []])), "a column 'step' of '<U9'"),
-    "unknown column": (
+    "column that the records lack": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", []])),
+        "trajectory.bin is torn",
+    ),
+    "unknown column of objects": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "|O", []])),
+        "a column 'spam' of '|O'",
+    ),
+    "unknown column of many types": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8,|O", []])),
+        "a column 'spam' of '<f8,|O'",
+    ),
+    "unknown column of another world": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [10**9, 10**9]])),
+        "a record that cannot be",
+    ),
+    "unknown columns whose sizes overflow": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].extend([[w, "|b1", [2**31 - 1]] for w in "xyz"])),
+        "a record that cannot be: it has more than 2147483647 bytes",
+    ),
+    "unknown column of nothing": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [0]])),
         "a column 'spam'",
     ),
     "enormous column": (lambda c: changed(c, "schema.json", column(0, ["step", "<i8", [10**9]])), "a column 'step'"),
@@ -263,7 +283,7 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
 def refused(file: io.BytesIO, good: Run, cache: Path) -> str:
     """The one sentence about what was refused; the good run came in, and nothing else is anywhere."""
     before = {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)}
-    taken = take(file, cache)
+    taken = import_runs(file, cache)
     assert taken.new == [good.id] and len(taken.refused) == 1, taken
     assert os.listdir(cache / "runs") == [good.id] and files_of(Run.open(good.id, cache)) == files_of(good)
     assert {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)} == before
@@ -286,7 +306,7 @@ def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run
     """What the test above spoils is in order."""
     other = tiny.with_(seed=5)
     content = files_of(run) | {"config.json": other.to_json().encode()}
-    assert take(zipped(folder(other.id, content)), tmp_path / "to").new == [other.id]
+    assert import_runs(zipped(folder(other.id, content)), tmp_path / "to").new == [other.id]
 
 
 @pytest.mark.parametrize(
@@ -345,9 +365,9 @@ def test_a_bomb_by_size(tiny: RunConfig, run: Run, tmp_path: Path, monkeypatch: 
     content = files_of(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
     sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert "log.txt has 1.0 MB, allowed: at most 1.0 MB" in sentence
-    monkeypatch.setattr(archive, "LARGEST_CONTENT", 100_000)
-    with pytest.raises(BundleError, match="unpacked, allowed: at most 100.0 kB"):
-        take(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
+    monkeypatch.setattr(archive, "MAX_CONTENT", 100_000)
+    with pytest.raises(ArchiveError, match="unpacked, allowed: at most 100.0 kB"):
+        import_runs(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
     assert not (tmp_path / "other" / "runs").exists()
 
 
@@ -374,8 +394,8 @@ def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
 
 def test_more_than_the_disk_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "free", lambda _: 2000)
-    with pytest.raises(BundleError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
-        take(packed(run), tmp_path / "to")
+    with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
+        import_runs(packed(run), tmp_path / "to")
 
 
 def _long_directory(raw: bytes) -> bytes:
@@ -402,38 +422,38 @@ NO_ARCHIVES = {
 
 @pytest.mark.parametrize(("spoil", "words"), NO_ARCHIVES.values(), ids=NO_ARCHIVES)
 def test_no_archive(spoil: Callable[[bytes], bytes], words: str, run: Run, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=words):
-        take(io.BytesIO(spoil(packed(run).getvalue())), tmp_path / "to")
+    with pytest.raises(ArchiveError, match=words):
+        import_runs(io.BytesIO(spoil(packed(run).getvalue())), tmp_path / "to")
     assert not (tmp_path / "to" / "runs").exists()
 
 
 def test_a_run_whose_beginning_is_lost_is_refused(run: Run, tmp_path: Path) -> None:
     raw = packed(run).getvalue()
-    taken = take(io.BytesIO(raw[len(raw) // 2 :]), tmp_path / "to")
+    taken = import_runs(io.BytesIO(raw[len(raw) // 2 :]), tmp_path / "to")
     assert not taken.new and "is damaged" in taken.refused[0]
 
 
 def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "LARGEST_ARCHIVE", 100)
-    with pytest.raises(BundleError, match="allowed: at most 100 bytes"):
-        take(packed(run), tmp_path / "to")
+    monkeypatch.setattr(archive, "MAX_ARCHIVE", 100)
+    with pytest.raises(ArchiveError, match="allowed: at most 100 bytes"):
+        import_runs(packed(run), tmp_path / "to")
 
 
 def test_one_archive_at_a_time(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     really = queue.lock
     monkeypatch.setattr(queue, "lock", lambda path, timeout=0.1: really(path, timeout))
-    with really(tmp_path / "to" / "arrivals.lock"), pytest.raises(BundleError, match="try again in a moment"):
-        take(packed(run), tmp_path / "to")
+    with really(tmp_path / "to" / "arrivals.lock"), pytest.raises(ArchiveError, match="try again in a moment"):
+        import_runs(packed(run), tmp_path / "to")
 
 
 def test_odd_labels_come_in_as_text(run: Run, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)> [x](javascript:alert(1))"
     annotations.change(run, name=name)
-    take(packed(run), tmp_path / "to")
+    import_runs(packed(run), tmp_path / "to")
     assert library.rows(tmp_path / "to")[0]["title"] == name
 
 
 def test_torn_labels_cost_only_the_labels(run: Run, tmp_path: Path) -> None:
     (run.path / "labels.json").write_text('{"name": ')
-    assert take(packed(run), tmp_path / "to").new == [run.id]
+    assert import_runs(packed(run), tmp_path / "to").new == [run.id]
     assert library.rows(tmp_path / "to")[0]["name"] == ""

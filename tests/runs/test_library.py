@@ -110,8 +110,8 @@ def test_newest_first(tiny: RunConfig, tmp_path: Path) -> None:
 def test_only_changed_folders_are_read_again(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(30)]
     library.rows(tmp_path)
-    read, really = [], library._read
-    monkeypatch.setattr(library, "_read", lambda path, **more: read.append(path.name) or really(path, **more))
+    read, really = [], library._row
+    monkeypatch.setattr(library, "_row", lambda path, **more: read.append(path.name) or really(path, **more))
     assert len(library.rows(tmp_path)) == 30 and read == []
     runs[3].write_status(Status(state="stopped"))
     annotations.change(runs[4], name="x")

@@ -17,7 +17,7 @@ from igbviz.runs.listing import list_runs
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_values
+from igbviz.runs.sweep_config import MAX_RUNS, Sweep, cures, label, parse_values
 from igbviz.runs.sweeps import Group, list_groups, plan, submit_sweep
 from igbviz.spec import ConfigError
 from tests.conftest import TINY
@@ -110,7 +110,7 @@ class TestSweep:
                 {"model": [{"name": "mlp", "normalization": "batch"}]},
                 "axes ask for model mlp .normalization batch.: batch_size is 1 with mlp",
             ),
-            ({"seed": range(MOST_RUNS), "epochs": [1, 2]}, f"axes ask for 1,000 runs, allowed: at most {MOST_RUNS}"),
+            ({"seed": range(MAX_RUNS), "epochs": [1, 2]}, f"axes ask for 1,000 runs, allowed: at most {MAX_RUNS}"),
             ({"intervention": ["prayer"]}, "axes.intervention is 'prayer', allowed: one of cross-entropy-first"),
             ({"intervention": ["he-normal"]}, "axes.intervention is 'he-normal', which changes nothing"),
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.outcome import outcome
 from igbviz.trajectory.quantities import MEASURES
-from igbviz.trajectory.trajectory import P_EDGES, dtype_from, schema
+from igbviz.trajectory.trajectory import P_EDGES
 
 
 def by_hand() -> Trajectory:
@@ -95,12 +94,6 @@ def test_file_round_trip_and_torn_tail(tmp_path: Path) -> None:
     assert len(Trajectory.read(tmp_path / "missing", snapshot_dtype(3))) == 0
 
 
-@pytest.mark.parametrize("noisy", [False, True])
-def test_schema_round_trip(noisy: bool) -> None:
-    dtype = snapshot_dtype(7, noisy)
-    assert dtype_from(json.loads(json.dumps(schema(dtype)))) == dtype
-
-
 def test_shares_of_wrong_labels_where_there_are_any() -> None:
     clean, noisy = by_hand(), Trajectory(np.zeros(2, snapshot_dtype(3, noisy=True)))
     noisy.records["confusion"] = clean.confusion
@@ -110,14 +103,6 @@ def test_shares_of_wrong_labels_where_there_are_any() -> None:
     assert not clean.has_noise and np.isnan([clean.memorised, clean.resisted, clean.otherwise]).all()
     assert clean.memorised.shape == (2,) and "memorised" not in clean.to_frame()
     assert snapshot_dtype(3).names == snapshot_dtype(3, noisy=True).names[:-3], "old files are read as ever"
-
-
-@pytest.mark.parametrize(
-    "columns", [None, [["step", "O", []]], [["step", "<i8"]], [["x", "<f4", []]], "columns", [["step", "spam", []]]]
-)
-def test_foreign_schema_is_refused(columns: object) -> None:
-    with pytest.raises(ValueError, match="schema"):
-        dtype_from(columns)
 
 
 def test_wrong_number_of_names() -> None:

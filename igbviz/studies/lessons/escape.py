@@ -56,7 +56,7 @@ def _when(name: str) -> Callable[[Results], Solution]:
     def solution(results: Results) -> Solution:
         run = results[name]
         step = run.escape_step()
-        per_epoch = run.step[-1] / run.epoch[-1]
+        per_epoch = run.steps_per_epoch
         if step is None:
             return Solution(LATE, f"After {run.step[-1]:,} steps the guesses are still uneven.")
         value = FIRST_STEPS if step <= 50 else FIRST_EPOCH if step <= per_epoch else LATE

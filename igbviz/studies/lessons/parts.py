@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from igbviz.config import RunConfig
-from igbviz.ensembles import Ensemble, EnsembleConfig
+from igbviz.ensembles import Ensemble
+from igbviz.runs.kinds import Config
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
-Config = RunConfig | EnsembleConfig
 Results = Mapping[str, Trajectory | Ensemble]  # of the finished runs that a step needs, by their names in the lesson
 Words = str | Callable[[Results], str]  # Markdown, or what makes it from the results
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import CIFAR10
+from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.trajectory import Trajectory
@@ -250,7 +251,7 @@ def farthest_runs(
 
 def _read(run: Run, set_name: str, alternative: str, longest: float) -> PaperRun | None:
     config = _config(str(run.path))
-    if not isinstance(config, RunConfig) or config.epochs > longest:
+    if kind_of(config) is not TRAINED or config.epochs > longest:
         return None
     named = config.dataset.name == "image-folder"
     loss = loss_of(config, run.schema.get("class_names", ()) if named else (), set_name, alternative)

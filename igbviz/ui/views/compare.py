@@ -19,7 +19,7 @@ import streamlit as st
 from igbviz.charts.browser import find_chromium
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
-from igbviz.config import RunConfig
+from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
@@ -107,7 +107,7 @@ def _group(name: str, cache: Path) -> str:
         config = Run.open(name, cache).config
     except RunError:
         return ""
-    return config.group if isinstance(config, RunConfig) else ""
+    return config.group if kind_of(config) is TRAINED else ""
 
 
 def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:

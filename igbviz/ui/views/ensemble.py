@@ -15,6 +15,7 @@ from igbviz.charts import network as network_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
 from igbviz.ensembles.variations import changes
+from igbviz.runs.kinds import UNTRAINED
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import forms, progress, provenance, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload, warm_up
@@ -30,7 +31,7 @@ def draw(cache: Path) -> None:
     runs = [
         run
         for name in ("run", "against")
-        if name in st.query_params and (run := open_run(st.query_params[name], cache, EnsembleConfig))
+        if name in st.query_params and (run := open_run(st.query_params[name], cache, UNTRAINED))
     ]
     with st.sidebar:
         ensemble_form.draw(cache, runs[0] if runs else None)

@@ -9,6 +9,7 @@ from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable
 from igbviz.datasets import DataError
 from igbviz.runs import shipped
+from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweep_config import cures
 from igbviz.runs.sweeps import Group, plan, submit_sweep
@@ -26,7 +27,7 @@ def draw(run: Run) -> None:
         config, diagnosis = shipped.config_to_repeat(run), _diagnosis(run)
     except RunError:
         return  # whoever shows the run says so
-    if not isinstance(config, RunConfig):
+    if kind_of(config) is not TRAINED:
         return
     with st.expander("What might cure a stuck start?", icon=":material/healing:"):
         st.markdown(f"{diagnosis}Tick changes to try, one run each. This run comes along for comparison.")

@@ -15,9 +15,9 @@ import streamlit as st
 
 from igbviz.charts import ensemble, losses, network, theory
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
-from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
 from igbviz.losses import force
+from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
 from igbviz.studies.lessons import LESSONS
@@ -310,7 +310,7 @@ def _progress(config: Config, status: Status) -> None:
     """How far one run is."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
-        st.caption(plain(progress.sentence(status, "network" if isinstance(config, EnsembleConfig) else "step")))
+        st.caption(plain(progress.sentence(status, kind_of(config).unit)))
     st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0)
 
 
@@ -360,12 +360,14 @@ def _reveal(name: str, guess: Guess, results: Results) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _result(path: str, size: int) -> Any:
     run = Run(Path(path))
-    return run.ensemble() if isinstance(run.config, EnsembleConfig) else run.trajectory()
+    return run.recorded()
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _drawn(kind: str, path: str, size: int) -> str:
-    return payload(figure(kind, _result(path, size), Run(Path(path)).config, HEIGHT))
+    run = Run(Path(path))
+    per_epoch = run.steps_per_epoch if run.kind is TRAINED else None
+    return payload(figure(kind, _result(path, size), run.config, HEIGHT, per_epoch))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -374,8 +376,9 @@ def _of_settings(kind: str, config_id: str) -> str:
     return payload(figure(kind, None, config, HEIGHT))
 
 
-def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
-    """The chart of this kind (see `Picture`); `result` is None for kinds OF_SETTINGS."""
+def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: int | None = None) -> go.Figure:
+    """The chart of this kind (see `Picture`); `result` is None for kinds OF_SETTINGS, `steps_per_epoch` for all but
+    trainings."""
     if kind == "phase map":
         point = config.initialization.sigma_w2, config.initialization.sigma_b2
         return theory.phase_map(config.model.activation, "depth_scale", 2 * point[0], 0.2, point, height=height)
@@ -394,6 +397,6 @@ def figure(kind: str, result: Any, config: Any, height: int) -> go.Figure:
     if kind in OF_ENSEMBLES:
         return getattr(network, kind)(result, 0, height=height)
     # The title stands above, and beside each line its name: side by side there is no room to say it twice.
-    return run_curves(
-        result, config, WRONG_LABELS_CHART if kind == "wrong_labels" else kind, title="", legend=False, height=height
-    )
+    quantity = WRONG_LABELS_CHART if kind == "wrong_labels" else kind
+    look = {"title": "", "legend": False, "height": height}
+    return run_curves(result, config, quantity, steps_per_epoch=steps_per_epoch, **look)

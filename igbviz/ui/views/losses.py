@@ -351,8 +351,10 @@ def _table(classes: int) -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
+    run = Run(Path(path))
     look = {"legend": False, "title": "Who steers: training signal", "height": SIGNAL_HEIGHT, "checked": False}
-    return payload(run_curves(shown_trajectory(path, size), Run(Path(path)).config, "signal", **look))
+    plan = {"steps_per_epoch": run.steps_per_epoch}
+    return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **look))
 
 
 @lru_cache(maxsize=16)

@@ -121,8 +121,9 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
-    shown = shown_trajectory(path, size)
-    return payload(run_curves(shown, Run(Path(path)).config, quantity, unit, height=HEIGHT, checked=False))
+    shown, run = shown_trajectory(path, size), Run(Path(path))
+    look = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
+    return payload(run_curves(shown, run.config, quantity, unit, **look))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

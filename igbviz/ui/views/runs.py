@@ -235,7 +235,7 @@ def _label(rows: list[Row], cache: Path) -> None:
     with st.form(key, border=False):
         if len(rows) == 1:
             name = st.text_input(
-                "Name", now.name, max_chars=annotations.LONGEST_NAME, placeholder=rows[0]["title"], key=f"{key}-name"
+                "Name", now.name, max_chars=annotations.MAX_NAME, placeholder=rows[0]["title"], key=f"{key}-name"
             )
             tags = st.multiselect(
                 "Tags",
@@ -243,10 +243,10 @@ def _label(rows: list[Row], cache: Path) -> None:
                 now.tags,
                 accept_new_options=True,
                 placeholder="choose, or type a new one",
-                max_selections=annotations.MOST_TAGS,
+                max_selections=annotations.MAX_TAGS,
                 key=f"{key}-tags",
             )
-            note = st.text_area("Note", now.note, max_chars=annotations.LONGEST_NOTE, key=f"{key}-note")
+            note = st.text_area("Note", now.note, max_chars=annotations.MAX_NOTE, key=f"{key}-note")
             change = partial(annotations.change, name=name, tags=tags, note=note)
         else:
             st.markdown(f"{len(rows)} runs")
@@ -267,9 +267,9 @@ def _label(rows: list[Row], cache: Path) -> None:
 
 def _export(chosen: list[Row], cache: Path) -> None:
     try:
-        archive.require_packable([row["bytes"] for row in chosen])
+        archive.require_exportable([row["bytes"] for row in chosen])
         problem = "" if chosen else "Tick the runs that shall go into the archive."
-    except archive.BundleError as error:
+    except archive.ArchiveError as error:
         problem = f"{error}."
     st.download_button(
         "Export",
@@ -288,7 +288,7 @@ def _export(chosen: list[Row], cache: Path) -> None:
 
 def _archive(runs: list[Run]) -> io.BytesIO:
     file = io.BytesIO()
-    archive.pack(runs, file)
+    archive.export_runs(runs, file)
     return file
 
 
@@ -296,7 +296,7 @@ def _bring_in(cache: Path) -> None:
     """Runs from an archive."""
     with st.expander("Bring runs in", icon=":material/upload:", key="take-in"):
         with st.form("take-in-form", border=False, clear_on_submit=True):
-            most = archive.LARGEST_ARCHIVE // 2**20
+            most = archive.MAX_ARCHIVE // 2**20
             file = st.file_uploader(
                 "An archive that was exported here or on another machine",
                 "zip",
@@ -311,10 +311,10 @@ def _bring_in(cache: Path) -> None:
         elif pressed:
             try:
                 with st.spinner("Unpacking and checking ..."):
-                    st.session_state["library-taken"] = taken = archive.take(file, cache)
+                    st.session_state["library-taken"] = taken = archive.import_runs(file, cache)
                 st.session_state["library-tick"] = taken.new
                 _again()
-            except (archive.BundleError, OSError) as error:
+            except (archive.ArchiveError, OSError) as error:
                 st.error(plain(f"{error}."), icon=":material/error:")
         if taken := st.session_state.get("library-taken"):
             counts = {"Came in": taken.new, "Here already, and left as they are": taken.known, "Refused": taken.refused}

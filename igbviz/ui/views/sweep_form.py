@@ -11,7 +11,7 @@ import streamlit as st
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS
-from igbviz.runs.sweep_config import MOST_RUNS, Sweep, parse_values
+from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
 from igbviz.spec import Description
 from igbviz.ui import forms
 from igbviz.ui.groups import start_button
@@ -55,7 +55,7 @@ def draw(base: RunConfig, cache: Path) -> None:
     chosen = {path: values for path, values in axes.items() if values}
 
     def describe() -> Sweep:
-        chosen["seed"] = list(range(base.seed, base.seed + forms.in_range("Seeds", seeds, 1, MOST_RUNS)))
+        chosen["seed"] = list(range(base.seed, base.seed + forms.in_range("Seeds", seeds, 1, MAX_RUNS)))
         return Sweep(base=base, axes=chosen, title=title)
 
     start_button(describe, cache, "sweep-start")

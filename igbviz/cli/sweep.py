@@ -1,0 +1,114 @@
+"""`sweep`: a grid of runs as one group, begun or watched again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from igbviz.cli.arguments import add_cache, add_command, read_config, read_text
+from igbviz.config import PRESETS
+from igbviz.runs.sweep_config import Sweep, label, parse_values, title
+from igbviz.runs.sweeps import Group, plan, submit_sweep
+from igbviz.spec import ConfigError, listing
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    words = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
+    command = add_command(commands, "sweep", sweep, words)
+    command.add_argument(
+        "what", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before"
+    )
+    command.add_argument("--preset", help=f"what all runs share, first-look unless said otherwise: {listing(PRESETS)}")
+    command.add_argument("--losses", metavar="A,B", help="names of losses, with their defaults")
+    command.add_argument("--seeds", type=int, metavar="N", help="runs of each combination, with so many seeds")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="key=v1,v2",
+        help="values of a field, as in loss.cutoff=0.1,0.2; may be repeated",
+    )
+    command.add_argument("--title", default="", help="how the group is called")
+    command.add_argument("--stop", action="store_true", help="stop its runs; behind a name")
+    add_cache(command)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    if options.what and not options.what.endswith(".json"):
+        group = Group.open(options.what, options.cache)
+        print(f"sweep {group.id}: {group.sweep}")
+        if options.stop:
+            group.stop()
+    else:
+        wanted = read_sweep(options)
+        expected = plan(wanted, options.cache)
+        group = submit_sweep(wanted, options.cache)
+        print(f"sweep {group.id}: {wanted}")
+        print(
+            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, "
+            f"{expected.basis}"
+        )
+    try:
+        with tqdm(
+            total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None
+        ) as bar:
+            for progress in group.follow():
+                bar.n = 100 * progress.share
+                bar.set_description(str(progress), refresh=False)
+                bar.refresh()
+    except KeyboardInterrupt:
+        again = f"python -m igbviz sweep {group.id}"
+        print(
+            f"\nthe runs go on in the background: `{again}` watches them again, `{again} --stop` stops them",
+            file=sys.stderr,
+        )
+        return 0
+    print(sweep_table(group))
+    print(progress)
+    return 1 if "failed" in progress.counts else 0
+
+
+def read_sweep(options: argparse.Namespace) -> Sweep:
+    """The sweep of a JSON file, or of a preset, with the axes that the options name."""
+    if options.stop:
+        raise ConfigError((("--stop",), "stands behind the name of a sweep, as `igbviz sweep` printed it"))
+    if not (options.what or options.losses or options.seeds is not None or options.set):
+        raise ConfigError(((), "a sweep needs a .json file or an axis: --losses, --seeds or --set"))
+    if options.what:
+        stored = Sweep.from_json(read_text(options.what))
+        values = {"base": stored.base, "axes": stored.axes, "title": stored.title}
+    else:
+        values = {"base": PRESETS["first-look"].config, "axes": {}, "title": ""}
+    if options.preset:
+        values["base"] = read_config(options.preset, [])
+    axes = dict(values["axes"])
+    if options.losses:
+        axes["loss"] = parse_values(options.losses)
+    for change in options.set:
+        path, equals, text = change.partition("=")
+        if not equals or not path:
+            raise ConfigError(((), f"{change!r} is not of the form key=values, as in optimizer.learning_rate=0.01,0.1"))
+        axes[path] = parse_values(text)
+    if options.seeds is not None:
+        axes["seed"] = list(range(values["base"].seed, values["base"].seed + options.seeds))
+    return Sweep(**values | {"axes": axes, "title": options.title or values["title"]})
+
+
+def sweep_table(group: Group) -> str:
+    """A line a run: its state, what sets it apart, and its last probe."""
+    choices = group.sweep.choices()
+    rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
+    for member in group.members():
+        found = ["-"] * 3
+        if result := member.outcome():
+            found = [
+                f"{result.balanced_accuracy:.3f}",
+                f"{result.largest_guess:.3f}",
+                "never" if result.escape_step is None else str(result.escape_step),
+            ]
+        rows.append([member.state, *map(label, choices[member.id].values()), *found, member.id])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "escape step: from there on the guesses are spread over the classes, to the last probe"])
