@@ -29,9 +29,8 @@ class StackedBatchNorm:
     epsilon, momentum = 1e-5, 0.1
 
     def __init__(self) -> None:
-        self.mode: Literal["eval", "batch", "train"] = (
-            "eval"  # running statistics, those of the inputs, or these while both are updated
-        )
+        # running statistics, those of the inputs, or these while both are updated
+        self.mode: Literal["eval", "batch", "train"] = "eval"
         self.mean: Tensor | float = 0.0
         self.variance: Tensor | float = 1.0
 

@@ -35,9 +35,8 @@ class Loss(Description):
     source: ClassVar[str]
     effect: ClassVar[str]  # what it does to a class that the network holds improbable
     depends_on_p_only: ClassVar[bool] = False
-    selects: ClassVar[str] = (
-        ""  # of a loss that drops samples from a batch: what this means for who is heard, in a sentence
-    )
+    # of a loss that drops samples from a batch: what this means for who is heard, in a sentence
+    selects: ClassVar[str] = ""
 
     def __call__(self, logits: Any, labels: Any) -> Any:
         """(batch,) values. Raises ConfigError for labels outside 0..classes-1 or shapes that do not fit."""

@@ -83,10 +83,17 @@ def ranking(classes: int) -> list[dict[str, Any]]:
     # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, and rounding should not decide that.
     even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
     rows = [
-        {"name": name, "title": kind.title, "even": force_at(kind(), even, classes), "rare": force_at(kind(), rare, classes),
-         "effect": kind.effect, "source": kind.source, "of p only": kind.depends_on_p_only}
+        {
+            "name": name,
+            "title": kind.title,
+            "even": force_at(kind(), even, classes),
+            "rare": force_at(kind(), rare, classes),
+            "effect": kind.effect,
+            "source": kind.source,
+            "of p only": kind.depends_on_p_only,
+        }
         for name, kind in LOSSES.items()
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (-row["rare"], -row["even"]))
 
 

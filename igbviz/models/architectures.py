@@ -27,9 +27,8 @@ class Model(Description):
 
     title: ClassVar[str]
     help: ClassVar[str]
-    channels_last_on_cpu: ClassVar[bool] = (
-        False  # a memory layout; measured: ResNet-50 is a fifth slower with it on a CPU
-    )
+    # a memory layout; measured: ResNet-50 is a fifth slower with it on a CPU
+    channels_last_on_cpu: ClassVar[bool] = False
 
     @property
     def has_batch_norm(self) -> bool:

@@ -1,4 +1,5 @@
-"""One worker's work on one run: what its job yields is appended to the run's folder, and whatever happens is told there.
+"""One worker's work on one run: what its job yields is appended to the run's folder, and whatever happens is told
+there.
 
 A job is a Training or an Initializing: `ticks()` drives it and yields records of `dtype`, between ticks `state()` is
 all that is needed to go on elsewhere, `progress()` says how far it is and `facts()` what the numbers were made from.

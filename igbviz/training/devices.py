@@ -82,9 +82,8 @@ def repeatable() -> Iterator[None]:
 
     filling = torch.utils.deterministic
     before = filling.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
-    filling.fill_uninitialized_memory = (
-        False  # which would write NaN into all new memory, to find programs that read it
-    )
+    # which would write NaN into all new memory, to find programs that read it
+    filling.fill_uninitialized_memory = False
     torch.set_deterministic_debug_mode(
         "warn"
     )  # use_deterministic_algorithms would first import a compiler, for a second

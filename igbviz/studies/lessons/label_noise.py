@@ -81,8 +81,8 @@ def _bought(results: Results) -> str:
     difference = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
     return (
         f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of "
-        f"{percent(heart[0])}: {difference}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 pulls "
-        "with 4 % of the strength of cross-entropy. A wrong label stays improbable, so it stays weak."
+        f"{percent(heart[0])}: {difference}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 "
+        "pulls with 4 % of the strength of cross-entropy. A wrong label stays improbable, so it stays weak."
     )
 
 

@@ -46,9 +46,8 @@ class Guess:
 
 OF_ENSEMBLES = ("outputs", "guesses", "class_probabilities", "gamma_by_depth")  # functions of initial_charts.py
 OF_SETTINGS = ("force", "loss over p", "phase map")  # drawn from the configuration alone: there before anything has run
-FORCE_WITH_IMAGES = (
-    "force with images"  # the loss of a run over p, and above it the images as the untrained network sees them
-)
+# the loss of a run over p, and above it the images as the untrained network sees them
+FORCE_WITH_IMAGES = "force with images"
 
 
 @dataclass(frozen=True)
