@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.conftest import end_workers
 
@@ -47,9 +48,8 @@ def browser():
     if program is None:
         sentence = "No Chromium found: install chromium or google-chrome to run the browser tests."
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=program, args=flags)
         yield chromium
         chromium.close()

@@ -249,4 +249,4 @@ def test_the_other_forms_say_it_too(
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:
     test = page(ROOT / "app.py")
     test.button(key="first-look-piecewise-zero").click().run()
-    assert [name for name in os.listdir(own_cache / "runs")] == [PRESETS["first-look-piecewise-zero"].config.id]
+    assert os.listdir(own_cache / "runs") == [PRESETS["first-look-piecewise-zero"].config.id]

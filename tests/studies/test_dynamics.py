@@ -39,7 +39,7 @@ def member(
     """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this
     value."""
     rising = np.linspace(0.1, accuracy, len(step))
-    measures = {name: rising for name in MEASURES} | {"train_loss": np.full(len(step), loss)}
+    measures = dict.fromkeys(MEASURES, rising) | {"train_loss": np.full(len(step), loss)}
     return Member(
         f"run-{config.id}", state, config, tuple("abcdefghij"), 313.0, 0, step, step / 313, step / 100, {}, measures,
         {"largest_guess_init": began},
