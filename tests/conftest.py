@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +13,10 @@ from PIL import Image
 
 from igbviz.config import RunConfig
 from igbviz.datasets import base, public
-
-TINY = {
-    "dataset": {"name": "gaussian-noise", "size": 8, "train_examples": 256, "test_examples": 60, "classes": 3},
-    "model": {"name": "mlp", "depth": 2, "width": 16},
-    "optimizer": {"name": "sgd", "learning_rate": 0.05},
-    "batch_size": 16,
-    "epochs": 2,
-    "probes": {"size": 60, "count": 12},
-}
+from igbviz.runs import queue
+from tests.support import ROOT
+from tests.support.processes import end_workers
+from tests.support.tiny import TINY
 
 
 @pytest.fixture
@@ -57,28 +49,16 @@ def cache(tmp_path: Path) -> Iterator[Path]:
     end_workers(folder)
 
 
-def worker_processes(cache: Path) -> dict[int, str]:
-    """Process numbers of the keepers and workers of a cache, with their command lines."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if "igbviz.runs.worker" in command and str(cache.resolve()) in command:
-            found[int(entry.name)] = command
-    return found
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The empty cache that pages opened in this process work on; what they submit waits, for no worker is called."""
+    from igbviz.ui.runs import forget_rows  # not before it is needed: Streamlit takes a second
 
-
-def end_workers(cache: Path) -> None:
-    until = time.monotonic() + 10
-    while (alive := worker_processes(cache)) and time.monotonic() < until:
-        for number in alive:
-            try:
-                os.kill(number, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.05)
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    forget_rows()
+    return tmp_path
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import free_port, healthy, wait_until
+from tests.support import ROOT
+from tests.support.processes import free_port, healthy, until
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
@@ -42,7 +42,7 @@ def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        wait_until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
+        until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
         assert server.poll() is None, said.read_text()
     finally:
         server.kill()

@@ -25,8 +25,9 @@ from igbviz.runs.status import Status
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run
-from tests.browser.conftest import ROOT, find_chromium, free_port
-from tests.conftest import end_workers
+from tests.support import ROOT
+from tests.support.browser import find_chromium
+from tests.support.processes import end_workers, free_port
 
 CHART = ".st-key-chart-left .igbviz-live-chart[data-points]"
 

@@ -4,41 +4,19 @@ drawn."""
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.conftest import end_workers
+from tests.support import ROOT
+from tests.support.browser import find_chromium
+from tests.support.processes import end_workers, free_port, healthy, until
 
-ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
-
-
-def find_chromium() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll a condition that is no matter of the page; AssertionError naming `what` when it does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +61,7 @@ def serve(tmp_path) -> Iterator[Callable[..., str]]:
         )
         servers.append((server, output))
         address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
-        wait_until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
+        until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
         assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
         return address
 
@@ -106,10 +84,7 @@ def artefacts() -> Path:
     return ARTEFACTS
 
 
-def healthy(address: str) -> bool:
-    """Whether a Streamlit server answers there."""
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+@pytest.fixture
+def app(serve, cache: Path):
+    """The app on an empty cache, without a network: (address, cache)."""
+    return serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from igbviz.runs.listing import list_runs
-from tests.browser.conftest import ROOT, wait_until
+from tests.support import ROOT
+from tests.support.browser import number, visit
+from tests.support.processes import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
@@ -15,35 +17,8 @@ LEFT = ".st-key-chart-left .igbviz-live-chart"
 RIGHT = ".st-key-chart-right .igbviz-live-chart"
 
 
-@pytest.fixture
-def app(serve, cache: Path):
-    """The app on an empty cache, without a network: (address, cache)."""
-    return serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache
-
-
-def visit(browser, address: str, **options):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
-    page.outside = []  # everything that is asked of any other machine
-    page.on(
-        "request",
-        lambda request: (
-            page.outside.append(request.url)
-            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
-            else None
-        ),
-    )
-    page.goto(address)
-    return page
-
-
 def points(page, chart: str = LEFT) -> int:
     return int(page.locator(chart).get_attribute("data-points") or 0)
-
-
-def number(page, name: str, key: str, value: str) -> None:
-    field = page.locator(f".st-key-{key} input")
-    field.fill(value)
-    field.press("Enter")
 
 
 def long_run(page) -> None:
@@ -65,7 +40,7 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
     page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
     first = points(page)
     page.evaluate(f"document.querySelector('{LEFT}').__mine = 1")
-    wait_until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
+    until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
     page.get_by_text("in all", exact=False).wait_for(timeout=120_000)
     page.wait_for_timeout(1500)  # the last figure
     assert points(page) == points(page, RIGHT) == 60
@@ -85,7 +60,7 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
 
     page.get_by_role("button", name="Run again with another seed").click()
     page.wait_for_url(lambda url: "-s1-" in url, timeout=20_000)
-    wait_until(lambda: len(list_runs(cache)) == 2, 20, "a second run")
+    until(lambda: len(list_runs(cache)) == 2, 20, "a second run")
 
 
 def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
@@ -108,7 +83,7 @@ def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
     assert before[0] == 1 and "legendonly" in before[3]
     for _ in range(3):
         draws = int(chart.get_attribute("data-draws"))
-        wait_until(
+        until(
             lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old,
             60,
             "an update",
@@ -129,14 +104,14 @@ def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> N
     assert listed.run.status.state == "stopped"
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Stop").wait_for(timeout=20_000)
-    wait_until(lambda: listed.run.status.state == "running", 30, "going on")
+    until(lambda: listed.run.status.state == "running", 30, "going on")
 
     page.close()  # nobody looks, and the server goes; the run does not care
     second = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)})
     again = visit(browser, f"{second}/Train?run={listed.run.id}")
     again.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
     before = listed.run.status.step
-    wait_until(lambda: listed.run.status.step > before, 30, "a run that goes on")
+    until(lambda: listed.run.status.step > before, 30, "a run that goes on")
     listed.run.stop()
 
 
@@ -172,7 +147,7 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> Non
     wide = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
     assert wide[0]["y"] == wide[1]["y"] and wide[0]["width"] > 400, "side by side where there is room"
     page.set_viewport_size({"width": 900, "height": 1000})
-    wait_until(
+    until(
         lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500,
         20,
         "a chart that fills the column",

@@ -14,8 +14,7 @@ from igbviz.charts import theory as theory_charts
 from igbviz.runs import queue
 from igbviz.runs.listing import list_runs
 from igbviz.ui.live_chart import payload
-
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("activation", theory.ACTIVATIONS)

@@ -13,7 +13,7 @@ import torch
 
 from igbviz import datasets
 from igbviz.datasets import DATASETS
-from tests.datasets.test_builtin import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
+from tests.support.datasets import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
 
 pytestmark = pytest.mark.usefixtures("data_root")
 

@@ -9,7 +9,7 @@ import torch
 
 from igbviz.losses import LOSSES, LossOfP
 from igbviz.spec import ConfigError, kinds
-from tests.losses.test_losses import CASES, draw, every, value_and_gradient, worst_logits
+from tests.support.losses import CASES, draw, every, value_and_gradient, worst_logits
 
 
 def test_checks_tell_who_is_ignored_and_who_is_pushed_down():

@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.runs import queue
-from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from igbviz.training.loop import Training
-from igbviz.trajectory.trajectory import schema
-from igbviz.ui.runs import forget_rows
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-    forget_rows()
-    return tmp_path
-
-
-def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
-    """A run as a worker leaves it, made in this process."""
-    run = submit(config, cache)
-    training = Training(config, "cpu")
-    records = [snapshot for snapshot in training.ticks() if snapshot is not None]
-    names = list(training.data.class_names)
-    write_json(run.path / "schema.json", {
-        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch,
-        "steps": training.steps, "data": "noise",
-        "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
-    })  # fmt: skip
-    (run.path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
-    run.write_status(
-        Status(state=state, step=training.step, steps=training.steps, snapshots=len(records), epoch=2.0, device="CPU")
-    )
-    queue.dequeue(cache, run.id)
-    return run
-
-
-def as_read(element) -> str:
-    """What a sentence on the page says, read as Markdown: what somebody typed stands in it with backslashes."""
-    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", element.value)
-
-
-def page(path: Path, **query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    if path.name != "app.py":
-        test.switch_page(f"pages/{path.name}")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception, test.exception
-    return test
+from tests.support import ROOT
+from tests.support.pages import PAGES, as_read, page
+from tests.support.stored_runs import finished
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

@@ -23,8 +23,8 @@ from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.trajectory.trajectory import schema
-from tests.pages.test_every_page import finished
-from tests.training.test_loop import same
+from tests.support.stored_runs import finished
+from tests.support.trajectories import same
 
 Files = dict[str, bytes]
 

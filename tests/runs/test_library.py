@@ -13,7 +13,7 @@ from igbviz.runs import annotations, files, library, queue, trash
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from tests.runs.test_worker import until
+from tests.support.processes import until
 
 
 @pytest.fixture(autouse=True)

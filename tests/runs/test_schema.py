@@ -21,9 +21,9 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
-from tests.pages.test_every_page import PAGES, finished, page
-from tests.pages.test_every_page import own_cache as own_cache
-from tests.pages.test_initialisation import SMALL, drawn
+from tests.support.pages import PAGES, page
+from tests.support.stored_ensembles import SMALL, drawn
+from tests.support.stored_runs import finished
 
 
 def write(name: str, text: str) -> Callable[[Run], None]:

@@ -21,9 +21,9 @@ from igbviz.runs.sweep_config import MOST_RUNS, Sweep, cures, label, parse_value
 from igbviz.runs.sweeps import Group, list_groups, outcome, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.trajectory.outcome import escape_time
-from tests.conftest import TINY
-from tests.pages.test_every_page import finished
-from tests.runs.test_worker import until
+from tests.support.processes import until
+from tests.support.stored_runs import finished
+from tests.support.tiny import TINY
 
 TWO_BY_TWO = {"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "seed": [0, 1]}
 
@@ -343,7 +343,7 @@ def form() -> None:
     from igbviz.config import RunConfig
     from igbviz.runs.queue import cache_folder
     from igbviz.ui.views import sweep_form
-    from tests.conftest import TINY
+    from tests.support.tiny import TINY
 
     sweep_form.draw(RunConfig(**TINY), cache_folder())
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,17 +25,10 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Lanes
-from tests.conftest import worker_processes
-from tests.training.test_loop import same
+from tests.support.processes import until, worker_processes
+from tests.support.trajectories import same
 
 pytestmark = pytest.mark.worker
-
-
-def until(condition, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def workers(cache: Path) -> list[int]:

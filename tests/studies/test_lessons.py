@@ -30,7 +30,7 @@ from igbviz.studies.lessons.parts import (
 )
 from igbviz.trajectory import Trajectory, quantities, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
-from tests.pages.test_every_page import PAGES
+from tests.support.pages import PAGES
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
 EVERY_RUN = pytest.mark.parametrize(

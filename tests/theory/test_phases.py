@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from igbviz import theory
-from tests.theory.test_signal_propagation import MATCHED, NAMES, PI, same
+from tests.support.numbers import MATCHED, NAMES, PI, same
 
 # --- phases ---
 

@@ -9,11 +9,7 @@ import pytest
 from scipy import integrate
 
 from igbviz import theory
-
-NAMES = list(theory.ACTIVATIONS)
-PI = math.pi
-EXTREMES = [(0, 0), (0, 0.1), (0.5, 0), (1, 0), (4, 0), (4, 1), (1e-3, 1e-3)]  # (sigma_w2, sigma_b2)
-MATCHED = 2 * PI / (PI - 1)  # the weight variance at which relu - 1/sqrt(2 pi) keeps q = 1
+from tests.support.numbers import EXTREMES, MATCHED, NAMES, PI, same
 
 # gamma^1 .. gamma^21, from an independent computation
 RELU_HE = [
@@ -112,10 +108,6 @@ def tanh_reference(sigma_w2, sigma_b2, depth):
         shared, private = weights @ centre**2, weights @ ((outputs - centre[:, None]) ** 2 @ weights)
         q, gamma = sigma_b2 + sigma_w2 * (shared + private), (sigma_b2 + sigma_w2 * shared) / (sigma_w2 * private)
     return np.array(gammas)
-
-
-def same(found, expected, relative=1e-10, absolute=0.0):
-    np.testing.assert_allclose(found, expected, rtol=relative, atol=absolute)
 
 
 # --- layer by layer ---

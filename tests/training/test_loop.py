@@ -19,17 +19,11 @@ from igbviz.training.devices import repeatable
 from igbviz.training.loop import Diverged, Training, train
 from igbviz.training.network import build_network
 from igbviz.trajectory import Trajectory
+from tests.support.trajectories import same
 
 
 def run(config: RunConfig) -> np.ndarray:
     return np.array(list(train(config, "cpu")))
-
-
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal to the bit in all but the wall clock."""
-    return a.dtype == b.dtype and all(
-        a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds"
-    )
 
 
 @pytest.mark.parametrize(

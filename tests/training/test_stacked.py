@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 
 from igbviz.config import RunConfig
-from igbviz.training.loop import Diverged, Training, train
+from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Lanes, gain, most_lanes, shared
 from igbviz.trajectory import Trajectory
+from tests.support.stacked import alike, together
 
 VARIANTS = {
     "mlp": {},
@@ -33,30 +32,6 @@ LOSSES = ("cross-entropy", "gce", "piecewise-zero", "cross-entropy", "nce-rce")
 def family(base: RunConfig, **changes) -> list[RunConfig]:
     config = base.with_(epochs=1, **changes)
     return [config.with_(seed=seed, loss={"name": name}) for seed, name in enumerate(LOSSES)]
-
-
-def together(trainings: Sequence[Training]) -> list[Trajectory | None]:
-    """As a worker drives them: in turn."""
-    Lanes(trainings)
-    ticks, found = [training.ticks() for training in trainings], [[] for _ in trainings]
-    while any(ticks):
-        for place, lane in enumerate(ticks):
-            if lane is None:
-                continue
-            try:
-                tick = next(lane)
-            except (StopIteration, Diverged):
-                trainings[place].stack.drop(trainings[place])
-                ticks[place] = None
-            else:
-                found[place] += [] if tick is None else [tick]
-    return [Trajectory.of(snapshots) if snapshots else None for snapshots in found]
-
-
-def alike(one: Trajectory, other: Trajectory, tolerance: float = 1e-4) -> None:
-    assert one.step.tolist() == other.step.tolist()
-    np.testing.assert_allclose(one.mean_prob, other.mean_prob, atol=tolerance)
-    np.testing.assert_allclose(one.train_loss, other.train_loss, rtol=1e-3, atol=tolerance)
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
