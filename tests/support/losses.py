@@ -75,3 +75,6 @@ def worst_logits():
             rows.append(sign * gap * torch.eye(10)[3])
             rows.append(sign * gap * (2 * torch.eye(10)[3] - 1))
     return torch.stack(rows + rows), torch.tensor([3] * len(rows) + [7] * len(rows))
+
+
+OF_P = [name for name, kind in LOSSES.items() if kind.depends_on_p_only]

@@ -12,6 +12,7 @@ from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.studies.comparison import Member
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import schema
@@ -94,3 +95,21 @@ def family(cache: Path, seeds: int = 3) -> list[Run]:
         for seed in range(seeds)
         for loss in LOSSES
     ]
+
+
+def crowded(classes: int = 3, probes: int = 2) -> Trajectory:
+    """Random images: the histogram and what the charts ask for beside it."""
+    random = np.random.default_rng(0)
+    records = np.zeros(probes, snapshot_dtype(classes))
+    records["p_hist"] = random.integers(0, 40, records["p_hist"].shape)
+    records["mean_prob"] = 1 / classes
+    records["confusion"] = 1
+    return Trajectory(records)
+
+
+def members(runs: list[Run]) -> list[Member]:
+    return [Member.read(run) for run in runs]
+
+
+def queued(cache: Path) -> list[str]:
+    return [entry.run_id for entry in queue.waiting(cache)]

@@ -10,3 +10,6 @@ TINY = {
     "epochs": 2,
     "probes": {"size": 60, "count": 12},
 }
+
+
+TWO_BY_TWO = {"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "seed": [0, 1]}

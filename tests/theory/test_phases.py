@@ -9,8 +9,6 @@ import pytest
 from igbviz import theory
 from tests.support.numbers import MATCHED, NAMES, PI, same
 
-# --- phases ---
-
 
 def test_edge_of_chaos_of_tanh():
     published = {
