@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz.config import RunConfig
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
 from tests.support.stored_runs import finished, queued
@@ -15,6 +14,7 @@ from tests.support.tiny import TINY
 
 
 def form() -> None:
+    from igbviz.config import RunConfig
     from igbviz.runs.queue import cache_folder
     from igbviz.ui.views import sweep_form
     from tests.support.tiny import TINY
