@@ -21,7 +21,7 @@ def tiny() -> RunConfig:
     return RunConfig(**TINY)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def slow_tiny() -> RunConfig:
     """Long enough to be caught running: some thousand steps, with probes, momentum and dropout-free BatchNorm state to
     restore."""
@@ -30,7 +30,7 @@ def slow_tiny() -> RunConfig:
         | {
             "model": {"name": "mlp", "depth": 3, "width": 64, "normalization": "batch"},
             "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
-            "epochs": 250,
+            "epochs": 150,
             "probes": {"size": 60, "count": 200},
         }
     )

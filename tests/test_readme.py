@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from igbviz.cli import main
 from tests.support import ROOT
 from tests.support.processes import free_port, healthy, until
 
@@ -57,7 +58,9 @@ def run(command: list[str], cache: Path) -> str:
 
 
 @pytest.mark.worker
-def test_commands_without_a_browser(cache: Path) -> None:
+def test_commands_without_a_browser(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     lines = [line for line in blocks("sh")[2].splitlines() if line]
     assert len(lines) == 3
     for line in lines:
@@ -66,11 +69,11 @@ def test_commands_without_a_browser(cache: Path) -> None:
         output = run([sys.executable, *words[1:]], cache)
     assert "2 runs" in output and output.count("done") == 2
     name = re.search(r"(\S+piecewise-zero\S+)", output)[1]
-    assert "mean accuracy" in run([sys.executable, "-m", "igbviz", "show", name], cache)
+    monkeypatch.setenv("IGBVIZ_CACHE", str(cache))
+    assert main(["show", name]) == 0 and "mean accuracy" in capsys.readouterr().out
     for suffix in ("csv", "parquet", "html", "json"):
         out = cache / f"run.{suffix}"
-        run([sys.executable, "-m", "igbviz", "export", name, "--out", str(out)], cache)
-        assert out.stat().st_size > 100
+        assert main(["export", name, "--out", str(out)]) == 0 and out.stat().st_size > 100
     assert "done" in run([sys.executable, "-m", "igbviz", "train", str(cache / "run.json")], cache)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.charts import browser
+from igbviz.charts import escape as charts
 from igbviz.charts.escape import MARKS, picture, publish
 from igbviz.runs.run import RunError
 from igbviz.studies import escape
@@ -36,7 +36,7 @@ def test_picture() -> None:
 
 
 def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "save_png", lambda figure, path: path.write_bytes(b"picture"))
+    monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"picture"))
     path, readme, png = (tmp_path / name for name in ("escape.json", "README.md", "escape.png"))
     with pytest.raises(RunError, match="measure first"):
         publish(path, readme, png)
@@ -45,6 +45,7 @@ def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         publish(path, readme, png)
         assert readme.read_text() == f"before {MARKS[0]}\n\n{block(path)}\n\n{MARKS[1]} after"
+        assert png.read_bytes() == b"picture"
     assert block(path).startswith(table(rows())) and "of 3 seeds, 1,000 steps at a rate of 1e-05" in block(path)
     readme.write_text("nothing to fill")
     with pytest.raises(RunError, match="escape table"):

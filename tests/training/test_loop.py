@@ -172,7 +172,7 @@ VARIANTS = {
     },
     "convolutions": {"model": {"name": "cnn", "depth": 2, "width": 4}},
     "dropout": {"model": {"name": "mobilenet_v2"}, "epochs": 0.25},
-    "stochastic depth": {"model": {"name": "swin_t"}, "epochs": 0.125, "probes": {"size": 60, "count": 3}},
+    "stochastic depth": {"model": {"name": "efficientnet_b0"}, "epochs": 0.125, "probes": {"size": 60, "count": 3}},
     "bfloat16": {"precision": "bfloat16"},
     "switch": {"schedule": {"name": "switch", "duration": 0.5}, "loss": {"name": "piecewise-zero"}},
     "wrong labels": {"label_noise": {"name": "symmetric", "rate": 0.4}},
