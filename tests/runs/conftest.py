@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, queue
 from igbviz.runs.run import Run
+from igbviz.training.loop import train
 from tests.support.stored_runs import finished
 
 
@@ -25,3 +27,9 @@ def run(tiny: RunConfig, tmp_path: Path) -> Run:
     annotations.change(made, name="mine", tags=["keep"], note="look here")
     (made.path / "log.txt").write_text("hello\n")
     return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(slow_tiny: RunConfig) -> np.ndarray:
+    """The records of the slow run when nobody stops or kills its worker."""
+    return np.array(list(train(slow_tiny)))

@@ -56,3 +56,8 @@ def until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it"
     while not condition():
         assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
         time.sleep(0.02)
+
+
+def is_held_or_was(cache: Path, slot: int) -> bool:
+    """Whether a worker on this core has come to help."""
+    return (cache / "workers" / f"worker-{slot}.lock").exists()
