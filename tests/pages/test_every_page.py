@@ -10,7 +10,7 @@ import pytest
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.submit import submit
 from tests.support import ROOT
-from tests.support.pages import PAGES, as_read, page
+from tests.support.pages import OPEN_A_RUN, PAGES, as_read, page
 from tests.support.stored_runs import finished
 
 
@@ -26,7 +26,8 @@ def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -
     for seed, file in enumerate(("config.json", "status.json", "schema.json"), start=2):
         torn = submit(tiny.with_(seed=seed), own_cache)
         (torn.path / file).write_text("{")
-        page(path, run=torn.id)
+        if path.stem in OPEN_A_RUN:
+            page(path, run=torn.id)
     page(path)
     page(path, run=run.id)
 

@@ -11,6 +11,8 @@ from tests.support import ROOT
 
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 
+OPEN_A_RUN = {"Train", "Initialisation", "Losses"}  # the pages that read `run` from their address
+
 
 def as_read(element) -> str:
     """What a sentence on the page says, read as Markdown: what somebody typed stands in it with backslashes."""
