@@ -12,7 +12,8 @@ import pytest
 
 from igbviz.cli import main
 from tests.support import ROOT
-from tests.support.processes import free_port, healthy, until
+from tests.support.processes import until
+from tests.support.servers import free_port, healthy
 
 README = (ROOT / "README.md").read_text()
 

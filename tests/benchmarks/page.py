@@ -27,7 +27,8 @@ from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run
 from tests.support import ROOT
 from tests.support.browser import find_chromium
-from tests.support.processes import end_workers, free_port
+from tests.support.processes import end_workers
+from tests.support.servers import free_port
 
 CHART = ".st-key-chart-left .igbviz-live-chart[data-points]"
 

@@ -1,11 +1,8 @@
-"""What every browser test needs: a Chromium, a Streamlit server on a free port, and a page that tells when it has
-drawn."""
+"""What every browser test needs: a Chromium, and the app on a server of a test or a module."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.support import ROOT
 from tests.support.browser import find_chromium
-from tests.support.processes import end_workers, free_port, healthy, until
+from tests.support.servers import servers
 
 ARTEFACTS = ROOT / "tests" / "artefacts"
 
@@ -34,47 +31,26 @@ def browser():
 
 
 @pytest.fixture
-def serve(tmp_path) -> Iterator[Callable[..., str]]:
-    """serve(app, env=None, theme=None, base="") -> address. The servers and their workers end with the test; what they
-    printed is in tmp_path, as are the caches they work on."""
-    servers = []
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Servers of one test."""
+    with servers(tmp_path) as start:
+        yield start
 
-    def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
-        port = free_port()
-        options = {
-            "server.port": port,
-            "server.address": "127.0.0.1",
-            "server.headless": "true",
-            "server.fileWatcherType": "none",
-            "server.baseUrlPath": base,
-            "browser.gatherUsageStats": "false",
-            "theme.base": theme or "light",
-        }
-        command = [sys.executable, "-m", "streamlit", "run", str(app)] + [
-            f"--{name}={value}" for name, value in options.items()
-        ]
-        python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        output = (tmp_path / f"server-{port}.txt").open("wb")
-        environment = os.environ | {"PYTHONPATH": python_path} | (env or {})
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        servers.append((server, output))
-        address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
-        until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
-        assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
-        return address
 
-    yield start
-    for server, output in servers:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        output.close()
-    end_workers(tmp_path)  # last: a page that is still open has its server call a worker back
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The app on a cache that the tests of a module share: (address, cache)."""
+    folder = tmp_path_factory.mktemp("shared")
+    with servers(folder) as start:
+        yield start(ROOT / "app.py", env={"IGBVIZ_CACHE": str(folder / "cache")}), folder / "cache"
+
+
+@pytest.fixture(autouse=True)
+def no_page_left(browser) -> Iterator[None]:
+    """A page that stays open asks its server, gone or not, for news."""
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> Non
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
-    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.2), own_cache)
+    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.05), own_cache)
     page = opened(
         browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme), color_scheme=theme
     )

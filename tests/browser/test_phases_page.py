@@ -36,8 +36,8 @@ def click_into_the_map(page, across: float, up: float) -> None:
     page.mouse.click(x, y)
 
 
-def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(app, browser) -> None:
-    address, cache = app
+def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(shared_app, browser) -> None:
+    address, cache = shared_app
     page = opened(browser, address)
     assert value(page, "phase-w") == 1.76 and value(page, "phase-b") == 0.05
     click_into_the_map(page, 0.75, 0.5)  # the plane goes to 4 and 0.5
@@ -63,8 +63,8 @@ def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(app, browser) -> N
     listed.run.stop()
 
 
-def test_from_the_plane_to_many_trainings(app, browser, artefacts: Path) -> None:
-    address, _ = app
+def test_from_the_plane_to_many_trainings(shared_app, browser, artefacts: Path) -> None:
+    address, _ = shared_app
     page = opened(browser, address)
     page.get_by_role("button", name="Train many here").click()
     page.wait_for_url("**/Dynamics?*sigma_w2=1.76*", timeout=30_000)

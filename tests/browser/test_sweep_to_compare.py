@@ -28,8 +28,8 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     page = visit(browser, f"{address}/Train")
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=60_000)
     page.get_by_text("Training", exact=True).click()
-    number(page, "Epochs", "first-look-cross-entropy-epochs", "0.2")
-    page.get_by_text("63 steps", exact=False).first.wait_for(timeout=30_000)
+    number(page, "Epochs", "first-look-cross-entropy-epochs", "0.05")
+    page.get_by_text("16 steps", exact=False).first.wait_for(timeout=30_000)
     page.get_by_text("Many runs at once").click()
     for loss in ("Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"):
         page.locator(".st-key-sweep-loss input").click()

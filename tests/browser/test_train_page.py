@@ -116,20 +116,20 @@ def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> N
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["", "Train", "Runs"])
-def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, name: str, theme: str) -> None:
+def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, theme: str) -> None:
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}, theme=theme)
-    page = visit(browser, f"{address}/{name}")
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
-    page.get_by_text("igbviz").first.wait_for()
-    assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
-    page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
-    assert not page.outside
+    for name in ("", "Train", "Runs"):
+        page = visit(browser, f"{address}/{name}")
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
+        page.get_by_text("igbviz").first.wait_for()
+        assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
+        page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
+        assert not page.outside
 
 
-def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> None:
+def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(shared_app, browser) -> None:
     """It lies over the top of it: what it paints would cut off dots and strokes of the letters."""
-    address, _ = app
+    address, _ = shared_app
     page = visit(browser, f"{address}/Train?sweep=none")
     first = page.locator("[data-testid=stMain] [data-testid=stAlert]")
     first.wait_for(timeout=30_000)
@@ -138,9 +138,9 @@ def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> 
     assert paint == "rgba(0, 0, 0, 0)" or first.bounding_box()["y"] >= bar["y"] + bar["height"]
 
 
-def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> None:
+def test_in_a_narrow_window_every_chart_has_the_whole_width(shared_app, browser) -> None:
     """Beside the menu, 900 pixels leave two charts under 220 each, of which labels take 160."""
-    address, _ = app
+    address, _ = shared_app
     page = visit(browser, address)
     page.get_by_role("button", name="Watch").first.click()
     page.locator(f"{RIGHT}[data-points]").wait_for(timeout=60_000)
@@ -156,8 +156,8 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> Non
     assert narrow[1]["y"] > narrow[0]["y"] + narrow[0]["height"] and narrow[1]["width"] == narrow[0]["width"]
 
 
-def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(app, browser) -> None:
-    address, _ = app
+def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(shared_app, browser) -> None:
+    address, _ = shared_app
     page = visit(browser, address)
     page.set_viewport_size({"width": 900, "height": 1000})
     page.get_by_role("button", name="Watch").first.click()

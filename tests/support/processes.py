@@ -1,12 +1,10 @@
-"""Processes that a test starts: keepers and workers of a cache, Streamlit servers, and waiting for either."""
+"""Keepers and workers of a cache as processes, and waiting for what they do."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,21 +31,6 @@ def end_workers(cache: Path) -> None:
             except ProcessLookupError:
                 pass
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def healthy(address: str) -> bool:
-    """Whether a Streamlit server answers there."""
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 def until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it") -> None:
