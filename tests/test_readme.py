@@ -59,9 +59,7 @@ def run(command: list[str], cache: Path) -> str:
 
 
 @pytest.mark.worker
-def test_commands_without_a_browser(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) -> None:
     lines = [line for line in blocks("sh")[2].splitlines() if line]
     assert len(lines) == 3
     for line in lines:
@@ -70,11 +68,10 @@ def test_commands_without_a_browser(
         output = run([sys.executable, *words[1:]], cache)
     assert "2 runs" in output and output.count("done") == 2
     name = re.search(r"(\S+piecewise-zero\S+)", output)[1]
-    monkeypatch.setenv("IGBVIZ_CACHE", str(cache))
-    assert main(["show", name]) == 0 and "mean accuracy" in capsys.readouterr().out
+    assert main(["show", name, "--cache", str(cache)]) == 0 and "mean accuracy" in capsys.readouterr().out
     for suffix in ("csv", "parquet", "html", "json"):
         out = cache / f"run.{suffix}"
-        assert main(["export", name, "--out", str(out)]) == 0 and out.stat().st_size > 100
+        assert main(["export", name, "--cache", str(cache), "--out", str(out)]) == 0 and out.stat().st_size > 100
     assert "done" in run([sys.executable, "-m", "igbviz", "train", str(cache / "run.json")], cache)
 
 
