@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.support import ROOT
+
 PACKAGE = ROOT / "igbviz"
 
 # From the ground up. A package imports from lower lines only; those on one line do not know each other.
@@ -28,15 +29,15 @@ RANK = {name: height for height, names in enumerate(RANKS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of the program that a file imports, anywhere in it, in full: `igbviz.runs.queue`."""
+def imports(path: Path, of: str = "igbviz.") -> set[str]:
+    """What a file imports of the program, anywhere in it, in full: `igbviz.runs.queue`."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return {name for name in found if name.startswith("igbviz.")}
+    return {name for name in found if name.startswith(of)}
 
 
 def room(path: Path) -> str:
@@ -75,6 +76,17 @@ def test_streamlit_and_plotly_stay_at_the_edge() -> None:
         assert room(path) in ("charts", "ui") or "import plotly" not in text and "from plotly" not in text, path
 
 
+def test_no_test_imports_another() -> None:
+    """What tests share lies in tests/support: a test may be moved, split or deleted without a look at the others."""
+    borrowed = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in ROOT.glob("tests/**/*.py")
+        for name in imports(path, "tests.")
+        if any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert not borrowed
+
+
 def test_no_page_and_no_face_loads_torch() -> None:
     """Descriptions, pages and the face of every package are there before torch is: it takes a second and 200 MB."""
     of_pages = {name for path in [*ROOT.glob("pages/*.py"), ROOT / "app.py"] for name in imports(path)}
@@ -90,5 +102,8 @@ def test_no_page_and_no_face_loads_torch() -> None:
 
 def test_no_face_loads_streamlit_but_that_of_the_pages() -> None:
     faces = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py"))
-    code = f"import sys, importlib; [importlib.import_module(name) for name in {faces}]; assert 'streamlit' not in sys.modules"
+    code = (
+        f"import sys, importlib; [importlib.import_module(name) for name in {faces}]; "
+        "assert 'streamlit' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

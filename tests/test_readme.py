@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import free_port, healthy, wait_until
+from igbviz.cli import main
+from tests.support import ROOT
+from tests.support.processes import until
+from tests.support.servers import free_port, healthy
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
@@ -42,7 +44,7 @@ def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        wait_until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
+        until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
         assert server.poll() is None, said.read_text()
     finally:
         server.kill()
@@ -57,7 +59,7 @@ def run(command: list[str], cache: Path) -> str:
 
 
 @pytest.mark.worker
-def test_commands_without_a_browser(cache: Path) -> None:
+def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) -> None:
     lines = [line for line in blocks("sh")[2].splitlines() if line]
     assert len(lines) == 3
     for line in lines:
@@ -66,11 +68,10 @@ def test_commands_without_a_browser(cache: Path) -> None:
         output = run([sys.executable, *words[1:]], cache)
     assert "2 runs" in output and output.count("done") == 2
     name = re.search(r"(\S+piecewise-zero\S+)", output)[1]
-    assert "mean accuracy" in run([sys.executable, "-m", "igbviz", "show", name], cache)
+    assert main(["show", name, "--cache", str(cache)]) == 0 and "mean accuracy" in capsys.readouterr().out
     for suffix in ("csv", "parquet", "html", "json"):
         out = cache / f"run.{suffix}"
-        run([sys.executable, "-m", "igbviz", "export", name, "--out", str(out)], cache)
-        assert out.stat().st_size > 100
+        assert main(["export", name, "--cache", str(cache), "--out", str(out)]) == 0 and out.stat().st_size > 100
     assert "done" in run([sys.executable, "-m", "igbviz", "train", str(cache / "run.json")], cache)
 
 

@@ -26,8 +26,9 @@ from igbviz.runs.status import Status
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import schema as columns
 from tests.benchmarks.__main__ import a_long_run
-from tests.browser.conftest import ROOT, free_port
-from tests.conftest import end_workers
+from tests.support import ROOT
+from tests.support.processes import end_workers
+from tests.support.servers import free_port
 
 CHART = ".st-key-chart-left .igbviz-live-chart[data-points]"
 

@@ -1,38 +1,19 @@
-"""What every browser test needs: a Chromium, a Streamlit server on a free port, and a page that tells when it has
-drawn."""
+"""What every browser test needs: a Chromium, and the app on a server of a test or a module."""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from igbviz.charts.browser import find_chromium
-from tests.conftest import end_workers
+from tests.support import ROOT
+from tests.support.servers import servers
 
-ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll a condition that is no matter of the page; AssertionError naming `what` when it does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -42,56 +23,34 @@ def browser():
     if program is None:
         sentence = "No Chromium found: install chromium or google-chrome to run the browser tests."
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=program, args=flags)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture
-def serve(tmp_path) -> Iterator[Callable[..., str]]:
-    """serve(app, env=None, theme=None, base="") -> address. The servers and their workers end with the test; what they
-    printed is in tmp_path, as are the caches they work on."""
-    servers = []
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Servers of one test."""
+    with servers(tmp_path) as start:
+        yield start
 
-    def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
-        port = free_port()
-        options = {
-            "server.port": port,
-            "server.address": "127.0.0.1",
-            "server.headless": "true",
-            "server.fileWatcherType": "none",
-            "server.baseUrlPath": base,
-            "browser.gatherUsageStats": "false",
-            "theme.base": theme or "light",
-        }
-        command = [sys.executable, "-m", "streamlit", "run", str(app)] + [
-            f"--{name}={value}" for name, value in options.items()
-        ]
-        python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        output = (tmp_path / f"server-{port}.txt").open("wb")
-        environment = os.environ | {"PYTHONPATH": python_path} | (env or {})
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        servers.append((server, output))
-        address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
-        wait_until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
-        assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
-        return address
 
-    yield start
-    for server, output in servers:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        output.close()
-    end_workers(tmp_path)  # last: a page that is still open has its server call a worker back
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The app on a cache that the tests of a module share: (address, cache)."""
+    folder = tmp_path_factory.mktemp("shared")
+    with servers(folder) as start:
+        yield start(ROOT / "app.py", env={"IGBVIZ_CACHE": str(folder / "cache")}), folder / "cache"
+
+
+@pytest.fixture(autouse=True)
+def no_page_left(browser) -> Iterator[None]:
+    """A page that stays open asks its server, gone or not, for news."""
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -101,10 +60,7 @@ def artefacts() -> Path:
     return ARTEFACTS
 
 
-def healthy(address: str) -> bool:
-    """Whether a Streamlit server answers there."""
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+@pytest.fixture
+def app(serve, cache: Path):
+    """The app on an empty cache, without a network: (address, cache)."""
+    return serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache

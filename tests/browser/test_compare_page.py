@@ -9,27 +9,12 @@ import pytest
 from igbviz.runs import queue
 from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory
-from tests.browser.conftest import ROOT, wait_until
-from tests.browser.test_train_page import visit
-from tests.pages.test_every_page import own_cache
-from tests.studies.test_comparison import BASE, LOSSES, family, stored, story
+from tests.support import ROOT
+from tests.support.browser import CHART, HEAD, ROW, seen, visit
+from tests.support.processes import until
+from tests.support.stored_runs import BASE, LOSSES, family, stored, story
 
-__all__ = ["own_cache"]
 pytestmark = pytest.mark.browser
-
-CHART = ".igbviz-live-chart"
-ROW, HEAD = 35, 35  # pixels of the table of runs
-
-
-def seen(page) -> tuple[str, str, list]:
-    """What the figure says of itself, how many points it has, and the lines it draws."""
-    chart = page.locator(f"{CHART}[data-points]")
-    chart.wait_for(timeout=60_000)
-    lines = page.evaluate(
-        f"document.querySelector('{CHART}')._fullData.map(t => [t.name, t.line?.color, t.line?.width, t.x.length, "
-        "t.y[0]])"
-    )
-    return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
 
 
 def address_of(server: str, runs: list[Run], query: str = "") -> str:
@@ -45,7 +30,7 @@ def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path
         box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
         page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * (row + 0.5))
         page.get_by_text(f"6 of 6 runs; {chosen} chosen").wait_for(timeout=20_000)
-    wait_until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
+    until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
     find = page.locator(".st-key-compare-find input")
     find.fill("cross-entropy")
     find.press("Enter")
@@ -54,7 +39,7 @@ def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path
 
     page.get_by_text("steps", exact=True).click()
     page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)
-    wait_until(
+    until(
         lambda: (
             page.wait_for_timeout(50)
             or page.evaluate(f"document.querySelector('{CHART}')._fullLayout.xaxis.range[1]") > 2
@@ -126,7 +111,7 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
         assert page.evaluate(longest) == 20
         with (run.path / "trajectory.bin").open("ab") as file:
             file.write(whole[20:].tobytes())
-        wait_until(lambda: page.wait_for_timeout(100) or page.evaluate(longest) == len(whole), 30, "a longer line")
+        until(lambda: page.wait_for_timeout(100) or page.evaluate(longest) == len(whole), 30, "a longer line")
         assert page.evaluate(f"document.querySelector('{CHART}').__mine") == 1, "in the same chart"
     run.write_status(run.stored_status().model_copy(update={"state": "done"}))
     page.get_by_text("1 still going on").wait_for(state="detached", timeout=30_000)

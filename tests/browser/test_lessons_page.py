@@ -19,9 +19,9 @@ from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Go, Guess
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES, schema
-from tests.browser.conftest import ROOT
-from tests.browser.test_train_page import visit
-from tests.conftest import end_workers
+from tests.support import ROOT
+from tests.support.browser import visit
+from tests.support.processes import end_workers
 
 pytestmark = pytest.mark.browser
 

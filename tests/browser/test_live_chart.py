@@ -3,11 +3,13 @@ prefix."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from igbviz.ui.live_chart import JAVASCRIPT
+from tests.support.servers import servers
 
 APP = Path(__file__).with_name("growing_app.py")
 CHART = ".st-key-curves .igbviz-live-chart"
@@ -22,8 +24,14 @@ def page(browser):
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
-    yield page
-    page.close()
+    return page
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory) -> Iterator[str]:
+    """The address of one server for all sessions that only look."""
+    with servers(tmp_path_factory.mktemp("growing")) as start:
+        yield start(APP)
 
 
 def drawn(page, selector: str = CHART) -> None:
@@ -53,8 +61,8 @@ def wait_for_updates(page, count: int) -> None:
     )
 
 
-def test_zoom_and_hidden_classes_survive_updates(serve, page):
-    page.goto(serve(APP))
+def test_zoom_and_hidden_classes_survive_updates(growing, page):
+    page.goto(growing)
     drawn(page)
     page.evaluate("(selector) => { document.querySelector(selector).viewersTag = 'mine'; }", CHART)
     points, untouched = int(page.get_attribute(CHART, "data-points")), state(page)
@@ -83,9 +91,9 @@ def test_zoom_and_hidden_classes_survive_updates(serve, page):
     assert not page.problems
 
 
-def test_an_overtaken_update_does_not_take_the_chart_away(serve, page):
+def test_an_overtaken_update_does_not_take_the_chart_away(growing, page):
     """Streamlit cleans up after an update that a newer one overtook, while the chart is still wanted."""
-    page.goto(serve(APP))
+    page.goto(growing)
     drawn(page)
     left = page.evaluate(
         """async (source) => {
@@ -102,8 +110,8 @@ def test_an_overtaken_update_does_not_take_the_chart_away(serve, page):
     assert left == 1
 
 
-def test_nothing_is_drawn_when_nothing_changed(serve, page):
-    page.goto(f"{serve(APP)}/?probes=80")
+def test_nothing_is_drawn_when_nothing_changed(growing, page):
+    page.goto(f"{growing}/?probes=80")
     drawn(page)
     draws = page.get_attribute(CHART, "data-draws")
     ticks = page.get_by_test_id("stMain").get_by_text("tick ")
@@ -142,8 +150,8 @@ def test_plotly_loads_once_and_behind_a_prefix(serve, page):
     assert len(loaded) == 1 and loaded[0].startswith(f"{address}/component/")
 
 
-def test_picture_buttons_save_files(serve, page, tmp_path):
-    page.goto(f"{serve(APP)}/?probes=400")
+def test_picture_buttons_save_files(growing, page, tmp_path):
+    page.goto(f"{growing}/?probes=400")
     drawn(page)
     page.hover(CHART)
     for kind, opening in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
@@ -154,10 +162,10 @@ def test_picture_buttons_save_files(serve, page, tmp_path):
         assert (tmp_path / "picture").read_bytes().startswith(opening)
 
 
-def test_a_chart_comes_back_after_it_was_taken_away(serve, page):
+def test_a_chart_comes_back_after_it_was_taken_away(growing, page):
     loaded = []
     page.on("request", lambda request: loaded.append(request.url) if "plotly.min.js" in request.url else None)
-    page.goto(serve(APP))
+    page.goto(growing)
     drawn(page, RIGHT)
     toggle = page.get_by_text("Right chart")
     toggle.click()
@@ -168,8 +176,8 @@ def test_a_chart_comes_back_after_it_was_taken_away(serve, page):
     assert len(loaded) == 1 and not page.problems
 
 
-def test_the_chart_follows_its_column(serve, page):
-    page.goto(serve(APP))
+def test_the_chart_follows_its_column(growing, page):
+    page.goto(growing)
     drawn(page)
     page.set_viewport_size({"width": 1000, "height": 700})
     page.wait_for_function("""(selector) => {
@@ -178,8 +186,8 @@ def test_the_chart_follows_its_column(serve, page):
     }""", arg=CHART)  # fmt: skip
 
 
-def test_a_click_reaches_python(serve, page):
-    page.goto(f"{serve(APP)}/?probes=400&right=bars")
+def test_a_click_reaches_python(growing, page):
+    page.goto(f"{growing}/?probes=400&right=bars")
     drawn(page, RIGHT)
     box = page.locator(f"{RIGHT} .nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.06, box["y"] + box["height"] - 6)

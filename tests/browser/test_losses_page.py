@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import PRESETS
-from tests.browser.conftest import ROOT, wait_until
-from tests.browser.test_train_page import visit
-from tests.pages.test_every_page import finished, own_cache
+from tests.support import ROOT
+from tests.support.browser import visit
+from tests.support.processes import until
+from tests.support.stored_runs import finished
 
-__all__ = ["own_cache"]
 pytestmark = pytest.mark.browser
 
 MAP = ".st-key-chart-over-p .igbviz-live-chart"
@@ -50,14 +50,14 @@ def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> Non
     gamma = page.locator(".st-key-losses-blurry-gamma input")
     gamma.fill("0.2")
     gamma.press("Enter")
-    wait_until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "a new picture")
+    until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "a new picture")
     assert page.evaluate(trough) < 1e-4, "the wrong way begins at a smaller p"
 
     before = drawn(page, MAP)
     slider = page.locator(".st-key-moment").locator("[role=slider], input[type=range]").first
     for _ in range(5):
         slider.press("ArrowRight")
-    wait_until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "another moment")
+    until(lambda: page.wait_for_timeout(50) or drawn(page, MAP) > before, 20, "another moment")
     page.get_by_text("Piecewise-zero", exact=True).first.wait_for()
     with page.expect_navigation(url=lambda url: "/Train?loss=blurry&" in url, wait_until="commit"):
         page.locator("a[href*='loss=blurry']").first.click()
@@ -68,7 +68,7 @@ def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> Non
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
-    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.2), own_cache)
+    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.05), own_cache)
     page = opened(
         browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme), color_scheme=theme
     )

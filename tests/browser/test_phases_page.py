@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from igbviz.runs.listing import list_runs
-from tests.browser.conftest import wait_until
-from tests.browser.test_train_page import app, visit
+from tests.support.browser import visit
+from tests.support.processes import until
 
-__all__ = ["app"]
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 MAP = ".st-key-phase-map .igbviz-live-chart"
@@ -37,19 +36,17 @@ def click_into_the_map(page, across: float, up: float) -> None:
     page.mouse.click(x, y)
 
 
-def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(app, browser) -> None:
-    address, cache = app
+def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(shared_app, browser) -> None:
+    address, cache = shared_app
     page = opened(browser, address)
     assert value(page, "phase-w") == 1.76 and value(page, "phase-b") == 0.05
     click_into_the_map(page, 0.75, 0.5)  # the plane goes to 4 and 0.5
-    wait_until(
-        lambda: page.wait_for_timeout(50) or value(page, "phase-w") != 1.76, 30, "the clicked point in the fields"
-    )
+    until(lambda: page.wait_for_timeout(50) or value(page, "phase-w") != 1.76, 30, "the clicked point in the fields")
     assert value(page, "phase-w") == pytest.approx(3.0, abs=0.1) and value(page, "phase-b") == pytest.approx(
         0.25, abs=0.02
     )
     star = f"document.querySelector('{MAP}')._fullData.find(trace => trace.name === 'chosen point').x[0]"
-    wait_until(
+    until(
         lambda: page.wait_for_timeout(50) or page.evaluate(star) == value(page, "phase-w"),
         15,
         "the star at the clicked point",
@@ -66,8 +63,8 @@ def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(app, browser) -> N
     listed.run.stop()
 
 
-def test_from_the_plane_to_many_trainings(app, browser, artefacts: Path) -> None:
-    address, _ = app
+def test_from_the_plane_to_many_trainings(shared_app, browser, artefacts: Path) -> None:
+    address, _ = shared_app
     page = opened(browser, address)
     page.get_by_role("button", name="Train many here").click()
     page.wait_for_url("**/Dynamics?*sigma_w2=1.76*", timeout=30_000)
@@ -79,7 +76,7 @@ def test_from_the_plane_to_many_trainings(app, browser, artefacts: Path) -> None
     chart = page.locator(".st-key-bias-time .igbviz-live-chart[data-points]")
     chart.wait_for(timeout=60_000)
     page.get_by_text("2 done").first.wait_for(timeout=30_000)
-    wait_until(
+    until(
         lambda: page.wait_for_timeout(100) or "all (n = 2)" in chart.get_attribute("aria-label"),
         30,
         "both seeds in the picture",

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from igbviz.runs.listing import list_runs
-from tests.browser.conftest import ROOT, wait_until
-from tests.browser.test_compare_page import CHART, HEAD, seen
-from tests.browser.test_train_page import number, visit
+from tests.support import ROOT
+from tests.support.browser import CHART, HEAD, number, seen, visit
+from tests.support.processes import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 
 def whole(page, panels: int) -> tuple:
     """What the grid shows once all of its rows are there."""
-    wait_until(
+    until(
         lambda: page.wait_for_timeout(100) or seen(page)[0].startswith(f"{panels} runs"), 60, f"a grid of {panels} runs"
     )
     return seen(page)
@@ -28,8 +28,8 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     page = visit(browser, f"{address}/Train")
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=60_000)
     page.get_by_text("Training", exact=True).click()
-    number(page, "Epochs", "first-look-cross-entropy-epochs", "0.2")
-    page.get_by_text("63 steps", exact=False).first.wait_for(timeout=30_000)
+    number(page, "Epochs", "first-look-cross-entropy-epochs", "0.05")
+    page.get_by_text("16 steps", exact=False).first.wait_for(timeout=30_000)
     page.get_by_text("Many runs at once").click()
     for loss in ("Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"):
         page.locator(".st-key-sweep-loss input").click()
@@ -62,7 +62,7 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     page.get_by_text("Bring runs in").click(timeout=60_000)
     page.locator("input[type=file]").set_input_files(archive)
     page.get_by_role("button", name="Bring in", exact=True).click()
-    wait_until(lambda: len(list_runs(fresh)) == 6, 60, "six runs in the other cache")
+    until(lambda: len(list_runs(fresh)) == 6, 60, "six runs in the other cache")
     ids = sorted((line.run for line in list_runs(cache)), key=lambda run: first[0].find(run.id))
     page.goto(f"{elsewhere}/Compare?runs={','.join(run.id for run in ids)}")
     again = whole(page, 6)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from igbviz.runs.listing import list_runs
-from tests.browser.conftest import ROOT, wait_until
+from tests.support import ROOT
+from tests.support.browser import number, visit
+from tests.support.processes import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
@@ -15,35 +17,8 @@ LEFT = ".st-key-chart-left .igbviz-live-chart"
 RIGHT = ".st-key-chart-right .igbviz-live-chart"
 
 
-@pytest.fixture
-def app(serve, cache: Path):
-    """The app on an empty cache, without a network: (address, cache)."""
-    return serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}), cache
-
-
-def visit(browser, address: str, **options):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
-    page.outside = []  # everything that is asked of any other machine
-    page.on(
-        "request",
-        lambda request: (
-            page.outside.append(request.url)
-            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
-            else None
-        ),
-    )
-    page.goto(address)
-    return page
-
-
 def points(page, chart: str = LEFT) -> int:
     return int(page.locator(chart).get_attribute("data-points") or 0)
-
-
-def number(page, name: str, key: str, value: str) -> None:
-    field = page.locator(f".st-key-{key} input")
-    field.fill(value)
-    field.press("Enter")
 
 
 def long_run(page) -> None:
@@ -65,7 +40,7 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
     page.locator(f"{LEFT}[data-points]").wait_for(timeout=60_000)
     first = points(page)
     page.evaluate(f"document.querySelector('{LEFT}').__mine = 1")
-    wait_until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
+    until(lambda: page.wait_for_timeout(200) or points(page) > first, 30, "a growing curve")
     page.get_by_text("in all", exact=False).wait_for(timeout=120_000)
     page.wait_for_timeout(1500)  # the last figure
     assert points(page) == points(page, RIGHT) == 60
@@ -85,7 +60,7 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
 
     page.get_by_role("button", name="Run again with another seed").click()
     page.wait_for_url(lambda url: "-s1-" in url, timeout=20_000)
-    wait_until(lambda: len(list_runs(cache)) == 2, 20, "a second run")
+    until(lambda: len(list_runs(cache)) == 2, 20, "a second run")
 
 
 def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
@@ -108,7 +83,7 @@ def test_zoom_and_hidden_class_survive_updates(app, browser) -> None:
     assert before[0] == 1 and "legendonly" in before[3]
     for _ in range(3):
         draws = int(chart.get_attribute("data-draws"))
-        wait_until(
+        until(
             lambda old=draws: page.wait_for_timeout(200) or int(chart.get_attribute("data-draws")) > old,
             60,
             "an update",
@@ -129,32 +104,32 @@ def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> N
     assert listed.run.status.state == "stopped"
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Stop").wait_for(timeout=20_000)
-    wait_until(lambda: listed.run.status.state == "running", 30, "going on")
+    until(lambda: listed.run.status.state == "running", 30, "going on")
 
     page.close()  # nobody looks, and the server goes; the run does not care
     second = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)})
     again = visit(browser, f"{second}/Train?run={listed.run.id}")
     again.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
     before = listed.run.status.step
-    wait_until(lambda: listed.run.status.step > before, 30, "a run that goes on")
+    until(lambda: listed.run.status.step > before, 30, "a run that goes on")
     listed.run.stop()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["", "Train", "Runs"])
-def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, name: str, theme: str) -> None:
+def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, theme: str) -> None:
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}, theme=theme)
-    page = visit(browser, f"{address}/{name}")
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
-    page.get_by_text("igbviz").first.wait_for()
-    assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
-    page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
-    assert not page.outside
+    for name in ("", "Train", "Runs"):
+        page = visit(browser, f"{address}/{name}")
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
+        page.get_by_text("igbviz").first.wait_for()
+        assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0
+        page.screenshot(path=artefacts / f"page_{name or 'Home'}_{theme}.png", full_page=True)
+        assert not page.outside
 
 
-def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> None:
+def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(shared_app, browser) -> None:
     """It lies over the top of it: what it paints would cut off dots and strokes of the letters."""
-    address, _ = app
+    address, _ = shared_app
     page = visit(browser, f"{address}/Train?sweep=none")
     first = page.locator("[data-testid=stMain] [data-testid=stAlert]")
     first.wait_for(timeout=30_000)
@@ -163,16 +138,16 @@ def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(app, browser) -> 
     assert paint == "rgba(0, 0, 0, 0)" or first.bounding_box()["y"] >= bar["y"] + bar["height"]
 
 
-def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> None:
+def test_in_a_narrow_window_every_chart_has_the_whole_width(shared_app, browser) -> None:
     """Beside the menu, 900 pixels leave two charts under 220 each, of which labels take 160."""
-    address, _ = app
+    address, _ = shared_app
     page = visit(browser, address)
     page.get_by_role("button", name="Watch").first.click()
     page.locator(f"{RIGHT}[data-points]").wait_for(timeout=60_000)
     wide = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
     assert wide[0]["y"] == wide[1]["y"] and wide[0]["width"] > 400, "side by side where there is room"
     page.set_viewport_size({"width": 900, "height": 1000})
-    wait_until(
+    until(
         lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500,
         20,
         "a chart that fills the column",
@@ -181,8 +156,8 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(app, browser) -> Non
     assert narrow[1]["y"] > narrow[0]["y"] + narrow[0]["height"] and narrow[1]["width"] == narrow[0]["width"]
 
 
-def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(app, browser) -> None:
-    address, _ = app
+def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(shared_app, browser) -> None:
+    address, _ = shared_app
     page = visit(browser, address)
     page.set_viewport_size({"width": 900, "height": 1000})
     page.get_by_role("button", name="Watch").first.click()

@@ -12,34 +12,13 @@ from igbviz.charts.run import CHARTS, bars, curves, run_curves, spread_apart, th
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
 from igbviz.training.loop import train
-from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import QUANTITIES
 from igbviz.trajectory.trajectory import thin
 from igbviz.ui.live_chart import payload
+from tests.support.trajectories import trajectory
 
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
-
-
-def trajectory(
-    probes: int, classes: int = 10, last_step: int | None = None, seed: int = 0, noisy: bool = False
-) -> Trajectory:
-    """Random but valid probes: rows of probabilities sum to 1, every class has images, the loss is NaN at step 0."""
-    rng = np.random.default_rng(seed)
-    records = np.zeros(probes, snapshot_dtype(classes, noisy))
-    step = (
-        np.arange(probes)
-        if last_step is None
-        else np.unique(np.append(0, np.geomspace(1, last_step, max(probes - 1, 1)).astype(int)))
-    )
-    records = records[: len(step)]
-    records["step"], records["epoch"], records["seconds"] = step, step / 1563, step * 0.01
-    records["train_loss"] = np.where(step == 0, np.nan, 2.3)
-    records["mean_prob"] = rng.dirichlet(np.full(classes, 0.3), (len(step), classes))
-    records["confusion"] = rng.multinomial(50, np.full(classes, 1 / classes), (len(step), classes))
-    records["signal"], records["silent"] = rng.random((2, len(step), classes))
-    if noisy:
-        records["memorised"], records["resisted"], records["otherwise"] = rng.dirichlet(np.ones(3), len(step)).T
-    return Trajectory(records)
 
 
 def arrays(figure: go.Figure) -> list[np.ndarray]:
@@ -109,24 +88,6 @@ def test_quantities_have_their_shape(quantity):
     values = QUANTITIES[quantity].values(trajectory(7, 4))
     assert values.shape == ((7, 4) if QUANTITIES[quantity].per_class else (7,))
     assert all((QUANTITIES[quantity].title, QUANTITIES[quantity].axis, QUANTITIES[quantity].caption))
-
-
-def test_thinning_never_moves_a_point():
-    step = trajectory(50_000).step
-    for length in (1, 2, 30, 1_000, 20_000):
-        early, later = thin(step[:length]), thin(step)
-        assert set(early[:-1]) <= set(later)
-        assert early[0] == 0 and early[-1] == length - 1
-
-
-def test_thinning_is_bounded_by_log_time():
-    for probes in (50, 50_000, 500_000):
-        kept = thin(np.arange(probes))
-        assert np.all(np.diff(kept) > 0)
-        assert len(kept) <= 40 * np.log10(probes) + 3
-    assert list(thin(np.array([], dtype=int))) == []
-    assert list(thin(np.array([0]))) == [0]
-    assert list(thin(np.array([0, 1, 2, 3]))) == [0, 1, 2, 3]
 
 
 def test_a_figure_does_not_grow_with_the_run():

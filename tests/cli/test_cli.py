@@ -17,7 +17,7 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError
-from tests.pages.test_every_page import finished
+from tests.support.stored_runs import finished
 
 
 @pytest.fixture(autouse=True)

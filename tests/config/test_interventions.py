@@ -10,7 +10,7 @@ from igbviz.config.interventions import INTERVENTIONS, applicable, chosen
 from igbviz.spec import ConfigError
 from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 STUCK = RunConfig(**TINY | {"loss": {"name": "piecewise-zero", "cutoff": 0.4}})
 FIRST_LOOK = PRESETS["first-look-piecewise-zero"].config

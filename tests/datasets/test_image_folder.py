@@ -8,7 +8,7 @@ from PIL import Image
 from igbviz import datasets
 from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder, image_folder
 from igbviz.datasets.base import luma
-from tests.datasets.test_builtin import same, sentence
+from tests.support.datasets import same, sentence
 
 pytestmark = pytest.mark.usefixtures("data_root")
 

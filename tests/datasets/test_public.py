@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from igbviz import datasets
-from igbviz.datasets import DATASETS
-from tests.datasets.test_builtin import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
+from igbviz.datasets import (
+    DATASETS,
+)
+from tests.support.datasets import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
 
 pytestmark = pytest.mark.usefixtures("data_root")
 
@@ -137,3 +139,16 @@ def test_svhn_is_read_from_its_two_files(tmp_path, monkeypatch):
     data = DATASETS["svhn"](folder=str(tmp_path), scaling="raw").load()
     assert data.train_labels.tolist() == [1, 0, 9, 2], "the digit 0 is stored as 10"
     assert np.array_equal(data.test_images.numpy(), images.transpose(3, 2, 0, 1))
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_facts_of_the_known_sets_add_up(name):
+    cls = DOWNLOADED[name]
+    facts = cls.stored_facts
+    assert cls().facts() == facts, "the counts by class add up to the training set"
+    assert len(set(facts.class_names)) == len(facts.class_names)
+    assert cls(examples_per_class=1).facts().train_size == len(facts.class_names)
+    assert cls(examples_per_class=5600).facts().train_size < facts.train_size or name == "cifar10" or name == "cifar100"
+    assert cls(size=64).facts().side == 64
+    assert cls(folder="anywhere").canonical() == {"name": name}, "where files lie does not change a number"
+    assert ("grayscale" in cls.knobs()) == (facts.channels == 3)

@@ -1,5 +1,4 @@
-"""Every loss of the registry against plain float64 formulas, known numbers, its limits, and the worst logits a network
-can produce."""
+"""Every loss of the registry against plain float64 formulas, known numbers, and other losses at the ends of its knobs."""
 
 import math
 
@@ -7,50 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from igbviz.losses import LOSSES, LossOfP
-from igbviz.losses.base import LossOfProbabilities
+from igbviz.losses import LOSSES
 from igbviz.losses.of_logits import simplex
-
-A = math.log(1e-4)
-DETACHED = [(name, {"detach_weight": True}) for name, cls in LOSSES.items() if "detach_weight" in cls.model_fields]
-OTHERS = [
-    ("focal", {"gamma": 0.5}),
-    ("mmc", {"symmetric": True}),
-    ("curriculum", {"noise_rate": 0.0}),
-    ("logit-clip", {"tau": 4.0}),
-]
-ATTACHED = [(name, {}) for name in LOSSES] + OTHERS
-CASES = ATTACHED + DETACHED
-
-
-def name_of(case):
-    return (
-        "-".join([case[0], *(f"{key}={value}" for key, value in case[1].items())])
-        if isinstance(case, tuple)
-        else str(case)
-    )
-
-
-def every(cases):
-    return pytest.mark.parametrize("name, knobs", cases, ids=map(name_of, cases))
-
-
-every_p_only = pytest.mark.parametrize("name", [name for name, cls in LOSSES.items() if cls.depends_on_p_only])
-
-
-def draw(batch=48, classes=10, scale=2.0, seed=0):
-    random = np.random.default_rng(seed)
-    return torch.tensor(scale * random.normal(size=(batch, classes))), torch.tensor(random.integers(0, classes, batch))
-
-
-def value_and_gradient(loss, logits, labels):
-    leaf = logits.clone().requires_grad_()
-    values = loss(leaf, labels)
-    return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
-
-
-def own(table, y):
-    return table[torch.arange(len(y)), y]
+from tests.support.losses import (
+    CASES,
+    A,
+    draw,
+    every,
+    name_of,
+    own,
+    value_and_gradient,
+)
 
 
 def nce(z, y):
@@ -253,12 +219,6 @@ def test_a_detached_blurry_loss_trains_exactly_as_gce():
     torch.testing.assert_close(detached, value_and_gradient(LOSSES["gce"](q=0.7), logits, labels)[1])
 
 
-@every(ATTACHED)
-def test_the_gradient_is_the_slope_of_the_value(name, knobs):
-    logits, labels = draw(batch=4, classes=5, seed=3)
-    assert torch.autograd.gradcheck(lambda z: LOSSES[name](**knobs)(z, labels), logits.requires_grad_())
-
-
 @every([case for case in CASES if case != ("mmc", {})])  # its published centres give each class its own coordinates
 def test_classes_may_be_numbered_in_any_order(name, knobs):
     logits, labels = draw()
@@ -267,177 +227,3 @@ def test_classes_may_be_numbered_in_any_order(name, knobs):
     again, turned = value_and_gradient(LOSSES[name](**knobs), logits[:, order], order.argsort()[labels])
     torch.testing.assert_close(values, again)
     torch.testing.assert_close(gradient[:, order], turned)
-
-
-@every(CASES)
-@pytest.mark.parametrize(
-    "dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)]
-)
-def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtype, tolerance):
-    logits, labels = draw()
-    rounded = logits.to(dtype)
-    values, gradient = value_and_gradient(LOSSES[name](**knobs), rounded, labels)
-    exact, slope = value_and_gradient(LOSSES[name](**knobs), rounded.double(), labels)
-    assert values.dtype == gradient.dtype == dtype
-    torch.testing.assert_close(values.double(), exact, rtol=tolerance, atol=tolerance)
-    torch.testing.assert_close(
-        gradient.double(), slope, rtol=tolerance, atol=tolerance * max(1.0, slope.abs().max().item())
-    )
-
-
-def worst_logits():
-    """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no
-    logits at all."""
-    rows = [
-        torch.zeros(10),
-        torch.full((10,), 1e4),
-        torch.full((10,), -1e4),
-        torch.linspace(-1e4, 1e4, 10),
-        torch.linspace(-9, 9, 10),
-    ]
-    for gap in (1e-20, 1e-9, 16.0, 17.5, 40.0, 104.0, 120.0, 1e4):
-        for sign in (1, -1):
-            rows.append(sign * gap * torch.eye(10)[3])
-            rows.append(sign * gap * (2 * torch.eye(10)[3] - 1))
-    return torch.stack(rows + rows), torch.tensor([3] * len(rows) + [7] * len(rows))
-
-
-@every(CASES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
-    logits, labels = worst_logits()
-    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits.to(dtype), labels)
-    assert values.isfinite().all() and gradient.isfinite().all()
-
-
-def hopeless_logits():
-    """Rows whose true class has log p = minus infinity: masked away, or so far down that single precision overflows."""
-    rows = [[0.0, -math.inf, 0.0], [3e38, -3e38, 0.0], [-3e38, -3e38, 3e38], [1.0, 2.0, 3.0]]
-    return torch.tensor(rows), torch.tensor([1, 1, 1, 1])
-
-
-OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossOfP, LossOfProbabilities))]
-
-
-@every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
-def test_an_infinite_logit_makes_no_gradient_that_is_no_number(name, knobs):
-    loss, (logits, labels) = LOSSES[name](**knobs), hopeless_logits()
-    values, gradient = value_and_gradient(loss, logits, labels)
-    assert not values.isnan().any() and gradient.isfinite().all()
-    leaf = logits.clone().requires_grad_()
-    value = loss.descend(leaf, labels)
-    assert not value.isnan() and leaf.grad.isfinite().all()
-    last = value_and_gradient(loss, logits[3:], labels[3:])
-    torch.testing.assert_close((values[3:], gradient[3:]), last, rtol=0, atol=0)
-    assert np.isfinite(loss.gradient(logits.numpy()[[0, 3]], labels.numpy()[[0, 3]])).all()
-
-
-@pytest.mark.parametrize("name", ["piecewise-zero", "blurry"])
-def test_a_sample_of_no_probability_is_ignored_by_the_losses_that_ignore_the_improbable(name):
-    logits, labels = hopeless_logits()
-    values, gradient = value_and_gradient(LOSSES[name](), logits[:3], labels[:3])
-    assert not values.any() and not gradient.any()
-
-
-LIMITS = [
-    ("phuber-ce", {"tau": 1e12}), ("logit-clip", {"tau": 1e6}), ("agce", {"a": 1e-9}), ("agce", {"a": 1e-9, "q": 0.1}),
-    ("agce", {"a": 1e-9, "q": 5}), ("ael", {"a": 1000}), ("anl-ce", {"p_min": 1e-2}), ("anl-fl", {"p_min": 1e-2}),
-    ("label-smoothing", {"epsilon": 1}), ("nce-agce", {"a": 1e-9, "q": 0.1}), ("nce-ael", {"a": 1000}),
-]  # fmt: skip
-
-
-@every(LIMITS)
-def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name, knobs):
-    loss, (logits, labels) = LOSSES[name](**knobs), worst_logits()
-    values, gradient = value_and_gradient(loss, logits, labels)
-    assert values.isfinite().all() and gradient.isfinite().all()
-    values, gradient = value_and_gradient(loss, draw(scale=5)[0].float(), draw()[1])
-    exact, slope = value_and_gradient(loss, draw(scale=5)[0].float().double(), draw()[1])
-    torch.testing.assert_close(values.double(), exact, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"]
-)
-def test_a_hopeless_sample_still_pulls_with_full_force(name):
-    """No hidden clamp: at p = exp(-1e4) the gradient is what the formula says, not zero."""
-    logits, labels = torch.zeros(1, 10), torch.tensor([7])
-    logits[0, 3] = 1e4
-    assert value_and_gradient(LOSSES[name](), logits, labels)[1][0, 7] < -0.05
-
-
-@every(CASES)
-def test_the_gradient_without_torch_is_that_of_autograd(name, knobs):
-    loss = LOSSES[name](**knobs)
-    for logits, labels in (draw(), draw(classes=3, scale=10), (worst_logits()[0].double(), worst_logits()[1])):
-        expected = value_and_gradient(loss, logits, labels)[1].numpy()
-        scale = np.abs(expected).max(1, keepdims=True)
-        assert np.abs(loss.gradient(logits.numpy(), labels.numpy()) - expected).max() <= 1e-9 * max(1.0, scale.max())
-
-
-@every(CASES)
-def test_values_of_numpy_arrays_are_those_of_tensors(name, knobs):
-    logits, labels = draw()
-    loss = LOSSES[name](**knobs)
-    np.testing.assert_allclose(loss(logits.numpy(), labels.numpy()), loss(logits, labels), rtol=1e-12, atol=1e-14)
-
-
-@every_p_only
-def test_the_weight_is_the_slope_of_f(name):
-    loss, log_p = LOSSES[name](), np.log(np.array([1e-9, 1e-4, 0.03, 0.12, 0.3, 0.4999, 0.51, 0.8, 0.99, 0.999999]))
-    step = 1e-6 * np.maximum(1e-3, -log_p)
-    slope = -(loss.f(log_p + step, np) - loss.f(log_p - step, np)) / (2 * step)
-    np.testing.assert_allclose(loss.weight(log_p, np), slope, rtol=1e-5, atol=1e-7)
-
-
-@every_p_only
-def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
-    loss, log_p = LOSSES[name](), np.concatenate([-np.geomspace(1e-12, 1e4, 200), [0.0]])
-    last_digit = (
-        1e-15 if name == "custom" else 1e-300
-    )  # a typed 1 - p is taken as it stands: no more digits than those of 1
-    for curve in (loss.f, loss.weight):
-        np.testing.assert_allclose(
-            curve(log_p, np), curve(torch.tensor(log_p), torch).numpy(), rtol=1e-12, atol=last_digit
-        )
-        narrow = curve(torch.tensor(log_p, dtype=torch.float32), torch)
-        assert narrow.dtype == torch.float32 and narrow.isfinite().all()
-
-
-@every_p_only
-def test_a_loss_of_p_is_cross_entropy_with_one_number_a_sample(name):
-    loss = LOSSES[name]()
-    logits, labels = draw()
-    gradient, plain = (
-        value_and_gradient(loss, logits, labels)[1],
-        value_and_gradient(LOSSES["cross-entropy"](), logits, labels)[1],
-    )
-    weight = loss.weight(own(logits.log_softmax(1), labels), torch)
-    torch.testing.assert_close(gradient, weight[:, None] * plain)
-
-
-@every([(name, {}) for name in LOSSES if name != "curriculum"])
-def test_a_step_descends_the_mean(name, knobs):
-    logits, labels = draw()
-    torch.testing.assert_close(LOSSES[name]().batch_loss(logits, labels), LOSSES[name]()(logits, labels).mean())
-
-
-@every(CASES)
-def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
-    """`descend` may take a shorter way: the same value, and the same gradients on logits and parameters."""
-    loss, (logits, labels) = LOSSES[name](**knobs), draw()
-    found = []
-    for shorter in (False, True):
-        leaf = logits.clone().requires_grad_()
-        parameters = [torch.tensor([1.0, -2.0, 0.0]).requires_grad_(), torch.ones(2, 2).requires_grad_()]
-        used = leaf + 0 * parameters[0].sum()  # one parameter has a gradient already, the other none
-        if shorter:
-            value = loss.descend(used, labels, parameters)
-            assert not value.requires_grad
-        else:
-            value = loss.batch_loss(used, labels, parameters)
-            value.backward()
-        found.append([value.detach(), leaf.grad, *(torch.zeros(1) if p.grad is None else p.grad for p in parameters)])
-    for plain, short in zip(*found, strict=True):
-        torch.testing.assert_close(short, plain)

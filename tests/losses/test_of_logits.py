@@ -6,7 +6,7 @@ import torch
 
 from igbviz.losses import LOSSES
 from igbviz.losses.of_logits import simplex
-from tests.losses.test_losses import draw, value_and_gradient
+from tests.support.losses import draw, value_and_gradient
 
 
 @pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])

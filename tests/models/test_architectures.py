@@ -53,8 +53,10 @@ def seeded(model, shape=GREY, classes=10, seed=0):
     return model.build(shape, classes)
 
 
-@pytest.mark.parametrize("shape", [GREY, COLOUR])
-@pytest.mark.parametrize("name", OWN + FAMILIES)
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*((name, GREY) for name in OWN + FAMILIES), *((name, COLOUR) for name in [*OWN, "resnet18", "vit_b_16", "vgg11"])],
+)
 def test_gives_finite_logits_in_both_modes(name, shape):
     model = MODELS[name](name=name)
     network = model.build(shape, 7)

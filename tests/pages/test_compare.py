@@ -15,10 +15,10 @@ from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
-from tests.pages.test_every_page import ROOT, own_cache, page
-from tests.studies.test_comparison import BASE, LOSSES, STEPS, family, stored, story
+from tests.support import ROOT
+from tests.support.pages import page
+from tests.support.stored_runs import BASE, LOSSES, STEPS, family, stored, story
 
-__all__ = ["own_cache"]
 PAGE = ROOT / "pages/Compare.py"
 
 

@@ -15,9 +15,10 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.studies import dynamics
 from igbviz.ui.runs import st
-from tests.pages.test_every_page import ROOT, as_read, finished, own_cache, page
+from tests.support import ROOT
+from tests.support.pages import as_read, page
+from tests.support.stored_runs import finished
 
-__all__ = ["own_cache"]
 PAGE = ROOT / "pages" / "Dynamics.py"
 SMALL = RunConfig(
     dataset={"name": "gaussian-noise", "size": 8, "train_examples": 120, "test_examples": 60, "classes": 3},

@@ -8,44 +8,20 @@ from pathlib import Path
 import pytest
 
 from igbviz.ensembles import EnsembleConfig
-from igbviz.ensembles.job import Initializing
 from igbviz.ensembles.variations import CHANGES, changes
-from igbviz.runs import queue
-from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
-from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from igbviz.trajectory.trajectory import schema
 from igbviz.ui.views.ensemble_form import STARTS
-from tests.pages.test_every_page import ROOT, as_read, own_cache, page  # noqa: F401 (a fixture)
+from tests.support import ROOT
+from tests.support.pages import as_read, page
+from tests.support.stored_ensembles import SMALL, drawn
 
 PAGE = ROOT / "pages" / "Initialisation.py"
-SMALL = {
-    "dataset": {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 50},
-    "model": {"name": "mlp", "depth": 2, "width": 16},
-    "inputs": 50,
-    "networks": 6,
-}
-
-
-def drawn(config: EnsembleConfig, cache: Path, networks: int | None = None) -> Run:
-    """An ensemble as a worker leaves it after so many networks, made in this process."""
-    run = submit(config, cache)
-    job = Initializing(config, "cpu")
-    records = list(job.ticks())[:networks]
-    write_json(run.path / "schema.json", {
-        "columns": schema(job.dtype), "class_names": list(job.data.class_names), "data": "noise", **job.facts(),
-        "device": "CPU", "threads": 1, "torch": "x", "date": "today",
-    })  # fmt: skip
-    run.records.write_bytes(b"".join(record.tobytes() for record in records))
-    run.write_status(Status(state="done" if networks is None else "stopped", **job.progress(), device="CPU"))
-    queue.dequeue(cache, run.id)
-    return run
 
 
 @pytest.mark.parametrize("networks", [0, 1, None])
-def test_any_part_of_an_ensemble_is_shown(own_cache: Path, networks: int | None) -> None:  # noqa: F811
+def test_any_part_of_an_ensemble_is_shown(own_cache: Path, networks: int | None) -> None:
     run = drawn(EnsembleConfig(**SMALL), own_cache, networks)
     shown = page(PAGE, run=run.id)
     text = " ".join(caption.value for caption in shown.caption).replace("\\", "")
@@ -53,7 +29,7 @@ def test_any_part_of_an_ensemble_is_shown(own_cache: Path, networks: int | None)
     assert ("wide-network theory" in text) == (networks != 0)
 
 
-def test_a_network_that_was_not_drawn_is_told_of(own_cache: Path) -> None:  # noqa: F811
+def test_a_network_that_was_not_drawn_is_told_of(own_cache: Path) -> None:
     shown = page(PAGE, run=drawn(EnsembleConfig(**SMALL), own_cache).id)
     last = SMALL["networks"] - 1
     shown.number_input(key="network").set_value(last + 7).run()
@@ -61,12 +37,12 @@ def test_a_network_that_was_not_drawn_is_told_of(own_cache: Path) -> None:  # no
     assert not shown.exception and [as_read(error) for error in shown.error] == [sentence]
 
 
-def test_a_network_without_theory_and_with_gradients(own_cache: Path) -> None:  # noqa: F811
+def test_a_network_without_theory_and_with_gradients(own_cache: Path) -> None:
     cnn = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2, "gradients": True}), own_cache)
     assert "drawn at the measured one" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
 
 
-def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:  # noqa: F811
+def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:
     shown = page(PAGE)
     shown.button(key="initialize").click().run()
     (first,) = list_runs(own_cache)
@@ -81,20 +57,20 @@ def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:  # noq
 
 
 @pytest.mark.parametrize("file", ["config.json", "status.json", "schema.json"])
-def test_a_torn_ensemble_is_one_sentence(own_cache: Path, file: str) -> None:  # noqa: F811
+def test_a_torn_ensemble_is_one_sentence(own_cache: Path, file: str) -> None:
     run = drawn(EnsembleConfig(**SMALL), own_cache)
     (run.path / file).write_text('{"networks": ')
     shown = page(PAGE, run=run.id)
     assert "cannot be read" in shown.error[0].value or "cannot be read" in shown.warning[0].value
 
 
-def test_bad_input_is_one_sentence(own_cache: Path) -> None:  # noqa: F811
+def test_bad_input_is_one_sentence(own_cache: Path) -> None:
     shown = page(PAGE)
     shown.number_input(key="relu-inputs").set_value(5000).run()
     assert "inputs is 5000, allowed: at most the 2000 test images" in as_read(shown.error[0])
 
 
-def test_runs_of_the_other_kind_turn_to_their_page(own_cache: Path, tiny) -> None:  # noqa: F811
+def test_runs_of_the_other_kind_turn_to_their_page(own_cache: Path, tiny) -> None:
     run = drawn(EnsembleConfig(**SMALL), own_cache)
     assert "Before training" in [title.value for title in page(ROOT / "pages" / "Train.py", run=run.id).title]
     training = submit(tiny, own_cache)

@@ -17,8 +17,10 @@ from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Pictu
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
 from igbviz.ui.views import lessons
-from tests.pages.test_every_page import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
-from tests.pages.test_initialisation import SMALL, drawn
+from tests.support import ROOT
+from tests.support.pages import page
+from tests.support.stored_ensembles import SMALL, drawn
+from tests.support.stored_runs import finished
 
 PAGE = ROOT / "pages" / "Lessons.py"
 NOISE = {"name": "gaussian-noise", "size": 8, "train_examples": 60, "test_examples": 60}
@@ -89,7 +91,7 @@ def both(cache: Path) -> None:
     drawn(SHORT.runs["many"], cache)
 
 
-def test_six_lessons_to_choose_from(own_cache: Path) -> None:  # noqa: F811
+def test_six_lessons_to_choose_from(own_cache: Path) -> None:
     test = page(PAGE)
     assert {f"begin-{name}" for name in LESSONS} <= {button.key for button in test.button}
     test.button(key="begin-silent-zone").click().run()
@@ -97,7 +99,7 @@ def test_six_lessons_to_choose_from(own_cache: Path) -> None:  # noqa: F811
     assert test.subheader[0].value == LESSONS["silent-zone"].steps[0].title
 
 
-def test_a_lesson_from_beginning_to_end(own_cache: Path) -> None:  # noqa: F811
+def test_a_lesson_from_beginning_to_end(own_cache: Path) -> None:
     test = turn(step(1))
     assert test.button(key="lesson-next").disabled, "a guess comes first"
     test.button(key="lesson-answer-short-word-0").click().run()
@@ -119,7 +121,7 @@ def test_a_lesson_from_beginning_to_end(own_cache: Path) -> None:  # noqa: F811
     assert "And then?" in text(test) and "2 of 2 guesses" in text(test) and test.button(key="lesson-next").disabled
 
 
-def test_a_guess_cannot_be_changed_after_its_answer_was_seen(own_cache: Path) -> None:  # noqa: F811
+def test_a_guess_cannot_be_changed_after_its_answer_was_seen(own_cache: Path) -> None:
     both(own_cache)
     test = step(2)
     test.button(key="lesson-answer-short-word-1").click().run()
@@ -135,7 +137,7 @@ def test_a_guess_cannot_be_changed_after_its_answer_was_seen(own_cache: Path) ->
     assert "You have seen the answer" in text(test)
 
 
-def test_a_link_into_the_middle(own_cache: Path) -> None:  # noqa: F811
+def test_a_link_into_the_middle(own_cache: Path) -> None:
     test = step(5)
     assert test.button(key="lesson-run").label == "Run", "nobody has run it yet"
     both(own_cache)
@@ -146,16 +148,16 @@ def test_a_link_into_the_middle(own_cache: Path) -> None:  # noqa: F811
 @pytest.mark.parametrize(
     ("asked", "shown"), [("0", "1"), ("99", "7"), ("-3", "1"), ("x", "1"), ("9" * 30, "1"), ("２", "2")]
 )
-def test_odd_step_numbers(asked: str, shown: str, own_cache: Path) -> None:  # noqa: F811
+def test_odd_step_numbers(asked: str, shown: str, own_cache: Path) -> None:
     assert SHORT.steps[int(shown) - 1].title == page(PAGE, lesson="short", step=asked).subheader[0].value
 
 
-def test_an_unknown_lesson_is_one_sentence(own_cache: Path) -> None:  # noqa: F811
+def test_an_unknown_lesson_is_one_sentence(own_cache: Path) -> None:
     test = page(PAGE, lesson="<b>nonsense</b>")
     assert "leads nowhere" in test.warning[0].value and "begin-silent-zone" in {button.key for button in test.button}
 
 
-def test_a_run_that_ended_early_can_be_taken_up(own_cache: Path) -> None:  # noqa: F811
+def test_a_run_that_ended_early_can_be_taken_up(own_cache: Path) -> None:
     both(own_cache)
     run = Run.open(TRAINED.id, own_cache)
     run.write_status(run.status.model_copy(update={"state": "failed", "message": "Out of paper."}))
@@ -165,7 +167,7 @@ def test_a_run_that_ended_early_can_be_taken_up(own_cache: Path) -> None:  # noq
     assert run.status.state == "queued"
 
 
-def test_presenter(own_cache: Path) -> None:  # noqa: F811
+def test_presenter(own_cache: Path) -> None:
     test = step(2)
     test.button(key="lesson-presenter").click().run()
     assert "".join(test.query_params["presenter"]) == "1" and test.header[0].value == "Which?"
@@ -181,7 +183,7 @@ def test_presenter(own_cache: Path) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("name", list(LESSONS))
-def test_every_step_opens_on_an_empty_cache(name: str, own_cache: Path) -> None:  # noqa: F811
+def test_every_step_opens_on_an_empty_cache(name: str, own_cache: Path) -> None:
     test = step(1, name)
     for number in range(2, len(LESSONS[name].steps) + 1):
         test.query_params["step"] = str(number)

@@ -16,9 +16,10 @@ from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs.run import Run
 from igbviz.ui import forms, sliders
-from tests.pages.test_every_page import ROOT, as_read, finished, own_cache, page
+from tests.support import ROOT
+from tests.support.pages import as_read, page
+from tests.support.stored_runs import finished
 
-__all__ = ["own_cache"]
 PAGE = ROOT / "pages/Losses.py"
 
 

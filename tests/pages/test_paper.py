@@ -20,11 +20,11 @@ from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows
 from igbviz.ui.views import paper as paper_view
-from tests.pages.test_every_page import ROOT, as_read, own_cache, page
-from tests.studies.test_comparison import stored
-from tests.studies.test_paper import FOLDER, favouring, rising, shipped, short
+from tests.support import ROOT
+from tests.support.pages import as_read, page
+from tests.support.paper_runs import FOLDER, favouring, rising, shipped, short
+from tests.support.stored_runs import stored
 
-__all__ = ["own_cache"]
 PAGE = ROOT / "pages/Paper.py"
 
 

@@ -14,11 +14,11 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
 from igbviz.studies import robustness
 from igbviz.studies.robustness import QUESTIONS, over_losses
-from tests.pages.test_every_page import ROOT, as_read, finished, own_cache, page
-from tests.studies.test_comparison import stored
-from tests.studies.test_robustness import BASE, PLAIN, ROBUST, UNEQUAL, story, sweep_of_three
+from tests.support import ROOT
+from tests.support.noisy_runs import BASE, PLAIN, ROBUST, UNEQUAL, story, sweep_of_three
+from tests.support.pages import as_read, page
+from tests.support.stored_runs import finished, stored
 
-__all__ = ["own_cache"]
 PAGE = ROOT / "pages/Robustness.py"
 
 

@@ -17,18 +17,14 @@ from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.ui.runs import forget_rows
 from igbviz.ui.views import runs as runs_page
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 TABLE, NASTY = "library-table", "<script>alert(1)</script> ![x](http://evil/pixel) [y](http://evil) :red[z] $a$"
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+def nothing_remembered(own_cache: Path) -> None:
     forget()
-    return tmp_path
 
 
 def forget() -> None:
@@ -329,7 +325,7 @@ def test_too_much_to_export_is_said_before_it_is_tried(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
-    monkeypatch.setattr(archive, "MAX_CONTENT", 10)
+    monkeypatch.setattr(archive, "LARGEST_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 

@@ -15,9 +15,9 @@ from igbviz.runs.kinds import KINDS, TRAINED, UNTRAINED, Kind, as_config, kind_o
 from igbviz.runs.run import RunError
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
-from tests.pages.test_every_page import ROOT, finished
-from tests.pages.test_every_page import own_cache as own_cache
-from tests.pages.test_initialisation import SMALL
+from tests.support import ROOT
+from tests.support.stored_ensembles import SMALL
+from tests.support.stored_runs import finished
 
 
 @pytest.fixture

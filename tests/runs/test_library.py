@@ -1,8 +1,7 @@
-"""The rows of the list of runs, finding in them, and the trash from which deleted runs come back."""
+"""The rows of the list of runs, finding in them, and what they take of the disk."""
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -10,37 +9,10 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, files, library, queue, trash
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from tests.runs.test_worker import until
-
-
-@pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if "worker" not in request.keywords:
-        monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-
-
-def done(config: RunConfig, cache: Path, **status) -> Run:
-    run = submit(config, cache)
-    queue.dequeue(cache, run.id)
-    run.write_status(
-        run.stored_status().model_copy(update={"state": "done", "message": "Finished.", "seconds": 1.5} | status)
-    )
-    return run
-
-
-def files_of(path: Path) -> dict[str, bytes]:
-    """All that a run is, without its lock."""
-    return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "lock"}
-
-
-def row(run: Run) -> library.Row:
-    return next(row for row in library.rows(run.cache) if row["id"] == run.id)
-
-
-# Rows.
+from tests.support.library import done, files_of, row
 
 
 def test_an_empty_cache_has_none(tmp_path: Path) -> None:
@@ -177,9 +149,6 @@ def test_a_shipped_run_is_marked_and_gives_way_to_ones_own(tiny: RunConfig, tmp_
     assert not only["shipped"] and only["state"] == "queued"
 
 
-# Finding.
-
-
 def test_find(tiny: RunConfig, tmp_path: Path) -> None:
     one, two, three = (done(tiny.with_(seed=seed), tmp_path, submitted=float(10 - seed)) for seed in range(3))
     annotations.change(one, name="Naïve start", tags=["a", "b"])
@@ -201,124 +170,6 @@ def test_find(tiny: RunConfig, tmp_path: Path) -> None:
     )
 
 
-# Deleting and taking back.
-
-
-def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
-    run, other = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
-    annotations.change(run, name="mine", tags=["keep"])
-    (run.path / "trajectory.bin").write_bytes(os.urandom(5000))
-    before, shown = files_of(run.path), row(run)
-    assert trash.trash([run]) == []
-    assert not run.path.exists() and [row["id"] for row in library.rows(tmp_path)] == [other.id]
-    with pytest.raises(RunError, match="not in the cache"):
-        Run.open(run.id, tmp_path)
-    (item,) = trash.trashed(tmp_path)
-    assert item.id == run.id and item.bytes == shown["bytes"] and abs(item.stroke / 1e9 - time.time()) < 60
-    assert trash.restore(item, tmp_path) == run
-    assert files_of(run.path) == before and row(run) == shown and trash.trashed(tmp_path) == []
-    assert not queue.waiting(tmp_path)
-
-
-def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: Path) -> None:
-    runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(3)]
-    trash.trash(runs[:2])
-    trash.trash(runs[2:])
-    items = trash.trashed(tmp_path)
-    assert [item.id for item in items][0] == runs[2].id and len({item.stroke for item in items[1:]}) == 1
-    assert items[0].stroke > items[1].stroke
-
-
-def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tmp_path: Path) -> None:
-    run = submit(tiny, tmp_path)
-    before = run.stored_status()
-    assert trash.trash([run]) == [] and not queue.waiting(tmp_path)
-    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
-    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not (run.path / "stop").exists()
-    assert run.stored_status().model_copy(update={"updated": before.updated}) == before
-
-
-def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> None:
-    run = submit(tiny, tmp_path)
-    run.stop()
-    before = files_of(run.path)
-    trash.trash([run])
-    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
-    assert files_of(run.path) == before and not queue.waiting(tmp_path)
-
-
-def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
-    run, other = done(tiny, tmp_path, state="running"), done(tiny.with_(seed=1), tmp_path)
-    with queue.lock(run.path / "lock"):
-        (problem,) = trash.trash([run, other], timeout=0.1)
-        assert problem == f"run {run.id} is still being worked on after 0.1 s: try again in a moment."
-        assert (run.path / "stop").exists() and run.path.is_dir()
-    assert [item.id for item in trash.trashed(tmp_path)] == [other.id]
-
-
-@pytest.mark.worker
-def test_a_running_run_is_stopped_and_goes_on_when_it_is_taken_back(slow_tiny: RunConfig, cache: Path) -> None:
-    run = submit(slow_tiny, cache)
-    until(lambda: run.status.snapshots >= 20)
-    assert trash.trash([run], timeout=30) == [] and not run.path.exists()
-    (item,) = trash.trashed(cache)
-    kept = item.path.joinpath("trajectory.bin").read_bytes()
-    assert len(kept) and (item.path / "checkpoint.pt").exists()
-    trash.restore(item, cache)
-    until(lambda: len(run.records.read_bytes()) > len(kept))
-    assert run.records.read_bytes().startswith(kept), "it went on, and did not begin again"
-
-
-def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path: Path) -> None:
-    run = done(tiny, tmp_path)
-    (run.path / "status.json").write_text("{")
-    before = files_of(run.path)
-    assert trash.trash([run]) == []
-    trash.restore(trash.trashed(tmp_path)[0], tmp_path)
-    assert files_of(run.path) == before
-
-
-def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_path: Path) -> None:
-    shipped, gone, good = (done(tiny.with_(seed=seed), tmp_path) for seed in range(3))
-    (tmp_path / "gallery").mkdir()
-    shipped = Run(shipped.path.rename(tmp_path / "gallery" / shipped.id))
-    gone.delete()
-    problems = trash.trash([shipped, gone, good])
-    assert len(problems) == 2 and "ships with the program" in problems[0] and "not there any more" in problems[1]
-    assert shipped.path.is_dir() and [item.id for item in trash.trashed(tmp_path)] == [good.id]
-    assert not (shipped.path / "stop").exists()
-
-
-def test_a_run_made_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) -> None:
-    run = done(tiny, tmp_path)
-    trash.trash([run])
-    submit(tiny, tmp_path)
-    (item,) = trash.trashed(tmp_path)
-    with pytest.raises(RunError, match="made again"):
-        trash.restore(item, tmp_path)
-    trash.trash([run])
-    assert len(trash.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
-    assert trash.restore(item, tmp_path).stored_status().state == "done"
-    with pytest.raises(RunError, match="not in the trash any more"):
-        trash.restore(trash.Trashed(item.path), tmp_path / "elsewhere")
-
-
-def test_only_old_deletions_are_removed_for_good(tiny: RunConfig, tmp_path: Path) -> None:
-    runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(2)]
-    trash.trash(runs[:1])
-    (item,) = trash.trashed(tmp_path)
-    item.path.rename(item.path.with_name(f"{item.stroke - int(8 * 86_400e9):020d}-{item.id}"))
-    trash.trash(runs[1:])
-    (tmp_path / "trash" / "holiday-pictures").mkdir()
-    assert trash.empty(tmp_path, trash.KEPT_DAYS) == 1
-    assert [item.id for item in trash.trashed(tmp_path)] == [runs[1].id]
-    assert trash.empty(tmp_path) == 1 and trash.empty(tmp_path) == 0
-    assert os.listdir(tmp_path / "trash") == ["holiday-pictures"], "what is no deleted run is nobody's to remove"
-
-
-# The disk.
-
-
 def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     run, deleted = done(tiny, tmp_path), done(tiny.with_(seed=1), tmp_path)
     trash.trash([deleted])
@@ -329,10 +180,3 @@ def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     assert usage.runs == run.size() and usage.trash == trash.trashed(tmp_path)[0].bytes > 0
     assert 12_345 <= usage.rest < 13_000 and usage.free > 0
     assert files.free(tmp_path / "not" / "yet" / "there") > 0
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")]
-)
-def test_sizes_in_words(count: int, words: str) -> None:
-    assert files.in_words(count) == words

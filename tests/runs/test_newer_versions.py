@@ -15,9 +15,8 @@ from igbviz.runs.archive import export_runs, import_runs
 from igbviz.runs.listing import is_whole, list_runs
 from igbviz.runs.run import Run
 from igbviz.trajectory.trajectory import schema
-from tests.pages.test_every_page import finished
-from tests.pages.test_every_page import own_cache as own_cache
-from tests.pages.test_initialisation import SMALL, drawn
+from tests.support.stored_ensembles import SMALL, drawn
+from tests.support.stored_runs import finished
 
 
 def as_of_a_newer_version(run: Run) -> np.ndarray:

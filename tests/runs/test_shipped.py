@@ -13,7 +13,9 @@ from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import config_to_repeat, shipped_runs
 from igbviz.runs.submit import submit
-from tests.pages.test_every_page import ROOT, finished, own_cache, page  # noqa: F401 (a fixture)
+from tests.support import ROOT
+from tests.support.pages import page
+from tests.support.stored_runs import finished
 
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
 
@@ -36,7 +38,7 @@ def test_a_shipped_run_is_whole(folder: Path) -> None:
     assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
 
 
-def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) -> None:  # noqa: F811
+def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) -> None:
     run = finished(tiny, own_cache)
     (own_cache / "gallery").mkdir()
     shutil.move(run.path, own_cache / "gallery" / run.id)
@@ -46,7 +48,7 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
     assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(queue.waiting(own_cache)) == 1
 
 
-def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:  # noqa: F811
+def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:
     folder = tiny.with_(
         dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"}
     )

@@ -18,11 +18,6 @@ from igbviz.runs.status import Status
 from igbviz.runs.submit import submit, submit_all
 
 
-@pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-
-
 def test_submit_makes_a_queued_run(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     assert run.status.state == "queued" and str(run.status) == "queued"

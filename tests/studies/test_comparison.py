@@ -1,93 +1,18 @@
-"""Runs side by side: what differs, what the seeds share, what the pictures hold, and how much of it goes to a browser."""
+"""Runs side by side: what differs, what the seeds share, and what became of them."""
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import comparison as comparison_charts
-from igbviz.charts import dynamics, paper
-from igbviz.charts import robustness as robustness_charts
-from igbviz.charts.comparison_export import FORMATS, View, alike, frame, html, spec
-from igbviz.charts.shared_axis import places, shared_axis
-from igbviz.config import RunConfig
 from igbviz.runs.files import write_json
-from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import Status
-from igbviz.studies import comparison, robustness
+from igbviz.runs.run import RunError
+from igbviz.studies import comparison
 from igbviz.studies.comparison import Member
-from igbviz.studies.robustness import QUESTIONS
-from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.quantities import MEASURES
-from igbviz.trajectory.trajectory import schema
-from igbviz.ui.live_chart import payload
-
-BASE = RunConfig(model={"name": "mlp", "depth": 4}, epochs=4, batch_size=100)
-LOSSES = (
-    {"name": "cross-entropy"},
-    {"name": "piecewise-zero", "cutoff": 0.1},
-    {"name": "piecewise-zero", "cutoff": 0.3},
-)
-STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 400, 60).round().astype(int)]))
-
-
-def story(
-    seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: np.ndarray = STEPS, per_epoch: int = 100
-) -> Trajectory:
-    """A made-up run: class `seed` gets every guess until step `even_from`, then the guesses are right. Per class 20
-    images."""
-    records = np.zeros(len(steps), snapshot_dtype(classes))
-    records["step"], records["epoch"], records["seconds"] = steps, steps / per_epoch, steps / 10
-    records["train_loss"] = np.where(steps == 0, np.nan, 2 - steps / 1000)
-    records["silent"] = 0.5
-    for record in records:
-        stuck = even_from is None or record["step"] < even_from
-        record["confusion"] = 0
-        if stuck:
-            record["confusion"][:, seed % classes] = 20
-        else:
-            np.fill_diagonal(record["confusion"], 20)
-        record["mean_prob"] = record["confusion"] / 20 * 0.9 + 0.1 / classes
-    return Trajectory(records)
-
-
-def stored(
-    config: RunConfig, cache: Path, trajectory: Trajectory, state: str = "done", names: list[str] | None = None
-) -> Run:
-    """A run as a worker leaves it, without a training."""
-    run = Run(cache / "runs" / config.id)
-    run.path.mkdir(parents=True)
-    (run.path / "config.json").write_text(config.to_json())
-    last = int(trajectory.step[-1]) if len(trajectory) else 0
-    per_epoch = round(last / float(trajectory.epoch[-1])) if last else 100
-    write_json(run.path / "schema.json", {
-        "columns": schema(trajectory.records.dtype), "class_names": names or list(trajectory.class_names),
-        "steps_per_epoch": per_epoch, "steps": round(config.epochs * per_epoch),
-    })  # fmt: skip
-    (run.path / "trajectory.bin").write_bytes(trajectory.records.tobytes())
-    run.write_status(Status(state=state, step=last, steps=400))
-    return run
-
-
-def family(cache: Path, seeds: int = 3) -> list[Run]:
-    """Three losses by so many seeds; cross-entropy escapes at step 20, 21, ..., the others never."""
-    return [
-        stored(BASE.with_(loss=loss, seed=seed), cache, story(seed, even_from=20 + seed if loss == LOSSES[0] else None))
-        for seed in range(seeds)
-        for loss in LOSSES
-    ]
-
-
-def members(runs: list[Run]) -> list[Member]:
-    return [Member.read(run) for run in runs]
+from tests.support.stored_runs import BASE, LOSSES, STEPS, family, members, stored, story
 
 
 def test_only_what_differs_is_told() -> None:
@@ -169,7 +94,7 @@ def test_tables_say_n_median_and_range(tmp_path: Path) -> None:
     those = comparison.settings(members(family(tmp_path)))
     table = comparison.setting_table(those).set_index("setting")
     assert table["n"].tolist() == [3, 3, 3]
-    steps = [int(STEPS[20 + seed <= STEPS][0]) for seed in range(3)]
+    steps = [int(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
     assert table.loc["Cross-entropy", "escape"] == f"{int(np.median(steps))} ({min(steps)}..{max(steps)})"
     assert table.loc["Piecewise-zero, cutoff 0.1", "escape"] == "never"
     differing = comparison.difference_table(those)
@@ -192,159 +117,3 @@ def test_unreadable_and_empty_runs(tmp_path: Path) -> None:
     write_json(odd.path / "schema.json", columns)
     with pytest.raises(RunError, match="silent"):
         Member.read(odd)
-
-
-def test_grid_shares_its_axes_and_marks_the_favoured(tmp_path: Path) -> None:
-    runs = family(tmp_path, 2)
-    those = comparison.settings(members(runs))
-    figure = comparison_charts.grid(those, [m.run for s in those for m in s.members])
-    layout, rows = figure["layout"], 6
-    axes = [name for name in layout if name.startswith("xaxis")]
-    assert len(axes) == 2 * rows and {layout[name]["matches"] for name in axes} == {None, "x"}
-    assert layout["xaxis"]["ticktext"][0] == "Init." and layout["xaxis11"]["range"] == layout["xaxis"]["range"]
-    drawn = [trace for trace in figure["data"] if trace["x"].size > 1]
-    assert len(drawn) == rows * 2 * 10
-    bold = [trace for trace in drawn if trace["line"]["width"] == 4]
-    assert [trace["name"] for trace in bold[::2]] == ["0", "1"] * 3, "the favoured class of every row, on both sides"
-    assert all(left["name"] == right["name"] for left, right in zip(bold[::2], bold[1::2], strict=True))
-    dashed = [shape for shape in layout["shapes"] if shape.get("line", {}).get("dash") == "dash"]
-    assert len(dashed) == 2 * rows and {shape["x0"] for shape in dashed} == {1.0}
-    titles = [note["text"] for note in layout["annotations"]]
-    assert "<b>Piecewise-zero, cutoff 0.3 · seed 1</b>" in " ".join(titles)
-    go.Figure(figure)  # plotly accepts all of it
-
-
-def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
-    slow = Member.read(stored(BASE.with_(epochs=4), tmp_path, story(steps=np.array([0, 1, 400]))))
-    fast = Member.read(
-        stored(BASE.with_(epochs=2, batch_size=10), tmp_path, story(steps=np.array([0, 1, 2000]), per_epoch=1000))
-    )
-    epochs = shared_axis([slow, fast], "epoch")
-    assert epochs.last == 4 and epochs.init == pytest.approx(1e-3 * 10**-0.5)
-    assert places(slow.step, slow.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.01, 4])
-    assert places(fast.step, fast.steps_per_epoch, epochs) == pytest.approx([epochs.init, 0.001, 2])
-    steps = shared_axis([slow, fast], "step")
-    assert steps.last == pytest.approx(2000)
-    assert places(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
-    comparison_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
-
-
-@pytest.mark.parametrize("collapse", [True, False])
-@pytest.mark.parametrize("measure", MEASURES)
-def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path, 2)))
-    figure = go.Figure(comparison_charts.overlay(those, measure, collapse=collapse))
-    named = [trace for trace in figure.data if trace.name]
-    assert len(named) == (3 if collapse else 6)
-    looks = {(trace.line.color, trace.line.dash) for trace in named}
-    assert len(looks) == 3, "a look a setting"
-    filled = [trace for trace in figure.data if trace.fill == "tonexty"]
-    assert len(filled) == (3 if collapse else 0)
-
-
-def test_escapes_have_a_place_for_never(tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path, 3)))
-    figure = comparison_charts.escapes(those, "step")
-    dots = [trace for trace in figure["data"] if trace.get("name")]
-    assert dots[0]["x"] == [float(STEPS[20 + seed <= STEPS][0]) for seed in range(3)]
-    never = figure["layout"]["xaxis"]["tickvals"][-1]
-    assert dots[1]["x"] == [never] * 3 and never > 400 and figure["layout"]["xaxis"]["ticktext"][-1] == "<b>never</b>"
-    assert "3 of 9 runs leave" in figure["layout"]["meta"]["words"]
-    go.Figure(figure)
-
-
-def switched(cache: Path, *durations: float) -> list[comparison.Setting]:
-    loss = {"name": "gce"}
-    configs = [BASE.with_(loss=loss, schedule={"name": "switch", "duration": epochs}) for epochs in durations]
-    return comparison.settings([Member.read(stored(config, cache, story())) for config in configs])
-
-
-def upright(figure: dict, place: float) -> list[dict]:
-    shapes = figure["layout"]["shapes"]
-    return [shape for shape in shapes if shape["type"] == "line" and shape["x0"] == shape["x1"] == pytest.approx(place)]
-
-
-@pytest.mark.parametrize("unit, place", [("epoch", 0.25), ("step", 25)])
-def test_the_change_of_the_loss_is_a_line_in_every_picture_over_time(unit: str, place: float, tmp_path: Path) -> None:
-    those = switched(tmp_path, 0.25)
-    found = robustness.summaries(those, QUESTIONS["noise"])
-    pictures = {
-        "overlay": (comparison_charts.overlay(those, "balanced_accuracy", unit), 1),
-        "escapes": (comparison_charts.escapes(those, unit), 1),
-        "grid": (comparison_charts.grid(those, [those[0].members[0].run], unit), 2),
-        "trade-off": (robustness_charts.trade_off(those, found, QUESTIONS["noise"], unit), 1),
-        "paper": (paper.bands([("x", those[0].members)], unit), 2),
-    }
-    if unit == "step":
-        pictures["bias"] = dynamics.over_time(those, "balanced_accuracy", 10), 1
-    for name, (figure, panels) in pictures.items():
-        words = [note["text"] for note in figure["layout"]["annotations"]]
-        assert len(upright(figure, place)) == panels and "loss switches" in words, name
-        go.Figure(figure)
-
-
-def test_several_moments_are_lines_with_one_name(tmp_path: Path) -> None:
-    figure = comparison_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
-    assert all(len(upright(figure, place)) == 1 for place in (0.25, 0.5, 2))
-    assert [note["text"] for note in figure["layout"]["annotations"]].count("loss switches: 3 moments") == 1
-    plain = comparison_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
-    assert not any("switches" in note["text"] for note in plain["layout"]["annotations"])
-
-
-@pytest.mark.parametrize("classes", [3, 10, 30])
-def test_any_number_of_classes(classes: int, tmp_path: Path) -> None:
-    those = comparison.settings([Member.read(stored(BASE, tmp_path, story(classes=classes)))])
-    figure = go.Figure(spec(those, View()))
-    assert len([t for t in figure.data if t.x is not None and len(t.x) > 1]) == 2 * (classes if classes <= 20 else 6)
-
-
-def test_runs_with_other_classes_get_a_sentence(tmp_path: Path) -> None:
-    three = Member.read(stored(BASE.with_(seed=1), tmp_path, story(classes=3)))
-    ten = Member.read(stored(BASE, tmp_path, story()))
-    named = Member.read(stored(BASE.with_(seed=2), tmp_path, story(), names=list("abcdefghij")))
-    same, sentences = alike([ten, three, named])
-    assert same == [ten, named] and len(sentences) == 2
-    assert three.run in sentences[0] and "3 classes" in sentences[0] and named.run in sentences[1]
-    those = comparison.settings([ten, three, named])
-    assert (
-        len(spec(those, View())["layout"]["annotations"]) == 2 + 2 * 2
-    )  # two headings; a title and an epoch mark a row
-    assert len(frame(those, View())) == len(STEPS) * 10 * 2 + len(STEPS) * 3
-
-
-@pytest.mark.parametrize(
-    "view", [View(), View("overlay"), View("overlay", collapse=False), View("overlay", "escape"), View("table")]
-)
-def test_what_is_shown_can_be_taken_away(view: View, tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path, 2)))
-    table = pd.read_csv(io.BytesIO(FORMATS["CSV"][2](those, view)))
-    again = pd.read_parquet(io.BytesIO(FORMATS["Parquet"][2](those, view)))
-    assert list(table.columns) == list(again.columns) and len(table) == len(again)
-    assert set(table["setting"]) == {setting.label for setting in those}
-    page = html(those, view).decode()
-    assert "Cross-entropy" in page and ("Plotly.newPlot" in page) == (view.tab != "table")
-
-
-def test_a_plain_dictionary_is_sent_as_plotly_would(tmp_path: Path) -> None:
-    figure = spec(comparison.settings(members(family(tmp_path, 1))), View())
-    ours, theirs = (json.loads(payload(one)) for one in (figure, go.Figure(figure)))
-
-    def numbers(sent: dict, trace: int, axis: str) -> list[float]:
-        array = sent["shared"][sent["data"][trace][axis]["$shared"]]
-        return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"]).tolist()
-
-    last = len(figure["data"]) - 1
-    for axis in ("x", "y", "customdata"):
-        assert numbers(ours, last, axis) == numbers(theirs, last, axis) == np.ravel(figure["data"][last][axis]).tolist()
-
-
-def test_thirty_runs_are_under_a_megabyte(tmp_path: Path) -> None:
-    """The longest that a run draws: 200 probes of ten classes."""
-    steps = np.unique(np.concatenate([[0], np.geomspace(1, 1e5, 400).round().astype(int)]))
-    runs = [stored(BASE.with_(seed=seed, epochs=1000), tmp_path, story(seed, steps=steps)) for seed in range(30)]
-    begun = time.process_time()
-    those = comparison.settings(members(runs))
-    sizes = [
-        len(payload(spec(those, view))) for view in (View(), View("overlay", collapse=False), View("overlay", "escape"))
-    ]
-    assert max(sizes) < 1_000_000 and time.process_time() - begun < 2, (sizes, time.process_time() - begun)

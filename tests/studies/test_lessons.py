@@ -30,7 +30,7 @@ from igbviz.studies.lessons.parts import (
 )
 from igbviz.trajectory import Trajectory, quantities, snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES
-from tests.pages.test_every_page import PAGES
+from tests.support.pages import PAGES
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
 EVERY_RUN = pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_words_hold_for_any_results(lesson: Lesson, variant: int) -> None:
 
 @EVERY
 def test_different_results_give_different_answers(lesson: Lesson) -> None:
-    """No outcome is written into the lesson: all but those that need no run change with the results."""
+    """No solution is written into the lesson: all but those that need no run change with the results."""
     for guess in lesson.guesses().values():
         values = {guess.solution(results(lesson, variant)).value for variant in range(8)}
         assert len(values) > 1 or guess.name in ("pull", "direction"), guess.name

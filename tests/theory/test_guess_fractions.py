@@ -8,7 +8,7 @@ import pytest
 from scipy.special import ndtr
 
 from igbviz import theory
-from tests.theory.test_signal_propagation import PI, same
+from tests.support.numbers import PI, same
 
 # --- guesses ---
 

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from igbviz import theory
-from tests.theory.test_signal_propagation import MATCHED, NAMES, PI, same
-
-# --- phases ---
+from tests.support.numbers import MATCHED, NAMES, PI, same
 
 
 def test_edge_of_chaos_of_tanh():
@@ -125,12 +123,12 @@ def test_maps_agree_with_single_points(name):
     maps = {quantity: theory.phase_map(name, sigma_w2, sigma_b2, quantity) for quantity in theory.QUANTITIES}
     for (row, b), (column, w) in itertools.product(enumerate(sigma_b2), enumerate(sigma_w2)):
         _, chi_1, c_star = theory.fixed_point(name, w, b)
-        point = dict(
-            gamma_star=theory.gamma_star(name, w, b),
-            c_star=c_star,
-            chi_1=chi_1,
-            depth_scale=theory.depth_scales(name, w, b)[1],
-        )
+        point = {
+            "gamma_star": theory.gamma_star(name, w, b),
+            "c_star": c_star,
+            "chi_1": chi_1,
+            "depth_scale": theory.depth_scales(name, w, b)[1],
+        }
         for quantity, value in point.items():
             assert maps[quantity].shape == (3, 6)
             same(maps[quantity][row, column], value, 1e-6, 1e-12)

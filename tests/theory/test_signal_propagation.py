@@ -9,11 +9,7 @@ import pytest
 from scipy import integrate
 
 from igbviz import theory
-
-NAMES = list(theory.ACTIVATIONS)
-PI = math.pi
-EXTREMES = [(0, 0), (0, 0.1), (0.5, 0), (1, 0), (4, 0), (4, 1), (1e-3, 1e-3)]  # (sigma_w2, sigma_b2)
-MATCHED = 2 * PI / (PI - 1)  # the weight variance at which relu - 1/sqrt(2 pi) keeps q = 1
+from tests.support.numbers import EXTREMES, MATCHED, NAMES, PI, same
 
 # gamma^1 .. gamma^21, from an independent computation
 RELU_HE = [
@@ -114,10 +110,6 @@ def tanh_reference(sigma_w2, sigma_b2, depth):
     return np.array(gammas)
 
 
-def same(found, expected, relative=1e-10, absolute=0.0):
-    np.testing.assert_allclose(found, expected, rtol=relative, atol=absolute)
-
-
 # --- layer by layer ---
 
 
@@ -164,40 +156,6 @@ def test_tanh_variance_and_gradient_by_adaptive_quadrature():
                 epsabs=0,
             )
             same(found, expected, 1e-9)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_kernels_are_averages_of_the_activation(name):
-    """Closed forms against plain sums over a grid; kinks limit the grid to 1e-4."""
-    phi, q, c = theory.kernel(name), 1.7, 0.6
-    z = np.arange(-8, 8, 0.02) + 0.01
-    weights = np.exp(-(z**2) / 2)
-    weights /= weights.sum()
-    values = phi(np.sqrt(q) * z)
-    product = weights @ (values * (phi(np.sqrt(q) * (c * z[:, None] + np.sqrt(1 - c * c) * z)) @ weights))
-    moment, mean = weights @ values**2, weights @ values
-    same(phi.mean(q), mean, 1e-4, 1e-12)
-    same(phi.moment(q), moment, 1e-4)
-    same(phi.private(q, c, 1 - c), moment - product, 2e-4)
-    same(phi.covariance(q, c, 1 - c), product - mean**2, 2e-4)
-    # derivatives of the closed forms: dV/dq, and the slopes' correlation as d E phi phi / d (q c)
-    step = 1e-5
-    same(phi.moment_slope(q), (phi.moment(q + step) - phi.moment(q - step)) / (2 * step), 1e-8)
-    same(
-        phi.slopes(q, c, 1 - c),
-        (phi.private(q, c - step, 1 - c + step) - phi.private(q, c + step, 1 - c - step)) / (2 * step * q),
-        1e-8,
-    )
-    assert phi.covariance(q, 0.0, 1.0) == 0 and phi.private(q, 1.0, 0.0) == 0
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_shared_and_private_part_make_the_moment(name):
-    phi = theory.kernel(name)
-    q, d = np.geomspace(1e-6, 1e6, 25)[:, None], np.array([1e-14, 1e-6, 0.1, 0.5, 0.99, 1.0])
-    parts = phi.mean(q) ** 2 + phi.covariance(q, 1 - d, d) + phi.private(q, 1 - d, d)
-    same(parts, phi.moment(q) * np.ones_like(d), 1e-12)
-    assert np.all(np.diff(phi.private(q, 1 - d, d), axis=1) > 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -298,48 +256,3 @@ def test_normalised_relu():
     assert set(theory.PLACEMENTS) == {"none"} | {
         f"{kind}-{where}" for kind in ("batch", "layer", "rms") for where in ("before", "after")
     }
-
-
-# --- what is refused ---
-
-
-@pytest.mark.parametrize(
-    "call, sentence",
-    [
-        (
-            lambda: theory.gamma_by_depth("swish", 2, 0, 5),
-            "activation is 'swish', allowed: relu, leaky-relu, tanh, erf, gelu",
-        ),
-        (lambda: theory.gamma_by_depth("relu", -2.0, 0, 5), "sigma_w2 is -2.0, allowed: a variance, at least 0"),
-        (lambda: theory.fixed_point("relu", 2, -0.1), "sigma_b2 is -0.1, allowed"),
-        (lambda: theory.edge_of_chaos("tanh", np.float64(-0.1)), "sigma_b2 is -0.1, allowed"),
-        (lambda: theory.phase_map("tanh", [1.0, -3.0], [0.1], "c_star"), "sigma_w2 is -3.0, allowed"),
-        (
-            lambda: theory.phase_map("tanh", [1.0], [0.1], "q"),
-            "quantity is 'q', allowed: gamma_star, c_star, chi_1, depth_scale",
-        ),
-        (lambda: theory.gamma_by_depth("relu", float("nan"), 0, 5), "sigma_w2 is nan, allowed"),
-        (lambda: theory.variance_by_depth("relu", 2, 0, 0), "depth is 0, allowed: a whole number of at least 1"),
-        (lambda: theory.gradient_gain("relu", 2, 0, 2.5), "depth is 2.5, allowed"),
-        (lambda: theory.correlation_by_depth("relu", 2, 0, 5, c0=1.5), "c0 is 1.5, allowed: a correlation from 0 to 1"),
-        (lambda: theory.gamma_by_depth("relu", 2, 0, 5, q0=0), "q0 is 0, allowed"),
-        (lambda: theory.guess_pdf(0.5, [1.0, -1.0]), "gamma is -1.0, allowed: a ratio of variances, at least 0"),
-        (lambda: theory.iso_gamma("tanh", -1, 0.1), "gamma is -1, allowed"),
-        (lambda: theory.regime(float("nan")), "gamma is nan, allowed"),
-        (lambda: theory.expected_max_guess(1.0, 1), "classes is 1, allowed: a whole number of at least 2"),
-        (lambda: theory.guess_fractions([1.0], 1.0), "classes is 1, allowed"),
-        (lambda: theory.guess_quantile(1.5, 1.0), "p is 1.5, allowed: a probability from 0 to 1"),
-        (lambda: theory.max_pool_gamma("relu", 0), "k is 0, allowed"),
-        (lambda: theory.normalised_gamma("batch", 5), "placement is 'batch', allowed: none, batch-before"),
-        (lambda: theory.gamma_from_guesses([0.2, 1.2], 10), "G is 1.2, allowed: shares from 0 to 1"),
-        (lambda: theory.gamma_from_guesses([0.2], 1), "D is 1, allowed: at least 2"),
-        (lambda: theory.gamma_variance_ratio(-1.0, 1.0, 10), "mu_sq_mean is -1.0, allowed"),
-        (lambda: theory.gamma_from_cosine(2.0), "c is 2.0, allowed"),
-        (lambda: theory.jackknife(np.mean, [1.0]), "networks is 1, allowed"),
-        (lambda: theory.leaky_relu(2), "slope is 2, allowed: 0 to 1"),
-    ],
-)
-def test_wrong_arguments_are_explained(call, sentence):
-    with pytest.raises(ValueError) as caught:
-        call()
-    assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)

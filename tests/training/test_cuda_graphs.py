@@ -19,8 +19,8 @@ from igbviz.training import cuda_graphs, loop, packed_inference
 from igbviz.training.cuda_graphs import WARM, Captured
 from igbviz.training.loop import Training
 from igbviz.training.stacked import Stack
-from tests.training.tape import on_tape
-from tests.training.test_stacked import alike, together
+from tests.support.stacked import alike, together
+from tests.support.tape import on_tape
 
 CPU = torch.device("cpu")
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 
 from igbviz.config import RunConfig
-from igbviz.training.loop import Diverged, Training, train
+from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Stack, max_runs, stack_key
 from igbviz.trajectory import Trajectory
+from tests.support.stacked import alike, together
 
 VARIANTS = {
     "mlp": {},
@@ -33,36 +32,6 @@ LOSSES = ("cross-entropy", "gce", "piecewise-zero", "cross-entropy", "nce-rce")
 def family(base: RunConfig, **changes) -> list[RunConfig]:
     config = base.with_(epochs=1, stacked=True, **changes)
     return [config.with_(seed=seed, loss={"name": name}) for seed, name in enumerate(LOSSES)]
-
-
-def together(trainings: Sequence[Training], stacks: list[Stack] | None = None) -> list[Trajectory | None]:
-    """As a worker drives them. The stack is put into `stacks`, for those who want to look at it."""
-    stack, found = Stack(trainings), {id(training): [] for training in trainings}
-    if stacks is not None:
-        stacks.append(stack)
-    working = list(trainings)
-    while working:
-        for training in list(working):
-            try:
-                training.require_finite()
-                found[id(training)] += [snapshot for snapshot in training.look() if snapshot is not None]
-            except Diverged:
-                working.remove(training)
-                stack.drop(training)
-            else:
-                if training.step == training.steps:
-                    working.remove(training)
-                    if working:
-                        stack.drop(training)
-        if working:
-            stack.advance()
-    return [Trajectory.of(snapshots) if (snapshots := found[id(training)]) else None for training in trainings]
-
-
-def alike(one: Trajectory, other: Trajectory, tolerance: float = 1e-4) -> None:
-    assert one.step.tolist() == other.step.tolist()
-    np.testing.assert_allclose(one.mean_prob, other.mean_prob, atol=tolerance)
-    np.testing.assert_allclose(one.train_loss, other.train_loss, rtol=1e-3, atol=tolerance)
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)

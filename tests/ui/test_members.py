@@ -13,7 +13,7 @@ from igbviz.studies import robustness
 from igbviz.studies.comparison import Member
 from igbviz.ui import members
 from igbviz.ui.members import Stamp, member_of, members_of, stamps_of, without_probe
-from tests.studies.test_comparison import BASE, STEPS, stored, story
+from tests.support.stored_runs import BASE, STEPS, stored, story
 
 
 @pytest.fixture(autouse=True)

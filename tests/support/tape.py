@@ -1,5 +1,4 @@
-"""A GPU's captured graphs, played on a CPU: operations are put down once, and done again on the same memory without
-Python."""
+"""CUDA graphs without a GPU: what is captured is noted on a tape and played from it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""Pictures of what a robust loss wins and pays, with labels that stay off each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from igbviz.charts import robustness as robustness_charts
+from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
+from igbviz.studies import robustness
+from igbviz.ui.live_chart import payload
+from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
+
+
+@pytest.mark.parametrize("change", [{}, {"schedule": {"name": "switch", "duration": 0.5}}])
+def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
+    """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18
+    high."""
+    sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
+    layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
+        "layout"
+    ]
+    room = (536 - layout["margin"]["l"] - layout["margin"]["r"]) * layout["xaxis2"]["domain"][0]
+    titles = [note for note in layout["annotations"] if note.get("font", {}).get("size") == 15]
+    assert len(titles) == len(NOISE.measures)
+    for title in titles:
+        lines = title["text"].removeprefix("<b>").removesuffix("</b>").split("<br>")
+        assert 7.5 * max(map(len, lines)) <= room and title["yshift"] + 18 * len(lines) <= layout["margin"]["t"]
+
+
+@pytest.mark.parametrize("unit", ["epoch", "step"])
+def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
+    sweep, runs = sweep_of_three(tmp_path)
+    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    found = robustness.summaries(those, NOISE)
+    time, trade = (
+        robustness_charts.over_time(those, NOISE, unit),
+        robustness_charts.trade_off(those, found, NOISE, unit),
+    )
+    go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
+    named = [trace for trace in time["data"] if trace.get("name")]
+    assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
+    assert {trace["xaxis"] for trace in named} == {"x", "x2", "x3"}
+    assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), (
+        "accuracy, then memorised"
+    )
+    per_unit = 1 if unit == "step" else 100
+    plain, robust, stuck = trade["data"]
+    assert plain["x"] == pytest.approx([3 / per_unit]) and robust["x"] == pytest.approx([30 / per_unit])
+    ticks = trade["layout"]["xaxis"]
+    column = next(
+        shape for shape in trade["layout"]["shapes"] if shape["type"] == "rect" and shape["x0"] > stuck["x"][0] / 10
+    )
+    assert column["x0"] < stuck["x"][0] < column["x1"] and ticks["ticktext"][-1] == "<b>never</b>"
+    assert ticks["tickvals"][-1] > 300 / per_unit, "never is right of the last step"
+    assert plain["y"] == pytest.approx([0.48]) and plain["error_y"]["array"] == pytest.approx([0.02])
+    words = [note["text"] for note in trade["layout"]["annotations"]]
+    assert words[:3] == ["<b>Cross-entropy</b>", "<b>Generalised cross-entropy</b>", "<b>Piecewise-zero</b>"]
+    assert len(payload(time)) + len(payload(trade)) < 60_000
+
+
+def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None:
+    sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(schedule={"name": "switch", "duration": 0.5}))
+    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    layout = robustness_charts.over_time(those, NOISE)["layout"]
+    lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
+    assert {line["xref"] for line in lines} == {"x", "x2", "x3"}
+    assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
+
+
+def test_nothing_is_finished_yet(tmp_path: Path) -> None:
+    sweep, runs = sweep_of_three(tmp_path, seeds=1)
+    for run in runs:
+        run.write_status(run.stored_status().model_copy(update={"state": "stopped"}))
+    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    assert robustness.summaries(those, NOISE) == []
+    trade = robustness_charts.trade_off(those, [], NOISE)
+    assert trade["data"] == [] and any("as soon as" in note["text"] for note in trade["layout"]["annotations"])
+    assert len(robustness_charts.over_time(those, NOISE)["data"]) == 9
+
+
+def boxes(points: list, words: list[str], width: int) -> list[tuple[float, float, float, float]]:
+    """Where labels and points lie: left, top, right, bottom."""
+    room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
+    found = []
+    for (across, up), word, (ax, ay) in zip(points, words, offsets(points, words), strict=True):
+        x, y, wide = across[0] * room, (1 - up[0]) * height, 3.6 * len(word)
+        found += [(x + ax - wide, y + ay - 8, x + ax + wide, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
+    return found
+
+
+@pytest.mark.parametrize("width", [WIDTHS[0], 900, WIDTHS[1]])
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_stay_off_each_other_and_off_the_points(seed: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    crowd = [(0.4 + 0.1 * rng.random(), 0.75 + 0.05 * rng.random()) for _ in range(4)] + [
+        (0.93, rng.random()) for _ in range(3)
+    ]
+    points = [((x, x - 0.01, x + 0.01), (y, y - 0.01, y + 0.01)) for x, y in crowd]
+    words = ["Cross-entropy", "Generalised CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
+    found = boxes(points, words, width)
+    room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
+    for label in found[::2]:
+        assert label[0] >= 0 and label[1] >= 0 and label[2] <= room and label[3] <= height
+    for k, one in enumerate(found):
+        for other in found[k + 1 :]:
+            if one[2] - one[0] > 12 or other[2] - other[0] > 12:  # a label and something else
+                assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]

@@ -1,0 +1,26 @@
+"""Which points of a long run are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from igbviz.trajectory.trajectory import thin
+from tests.support.trajectories import trajectory
+
+
+def test_thinning_never_moves_a_point():
+    step = trajectory(50_000).step
+    for length in (1, 2, 30, 1_000, 20_000):
+        early, later = thin(step[:length]), thin(step)
+        assert set(early[:-1]) <= set(later)
+        assert early[0] == 0 and early[-1] == length - 1
+
+
+def test_thinning_is_bounded_by_log_time():
+    for probes in (50, 50_000, 500_000):
+        kept = thin(np.arange(probes))
+        assert np.all(np.diff(kept) > 0)
+        assert len(kept) <= 40 * np.log10(probes) + 3
+    assert list(thin(np.array([], dtype=int))) == []
+    assert list(thin(np.array([0]))) == [0]
+    assert list(thin(np.array([0, 1, 2, 3]))) == [0, 1, 2, 3]

@@ -1,0 +1,41 @@
+"""The ids of runs that exist: a run is found again on disk by the hash of its choices, so none of these may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igbviz.config import PRESETS, RunConfig
+from igbviz.ensembles import EnsembleConfig
+
+GALLERY = Path(__file__).parents[2] / "cache" / "gallery"
+
+PRESET_IDS = {
+    "first-look": "fashion-mini-mlp-cross-entropy-s0-75ae6d9e02",
+    "first-look-cross-entropy": "fashion-mini-mlp-cross-entropy-s0-75ae6d9e02",
+    "first-look-piecewise-zero": "fashion-mini-mlp-piecewise-zero-s0-f71620e6c6",
+    "first-look-blurry": "fashion-mini-mlp-blurry-s0-92e3c7c2b3",
+    "first-look-blurry-detached": "fashion-mini-mlp-blurry-s0-b246f4708b",
+    "paper-quick-cross-entropy": "cifar10-resnet50-cross-entropy-s0-03b9a96a10",
+    "paper-quick-piecewise-zero": "cifar10-resnet50-piecewise-zero-s0-78457d31d8",
+    "paper-quick-blurry": "cifar10-resnet50-blurry-s0-6f5c875e89",
+    "paper-quick-blurry-detached": "cifar10-resnet50-blurry-s0-2eb5f6ad86",
+    "paper-cross-entropy": "cifar10-resnet50-cross-entropy-s0-a51190fc28",
+    "paper-piecewise-zero": "cifar10-resnet50-piecewise-zero-s0-73f0823294",
+    "paper-blurry": "cifar10-resnet50-blurry-s0-da86b12811",
+    "paper-blurry-detached": "cifar10-resnet50-blurry-s0-543e94f103",
+}
+
+
+def test_defaults() -> None:
+    assert RunConfig().id == "fashion-mini-mlp-cross-entropy-s0-ef1424cb5c"
+    assert EnsembleConfig().id == "gaussian-noise-mlp-he-normal-n100-s0-339baeaad5"
+
+
+def test_presets() -> None:
+    assert {name: preset.config.id for name, preset in PRESETS.items()} == PRESET_IDS
+
+
+def test_the_gallery() -> None:
+    names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
+    assert len(names) == 34
+    assert names == {RunConfig.from_json((GALLERY / name / "config.json").read_text()).id for name in names}

@@ -1,0 +1,100 @@
+"""Every loss at the ends: of its knobs, of the precision, and of what a network can produce."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from igbviz.losses import LOSSES, LossOfP
+from igbviz.losses.base import LossOfProbabilities
+from tests.support.losses import (
+    CASES,
+    draw,
+    every,
+    value_and_gradient,
+    worst_logits,
+)
+
+
+@every(CASES)
+@pytest.mark.parametrize(
+    "dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)]
+)
+def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtype, tolerance):
+    logits, labels = draw()
+    rounded = logits.to(dtype)
+    values, gradient = value_and_gradient(LOSSES[name](**knobs), rounded, labels)
+    exact, slope = value_and_gradient(LOSSES[name](**knobs), rounded.double(), labels)
+    assert values.dtype == gradient.dtype == dtype
+    torch.testing.assert_close(values.double(), exact, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(
+        gradient.double(), slope, rtol=tolerance, atol=tolerance * max(1.0, slope.abs().max().item())
+    )
+
+
+@every(CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
+    logits, labels = worst_logits()
+    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits.to(dtype), labels)
+    assert values.isfinite().all() and gradient.isfinite().all()
+
+
+def hopeless_logits():
+    """Rows whose true class has log p = minus infinity: masked away, or so far down that single precision overflows."""
+    rows = [[0.0, -math.inf, 0.0], [3e38, -3e38, 0.0], [-3e38, -3e38, 3e38], [1.0, 2.0, 3.0]]
+    return torch.tensor(rows), torch.tensor([1, 1, 1, 1])
+
+
+OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossOfP, LossOfProbabilities))]
+
+
+@every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
+def test_an_infinite_logit_makes_no_gradient_that_is_no_number(name, knobs):
+    loss, (logits, labels) = LOSSES[name](**knobs), hopeless_logits()
+    values, gradient = value_and_gradient(loss, logits, labels)
+    assert not values.isnan().any() and gradient.isfinite().all()
+    leaf = logits.clone().requires_grad_()
+    value = loss.descend(leaf, labels)
+    assert not value.isnan() and leaf.grad.isfinite().all()
+    last = value_and_gradient(loss, logits[3:], labels[3:])
+    torch.testing.assert_close((values[3:], gradient[3:]), last, rtol=0, atol=0)
+    assert np.isfinite(loss.gradient(logits.numpy()[[0, 3]], labels.numpy()[[0, 3]])).all()
+
+
+@pytest.mark.parametrize("name", ["piecewise-zero", "blurry"])
+def test_a_sample_of_no_probability_is_ignored_by_the_losses_that_ignore_the_improbable(name):
+    logits, labels = hopeless_logits()
+    values, gradient = value_and_gradient(LOSSES[name](), logits[:3], labels[:3])
+    assert not values.any() and not gradient.any()
+
+
+LIMITS = [
+    ("phuber-ce", {"tau": 1e12}), ("logit-clip", {"tau": 1e6}), ("agce", {"a": 1e-9}), ("agce", {"a": 1e-9, "q": 0.1}),
+    ("agce", {"a": 1e-9, "q": 5}), ("ael", {"a": 1000}), ("anl-ce", {"p_min": 1e-2}), ("anl-fl", {"p_min": 1e-2}),
+    ("label-smoothing", {"epsilon": 1}), ("nce-agce", {"a": 1e-9, "q": 0.1}), ("nce-ael", {"a": 1000}),
+]  # fmt: skip
+
+
+@every(LIMITS)
+def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name, knobs):
+    loss, (logits, labels) = LOSSES[name](**knobs), worst_logits()
+    values, gradient = value_and_gradient(loss, logits, labels)
+    assert values.isfinite().all() and gradient.isfinite().all()
+    values, gradient = value_and_gradient(loss, draw(scale=5)[0].float(), draw()[1])
+    exact, slope = value_and_gradient(loss, draw(scale=5)[0].float().double(), draw()[1])
+    torch.testing.assert_close(values.double(), exact, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"]
+)
+def test_a_hopeless_sample_still_pulls_with_full_force(name):
+    """No hidden clamp: at p = exp(-1e4) the gradient is what the formula says, not zero."""
+    logits, labels = torch.zeros(1, 10), torch.tensor([7])
+    logits[0, 3] = 1e4
+    assert value_and_gradient(LOSSES[name](), logits, labels)[1][0, 7] < -0.05

@@ -1,0 +1,121 @@
+"""Many runs at once on the page: the form, and the view of a group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from igbviz.runs.sweep_config import Sweep
+from igbviz.runs.sweeps import list_groups, submit_sweep
+from tests.support.stored_runs import finished, queued
+from tests.support.tiny import TINY
+
+
+def form() -> None:
+    from igbviz.config import RunConfig
+    from igbviz.runs.queue import cache_folder
+    from igbviz.ui.views import sweep_form
+    from tests.support.tiny import TINY
+
+    sweep_form.draw(RunConfig(**TINY), cache_folder())
+
+
+def group_page() -> None:
+    import streamlit as st
+
+    from igbviz.runs.queue import cache_folder
+    from igbviz.ui.views import sweep as sweep_view
+
+    sweep_view.view(st.query_params["sweep"], cache_folder())
+
+
+def drawn(script, cache: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
+    monkeypatch.setenv("IGBVIZ_CACHE", str(cache))
+    test = AppTest.from_function(script, default_timeout=30)
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.run()
+    assert not test.exception, test.exception
+    return test
+
+
+def said(test: AppTest) -> str:
+    return "\n".join(element.value for element in test.caption)
+
+
+def test_the_form_starts_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = drawn(form, tmp_path, monkeypatch)
+    assert test.button(key="sweep-start").label == "Start 3 runs" and "3 runs, 0 already finished" in said(test)
+    test.multiselect(key="sweep-loss").select("gce").select("cross-entropy")
+    test.text_input(key="sweep-rates").set_value("0.01, 0.1")
+    test.selectbox(key="sweep-path").select("model.depth").run()
+    test.text_input(key="sweep-values-model.depth").set_value("1, 2, 3")
+    test.number_input(key="sweep-seeds").set_value(1).run()
+    assert not test.exception and test.button(key="sweep-start").label == "Start 12 runs"
+    test.button(key="sweep-start").click().run()
+    assert not test.exception
+    (group,) = list_groups(tmp_path)
+    assert len(queued(tmp_path)) == 12 and group.id in test.query_params["sweep"]
+    expected = {"loss": ["gce", "cross-entropy"], "optimizer.learning_rate": [0.01, 0.1], "model.depth": [1, 2, 3]}
+    assert group.sweep.configs() == Sweep(base=TINY, axes=expected).configs()
+
+
+@pytest.mark.parametrize(
+    ("rates", "sentence"),
+    [
+        ("fast", "axes.optimizer.learning_rate is 'fast', allowed: a number above 0 and at most 100."),
+        ("0.1, -1", "axes.optimizer.learning_rate is -1, allowed: a number above 0 and at most 100."),
+        ("1, 2, 101", "axes.optimizer.learning_rate is 101, allowed: a number above 0 and at most 100."),
+        (", ".join(f"{n / 10}" for n in range(1, 201)), "axes ask for 600 runs, allowed: at most 500."),
+    ],
+)
+def test_a_wrong_rate_is_a_sentence_and_no_button(
+    rates: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = drawn(form, tmp_path, monkeypatch)
+    test.text_input(key="sweep-rates").set_value(rates).run()
+    assert not test.exception and [error.value for error in test.error] == [sentence]
+    assert "sweep-start" not in {button.key for button in test.button}
+
+
+def test_the_page_of_a_group(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(sweep.configs()[0], tmp_path)
+    group = submit_sweep(sweep, tmp_path)
+    group.runs[3].delete()
+    test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
+    table = test.dataframe[0].value
+    assert (
+        list(table["state"]) == ["done", "queued", "queued", "missing"]
+        and list(table["loss"]) == ["cross-entropy"] * 2 + ["gce (q 0.7)"] * 2
+    )
+    assert (
+        table["run"][0] == f"Train?run={sweep.configs()[0].id}"
+        and 0 <= table["accuracy"][0] <= 1
+        and table["run"].isna()[3]
+    )
+    assert "1 of its runs were deleted" in said(test)
+    test.button(key="sweep-stop").click().run()
+    assert not test.exception and group.progress().counts == {"done": 1, "stopped": 2, "missing": 1}
+    assert "sweep-stop" not in {button.key for button in test.button}
+    test.button(key="sweep-resume").click().run()
+    assert not test.exception and group.progress().counts == {"queued": 2, "done": 1, "missing": 1}
+
+
+def test_a_group_with_torn_files_and_one_that_shares(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, other = submit_sweep(sweep, tmp_path), submit_sweep(Sweep(base=TINY, axes={"seed": [0]}), tmp_path)
+    finished(sweep.configs()[1], tmp_path)
+    (tmp_path / "runs" / sweep.configs()[1].id / "schema.json").write_text("{")
+    (tmp_path / "runs" / sweep.configs()[2].id / "status.json").write_text("{")
+    test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
+    assert list(test.dataframe[0].value["state"]) == ["queued", "done", "unreadable", "queued"]
+    assert test.dataframe[0].value["accuracy"].isna().all()
+    assert other.id in said(test) and "one and the same" in said(test)
+
+
+def test_a_link_to_no_group_is_friendly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("nowhere", "../../etc", "<script>"):
+        assert "leads nowhere" in drawn(group_page, tmp_path, monkeypatch, sweep=name).warning[0].value

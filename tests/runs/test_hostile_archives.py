@@ -1,0 +1,276 @@
+"""Archives that mean no good. Each holds one good run, which is taken whatever stands beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from igbviz.config import RunConfig
+from igbviz.runs import archive, files
+from igbviz.runs.archive import ArchiveError, import_runs
+from igbviz.runs.run import Run
+from tests.support.archives import Files, files_of, folder, packed, zipped
+
+
+def changed(content: Files, file: str, change: Callable[[dict], object]) -> Files:
+    values = json.loads(content[file])
+    change(values)
+    return content | {file: json.dumps(values).encode()}
+
+
+def column(index: int, value: list) -> Callable[[dict], object]:
+    return lambda values: values["columns"].__setitem__(index, value)
+
+
+FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
+    "checkpoint": (
+        lambda c: c | {"checkpoint.pt": b"cos\nsystem\n(S'true'\ntR."},
+        "holds 'checkpoint.pt', allowed: config.json",
+    ),
+    "pickle": (lambda c: c | {"trajectory.pkl": b"\x80\x04."}, "holds 'trajectory.pkl'"),
+    "lock": (lambda c: c | {"lock": b""}, "holds 'lock'"),
+    "folder in it": (lambda c: c | {"deep/config.json": b"{}"}, "holds 'deep/config.json'"),
+    "way out": (lambda c: c | {"../../../evil.txt": b"x"}, "holds '../../../evil.txt'"),
+    "way out to a known name": (lambda c: c | {"../config.json": b"x"}, "holds '../config.json'"),
+    "no config": (lambda c: {k: v for k, v in c.items() if k != "config.json"}, "lacks config.json"),
+    "no status": (lambda c: {k: v for k, v in c.items() if k != "status.json"}, "lacks status.json"),
+    "torn config": (lambda c: c | {"config.json": b'{"loss": {'}, "cannot be read: config.json"),
+    "foreign config": (
+        lambda c: c | {"config.json": b'{"spam": 1}'},
+        "cannot be read: config.json: spam is not a field",
+    ),
+    "config that is a list": (lambda c: c | {"config.json": b"[1]"}, "cannot be read: config.json"),
+    "bottomless config": (lambda c: c | {"config.json": b"[" * 100_000}, "config.json"),
+    "no text": (lambda c: c | {"config.json": b"\xff\xfe\x00"}, "cannot be read: config.json"),
+    "another run's config": (lambda c: changed(c, "config.json", lambda v: v.update(seed=7)), "describes another run"),
+    "torn status": (lambda c: c | {"status.json": b'{"state": "do'}, "status.json is torn"),
+    "dancing status": (lambda c: changed(c, "status.json", lambda v: v.update(state="dancing")), "status.json is torn"),
+    "status beyond bounds": (
+        lambda c: changed(c, "status.json", lambda v: v.update(step=10**300)),
+        "counts beyond all bounds",
+    ),
+    "torn records": (lambda c: c | {"trajectory.bin": c["trajectory.bin"][:-1]}, "trajectory.bin is torn"),
+    "records without schema": (lambda c: {k: v for k, v in c.items() if k != "schema.json"}, "no schema.json"),
+    "torn schema": (lambda c: c | {"schema.json": b'{"columns": [['}, "schema.json is torn"),
+    "bottomless schema": (lambda c: c | {"schema.json": b"[" * 100_000}, "schema.json is torn"),
+    "column of objects": (
+        lambda c: changed(c, "schema.json", column(0, ["step", "|O", []])),
+        "a column 'step' of '|O'",
+    ),
+    "column of text": (lambda c: changed(c, "schema.json", column(0, ["step", "<U9", []])), "a column 'step' of '<U9'"),
+    "column that the records lack": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", []])),
+        "trajectory.bin is torn",
+    ),
+    "unknown column of objects": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "|O", []])),
+        "a column 'spam' of '|O'",
+    ),
+    "unknown column of many types": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8,|O", []])),
+        "a column 'spam' of '<f8,|O'",
+    ),
+    "unknown column of another world": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [10**9, 10**9]])),
+        "a record that cannot be",
+    ),
+    "unknown columns whose sizes overflow": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].extend([[w, "|b1", [2**31 - 1]] for w in "xyz"])),
+        "a record that cannot be: it has more than 2147483647 bytes",
+    ),
+    "unknown column of nothing": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [0]])),
+        "a column 'spam'",
+    ),
+    "enormous column": (lambda c: changed(c, "schema.json", column(0, ["step", "<i8", [10**9]])), "a column 'step'"),
+    "column twice": (
+        lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["step", "<i8", []])),
+        "or has one twice",
+    ),
+    "lacking column": (lambda c: changed(c, "schema.json", lambda v: v["columns"].pop()), "lacks a column"),
+    "other classes": (
+        lambda c: changed(c, "schema.json", lambda v: v["class_names"].append("x")),
+        "a column 'mean_prob'",
+    ),
+    "class names of numbers": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(class_names=[1, 2, 3])),
+        "class_names",
+    ),
+    "no class names": (lambda c: changed(c, "schema.json", lambda v: v.pop("class_names")), "class_names"),
+    "text for a number": (lambda c: changed(c, "schema.json", lambda v: v.update(parameters="many")), "parameters"),
+    "endless epochs": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(steps_per_epoch=10**15)),
+        "steps_per_epoch",
+    ),
+    "endless steps": (
+        lambda c: changed(c, "schema.json", lambda v: v.update(steps=10**15)),
+        "plans 1000000000000000 steps",
+    ),
+}
+
+
+def refused(file: io.BytesIO, good: Run, cache: Path) -> str:
+    """The one sentence about what was refused; the good run came in, and nothing else is anywhere."""
+    before = {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)}
+    taken = import_runs(file, cache)
+    assert taken.new == [good.id] and len(taken.refused) == 1, taken
+    assert os.listdir(cache / "runs") == [good.id] and files_of(Run.open(good.id, cache)) == files_of(good)
+    assert {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)} == before
+    assert set(os.listdir(cache)) <= {"runs", "submit.lock", "arrivals.lock"}
+    assert "\n" not in taken.refused[0] and taken.refused[0].endswith(".")
+    return taken.refused[0]
+
+
+@pytest.mark.parametrize(("spoil", "words"), FOREIGN.values(), ids=FOREIGN)
+def test_a_run_that_is_not_in_order_is_refused_alone(
+    spoil: Callable[[Files], Files], words: str, tiny: RunConfig, run: Run, tmp_path: Path
+) -> None:
+    bad = tiny.with_(seed=5)
+    content = spoil(files_of(run) | {"config.json": bad.to_json().encode()})
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
+    assert words in sentence and bad.id in sentence
+
+
+def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    """What the test above spoils is in order."""
+    other = tiny.with_(seed=5)
+    content = files_of(run) | {"config.json": other.to_json().encode()}
+    assert import_runs(zipped(folder(other.id, content)), tmp_path / "to").new == [other.id]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil/config.json", "/etc/passwd", "//x", "..", "C:\\evil\\config.json", "UPPER/config.json", ".hidden/config.json", "read-me.txt",
+     "__MACOSX/config.json", "a "
+         "b/config.json", "x" * 152 + "/config.json", "<b>x</b>/config.json", "~/config.json", "é/config.json"],
+)  # fmt: skip
+def test_names_never_leave_the_cache(name: str, run: Run, tmp_path: Path) -> None:
+    sentence = refused(zipped({name: b"{}"} | folder(run.id, files_of(run))), run, tmp_path / "to")
+    assert "does not lie in the folder of a run" in sentence and len(sentence) < 250
+
+
+def test_a_null_byte_hides_nothing(run: Run, tmp_path: Path) -> None:
+    entry = zipfile.ZipInfo("abc/config.json")
+    entry.filename = "abc/config.json\0.pkl"
+    sentence = refused(zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to")
+    assert r"config.json\x00.pkl" in sentence
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_no_links_and_no_devices(kind: int, tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    bad = tiny.with_(seed=5).id
+    entry = zipfile.ZipInfo(f"{bad}/config.json")
+    entry.external_attr = (kind | 0o777) << 16
+    sentence = refused(zipped(folder(run.id, files_of(run)), (entry, b"/etc/passwd")), run, tmp_path / "to")
+    assert f"run {bad}: config.json is a link or a device" in sentence
+
+
+def test_a_file_twice(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    bad = tiny.with_(seed=5).id
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        file = zipped(
+            folder(run.id, files_of(run)) | {f"{bad}/config.json": b"{}"},
+            (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"),
+        )
+    assert "holds config.json twice" in refused(file, run, tmp_path / "to")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_unusual_packing(method: int, tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    entry = zipfile.ZipInfo(f"{tiny.with_(seed=5).id}/config.json")
+    entry.compress_type = method
+    assert "unusual way" in refused(zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to")
+
+
+def test_a_bomb_by_ratio(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    bad = tiny.with_(seed=5)
+    content = files_of(run) | {"config.json": bad.to_json().encode(), "trajectory.bin": bytes(20_000_000)}
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
+    assert "trajectory.bin unpacks to more than 300 times its size" in sentence
+
+
+def test_a_bomb_by_size(tiny: RunConfig, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = tiny.with_(seed=5)
+    content = files_of(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
+    sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
+    assert "log.txt has 1.0 MB, allowed: at most 1.0 MB" in sentence
+    monkeypatch.setattr(archive, "MAX_CONTENT", 100_000)
+    with pytest.raises(ArchiveError, match="unpacked, allowed: at most 100.0 kB"):
+        import_runs(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
+    assert not (tmp_path / "other" / "runs").exists()
+
+
+def test_a_bomb_that_lies_about_its_size(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    bad = tiny.with_(seed=5).id
+    file = zipped({f"{bad}/config.json": b" " * 900_000, f"{bad}/status.json": b"{}"} | folder(run.id, files_of(run)))
+    raw = file.getvalue()
+    assert raw.count(struct.pack("<L", 900_000)) == 2  # once before the file, once in the table of contents
+    sentence = refused(io.BytesIO(raw.replace(struct.pack("<L", 900_000), struct.pack("<L", 10))), run, tmp_path / "to")
+    assert f"run {bad}: config.json is damaged" in sentence
+
+
+def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    bad = tiny.with_(seed=5).id
+    raw = bytearray(
+        zipped(
+            {f"{bad}/log.txt": os.urandom(1000), f"{bad}/config.json": b"{}", f"{bad}/status.json": b"{}"}
+            | folder(run.id, files_of(run))
+        ).getvalue()
+    )
+    raw[500] ^= 1
+    assert f"run {bad}: log.txt is damaged" in refused(io.BytesIO(raw), run, tmp_path / "to")
+
+
+def test_more_than_the_disk_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "free", lambda _: 2000)
+    with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
+        import_runs(packed(run), tmp_path / "to")
+
+
+def _long_directory(raw: bytes) -> bytes:
+    place = raw.rfind(b"PK\5\6")
+    return raw[: place + 12] + struct.pack("<L", 9_000_000) + raw[place + 16 :]
+
+
+NO_ARCHIVES = {
+    "nothing": (lambda raw: b"", "is not a zip archive"),
+    "text": (lambda raw: b"hello", "is not a zip archive"),
+    "torn": (lambda raw: raw[: len(raw) // 2], "is not a zip archive"),
+    "empty": (lambda raw: zipped({}).getvalue(), "the archive is empty"),
+    "table of contents without end": (_long_directory, "far more files than 2000 runs have"),
+    "64-bit directory": (
+        lambda raw: raw[: raw.rfind(b"PK\5\6")] + b"PK\6\7" + bytes(16) + raw[raw.rfind(b"PK\5\6") :],
+        "far more files",
+    ),
+    "too many runs": (
+        lambda raw: zipped({f"r{n}/config.json": b"" for n in range(2001)}).getvalue(),
+        "2001 runs, allowed: at most 2000",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), NO_ARCHIVES.values(), ids=NO_ARCHIVES)
+def test_no_archive(spoil: Callable[[bytes], bytes], words: str, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=words):
+        import_runs(io.BytesIO(spoil(packed(run).getvalue())), tmp_path / "to")
+    assert not (tmp_path / "to" / "runs").exists()
+
+
+def test_a_run_whose_beginning_is_lost_is_refused(run: Run, tmp_path: Path) -> None:
+    raw = packed(run).getvalue()
+    taken = import_runs(io.BytesIO(raw[len(raw) // 2 :]), tmp_path / "to")
+    assert not taken.new and "is damaged" in taken.refused[0]
+
+
+def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_ARCHIVE", 100)
+    with pytest.raises(ArchiveError, match="allowed: at most 100 bytes"):
+        import_runs(packed(run), tmp_path / "to")

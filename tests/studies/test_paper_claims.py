@@ -1,0 +1,209 @@
+"""The paper's claims on made-up runs whose verdict is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from igbviz.studies.paper import claims
+from igbviz.studies.paper.claims import CLAIMS, CheckedClaim, verdict
+from igbviz.studies.paper.experiment import LOSSES
+from igbviz.trajectory import Trajectory
+from tests.support.paper_runs import (
+    EVEN,
+    START,
+    STEPS,
+    classes,
+    even,
+    favouring,
+    made,
+    rising,
+    stuck,
+    usurped,
+)
+
+MOOT = "moot"  # what the claim speaks of never happens
+NO_FIRST = STEPS[STEPS != 1]
+CASES = [
+    ("one-class", (rising(),), True),
+    ("one-class", (even(),), False),
+    ("every-image", (rising(),), True),
+    ("every-image", (even(),), False),
+    ("first-batch", (rising(1),), True),
+    ("first-batch", (stuck(1),), False),
+    ("first-batch", (stuck(0),), None),
+    ("first-batch", (rising(steps=NO_FIRST),), MOOT),
+    ("gather", (rising(15),), True),
+    ("gather", (stuck(100),), False),
+    ("gather", (stuck(70),), None),
+    ("accuracy-lags", (rising(20),), True),
+    ("accuracy-lags", (rising(3),), True),
+    ("accuracy-lags", (stuck(70),), None),
+    ("accuracy-lags", (stuck(100),), MOOT),
+    ("accuracy-lags", (made({0: START, 20: EVEN}, {0: START, 5: EVEN}, 20),), False),
+    ("accuracy-lags", (made({0: START, 5: EVEN}, {0: START, 5: EVEN}),), False),
+    ("ce-balances", (made({0: START, 20: START, 50: EVEN}, {0: START}),), False),
+    ("ce-group", (even(),), False),
+    ("ce-accuracy", (made({0: START}, {0: START, 10: classes(0.5, 0.5, 0)}),), False),
+    ("ce-balances", (rising(10),), True),
+    ("ce-balances", (stuck(10),), False),
+    ("ce-balances", (stuck(5),), None),
+    ("ce-group", (rising(100),), True),
+    ("ce-group", (stuck(100),), False),
+    ("ce-group", (rising(70),), None),
+    ("ce-accuracy", (rising(100),), True),
+    ("ce-accuracy", (favouring(100),), False),
+    ("ce-accuracy", (rising(70),), None),
+    ("blurry-group", (rising(100),), True),
+    ("blurry-group", (usurped(),), False),
+    ("blurry-group", (usurped(70),), None),
+    ("blurry-slower", (made({0: START, 40: EVEN}, {0: START}), rising(10)), True),
+    ("blurry-slower", (rising(), rising()), False),
+    ("blurry-slower", (stuck(100), rising()), False),
+    ("blurry-slower", (stuck(70), rising()), None),
+    ("blurry-slower", (rising(), stuck()), MOOT),
+    ("blurry-slower", (rising(), stuck(70)), None),
+    ("blurry-lags", (stuck(100), rising(200)), True),
+    ("blurry-lags", (rising(), rising()), False),
+    ("blurry-lags", (stuck(70), rising()), None),
+    ("blurry-lags", (stuck(), rising(70)), None),
+    ("little-signal", (rising(10, signal=0.1), rising(10)), True),
+    ("little-signal", (rising(10), rising(10)), False),
+    ("little-signal", (stuck(), rising()), MOOT),
+    ("little-signal", (rising(), stuck(70)), None),
+    ("wrong-push", (usurped(150),), True),
+    ("wrong-push", (rising(150),), False),
+    ("wrong-push", (usurped(70),), None),
+    ("wrong-push", (stuck(),), MOOT),
+    ("pz-throughout", (favouring(100),), True),
+    ("pz-throughout", (usurped(40),), False),
+    ("pz-throughout", (favouring(70),), None),
+    ("pz-leads", (favouring(100),), True),
+    ("pz-leads", (usurped(100),), False),
+    ("pz-leads", (usurped(70),), None),
+    ("pz-rebounds", (favouring(100),), True),
+    ("pz-rebounds", (usurped(100),), False),
+    ("pz-rebounds", (favouring(70),), None),
+    ("pz-perfect", (favouring(100),), True),
+    ("pz-perfect", (usurped(40),), False),
+    ("pz-perfect", (favouring(70),), None),
+    ("pz-others-fall", (favouring(100),), True),
+    ("pz-others-fall", (usurped(100),), False),
+    ("pz-others-fall", (usurped(70),), None),
+    ("pz-others-poor", (favouring(100),), True),
+    ("pz-others-poor", (usurped(100),), False),
+    ("pz-others-poor", (usurped(70),), None),
+    ("pz-lifts", (favouring(10),), True),
+    ("pz-lifts", (stuck(100),), False),
+    ("pz-lifts", (stuck(70),), None),
+    ("persists", (favouring(2000),), True),
+    ("persists", (usurped(2000),), False),
+    ("persists", (favouring(1000),), None),
+]
+
+
+def on(name: str, run: Trajectory, reference: Trajectory | None = None) -> list[CheckedClaim]:
+    """The claim's findings on one run of one seed."""
+    claim = CLAIMS[name]
+    runs = {(claim.losses[-1] if claim.losses else "piecewise-zero", 0): run}
+    return claims.check_claim(claim, runs | ({("cross-entropy", 0): reference} if reference is not None else {}))
+
+
+@pytest.mark.parametrize(("name", "runs", "holds"), CASES, ids=lambda value: value if isinstance(value, str) else None)
+def test_a_claim_on_a_run_whose_answer_is_known(
+    name: str, runs: tuple[Trajectory, ...], holds: bool | str | None
+) -> None:
+    (finding,) = on(name, *runs)
+    assert finding.holds is (None if holds == MOOT else holds) and finding.moot == (holds == MOOT), finding.number
+    assert finding.number
+
+
+def test_every_claim_is_tried_on_both_sides() -> None:
+    tried = {(name, holds) for name, _, holds in CASES}
+    assert {name for name, _ in tried} == set(CLAIMS)
+    assert all((name, True) in tried and (name, False) in tried for name in CLAIMS)
+    assert all((name, None) in tried for name, claim in CLAIMS.items() if claim.epochs), (
+        "every claim that takes time, too short"
+    )
+
+
+def test_what_is_too_short_says_how_far_it_came() -> None:
+    (finding,) = on("persists", favouring(1000))
+    assert finding.number.endswith("epoch 10 of 20")
+    assert "epoch" not in on("persists", favouring(2000))[0].number
+
+
+def test_a_run_whose_numbers_broke_says_nothing() -> None:
+    records = rising(100).records.copy()
+    records["mean_prob"][-1] = np.nan
+    (finding,) = on("ce-group", Trajectory(records))
+    assert finding.holds is None and finding.moot and "broke" in finding.number
+    (finding,) = on("blurry-lags", rising(), Trajectory(records))
+    assert finding.holds is None and "broke" in finding.number
+
+
+def test_a_comparison_without_its_other_half() -> None:
+    (finding,) = on("blurry-lags", rising())
+    assert finding.holds is None and "no run of cross-entropy" in finding.number
+
+
+def test_the_untrained_network_counts_once_a_seed() -> None:
+    runs = {(loss, seed): rising(10) for loss in LOSSES[1:] for seed in (0, 3)} | {(LOSSES[0], 7): rising(0)}
+    found = claims.check_claim(CLAIMS["one-class"], runs)
+    assert [(one.loss, one.seed) for one in found] == [("untrained", 0), ("untrained", 3), ("untrained", 7)]
+    assert [(one.loss, one.seed) for one in claims.check_claim(CLAIMS["gather"], runs)][:3] == [
+        ("cross-entropy", 7),
+        ("blurry", 0),
+        ("blurry", 3),
+    ]
+
+
+def several(**losses: list[bool | str | None]) -> list[CheckedClaim]:
+    return [
+        CheckedClaim(loss.replace("_", "-"), seed, None if holds == MOOT else holds, "", holds == MOOT)
+        for loss, own in losses.items()
+        for seed, holds in enumerate(own)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "words"),
+    [
+        (several(), "none", "no runs yet"),
+        (several(blurry=[True, True, True]), "holds", "holds in 3 of 3 seeds"),
+        (several(blurry=[True]), "holds", "holds in 1 of 1 seed"),
+        (several(blurry=[True, None, True]), "holds", "holds in 2 of 2 seeds; 1 not measured far enough"),
+        (several(blurry=[False, False]), "fails", "does not hold in any of 2 seeds"),
+        (several(blurry=[None, None]), "short", "not measured far enough (0 of 2 seeds)"),
+        (several(blurry=[MOOT, MOOT]), "moot", "cannot be asked: it does not come to that in any of 2 seeds"),
+        (several(blurry=[MOOT, None]), "short", "not measured far enough (0 of 2 seeds)"),
+        (several(blurry=[MOOT, False]), "fails", "does not hold in any of 1 seed; in 1 it does not come to that"),
+        (several(blurry=[True, False]), "depends", "depends on the seed: holds in 1 of 2 seeds"),
+        (several(blurry=[True, True], piecewise_zero=[True]), "holds", "holds in 3 of 3 runs"),
+        (
+            several(blurry=[False, False], blurry_detached=[True, True]),
+            "depends",
+            "depends on blurry's gradient: Blurry, as printed 0 of 2, Blurry, weight detached 2 of 2",
+        ),
+        (
+            several(cross_entropy=[False], blurry=[True]),
+            "depends",
+            "depends on the loss: Cross-entropy 0 of 1, Blurry, as printed 1 of 1",
+        ),
+        (
+            several(cross_entropy=[False, True], blurry=[True, None]),
+            "depends",
+            "depends on the loss and the seed: Cross-entropy 1 of 2, Blurry, as printed 1 of 1; 1 not measured far "
+            "enough",
+        ),
+    ],
+)
+def test_what_the_seeds_say_together(found: list[CheckedClaim], kind: str, words: str) -> None:
+    assert verdict(found) == claims.Verdict(kind, words)
+
+
+def test_all_findings_as_a_table() -> None:
+    table = claims.frame({(loss, seed): rising(70) for loss in LOSSES for seed in (0, 1)})
+    assert set(table["claim"]) == set(CLAIMS) and set(table["holds"]) == {"yes", "no", "not measured far enough"}
+    assert len(table[table["claim"] == "gather"]) == 8 and len(table[table["claim"] == "one-class"]) == 2
+    assert claims.frame({}).empty

@@ -1,0 +1,30 @@
+"""The pages, headless: opened with a query, and read as a person would."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from tests.support import ROOT
+
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+
+OPEN_A_RUN = {"Train", "Initialisation", "Losses"}  # the pages that read `run` from their address
+
+
+def as_read(element) -> str:
+    """What a sentence on the page says, read as Markdown: what somebody typed stands in it with backslashes."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", element.value)
+
+
+def page(path: Path, **query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    if path.name != "app.py":
+        test.switch_page(f"pages/{path.name}")
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.run()
+    assert not test.exception, test.exception
+    return test
