@@ -28,7 +28,7 @@ from igbviz.runs.status import Status
 from igbviz.training.devices import device_name
 from igbviz.training.loop import Diverged, Training
 from igbviz.training.stacked import Stack, max_runs
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 
 STATUS_SECONDS = 0.2  # how often status.json is replaced, and the stop file looked for
 CHECKPOINT_SECONDS = float(
@@ -198,7 +198,7 @@ class Session:
         write_json(self.run.path / "schema.json", self._provenance(lanes))
         self._looked = self._saved = time.monotonic()
         self._cost = 0.0
-        if self.run.record_bytes != self._kept():
+        if self.run.record_bytes != self._kept(self.job):
             self._cut()
         self._records = self._files.enter_context(open(self.run.records, "ab", buffering=0))
 
@@ -225,22 +225,31 @@ class Session:
         self.checkpoint.unlink(missing_ok=True)
 
     def _prepared_job(self) -> Job:
-        job, stored = self._job(self._load()), self.run.read_schema()
+        job = self._job(self._load())
         # Records that the checkpoint counts on are gone, or are those of another version: begin again.
-        alike = stored is None or stored.dtype() == job.dtype
-        return job if alike and job.snapshots * job.dtype.itemsize <= self.run.record_bytes else self._job(None)
+        known = self._recorded_dtype() in (None, job.dtype) and self._kept(job) <= self.run.record_bytes
+        return job if known else self._job(None)
+
+    def _recorded_dtype(self) -> np.dtype | None:
+        """Of the records so far; None where nothing tells."""
+        try:
+            return schema.dtype() if (schema := self.run.read_schema()) else None
+        except (RunError, ValueError):
+            return None
 
     def _job(self, state: dict | None) -> Job:
         return self.run.kind.job(self.run.config, self.device, state, self.data)
 
-    def _kept(self) -> int:
-        return self.job.snapshots * self.job.dtype.itemsize
+    @staticmethod
+    def _kept(job: Job) -> int:
+        """Bytes of the records that a job goes on from."""
+        return job.snapshots * job.dtype.itemsize
 
     def _cut(self) -> None:
         """Drop what came after the checkpoint: it is made again, bit for bit. A new file, since readers may have mapped
         the old one."""
         temporary = self.run.records.with_suffix(".tmp")
-        temporary.write_bytes(self.run.records.read_bytes()[: self._kept()])
+        temporary.write_bytes(self.run.records.read_bytes()[: self._kept(self.job)])
         os.replace(temporary, self.run.records)
 
     def _end(self, state: str, message: str, **more) -> None:
@@ -285,7 +294,7 @@ class Session:
 
     def _provenance(self, lanes: int) -> dict:
         return {
-            "columns": schema(self.job.dtype),
+            "columns": columns_of(self.job.dtype),
             "class_names": list(self.job.data.class_names),
             "data": self.job.data.source,
             **self.job.facts(),

@@ -46,7 +46,7 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
     ])  # fmt: skip
 
 
-def schema(dtype: np.dtype) -> list:
+def columns_of(dtype: np.dtype) -> list:
     """A dtype as plain lists for JSON; `runs.schema` reads it back."""
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 

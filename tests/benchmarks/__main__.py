@@ -31,7 +31,7 @@ from igbviz.runs.status import Status
 from igbviz.training.loop import Training
 from igbviz.training.network import build_network, probing
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 from igbviz.ui.live_chart import payload
 
 REPEATS = 7
@@ -164,7 +164,7 @@ def refresh() -> list[dict[str, Any]]:
             (run.path / "trajectory.bin").write_bytes(a_long_run(count).records.tobytes())
             names = [str(k) for k in range(10)]
             write_json(run.path / "schema.json", {
-                "columns": schema(snapshot_dtype(10)), "class_names": names, "steps": 50_000, "steps_per_epoch": 60_000
+                "columns": columns_of(snapshot_dtype(10)), "class_names": names, "steps": 50_000, "steps_per_epoch": 60_000
             })  # fmt: skip
 
             def once(run: Run = run, config: RunConfig = config) -> int:

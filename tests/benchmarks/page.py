@@ -24,7 +24,7 @@ from igbviz.charts.browser import find_chromium
 from igbviz.config import RunConfig
 from igbviz.runs.status import Status
 from igbviz.trajectory import snapshot_dtype
-from igbviz.trajectory.trajectory import schema as columns
+from igbviz.trajectory.trajectory import columns_of
 from tests.benchmarks.__main__ import a_long_run
 from tests.support import ROOT
 from tests.support.processes import end_workers
@@ -100,7 +100,7 @@ def main() -> None:
                 page.close()
         cache = Path(folder) / "crowded"
         recorded = a_long_run(50).records.tobytes()
-        schema = {"columns": columns(snapshot_dtype(10)), "class_names": list(map(str, range(10)))}
+        schema = {"columns": columns_of(snapshot_dtype(10)), "class_names": list(map(str, range(10)))}
         for seed in range(1000):
             config = RunConfig(seed=seed)
             path = cache / "runs" / config.id

@@ -18,7 +18,7 @@ from igbviz.runs.submit import submit
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Go, Guess
 from igbviz.trajectory import snapshot_dtype
-from igbviz.trajectory.trajectory import P_EDGES, schema
+from igbviz.trajectory.trajectory import P_EDGES, columns_of
 from tests.support import ROOT
 from tests.support.browser import visit
 from tests.support.processes import end_workers
@@ -69,7 +69,7 @@ def put(config: RunConfig | EnsembleConfig, cache: Path) -> None:
     write_json(
         run.path / "schema.json",
         {
-            "columns": schema(records.dtype),
+            "columns": columns_of(records.dtype),
             "class_names": list(facts.class_names),
             "data": "made up",
             "parameters": 1,

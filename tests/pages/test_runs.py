@@ -325,7 +325,7 @@ def test_too_much_to_export_is_said_before_it_is_tried(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
-    monkeypatch.setattr(archive, "LARGEST_CONTENT", 10)
+    monkeypatch.setattr(archive, "MAX_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 

@@ -17,7 +17,7 @@ from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 from tests.support.archives import files_of, packed
 from tests.support.stored_runs import finished
 from tests.support.trajectories import same
@@ -54,7 +54,7 @@ def test_an_ensemble_travels_too(tmp_path: Path) -> None:
     job = Initializing(made.config, "cpu")
     made.records.write_bytes(b"".join(record.tobytes() for record in job.ticks()))
     write_json(made.path / "schema.json", {
-        "columns": schema(job.dtype), "class_names": list(job.data.class_names), "data": job.data.source, **job.facts(),
+        "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": job.data.source, **job.facts(),
         "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     made.write_status(

@@ -14,7 +14,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.archive import export_runs, import_runs
 from igbviz.runs.listing import is_whole, list_runs
 from igbviz.runs.run import Run
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 from tests.support.stored_ensembles import SMALL, drawn
 from tests.support.stored_runs import finished
 
@@ -22,7 +22,7 @@ from tests.support.stored_runs import finished
 def as_of_a_newer_version(run: Run) -> np.ndarray:
     """Put unknown columns before, between and behind those of a run; what the known ones hold."""
     old = np.array(run.recorded().records)
-    columns = schema(old.dtype)
+    columns = columns_of(old.dtype)
     columns = [["age", "|u1", []], *columns[:3], ["sharpness", "<f4", [2, 3]], *columns[3:], ["mood", "<c16", [5]]]
     new = np.zeros(len(old), [(name, kind, tuple(shape)) for name, kind, shape in columns])
     for name in new.dtype.names:

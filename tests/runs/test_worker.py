@@ -160,7 +160,9 @@ def test_what_else_lies_in_the_queue_is_nobodys_turn(
 
 def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the lanes is stopped on the way and goes on alone."""
-    narrow = tiny.with_(model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20})
+    narrow = tiny.with_(
+        model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20}, stacked=True
+    )
     group = submit_sweep(
         Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache
     )

@@ -11,7 +11,7 @@ from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 
 SMALL = {
     "dataset": {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 50},
@@ -27,7 +27,7 @@ def drawn(config: EnsembleConfig, cache: Path, networks: int | None = None) -> R
     job = Initializing(config, "cpu")
     records = list(job.ticks())[:networks]
     write_json(run.path / "schema.json", {
-        "columns": schema(job.dtype), "class_names": list(job.data.class_names), "data": "noise", **job.facts(),
+        "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": "noise", **job.facts(),
         "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
     run.records.write_bytes(b"".join(record.tobytes() for record in records))

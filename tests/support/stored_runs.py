@@ -15,7 +15,7 @@ from igbviz.runs.submit import submit
 from igbviz.studies.comparison import Member
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import schema
+from igbviz.trajectory.trajectory import columns_of
 
 
 def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
@@ -25,7 +25,7 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
     names = list(training.data.class_names)
     write_json(run.path / "schema.json", {
-        "columns": schema(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch,
+        "columns": columns_of(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch,
         "steps": training.steps, "data": "noise",
         "parameters": 1, "probe_images": 60, "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
@@ -80,7 +80,7 @@ def stored(
     last = int(trajectory.step[-1]) if len(trajectory) else 0
     per_epoch = round(last / float(trajectory.epoch[-1])) if last else 100
     write_json(run.path / "schema.json", {
-        "columns": schema(trajectory.records.dtype), "class_names": names or list(trajectory.class_names),
+        "columns": columns_of(trajectory.records.dtype), "class_names": names or list(trajectory.class_names),
         "steps_per_epoch": per_epoch, "steps": round(config.epochs * per_epoch),
     })  # fmt: skip
     (run.path / "trajectory.bin").write_bytes(trajectory.records.tobytes())
