@@ -4,6 +4,7 @@ stay."""
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,27 @@ def test_no_face_loads_streamlit_but_that_of_the_pages() -> None:
         "assert 'streamlit' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_map_is_the_house() -> None:
+    """A row a package, from the ground up, as the imports run."""
+    table = (ROOT / "README.md").read_text().split("| package |")[1].split("\n\n")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| `")]
+    named = [
+        name.rstrip("/").removesuffix(".py") for row in rows for name in re.findall(r"`([\w./]+)`", row.split("|")[1])
+    ]
+    there = {path.name.removesuffix(".py") for path in ROOT.glob("igbviz/*") if not path.name.startswith("_")}
+    assert set(named) == there | {"pages", "app"} and len(rows) <= 20
+    heights = [RANK[name] for name in named if name in RANK]
+    assert heights == sorted(heights)
+
+
+def test_the_picture_is_there() -> None:
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_top_level_is_as_agreed() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    names = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    assert names <= {"app.py", "igbviz", "pages", "cache", "tests", "requirements.txt", "README.md", "pyproject.toml"}

@@ -79,23 +79,3 @@ def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) 
 def test_the_lines_of_python(cache: Path) -> None:
     (code,) = blocks("python")
     assert re.match(r"done 0\.\d+", run([sys.executable, "-c", code], cache))
-
-
-def test_the_map_is_the_house() -> None:
-    table = README.split("| file |")[1].split("\n\n")[0]
-    named = set(re.findall(r"(\w+\.py)", table))
-    there = {path.name for path in ROOT.glob("igbviz/*.py")} - {"__init__.py", "__main__.py", "_torchvision.py"} | {
-        "app.py"
-    }
-    assert named == there
-
-
-def test_the_picture_is_there() -> None:
-    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_top_level_is_as_agreed() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-    names = {name.split("/")[0] for name in tracked if not name.startswith(".")}
-    assert names <= {"app.py", "igbviz", "pages", "cache", "tests", "requirements.txt", "README.md", "pyproject.toml"}

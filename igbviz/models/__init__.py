@@ -4,8 +4,9 @@ A new architecture is one class in `architectures`, a new initialization one in 
 registry.
 """
 
-from igbviz.models.architectures import Cnn, Mlp, Model, Torchvision, VitTiny, last_layer
+from igbviz.models.architectures import Cnn, Mlp, Model, VitTiny, last_layer
 from igbviz.models.initializations import INITIALIZATIONS, AnyInitialization
+from igbviz.models.torchvision_networks import Torchvision
 from igbviz.spec import any_of, by_name
 
 MODELS = by_name(Mlp, Cnn, VitTiny, Torchvision)

@@ -11,8 +11,8 @@ from torch import nn
 
 from igbviz._torchvision import torchvision
 from igbviz.models import MODELS, Cnn, Mlp, Torchvision, VitTiny, last_layer
-from igbviz.models.architectures import SMALLEST_SIDE, TORCHVISION
 from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS, shifted_relu
+from igbviz.models.torchvision_networks import SMALLEST_SIDE, TORCHVISION
 from igbviz.spec import ConfigError
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)

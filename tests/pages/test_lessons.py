@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from igbviz.charts import lessons
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.runs.listing import list_runs
@@ -16,7 +17,6 @@ from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Picture, Solution, Text
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
-from igbviz.ui.views import lessons
 from tests.support import ROOT
 from tests.support.pages import page
 from tests.support.stored_ensembles import SMALL, drawn

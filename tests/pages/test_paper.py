@@ -14,7 +14,7 @@ from igbviz.datasets import CIFAR10
 from igbviz.runs.run import Run
 from igbviz.runs.sweeps import Group, list_groups
 from igbviz.studies import comparison
-from igbviz.studies.paper import experiment
+from igbviz.studies.paper import choices, experiment
 from igbviz.studies.paper.claims import CLAIMS
 from igbviz.studies.paper.experiment import LOSSES, SETS
 from igbviz.ui.messages import plain
@@ -79,7 +79,7 @@ def test_without_runs(which: str, view: str) -> None:
     test = look(set=which, view=view)
     assert not charts(test)
     if view == "choices":
-        assert all(choice.title in text(test) for choice in experiment.CHOICES)
+        assert all(choice.title in text(test) for choice in choices.CHOICES)
     else:
         assert "press **Run** above" in text(test)
     assert ("stand-in" in " ".join(warning.value for warning in test.warning)) == (which == "small")

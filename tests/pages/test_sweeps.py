@@ -23,12 +23,12 @@ def form() -> None:
 
 
 def group_page() -> None:
-    import streamlit as st
-
     from igbviz.runs.queue import cache_folder
-    from igbviz.ui.views import sweep as sweep_view
+    from igbviz.ui.groups import linked_group
+    from igbviz.ui.views import sweep
 
-    sweep_view.view(st.query_params["sweep"], cache_folder())
+    if group := linked_group(cache_folder()):
+        sweep.view(group)
 
 
 def drawn(script, cache: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:

@@ -107,7 +107,7 @@ def test_every_part_can_be_chosen(own_cache: Path) -> None:
     from igbviz.datasets import DATASETS
     from igbviz.losses import LOSSES
     from igbviz.models import INITIALIZATIONS, MODELS
-    from igbviz.models.architectures import TORCHVISION
+    from igbviz.models.torchvision_networks import TORCHVISION
 
     test = page(ROOT / "pages/Train.py")
     registries = {

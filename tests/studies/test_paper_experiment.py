@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.datasets import CIFAR10
 from igbviz.runs import library
-from igbviz.studies.paper import experiment
+from igbviz.studies.paper import choices, experiment
 from igbviz.studies.paper.experiment import LOSSES, SETS
 from tests.support.paper_runs import (
     FOLDER,
@@ -31,7 +31,7 @@ def test_the_sets_are_the_presets_by_three_seeds() -> None:
 
 
 def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None:
-    offered = [name for choice in experiment.CHOICES for name in choice.others]
+    offered = [name for choice in choices.CHOICES for name in choice.others]
     assert sorted(offered) == sorted(experiment.ALTERNATIVES)
     for which in SETS:
         names = experiment.alternatives(which)
@@ -47,8 +47,8 @@ def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None
     assert experiment.config_of("quick", alternative="rate").optimizer.learning_rate == 0.01
 
 
-@pytest.mark.parametrize("choice", experiment.CHOICES, ids=lambda choice: choice.title)
-def test_a_choice_says_where_it_stands_and_what_is_used(choice: experiment.Choice) -> None:
+@pytest.mark.parametrize("choice", choices.CHOICES, ids=lambda choice: choice.title)
+def test_a_choice_says_where_it_stands_and_what_is_used(choice: choices.Choice) -> None:
     assert (choice.stated == "ours") == (not choice.where), "what the paper states is somewhere in it"
     assert choice.words.endswith(".") and all(choice.used(SETS[which].config()) for which in SETS)
 

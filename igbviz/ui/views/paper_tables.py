@@ -9,8 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.studies.paper import claims, experiment
+from igbviz.studies.paper.choices import CHOICES
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim
-from igbviz.studies.paper.experiment import ALTERNATIVES, CHOICES, SETS, TITLES, UNTRAINED, PaperRun
+from igbviz.studies.paper.experiment import ALTERNATIVES, SETS, TITLES, UNTRAINED, PaperRun
 from igbviz.trajectory import Trajectory
 from igbviz.ui.members import Stamp
 from igbviz.ui.messages import duration_in_words, plain
