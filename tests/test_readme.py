@@ -79,3 +79,14 @@ def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) 
 def test_the_lines_of_python(cache: Path) -> None:
     (code,) = blocks("python")
     assert re.match(r"done 0\.\d+", run([sys.executable, "-c", code], cache))
+
+
+def test_the_picture_is_there() -> None:
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_top_level_is_as_agreed() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    names = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    assert names <= {"app.py", "igbviz", "pages", "cache", "tests", "requirements.txt", "README.md", "pyproject.toml"}

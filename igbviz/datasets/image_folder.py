@@ -77,11 +77,10 @@ def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> d
     ]
     identity = json.dumps([DECODING, os.path.realpath(folder), shape, listing])
     kept = kept_in / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
-    with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-        with np.load(
-            kept, allow_pickle=False
-        ) as arrays:  # every array in an npz has a checksum, so a torn file does not pass for whole
-            return {split: arrays[split] for split in SPLITS}
+    # Every array in an npz has a checksum, so a torn file does not pass for whole.
+    torn = OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error
+    with suppress(*torn), np.load(kept, allow_pickle=False) as arrays:
+        return {split: arrays[split] for split in SPLITS}
     paths = {wanted: [entry.path for split, _, entry in files if split == wanted] for wanted in SPLITS}
     images = {split: _decode(paths[split], shape, f"{folder.name}/{split}") for split in SPLITS}
     _keep(kept, images)

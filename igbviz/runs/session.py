@@ -138,7 +138,7 @@ class Session:
         self.is_over = False
         self.checkpoint, self.stop_file = run.path / "checkpoint.pt", run.path / "stop"
         self._files = contextlib.ExitStack()
-        self._log = self._files.enter_context(open(run.path / "log.txt", "a", buffering=1))
+        self._log = self._files.enter_context((run.path / "log.txt").open("a", buffering=1))
 
     def begin(self) -> None:
         """Prepare the job, or end the session where there is nothing to do."""
@@ -200,7 +200,7 @@ class Session:
         self._cost = 0.0
         if self.run.record_bytes != self._kept(self.job):
             self._cut()
-        self._records = self._files.enter_context(open(self.run.records, "ab", buffering=0))
+        self._records = self._files.enter_context(self.run.records.open("ab", buffering=0))
 
     def take(self, record: np.void | None) -> None:
         """Append what the job yielded; from time to time tell how far it is and save. Raises Stopped."""

@@ -214,9 +214,9 @@ class Group(Handle):
         """Stop every run that waits or is worked on, also one that another sweep wants, too (`sharing`). What was
         computed stays."""
         # From the end of the queue, so that no worker takes up a run which is about to be stopped.
-        for member in sorted(reversed(self.members()), key=lambda member: member.state == "running"):
-            if member.state in WAITING:
-                member.run.stop_quietly()
+        waiting = [member for member in reversed(self.members()) if member.state in WAITING]
+        for member in sorted(waiting, key=lambda member: member.state == "running"):
+            member.run.stop_quietly()
 
     def resume(self) -> None:
         """Put stopped, failed and lost runs back into the queue. Deleted ones stay deleted: `submit_sweep` makes them
