@@ -30,7 +30,7 @@ class ConfigError(ValueError):
         return ConfigError(*((path + inner, text) for inner, text in self.problems))
 
 
-class Description(BaseModel):
+class Spec(BaseModel):
     """Base of every part of a configuration. Equal values are equal descriptions; `canonical()` is what they are hashed
     by."""
 
@@ -98,7 +98,7 @@ class Description(BaseModel):
             value = getattr(self, key)
             counts = incidental or not (field.json_schema_extra or {}).get("incidental")
             if key == "name" or (value != field.default and counts):
-                chosen[key] = value.canonical(incidental) if isinstance(value, Description) else value
+                chosen[key] = value.canonical(incidental) if isinstance(value, Spec) else value
         return chosen
 
     def with_(self, **changes: Any) -> Self:
@@ -144,12 +144,12 @@ class Registry(dict[str, Any]):
         raise UnknownName(f"the name is {_short(name)}, allowed: one of {', '.join(self)}")
 
 
-def by_name(*classes: type[Description]) -> Registry:
+def by_name(*classes: type[Spec]) -> Registry:
     """A registry from the classes themselves; a class whose name is a Literal of several stands under each of them."""
     return Registry({name: cls for cls in classes for name in get_args(cls.model_fields["name"].annotation)})
 
 
-def any_of(registry: Mapping[str, type[Description]]) -> Any:
+def any_of(registry: Mapping[str, type[Spec]]) -> Any:
     """The pydantic type 'one of the descriptions in this registry', chosen by `name`."""
     return Annotated[Union[tuple(dict.fromkeys(registry.values()))], Field(discriminator="name")]  # noqa: UP007 (made at run time)
 
@@ -173,7 +173,7 @@ def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
     return walk(field.annotation, field.metadata)
 
 
-def _fits(cls: type[Description], name: str, value: Any) -> bool:
+def _fits(cls: type[Spec], name: str, value: Any) -> bool:
     types, choices = _simple_kinds(cls, name)
     if isinstance(value, bool):
         return bool in types or not (types & {int, float} or value in choices)
@@ -183,7 +183,7 @@ def _fits(cls: type[Description], name: str, value: Any) -> bool:
 
 
 @cache
-def _simple_kinds(cls: type[Description], name: str) -> tuple[set[type], tuple[Any, ...]]:
+def _simple_kinds(cls: type[Spec], name: str) -> tuple[set[type], tuple[Any, ...]]:
     """Which of bool, int, float and str a field accepts, and the values of its Literals."""
     alternatives = [kind for kind, _ in kinds(cls.model_fields[name])]
     choices = tuple(choice for kind in alternatives if get_origin(kind) is Literal for choice in get_args(kind))
@@ -206,7 +206,7 @@ def allowed(field: FieldInfo) -> str:
             phrases.append("text")
         elif kind is type(None):
             phrases.append("nothing")
-        elif isinstance(kind, type) and issubclass(kind, Description):
+        elif isinstance(kind, type) and issubclass(kind, Spec):
             phrases.extend(
                 get_args(kind.model_fields["name"].annotation)
                 if "name" in kind.model_fields
@@ -217,7 +217,7 @@ def allowed(field: FieldInfo) -> str:
 
 def _names(field: FieldInfo) -> list[str]:
     """Of the descriptions that a field accepts."""
-    accepted = [kind for kind, _ in kinds(field) if isinstance(kind, type) and issubclass(kind, Description)]
+    accepted = [kind for kind, _ in kinds(field) if isinstance(kind, type) and issubclass(kind, Spec)]
     return [
         name
         for kind in accepted
@@ -236,7 +236,7 @@ def _range(bounds: dict[str, float]) -> str:
     return " " + " and ".join(part for part in parts if part) if any(parts) else ""
 
 
-def _explained(cls: type[Description], error: ValidationError) -> ConfigError:
+def _explained(cls: type[Spec], error: ValidationError) -> ConfigError:
     problems: list[tuple[tuple[str, ...], str]] = []
     for line in error.errors():
         location = tuple(str(part) for part in line["loc"])
@@ -270,7 +270,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _title(cls: type[Description]) -> str:
+def _title(cls: type[Spec]) -> str:
     field = cls.model_fields.get("name")
     return field.default if field is not None and isinstance(field.default, str) else cls.__name__
 

@@ -16,7 +16,7 @@ from igbviz.config.schedules import Switch
 from igbviz.datasets import Images
 from igbviz.losses import CrossEntropy, LabelSmoothing
 from igbviz.models import Cnn, Mlp
-from igbviz.spec import Description, any_of, by_name
+from igbviz.spec import Spec, any_of, by_name
 
 # Raw pixels have a mean square near 10,000. Where no layer normalises, the gradient of a weight and its effect on the
 # answer both carry the size of the input, so a rate that suits raw pixels is this much too small for signals of size 1,
@@ -25,7 +25,7 @@ RAW_PIXEL_SQUARED = 1e4
 LARGEST_RATE = 1.0
 
 
-class Intervention(Description):
+class Intervention(Spec):
     """One change. `title` names it, `help` is a sentence on why it might help."""
 
     title: ClassVar[str]
@@ -118,7 +118,7 @@ class AddBatchNorm(Intervention):
         return _changed(config, model=model, probes=probes, optimizer=_optimizer_without_raw_pixels(config))
 
 
-class NormalisationPlacement(Intervention):
+class NormalizationPlacement(Intervention):
     """From before the activation to behind it, or back."""
 
     name: Literal["normalisation-placement"] = "normalisation-placement"
@@ -192,7 +192,7 @@ class StartXavier(OtherInitialization):
     )
 
 
-class StandardisedInput(Intervention):
+class StandardizedInput(Intervention):
     """Each channel of mean 0 and standard deviation 1."""
 
     name: Literal["standardised-input"] = "standardised-input"
@@ -212,9 +212,9 @@ class StandardisedInput(Intervention):
 def _optimizer_without_raw_pixels(config: RunConfig) -> Optimizer:
     """The optimizer for the same network once its signals no longer have the size of raw pixels."""
     raw = isinstance(config.dataset, Images) and config.dataset.scaling == "raw"
-    normalised = not isinstance(config.model, Mlp | Cnn) or config.model.normalization != "none"
+    normalized = not isinstance(config.model, Mlp | Cnn) or config.model.normalization != "none"
     if (
-        not raw or normalised or not isinstance(config.optimizer, Sgd)
+        not raw or normalized or not isinstance(config.optimizer, Sgd)
     ):  # Adam's steps do not depend on the size of gradients
         return config.optimizer
     rate = config.optimizer.learning_rate
@@ -232,17 +232,17 @@ INTERVENTIONS = by_name(
     NeutralBias,
     BatchStatistics,
     AddBatchNorm,
-    NormalisationPlacement,
+    NormalizationPlacement,
     SmoothedLabels,
     StartHeNormal,
     StartPyTorch,
     StartXavier,
-    StandardisedInput,
+    StandardizedInput,
 )
 AnyIntervention = any_of(INTERVENTIONS)
 
 
-class _Chosen(Description):
+class _Chosen(Spec):
     intervention: AnyIntervention
 
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from igbviz.spec import ConfigError, Description, any_of, by_name
+from igbviz.spec import ConfigError, Spec, any_of, by_name
 
 
-class Optimizer(Description):
+class Optimizer(Spec):
     """What all optimizers share: a learning rate, how it moves in time, and weight decay."""
 
     title: ClassVar[str]

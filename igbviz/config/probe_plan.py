@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.spec import Description
+from igbviz.spec import Spec
 
 
-class Probes(Description):
+class ProbePlan(Spec):
     """The probes of a run: test images that the network is asked about, at chosen steps, without learning from them."""
 
     size: Annotated[int, Field(ge=10, le=1_000_000)] | Literal["all"] = Field(

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from igbviz.config.optimizers import AnyOptimizer, Sgd
-from igbviz.config.probe_plan import Probes
+from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.schedules import AnySchedule, Immediate
 from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
@@ -20,7 +20,7 @@ from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
 from igbviz.models import AnyInitialization, AnyModel, Mlp
 from igbviz.models.initializations import HeNormal
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 # Raised whenever the same description would give other numbers than before (order of batches, probes, random streams
 # ...), but for the last digits of a probe, which differ between processors as well: runs of another version then keep
@@ -28,7 +28,7 @@ from igbviz.spec import ConfigError, Description
 NUMERICS = 2
 
 
-class RunConfig(Description):
+class RunConfig(Spec):
     """One run, described. Whatever is left out has a default; `id` names the run and its folder."""
 
     dataset: AnyDataset = FashionMini()
@@ -50,7 +50,7 @@ class RunConfig(Description):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic of the network; the losses are always float32."
     )
-    probes: Probes = Probes()
+    probes: ProbePlan = ProbePlan()
     stacked: bool = Field(
         False,
         description="Train the runs of a group that differ in loss, seed or initialization as one stack of networks: "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from igbviz.losses import CrossEntropy, Loss
-from igbviz.spec import Description, any_of, by_name
+from igbviz.spec import Spec, any_of, by_name
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Mixture:
         return (1 - self.share) * start + self.share * end
 
 
-class Schedule(Description):
+class Schedule(Spec):
     """What drives each step of a run."""
 
     title: ClassVar[str]

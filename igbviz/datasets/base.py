@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from igbviz.datasets.image_folder import affordable
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def whole_path(folder: str | None) -> str | None:
     return "/" + os.path.abspath(folder).lstrip("/")  # POSIX lets two slashes stand for something of their own
 
 
-class Dataset(Description):
+class Dataset(Spec):
     """One data set with a training and a test part."""
 
     title: ClassVar[str]

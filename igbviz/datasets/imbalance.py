@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 
-class Imbalance(Description):
+class Imbalance(Spec):
     """The majority class keeps all its training images, every other class only a part. The test images stay as they
     are."""
 

@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from igbviz.spec import ConfigError, Description, any_of, by_name
+from igbviz.spec import ConfigError, Spec, any_of, by_name
 
 
-class LabelNoise(Description):
+class LabelNoise(Spec):
     """What the labels of the training images go through; those of the test images stay true."""
 
     title: ClassVar[str]

@@ -11,14 +11,14 @@ from igbviz.config.run import digest, slug
 from igbviz.datasets import AnyDataset, Facts, GaussianNoise
 from igbviz.models import AnyInitialization, AnyModel, Mlp, Torchvision
 from igbviz.models.initializations import HeNormal
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 from igbviz.training.memory import free_memory
 
 # Raised whenever the same description would give other numbers than before.
 NUMERICS = 1
 
 
-class EnsembleConfig(Description):
+class EnsembleConfig(Spec):
     """An ensemble, described. Whatever is left out has a default; `id` names it."""
 
     dataset: AnyDataset = GaussianNoise()

@@ -37,7 +37,7 @@ def _batch_statistics(config: EnsembleConfig) -> EnsembleConfig | None:
     return config.with_(batch_norm="eval" if config.batch_norm == "batch" else "batch")
 
 
-def _normalised(placement: str) -> Callable[[EnsembleConfig], EnsembleConfig | None]:
+def _normalized(placement: str) -> Callable[[EnsembleConfig], EnsembleConfig | None]:
     def changed(config: EnsembleConfig) -> EnsembleConfig | None:
         kind = getattr(config.model, "normalization", "none")
         return _network(normalization="layer" if kind == "none" else kind, placement=placement)(config)
@@ -65,12 +65,12 @@ CHANGES: dict[str, Change] = {
     "before": Change(
         "Normalise before the activation",
         "LayerNorm there changes nothing; BatchNorm there keeps the bias at one level.",
-        _normalised("before"),
+        _normalized("before"),
     ),
     "after": Change(
         "Normalise after the activation",
         "What the activation prefers is taken away again: neutral at any depth.",
-        _normalised("after"),
+        _normalized("after"),
     ),
     "statistics": Change(
         "BatchNorm: the other statistics",

@@ -4,7 +4,7 @@
 the foot here.
 """
 
-from igbviz.losses.base import Finding, Loss, LossOfP, true_log_probability, wide
+from igbviz.losses.base import Finding, Loss, LossOfP, true_log_probability, upcast
 from igbviz.losses.custom import Custom
 from igbviz.losses.normalized import (
     ActiveNegativeCrossEntropy,
@@ -15,8 +15,8 @@ from igbviz.losses.normalized import (
     NceMae,
     NceRce,
     NflRce,
-    NormalisedCrossEntropy,
-    NormalisedFocal,
+    NormalizedCrossEntropy,
+    NormalizedFocal,
 )
 from igbviz.losses.of_logits import (
     Curriculum,
@@ -34,7 +34,7 @@ from igbviz.losses.of_probability import (
     Blurry,
     CrossEntropy,
     Focal,
-    GeneralisedCrossEntropy,
+    GeneralizedCrossEntropy,
     MeanAbsoluteError,
     PHuberCrossEntropy,
     PiecewiseZero,
@@ -51,12 +51,12 @@ LOSSES = by_name(
     LabelSmoothing,
     Focal,
     MeanAbsoluteError,
-    GeneralisedCrossEntropy,
+    GeneralizedCrossEntropy,
     TruncatedGCE,
     ReverseCrossEntropy,
     SymmetricCrossEntropy,
-    NormalisedCrossEntropy,
-    NormalisedFocal,
+    NormalizedCrossEntropy,
+    NormalizedFocal,
     NceRce,
     NceMae,
     NflRce,
@@ -86,6 +86,6 @@ __all__ = [
     "Loss",
     "LossOfP",
     "true_log_probability",
-    "wide",
+    "upcast",
     *(loss.__name__ for loss in LOSSES.values()),
 ]

@@ -21,13 +21,13 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 COMPLEX_STEP = 1e-100  # nothing is subtracted in a complex step, so it may be as small as doubles go
-FARTHEST = -1e30  # log p at which a formula is asked in place of minus infinity, where p^q log p would be 0 * inf
+MAX_LEAD = -1e30  # log p at which a formula is asked in place of minus infinity, where p^q log p would be 0 * inf
 
 
-class Loss(Description):
+class Loss(Spec):
     """One loss function. Calling it on logits and labels gives one value an example, in the dtype of the logits."""
 
     title: ClassVar[str]
@@ -41,7 +41,7 @@ class Loss(Description):
     def __call__(self, logits: Any, labels: Any) -> Any:
         """(batch,) values. Raises ConfigError for labels outside 0..classes-1 or shapes that do not fit."""
         _check(logits, labels)
-        values = self.values(wide(logits), labels)
+        values = self.values(upcast(logits), labels)
         return values if values.dtype == logits.dtype else values.to(logits.dtype)
 
     def values(self, logits: Any, labels: Any) -> Any:
@@ -57,7 +57,7 @@ class Loss(Description):
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         """The scalar that a training step descends: the mean over the batch, and the place for batch-level parts of a
         loss."""
-        return self.values(wide(logits), labels).mean()
+        return self.values(upcast(logits), labels).mean()
 
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         """`batch_loss` with its backward pass, as a training step needs both; the value, detached. Losses that know
@@ -104,7 +104,7 @@ class LossOfProbabilities(Loss):
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         import torch
 
-        log_p = log_softmax(wide(logits))
+        log_p = log_softmax(upcast(logits))
         here = reachable(log_p.detach())
         values, slopes = self.parts(here, one_hot(here, labels), torch)
         log_p.backward(slopes * (1 / len(values)))
@@ -146,7 +146,7 @@ class LossOfP(Loss):
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         import torch
 
-        surprise = torch.nn.functional.cross_entropy(wide(logits), labels.long(), reduction="none")  # -log p
+        surprise = torch.nn.functional.cross_entropy(upcast(logits), labels.long(), reduction="none")  # -log p
         here = reachable(-surprise.detach())
         surprise.backward(self.weight(here, torch) * (1 / len(here)))
         return self.f(here, torch).mean()
@@ -251,7 +251,7 @@ def _check(logits: Any, labels: Any) -> None:
         )
 
 
-def wide(logits: Any) -> Any:
+def upcast(logits: Any) -> Any:
     """Logits in at least float32: half precision has too few digits for a log-softmax."""
     return logits if logits.dtype.itemsize >= 4 else logits.float()
 
@@ -272,7 +272,7 @@ def held(array: Any) -> Any:
 
 def reachable(log_p: Any) -> Any:
     """The same numbers, but none below `FARTHEST`: an infinite or overflowing logit makes log p minus infinity."""
-    return library(log_p).clip(log_p, FARTHEST, None)
+    return library(log_p).clip(log_p, MAX_LEAD, None)
 
 
 def gradient_alone(log_p: Any) -> Any:

@@ -47,7 +47,7 @@ def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
     return value, slopes * (hit - value) / total
 
 
-class Normalised(LossOfProbabilities):
+class Normalized(LossOfProbabilities):
     """What divides the loss of the label by the sum of the losses of all labels."""
 
     def term(self) -> LossOfP:
@@ -59,7 +59,7 @@ class Normalised(LossOfProbabilities):
         return share(term.f(log_p, xp), -term.weight(log_p, xp), hit)
 
 
-class NormalisedCrossEntropy(Normalised):
+class NormalizedCrossEntropy(Normalized):
     """Normalised cross-entropy (NCE)."""
 
     name: Literal["nce"] = "nce"
@@ -71,7 +71,7 @@ class NormalisedCrossEntropy(Normalised):
     )
 
 
-class NormalisedFocal(Normalised):
+class NormalizedFocal(Normalized):
     """Normalised focal loss (NFL)."""
 
     name: Literal["nfl"] = "nfl"
@@ -86,7 +86,7 @@ class NormalisedFocal(Normalised):
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
 
-class ActivePassive(Normalised):
+class ActivePassive(Normalized):
     """alpha times a normalised loss, which raises the true class, plus beta times a loss of p, which lowers the others."""
 
     alpha: float = Field(1.0, ge=0, le=100, description="Share of the active part, the normalised loss.")
@@ -198,7 +198,7 @@ class NceAel(ActivePassive):
         return AsymmetricExponential(a=self.a)
 
 
-class ActiveNegative(Normalised):
+class ActiveNegative(Normalized):
     """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight
     decay.
 

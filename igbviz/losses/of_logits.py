@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.losses.base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, wide
+from igbviz.losses.base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, upcast
 
 
 class LabelSmoothing(Loss):
@@ -100,7 +100,7 @@ class Curriculum(Loss):
         return self.values(logits, labels).where(self.kept(logits, labels), 0.0)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
-        logits = wide(logits)
+        logits = upcast(logits)
         lead = _lead(logits, labels)
         kept = self._kept(lead.detach())
         return self._hinges(lead, logits, labels).where(kept, 0.0).sum() / kept.sum()

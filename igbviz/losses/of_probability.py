@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.losses.base import LossOfP, wide
+from igbviz.losses.base import LossOfP, upcast
 
 LOG_OF_ZERO = math.log(1e-4)  # what reverse cross-entropy takes for log 0
 DETACH_HELP = "Hold the factor before the logarithm fixed when differentiating. Off, the formula as printed; on, as in much public code."
@@ -42,7 +42,7 @@ class CrossEntropy(LossOfP):
     def descend(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         from torch.nn.functional import cross_entropy
 
-        loss = cross_entropy(wide(logits), labels.long())
+        loss = cross_entropy(upcast(logits), labels.long())
         loss.backward()
         return loss.detach()
 
@@ -134,7 +134,7 @@ class MeanAbsoluteError(LossOfP):
         return xp.exp(log_p)
 
 
-class GeneralisedCrossEntropy(LossOfP):
+class GeneralizedCrossEntropy(LossOfP):
     """Generalised cross-entropy, Lq: one knob from cross-entropy to mean absolute error."""
 
     name: Literal["gce"] = "gce"

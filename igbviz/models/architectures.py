@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.spec import Description
+from igbviz.spec import Spec
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -22,7 +22,7 @@ ACTIVATION_HELP = (
 )
 
 
-class Model(Description):
+class Model(Spec):
     """One architecture."""
 
     title: ClassVar[str]

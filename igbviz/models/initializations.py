@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from igbviz.models.architectures import last_layer
-from igbviz.spec import Description, any_of, by_name
+from igbviz.spec import Spec, any_of, by_name
 
 
-class Initialization(Description):
+class Initialization(Spec):
     """One way to draw weights, and what to do with the last layer, whose size decides how confident the first guesses
     are."""
 

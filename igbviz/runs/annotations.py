@@ -17,13 +17,13 @@ from igbviz.runs import queue
 from igbviz.runs.files import write_text
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.shipped import require_own
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 FILE = "labels.json"
 MAX_NAME, MAX_TAG, MAX_NOTE, MAX_TAGS = 100, 40, 5000, 20
 
 
-class Annotations(Description):
+class Annotations(Spec):
     """What is said about one run. Names and tags are one line each; tags are distinct, in the order in which they were
     given."""
 

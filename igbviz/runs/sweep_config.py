@@ -14,14 +14,14 @@ from pydantic import Field, field_validator, model_validator
 from igbviz.config import RunConfig
 from igbviz.config.interventions import Intervention, applicable, chosen
 from igbviz.config.run import digest, slug
-from igbviz.spec import ConfigError, Description
+from igbviz.spec import ConfigError, Spec
 
 MAX_RUNS = 500
 INTERVENTION = "intervention"  # the one axis that is no field of a run: changes by name, None for the run as it is
 AS_IT_IS = "as it is"
 
 
-class Sweep(Description):
+class Sweep(Spec):
     """A grid of runs, described. An axis is a field of a run or of one of its parts, with dots, and the list of its
     values:
 
@@ -47,7 +47,7 @@ class Sweep(Description):
         for path, values in axes.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
                 raise ConfigError(((str(path),), f"is {values!r}, allowed: a list of values, as in [{values!r}]"))
-            lists[str(path)] = [value.model_dump() if isinstance(value, Description) else value for value in values]
+            lists[str(path)] = [value.model_dump() if isinstance(value, Spec) else value for value in values]
             if not lists[str(path)]:
                 raise ConfigError(((str(path),), "is [], allowed: at least one value"))
         if (runs := math.prod(map(len, lists.values()))) > MAX_RUNS:
@@ -147,7 +147,7 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     name, _, rest = path.partition(".")
     if rest:
         inner = values.get(name)
-        if isinstance(inner, Description):
+        if isinstance(inner, Spec):
             inner = inner.model_dump()
         if not isinstance(inner, dict):
             raise ConfigError(

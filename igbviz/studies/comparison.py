@@ -18,7 +18,7 @@ import pandas as pd
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
-from igbviz.spec import Description
+from igbviz.spec import Spec
 from igbviz.studies.seed_summary import format_share, format_spread, format_step, median_and_range
 from igbviz.trajectory.outcome import Outcome, outcome
 from igbviz.trajectory.quantities import MEASURES, PER_CLASS
@@ -94,7 +94,7 @@ class Member:
 # In what they differ.
 
 
-def flat(config: Description, path: str = "") -> dict[str, Any]:
+def flat(config: Spec, path: str = "") -> dict[str, Any]:
     """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
     0}."""
     values: dict[str, Any] = {}
@@ -102,7 +102,7 @@ def flat(config: Description, path: str = "") -> dict[str, Any]:
         value, place = getattr(config, key), f"{path}{key}"
         if (field.json_schema_extra or {}).get("incidental"):
             continue
-        if isinstance(value, Description):
+        if isinstance(value, Spec):
             values |= flat(value, f"{place}.")
         elif isinstance(value, dict):
             values |= {f"{place}.{name}": inner for name, inner in value.items()}
@@ -155,7 +155,7 @@ def in_common(configs: Sequence[RunConfig]) -> str:
     return " · ".join(kind.pop() for kind in kinds if len(kind) == 1)
 
 
-def _title(part: Description) -> str:
+def _title(part: Spec) -> str:
     return part.title_of(part.name)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.config import RunConfig
-from igbviz.config.probe_plan import Probes
+from igbviz.config.probe_plan import ProbePlan
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
 from igbviz.runs.sweep_config import Sweep, parse_value
@@ -28,8 +28,8 @@ SEEDS, STEPS, RATIO = 20, 100, 10
 ACROSS, UP = "initialization.sigma_w2", "initialization.sigma_b2"  # the axes of the plane
 KINDS = {"starts": {"seed"}, "plane": {ACROSS, UP}, "majority": {"imbalance", "seed"}}  # by the axes of the sweep
 SHORT, SHORTEST = (
-    Probes(size=500, count=25),
-    Probes(size=200, count=10),
+    ProbePlan(size=500, count=25),
+    ProbePlan(size=200, count=10),
 )  # a second's training has no time for long looks
 
 # Where a network begins neutral about as often as prejudiced, and learns something within a hundred steps.

@@ -45,7 +45,7 @@ from igbviz.theory.signal_propagation import (
     gamma_by_depth,
     gradient_gain,
     max_pool_gamma,
-    normalised_gamma,
+    normalized_gamma,
     variance_by_depth,
 )
 
@@ -80,7 +80,7 @@ __all__ = [
     "leaky_relu",
     "max_pool_gamma",
     "mean_cosine",
-    "normalised_gamma",
+    "normalized_gamma",
     "phase_map",
     "regime",
     "variance_by_depth",

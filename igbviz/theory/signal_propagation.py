@@ -121,7 +121,7 @@ def gradient_gain(
         return np.concatenate([[1.0], np.cumprod(gain[:-1])])
 
 
-def normalised_gamma(
+def normalized_gamma(
     placement: str,
     depth: int,
     activation: str | Activation = "relu",

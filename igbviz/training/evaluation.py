@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
-from igbviz.losses import Loss, wide
+from igbviz.losses import Loss, upcast
 from igbviz.training import packed_inference
 from igbviz.training.data import require_every_class
 from igbviz.training.devices import arithmetic
@@ -82,7 +82,7 @@ class Evaluation:
                     arithmetic(self.device, self.precision, self.threads),
                     probing(self.network, self.batch_norm),
                 ):
-                    logits = wide(self.forward(chunk))
+                    logits = upcast(self.forward(chunk))
                 yield logits
         finally:
             self.forget()

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data
-from igbviz.losses import Loss, wide
+from igbviz.losses import Loss, upcast
 from igbviz.models.layers import is_stochastic
 from igbviz.training import checkpoints, cuda_graphs
 from igbviz.training.data import Batches, corrupted, probed_wrong
@@ -164,7 +164,7 @@ class Training:
         # The caller may have turned gradients off for its own work.
         with torch.enable_grad(), arithmetic(self.device, self.config.precision, self.threads):
             with seeded_dropout(self.config.seed, self.step, self.device) if self.is_stochastic else nullcontext():
-                logits = wide(self.network(images))
+                logits = upcast(self.network(images))
             finite = guarded(logits)
             self.optimizer.zero_grad(set_to_none=True)
             value = loss.descend(logits, labels, self.parameters)

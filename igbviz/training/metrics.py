@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igbviz.losses import wide
+from igbviz.losses import upcast
 from igbviz.losses.base import one_hot
 from igbviz.losses.force import ZERO_GRADIENT_FRACTION
 from igbviz.trajectory.trajectory import P_EDGES
@@ -31,7 +31,7 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
 def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
     """The columns of `measure` in a row, where the logits lie; nothing is copied to the host, or from there after the
     first time."""
-    logits = wide(logits)
+    logits = upcast(logits)
     classes = logits.shape[1]
     exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
     log_prob = logits.log_softmax(-1)

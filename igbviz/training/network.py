@@ -12,7 +12,7 @@ from torch import nn
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, Facts
-from igbviz.losses import wide
+from igbviz.losses import upcast
 from igbviz.models import last_layer
 from igbviz.training.seeds import DROPOUT, WEIGHTS, mixed
 
@@ -38,11 +38,11 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
         network.train()
         if config.initialization.last_layer == "neutral-bias":
             chosen = torch.randperm(len(data.train_images))[:NEUTRAL_IMAGES].to(data.train_images.device)
-            neutralise(network, data.train_images[chosen].cpu(), data.classes)
+            neutralize(network, data.train_images[chosen].cpu(), data.classes)
     return network
 
 
-def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
+def neutralize(network: nn.Module, images: torch.Tensor, classes: int) -> None:
     """Shift the biases of the last layer until the mean softmax over these images (N, C, H, W) is 1/K for every class.
 
     As training sees them: BatchNorm divides by their own statistics and forgets them. This is logit adjustment (Menon
@@ -52,7 +52,7 @@ def neutralise(network: nn.Module, images: torch.Tensor, classes: int) -> None:
     images is gone at once, a confident network needs some hundred of them.
     """
     with torch.inference_mode(), probing(network, "batch"):
-        logits = torch.cat([wide(network(piece)) for piece in images.split(PROBE_CHUNK)]).double()
+        logits = torch.cat([upcast(network(piece)) for piece in images.split(PROBE_CHUNK)]).double()
     shift = -logits.mean(0)
     for _ in range(NEUTRAL_ROUNDS):
         excess = (logits + shift).log_softmax(-1).logsumexp(0) - math.log(len(images) / classes)

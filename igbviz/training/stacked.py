@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from igbviz.config import RunConfig
-from igbviz.losses import Loss, wide
+from igbviz.losses import Loss, upcast
 from igbviz.training import cuda_graphs
 from igbviz.training.devices import arithmetic
 from igbviz.training.loop import CHECK_STEPS, Training
@@ -89,7 +89,7 @@ class Stack:
         """Descend the loss of every training on its images at `rows` (L, B), and add them to `loss_sum` (L,)."""
         first = self.trainings[0]
         with torch.enable_grad(), arithmetic(self.device, self.config.precision, first.threads):
-            logits = wide(vmap(self._forward)(self.weights, self.buffers, self._images(rows)))
+            logits = upcast(vmap(self._forward)(self.weights, self.buffers, self._images(rows)))
             if self.device.type == "cpu":
                 logits.register_hook(without_denormals)  # one that is sure of itself slows all
             values = self._losses(losses, logits, self.labels.gather(1, rows))

@@ -12,14 +12,14 @@ from pydantic.fields import FieldInfo
 
 from igbviz.losses import Loss
 from igbviz.losses.custom import symbols
-from igbviz.spec import ConfigError, Description, kinds
+from igbviz.spec import ConfigError, Spec, kinds
 from igbviz.ui import sliders
 from igbviz.ui.messages import show_error
 
 SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formula, in LaTeX
 
 
-def choose_part(label: str, registry: Mapping[str, type[Description]], start: Description, key: str) -> dict[str, Any]:
+def choose_part(label: str, registry: Mapping[str, type[Spec]], start: Spec, key: str) -> dict[str, Any]:
     """A selector for one of the descriptions in a registry and the widgets of its hyperparameters; the chosen values as
     a mapping."""
     names = list(registry)
@@ -43,13 +43,13 @@ def stacked_formula(loss: Loss) -> str:
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
-def part_title(part: type[Description], name: str) -> str:
+def part_title(part: type[Spec], name: str) -> str:
     """How a description is called on the page; its own name where one class stands for several."""
     several = len(get_args(part.model_fields["name"].annotation)) > 1
     return name if several else getattr(part, "title", name)
 
 
-def widgets(part: type[Description], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
+def widgets(part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
     """A widget for every hyperparameter of a description, with its help; returns what they are set to, which nobody has
     checked yet. With `drag`, numbers that have two limits get sliders."""
     chosen = {}

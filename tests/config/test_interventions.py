@@ -94,8 +94,8 @@ def test_the_rate_follows_the_size_of_the_signals() -> None:
         assert chosen(name).apply(adam).optimizer == adam.optimizer
     unit = FIRST_LOOK.with_(dataset={"name": "fashion-mini", "scaling": "unit"})
     assert chosen("standardised-input").apply(unit).optimizer == unit.optimizer
-    normalised = FIRST_LOOK.with_(model={"name": "mlp", "normalization": "layer"})
-    assert chosen("standardised-input").apply(normalised).optimizer == normalised.optimizer
+    normalized = FIRST_LOOK.with_(model={"name": "mlp", "normalization": "layer"})
+    assert chosen("standardised-input").apply(normalized).optimizer == normalized.optimizer
 
 
 def trajectory(config: RunConfig) -> Trajectory:

@@ -52,7 +52,7 @@ class TestTheory:
         kind, where = placement.split("-")
         model = {"normalization": kind, "placement": where, "activation": activation, "depth": 6}
         found = predicted_gamma(config({"sigma_w2": 1.5, "sigma_b2": 0.05}, "batch", **model))
-        np.testing.assert_allclose(found.gamma, theory.normalised_gamma(placement, 7, activation, 1.5, 0.05), rtol=1e-9)
+        np.testing.assert_allclose(found.gamma, theory.normalized_gamma(placement, 7, activation, 1.5, 0.05), rtol=1e-9)
 
     @pytest.mark.parametrize("activation", RISING)
     def test_pooling(self, activation: str) -> None:

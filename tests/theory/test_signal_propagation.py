@@ -242,17 +242,17 @@ def test_max_pooling_of_activations_that_turn_round(name):
 def test_normalised_relu():
     plain = theory.gamma_by_depth("relu", 2, 0, 8)
     for placement in ("none", "layer-before", "rms-before", "rms-after"):
-        same(theory.normalised_gamma(placement, 8), plain, 1e-12)
-    same(theory.normalised_gamma("batch-before", 8), [0] + [1 / (PI - 1)] * 7, 1e-13)
-    assert np.all(theory.normalised_gamma("batch-after", 8) == 0) and np.all(
-        theory.normalised_gamma("layer-after", 8) == 0
+        same(theory.normalized_gamma(placement, 8), plain, 1e-12)
+    same(theory.normalized_gamma("batch-before", 8), [0] + [1 / (PI - 1)] * 7, 1e-13)
+    assert np.all(theory.normalized_gamma("batch-after", 8) == 0) and np.all(
+        theory.normalized_gamma("layer-after", 8) == 0
     )
-    same(theory.normalised_gamma("batch-after", 8, sigma_b2=0.1), np.full(8, 0.05), 1e-14)
+    same(theory.normalized_gamma("batch-after", 8, sigma_b2=0.1), np.full(8, 0.05), 1e-14)
     # correlated data: layer normalisation after phi forgets them by pi / (2 (pi - 1)) a layer, batch normalisation at
     # once
-    gamma = theory.normalised_gamma("layer-after", 60, c0=0.5)
+    gamma = theory.normalized_gamma("layer-after", 60, c0=0.5)
     same(gamma[-1] / gamma[-2], PI / (2 * (PI - 1)), 1e-6)
-    same(theory.normalised_gamma("batch-before", 3, c0=0.5)[1:], np.full(2, 1 / (PI - 1)), 1e-13)
+    same(theory.normalized_gamma("batch-before", 3, c0=0.5)[1:], np.full(2, 1 / (PI - 1)), 1e-13)
     assert set(theory.PLACEMENTS) == {"none"} | {
         f"{kind}-{where}" for kind in ("batch", "layer", "rms") for where in ("before", "after")
     }

@@ -35,7 +35,7 @@ from igbviz import theory
         (lambda: theory.guess_fractions([1.0], 1.0), "classes is 1, allowed"),
         (lambda: theory.guess_quantile(1.5, 1.0), "p is 1.5, allowed: a probability from 0 to 1"),
         (lambda: theory.max_pool_gamma("relu", 0), "k is 0, allowed"),
-        (lambda: theory.normalised_gamma("batch", 5), "placement is 'batch', allowed: none, batch-before"),
+        (lambda: theory.normalized_gamma("batch", 5), "placement is 'batch', allowed: none, batch-before"),
         (lambda: theory.gamma_from_guesses([0.2, 1.2], 10), "G is 1.2, allowed: shares from 0 to 1"),
         (lambda: theory.gamma_from_guesses([0.2], 1), "D is 1, allowed: at least 2"),
         (lambda: theory.gamma_variance_ratio(-1.0, 1.0, 10), "mu_sq_mean is -1.0, allowed"),

@@ -42,12 +42,12 @@ def test_a_probe_takes_more_threads_only_where_it_has_work_for_them(tiny) -> Non
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        small, wide = Training(tiny, "cpu"), Training(RunConfig(probes={"size": 1000}), "cpu")
-        assert (small.threads, small.evaluation.threads, wide.threads, wide.evaluation.threads) == (1, 1, 1, 2)
+        small, large = Training(tiny, "cpu"), Training(RunConfig(probes={"size": 1000}), "cpu")
+        assert (small.threads, small.evaluation.threads, large.threads, large.evaluation.threads) == (1, 1, 1, 2)
         answers = []
         for threads in (1, 2):
-            wide.evaluation.threads = threads
-            answers.append(torch.cat(list(wide.evaluation.logits(wide.evaluation.images))))
+            large.evaluation.threads = threads
+            answers.append(torch.cat(list(large.evaluation.logits(large.evaluation.images))))
         torch.testing.assert_close(*answers)
         assert torch.get_num_threads() == 2
     finally:

@@ -10,7 +10,7 @@ import streamlit as st
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.config.presets import DEFAULT
-from igbviz.config.probe_plan import Probes
+from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.run import digest
 from igbviz.config.schedules import SCHEDULES
 from igbviz.datasets import DATASETS, DataError
@@ -112,7 +112,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
             **single("batch_size", "epochs", "seed", "precision"),
         }
     with st.expander("Probes", icon=":material/monitoring:"):
-        chosen |= {"probes": forms.widgets(Probes, base.probes.model_dump(), f"{key}-probes")}
+        chosen |= {"probes": forms.widgets(ProbePlan, base.probes.model_dump(), f"{key}-probes")}
     return chosen
 
 

@@ -12,7 +12,7 @@ from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS
 from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
-from igbviz.spec import Description
+from igbviz.spec import Spec
 from igbviz.ui import forms
 from igbviz.ui.groups import start_button
 
@@ -61,7 +61,7 @@ def draw(base: RunConfig, cache: Path) -> None:
     start_button(describe, cache, "sweep-start")
 
 
-def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Description]]) -> list[dict[str, Any]]:
+def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Spec]]) -> list[dict[str, Any]]:
     """The chosen parts with their defaults; the form's own keeps its knobs."""
     own = getattr(base, field)
     names = st.multiselect(
@@ -79,7 +79,7 @@ def _paths(base: RunConfig) -> Iterator[str]:
     'epochs'."""
     for name in RunConfig.model_fields:
         part = getattr(base, name)
-        inner = [f"{name}.{knob}" for knob in part.knobs()] if isinstance(part, Description) else [name]
+        inner = [f"{name}.{knob}" for knob in part.knobs()] if isinstance(part, Spec) else [name]
         yield from (path for path in inner if path not in (RATE, "seed"))
 
 
