@@ -230,15 +230,15 @@ def offsets(
     taken = {room: [box for across, up in boxes for box in _taken(across, up, room, height)] for room in rooms}
     found = []
     for (across, up), word in zip(boxes, words, strict=True):
-        upcast, high = LETTER * len(word) / 2 + 2, LINE / 2
+        wide, high = LETTER * len(word) / 2 + 2, LINE / 2
         best, least = (0.0, 0.0), np.inf
         for far in range(0, 200, 10):
             for right, down in WAYS:
-                offset = (right * (upcast + RIM[0] + 6 + far), down * (high + RIM[1] + 4 + far))
+                offset = (right * (wide + RIM[0] + 6 + far), down * (high + RIM[1] + 4 + far))
                 covered = 0.0
                 for room in rooms:
                     middle = across[0] * room + offset[0], (1 - up[0]) * height + offset[1]
-                    box = (middle[0] - upcast, middle[1] - high, middle[0] + upcast, middle[1] + high)
+                    box = (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
                     covered += sum(_overlap(box, other) for other in taken[room]) + 10 * _outside(box, room, height)
                 if covered < least:
                     best, least = offset, covered
@@ -247,7 +247,7 @@ def offsets(
         found.append(best)
         for room in rooms:
             x, y = across[0] * room + best[0], (1 - up[0]) * height + best[1]
-            taken[room].append((x - upcast, y - high, x + upcast, y + high))
+            taken[room].append((x - wide, y - high, x + wide, y + high))
     return found
 
 

@@ -144,8 +144,8 @@ def test_in_a_narrow_window_every_chart_has_the_whole_width(shared_app, browser)
     page = visit(browser, address)
     page.get_by_role("button", name="Watch").first.click()
     page.locator(f"{RIGHT}[data-points]").wait_for(timeout=60_000)
-    upcast = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
-    assert upcast[0]["y"] == upcast[1]["y"] and upcast[0]["width"] > 400, "side by side where there is room"
+    wide = [page.locator(chart).bounding_box() for chart in (LEFT, RIGHT)]
+    assert wide[0]["y"] == wide[1]["y"] and wide[0]["width"] > 400, "side by side where there is room"
     page.set_viewport_size({"width": 900, "height": 1000})
     until(
         lambda: page.wait_for_timeout(200) or page.locator(LEFT).bounding_box()["width"] > 500,

@@ -87,8 +87,8 @@ def boxes(points: list, words: list[str], width: int) -> list[tuple[float, float
     room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     found = []
     for (across, up), word, (ax, ay) in zip(points, words, offsets(points, words), strict=True):
-        x, y, upcast = across[0] * room, (1 - up[0]) * height, 3.6 * len(word)
-        found += [(x + ax - upcast, y + ay - 8, x + ax + upcast, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
+        x, y, wide = across[0] * room, (1 - up[0]) * height, 3.6 * len(word)
+        found += [(x + ax - wide, y + ay - 8, x + ax + wide, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
     return found
 
 

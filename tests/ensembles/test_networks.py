@@ -20,7 +20,7 @@ from igbviz.theory import (
 from tests.support.untrained import ESTIMATORS, NOISE, SMALL, ensemble
 
 
-def upcast(inputs: int = 500, classes: int = 10, networks: int = 8, **model: object) -> EnsembleConfig:
+def wide(inputs: int = 500, classes: int = 10, networks: int = 8, **model: object) -> EnsembleConfig:
     """An ensemble near the theory's limit: many nodes, uncorrelated inputs of many pixels."""
     data = {"name": "gaussian-noise", "size": 28, "train_examples": 600, "test_examples": inputs, "classes": classes}
     return EnsembleConfig(
@@ -36,7 +36,7 @@ def upcast(inputs: int = 500, classes: int = 10, networks: int = 8, **model: obj
 class TestTheory:
     @pytest.mark.parametrize(("activation", "weights", "biases"), [("relu", 2, 0), ("tanh", 1.5, 0.05), ("gelu", 2, 0)])
     def test_gamma_by_depth(self, activation: str, weights: float, biases: float) -> None:
-        config = upcast(depth=4, width=500, activation=activation)
+        config = wide(depth=4, width=500, activation=activation)
         config = EnsembleConfig(
             **dict(config) | {"initialization": {"name": "gaussian", "sigma_w2": weights, "sigma_b2": biases}}
         )
@@ -47,7 +47,7 @@ class TestTheory:
             assert (np.abs(value - expected) < 0.05 * expected + 3 * error + 1e-3).all(), estimator
 
     def test_the_favoured_class(self) -> None:
-        e = Ensemble.of(initialize(upcast(inputs=150, classes=2, networks=400, depth=1, width=300), "cpu"))
+        e = Ensemble.of(initialize(wide(inputs=150, classes=2, networks=400, depth=1, width=300), "cpu"))
         largest, gamma = e.largest_guess(), gamma_by_depth("relu", 2, 0, 2)[-1]
         assert abs(largest.mean() - expected_max_guess(gamma, 2)) < 0.01 + 3 * largest.std() / len(largest) ** 0.5
         assert all(abs(value - gamma) < 4 * error for value, error in map(e.gamma, ESTIMATORS))
@@ -55,13 +55,13 @@ class TestTheory:
     @pytest.mark.parametrize("kind", ["batch", "layer", "rms"])
     @pytest.mark.parametrize("placement", ["before", "after"])
     def test_normalisation(self, kind: str, placement: str) -> None:
-        e = Ensemble.of(initialize(upcast(depth=3, width=400, normalization=kind, placement=placement), "cpu"))
+        e = Ensemble.of(initialize(wide(depth=3, width=400, normalization=kind, placement=placement), "cpu"))
         value, error = e.gamma_by_depth("cosine").T
         expected = normalized_gamma(f"{kind}-{placement}", 4)
         assert (np.abs(value - expected)[:3] < 0.05 * expected[:3] + 4 * error[:3] + 4e-3).all()
 
     def test_batch_norm_that_was_never_run_changes_nothing(self) -> None:
-        config = upcast(depth=2, width=64, normalization="batch", networks=2)
+        config = wide(depth=2, width=64, normalization="batch", networks=2)
         normal, plain = (
             Ensemble.of(initialize(EnsembleConfig(**dict(config) | change), "cpu"))
             for change in ({"batch_norm": "eval"}, {"model": {"name": "mlp", "depth": 2, "width": 64}})
@@ -69,7 +69,7 @@ class TestTheory:
         np.testing.assert_allclose(normal.gamma_by_depth(), plain.gamma_by_depth(), rtol=1e-3, atol=1e-6)
 
     def test_gradients_grow_as_predicted(self) -> None:
-        config = upcast(inputs=100, depth=8, width=300, activation="tanh", networks=8)
+        config = wide(inputs=100, depth=8, width=300, activation="tanh", networks=8)
         chaotic = {"initialization": {"name": "gaussian", "sigma_w2": 3, "sigma_b2": 0.05}, "gradients": True}
         backward = Ensemble.of(initialize(EnsembleConfig(**dict(config) | chaotic), "cpu")).records["backward"]
         growth = np.log((backward[:, 0] ** 2).mean() / (backward[:, 7] ** 2).mean())
