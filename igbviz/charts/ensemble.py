@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
-from igbviz.charts.style import note, titled_figure
+from igbviz.charts.style import annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
 
@@ -29,7 +29,7 @@ ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
 }
 
 CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
-WHERE = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
+REGIME_RANGES = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
 REGIME_LABELS = "neutral<br>γ < 1", "weak prejudice", f"deep prejudice<br>γ ≥ {CUT}"
 
 CAPTIONS = {
@@ -82,7 +82,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
                     "mode": "lines",
                     "x": law.place.astype(np.float32),
                     "y": np.minimum(law.density, 1e6).astype(np.float32),
-                    "name": f"theory at γ = {_number(gamma)}",
+                    "name": f"theory at γ = {_axis_number(gamma)}",
                     "line": {"color": THEORY, "width": 3},
                     "hovertemplate": "share %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
                 }
@@ -93,7 +93,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     figure = titled_figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
     figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
     means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
-    header = note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
+    header = annotation(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
     figure["layout"]["xaxis"] |= {
@@ -122,7 +122,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     traces: list[dict[str, Any]] = []
     if prediction:
         words = [
-            f"layer {layer}<br>theory: γ = {_number(value)}"
+            f"layer {layer}<br>theory: γ = {_axis_number(value)}"
             for layer, value in zip(layers, prediction.gamma, strict=True)
         ]
         line = {"name": "theory", "line": {"color": THEORY, "width": 3}, "hovertext": words, "hoverinfo": "text"}
@@ -174,11 +174,11 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     for y, side, text in zip(
         (first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True
     ):
-        label = note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
+        label = annotation(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
         figure["layout"]["annotations"].append(label | {"font": {"size": 12}})
-    notes = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
-    notes += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
-    figure["layout"]["annotations"].append(note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
+    annotations = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
+    annotations += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
+    figure["layout"]["annotations"].append(annotation(" · ".join(annotations), 0, 1, yanchor="bottom", yshift=6))
     room = 0.02 * len(layers) + 0.3
     figure["layout"]["xaxis"] |= {
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
@@ -252,7 +252,7 @@ def _regime(ensemble: Ensemble) -> str:
     if gamma == np.inf:
         return f"every network gives all its guesses to one class: {theory.regime(gamma)}"
     first, last = (theory.regime(max(end, 0.0)) for end in (gamma - error, gamma + error))
-    name = f"{first} ({WHERE[first]})" if first == last else f"{first} or {last}"
+    name = f"{first} ({REGIME_RANGES[first]})" if first == last else f"{first} or {last}"
     if (first, last) == (theory.REGIMES[0], theory.REGIMES[-1]):
         name = "too few networks to name it"
     return f"γ = {_with_error(gamma, error)}: {name}"
@@ -261,14 +261,14 @@ def _regime(ensemble: Ensemble) -> str:
 def _with_error(value: float, error: float) -> str:
     """As many decimals as the error has with two digits; without an error three digits."""
     if not (np.isfinite(error) and np.isfinite(value)):
-        return _number(value)
+        return _axis_number(value)
     if error < 1e-6:
         return f"{value:.3g} ± {error:.1g}"
     decimals = max(0, int(1 - np.floor(np.log10(error))))
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
-def _number(value: float) -> str:
+def _axis_number(value: float) -> str:
     return "∞" if value == np.inf else f"{value:.3g}"
 
 

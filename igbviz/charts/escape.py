@@ -21,7 +21,7 @@ from igbviz.studies.seed_summary import format_share, format_spread, format_step
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
-LOOKS = {
+STYLES = {
     "preset": (COLORS[0], "circle", -0.17),
     "matched": (COLORS[1], "diamond", 0.17),
 }  # colour, shape, how far below the line
@@ -45,7 +45,7 @@ def picture(rows: list[Row]) -> go.Figure:
 
     traces = [
         trace
-        for rate in LOOKS
+        for rate in STYLES
         for trace in (
             _dots(table, rate, "x", placed, lambda summary: format_spread(summary.escape, format_step)),
             _dots(
@@ -66,13 +66,19 @@ def picture(rows: list[Row]) -> go.Figure:
         upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": LIGHT_NEUTRAL, "line": {"width": 0}},
         upright | {"type": "line", "x0": chance, "x1": chance, "xref": "x2", "line": dotted},
     ]
-    note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
+    annotation = {
+        "x": 0.98,
+        "xref": "x2",
+        "xanchor": "right",
+        "showarrow": False,
+        "font": {"color": NEUTRAL, "size": 12},
+    }
     lost = [
         (sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values()))
         for kinds in table.values()
     ]
-    notes = [
-        note | {"y": place, "text": f"{some} of {all_} runs diverged"}
+    annotations = [
+        annotation | {"y": place, "text": f"{some} of {all_} runs diverged"}
         for place, (some, all_) in enumerate(lost)
         if some
     ]
@@ -115,7 +121,7 @@ def picture(rows: list[Row]) -> go.Figure:
                 "hovermode": "closest",
                 "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
                 "shapes": shapes,
-                "annotations": notes,
+                "annotations": annotations,
                 "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
             },
         }
@@ -126,7 +132,7 @@ def _dots(
     table: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, spread: Callable, describe: Callable
 ) -> dict[str, Any]:
     """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
-    color, shape, lower = LOOKS[rate]
+    color, shape, lower = STYLES[rate]
     points = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(table.items()) if rate in kinds]
     middle, low, high = np.array([spread(one) for *_, one in points], dtype=float).reshape(-1, 3).T
     return {

@@ -12,7 +12,7 @@ from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
 MIN_P = 1e-6  # the smallest p on the log axis; what lies below stands in one bar at its left end
-LEFT = MIN_P * 10**-0.8  # where that bar begins
+LEFT_EDGE = MIN_P * 10**-0.8  # where that bar begins
 
 
 def image_histogram(trajectory: Trajectory, index: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ def image_bars(trajectory: Trajectory, index: int, only: int | None, log: bool) 
         ]
     else:
         parts = [(f"{name} ★" if k == favoured else name, shares[k], class_style(k)) for k, name in enumerate(names)]
-    drawn = np.maximum(edges, LEFT) if log else edges
+    drawn = np.maximum(edges, LEFT_EDGE) if log else edges
     where = [
         f"p up to {high:.3g}" if low == 0 else f"p from {low:.3g} to {high:.3g}"
         for low, high in zip(edges, edges[1:], strict=False)

@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.image_histogram import LEFT, image_bars
+from igbviz.charts.image_histogram import LEFT_EDGE, image_bars
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
@@ -27,8 +27,8 @@ ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.3
 MAX_ZONES = 24  # a formula that swings more often is not shaded
 # Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
 # picture lower.
-AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
-LEAD_PICTURE = 284  # pixels of the picture over leads, with what stands above it
+LEGEND_AT_BOTTOM = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+LEAD_PLOT_HEIGHT = 284  # pixels of the picture over leads, with what stands above it
 LEADS = np.linspace(0, 40, 161)  # logits
 
 
@@ -107,35 +107,35 @@ def over_p(
     `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
     None for all).
     """
-    what = LOSS_CURVES[quantity]
-    p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
+    definition = LOSS_CURVES[quantity]
+    p = np.geomspace(LEFT_EDGE, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
-        drawn = {name: what.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+        drawn = {name: definition.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
     traces = [
-        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{what.title} = %{{y:.4g}}")
+        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{definition.title} = %{{y:.4g}}")
         for name, values in drawn.items()
     ]
-    layout = _layout(height, f"{what.title} of {len(drawn)} losses over the probability p of the true class")
+    layout = _layout(height, f"{definition.title} of {len(drawn)} losses over the probability p of the true class")
     layout["uirevision"] = f"{quantity} {log}"
-    places = {
+    positions = {
         "type": "log",
-        "range": [np.log10(LEFT), 0.02],
+        "range": [np.log10(LEFT_EDGE), 0.02],
         "dtick": 1,
         "exponentformat": "power",
         "showexponent": "all",
     }
     layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
-    layout["xaxis"] |= places if log else {"range": [-0.01, 1.01], "dtick": 0.1}
+    layout["xaxis"] |= positions if log else {"range": [-0.01, 1.01], "dtick": 0.1}
     top = 0.62 if run else 1.0
     layout["yaxis"] |= {
-        "title": {"text": what.axis},
+        "title": {"text": definition.axis},
         "domain": [0, top],
-        "range": _range(what, p, drawn),
+        "range": _range(definition, p, drawn),
         "zeroline": True,
     }
     layout["shapes"], layout["annotations"] = _decorations(shaded, marks, log, top)
-    layout["legend"] |= AT_THE_FOOT
+    layout["legend"] |= LEGEND_AT_BOTTOM
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
         traces += image_bars(*run, log)
@@ -215,14 +215,14 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         "standoff": 8,
     }
     layout["yaxis"]["title"] = {"text": "gradient on the logit"}
-    layout["legend"] |= AT_THE_FOOT
-    layout["margin"] |= {"b": height - LEAD_PICTURE}
+    layout["legend"] |= LEGEND_AT_BOTTOM
+    layout["margin"] |= {"b": height - LEAD_PLOT_HEIGHT}
     return go.Figure({"data": traces, "layout": layout})
 
 
 def lead_height(chosen: Mapping[str, Loss]) -> int:
     """Pixels of `over_lead`."""
-    return LEAD_PICTURE + _below(len(chosen))
+    return LEAD_PLOT_HEIGHT + _below(len(chosen))
 
 
 def _below(losses: int) -> int:
@@ -231,12 +231,12 @@ def _below(losses: int) -> int:
     return 62 + 26 * -(-losses // 3)
 
 
-def _range(what: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
+def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
     """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
     values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
-    tallest = what.tallest * np.abs(values[:, p >= 0.05]).max()
-    low = min(what.always[0], max(values.min(), -tallest))
-    high = max(what.always[1], min(values.max(), tallest))
+    tallest = definition.tallest * np.abs(values[:, p >= 0.05]).max()
+    low = min(definition.always[0], max(values.min(), -tallest))
+    high = max(definition.always[1], min(values.max(), tallest))
     return [float(low - 0.04 * (high - low)), float(high + 0.04 * (high - low))]
 
 
@@ -264,12 +264,12 @@ def _decorations(
 ) -> tuple[list, list]:
     """Shapes and annotations: named zones and upright lines."""
     shapes: list[dict[str, Any]] = []
-    notes: list[dict[str, Any]] = []
-    left, right = (np.log10(LEFT), 0.0) if log else (0.0, 1.0)
+    annotations: list[dict[str, Any]] = []
+    left, right = (np.log10(LEFT_EDGE), 0.0) if log else (0.0, 1.0)
 
     def place(p: float) -> float:
         """On the axis as annotations count it: in decades if it is a log axis."""
-        return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
+        return float(np.clip(np.log10(max(p, LEFT_EDGE)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MAX_ZONES else ():
         label = ZONES[zone.kind]
@@ -289,7 +289,7 @@ def _decorations(
         room = (high - low) / (right - left)
         if room > 0.025:
             turned = room < 0.012 * len(label)  # too narrow for its name
-            notes.append(
+            annotations.append(
                 {
                     "x": (low + high) / 2,
                     "y": top if turned else 0.0,
@@ -304,11 +304,11 @@ def _decorations(
             )
     if log:
         # At the very end of the axis, clear of the first power of ten.
-        less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
-        notes.append(less | {"xanchor": "center", "showarrow": False})
+        less = {"x": np.log10(LEFT_EDGE), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
+        annotations.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, label) in enumerate(marks):
-        if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
-            note = {
+        if log and p < LEFT_EDGE:  # no place on the axis: an arrow out of the picture in place of a line at its edge
+            annotation = {
                 "x": left,
                 "y": 1,
                 "yref": "paper",
@@ -318,8 +318,8 @@ def _decorations(
                 "xanchor": "left",
                 "text": label,
             }
-            notes.append(
-                note
+            annotations.append(
+                annotation
                 | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}}
             )
             continue
@@ -327,11 +327,11 @@ def _decorations(
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
         shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})
         side = "left" if place(p) < (left + right) / 2 else "right"
-        notes.append({
+        annotations.append({
             "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
             "text": label, "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
-    return shapes, notes
+    return shapes, annotations
 
 
 def _layout(height: int, description: str) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES
-from igbviz.charts.style import SHARES, note, titled_figure
+from igbviz.charts.style import FRACTION_TICKS, annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
+MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
 
 
 def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
@@ -28,14 +28,14 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     favoured = int(record["guesses"].argmax())
     many = ensemble.classes > MAX_LINES
     drawn = (
-        [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1]
+        [favoured, *(int(k) for k in ranking if k != favoured)][: MAX_RUNNERS_UP + 1]
         if many
         else list(range(ensemble.classes))
     )
     share = record["guesses"] / record["guesses"].sum()
     middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
     step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
-    places = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
+    positions = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
     density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
     spread = record["spread"]
     curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
@@ -43,7 +43,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     traces: list[dict[str, Any]] = []
     if many:
         rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
-        traces += _others(record["centre"][rest], spread[rest], density[rest], places)
+        traces += _others(record["centre"][rest], spread[rest], density[rest], positions)
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
         label = f"<b>{names[k]} ★ {share[k]:.0%}</b>" if first else f"{names[k]} {share[k]:.0%}"
@@ -54,7 +54,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
         traces.append(
             common
             | {
-                "x": (record["centre"][k] + spread[k] * places).astype(np.float32),
+                "x": (record["centre"][k] + spread[k] * positions).astype(np.float32),
                 "y": curves[k].astype(np.float32),
                 "name": label,
                 "line": {"color": style.color, "dash": style.dashed(width), "width": width},
@@ -79,7 +79,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     }
     figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).color}})
     if not spread.any():
-        figure["layout"]["annotations"].append(note("every input has the same logits", 0.52, 0.5))
+        figure["layout"]["annotations"].append(annotation("every input has the same logits", 0.52, 0.5))
     return go.Figure(figure)
 
 
@@ -113,22 +113,24 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
     top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
     figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
-        {} if many else SHARES
+        {} if many else FRACTION_TICKS
     )
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
     figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}})
-    figure["layout"]["annotations"].append(note("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
+    figure["layout"]["annotations"].append(annotation("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 56, "b": 76}
     return go.Figure(figure)
 
 
-def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, places: np.ndarray) -> list[dict[str, Any]]:
+def _others(
+    centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, positions: np.ndarray
+) -> list[dict[str, Any]]:
     """The mean curve of many classes, and their centres as a row of strokes."""
-    x = np.linspace((centres + spreads * places[0]).min(), (centres + spreads * places[-1]).max(), 101)
+    x = np.linspace((centres + spreads * positions[0]).min(), (centres + spreads * positions[-1]).max(), 101)
     spread = spreads > 0
     pairs = zip(centres[spread], spreads[spread], density[spread], strict=True)
-    curves = [np.interp((x - centre) / width, places, values) / width for centre, width, values in pairs]
+    curves = [np.interp((x - centre) / width, positions, values) / width for centre, width, values in pairs]
     mean = np.sum(curves, axis=0) / len(centres) if curves else np.zeros_like(x)
     common = {"type": "scatter", "hoverinfo": "skip", "legendgroup": "others", "x": x.astype(np.float32)}
     return [

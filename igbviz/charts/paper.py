@@ -12,8 +12,8 @@ import numpy as np
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
-from igbviz.charts.shared_axis import places, shared_axis, switches
-from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.charts.shared_axis import positions, shared_axis, loss_change_marks
+from igbviz.charts.style import AXIS, FRACTION_TICKS, frame, heading, chance_line, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies import comparison
 from igbviz.studies.comparison import PANELS, Member
@@ -84,8 +84,10 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "showlegend": False,
             "bargap": 0.25,
             "xaxis": AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
-            "yaxis": AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
-            "shapes": [level_line(1 / p.shape[1])],
+            "yaxis": AXIS
+            | FRACTION_TICKS
+            | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
+            "shapes": [chance_line(1 / p.shape[1])],
             "hovermode": "closest",
             "uirevision": "kept",
             "meta": {"step": 0, "words": f"Untrained networks of {len(p)} seeds: their classes by rank"},
@@ -99,7 +101,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
     everybody = [member for _, members in rows for member in members]
     axis, height = shared_axis(everybody, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
-    traces, shapes, notes, layout = [], [], [], {}
+    traces, shapes, annotations, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
         top = 1 - (row * height + comparison_charts.TITLE) / inner
         for column, panel in enumerate(PANELS):
@@ -107,30 +109,30 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
             for role in ROLES:
                 traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
-            left = column * (1 + comparison_charts.GAP) / 2
+            left = column * (1 + comparison_charts.PANEL_GAP) / 2
             layout[f"xaxis{number}"] = (
                 AXIS
                 | axis.layout()
                 | {
-                    "domain": [left, left + (1 - comparison_charts.GAP) / 2],
+                    "domain": [left, left + (1 - comparison_charts.PANEL_GAP) / 2],
                     "anchor": f"y{number}",
                     "matches": "x" if number else None,
                 }
             )
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
-            layout[f"yaxis{number}"] = AXIS | SHARES | {
+            layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False,
             }  # fmt: skip
             upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
-                upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = switches(members, axis)
+                upright.append(vertical_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
+            lines, named = loss_change_marks(members, axis)
             upright += lines
-            notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
+            annotations += [annotation | {"xref": f"x{number}", "yref": f"y{number} domain"} for annotation in named]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
-            shapes.append(level_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
+            shapes.append(chance_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
         place = {
             "x": 0,
             "y": top,
@@ -140,32 +142,32 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             "yanchor": "bottom",
             "showarrow": False,
         }
-        notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
+        annotations.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
     for column, panel in enumerate(PANELS):
         place = {
-            "x": column * (1 + comparison_charts.GAP) / 2,
+            "x": column * (1 + comparison_charts.PANEL_GAP) / 2,
             "y": 1,
             "xref": "paper",
             "yref": "paper",
             "xanchor": "left",
             "yanchor": "top",
         }
-        notes.append(
+        annotations.append(
             place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
         )
     last = max(int(member.step[-1]) for member in everybody)
     return {
         "data": traces,
-        "layout": frame(inner + comparison_charts.ABOVE + comparison_charts.UNDER)
+        "layout": frame(inner + comparison_charts.TOP_MARGIN + comparison_charts.BOTTOM_MARGIN)
         | layout
         | {
             "dragmode": "zoom",
             "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": comparison_charts.ABOVE, "b": comparison_charts.UNDER},
+            "margin": {"l": 44, "r": 16, "t": comparison_charts.TOP_MARGIN, "b": comparison_charts.BOTTOM_MARGIN},
             "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes,
-            "annotations": notes,
+            "annotations": annotations,
             "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
         },
     }
@@ -176,7 +178,7 @@ def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, name
     style, width, values = ROLES[role]
     measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
     one = comparison.band(measured, role)
-    x = places(one.step, members[0].steps_per_epoch, axis)
+    x = positions(one.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x,
         one.median.astype(np.float32),

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
-from igbviz.charts.comparison import banded
-from igbviz.charts.shared_axis import places, shared_axis, switches
-from igbviz.charts.style import AXIS, SHARES, frame, level_line
+from igbviz.charts.comparison import band_traces
+from igbviz.charts.shared_axis import positions, shared_axis, loss_change_marks
+from igbviz.charts.style import AXIS, FRACTION_TICKS, frame, chance_line
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
@@ -23,16 +23,28 @@ from igbviz.studies.seed_summary import format_share, format_spread, format_step
 
 HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
-GAP, TITLE = 0.1, 20  # of the width, between panels; letters in a line of a panel's title: both for a narrow window
+PANEL_GAP, TITLE = (
+    0.1,
+    20,
+)  # of the width, between panels; letters in a line of a panel's title: both for a narrow window
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
 WIDTHS = (
     620,
     1300,
 )  # pixels that the picture may have: labels are free of each other at the narrowest and at the widest
-LETTER, LINE = 7.6, 17  # pixels of a label's letter and of its line
-RIM = (7, 6)  # pixels around a marker that stay free
-WAYS = [(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)]  # right, left, above, below, then between
+LETTER_WIDTH, LINE = 7.6, 17  # pixels of a label's letter and of its line
+MARKER_MARGIN = (7, 6)  # pixels around a marker that stay free
+DIRECTIONS = [
+    (1, 0),
+    (-1, 0),
+    (0, -1),
+    (0, 1),
+    (1, -1),
+    (-1, -1),
+    (1, 1),
+    (-1, 1),
+]  # right, left, above, below, then between
 
 
 def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
@@ -40,14 +52,14 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
     shown = [setting for setting in settings if setting.members]
     members = [member for setting in shown for member in setting.members]
     axis, classes = shared_axis(members, unit), len(members[0].class_names)
-    traces, shapes, notes, layout, said = [], [], [], {}, ""
-    change = switches(members, axis, row=1)
-    width = (1 + GAP) / len(question.measures) - GAP
-    for place, (name, what) in enumerate(question.measures.items()):
-        number, left = str(place + 1) if place else "", place * (width + GAP)
+    traces, shapes, annotations, layout, said = [], [], [], {}, ""
+    change = loss_change_marks(members, axis, row=1)
+    width = (1 + PANEL_GAP) / len(question.measures) - PANEL_GAP
+    for place, (name, definition) in enumerate(question.measures.items()):
+        number, left = str(place + 1) if place else "", place * (width + PANEL_GAP)
         on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         for setting in shown:
-            *edges, line = banded(setting, name, axis)
+            *edges, line = band_traces(setting, name, axis)
             line["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
@@ -55,34 +67,34 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
         layout[f"xaxis{number}"] = AXIS | axis.layout() | {
             "domain": [left, left + width], "anchor": f"y{number}", "matches": "x" if place else None,
         }  # fmt: skip
-        layout[f"yaxis{number}"] = AXIS | SHARES | {
+        layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
             "anchor": f"x{number}", "range": [-0.02, 1.02], "matches": "y" if place else None, "showline": False,
-            "title": {"text": what.axis if what.axis != said else "", "standoff": 4},
+            "title": {"text": definition.axis if definition.axis != said else "", "standoff": 4},
         }  # fmt: skip
-        said = what.axis
+        said = definition.axis
         lines, labels = axis.decorations()
         own = {"xref": f"x{number}", "yref": f"y{number} domain"}
         shapes += [line | own for line in [*lines, *change[0]]]
-        notes += [note | own for note in [*labels, *change[1]]]
-        if what.chance:
-            shapes.append(level_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
+        annotations += [annotation | own for annotation in [*labels, *change[1]]]
+        if definition.chance:
+            shapes.append(chance_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
         title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
-        notes.append(
+        annotations.append(
             title
             | {
-                "text": f"<b>{'<br>'.join(wrap(what.title, TITLE))}</b>",
+                "text": f"<b>{'<br>'.join(wrap(definition.title, TITLE))}</b>",
                 "align": "left",
                 "showarrow": False,
                 "font": {"size": 15},
             }
         )
     counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
-    titles = ", ".join(what.title.lower() for what in question.measures.values())
+    titles = ", ".join(definition.title.lower() for definition in question.measures.values())
     return {
         "data": traces,
         "layout": _frame(HEIGHT, f"{titles} over log time: {counts}", linked=True) | layout | {
-            "shapes": shapes, "annotations": notes, "hovermode": "closest", "hoverdistance": 30, "showlegend": True,
+            "shapes": shapes, "annotations": annotations, "hovermode": "closest", "hoverdistance": 30, "showlegend": True,
             "margin": MARGIN | {"t": 76},
             "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 140), "yanchor": "top", "font": {"size": 14}},
         },
@@ -106,7 +118,7 @@ def trade_off(
         return (
             float(columns.get(one.index, never))
             if np.isinf(step)
-            else float(places(np.array(step), _per_epoch(settings, one), axis))
+            else float(positions(np.array(step), _per_epoch(settings, one), axis))
         )
 
     low, high = axis.left, float(np.log10(edge))
@@ -140,7 +152,7 @@ def trade_off(
         across = [(np.log10(place) - low) / (high - low) for place in x]
         boxes.append((across, [_up(value) for value in one.final]))
     words = [f"{one.label} (n = {one.n})" if len({other.n for other in found}) > 1 else one.label for one in found]
-    notes = [
+    annotations = [
         {
             "x": float(np.log10(trace["x"][0])),
             "y": trace["y"][0],
@@ -155,7 +167,7 @@ def trade_off(
             "font": {"size": 14, "color": trace["marker"]["color"]},
             "captureevents": False,
         }
-        for trace, word, (ax, ay) in zip(traces, words, offsets(boxes, words), strict=True)
+        for trace, word, (ax, ay) in zip(traces, words, label_offsets(boxes, words), strict=True)
     ]
     ticks, names = axis.ticks()
     column = {
@@ -169,16 +181,16 @@ def trade_off(
         "line": {"width": 0},
     }
     classes = len(members[0].class_names)
-    lines, named = switches(members, axis)
-    notes += named
-    shapes = [*axis.decorations()[0][:2], *lines, column | {"layer": "below"}, level_line(1 / classes, yref="y")]
-    notes.append(
+    lines, named = loss_change_marks(members, axis)
+    annotations += named
+    shapes = [*axis.decorations()[0][:2], *lines, column | {"layer": "below"}, chance_line(1 / classes, yref="y")]
+    annotations.append(
         {"x": 0, "xref": "paper", "xanchor": "right", "xshift": -4, "y": 1 / classes, "text": "1/K", "showarrow": False}
     )
     if not found:
         middle = {"x": 0.45, "y": 0.6, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 15}}
-        notes.append(middle | {"text": "A loss stands here as soon as one of its runs is finished."})
-    what = question.measures[question.goal]
+        annotations.append(middle | {"text": "A loss stands here as soon as one of its runs is finished."})
+    definition = question.measures[question.goal]
     counts = sorted({one.n for one in found})
     title = "Won at the end, and how late" + (f" · n = {counts[0]} seeds" if len(counts) == 1 else "")
     told = "; ".join(
@@ -187,7 +199,7 @@ def trade_off(
     )
     return {
         "data": traces,
-        "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {what.title.lower()} against time: {told}")
+        "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {definition.title.lower()} against time: {told}")
         | {
             "title": {
                 "text": title,
@@ -207,17 +219,17 @@ def trade_off(
                 "title": {"text": f"{TIMES[unit]} until the guesses stay even (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
-            | SHARES
-            | {"range": [-0.02, 1.02], "title": {"text": f"{what.title}, last probe"}, "showline": False},
+            | FRACTION_TICKS
+            | {"range": [-0.02, 1.02], "title": {"text": f"{definition.title}, last probe"}, "showline": False},
             "shapes": shapes,
-            "annotations": notes,
+            "annotations": annotations,
             "hovermode": "closest",
             "showlegend": False,
         },
     }
 
 
-def offsets(
+def label_offsets(
     boxes: Sequence[tuple[Sequence[float], Sequence[float]]], words: Sequence[str]
 ) -> list[tuple[float, float]]:
     """For each point the place of its label's middle, in pixels right of and below it: near it, and on no point, bar or
@@ -230,11 +242,11 @@ def offsets(
     taken = {room: [box for across, up in boxes for box in _taken(across, up, room, height)] for room in rooms}
     found = []
     for (across, up), word in zip(boxes, words, strict=True):
-        wide, high = LETTER * len(word) / 2 + 2, LINE / 2
+        wide, high = LETTER_WIDTH * len(word) / 2 + 2, LINE / 2
         best, least = (0.0, 0.0), np.inf
         for far in range(0, 200, 10):
-            for right, down in WAYS:
-                offset = (right * (wide + RIM[0] + 6 + far), down * (high + RIM[1] + 4 + far))
+            for right, down in DIRECTIONS:
+                offset = (right * (wide + MARKER_MARGIN[0] + 6 + far), down * (high + MARKER_MARGIN[1] + 4 + far))
                 covered = 0.0
                 for room in rooms:
                     middle = across[0] * room + offset[0], (1 - up[0]) * height + offset[1]
@@ -257,7 +269,11 @@ def _taken(
     """The boxes of a marker and of its two bars: left, top, right, bottom in pixels."""
     x, left, right = (place * width for place in across)
     y, bottom, top = ((1 - place) * height for place in up)
-    return [(x - RIM[0], y - RIM[1], x + RIM[0], y + RIM[1]), (left, y - 2, right, y + 2), (x - 2, top, x + 2, bottom)]
+    return [
+        (x - MARKER_MARGIN[0], y - MARKER_MARGIN[1], x + MARKER_MARGIN[0], y + MARKER_MARGIN[1]),
+        (left, y - 2, right, y + 2),
+        (x - 2, top, x + 2, bottom),
+    ]
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line
+from igbviz.charts.style import AXIS, FRACTION_TICKS, frame, heading, chance_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
@@ -25,7 +25,7 @@ CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 MAX_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
 
 
-WRONG_LABEL_LOOKS = {
+WRONG_LABEL_STYLES = {
     "memorised": ClassStyle(class_style(1).color, (), ""),
     "resisted": ClassStyle(class_style(0).color, (7, 3), ""),
     "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
@@ -51,18 +51,18 @@ def curves(
     median, the band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free. Not
     `checked`, the figure is a plain dictionary, eight milliseconds sooner: all that a live page needs.
     """
-    what = quantity_named(quantity)
+    definition = quantity_named(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
     drawn = trajectory.thinned()
     x, hover = axis.place(drawn.step), _hover(drawn)
-    values = np.asarray(what.values(drawn), dtype=np.float32)
-    if not what.per_class:
-        traces = [line_trace(x, values, hover, what.title, class_style(0), 3)]
+    values = np.asarray(definition.values(drawn), dtype=np.float32)
+    if not definition.per_class:
+        traces = [line_trace(x, values, hover, definition.title, class_style(0), 3)]
     elif trajectory.classes > MAX_LINES:
         traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
     else:
-        top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
+        top = 1.0 if definition.share else float(np.nanmax(values, initial=1e-6))
         gap = 15 * top / max(height - 190, 60)  # 15 pixels of what margins and legend leave of the height
         ends = spread_apart(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
         traces = []
@@ -71,7 +71,9 @@ def curves(
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
             traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.color, name))
-    return _in_time(traces, what, trajectory, axis, marks, title, height, legend and what.per_class, checked)
+    return _in_time(
+        traces, definition, trajectory, axis, marks, title, height, legend and definition.per_class, checked
+    )
 
 
 def wrong_labels(
@@ -94,7 +96,7 @@ def wrong_labels(
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
     ends = spread_apart(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
     traces = []
-    for k, (name, style) in enumerate(WRONG_LABEL_LOOKS.items()):
+    for k, (name, style) in enumerate(WRONG_LABEL_STYLES.items()):
         traces.append(line_trace(x, values[:, k], hover, name, style, 3, group=name))
         traces.append(_ends(x, values[:, k], ends[k], name, style.color, name))
     return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend, checked)
@@ -110,18 +112,20 @@ def bars(
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
     """A quantity of every class at one probe: the state of the network as bars, on the same scale as `curves`."""
-    what = quantity_named(quantity)
+    definition = quantity_named(quantity)
     favoured, names = trajectory[:1].favoured(), trajectory.class_names
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""
     if len(trajectory):
         probe = trajectory[[index]]
-        values = np.asarray(what.values(probe), dtype=np.float32).reshape(-1)
+        values = np.asarray(definition.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
         when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
         words = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
-        look = {"color": [s.color for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
-        if what.per_class:
+        look = (
+            {"color": [s.color for s in styles], "line": {"width": 0}} if definition.per_class else {"color": NEUTRAL}
+        )
+        if definition.per_class:
             look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
         traces = [
             {
@@ -132,25 +136,25 @@ def bars(
                 "text": words,
                 "textposition": "outside",
                 "cliponaxis": False,
-                "hovertext": list(names) if what.per_class else [what.title],
+                "hovertext": list(names) if definition.per_class else [definition.title],
                 "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
             }
         ]
-    figure = _figure(traces, what, title, height, trajectory)
+    figure = _figure(traces, definition, title, height, trajectory)
     labels = (
         [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)]
-        if what.per_class
-        else [what.title]
+        if definition.per_class
+        else [definition.title]
     )
     shown = [k for k in range(len(labels)) if len(labels) <= MAX_LINES or k == favoured]
-    places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
+    positions = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
     # In a narrow window plotly turns the names: with the two other settings the words below them make room.
-    figure["layout"]["xaxis"] |= places | {
+    figure["layout"]["xaxis"] |= positions | {
         "showgrid": False,
         "title": {"text": when, "standoff": 6},
         "automargin": "height",
     }
-    figure["layout"]["yaxis"] |= SHARES | {"range": [0, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["yaxis"] |= FRACTION_TICKS | {"range": [0, 1.02]} if definition.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}
     return go.Figure(figure) if checked else figure
@@ -175,20 +179,20 @@ def to_html(figure: go.Figure, dark: bool) -> str:
 
 
 def _figure(
-    traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()
+    traces, definition: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), annotations=()
 ) -> dict[str, Any]:
-    title = what.title if title is None else title
-    chance = _chance(trajectory.classes) if what.chance else ([], [])
+    title = definition.title if title is None else title
+    chance = _chance(trajectory.classes) if definition.chance else ([], [])
     last = int(trajectory.step[-1]) if len(trajectory) else 0
     favoured = trajectory[:1].favoured()
-    words = f"{title or what.title}: {len(trajectory)} probes up to step {last}"
+    words = f"{title or definition.title}: {len(trajectory)} probes up to step {last}"
     if favoured is not None:
         words += f"; favoured at Init.: {trajectory.class_names[favoured]}"
     layout = {
         "title": heading(title),
         "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
         "xaxis": dict(AXIS),
-        "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False},
+        "yaxis": AXIS | {"title": {"text": definition.axis}, "showline": False},
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -201,7 +205,7 @@ def _figure(
         "hoverdistance": 30,
         "dragmode": "zoom",
         "shapes": [*shapes, *chance[0]],
-        "annotations": [*notes, *chance[1]],
+        "annotations": [*annotations, *chance[1]],
         "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
         "meta": {"step": last, "words": words},
     }
@@ -210,7 +214,7 @@ def _figure(
 
 def _in_time(
     traces,
-    what: Quantity,
+    definition: Quantity,
     trajectory: Trajectory,
     axis: TimeAxis,
     marks,
@@ -219,9 +223,11 @@ def _in_time(
     legend: bool,
     checked: bool,
 ) -> go.Figure | dict[str, Any]:
-    figure = _figure(traces, what, title, height, trajectory, *axis.decorations(marks))
+    figure = _figure(traces, definition, title, height, trajectory, *axis.decorations(marks))
     figure["layout"]["xaxis"] |= axis.layout()
-    figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["yaxis"] |= (
+        FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}
+    )
     figure["layout"]["showlegend"] = legend
     figure["layout"]["margin"] |= {"t": 78 if marks else 62}
     return go.Figure(figure) if checked else figure
@@ -297,9 +303,9 @@ def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.
     offset = gap * np.arange(len(wanted))
     free = np.nan_to_num(wanted)[order] - offset
     up, down = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
-    places = np.empty(len(wanted))
-    places[order] = offset + np.clip((up + down) / 2, low, max(low, high - offset[-1]))
-    return places
+    positions = np.empty(len(wanted))
+    positions[order] = offset + np.clip((up + down) / 2, low, max(low, high - offset[-1]))
+    return positions
 
 
 def _chance(classes: int) -> tuple[list[dict], list[dict]]:
@@ -308,8 +314,8 @@ def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     side = (
         {"x": 1, "xanchor": "left", "xshift": 4} if classes > MAX_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     )
-    note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
-    return [level_line(1 / classes)], [note | {"font": {"size": 12}}]
+    annotation = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
+    return [chance_line(1 / classes)], [annotation | {"font": {"size": 12}}]
 
 
 WRONG_LABELS_CHART = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity

@@ -27,7 +27,7 @@ def parquet(run: Run) -> bytes:
 
 def html(run: Run) -> bytes:
     """The charts of a run on a page of its own that needs no network."""
-    return pages(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
+    return html_page(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
 
 
 def json(run: Run) -> bytes:
@@ -58,7 +58,7 @@ def write(run: Run, out: Path) -> None:
     out.write_bytes(writers[out.suffix](run))
 
 
-def pages(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
+def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
     """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
     figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]
