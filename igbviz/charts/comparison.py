@@ -1,8 +1,8 @@
-"""Pictures of several runs: the paper's Figure 2 as a grid, one quantity laid over itself, and who escapes when.
+"""Figures of several runs: the paper's Figure 2 as a grid, one quantity of all runs, and when each run escapes.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: to have plotly check the 240 lines of
-twelve runs takes it a second, and a grid that grows is made anew every second. `plotly.graph_objects.Figure(spec)`
-makes a figure of it, for files.
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: plotly takes a second to validate the 240
+lines of twelve runs, and a growing grid is redrawn every second. For files, `plotly.graph_objects.Figure(spec)` makes a
+figure of it.
 """
 
 from __future__ import annotations
@@ -14,33 +14,30 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
-from igbviz.charts.shared_axis import positions, shared_axis, loss_change, loss_change_marks
-from igbviz.charts.style import AXIS, FRACTION_TICKS, frame, heading, chance_line, vertical_line
+from igbviz.charts.shared_axis import loss_change, loss_change_marks, positions, shared_axis
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
 from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
 from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
-MAX_ROWS = 12  # of a grid that can still be read; more are paged
+MAX_ROWS = 12  # of a readable grid; more are paged
 PANEL_GAP = 0.06  # of the width, between the two columns of the grid
-TOP_MARGIN, BOTTOM_MARGIN, TITLE = (
-    62,
-    58,
-    52,
-)  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
-MAX_UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
+TOP_MARGIN, BOTTOM_MARGIN = 62, 58  # pixels, for headings and legend, and for the axis title
+ROW_GAP = 52  # pixels between rows, for the ticks of one and the title of the next
+MAX_UNIFIED = 12  # lines whose values at one moment fit into one hover box
 
 
 def row_height(rows: int) -> int:
-    """Pixels of a row of the grid: a few runs fill a screen, many remain readable."""
+    """Height of a row of the grid in pixels: a few runs fill a screen, many remain readable."""
     return int(np.clip(880 / max(rows, 1), 180, 340))
 
 
 def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
-    """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes
-    shared.
+    """One row per run: probability of the true class left, accuracy right, axes shared.
 
-    The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
+    `shown` are the ids of the runs, all with equally many classes. A class has the same style in all rows; the bold
+    line is the class that the row's network favours at Init.
     """
     by_run = {member.run: member for setting in settings for member in setting.members}
     members, labels = [by_run[run] for run in shown], titles(settings)
@@ -51,15 +48,15 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     for row, member in enumerate(members):
         x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
-        top = 1 - (row * height + TITLE) / inner
+        top = 1 - (row * height + ROW_GAP) / inner
         for column, quantity in enumerate(PANELS):
             number = _axis_number(row, column)
-            at = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
-            traces += [trace | at for trace in _class_lines(x, member.per_class[quantity], hover, member)]
+            axes = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
+            traces += [trace | axes for trace in _class_lines(x, member.per_class[quantity], hover, member)]
             left = column * (1 + PANEL_GAP) / 2
             layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-                "domain": [left, left + (1 - PANEL_GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
-                "tickfont": {"size": 13},
+                "domain": [left, left + (1 - PANEL_GAP) / 2], "anchor": f"y{number}",
+                "matches": "x" if number else None, "tickfont": {"size": 13},
             }  # fmt: skip
             if row < len(members) - 1:
                 layout[f"xaxis{number}"]["title"] = None
@@ -82,19 +79,11 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "showarrow": False,
         }
         annotations.append(place | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
-        for line, (x_mark, label) in enumerate(
-            _moments(member, axis)
-        ):  # one above the other: both may be the end of the first epoch
-            place = {
-                "x": float(np.log10(x_mark)),
-                "y": 1,
-                "xref": f"x{_axis_number(row, 1)}",
-                "yref": f"y{_axis_number(row, 1)} domain",
-            }
-            annotations.append(
-                place
-                | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}}
-            )
+        # One above the other: both may be at the end of the first epoch.
+        for line, (x_mark, label) in enumerate(_moments(member, axis)):
+            at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 13 * line}
+            panel = {"xref": f"x{_axis_number(row, 1)}", "yref": f"y{_axis_number(row, 1)} domain"}
+            annotations.append(at_mark | panel | {"showarrow": False, "text": label, "font": {"size": 12}})
     for column, quantity in enumerate(PANELS):
         title = {
             "x": column * (1 + PANEL_GAP) / 2,
@@ -109,10 +98,10 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}}
         )
     favoured = ", ".join(f"{labels[run]}: favoured {by_run[run].class_names[by_run[run].favoured]}" for run in shown)
-    about = f"{len(shown)} runs side by side, a row each: {favoured}"
+    description = f"{len(shown)} runs side by side, one row per run: {favoured}"
     return {
         "data": traces,
-        "layout": _frame(inner + TOP_MARGIN + BOTTOM_MARGIN, about, members, linked=True)
+        "layout": _frame(inner + TOP_MARGIN + BOTTOM_MARGIN, description, members, linked=True)
         | layout
         | {
             "shapes": shapes,
@@ -125,8 +114,11 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
 
 
 def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
-    """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band
-    from the least to the most of them; else every run is a line."""
+    """One measure over log time, coloured by setting.
+
+    Collapsed, the seeds of a setting are drawn as their median and a band from min to max; otherwise every run is a
+    line.
+    """
     definition = MEASURES[measure]
     members = [member for setting in settings for member in setting.members]
     axis = shared_axis(members, unit)
@@ -143,9 +135,9 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
             )
     shapes, annotations = axis.decorations()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
-        shapes, annotations = shapes[:2], []  # the first epochs end at different steps
+        shapes, annotations = shapes[:2], []  # the runs' first epochs end at different steps
     shapes, annotations = (
-        both + more for both, more in zip((shapes, annotations), loss_change_marks(members, axis, row=1), strict=True)
+        base + extra for base, extra in zip((shapes, annotations), loss_change_marks(members, axis, row=1), strict=True)
     )
     classes = {len(member.class_names) for member in members}
     if definition.chance and len(classes) == 1:
@@ -154,9 +146,9 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
         annotations.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    height = 560 + 14 * len(settings)  # the legend below takes what its names need
+    height = 560 + 14 * len(settings)  # room for the legend below
     description = f"{definition.title} of {len(members)} runs in {len(settings)} settings" + (
-        ": median and band over seeds" if collapse else ""
+        ": median, min and max over seeds" if collapse else ""
     )
     return {
         "data": traces,
@@ -182,11 +174,10 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
 
 
 def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
-    """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
-    the median."""
+    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median."""
     members = [member for setting in settings for member in setting.members]
     axis = shared_axis(members, unit)
-    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
+    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # positions beyond the scale
     traces = []
     for setting in settings:
         style = class_style(setting.index)
@@ -194,14 +185,14 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
         per_epoch = setting.members[0].steps_per_epoch
         x = [never if np.isinf(step) else float(positions(np.array(step), per_epoch, axis)) for step in steps]
         spread = median_and_range(steps)
-        ways = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # equal seeds side by side
-        middle = never if np.isinf(spread[0]) else float(positions(np.array(spread[0]), per_epoch, axis))
+        shifts = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # dots at one step do not overlap
+        median = never if np.isinf(spread[0]) else float(positions(np.array(spread[0]), per_epoch, axis))
         line = f"<b>{setting.label}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": [middle],
+                "x": [median],
                 "y": [setting.index],
                 "hoverinfo": "skip",
                 "showlegend": False,
@@ -212,7 +203,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "type": "scatter",
                 "mode": "markers",
                 "x": x,
-                "y": [setting.index + way for way in ways],
+                "y": [setting.index + shift for shift in shifts],
                 "name": setting.label,
                 "cliponaxis": False,
                 "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
@@ -242,16 +233,16 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
         "data": traces,
-        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members)
+        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the initial guessing bias", members)
         | {
-            "title": heading("When the first guess is left for good"),
+            "title": heading(f"Escape from the initial guessing bias · n = {len(members)} runs"),
             "xaxis": AXIS
             | axis.layout()
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
                 "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
+                "title": {"text": f"{title} until the guesses are even for good (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | {
@@ -280,22 +271,22 @@ def _escape_words(member: Member) -> str:
 
 
 def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
-    """Lower edge, upper edge filled down to it, median. A single run has no band."""
-    one = band(setting.members, measure)
+    """Lower edge, upper edge filled down to it, and median of a setting. A single run has no band."""
+    summary = band(setting.members, measure)
     style, per_epoch = class_style(setting.index), setting.members[0].steps_per_epoch
-    x = positions(one.step, per_epoch, axis)
-    hover = np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32)
+    x = positions(summary.step, per_epoch, axis)
+    hover = np.stack([summary.step, summary.n, summary.low, summary.high], -1).astype(np.float32)
     count = len(setting.members)
-    line = line_trace(x, one.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
+    line = line_trace(x, summary.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
     if count == 1:
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
-    line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
-    return [*band_edges(x, one, style.color, str(setting.index)), line]
+    line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f} to %{customdata[3]:.3f}, n = %{customdata[1]})"
+    return [*band_edges(x, summary, style.color, str(setting.index)), line]
 
 
-def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[str, Any]]:
-    """The lower edge of a band, and the upper one, filled down to it."""
+def band_edges(x: np.ndarray, summary: Band, color: str, group: str) -> list[dict[str, Any]]:
+    """The lower edge of a band, and the upper summary filled down to it."""
     edge = {
         "type": "scatter",
         "mode": "lines",
@@ -306,23 +297,25 @@ def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[st
         "legendgroup": group,
     }
     fill = {"fill": "tonexty", "fillcolor": shade(color, 0.15)}
-    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}]
+    return [edge | {"y": summary.low.astype(np.float32)}, edge | fill | {"y": summary.high.astype(np.float32)}]
 
 
 def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
     style, lines = class_style(setting.index), []
-    for place, member in enumerate(setting.members):
+    for number, member in enumerate(setting.members):
         x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
         line = line_trace(x, member.measures[measure], hover, setting.label, style, 2, group=str(setting.index))
         line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
-        lines.append(line | {"showlegend": place == 0})
+        lines.append(line | {"showlegend": number == 0})
     return lines
 
 
 def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: Member) -> list[dict[str, Any]]:
-    """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act
-    on."""
+    """The lines of one panel, the favoured class last and bold.
+
+    Legend and pointer act on the groups of the lines.
+    """
     names, favoured = member.class_names, member.favoured
     if len(names) > MAX_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
@@ -335,21 +328,21 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
 
 
 def _legend(member: Member) -> list[dict[str, Any]]:
-    """Lines without points, only for the legend: a row's own would be bold in one place and thin in another."""
-    nothing = np.full(1, np.nan, np.float32)
+    """Lines without points, only for the legend: which line is bold differs from row to row."""
+    empty = np.full(1, np.nan, np.float32)
     hover = np.zeros((1, 3), np.float32)
     if len(member.class_names) > MAX_LINES:
-        lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
+        lines = _class_lines(empty, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
     lines = [
-        line_trace(nothing, nothing, hover, name, class_style(k), 3, group=f"class {k}")
+        line_trace(empty, empty, hover, name, class_style(k), 3, group=f"class {k}")
         for k, name in enumerate(member.class_names)
     ]
     return [line | {"showlegend": True} for line in lines]
 
 
 def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
-    """The decorations of one panel: the break after Init., and the moments of this run."""
+    """Shapes of one panel: the break after Init., and the moments of this run."""
     untrained = axis.decorations()[0][:2]
     return [
         *untrained,
@@ -358,7 +351,7 @@ def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
 
 
 def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
+    """(position, label) of the end of the first epoch, and of the change of the loss, if there is one."""
     config, per_epoch = member.config, member.steps_per_epoch
     moments = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
     moments = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in moments]
@@ -366,12 +359,12 @@ def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
 
 
 def _axis_number(row: int, column: int) -> str:
-    """What plotly calls the axes of a panel: x, x2, x3 ..."""
+    """The suffix of a panel's axes in plotly: x, x2, x3 ..."""
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
 def _frame(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
-    """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
+    """The layout that all figures share. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
         "dragmode": "zoom",
         "uirevision": "kept",

@@ -1,9 +1,8 @@
-"""Pictures of losses: what they do at every p, on the logits, and how much of a real run stands where. Arrays in,
-plotly figures out.
+"""Figures of losses: force, value and slope over p, and the gradient on the logits. Arrays in, plotly figures out.
 
-A loss pulls the true class's logit with some force; that of cross-entropy is 1 everywhere. Where it is negative the
-class is pushed down, and where it is next to nothing the loss is silent. The first pictures of this module are maps of
-that force over p, with the images of a run standing on the same map. Everything is numpy; nothing is trained.
+The force w(p) = -p f'(p) is the gradient on the true class's logit in units of cross-entropy's, whose force is 1
+everywhere. Where it is negative the true class is pushed down; where its size is under 1 % the gradient counts as zero.
+Figures over p can have the histogram of a run's images on the same axis. Everything is numpy; nothing is trained.
 """
 
 from __future__ import annotations
@@ -22,70 +21,70 @@ from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
 
-# The names stand in the zones, so that colors are not needed to tell them apart.
+# Zones are labelled in the figure, so that colour is not the only cue.
 ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
-MAX_ZONES = 24  # a formula that swings more often is not shaded
-# Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
-# picture lower.
+MAX_ZONES = 24  # the zones of a formula that oscillates more often are not shaded
+# Relative to the figure: below the axis, a legend would grow into the axis title, since its rows shrink the plot.
 LEGEND_AT_BOTTOM = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
-LEAD_PLOT_HEIGHT = 284  # pixels of the picture over leads, with what stands above it
+LEAD_PLOT_HEIGHT = 284  # pixels of the plot over leads and everything above it
 LEADS = np.linspace(0, 40, 161)  # logits
 
 
 @dataclass(frozen=True)
 class LossCurve:
-    """A function of p that every loss of p has."""
+    """A function of p that every loss of p has, with its title and its range."""
 
     title: str
     axis: str
     caption: str
-    values: Callable[[LossOfP, np.ndarray], np.ndarray]  # at log p, elementwise
-    always: tuple[float, float]  # what the vertical axis shows in any case
-    tallest: float  # what it shows at most, in units of the largest value above p = 0.05
+    values: Callable[[LossOfP, np.ndarray], np.ndarray]  # of log p, elementwise
+    min_range: tuple[float, float]  # always within the vertical axis
+    max_extent: float  # limit of the vertical axis, in units of the largest value above p = 0.05
 
 
 LOSS_CURVES = {
     "weight": LossCurve(
         "Force w(p)",
         "force w(p) = −p f′(p)",
-        "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as "
-        "cross-entropy does, at 0 it has no say, below 0 it pushes its own class further down.",
+        "Force on the logit of an image's true class when this class has probability p, in units of cross-entropy's. "
+        "At 1 the gradient is that of cross-entropy, at 0 the image is ignored (zero gradient), below 0 its true class "
+        "is pushed further down.",
         lambda loss, log_p: loss.weight(log_p, np),
-        always=(-0.2, 1.1),
-        tallest=5,
+        min_range=(-0.2, 1.1),
+        max_extent=5,
     ),
     "value": LossCurve(
         "Loss f(p)",
         "loss f(p)",
-        "What an image costs when its true class has probability p. Training goes downhill: where the line is flat "
-        "nothing moves, and where it rises to the right, a better guess costs more.",
+        "Loss of an image when its true class has probability p. Training descends it: where the line is flat the "
+        "gradient is zero, and where it rises to the right, a higher p costs more.",
         lambda loss, log_p: loss.f(log_p, np),
-        always=(0, 1),
-        tallest=5,
+        min_range=(0, 1),
+        max_extent=5,
     ),
     "slope": LossCurve(
         "Slope dL/dp",
         "slope dL/dp",
-        "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax "
-        "multiplies it by p on the way to the logits, so compare forces, not slopes.",
+        "Derivative of the loss with respect to p. Below 0 the loss rewards a higher p, above 0 it penalizes it. The "
+        "softmax multiplies the slope by p on the way to the logits, so compare forces, not slopes.",
         lambda loss, log_p: -loss.weight(log_p, np) * np.exp(-log_p),
-        always=(-1, 0.2),
-        tallest=1,
+        min_range=(-1, 0.2),
+        max_extent=1,
     ),
 }
 
 
 def loss_style(name: str) -> ClassStyle:
-    """The look of a loss: its place in the registry decides, so that it is the same in every picture.
+    """The style of a loss, the same in every figure, by its index in the registry.
 
-    As for classes, but where those begin again after twenty, the dashes move on by one: forty looks.
+    As for classes, but after twenty the dashes shift by one, which gives forty styles.
     """
     k = list(LOSSES).index(name)
     return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
 
 
 def short(number: float) -> str:
-    """Three digits at most, and powers of ten as one writes them by hand: '0.056', '2.4e8', '3e-9'."""
+    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'."""
     if number == 0 or 1e-4 <= abs(number) < 1e4:
         return f"{number:.3g}"
     digits, power = f"{number:.1e}".split("e")
@@ -102,10 +101,10 @@ def over_p(
     run: tuple[Trajectory, int, int | None] | None = None,
     height: int = 640,
 ) -> go.Figure:
-    """A quantity of every chosen loss of p, by name; above it the images of a run at one probe, on the same axis.
+    """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES; `chosen` is by name.
 
-    `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
-    None for all).
+    `shaded` are the zones of one loss and `marks` vertical lines at (p, label). `run` adds a histogram of its images at
+    one probe above, on the same axis: (trajectory, index of the probe, class or None for all).
     """
     definition = LOSS_CURVES[quantity]
     p = np.geomspace(LEFT_EDGE, 1, 781) if log else np.linspace(0, 1, 801)
@@ -118,7 +117,7 @@ def over_p(
     ]
     layout = _layout(height, f"{definition.title} of {len(drawn)} losses over the probability p of the true class")
     layout["uirevision"] = f"{quantity} {log}"
-    positions = {
+    log_axis = {
         "type": "log",
         "range": [np.log10(LEFT_EDGE), 0.02],
         "dtick": 1,
@@ -126,7 +125,7 @@ def over_p(
         "showexponent": "all",
     }
     layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
-    layout["xaxis"] |= positions if log else {"range": [-0.01, 1.01], "dtick": 0.1}
+    layout["xaxis"] |= log_axis if log else {"range": [-0.01, 1.01], "dtick": 0.1}
     top = 0.62 if run else 1.0
     layout["yaxis"] |= {
         "title": {"text": definition.axis},
@@ -141,7 +140,7 @@ def over_p(
         traces += image_bars(*run, log)
         layout["yaxis2"] = layout["yaxis"] | {
             "domain": [top + 0.06, 1],
-            "title": {"text": "share of images"},
+            "title": {"text": "fraction of images"},
             "tickformat": ".0%",
         }
         layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.25}
@@ -157,10 +156,10 @@ def over_p(
 
 
 def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
-    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of
-    all others.
+    """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
 
-    A loss that is much stronger than the others leaves the picture; its name says how far it goes.
+    The lead is that of its logit over all others, which are equal. A loss that is much stronger than
+    the others leaves the plot; the legend says how far.
     """
     height = lead_height(chosen)
     slopes = {
@@ -168,22 +167,24 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         for name, loss in chosen.items()
     }
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
+    layout = _layout(
+        height, f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    )
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
     limit = _limit(list(largest.values()))
     titles = {
-        name: chosen[name].title + (f" (leaves: to ±{short(size)})" if size > limit else "")
+        name: chosen[name].title + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
         for name, size in largest.items()
     }
-    side = 1 / len(panels)
-    for place, panel in enumerate(panels):
-        axis = "" if place == 0 else str(place + 1)
-        left, right = place * side, (place + 1) * side - 0.02
+    width = 1 / len(panels)
+    for column, panel in enumerate(panels):
+        axis = "" if column == 0 else str(column + 1)
+        left, right = column * width, (column + 1) * width - 0.02
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, place], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
-            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
+            line = _line(LEADS, table[:, column], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": column == 0})
         layout[f"xaxis{axis}"] = layout["xaxis"] | {
             "domain": [left, right],
             "anchor": f"y{axis}",
@@ -196,7 +197,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
             "zeroline": True,
             "matches": "y",
         }
-        layout[f"yaxis{axis}"] |= {"showticklabels": place == 0}
+        layout[f"yaxis{axis}"] |= {"showticklabels": column == 0}
         layout["annotations"].append(
             {
                 "x": (left + right) / 2,
@@ -211,7 +212,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         )
     layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
     layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {
-        "text": "lead of the favoured logit over all others",
+        "text": f"lead of the favoured logit over all others ({classes} classes)",
         "standoff": 8,
     }
     layout["yaxis"]["title"] = {"text": "gradient on the logit"}
@@ -221,27 +222,26 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
 
 
 def lead_height(chosen: Mapping[str, Loss]) -> int:
-    """Pixels of `over_lead`."""
+    """Height of `over_lead` in pixels."""
     return LEAD_PLOT_HEIGHT + _below(len(chosen))
 
 
 def _below(losses: int) -> int:
-    """Pixels of what stands below a picture: its axis, and a row of names for every three losses, as a narrow page has
-    them."""
+    """Height in pixels of axis and legend below a plot; a narrow page has three losses per row of the legend."""
     return 62 + 26 * -(-losses // 3)
 
 
 def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
-    """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
+    """Bottom and top of the vertical axis: all of every curve, unless it diverges towards p = 0."""
     values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
-    tallest = definition.tallest * np.abs(values[:, p >= 0.05]).max()
-    low = min(definition.always[0], max(values.min(), -tallest))
-    high = max(definition.always[1], min(values.max(), tallest))
+    limit = definition.max_extent * np.abs(values[:, p >= 0.05]).max()
+    low = min(definition.min_range[0], max(values.min(), -limit))
+    high = max(definition.min_range[1], min(values.max(), limit))
     return [float(low - 0.04 * (high - low)), float(high + 0.04 * (high - low))]
 
 
 def _limit(largest: Sequence[float]) -> float:
-    """A scale on which the strongest loss fits, unless the others would vanish beside it."""
+    """A limit of the axis within which the strongest loss fits, unless the others would look flat beside it."""
     return float(1.1 * min(max(largest, default=1.0), max(3.0, 3 * min(largest, default=1.0))))
 
 
@@ -262,13 +262,13 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> di
 def _decorations(
     shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float
 ) -> tuple[list, list]:
-    """Shapes and annotations: named zones and upright lines."""
+    """Shapes and annotations for labelled zones and vertical lines."""
     shapes: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     left, right = (np.log10(LEFT_EDGE), 0.0) if log else (0.0, 1.0)
 
     def place(p: float) -> float:
-        """On the axis as annotations count it: in decades if it is a log axis."""
+        """p in the coordinates of annotations, which on a log axis are decades."""
         return float(np.clip(np.log10(max(p, LEFT_EDGE)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MAX_ZONES else ():
@@ -288,7 +288,7 @@ def _decorations(
         shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
         room = (high - low) / (right - left)
         if room > 0.025:
-            turned = room < 0.012 * len(label)  # too narrow for its name
+            turned = room < 0.012 * len(label)  # too narrow for its label
             annotations.append(
                 {
                     "x": (low + high) / 2,
@@ -303,11 +303,11 @@ def _decorations(
                 }
             )
     if log:
-        # At the very end of the axis, clear of the first power of ten.
+        # At the very end of the axis, clear of the first tick.
         less = {"x": np.log10(LEFT_EDGE), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
         annotations.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, label) in enumerate(marks):
-        if log and p < LEFT_EDGE:  # no place on the axis: an arrow out of the picture in place of a line at its edge
+        if log and p < LEFT_EDGE:  # off the axis: an arrow that points out of the plot instead of a line at its edge
             annotation = {
                 "x": left,
                 "y": 1,

@@ -1,4 +1,4 @@
-"""Figures of the mean-field theory: maps of the (sigma_w2, sigma_b2) plane, and curves over depth at one point of it."""
+"""Figures of the mean-field theory: maps of the (sigma_w2, sigma_b2) plane, and curves over depth at one point."""
 
 from __future__ import annotations
 
