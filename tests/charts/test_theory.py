@@ -70,7 +70,7 @@ def test_the_caption_of_chi_1_speaks_of_the_squared_difference() -> None:
 
 
 def test_the_captions_of_c_star_and_gamma_star_name_their_exceptions() -> None:
-    """ReLU is not the only activation with c* = 1 in the chaotic phase, and an ordered tanh without biases has c* = 0."""
+    """Not only ReLU has c* = 1 in the chaotic phase, and an ordered tanh without biases has c* = 0."""
     names = {"relu": "ReLU", "leaky-relu": "leaky ReLU", "abs": "|x|", "tanh": "tanh", "erf": "erf"}
     captions = [theory_charts.MAPS[quantity].caption for quantity in ("c_star", "gamma_star")]
     assert all(name in caption for name in names.values() for caption in captions)
