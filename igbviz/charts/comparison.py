@@ -69,7 +69,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             shapes.append(chance_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
         star = f'<span style="color:{style.color}">★ {member.class_names[member.favoured]}</span>'
-        place = {
+        position = {
             "x": 0,
             "y": top,
             "xref": "paper",
@@ -78,7 +78,9 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yanchor": "bottom",
             "showarrow": False,
         }
-        annotations.append(place | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
+        annotations.append(
+            position | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2}
+        )
         # One above the other: both may be at the end of the first epoch.
         for line, (x_mark, label) in enumerate(_moments(member, axis)):
             at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 13 * line}

@@ -38,7 +38,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     traces = [trace for setting in settings for trace in band_traces(setting, measure, axis)]
     lines, annotations = loss_change_marks(members, axis)
     shapes = [*axis.decorations()[0][:2], *lines]
-    shapes.append(vertical_line(float(axis.place(step)), "dash"))
+    shapes.append(vertical_line(float(axis.position(step)), "dash"))
     if definition.chance:
         level = 1 / len(members[0].class_names)
         shapes.append(chance_line(level))

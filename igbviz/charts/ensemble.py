@@ -90,7 +90,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
-    title = f"Guess fraction of {subject} · n = {_count(networks)}"
+    title = f"Guess fraction of {subject} · n = {networks:,}"
     figure = titled_figure(traces, title, regime, height)
     figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
     means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
@@ -165,7 +165,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         )
         traces += _beyond(layers + shift, values[:, 0], edges, hover, name, MEASURED)
     logits = f"γ of the logits {_with_error(*measured['variance'][-1])}"
-    title = f"Bias γ layer by layer · n = {_count(len(ensemble))}"
+    title = f"Bias γ layer by layer · n = {len(ensemble):,}"
     figure = titled_figure(traces, title, logits, height)
     lines, labels = _reference_lines(ensemble.classes)
     figure["layout"]["shapes"] += lines

@@ -32,7 +32,7 @@ LEADS = np.linspace(0, 40, 161)  # logits
 
 @dataclass(frozen=True)
 class LossCurve:
-    """A function of p that every loss of p has, with its title and its range."""
+    """A function of p that every loss of p has, with its title and the range of its axis."""
 
     title: str
     axis: str
@@ -47,8 +47,8 @@ LOSS_CURVES = {
         "Force w(p)",
         "force w(p) = −p f′(p)",
         "Force on the logit of an image's true class when this class has probability p, in units of cross-entropy's. "
-        "At 1 the gradient is that of cross-entropy, at 0 the image is ignored (zero gradient), below 0 its true class "
-        "is pushed further down.",
+        "At 1 the gradient is that of cross-entropy; below 0 the true class is pushed further down. Zero gradient "
+        "(ignored) means under 1 % of cross-entropy's.",
         lambda loss, log_p: loss.weight(log_p, np),
         min_range=(-0.2, 1.1),
         max_extent=5,
@@ -267,13 +267,13 @@ def _decorations(
     annotations: list[dict[str, Any]] = []
     left, right = (np.log10(LEFT_EDGE), 0.0) if log else (0.0, 1.0)
 
-    def place(p: float) -> float:
+    def position(p: float) -> float:
         """p in the coordinates of annotations, which on a log axis are decades."""
         return float(np.clip(np.log10(max(p, LEFT_EDGE)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MAX_ZONES else ():
         label = ZONES[zone.kind]
-        low, high = place(zone.low), place(zone.high)
+        low, high = position(zone.low), position(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
         band = {
             "type": "rect",
@@ -323,12 +323,12 @@ def _decorations(
                 | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}}
             )
             continue
-        x = 10 ** place(p) if log else place(p)
+        x = 10 ** position(p) if log else position(p)
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
         shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})
-        side = "left" if place(p) < (left + right) / 2 else "right"
+        side = "left" if position(p) < (left + right) / 2 else "right"
         annotations.append({
-            "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
+            "x": position(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
             "text": label, "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
     return shapes, annotations

@@ -21,16 +21,16 @@ from igbviz.trajectory.quantities import QUANTITIES
 
 # Roles of classes: style, width of the line, and the values of the role from those of all classes (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, own: values[:, own]),
+    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, favoured: values[:, favoured]),
     "highest of the others": (
         ClassStyle(COLORS[0], (7, 3), ""),
         2.5,
-        lambda values, own: np.delete(values, own, -1).max(-1),
+        lambda values, favoured: np.delete(values, favoured, -1).max(-1),
     ),
     "median of the others": (
         ClassStyle(NEUTRAL, (2, 3), ""),
         2.5,
-        lambda values, own: np.median(np.delete(values, own, -1), -1),
+        lambda values, favoured: np.median(np.delete(values, favoured, -1), -1),
     ),
 }
 
@@ -145,7 +145,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             annotations += [annotation | {"xref": f"x{number}", "yref": f"y{number} domain"} for annotation in labels]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
             shapes.append(chance_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
-        place = {
+        position = {
             "x": 0,
             "y": top,
             "xref": "paper",
@@ -154,9 +154,11 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             "yanchor": "bottom",
             "showarrow": False,
         }
-        annotations.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
+        annotations.append(
+            position | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2}
+        )
     for column, panel in enumerate(PANELS):
-        place = {
+        position = {
             "x": column * (1 + comparison_charts.PANEL_GAP) / 2,
             "y": 1,
             "xref": "paper",
@@ -165,7 +167,8 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             "yanchor": "top",
         }
         annotations.append(
-            place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
+            position
+            | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
         )
     last = max(int(member.step[-1]) for member in all_members)
     return {

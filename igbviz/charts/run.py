@@ -56,7 +56,7 @@ def curves(
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
     drawn = trajectory.thinned()
-    x, hover = axis.place(drawn.step), _hover(drawn)
+    x, hover = axis.position(drawn.step), _hover(drawn)
     values = np.asarray(definition.values(drawn), dtype=np.float32)
     if not definition.per_class:
         traces = [line_trace(x, values, hover, definition.title, class_style(0), 3)]
@@ -95,7 +95,7 @@ def wrong_labels(
     """
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     drawn = trajectory.thinned() if trajectory.has_noise else trajectory[:0]
-    x, hover = axis.place(drawn.step), _hover(drawn)
+    x, hover = axis.position(drawn.step), _hover(drawn)
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
     ends = spread_apart(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
     traces = []

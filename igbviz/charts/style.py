@@ -59,8 +59,8 @@ def titled_figure(traces: list[dict[str, Any]], title: str, description: str, he
     }
 
 
-def annotation(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
-    """An annotation at (x, y) in fractions of the plot area, left-aligned unless `place` says otherwise."""
+def annotation(text: str, x: float, y: float, **position: Any) -> dict[str, Any]:
+    """An annotation at (x, y) in fractions of the plot area, left-aligned unless `position` says otherwise."""
     return {
         "text": text,
         "x": x,
@@ -70,7 +70,7 @@ def annotation(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
         "xanchor": "left",
         "showarrow": False,
         "font": {"size": 13},
-    } | place
+    } | position
 
 
 def vertical_line(x: float, dash: str) -> dict[str, Any]:

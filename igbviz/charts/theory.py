@@ -157,7 +157,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
         "Variance q of a node": (theory.variance_by_depth(activation, sigma_w2, sigma_b2, depth), "q", True),
         "Correlation c of two inputs": (theory.correlation_by_depth(activation, sigma_w2, sigma_b2, depth), "c", False),
         "Bias γ of the guesses": (theory.gamma_by_depth(activation, sigma_w2, sigma_b2, depth), "γ", True),
-        "Squared gradient of layer 1 over layer l": (
+        "Squared gradient, layer 1 over l": (
             theory.gradient_gain(activation, sigma_w2, sigma_b2, depth, cumulative=True),
             "E|∂L/∂y¹|² / E|∂L/∂yˡ|²",
             True,

@@ -55,7 +55,7 @@ class TimeAxis:
         """The left edge of the plot, as a power of ten."""
         return float(np.log10(self.init)) - 0.025 * self.span
 
-    def place(self, step: np.ndarray | float) -> np.ndarray:
+    def position(self, step: np.ndarray | float) -> np.ndarray:
         """Positions of steps on the axis; step 0 lies at Init."""
         step = np.asarray(step, dtype=np.float64)
         return np.where(step > 0, step * self.per_step, self.init).astype(np.float32)
@@ -68,7 +68,7 @@ class TimeAxis:
         positions = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
         return [self.init, *positions], [
             "Init.",
-            *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in positions),
+            *(f"{position:g}" if position < 1e5 else f"{position:.0e}".replace("e+0", "e") for position in positions),
         ]
 
     def minor_ticks(self) -> list[float]:
@@ -107,8 +107,8 @@ class TimeAxis:
         annotations = []
         lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
         for epoch, label, dash, row in [*lines, *((epoch, label, "solid", 1) for epoch, label in marks)]:
-            x = float(self.place(epoch * self.steps_per_epoch))
+            x = float(self.position(epoch * self.steps_per_epoch))
             shapes.append(vertical_line(x, dash))
-            place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
-            annotations.append(place | {"text": label, "showarrow": False, "font": {"size": 12}})
+            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            annotations.append(position | {"text": label, "showarrow": False, "font": {"size": 12}})
         return shapes, annotations

@@ -92,7 +92,7 @@ def vertical_lines(figure: dict, x: float) -> list[dict]:
 
 
 @pytest.mark.parametrize("unit, place", [("epoch", 0.25), ("step", 25)])
-def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, place: float, tmp_path: Path) -> None:
+def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, position: float, tmp_path: Path) -> None:
     settings = switched(tmp_path, 0.25)
     summaries = robustness.summaries(settings, QUESTIONS["noise"])
     figures = {
@@ -106,13 +106,13 @@ def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, p
         figures["bias"] = dynamics.over_time(settings, "balanced_accuracy", 10), 1
     for name, (figure, panels) in figures.items():
         texts = [note["text"] for note in figure["layout"]["annotations"]]
-        assert len(vertical_lines(figure, place)) == panels and "loss switches" in texts, name
+        assert len(vertical_lines(figure, position)) == panels and "loss switches" in texts, name
         go.Figure(figure)
 
 
 def test_several_moments_are_lines_with_one_name(tmp_path: Path) -> None:
     figure = comparison_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
-    assert all(len(vertical_lines(figure, place)) == 1 for place in (0.25, 0.5, 2))
+    assert all(len(vertical_lines(figure, position)) == 1 for position in (0.25, 0.5, 2))
     assert [note["text"] for note in figure["layout"]["annotations"]].count("loss switches: 3 moments") == 1
     plain = comparison_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
     assert not any("switches" in note["text"] for note in plain["layout"]["annotations"])

@@ -152,8 +152,8 @@ class TestGuesses:
 
     def test_conditions_are_in_the_title_and_on_the_axis(self) -> None:
         layout = charts.guesses(ensemble(40, 3)).layout
-        assert "n = 40 networks" in layout.title.text and f"{INPUTS} inputs" in layout.xaxis.title.text
-        assert "n = 40 networks" in charts.gamma_by_depth(ensemble(40, 3)).layout.title.text
+        assert "n = 40" in layout.title.text and f"{INPUTS} inputs" in layout.xaxis.title.text
+        assert "n = 40" in charts.gamma_by_depth(ensemble(40, 3)).layout.title.text
         assert f"{INPUTS} inputs" in network.outputs(ensemble(1, 3)).layout.title.text
         assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.title.text
 

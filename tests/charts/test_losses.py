@@ -108,7 +108,8 @@ def test_short_numbers(number: float, text: str) -> None:
 
 def test_captions_speak_of_the_force_and_of_a_zero_gradient() -> None:
     caption = losses.LOSS_CURVES["weight"].caption
-    assert "Force on the logit" in caption and "ignored (zero gradient)" in caption
+    assert "Force on the logit" in caption and "Zero gradient (ignored) means under 1 % of cross-entropy's" in caption
+    assert force.ZERO_GRADIENT_FRACTION == 0.01
     assert not any(word in curve.caption for curve in losses.LOSS_CURVES.values() for word in ("pull", "steer", "say"))
 
 
