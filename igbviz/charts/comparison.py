@@ -244,7 +244,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
                 "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{title} until the guesses are even for good (log scale)", "standoff": 6},
+                "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | {

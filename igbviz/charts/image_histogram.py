@@ -26,12 +26,14 @@ def image_histogram(trajectory: Trajectory, index: int, log: bool) -> tuple[np.n
     return edges, np.add.reduceat(counts, first, axis=-1) / counts.sum()
 
 
-def image_bars(trajectory: Trajectory, index: int, only: int | None, log: bool) -> list[dict[str, Any]]:
-    """The histogram as bars: the class `only`, or all stacked; with many classes the favoured one and the rest."""
+def image_bars(trajectory: Trajectory, index: int, single_class: int | None, log: bool) -> list[dict[str, Any]]:
+    """The histogram as bars: `single_class`, or all stacked; with many classes the favoured one and the rest."""
     edges, fractions = image_histogram(trajectory, index, log)
     names, favoured = trajectory.class_names, trajectory[:1].favoured()
-    if only is not None:
-        parts = [(names[only], fractions[only] / fractions[only].sum(), class_style(only))]
+    if single_class is not None:
+        parts = [
+            (names[single_class], fractions[single_class] / fractions[single_class].sum(), class_style(single_class))
+        ]
     elif trajectory.classes > MAX_LINES:
         rest = fractions.sum(0) - fractions[favoured]
         parts = [

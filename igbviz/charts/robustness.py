@@ -54,11 +54,12 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
         number, left = str(panel + 1) if panel else "", panel * (width + PANEL_GAP)
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         for setting in shown:
+            label = f"{setting.label} (n = {len(setting.members)})"
             *edges, line = band_traces(setting, name, axis)
             line["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
-            traces += [*(edge | axes for edge in edges), line | axes | {"showlegend": not panel}]
+            traces += [*(edge | axes for edge in edges), line | axes | {"name": label, "showlegend": not panel}]
         layout[f"xaxis{number}"] = AXIS | axis.layout() | {
             "domain": [left, left + width], "anchor": f"y{number}", "matches": "x" if panel else None,
         }  # fmt: skip
@@ -217,7 +218,7 @@ def trade_off(
                 "range": [low, high],
                 "tickvals": [*ticks, never],
                 "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{TIMES[unit]} until the guesses are even for good (log scale)", "standoff": 6},
+                "title": {"text": f"{TIMES[unit]} until the guesses stay even (log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | FRACTION_TICKS

@@ -91,7 +91,7 @@ def vertical_lines(figure: dict, x: float) -> list[dict]:
     return [shape for shape in shapes if shape["type"] == "line" and shape["x0"] == shape["x1"] == pytest.approx(x)]
 
 
-@pytest.mark.parametrize("unit, place", [("epoch", 0.25), ("step", 25)])
+@pytest.mark.parametrize("unit, position", [("epoch", 0.25), ("step", 25)])
 def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, position: float, tmp_path: Path) -> None:
     settings = switched(tmp_path, 0.25)
     summaries = robustness.summaries(settings, QUESTIONS["noise"])

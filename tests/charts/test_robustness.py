@@ -43,6 +43,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     named = [trace for trace in time["data"] if trace.get("name")]
     assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
     assert {trace["xaxis"] for trace in named} == {"x", "x2", "x3"}
+    assert all(f"(n = {len(settings[0].members)})" in trace["name"] for trace in named)
     assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), (
         "accuracy, then memorised"
     )
