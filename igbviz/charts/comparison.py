@@ -288,7 +288,7 @@ def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str
 
 
 def band_edges(x: np.ndarray, summary: Band, color: str, group: str) -> list[dict[str, Any]]:
-    """The lower edge of a band, and the upper summary filled down to it."""
+    """The lower edge of a band, and the upper edge filled down to it."""
     edge = {
         "type": "scatter",
         "mode": "lines",

@@ -31,7 +31,7 @@ ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
 CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
 # The cuts are made for two classes; for other numbers of classes figures give the expected largest guess fraction.
 REGIME_RANGES = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
-REFERENCE_GAMMAS = (1.0, 10.0)  # drawn where there are not two classes
+REFERENCE_GAMMAS = (1.0, 10.0)  # reference lines for numbers of classes other than two
 
 CAPTIONS = {
     "outputs": "One untrained network: the distribution of each class's logit over the inputs, with its mean, the "
@@ -228,7 +228,7 @@ def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
-    """Enough bins for a narrow law, but few enough that fractions of so many inputs leave none empty."""
+    """Number of bins: enough for a narrow law, but with room for a few counts of `inputs` in each."""
     bins = BINS
     if law is not None:
         # with nearly all fractions at 1, one bar is as good as many
