@@ -141,9 +141,8 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         y, error = np.where(inside[:, None], values, np.nan).T
         error = np.where(np.isfinite(error), error, np.nan)
         bars = {"type": "data", "symmetric": False, "array": error.astype(np.float32), "thickness": 1.5, "width": 3}
-        bars["arrayminus"] = np.minimum(error, y - low / 2).astype(
-            np.float32
-        )  # a log axis cannot show a bar that reaches 0
+        # A log axis cannot show a bar that reaches 0.
+        bars["arrayminus"] = np.minimum(error, y - low / 2).astype(np.float32)
         traces.append(
             {
                 "type": "scatter",
