@@ -28,18 +28,14 @@ ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
     "guesses": ("guesses", "how often two inputs get the same guess, and nothing else"),
 }
 
-CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
-WHERE = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
-REGIME_LABELS = "neutral<br>γ < 1", "weak prejudice", f"deep prejudice<br>γ ≥ {CUT}"
-
 CAPTIONS = {
     "outputs": "One untrained network: how the logits of each class are spread over the inputs, and their centre "
     "(upright line). Where the centres lie further apart than the curves are wide, the class on the right gets "
     "the guesses, whatever the input shows.",
-    "guesses": "Every network gives each class a share of its guesses; this is how the shares are spread over "
-    "networks. One hump: neutral (γ < 1). At γ = 1 half of all networks with two classes give one of them more "
-    "than 75 % of the guesses, and the hump has become flat; above, prejudice grows, and from γ = 11.9 on, deep "
-    "prejudice, it is more than 99 %. Theory counts its guesses on as many inputs.",
+    "guesses": "Every network gives each class a fraction of its guesses; this is the distribution of these fractions "
+    "over networks. With two classes it has one hump below γ = 1, is flat at γ = 1, and has a hump at each end above. "
+    "The regime is named by the fraction that γ gives the favoured class on average: neutral below 1.5/K, deeply "
+    "prejudiced from 90 % on (our cuts). Theory counts its guesses on as many inputs.",
     "gamma_by_depth": "How biased each layer is: γ compares how far the centres of its outputs differ between nodes "
     "with how far outputs differ between inputs. Above 1 the centre decides more than the input. Error bars are "
     "standard errors over networks.",
@@ -117,7 +113,8 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         [values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else [])
     )
     within = everything[(everything > MIN_GAMMA) & (everything < MAX_GAMMA)]
-    low, high = within.min(initial=0.1) / 2, within.max(initial=30) * 2
+    cuts = theory.regime_cuts(ensemble.classes)
+    low, high = within.min(initial=min(0.1, cuts[0])) / 2, within.max(initial=max(30, cuts[1])) * 2
     edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
     traces: list[dict[str, Any]] = []
     if prediction:
@@ -166,13 +163,12 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         traces += _beyond(layers + shift, values[:, 0], edges, words, name, MEASURED)
     words = f"{_count(len(ensemble))}: γ of the logits {_with_error(*measured['variance'][-1])}"
     figure = titled_figure(traces, "Bias layer by layer", words, height)
-    cuts = {theory.PREJUDICE_CUT: "dash", theory.DEEP_PREJUDICE_CUT: "dot"}
-    for cut, dash in cuts.items():
+    for cut, dash in zip(cuts, ("dash", "dot"), strict=True):
         line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": cut, "layer": "below"}
         figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}})
-    first, last = np.log10(list(cuts))
+    first, last = np.log10(cuts)
     for y, side, text in zip(
-        (first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True
+        (first, (first + last) / 2, last), ("top", "middle", "bottom"), _regime_labels(ensemble.classes), strict=True
     ):
         label = note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
         figure["layout"]["annotations"].append(label | {"font": {"size": 12}})
@@ -250,12 +246,25 @@ def _regime(ensemble: Ensemble) -> str:
         return "the law of the guesses takes more than one network"
     gamma, error = ensemble.gamma("guesses")
     if gamma == np.inf:
-        return f"every network gives all its guesses to one class: {theory.regime(gamma)}"
-    first, last = (theory.regime(max(end, 0.0)) for end in (gamma - error, gamma + error))
-    name = f"{first} ({WHERE[first]})" if first == last else f"{first} or {last}"
+        return f"every network gives all its guesses to one class: {theory.regime(gamma, ensemble.classes)}"
+    first, last = (theory.regime(max(end, 0.0), ensemble.classes) for end in (gamma - error, gamma + error))
+    name = f"{first} ({_regime_ranges(ensemble.classes)[first]})" if first == last else f"{first} or {last}"
     if (first, last) == (theory.REGIMES[0], theory.REGIMES[-1]):
         name = "too few networks to name it"
     return f"γ = {_with_error(gamma, error)}: {name}"
+
+
+def _regime_ranges(classes: int) -> dict[str, str]:
+    """The range of gamma of each regime, in words, for that many classes."""
+    low, high = (f"{cut:.3g}" for cut in theory.regime_cuts(classes))
+    return dict(zip(theory.REGIMES, (f"γ < {low}", f"{low} ≤ γ < {high}", f"γ ≥ {high}"), strict=True))
+
+
+def _regime_labels(classes: int) -> list[str]:
+    """What stands beside the lines of the regimes; between them there is room for the name alone."""
+    neutral, prejudiced, deep = theory.REGIMES
+    ranges = _regime_ranges(classes)
+    return [f"{neutral}<br>{ranges[neutral]}", prejudiced, f"{deep}<br>{ranges[deep]}"]
 
 
 def _with_error(value: float, error: float) -> str:

@@ -132,7 +132,7 @@ class TestGuesses:
 
     @pytest.mark.parametrize(
         ("gamma", "words"),
-        [(0.2, "neutral (γ < 1)"), (3.0, "weak prejudice (1 ≤ γ < 11.9)"), (60.0, "deep prejudice (γ ≥ 11.9)")],
+        [(0.2, "neutral (γ < 1)"), (3.0, "prejudiced (1 ≤ γ < 9.47)"), (60.0, "deeply prejudiced (γ ≥ 9.47)")],
     )
     def test_the_regime_is_named(self, gamma: float, words: str) -> None:
         figure = charts.guesses(ensemble(400, 2, gamma))
@@ -140,13 +140,13 @@ class TestGuesses:
 
     def test_what_is_not_known_is_not_named(self) -> None:
         assert "takes more than one network" in notes(charts.guesses(ensemble(1)))
-        assert "neutral or weak prejudice" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
+        assert "neutral or prejudiced" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
         two = ensemble(2, 3)
         two.records["guesses"] = [[INPUTS, 0, 0], [20, INPUTS - 40, 20]]
         assert "too few networks to name it" in notes(charts.guesses(two))
         one_class = ensemble(4, 3)
         one_class.records["guesses"] = [INPUTS, 0, 0]
-        assert "every network gives all its guesses to one class: deep prejudice" in notes(charts.guesses(one_class))
+        assert "every network gives all its guesses to one class: deeply prejudiced" in notes(charts.guesses(one_class))
 
     def test_as_many_networks_as_there_may_be(self) -> None:
         few = ensemble(50, 2)
@@ -203,8 +203,8 @@ class TestDepth:
             )
             np.testing.assert_allclose(points.y[1:], value[1:], rtol=1e-6)
             np.testing.assert_allclose(points.error_y.array[1:], error[1:], rtol=1e-5, atol=1e-12)
-        assert sorted(shape.y0 for shape in figure.layout.shapes) == [theory.PREJUDICE_CUT, theory.DEEP_PREJUDICE_CUT]
-        assert all(words in notes(figure) for words in ("neutral", "weak prejudice", "deep prejudice<br>γ ≥ 11.9"))
+        assert sorted(shape.y0 for shape in figure.layout.shapes) == [*theory.regime_cuts(e.classes)]
+        assert all(words in notes(figure) for words in ("neutral", "prejudiced", "deeply prejudiced<br>γ ≥ "))
 
     def test_nothing_is_lost_at_the_edges(self) -> None:
         e = ensemble(12)

@@ -81,13 +81,22 @@ def test_expected_share_of_the_favourite():
     assert abs(sampled.mean() - theory.expected_max_guess(2.0, 5)) < 4 * sampled.std() / math.sqrt(4000)
 
 
-def test_regimes():
+def test_cuts_of_phase_diagrams_are_medians_of_two_classes():
     cut = theory.DEEP_PREJUDICE_CUT
     same(cut, 11.896, 1e-4)
     for threshold, gamma in ((0.75, theory.PREJUDICE_CUT), (0.99, cut)):
         same(2 * theory.guess_cdf(1 - threshold, gamma), 0.5, 1e-12)
-    found = [theory.regime(gamma) for gamma in (0, 0.999, 1, 11.8, 11.9, np.inf)]
-    assert found == ["neutral"] * 2 + ["weak prejudice"] * 2 + ["deep prejudice"] * 2
+
+
+def test_regimes_follow_the_expected_largest_guess_fraction():
+    names = [theory.regime(gamma, classes=2) for gamma in (0, 0.999, 1, 9.4, 9.5, np.inf)]
+    assert names == ["neutral"] * 2 + ["prejudiced"] * 2 + ["deeply prejudiced"] * 2
+    # ten classes: 42 % of the guesses at gamma = 0.9 are not neutral, and 77 % at gamma = 12 are not nearly all
+    names = [theory.regime(gamma) for gamma in (0, 0.028, 0.9, 12, 70, 72)]
+    assert names == ["neutral"] * 2 + ["prejudiced"] * 3 + ["deeply prejudiced"]
+    same(theory.regime_cuts(2), (1, math.tan(0.4 * PI) ** 2))
+    for classes in (3, 10, 100):
+        same(theory.expected_max_guess(theory.regime_cuts(classes), classes), (1.5 / classes, 0.9), 1e-9)
 
 
 # --- finite networks and data ---
@@ -149,7 +158,22 @@ def test_gamma_from_sampled_guesses_is_unbiased():
         guesses = theory.guess_quantile(rng.uniform(size=40_000), gamma)
         counted = rng.binomial(50, guesses) / 50  # few inputs: the counting noise is large
         assert theory.gamma_from_guesses(counted, 50) == pytest.approx(gamma, rel=0.05, abs=0.005)
+        both = np.stack([counted, 1 - counted], axis=1)
+        same(theory.gamma_from_guesses(both, 50), theory.gamma_from_guesses(counted, 50), 1e-12, 1e-12)
+        variance = np.mean((counted - 0.5) ** 2 - counted * (1 - counted) / 49)  # of G_0: the closed form
+        c = math.sin(2 * PI * variance)
+        same(theory.gamma_from_guesses(counted, 50), c / (1 - c), 1e-9, 1e-12)
     assert theory.gamma_from_guesses(np.array([0.0, 1.0, 1.0]), 100) == np.inf
+
+
+@pytest.mark.parametrize("classes", [3, 10])
+def test_gamma_from_sampled_guesses_of_many_classes(classes):
+    rng = np.random.default_rng(1)
+    for gamma in (0.0, 0.5, 8.6):
+        fractions = theory.guess_fractions(rng.normal(size=(6000, classes)), gamma)
+        counted = np.stack([rng.multinomial(50, row / row.sum()) for row in fractions]) / 50
+        assert theory.gamma_from_guesses(counted, 50) == pytest.approx(gamma, rel=0.06, abs=0.005)
+    assert theory.gamma_from_guesses(np.eye(classes), 100) == np.inf
 
 
 def test_estimators_at_their_limits():
