@@ -67,7 +67,7 @@ class NormalizedCrossEntropy(Normalized):
     formula: ClassVar[str] = NCE
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
+        "pulls it up with a force that falls as the favourite's lead grows, and hardly pushes the favourite down"
     )
 
 
