@@ -19,13 +19,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from igbviz.losses.base import Finding, LossOfP, probability_grid
+from igbviz.losses.base import LossIssue, LossOfP, probability_grid
 from igbviz.spec import ConfigError, listing
 
-LONGEST = 200  # characters of a formula
-LOWEST, HIGHEST = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
+MAX_LENGTH = 200  # characters of a formula
+MIN_LOG_P, MAX_LOG_P = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
 # value and pull; single precision ends at 3e38, and a straight line towards p = 0 and sums over a batch need room
-LARGEST = 1e33
+MAX_MAGNITUDE = 1e33
 
 Rule = Callable[[ModuleType, Any], tuple[Any, Any]]
 FUNCTIONS: dict[str, Rule] = {  # value and derivative by the argument
@@ -60,12 +60,12 @@ class Custom(LossOfP):
 
     @field_validator("formula")
     @classmethod
-    def _tidy(cls, text: str) -> str:
+    def _normalize_text(cls, text: str) -> str:
         return ast.unparse(_tree(text)).replace(" ", "")
 
     @field_validator("parameters", mode="before")
     @classmethod
-    def _needed(cls, values: Any, info: ValidationInfo) -> Any:
+    def _match_parameters(cls, values: Any, info: ValidationInfo) -> Any:
         """Numbers for exactly the formula's names. Idle ones are dropped, so that a default or an old slider does no
         harm."""
         if not isinstance(values, Mapping):
@@ -79,16 +79,14 @@ class Custom(LossOfP):
         return {name: float(values[name]) for name in symbols(formula)}
 
     @model_validator(mode="after")
-    def _usable(self) -> Self:
-        if (place := _trouble(self.formula, tuple(self.parameters.items()))) is not None:
+    def _require_finite(self) -> Self:
+        if (place := _find_pole(self.formula, tuple(self.parameters.items()))) is not None:
             raise ConfigError(
                 (("formula",), f"is {self.formula}, not a finite real number with a finite slope at p = {place:.4g}")
             )
-        if (size := _too_large(self.formula, tuple(self.parameters.items()))) is not None:
+        if (size := _find_overflow(self.formula, tuple(self.parameters.items()))) is not None:
             what, reached, place = size
-            problem = (
-                f"is {self.formula}, whose {what} is {reached:.3g} at p = {place:.4g}, allowed: at most {LARGEST:g}"
-            )
+            problem = f"is {self.formula}, whose {what} is {reached:.3g} at p = {place:.4g}, allowed: at most {MAX_MAGNITUDE:g}"
             raise ConfigError((("formula",), f"{problem}, since training counts in single precision"))
         return self
 
@@ -97,17 +95,17 @@ class Custom(LossOfP):
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         exact = xp.asarray(log_p, dtype=xp.float64)
-        inside = xp.clip(exact, LOWEST, HIGHEST)
+        inside = xp.clip(exact, MIN_LOG_P, MAX_LOG_P)
         value, slope = evaluate(self.formula, self.parameters, inside, xp)
         # Nearer to 0 or 1 than a formula can be trusted to be finite, it goes on as a straight line in log p.
         return xp.asarray(value + slope * (exact - inside), dtype=log_p.dtype)
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
-        inside = xp.clip(xp.asarray(log_p, dtype=xp.float64), LOWEST, HIGHEST)
+        inside = xp.clip(xp.asarray(log_p, dtype=xp.float64), MIN_LOG_P, MAX_LOG_P)
         return xp.asarray(-evaluate(self.formula, self.parameters, inside, xp)[1], dtype=log_p.dtype)
 
-    def checks(self) -> list[Finding]:
-        return super().checks() + _jumps(lambda log_p: self.f(log_p, np), probability_grid())
+    def checks(self) -> list[LossIssue]:
+        return super().checks() + _find_jumps(lambda log_p: self.f(log_p, np), probability_grid())
 
     def latex(self) -> str:
         return _latex(_tree(self.formula))
@@ -117,7 +115,7 @@ class Custom(LossOfP):
 Custom.formula = "f(p_y)"
 
 
-def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Finding]:
+def _find_jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[LossIssue]:
     """Where most of a step of f from one grid point to the next happens within a thirtieth of the way, so that no slope
     tells of it."""
     values = f(log_p)
@@ -132,7 +130,7 @@ def _jumps(f: Callable[[np.ndarray], np.ndarray], log_p: np.ndarray) -> list[Fin
     range_of_f = np.ptp(values[(log_p > np.log(0.01)) & (log_p < np.log(0.99))])
     jumps = np.abs(after - before) > np.maximum(0.5 * steps[first], 0.01 * range_of_f)
     return [
-        Finding("jump", p, p, f"jumps from {one:.3g} to {other:.3g} at p = {p:.3g}, which training hardly feels")
+        LossIssue("jump", p, p, f"jumps from {one:.3g} to {other:.3g} at p = {p:.3g}, which training hardly feels")
         for p, one, other in zip(
             np.exp(high[jumps]).tolist(), before[jumps].tolist(), after[jumps].tolist(), strict=True
         )
@@ -199,8 +197,8 @@ def _chained(rate: Any, slope: Any, xp: ModuleType) -> Any:
 @lru_cache(maxsize=256)
 def _tree(text: str) -> ast.expr:
     """The parsed formula, every node of it allowed. `^` is read as a power, as it is written by hand."""
-    if len(text) > LONGEST:
-        raise ConfigError(((), f"has {len(text)} characters, allowed: at most {LONGEST}"))
+    if len(text) > MAX_LENGTH:
+        raise ConfigError(((), f"has {len(text)} characters, allowed: at most {MAX_LENGTH}"))
     try:
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
@@ -231,7 +229,7 @@ def _tree(text: str) -> ast.expr:
 
 
 @lru_cache(maxsize=256)
-def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float | None:
+def _find_pole(formula: str, parameters: tuple[tuple[str, float], ...]) -> float | None:
     """A p inside (0, 1) at which the formula or its slope is not a finite real number; None if there is none to be
     found."""
 
@@ -243,7 +241,7 @@ def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float |
     size = pull(grid)
     if np.isinf(size).any():
         return float(np.exp(grid[np.isinf(size).argmax()]))
-    if (place := _division_by_zero(formula, parameters, grid)) is not None:
+    if (place := _find_zero_divisor(formula, parameters, grid)) is not None:
         return place
     # A pole may also hide between two points of the grid, or be a large number where rounding puts a point beside it:
     # climb every peak of the slope, and see whether it has a top that its neighbourhood explains.
@@ -261,18 +259,18 @@ def _trouble(formula: str, parameters: tuple[tuple[str, float], ...]) -> float |
 
 
 @lru_cache(maxsize=256)
-def _too_large(formula: str, parameters: tuple[tuple[str, float], ...]) -> tuple[str, float, float] | None:
+def _find_overflow(formula: str, parameters: tuple[tuple[str, float], ...]) -> tuple[str, float, float] | None:
     """(what, how large, at which p) where value or pull exceed what training can count with; None where they do not."""
     log_p = probability_grid()
     value, slope = evaluate(formula, dict(parameters), log_p, np)
     for what, numbers in (("value", value), ("pull", -slope)):
         place = np.abs(numbers).argmax()
-        if abs(numbers[place]) > LARGEST:
+        if abs(numbers[place]) > MAX_MAGNITUDE:
             return what, float(numbers[place]), float(np.exp(log_p[place]))
     return None
 
 
-def _division_by_zero(formula: str, parameters: tuple[tuple[str, float], ...], grid: np.ndarray) -> float | None:
+def _find_zero_divisor(formula: str, parameters: tuple[tuple[str, float], ...], grid: np.ndarray) -> float | None:
     """A p at which a divisor changes its sign, and so passes through 0; None if none does. A negative power divides by
     its base."""
     known = dict(parameters)
@@ -313,17 +311,17 @@ def _latex(node: ast.expr) -> str:
             upright = rf"\mathrm{{{name}}}".replace("_", r"\_")
             return "p_y" if name == "p" else name if len(name) == 1 else f"\\{name}" if name in GREEK else upright
         case ast.UnaryOp():
-            return "-" + _latex_after(node.operand, ast.Add, ast.Sub)
+            return "-" + _latex_operand(node.operand, ast.Add, ast.Sub)
         case ast.Call(func=ast.Name(id=name), args=args):
             inner = ", ".join(map(_latex, args))
             shapes = {"sqrt": rf"\sqrt{{{inner}}}", "abs": rf"\left|{inner}\right|", "exp": f"e^{{{inner}}}"}
             return shapes.get(name, rf"\{name}\left({inner}\right)")
         case ast.BinOp(op=ast.Add()):
-            return f"{_latex(node.left)} + {_latex_after(node.right)}"
+            return f"{_latex(node.left)} + {_latex_operand(node.right)}"
         case ast.BinOp(op=ast.Sub()):
-            return f"{_latex(node.left)} - {_latex_after(node.right, ast.Add, ast.Sub)}"
+            return f"{_latex(node.left)} - {_latex_operand(node.right, ast.Add, ast.Sub)}"
         case ast.BinOp(op=ast.Mult()):
-            return rf"{_latex_inside(node.left, ast.Add, ast.Sub)} \cdot {_latex_after(node.right, ast.Add, ast.Sub)}"
+            return rf"{_latex_inside(node.left, ast.Add, ast.Sub)} \cdot {_latex_operand(node.right, ast.Add, ast.Sub)}"
         case ast.BinOp(op=ast.Div()):
             return rf"\frac{{{_latex(node.left)}}}{{{_latex(node.right)}}}"
     base = _latex_inside(node.left, *OPERATORS, ast.USub)
@@ -338,7 +336,7 @@ def _latex_inside(node: ast.expr, *weaker: type[ast.AST]) -> str:
     return rf"\left({text}\right)" if isinstance(getattr(node, "op", None), weaker) else text
 
 
-def _latex_after(node: ast.expr, *weaker: type[ast.AST]) -> str:
+def _latex_operand(node: ast.expr, *weaker: type[ast.AST]) -> str:
     """The operand as it may follow a sign: one that begins with a minus has parentheses, too."""
     text = _latex_inside(node, *weaker)
     return rf"\left({text}\right)" if text.startswith("-") else text

@@ -34,7 +34,7 @@ NFL = r"\frac{(1 - p_y)^{\gamma} \log p_y}{\sum_k (1 - p_k)^{\gamma} \log p_k}"
 FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
 
 
-def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
+def label_fraction(terms: Any, slopes: Any, target: Any) -> tuple[Any, Any]:
     """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might
     have been given, and the slopes (batch, classes) of that share. Of nothing at all it is 0.
 
@@ -43,20 +43,20 @@ def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
     """
     total = terms.sum(-1)[:, None]
     total = library(total).where(total == 0, 1.0, total)  # many classes, all below p_min, leave the negative twin 0 / 0
-    value = (terms * hit).sum(-1)[:, None] / total
-    return value, slopes * (hit - value) / total
+    value = (terms * target).sum(-1)[:, None] / total
+    return value, slopes * (target - value) / total
 
 
 class Normalized(LossOfProbabilities):
     """What divides the loss of the label by the sum of the losses of all labels."""
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         """The loss that is normalised."""
         return CrossEntropy()
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        term = self.term()
-        return share(term.f(log_p, xp), -term.weight(log_p, xp), hit)
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        normalized_loss = self.normalized_loss()
+        return label_fraction(normalized_loss.f(log_p, xp), -normalized_loss.weight(log_p, xp), target)
 
 
 class NormalizedCrossEntropy(Normalized):
@@ -82,7 +82,7 @@ class NormalizedFocal(Normalized):
     source: ClassVar[str] = APL
     effect: ClassVar[str] = "pulls it up as normalised cross-entropy does, and leaves the favourite even more alone"
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
 
@@ -96,11 +96,11 @@ class ActivePassive(Normalized):
         """The second part."""
         raise NotImplementedError
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        active, slopes = super().parts(log_p, hit, xp)
-        passive, own = self.passive(), (log_p * hit).sum(-1)[:, None]
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().value_and_slopes(log_p, target, xp)
+        passive, own = self.passive(), (log_p * target).sum(-1)[:, None]
         value = self.alpha * active + self.beta * passive.f(own, xp)
-        return value, self.alpha * slopes - self.beta * passive.weight(own, xp) * hit
+        return value, self.alpha * slopes - self.beta * passive.weight(own, xp) * target
 
 
 class NceRce(ActivePassive):
@@ -144,7 +144,7 @@ class NflRce(ActivePassive):
         "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
     )
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
     def passive(self) -> LossOfP:
@@ -218,15 +218,15 @@ class ActiveNegative(Normalized):
         description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.",
     )
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        active, slopes = super().parts(log_p, hit, xp)
-        term, floor = self.term(), math.log(self.p_min)
-        worst = term.f(xp.full_like(log_p[:1, :1], floor), xp)
-        room = worst - term.f(xp.clip(log_p, floor, None), xp)
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().value_and_slopes(log_p, target, xp)
+        normalized_loss, floor = self.normalized_loss(), math.log(self.p_min)
+        worst = normalized_loss.f(xp.full_like(log_p[:1, :1], floor), xp)
+        room = worst - normalized_loss.f(xp.clip(log_p, floor, None), xp)
         rises = xp.where(
-            log_p > floor, term.weight(log_p, xp), 0.0
+            log_p > floor, normalized_loss.weight(log_p, xp), 0.0
         )  # the formula's own floor: no slope below it, on purpose
-        negative, falls = share(room, rises, hit)
+        negative, falls = label_fraction(room, rises, target)
         return self.alpha * active + self.beta * (1 - negative), self.alpha * slopes - self.beta * falls
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
@@ -275,5 +275,5 @@ class ActiveNegativeFocal(ActiveNegative):
         "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
     )
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)

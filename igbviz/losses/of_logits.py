@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.losses.base import Loss, at_least, held, library, log_softmax, pick, true_log_probability, upcast
+from igbviz.losses.base import (
+    Loss,
+    clamp_min,
+    detached,
+    library,
+    log_softmax,
+    gather_labels,
+    true_log_probability,
+    upcast,
+)
 
 
 class LabelSmoothing(Loss):
@@ -26,7 +35,7 @@ class LabelSmoothing(Loss):
 
     def values(self, logits: Any, labels: Any) -> Any:
         log_p = log_softmax(logits)
-        return -(1 - self.epsilon) * pick(log_p, labels) - self.epsilon * log_p.mean(-1)
+        return -(1 - self.epsilon) * gather_labels(log_p, labels) - self.epsilon * log_p.mean(-1)
 
 
 class SoftBootstrapping(Loss):
@@ -46,7 +55,7 @@ class SoftBootstrapping(Loss):
     def values(self, logits: Any, labels: Any) -> Any:
         log_p = log_softmax(logits)
         entropy = -(library(log_p).exp(log_p) * log_p).sum(-1)
-        return -self.beta * pick(log_p, labels) + (1 - self.beta) * entropy
+        return -self.beta * gather_labels(log_p, labels) + (1 - self.beta) * entropy
 
 
 class HardBootstrapping(Loss):
@@ -64,8 +73,8 @@ class HardBootstrapping(Loss):
     )
 
     def values(self, logits: Any, labels: Any) -> Any:
-        log_p, guess = log_softmax(logits), held(logits).argmax(-1)
-        return -self.beta * pick(log_p, labels) - (1 - self.beta) * pick(log_p, guess)
+        log_p, guess = log_softmax(logits), detached(logits).argmax(-1)
+        return -self.beta * gather_labels(log_p, labels) - (1 - self.beta) * gather_labels(log_p, guess)
 
 
 class Curriculum(Loss):
@@ -94,27 +103,27 @@ class Curriculum(Loss):
     )
 
     def values(self, logits: Any, labels: Any) -> Any:
-        return self._hinges(_lead(logits, labels), logits, labels)
+        return self._hinges(_margin(logits, labels), logits, labels)
 
     def in_batch(self, logits: Any, labels: Any) -> Any:
-        return self.values(logits, labels).where(self.kept(logits, labels), 0.0)
+        return self.values(logits, labels).where(self.selected(logits, labels), 0.0)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
         logits = upcast(logits)
-        lead = _lead(logits, labels)
-        kept = self._kept(lead.detach())
-        return self._hinges(lead, logits, labels).where(kept, 0.0).sum() / kept.sum()
+        lead = _margin(logits, labels)
+        selected = self._select(lead.detach())
+        return self._hinges(lead, logits, labels).where(selected, 0.0).sum() / selected.sum()
 
-    def kept(self, logits: Any, labels: Any) -> Any:
+    def selected(self, logits: Any, labels: Any) -> Any:
         """(batch,) true for the samples that are trained on: the easiest, as long as their hinges fit into a budget.
 
         Each sample taken costs its hard hinge, and every further one lowers the budget by 1; one more is taken if the
         budget still allows it. The sum over nothing is 0, so the easiest sample always fits: the selection is never
         empty.
         """
-        return self._kept(_lead(logits.detach(), labels))
+        return self._select(_margin(logits.detach(), labels))
 
-    def _kept(self, lead: Any) -> Any:
+    def _select(self, lead: Any) -> Any:
         samples, trust = len(lead), 1 - self.noise_rate
         budget = trust**2 * samples + trust * (lead <= 0).sum()
         hinges, order = (1 - lead).clamp(min=0).sort(stable=True)
@@ -126,7 +135,9 @@ class Curriculum(Loss):
 
     def _hinges(self, lead: Any, logits: Any, labels: Any) -> Any:
         # 1 - z_y + logsumexp(z) is 1 - log p_y, which keeps its digits for large logits.
-        return library(logits).where(held(lead) > 0, at_least(1 - lead, 0.0), 1 - true_log_probability(logits, labels))
+        return library(logits).where(
+            detached(lead) > 0, clamp_min(1 - lead, 0.0), 1 - true_log_probability(logits, labels)
+        )
 
 
 class MaxMahalanobis(Loss):
@@ -155,14 +166,14 @@ class MaxMahalanobis(Loss):
     def values(self, logits: Any, labels: Any) -> Any:
         classes = logits.shape[-1]
         if isinstance(logits, np.ndarray):
-            own = (self.norm * simplex(classes, self.symmetric))[labels]
+            own = (self.norm * simplex_corners(classes, self.symmetric))[labels]
         else:
             own = _centres(self.norm, classes, self.symmetric, logits.dtype, logits.device)[labels.long()]
         return ((logits - own) ** 2).sum(-1)
 
 
 @lru_cache
-def simplex(classes: int, symmetric: bool = False) -> np.ndarray:
+def simplex_corners(classes: int, symmetric: bool = False) -> np.ndarray:
     """(classes, classes) rows of length 1, any two at the same angle. Published: triangular, the first row along the
     first axis."""
     if symmetric:
@@ -181,7 +192,7 @@ def _centres(norm: float, classes: int, symmetric: bool, dtype: Any, device: Any
     import torch
 
     with torch.inference_mode(False):  # what is made within could not be learned from later
-        return torch.tensor(norm * simplex(classes, symmetric), dtype=dtype, device=device)
+        return torch.tensor(norm * simplex_corners(classes, symmetric), dtype=dtype, device=device)
 
 
 class LogitNorm(Loss):
@@ -197,7 +208,7 @@ class LogitNorm(Loss):
     )
 
     def values(self, logits: Any, labels: Any) -> Any:
-        return -true_log_probability(logits / (self.tau * (_length(logits) + 1e-7)), labels)
+        return -true_log_probability(logits / (self.tau * (_norm(logits) + 1e-7)), labels)
 
 
 class LogitClip(Loss):
@@ -211,19 +222,19 @@ class LogitClip(Loss):
     effect: ClassVar[str] = "lifts it without pressing on a dominant favourite once the logits are longer than tau"
 
     def values(self, logits: Any, labels: Any) -> Any:
-        return -true_log_probability(logits * (self.tau / at_least(_length(logits), self.tau)), labels)
+        return -true_log_probability(logits * (self.tau / clamp_min(_norm(logits), self.tau)), labels)
 
 
-def _length(logits: Any) -> Any:
+def _norm(logits: Any) -> Any:
     """(batch, 1) Euclidean length, kept off zero where the root has no derivative."""
-    return library(logits).sqrt(at_least((logits * logits).sum(-1), 1e-30))[:, None]
+    return library(logits).sqrt(clamp_min((logits * logits).sum(-1), 1e-30))[:, None]
 
 
-def _lead(logits: Any, labels: Any) -> Any:
+def _margin(logits: Any, labels: Any) -> Any:
     """(batch,) how far the true logit stands above the best of the others; the guess is right where this is positive."""
-    others = held(logits) + 0  # a copy
+    others = detached(logits) + 0  # a copy
     if isinstance(others, np.ndarray):
         np.put_along_axis(others, labels[:, None], -np.inf, -1)
     else:
         others.scatter_(-1, labels.long()[:, None], -np.inf)
-    return pick(logits, labels) - pick(logits, others.argmax(-1))
+    return gather_labels(logits, labels) - gather_labels(logits, others.argmax(-1))

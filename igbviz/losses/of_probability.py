@@ -86,11 +86,11 @@ class PiecewiseZero(LossOfP):
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return xp.where(
-            above(self.cutoff, log_p, xp), -log_p, xp.zeros_like(log_p)
+            is_above(self.cutoff, log_p, xp), -log_p, xp.zeros_like(log_p)
         )  # where, not a product: 0 * inf is not 0
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
-        return xp.where(above(self.cutoff, log_p, xp), xp.ones_like(log_p), xp.zeros_like(log_p))
+        return xp.where(is_above(self.cutoff, log_p, xp), xp.ones_like(log_p), xp.zeros_like(log_p))
 
 
 class Focal(LossOfP):
@@ -166,10 +166,10 @@ class TruncatedGCE(LossOfP):
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         flat = (1 - self.k**self.q) / self.q
-        return xp.where(above(self.k, log_p, xp), -xp.expm1(self.q * log_p) / self.q, flat * xp.ones_like(log_p))
+        return xp.where(is_above(self.k, log_p, xp), -xp.expm1(self.q * log_p) / self.q, flat * xp.ones_like(log_p))
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
-        return xp.where(above(self.k, log_p, xp), xp.exp(self.q * log_p), xp.zeros_like(log_p))
+        return xp.where(is_above(self.k, log_p, xp), xp.exp(self.q * log_p), xp.zeros_like(log_p))
 
 
 class ReverseCrossEntropy(LossOfP):
@@ -274,8 +274,8 @@ class AsymmetricExponential(LossOfP):
         return xp.exp(-xp.exp(log_p) / self.a)
 
     def weight(self, log_p: Any, xp: ModuleType) -> Any:
-        share = xp.exp(log_p) / self.a
-        return share * xp.exp(-share)
+        label_fraction = xp.exp(log_p) / self.a
+        return label_fraction * xp.exp(-label_fraction)
 
 
 class PHuberCrossEntropy(LossOfP):
@@ -303,7 +303,7 @@ class PHuberCrossEntropy(LossOfP):
         return xp.exp(xp.clip(log_p + math.log(self.tau), None, 0))
 
 
-def above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
+def is_above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
     """Where p lies above the threshold; everywhere at threshold 0, also where p underflows.
 
     A p that is the threshold but for rounding counts as at it: with equal logits p is 1/K only up to some units in the

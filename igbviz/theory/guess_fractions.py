@@ -49,7 +49,7 @@ def regime_cuts(classes: int) -> tuple[float, float]:
     """The two gammas at which `regime` changes: (1, 9.47) for two classes, (0.0288, 70.9) for ten."""
 
     def cut(guess: float) -> float:
-        return 10 ** brentq(lambda power: float(expected_max_guess(10**power, classes)) - guess, -12, 12)
+        return 10 ** brentq(lambda log_gamma: float(expected_max_guess(10**log_gamma, classes)) - guess, -12, 12)
 
     return cut(MAX_NEUTRAL_GUESS / classes), cut(MIN_DEEP_GUESS)
 

@@ -45,8 +45,8 @@ def require(allowed: Any, field: str, value: Any, sentence: str) -> None:
 class Activation:
     """One activation function and its Gaussian expectations. Subclasses are families with one closed form each."""
 
-    steps_at: tuple[float, ...] = (0.0,)  # where phi has a kink or turns round: integration panels end there
-    grows_kinked = False  # phi looks like a kinked line, a u + b |u| with b != 0, when q goes to infinity
+    breakpoints: tuple[float, ...] = (0.0,)  # where phi has a kink or turns round: integration panels end there
+    asymptotically_kinked = False  # phi looks like a kinked line, a u + b |u| with b != 0, when q goes to infinity
 
     def __call__(self, u: Array) -> Array:
         raise NotImplementedError
@@ -84,8 +84,8 @@ class PiecewiseLinear(Activation):
 
     def __init__(self, odd: float, even: float, shift: float = 0.0) -> None:
         self.odd, self.even, self.shift = odd, even, shift
-        self.power = odd**2 + even**2  # E phi'^2, at every q
-        self.grows_kinked = even != 0
+        self.mean_square_slope = odd**2 + even**2  # E phi'^2, at every q
+        self.asymptotically_kinked = even != 0
 
     def __call__(self, u: Array) -> Array:
         return self.odd * u + self.even * np.abs(u) + self.shift
@@ -94,10 +94,10 @@ class PiecewiseLinear(Activation):
         return self.even * np.sqrt(2 * q / np.pi) + self.shift
 
     def moment(self, q: Array) -> Array:
-        return self.power * q + 2 * self.even * self.shift * np.sqrt(2 * q / np.pi) + self.shift**2
+        return self.mean_square_slope * q + 2 * self.even * self.shift * np.sqrt(2 * q / np.pi) + self.shift**2
 
     def moment_slope(self, q: Array) -> Array:
-        return self.power + self.even * self.shift * np.sqrt(2 / (np.pi * q))
+        return self.mean_square_slope + self.even * self.shift * np.sqrt(2 / (np.pi * q))
 
     def covariance(self, q: Array, c: Array, d: Array) -> Array:
         # sin theta - 1 = -c^2 / (1 + sin theta): of order c^2, where the difference would be lost below c = 1e-8
@@ -223,8 +223,8 @@ class Gelu(Activation):
     """
 
     turn = -0.7517915246935645  # where phi has its minimum
-    steps_at = (turn, 0.0)
-    grows_kinked = True
+    breakpoints = (turn, 0.0)
+    asymptotically_kinked = True
 
     def __call__(self, u: Array) -> Array:
         return u * ndtr(u)

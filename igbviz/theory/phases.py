@@ -52,14 +52,14 @@ class FixedPoint(NamedTuple):
 def fixed_point(activation: str | Activation, sigma_w2: float, sigma_b2: float) -> FixedPoint:
     """(q*, chi_1, c*); the module's head says what is answered where they do not exist."""
     phi = kernel(activation)
-    end = limit(phi, sigma_w2, sigma_b2)
+    end = deep_limit(phi, sigma_w2, sigma_b2)
     return FixedPoint(float(end.q), float(gradient_growth(phi, sigma_w2, end)), float(end.c))
 
 
 def gamma_star(activation: str | Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
     """The limit of gamma^l for many layers, elementwise: finite in the chaotic phase, inf in the ordered one and on its
     edge."""
-    end = limit(kernel(activation), sigma_w2, sigma_b2)
+    end = deep_limit(kernel(activation), sigma_w2, sigma_b2)
     with np.errstate(divide="ignore"):
         return (end.c / end.d)[()]
 
@@ -74,10 +74,10 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
     power of depth (ReLU).
     """
     phi = kernel(activation)
-    end = limit(phi, sigma_w2, sigma_b2)
+    end = deep_limit(phi, sigma_w2, sigma_b2)
     chi_q = sigma_w2 * phi.moment_slope(np.clip(end.q, SMALLEST, LARGEST))
-    return float(_layers_per_e(np.where(end.q == np.inf, 1.0, chi_q))), float(
-        _layers_per_e(correlation_slope(phi, sigma_w2, end))
+    return float(_depth_scale(np.where(end.q == np.inf, 1.0, chi_q))), float(
+        _depth_scale(correlation_slope(phi, sigma_w2, end))
     )
 
 
@@ -107,7 +107,7 @@ def iso_gamma(activation: str | Activation, gamma: float, sigma_b2: Array) -> Ar
     check_variances(0.0, sigma_b2)
     sigma_b2 = np.asarray(sigma_b2, float)
     c, d = (1.0, 0.0) if gamma == np.inf else (gamma / (1 + gamma), 1 / (1 + gamma))
-    line = _iso_gamma_of_lines if isinstance(phi, PiecewiseLinear) else _iso_gamma_by_variance
+    line = _iso_gamma_piecewise_linear if isinstance(phi, PiecewiseLinear) else _iso_gamma_by_variance
     return line(phi, gamma, c, d, sigma_b2.ravel()).reshape(sigma_b2.shape)[()]
 
 
@@ -129,9 +129,9 @@ def phase_map(activation: str | Activation, sigma_w2_grid: Array, sigma_b2_grid:
     )
     values = {
         "gamma_star": lambda w, b: gamma_star(phi, w, b),
-        "c_star": lambda w, b: limit(phi, w, b).c,
+        "c_star": lambda w, b: deep_limit(phi, w, b).c,
         "chi_1": lambda w, b: gradient_growth(phi, w, Layer(variance_limit(phi, w, b), 0.0, 1.0)),
-        "depth_scale": lambda w, b: _layers_per_e(correlation_slope(phi, w, limit(phi, w, b))),
+        "depth_scale": lambda w, b: _depth_scale(correlation_slope(phi, w, deep_limit(phi, w, b))),
     }[quantity]
     # a few rows at a time stay in the processor's cache, which is faster than all at once
     rows = max(1, BLOCK // max(1, sigma_w2.shape[1]))
@@ -139,19 +139,21 @@ def phase_map(activation: str | Activation, sigma_w2_grid: Array, sigma_b2_grid:
     return np.concatenate([values(sigma_w2[block], sigma_b2[block]) for block in blocks])
 
 
-def limit(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Layer:
+def deep_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Layer:
     """The layer at infinite depth, elementwise: q*, c* and 1 - c*."""
     check_variances(sigma_w2, sigma_b2)
     sigma_w2, sigma_b2 = np.broadcast_arrays(np.asarray(sigma_w2, float), np.asarray(sigma_b2, float))
     q = variance_limit(phi, sigma_w2, sigma_b2)
-    settled = (q > 0) & (q < np.inf)
+    has_fixed_point = (q > 0) & (q < np.inf)
     c, d = np.ones_like(q), np.zeros_like(q)  # the ordered phase
-    inside = np.where(settled, q, 1.0)
-    uncorrelated = settled & (sigma_b2 + sigma_w2 * phi.mean(inside) ** 2 == 0)
+    inside = np.where(has_fixed_point, q, 1.0)
+    uncorrelated = has_fixed_point & (sigma_b2 + sigma_w2 * phi.mean(inside) ** 2 == 0)
     c[uncorrelated], d[uncorrelated] = 0.0, 1.0
-    chaotic = settled & ~uncorrelated & (gradient_growth(phi, sigma_w2, Layer(inside, c, d)) > 1)
+    chaotic = has_fixed_point & ~uncorrelated & (gradient_growth(phi, sigma_w2, Layer(inside, c, d)) > 1)
     c[chaotic], d[chaotic] = _correlation_limit(phi, sigma_w2[chaotic], sigma_b2[chaotic], q[chaotic])
-    c[~settled], d[~settled] = _unsettled_correlation(phi, sigma_w2[~settled], sigma_b2[~settled], q[~settled])
+    c[~has_fixed_point], d[~has_fixed_point] = _correlation_without_fixed_point(
+        phi, sigma_w2[~has_fixed_point], sigma_b2[~has_fixed_point], q[~has_fixed_point]
+    )
     return Layer(q, c, d)
 
 
@@ -163,24 +165,24 @@ def gradient_growth(phi: Activation, sigma_w2: Array, layer: Layer) -> Array:
 
 def correlation_slope(phi: Activation, sigma_w2: Array, end: Layer) -> Array:
     """chi_c at c*; 1 where q* is 0 or inf, because 1 - c then shrinks no faster than q changes."""
-    settled = (end.q > 0) & (end.q < np.inf)
-    return np.where(settled, sigma_w2 * phi.slopes(np.where(settled, end.q, 1.0), end.c, end.d), 1.0)
+    has_fixed_point = (end.q > 0) & (end.q < np.inf)
+    return np.where(has_fixed_point, sigma_w2 * phi.slopes(np.where(has_fixed_point, end.q, 1.0), end.c, end.d), 1.0)
 
 
 def variance_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
     """q*, elementwise; 0 or inf where the signal dies out or explodes."""
     sigma_w2, sigma_b2 = np.broadcast_arrays(np.asarray(sigma_w2, float), np.asarray(sigma_b2, float))
     if isinstance(phi, PiecewiseLinear):
-        return _variance_limit_of_lines(phi, sigma_w2, sigma_b2)
+        return _variance_limit_piecewise_linear(phi, sigma_w2, sigma_b2)
     if isinstance(phi, ErfMixture):
-        return _variance_limit_of_bounded(phi, sigma_w2, sigma_b2)
+        return _variance_limit_erf(phi, sigma_w2, sigma_b2)
     return _variance_limit_by_search(phi, sigma_w2, sigma_b2)
 
 
-def _variance_limit_of_lines(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Array) -> Array:
+def _variance_limit_piecewise_linear(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Array) -> Array:
     """With r = sqrt(q), V is a quadratic: gap r^2 + pull r - source = 0. The form of its stable root below has no
     cancellation."""
-    gap = 1 - sigma_w2 * phi.power
+    gap = 1 - sigma_w2 * phi.mean_square_slope
     gap = np.where(np.abs(gap) < ROUNDING, 0.0, gap)
     if phi.shift == 0:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -197,18 +199,18 @@ def _variance_limit_of_lines(phi: PiecewiseLinear, sigma_w2: Array, sigma_b2: Ar
     return np.where(discriminant < 0, np.inf, np.where(source == 0, 0.0, root**2))
 
 
-def _variance_limit_of_bounded(phi: ErfMixture, sigma_w2: Array, sigma_b2: Array) -> Array:
+def _variance_limit_erf(phi: ErfMixture, sigma_w2: Array, sigma_b2: Array) -> Array:
     """|phi| <= 1 and V concave: Newton's method from the upper bound sigma_w2 + sigma_b2 runs down to the one positive
     root."""
-    alive = (sigma_b2 > 0) | (sigma_w2 * phi.moment_slope(np.float64(0)) > 1 + ROUNDING)
+    positive = (sigma_b2 > 0) | (sigma_w2 * phi.moment_slope(np.float64(0)) > 1 + ROUNDING)
     q = np.zeros(sigma_w2.shape)
 
     def step(q: Array, w: Array, b: Array) -> Array:
         slope = phi.moment_slope(q)
         return (b + w * (phi.moment(q) - q * slope)) / (1 - w * slope)
 
-    w, b = sigma_w2[alive], sigma_b2[alive]
-    q[alive] = _newton(step, w + b, w, b)
+    w, b = sigma_w2[positive], sigma_b2[positive]
+    q[positive] = _newton(step, w + b, w, b)
     return q
 
 
@@ -228,16 +230,16 @@ def _variance_limit_by_search(phi: Activation, sigma_w2: Array, sigma_b2: Array)
         rises, (grid > start) & (b + w * phi.moment(grid) <= grid), (grid < start) & (b + w * phi.moment(grid) >= grid)
     )
     first, last = np.argmax(stops, axis=1)[:, None], len(grid) - 1 - np.argmax(stops[:, ::-1], axis=1)[:, None]
-    found = stops.any(axis=1, keepdims=True)
-    low = np.where(rises, np.maximum(start, grid[np.maximum(first - 1, 0)]), np.where(found, grid[last], 0.0))
+    has_root = stops.any(axis=1, keepdims=True)
+    low = np.where(rises, np.maximum(start, grid[np.maximum(first - 1, 0)]), np.where(has_root, grid[last], 0.0))
     high = np.where(rises, grid[first], np.minimum(start, grid[np.minimum(last + 1, len(grid) - 1)]))
-    high = np.where(found | rises, high, np.minimum(start, grid[0]))
+    high = np.where(has_root | rises, high, np.minimum(start, grid[0]))
     for _ in range(56):
         middle = (low + high) / 2
         up = excess(middle) > 0
         low, high = np.where(up, middle, low), np.where(up, high, middle)
-    q = np.where(rises & ~found, np.inf, (low + high) / 2)
-    return np.where(~rises & ~found & (b == 0), 0.0, q).reshape(shape)
+    q = np.where(rises & ~has_root, np.inf, (low + high) / 2)
+    return np.where(~rises & ~has_root & (b == 0), 0.0, q).reshape(shape)
 
 
 def _correlation_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array, q: Array) -> tuple[Array, Array]:
@@ -254,9 +256,11 @@ def _correlation_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array, q: Arr
     return (sigma_b2 + sigma_w2 * shared) / q, d
 
 
-def _unsettled_correlation(phi: Activation, sigma_w2: Array, sigma_b2: Array, q: Array) -> tuple[Array, Array]:
+def _correlation_without_fixed_point(
+    phi: Activation, sigma_w2: Array, sigma_b2: Array, q: Array
+) -> tuple[Array, Array]:
     """(c, 1 - c) at infinite depth where q* is 0 or inf, from c0 = 0."""
-    if isinstance(phi, PiecewiseLinear) and not phi.grows_kinked:
+    if isinstance(phi, PiecewiseLinear) and not phi.asymptotically_kinked:
         # a linear network: gamma^l = sigma_b2 (1 + 1/sigma_w2 + 1/sigma_w2^2 + ...) / sigma_w2, a sum of l terms
         with np.errstate(divide="ignore", invalid="ignore"):
             gamma = np.where(sigma_b2 == 0, 0.0, sigma_b2 / np.maximum(sigma_w2 - 1, 0))
@@ -276,15 +280,15 @@ def _unsettled_correlation(phi: Activation, sigma_w2: Array, sigma_b2: Array, q:
     return c, d
 
 
-def _iso_gamma_of_lines(phi: PiecewiseLinear, gamma: float, c: float, d: float, sigma_b2: Array) -> Array:
+def _iso_gamma_piecewise_linear(phi: PiecewiseLinear, gamma: float, c: float, d: float, sigma_b2: Array) -> Array:
     """For lines q (1 - c) / S does not depend on q; what is left to ask is whether some q* belongs to it."""
     sigma_w2 = np.full_like(sigma_b2, _weight_variance(phi, np.float64(1), c, d))
-    if not phi.grows_kinked:
+    if not phi.asymptotically_kinked:
         # a linear network explodes beyond sigma_w2 = 1, with a gamma that settles at sigma_b2 / (sigma_w2 - 1)
         return sigma_w2 + (sigma_b2 / gamma if gamma else np.where(sigma_b2 == 0, 0.0, np.inf))
     if gamma == np.inf:
         return sigma_w2
-    return np.where(np.isfinite(_variance_limit_of_lines(phi, sigma_w2, sigma_b2)), sigma_w2, np.inf)
+    return np.where(np.isfinite(_variance_limit_piecewise_linear(phi, sigma_w2, sigma_b2)), sigma_w2, np.inf)
 
 
 def _iso_gamma_by_variance(phi: Activation, gamma: float, c: float, d: float, sigma_b2: Array) -> Array:
@@ -324,20 +328,20 @@ def _newton(step: Callable[..., Array], start: Array, *parameters: Array) -> Arr
     """Iterate `step(x, *parameters)` elementwise, downwards from `start`, until x stands still; elements that have
     arrived drop out."""
     x = np.array(start, float)
-    moving = np.arange(len(x))
+    active = np.arange(len(x))
     for _ in range(100):
-        if not len(moving):
+        if not len(active):
             break
-        old = x[moving]
+        old = x[active]
         with np.errstate(divide="ignore", invalid="ignore"):
-            new = step(old, *(parameter[moving] for parameter in parameters))
+            new = step(old, *(parameter[active] for parameter in parameters))
         lower = new < old  # by convexity every step goes down; the first that does not is rounding
-        x[moving] = np.where(lower, np.maximum(new, 0.0), old)
-        moving = moving[lower & (old - new > 1e-15 * old)]
+        x[active] = np.where(lower, np.maximum(new, 0.0), old)
+        active = active[lower & (old - new > 1e-15 * old)]
     return x
 
 
-def _layers_per_e(slope: Array) -> Array:
+def _depth_scale(slope: Array) -> Array:
     """-1 / ln |slope|, and inf from 1 on; a shifted ReLU can approach q* from alternating sides, with a slope below 0."""
     slope = np.abs(slope)
     with np.errstate(divide="ignore"):

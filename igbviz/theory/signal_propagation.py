@@ -178,7 +178,7 @@ def max_pool_gamma(activation: str | Activation, k: int) -> float:
     phi = kernel(activation)
     require(isinstance(k, int | np.integer) and k >= 1, "k", k, "a whole number of at least 1")
     # panels end where phi or the chance of winning has a corner; 200 nodes each leave an error near rounding
-    ends = np.array([-12.0, *phi.steps_at, 12.0])
+    ends = np.array([-12.0, *phi.breakpoints, 12.0])
     nodes, weights = np.polynomial.legendre.leggauss(200)
     half = np.diff(ends)[:, None] / 2
     y = (ends[:-1, None] + half + half * nodes).ravel()

@@ -121,7 +121,7 @@ def test_checks_tell_who_is_ignored_and_who_is_pushed_down():
         (torch.zeros(4), torch.tensor([0, 1, 2, 3]), "do not fit"),
         (torch.zeros(2, 4), torch.tensor([0, 4]), "labels run from 0 to 4, allowed: 0 to 3"),
         (torch.zeros(2, 4), torch.tensor([-1, 0]), "labels run from -1 to 0, allowed: 0 to 3"),
-        (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), "labels are of type torch.float32, allowed: whole numbers"),
+        (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), "labels are of type torch.float32, allowed: integers"),
         (torch.zeros(2, 1), torch.tensor([0, 0]), "logits have 1 classes, allowed: at least 2"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES, Custom
-from igbviz.losses.custom import FUNCTIONS, LONGEST, evaluate, symbols
+from igbviz.losses.custom import FUNCTIONS, MAX_LENGTH, evaluate, symbols
 from igbviz.spec import ConfigError
 
 GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
@@ -236,7 +236,10 @@ def test_what_is_let_through_is_finite_in_single_precision(formula):
         ({"parameters": {"g": True}}, "parameters.g is True"),
         ({"parameters": 3}, "parameters are 3, allowed: a number for each name in the formula"),
         ({"formula": 7}, "formula is 7, allowed: text"),
-        ({"formula": "p" * (LONGEST + 1)}, f"formula has {LONGEST + 1} characters, allowed: at most {LONGEST}"),
+        (
+            {"formula": "p" * (MAX_LENGTH + 1)},
+            f"formula has {MAX_LENGTH + 1} characters, allowed: at most {MAX_LENGTH}",
+        ),
     ],
 )
 def test_wrong_choices_are_one_sentence(choices, sentence):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES
-from igbviz.losses.of_logits import simplex
+from igbviz.losses.of_logits import simplex_corners
 from tests.support.losses import (
     CASES,
     A,
@@ -46,7 +46,7 @@ def soft_hinge(z, y):
 
 
 def far_corner(z, y, symmetric):
-    return ((z - 10 * torch.tensor(simplex(z.shape[1], symmetric))[y]) ** 2).sum(1)
+    return ((z - 10 * torch.tensor(simplex_corners(z.shape[1], symmetric))[y]) ** 2).sum(1)
 
 
 def bootstrapped(z, y, b):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES
-from igbviz.losses.of_logits import simplex
+from igbviz.losses.of_logits import simplex_corners
 from tests.support.losses import draw, value_and_gradient
 
 
@@ -55,7 +55,7 @@ def test_the_curriculum_takes_the_easiest_samples_that_fit_its_budget(noise_rate
         logits, labels = draw(scale=scale, seed=seed)
         logits[:20, :].scatter_add_(1, labels[:20, None], torch.full((20, 1), 2 * scale, dtype=torch.float64))
         chosen = selected(logits, labels, noise_rate)
-        assert sorted(chosen) == loss.kept(logits, labels).nonzero().flatten().tolist()
+        assert sorted(chosen) == loss.selected(logits, labels).nonzero().flatten().tolist()
         torch.testing.assert_close(loss.batch_loss(logits, labels), loss(logits, labels)[chosen].mean())
 
 
@@ -85,7 +85,7 @@ def test_an_even_guess_is_at_a_cutoff_of_one_in_k(name, knob, dtype):
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])
 def test_the_centres_are_a_regular_simplex_and_each_is_guessed_as_itself(classes, symmetric):
-    centres = simplex(classes, symmetric)
+    centres = simplex_corners(classes, symmetric)
     cosines = np.full((classes, classes), -1 / (classes - 1))
     np.fill_diagonal(cosines, 1)
     np.testing.assert_allclose(centres @ centres.T, cosines, atol=1e-12)

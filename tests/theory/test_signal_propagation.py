@@ -146,7 +146,7 @@ def test_tanh_variance_and_gradient_by_adaptive_quadrature():
             phi.moment(q): lambda u: math.tanh(u) ** 2,
             phi.slopes(q, 1.0, 0.0): lambda u: math.cosh(min(u, 100)) ** -4,
         }
-        for found, f in expectations.items():
+        for value, f in expectations.items():
             density = 2 / math.sqrt(2 * PI * q)
             expected, _ = integrate.quad(
                 lambda u, f=f, q=q, density=density: density * f(u) * math.exp(-(u**2) / (2 * q)),
@@ -155,7 +155,7 @@ def test_tanh_variance_and_gradient_by_adaptive_quadrature():
                 points=[1],
                 epsabs=0,
             )
-            same(found, expected, 1e-9)
+            same(value, expected, 1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
