@@ -4,7 +4,7 @@
 package and one line in `LOSSES`.
 """
 
-from igbviz.losses.base import LossIssue, Loss, LossOfP, true_log_probability, upcast
+from igbviz.losses.base import Loss, LossIssue, LossOfP, true_log_probability, upcast
 from igbviz.losses.custom import Custom
 from igbviz.losses.normalized import (
     ActiveNegativeCrossEntropy,
