@@ -152,7 +152,7 @@ class LossOfP(Loss):
         return self.f(here, torch).mean()
 
     def checks(self) -> list[LossIssue]:
-        """Where the gradient is zero (w = 0), where the true class is pushed down (w < 0), where value or force explode."""
+        """Where the gradient is zero (w = 0), where the true class is pushed down (w < 0), and where f or w explode."""
         log_p = probability_grid()
         p, force = np.exp(log_p), self.weight(log_p, np)
         noise = 1e-12 * p  # the rounding error of a slope in p that is exactly zero

@@ -157,9 +157,7 @@ class NceAgce(ActivePassive):
     name: Literal["nce-agce"] = "nce-agce"
     beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
     a: float = Field(6.0, ge=1e-9, le=20, description="Shift added to p in AGCE.")
-    q: float = Field(
-        1.5, gt=0, le=5, description="Power of AGCE; below 1 it gives more weight to small p, above 1 to large p."
-    )
+    q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it emphasizes small p, above 1 large p.")
     title: ClassVar[str] = "NCE + AGCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
     source: ClassVar[str] = ALF

@@ -162,7 +162,7 @@ class MaxMahalanobis(Loss):
     )
     source: ClassVar[str] = "Pang, Xu, Dong, Du, Chen, Zhu 2020 (arXiv 1905.10626)"
     effect: ClassVar[str] = (
-        "pulls the logits to the centre, the harder the farther they are, and never saturates: the opposite of MAE"
+        "moves the logits to its centre, the harder the farther they are, and never saturates: the opposite of MAE"
     )
 
     def values(self, logits: Any, labels: Any) -> Any:

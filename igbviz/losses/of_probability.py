@@ -1,7 +1,7 @@
 """Losses of the true class's probability alone: each defines f and the weight w = -df/dlog p as functions of log p.
 
-1 - p is always computed as -expm1(log p), which stays accurate where p rounds to 1; powers of p are exp(q log p), finite
-where p underflows.
+1 - p is always computed as -expm1(log p), which stays accurate where p rounds to 1. Powers of p are exp(q log p), which
+are finite where p underflows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from igbviz.losses.base import LossOfP, upcast
 
 LOG_OF_ZERO = math.log(1e-4)  # reverse cross-entropy replaces log 0 by this
 DETACH_HELP = (
-    "Treat the factor before the logarithm as a constant when differentiating. Off: the gradient of the printed formula; "
-    "on: as in much public code."
+    "Treat the factor before the logarithm as a constant when differentiating. Off: the gradient of the printed "
+    "formula. On: as in much public code."
 )
 
 
@@ -219,13 +219,11 @@ class AsymmetricGCE(LossOfP):
 
     name: Literal["agce"] = "agce"
     a: float = Field(0.6, ge=1e-9, le=20, description="Shift added to p; towards 0 it is GCE.")
-    q: float = Field(0.6, gt=0, le=5, description="Power; below 1 it gives more weight to small p, above 1 to large p.")
+    q: float = Field(0.6, gt=0, le=5, description="Power; below 1 it emphasizes small p, above 1 large p.")
     title: ClassVar[str] = "Asymmetric GCE"
     formula: ClassVar[str] = r"\frac{(a + 1)^{q} - (a + p_y)^{q}}{q}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
-    effect: ClassVar[str] = (
-        "raises it in proportion to p where p is well below a: about as weakly as mean absolute error by default"
-    )
+    effect: ClassVar[str] = "raises it in proportion to p where p is well below a: by default about as weakly as MAE"
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         # The difference of powers is one expm1 of the ratio's logarithm, without cancellation as p nears 1. Where the
@@ -265,9 +263,7 @@ class AsymmetricExponential(LossOfP):
     """Asymmetric exponential loss (AEL); its minimum is exp(-1/a), not 0."""
 
     name: Literal["ael"] = "ael"
-    a: float = Field(
-        2.5, ge=0.05, le=1000, description="How slowly it falls with p; for large a it is a straight line."
-    )
+    a: float = Field(2.5, ge=0.05, le=1000, description="How slowly it falls with p; large is a straight line.")
     title: ClassVar[str] = "Asymmetric exponential"
     formula: ClassVar[str] = r"e^{-p_y / a}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
@@ -291,7 +287,7 @@ class PHuberCrossEntropy(LossOfP):
         2.0,
         ge=1,
         le=1e12,
-        description="Steepest slope in p, constant below p = 1/tau. Large is cross-entropy, 1 is MAE.",
+        description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.",
     )
     title: ClassVar[str] = "Partially Huberised cross-entropy"
     formula: ClassVar[str] = (

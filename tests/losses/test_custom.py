@@ -200,11 +200,11 @@ def test_healthy_formulas_are_let_through(formula):
         "1e+60"), ("-p**g*log(p)", "value is "
         "6.91e+46"), ("-p**-1.15", "value is "
         "-3.16e+34"),
-                      ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "pull is ")],
+                      ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "force is ")],
 )  # fmt: skip
 def test_what_single_precision_cannot_hold_is_refused(formula, size):
     with pytest.raises(
-        ConfigError, match="allowed: at most 1e.33, since training counts in single precision$"
+        ConfigError, match="allowed: at most 1e.33, since training computes in single precision$"
     ) as problem:
         Custom(formula=formula, parameters={"g": -1.5})
     assert size in str(problem.value) and ";" not in str(problem.value)
