@@ -1,8 +1,8 @@
 """torchvision, also where the plain import fails: `from igbviz._torchvision import torchvision`.
 
-A torchvision wheel built for CUDA cannot load its compiled operators beside a CPU-only torch; its import then fails when
-it registers metadata for the first of them ("operator torchvision::nms does not exist"). Models, data sets and transforms
-use none of these operators, so it is enough to define the signatures of the two that it registers.
+A torchvision wheel built for CUDA cannot load its compiled operators beside a CPU-only torch; its import then fails
+when it registers metadata for the first of them ("operator torchvision::nms does not exist"). Models, data sets and
+transforms use none of these operators, so it is enough to define the signatures of the two that it registers.
 """
 
 import sys
