@@ -58,7 +58,7 @@ def fixed_point(activation: str | Activation, sigma_w2: float, sigma_b2: float) 
 
 
 def gamma_star(activation: str | Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
-    """The limit of gamma^l at large depth, elementwise: finite in the chaotic phase, inf in the ordered one and its edge.
+    """The limit of gamma^l at large depth, elementwise: finite in the chaotic phase, else inf.
 
     Exceptions, such as kinked activations with exploding variance, are in the module docstring.
     """
@@ -73,7 +73,7 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
         xi_q = -1 / ln chi_q,   chi_q = sigma_w2 dV/dq at q*
         xi_c = -1 / ln chi_c,   chi_c = sigma_w2 E phi'(u) phi'(v) at c*
 
-    In the ordered phase chi_c is chi_1; in the chaotic one it is not. inf means that the limit is approached more slowly
+    In the ordered phase chi_c is chi_1; in the chaotic one it is not. inf means that the limit is approached slower
     than exponentially or not at all: at the edge of chaos, and where q* is 0 or inf, so that correlations are preserved
     (tanh) or change like a power of depth (ReLU).
     """

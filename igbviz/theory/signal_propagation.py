@@ -3,8 +3,8 @@
     Y^l = W^l x^{l-1} + b^l,   x^l = phi(Y^l),   W^l_ij ~ N(0, sigma_w2 / fan_in),   b^l_i ~ N(0, sigma_b2)
 
 sigma_w2 and sigma_b2 are variances. Layer 1 acts on the raw data, with mean square q0 and correlation c0 between
-inputs; a network with H activations has its logits at layer H + 1. Results are arrays (depth,) whose entry l - 1 belongs
-to Y^l.
+inputs; a network with H activations has its logits at layer H + 1. Results are arrays (depth,) whose entry l - 1 is for
+Y^l.
 
 A node's pre-activation is a part shared by all inputs (its centre) plus a part private to each input. One layer splits
 phi's second moment V in the same way, into B = E phi(u) phi(v) and S = V - B, so mean-field theory and initial guessing

@@ -1,4 +1,4 @@
-"""Losses of more than one sample or of more than p: active negative ones, curriculum, centres, and cutoffs at one in K."""
+"""Losses of the whole batch or of all logits: active negative, curriculum, centres, and cutoffs at 1/K."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ def test_active_negative_losses_charge_for_all_parameters(name):
 
 
 @pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])
-def test_where_no_class_is_above_p_min_the_negative_twin_is_silent(name):
-    """As with hundreds of classes before the first step: nothing is left to be normalised, 0 / 0 in the formula."""
+def test_where_no_class_is_above_p_min_the_negative_part_has_zero_gradient(name):
+    """As with hundreds of classes before the first step: the formula is 0 / 0."""
     loss = LOSSES[name](p_min=1e-2)
     for logits in (torch.zeros(1, 100), draw(classes=200, scale=0.1)[0][:1].float()):
         values, gradient = value_and_gradient(loss, logits, torch.tensor([3]))
@@ -78,7 +78,7 @@ def test_an_even_guess_is_at_a_cutoff_of_one_in_k(name, knob, dtype):
         for level in (0.0, 3.7):
             logits, labels = torch.full((1, classes), level, dtype=dtype), torch.tensor([0])
             assert not value_and_gradient(loss, logits, labels)[1].any(), classes
-            logits[0, 0] += 1e-4  # and not much more is above it
+            logits[0, 0] += 1e-4  # slightly more is above it
             assert value_and_gradient(loss, logits, labels)[1].any(), classes
 
 

@@ -37,6 +37,7 @@ def test_without_a_run_there_is_a_way_to_one() -> None:
     test = page(PAGE)
     assert "Train a network once" in test.info[0].value
     assert not test.select_slider and "has zero gradient below p = 0.00013" in captions(test)
+    assert "under 1 % of cross-entropy's, except where it only changes its sign" in captions(test)
 
 
 def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:

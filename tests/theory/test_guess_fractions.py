@@ -1,4 +1,4 @@
-"""What untrained networks guess: the law of two classes and of several, and gamma estimated from sampled networks."""
+"""Guess fractions of untrained networks: two classes and more, regimes, and gamma estimated from samples."""
 
 import itertools
 import math
@@ -13,15 +13,15 @@ from tests.support.numbers import PI, same
 # --- guesses ---
 
 
-def test_two_class_law():
+def test_distribution_of_two_classes():
     p = np.array([0.01, 0.1, 0.25, 0.5, 0.9])
     same(theory.guess_pdf(p, 1), np.ones(5), 1e-14)
     same(theory.guess_cdf(p, 1), p, 1e-13)
     same(theory.guess_quantile(p, 1), p, 1e-13)
     for gamma in (0.1, 0.467, 1, 3, 20):
         c = gamma / (1 + gamma)
-        # integrals over x = Phi^-1(g), where the integrand is a bell; by symmetry over the left half, whose g have all
-        # their digits
+        # integrals over x = Phi^-1(g), where the integrand is bell-shaped; by symmetry over the left half, where g is
+        # accurate
         x = np.arange(-36, 0.005, 0.01)
         g, width = ndtr(x), np.exp(-(x**2) / 2) / math.sqrt(2 * PI) * np.where(x < -0.005, 0.02, 0.01)
         mass = theory.guess_pdf(g, gamma) * width
@@ -35,7 +35,7 @@ def test_two_class_law():
         same(np.maximum(guesses, 1 - guesses).mean(), theory.expected_max_guess(gamma, 2), 1e-5)
 
 
-def test_law_at_its_limits():
+def test_distribution_at_its_limits():
     inf, ends = np.inf, np.array([-0.1, 0, 0.3, 0.5, 1, 1.1])
     same(theory.guess_pdf(ends, 0), [0, 0, 0, inf, 0, 0])
     same(theory.guess_pdf(ends, inf), [0, inf, 0, 0, inf, 0])
@@ -48,7 +48,7 @@ def test_law_at_its_limits():
     same(theory.guess_variance([0, 1e-9, inf]), [0, 1e-9 / (2 * PI), 0.25], 1e-8)
 
 
-def test_shares_of_several_classes():
+def test_fractions_of_several_classes():
     expected = [0.13780601335066114, 0.001978652995194892, 0.07937507826919896, 0.7808402553849451]
     same(theory.guess_fractions([0.5, -1.0, 0.25, 1.5], 2.0), expected, 1e-12)
     z = np.random.default_rng(0).normal(size=(5, 3, 7))
@@ -63,7 +63,7 @@ def test_shares_of_several_classes():
     same(theory.guess_fractions([1.0, 2.0, 0.0], 0), [1 / 3] * 3, 1e-13)
 
 
-def test_expected_share_of_the_favourite():
+def test_expected_fraction_of_the_favourite():
     gamma = np.array([0, 0.1, 1, 10, 1e6, np.inf])
     same(theory.expected_max_guess(gamma, 2), 0.5 + np.arctan(np.sqrt(gamma)) / PI, 1e-14)
     for classes, table in {
@@ -103,8 +103,7 @@ def test_regimes_follow_the_expected_largest_guess_fraction():
 
 
 def sampled_gammas(name, sigma_w2, depth, width=300, networks=40, inputs=400):
-    """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1
-    at the last."""
+    """Squared node means, variances and mean cosines, (networks, depth) each, and guess fractions of pairs of nodes."""
     rng = np.random.default_rng(3)
     phi = theory.kernel(name)
     means, variances, guesses, cosines = (
@@ -136,7 +135,9 @@ def test_sampled_relu_networks():
     expected = theory.gamma_by_depth("relu", 2, 0, 4)
     for layer in range(4):
         gamma, error = theory.jackknife(ratio_of_means, means[:, layer], variances[:, layer])
-        assert abs(gamma - expected[layer]) < 4 * error + 0.03 * expected[layer]  # finite width takes about 1 % a layer
+        assert (
+            abs(gamma - expected[layer]) < 4 * error + 0.03 * expected[layer]
+        )  # finite width lowers it by about 1 % per layer
         gamma, error = theory.jackknife(lambda c: theory.gamma_from_cosine(c.mean()), cosines[:, layer])
         assert abs(gamma - expected[layer]) < 4 * error + 0.02 * expected[layer]
     assert abs(theory.gamma_from_guesses(guesses, 400) / expected[-1] - 1) < 0.1

@@ -1,4 +1,4 @@
-"""What the theory is not defined for is a sentence that names the argument."""
+"""Invalid arguments raise one sentence with argument, value and what is allowed."""
 
 from __future__ import annotations
 
