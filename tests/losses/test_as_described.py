@@ -57,6 +57,7 @@ def test_effects_are_what_the_gradients_do():
 
     plain, nce, nfl = gradient("cross-entropy"), gradient("nce"), gradient("nfl")
     assert (nce[:, 1] > 0).all() and (nce[:, 1] < 0.05 * plain[:, 1]).all(), "hardly, which is not never"
+    assert "hardly pushes the favourite down" in LOSSES["nce"].effect
     assert (np.diff(-nce[:, 0]) < 0).all() and (nfl[2:, 1] < nce[2:, 1]).all()
     assert np.allclose(gradient("logit-norm")[1:, 1] / gradient("logit-norm")[1:, 0], 0, atol=1e-6)
     assert 0.75 < (gradient("focal")[:, 0] / plain[:, 0]).min() and (gradient("focal")[:, 0] / plain[:, 0]).max() < 1.25

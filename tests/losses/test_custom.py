@@ -179,7 +179,8 @@ def test_poles_within_rounding_of_a_round_number_are_refused(formula, place):
 @pytest.mark.parametrize(
     "formula",
     ["-log(p)", "p**-0.5", "1-p", "(1-p**0.7)/0.7", "-p**0.7*log(p)", "abs(p-0.1)", "max(0.1,p)", "min(1,1/abs(p-0.5))",
-     "1/(p+1e-6)", "1/(1.001-p)", "tanh(50*(p-0.3))", "1/((p-0.3)**2+1e-8)", "(p-0.1)**2", "sin(900*p)", "exp(-p/0.01)", "sqrt(1-p)"],
+     "1/(p+1e-6)", "1/(1.001-p)", "tanh(50*(p-0.3))", "1/((p-0.3)**2+1e-8)", "(p-0.1)**2", "sin(900*p)",
+     "exp(-p/0.01)", "sqrt(1-p)"],
 )  # fmt: skip
 def test_healthy_formulas_are_accepted(formula):
     Custom(formula=formula, parameters={})
@@ -244,7 +245,8 @@ def test_wrong_choices_are_one_sentence(choices, sentence):
 @pytest.mark.parametrize(
     "formula",
     ["9**9**9**9**9*p", "exp(exp(exp(exp(p/p*9.5))))", "(" * 99 + "p" + ")" * 99, "-" * 199 + "p",
-     "**".join(["p"] * 60), "exp(" * 39 + "p" + ")" * 39, "((((9*p)**99)**99)**99)**99", "9" * 200, "max(p," * 28 + "p" + ")" * 28],
+     "**".join(["p"] * 60), "exp(" * 39 + "p" + ")" * 39, "((((9*p)**99)**99)**99)**99", "9" * 200,
+     "max(p," * 28 + "p" + ")" * 28],
 )  # fmt: skip
 def test_no_formula_keeps_the_server_busy(formula):
     start = time.process_time()
