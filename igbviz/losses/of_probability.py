@@ -29,7 +29,7 @@ class CrossEntropy(LossOfP):
     title: ClassVar[str] = "Cross-entropy"
     formula: ClassVar[str] = r"-\log p_y"
     source: ClassVar[str] = "Good 1952; paper, Eq. 1"
-    effect: ClassVar[str] = "raises it with full force, however small p is: the initial guess is soon left behind"
+    effect: ClassVar[str] = "raises it with full force, however small p is, so it leaves the initial guess"
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -log_p
