@@ -28,9 +28,11 @@ ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
     "guesses": ("guesses", "only how often two inputs get the same guess"),
 }
 
-CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
 # The cuts are made for two classes; for other numbers of classes figures give the expected largest guess fraction.
-REGIME_RANGES = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
+LOW, HIGH = theory.regime_cuts(2)
+REGIME_RANGES = dict(
+    zip(theory.REGIMES, (f"γ < {LOW:.3g}", f"{LOW:.3g} ≤ γ < {HIGH:.3g}", f"γ ≥ {HIGH:.3g}"), strict=True)
+)
 REFERENCE_GAMMAS = (1.0, 10.0)  # reference lines for numbers of classes other than two
 
 CAPTIONS = {
@@ -202,7 +204,7 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
 def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Horizontal lines with labels on the right: the regimes of two classes, or expected largest guess fractions."""
     two = classes == 2
-    gammas = (theory.PREJUDICE_CUT, theory.DEEP_PREJUDICE_CUT) if two else REFERENCE_GAMMAS
+    gammas = (LOW, HIGH) if two else REFERENCE_GAMMAS
     lines = [
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": gamma, "y1": gamma, "layer": "below"}
         | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}}
@@ -271,8 +273,8 @@ def _regime(ensemble: Ensemble) -> str:
     classes = ensemble.classes
     gamma, error = ensemble.gamma("guesses")
     if gamma == np.inf:
-        return f"every network gives all its guesses to one class: {_regime_name(gamma, classes)}"
-    first, last = (_regime_name(max(end, 0.0), classes) for end in (gamma - error, gamma + error))
+        return f"every network gives all its guesses to one class: {theory.regime(gamma, classes)}"
+    first, last = (theory.regime(max(end, 0.0), classes) for end in (gamma - error, gamma + error))
     name = first if first == last else f"{first} or {last}"
     if (first, last) == (theory.REGIMES[0], theory.REGIMES[-1]):
         name = "too few networks to name the regime"
@@ -283,10 +285,6 @@ def _regime(ensemble: Ensemble) -> str:
         expected = theory.expected_max_guess(max(gamma, 0.0), classes)
         text += f"; expected largest guess fraction {expected:.2f} (1/K = {1 / classes:.2g})"
     return text
-
-
-def _regime_name(gamma: float, classes: int) -> str:
-    return theory.regime(gamma)
 
 
 def _with_error(value: float, error: float) -> str:

@@ -133,7 +133,7 @@ class TestGuesses:
 
     @pytest.mark.parametrize(
         ("gamma", "words"),
-        [(0.2, "neutral (γ < 1)"), (3.0, "weak prejudice (1 ≤ γ < 11.9)"), (60.0, "deep prejudice (γ ≥ 11.9)")],
+        [(0.2, "neutral (γ < 1)"), (3.0, "prejudiced (1 ≤ γ < 9.47)"), (60.0, "deeply prejudiced (γ ≥ 9.47)")],
     )
     def test_the_regime_is_named(self, gamma: float, words: str) -> None:
         figure = charts.guesses(ensemble(400, 2, gamma))
@@ -145,7 +145,7 @@ class TestGuesses:
         e = ensemble(400, 10, gamma)
         text = notes(charts.guesses(e, gamma)) + charts.guesses(e, gamma).layout.meta["words"]
         text += notes(charts.gamma_by_depth(e)) + " ".join(charts.CAPTIONS.values())
-        assert not any(cut in text for cut in ("γ < 1", "11.9", "75 %", "99 %"))
+        assert not any(cut in text for cut in ("γ < 1", "9.47", "11.9", "75 %", "99 %"))
         expected = theory.expected_max_guess(e.gamma("guesses")[0], 10)
         assert f"expected largest guess fraction {expected:.2f} (1/K = 0.1)" in text
         assert expected == pytest.approx(e.largest_guess().mean(), abs=0.03)
@@ -159,7 +159,7 @@ class TestGuesses:
 
     def test_what_is_not_known_is_not_named(self) -> None:
         assert "needs more than one network" in notes(charts.guesses(ensemble(1)))
-        assert "neutral or weak prejudice" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
+        assert "neutral or prejudiced" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
         two = ensemble(2, 3)
         two.records["guesses"] = [[INPUTS, 0, 0], [20, INPUTS - 40, 20]]
         assert "too few networks to name the regime" in notes(charts.guesses(two))
@@ -225,7 +225,7 @@ class TestDepth:
 
     def test_reference_lines_name_the_regimes_of_two_classes_and_the_guess_fractions_of_more(self) -> None:
         two, ten = (charts.gamma_by_depth(ensemble(12, classes)) for classes in (2, 10))
-        assert sorted(shape.y0 for shape in two.layout.shapes) == [theory.PREJUDICE_CUT, theory.DEEP_PREJUDICE_CUT]
+        assert sorted(shape.y0 for shape in two.layout.shapes) == list(theory.regime_cuts(2))
         labels = ("neutral<br>γ < 1", "weak prejudice", "deep prejudice<br>γ ≥ 11.9")
         assert all(label in notes(two) for label in labels) and "prejudice" not in notes(ten)
         assert [shape.y0 for shape in ten.layout.shapes] == [1, 10]

@@ -64,7 +64,7 @@ def test_samples_that_the_curriculum_drops_do_not_pull(loss) -> None:
     selection = loss.loss if isinstance(loss, Mixture) else loss
     leaf = logits.clone().requires_grad_()
     selection(leaf, labels).sum().backward()
-    kept = selection.kept(logits, labels)
+    kept = selection.selected(logits, labels)
     assert 0 < kept.sum() < 97
     pull = leaf.grad * kept[:, None]
     if isinstance(loss, Mixture):

@@ -166,7 +166,10 @@ def _say(
             if len(shaded) <= losses.MAX_ZONES
             else "changes its mind too often to be shaded"
         )
-        sentences.append(f"**{of_p[focus].title}** {words}. Silent means: under 1 % of cross-entropy's force.")
+        sentences.append(f"**{of_p[focus].title}** {words}.")
+        sentences.append(
+            "Zero gradient means: a force under 1 % of cross-entropy's, except where it only changes its sign."
+        )
     if missing := [loss.title for name, loss in chosen.items() if name not in of_p]:
         sentences.append(
             f"Not in this picture, since it is no function of p alone: {', '.join(missing)}; see further down."

@@ -85,7 +85,7 @@ def _say(point: Point) -> None:
     phase = "on the edge of chaos" if abs(fixed.chi_1 - 1) < 0.005 else "ordered" if fixed.chi_1 < 1 else "chaotic"
     st.markdown(
         f"At this point: **{phase}**, χ₁ = {fixed.chi_1:.4g}, c\\* = {fixed.c_star:.4g}, q\\* = {fixed.q_star:.4g}. "
-        f"After {point.depth} layers γ = **{gamma:.3g}**: {theory.regime(gamma)}; the largest of ten guess fractions "
+        f"After {point.depth} layers γ = **{gamma:.3g}**: {theory.regime(gamma, 10)}; the largest of ten guess fractions "
         f"is {theory.expected_max_guess(min(float(gamma), 1e6), 10):.2f} on average (0.10 without bias)."
     )
 
