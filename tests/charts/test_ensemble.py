@@ -165,7 +165,7 @@ class TestGuesses:
         assert "too few networks to name the regime" in notes(charts.guesses(two))
         one_class = ensemble(4, 3)
         one_class.records["guesses"] = [INPUTS, 0, 0]
-        assert "every network gives all its guesses to one class: deep prejudice" in notes(charts.guesses(one_class))
+        assert "every network gives all its guesses to one class: deeply prejudiced" in notes(charts.guesses(one_class))
 
     def test_as_many_networks_as_there_may_be(self) -> None:
         few = ensemble(50, 2)
@@ -226,7 +226,7 @@ class TestDepth:
     def test_reference_lines_name_the_regimes_of_two_classes_and_the_guess_fractions_of_more(self) -> None:
         two, ten = (charts.gamma_by_depth(ensemble(12, classes)) for classes in (2, 10))
         assert sorted(shape.y0 for shape in two.layout.shapes) == list(theory.regime_cuts(2))
-        labels = ("neutral<br>γ < 1", "weak prejudice", "deep prejudice<br>γ ≥ 11.9")
+        labels = ("neutral<br>γ < 1", "prejudiced", "deeply prejudiced<br>γ ≥ 9.47")
         assert all(label in notes(two) for label in labels) and "prejudice" not in notes(ten)
         assert [shape.y0 for shape in ten.layout.shapes] == [1, 10]
         for gamma in (1, 10):
