@@ -72,10 +72,10 @@ def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": "n" * 101}, "name is 101 letters long, allowed: at most 100"),
-        ({"note": "n" * 5001}, "note is 5001 letters long, allowed: at most 5000"),
-        ({"tags": ["t" * 41]}, "tags hold 't+', which is 41 letters long, allowed: at most 40"),
-        ({"tags": [str(n) for n in range(21)]}, "tags are 21, allowed: at most 20 a run"),
+        ({"name": "n" * 101}, "name has 101 characters, allowed: at most 100"),
+        ({"note": "n" * 5001}, "note has 5001 characters, allowed: at most 5000"),
+        ({"tags": ["t" * 41]}, "tags contain 't+', which has 41 characters, allowed: at most 40"),
+        ({"tags": [str(n) for n in range(21)]}, "tags are 21, allowed: at most 20 per run"),
         ({"tags": "abc"}, "tags are 'abc', allowed: a list of words"),
         ({"tags": [3]}, "allowed: a list of words"),
         ({"name": 3}, "name is 3, allowed: text"),
@@ -115,7 +115,7 @@ def test_a_shipped_run_stays_as_it_is(run: Run) -> None:
 
 def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
     run.delete()
-    with pytest.raises(RunError, match="not there any more"):
+    with pytest.raises(RunError, match="no longer exists"):
         annotations.change(run, name="ghost")
     assert not run.path.exists()
 

@@ -11,7 +11,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
-from igbviz.runs import annotations, archive, library, queue
+from igbviz.runs import annotations, archive, library, locks, queue
 from igbviz.runs.archive import ArchiveError, export_runs, import_runs
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
@@ -96,12 +96,12 @@ def test_a_run_in_the_middle_of_its_work(tiny: RunConfig, tmp_path: Path) -> Non
     itemsize = run.trajectory().records.dtype.itemsize
     with open(run.records, "ab") as file:
         file.write(bytes(itemsize - 1))  # the next record, half written
-    with queue.lock(run.path / "lock"):
+    with locks.lock(run.path / "lock"):
         file = packed(run)
     assert import_runs(file, tmp_path / "to").new == [run.id]
     copy = Run.open(run.id, tmp_path / "to")
     assert len(copy.trajectory()) == len(run.trajectory()) == 12 and copy.records.stat().st_size == 12 * itemsize
-    assert copy.status.state == "stopped" and "begins again" in copy.status.message and copy.status.pid is None
+    assert copy.status.state == "stopped" and "starts again" in copy.status.message and copy.status.pid is None
     copy.resume()
     assert copy.status.state == "queued"
 
@@ -126,7 +126,7 @@ def test_the_end_of_a_long_log_is_kept(run: Run, tmp_path: Path) -> None:
 
 
 def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArchiveError, match="2001 runs are chosen, allowed: at most 2000"):
+    with pytest.raises(ArchiveError, match="2001 runs are selected, allowed: at most 2000"):
         export_runs([run] * 2001, io.BytesIO())
     monkeypatch.setattr(archive, "MAX_CONTENT", 1000)
     with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB in one archive"):
@@ -134,8 +134,8 @@ def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_archive_at_a_time(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = queue.lock
-    monkeypatch.setattr(queue, "lock", lambda path, timeout=0.1: really(path, timeout))
+    really = locks.lock
+    monkeypatch.setattr(locks, "lock", lambda path, timeout=0.1: really(path, timeout))
     with really(tmp_path / "to" / "arrivals.lock"), pytest.raises(ArchiveError, match="try again in a moment"):
         import_runs(packed(run), tmp_path / "to")
 

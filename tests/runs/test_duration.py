@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.runs.duration import estimate, note
+from igbviz.runs.duration import estimate, record_pace
 from igbviz.spec import ConfigError
 from igbviz.training.memory import free_memory, require_memory
 
@@ -19,7 +19,7 @@ def test_nothing_has_run_yet(tiny: RunConfig, tmp_path: Path) -> None:
 
 
 def test_a_measured_pace_is_used(tiny: RunConfig, tmp_path: Path) -> None:
-    note(tiny, tiny.dataset.facts(), tmp_path, step=0.5, image=0.01)
+    record_pace(tiny, tiny.dataset.facts(), tmp_path, step=0.5, image=0.01)
     expected = estimate(tiny, tmp_path)
     assert expected.seconds == pytest.approx(32 * 0.5 + 12 * 60 * 0.01) and "measured" in expected.basis
     larger = tiny.with_(model={"name": "mlp", "depth": 2, "width": 512})

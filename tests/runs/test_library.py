@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations, files, library, queue, trash
+from igbviz.runs import annotations, files, library, locks, trash
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
@@ -117,7 +117,7 @@ def test_growing_records_count(tiny: RunConfig, tmp_path: Path) -> None:
 def test_whether_a_run_is_worked_on_is_looked_at_every_time(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, state="running")
     assert row(run)["state"] == "lost"
-    with queue.lock(run.path / "lock"):
+    with locks.lock(run.path / "lock"):
         library.rows(tmp_path)
         assert row(run)["state"] == "running"
     assert row(run)["state"] == "lost"

@@ -12,7 +12,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.archive import export_runs, import_runs
-from igbviz.runs.listing import is_whole, list_runs
+from igbviz.runs.listing import is_complete, list_runs
 from igbviz.runs.run import Run
 from igbviz.trajectory.trajectory import columns_of
 from tests.support.stored_ensembles import SMALL, drawn
@@ -46,7 +46,7 @@ def test_unknown_columns_are_passed_over(run: Run) -> None:
         for name in old.dtype.names:
             assert found.records[name].dtype == before[name].dtype
             assert found.records[name].tobytes() == before[name].tobytes()
-    assert is_whole(run) and [line.state for line in list_runs(run.cache)] == ["done"]
+    assert is_complete(run) and [line.state for line in list_runs(run.cache)] == ["done"]
     assert len(run.recorded().to_frame())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import queue
+from igbviz.runs import locks, queue
 from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
@@ -58,8 +58,8 @@ def test_running_without_a_worker_is_lost(tiny: RunConfig, tmp_path: Path) -> No
     run = submit(tiny, tmp_path)
     run.write_status(Status(state="running", step=3, steps=32))
     assert run.status.state == "lost" and list_runs(tmp_path)[0].state == "lost"
-    assert run.status.message == "The worker process is gone; the run goes on by itself."
-    with queue.lock(run.path / "lock"):
+    assert run.status.message == "The worker process is gone; the run continues by itself."
+    with locks.lock(run.path / "lock"):
         assert run.status.state == "running" and list_runs(tmp_path)[0].state == "running"
 
 
@@ -69,7 +69,7 @@ def test_a_run_that_was_copied_while_it_ran_can_be_resumed(tiny: RunConfig, tmp_
     shutil.copytree(run.path, tmp_path / "here" / "runs" / run.id)
     copy = Run.open(run.id, tmp_path / "here")
     assert copy.status.state == "lost" and copy.status.message.endswith(
-        "resumed, the run goes on from its last checkpoint."
+        "if resumed, the run continues from its checkpoint."
     )
     copy.resume()
     assert copy.status.state == "queued"
@@ -187,7 +187,7 @@ def test_wait_gives_up(tiny: RunConfig, tmp_path: Path) -> None:
 def test_a_deleted_run_does_not_come_back(tiny: RunConfig, tmp_path: Path, act) -> None:
     run = submit(tiny, tmp_path)
     run.delete()
-    with pytest.raises(RunError, match="somebody deleted it"):
+    with pytest.raises(RunError, match="it was deleted"):
         act(run)
     assert not run.path.exists()
 
@@ -195,6 +195,6 @@ def test_a_deleted_run_does_not_come_back(tiny: RunConfig, tmp_path: Path, act) 
 def test_one_torn_run_does_not_keep_the_others_from_the_queue(tiny: RunConfig, tmp_path: Path) -> None:
     torn = submit(tiny.with_(seed=1), tmp_path)
     (torn.path / "status.json").write_text("{")
-    with pytest.raises(RunError, match="torn"):
+    with pytest.raises(RunError, match="damaged"):
         submit_all([tiny, torn.config, tiny.with_(seed=2)], tmp_path)
     assert tiny.id in {entry.run_id for entry in queue.waiting(tmp_path)}

@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.runs import queue
+from igbviz.runs import locks
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
@@ -80,7 +80,7 @@ class TestGroup:
         for run in (one, two):
             run.write_status(Status(state="done", step=32, steps=32, seconds=10.0))
         three.write_status(Status(state="running", step=8, steps=32, eta=7.5))
-        with queue.lock(three.path / "lock"):
+        with locks.lock(three.path / "lock"):
             middle = group.progress()
             assert middle.counts == {"queued": 1, "running": 1, "done": 2} and middle.share == pytest.approx(2.25 / 4)
             assert middle.eta == pytest.approx(10.0 + 7.5), (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations, library, queue, trash
+from igbviz.runs import annotations, library, locks, queue, trash
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from tests.support.library import done, files_of, row
@@ -61,9 +61,9 @@ def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> No
 
 def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
     run, other = done(tiny, tmp_path, state="running"), done(tiny.with_(seed=1), tmp_path)
-    with queue.lock(run.path / "lock"):
+    with locks.lock(run.path / "lock"):
         (problem,) = trash.trash([run, other], timeout=0.1)
-        assert problem == f"run {run.id} is still being worked on after 0.1 s: try again in a moment."
+        assert problem == f"run {run.id} is still in use by its worker after 0.1 s: try again in a moment."
         assert (run.path / "stop").exists() and run.path.is_dir()
     assert [item.id for item in trash.trashed(tmp_path)] == [other.id]
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_pat
     shipped = Run(shipped.path.rename(tmp_path / "gallery" / shipped.id))
     gone.delete()
     problems = trash.trash([shipped, gone, good])
-    assert len(problems) == 2 and "ships with the program" in problems[0] and "not there any more" in problems[1]
+    assert len(problems) == 2 and "ships with the program" in problems[0] and "no longer exists" in problems[1]
     assert shipped.path.is_dir() and [item.id for item in trash.trashed(tmp_path)] == [good.id]
     assert not (shipped.path / "stop").exists()
 
@@ -106,12 +106,12 @@ def test_a_run_made_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) ->
     trash.trash([run])
     submit(tiny, tmp_path)
     (item,) = trash.trashed(tmp_path)
-    with pytest.raises(RunError, match="made again"):
+    with pytest.raises(RunError, match="created again"):
         trash.restore(item, tmp_path)
     trash.trash([run])
     assert len(trash.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
     assert trash.restore(item, tmp_path).stored_status().state == "done"
-    with pytest.raises(RunError, match="not in the trash any more"):
+    with pytest.raises(RunError, match="no longer in the trash"):
         trash.restore(trash.Trashed(item.path), tmp_path / "elsewhere")
 
 

@@ -22,7 +22,7 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Stack
-from tests.support.processes import is_held_or_was, until, worker_processes
+from tests.support.processes import helper_has_started, until, worker_processes
 from tests.support.trajectories import same
 
 pytestmark = pytest.mark.worker
@@ -181,4 +181,4 @@ def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, m
         alone = np.array(list(train(run.config.with_(stacked=False))))
         np.testing.assert_allclose(run.trajectory().records["mean_prob"][:8], alone["mean_prob"][:8], atol=1e-4)
     if len(os.sched_getaffinity(0)) > 1:
-        assert is_held_or_was(cache, 1)
+        assert helper_has_started(cache, 1)

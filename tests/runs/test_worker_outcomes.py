@@ -16,7 +16,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.training.loop import train
-from tests.support.processes import end_workers, is_held_or_was, until
+from tests.support.processes import end_workers, helper_has_started, until
 from tests.support.trajectories import same
 
 pytestmark = pytest.mark.worker
@@ -169,4 +169,4 @@ def test_single_runs_stay_one_at_a_time(tiny: RunConfig, cache: Path) -> None:
     for run in runs:
         assert run.wait(90).state == "done" and run.schema["lanes"] == 1
         assert same(run.trajectory().records, np.array(list(train(run.config))))
-    assert not is_held_or_was(cache, 1)
+    assert not helper_has_started(cache, 1)

@@ -41,6 +41,6 @@ def until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it"
         time.sleep(0.02)
 
 
-def is_held_or_was(cache: Path, slot: int) -> bool:
+def helper_has_started(cache: Path, slot: int) -> bool:
     """Whether a worker on this core has come to help."""
     return (cache / "workers" / f"worker-{slot}.lock").exists()
