@@ -1,14 +1,17 @@
-"""The command line: what is asked is done, what is wrong is one sentence."""
+"""The command line: each command does its work, and each wrong request is one error sentence."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from igbviz.cli import main
 from igbviz.cli.arguments import read_config
+from igbviz.cli.runs import table
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
@@ -17,7 +20,8 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError
-from tests.support.stored_runs import finished
+from tests.support.stored_runs import finished, stored
+from tests.support.trajectories import trajectory
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +47,7 @@ def test_changes() -> None:
     )
     assert config.dataset.scaling == "unit" and config.model == PRESETS["first-look"].config.model
     assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", (
-        "knobs of the old loss are gone"
+        "hyperparameters of the old loss are gone"
     )
 
 
@@ -52,7 +56,7 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
     path.write_text(tiny.to_json())
     assert read_config(str(path), ["seed=4"]) == tiny.with_(seed=4)
     path.write_text(tiny.to_json(), encoding="utf-8-sig")
-    assert read_config(str(path), []) == tiny, "an editor put its mark before the text"
+    assert read_config(str(path), []) == tiny, "some editors write a byte-order mark before the text"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
         ("first-look", ["batch_size=lots"], "batch_size is 'lots', allowed: a whole number from 1"),
         ("first-look", ["model.name=resnet51"], "model is 'resnet51'"),
         ("first-look", ["=3"], "'=3' is not of the form key=value"),
-        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of Probes"),
+        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of ProbePlan"),
         ("first-look", ["imbalance=x"], "imbalance is 'x', allowed"),
         ("first-look", ["loss=x"], "loss is 'x', allowed"),
         ("first-look", ["seed=true"], "seed is True, allowed: a whole number"),
@@ -137,6 +141,26 @@ def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.Ca
     assert "Init." in html and "cdn." not in html.split("plotly.js")[0]
     assert main(["export", run.id, "--out", str(tmp_path / "x.doc"), "--cache", str(tmp_path)]) == 2
     assert ".csv" in capsys.readouterr().err
+
+
+def test_the_table_compares_the_same_quantities_at_init_and_now(tiny: RunConfig, tmp_path: Path) -> None:
+    """The predicted probability over all images at Init. once stood beside the true-class probability now."""
+    probes = trajectory(probes=6, classes=3)
+    assert not np.allclose(probes.predicted_probability()[0], probes.true_class_probability()[0], atol=0.01)
+    text = table(stored(tiny, tmp_path, probes, names=["a", "b", "c"]))
+    header, *lines, epoch, explanation = text.split("\n", 5)
+    assert [column.strip() for column in re.split(r"  +", header.strip())] == [
+        "class", "p at Init.", "p now", "accuracy now", "guesses at Init.", "guesses now",
+    ]  # fmt: skip
+    rows = [line.replace("*", " ").split() for line in lines]
+    assert [row[0] for row in rows] == ["a", "b", "c"]
+    probability, guesses = probes.true_class_probability(), probes.guess_fraction()
+    columns = (probability[0], probability[-1], probes.accuracy()[-1], guesses[0], guesses[-1])
+    np.testing.assert_allclose(np.array([row[1:] for row in rows], float).T, columns, atol=6e-4)
+    assert [line.find("*") >= 0 for line in lines].index(True) == probes.favoured() and text.count("*") == 2
+    assert epoch.startswith("epoch ") and "mean accuracy" in epoch
+    assert "p: mean probability of the true class over the images of that class" in explanation
+    assert "guesses: fraction of all images that are guessed as that class" in explanation
 
 
 def as_json(sweep: Sweep, folder: Path) -> str:
@@ -225,7 +249,7 @@ def test_sweep_tells_of_failed_and_unreadable_runs(
         (["--set", "epochs="], "axes.epochs is [], allowed"),
         (["--set", "loss.gamma=1,2"], "axes.loss.gamma is not a field of cross-entropy"),
         (["--preset", "last-look", "--seeds", "2"], "'last-look' is neither"),
-        (["--seeds", "2", "--stop"], "--stop stands behind the name"),
+        (["--seeds", "2", "--stop"], "--stop needs the name"),
         (["no-such-sweep"], "sweep 'no-such-sweep' is not in the cache"),
         (["nowhere.json"], "nowhere.json cannot be read or written: no such file or directory"),
         (["--set", "=1"], "'=1' is not of the form key=values"),
