@@ -25,7 +25,7 @@ from tests.support.trajectories import trajectory
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
@@ -60,7 +60,7 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "changes", "words"),
+    ("source", "changes", "message"),
     [
         ("first-luck", [], "neither a .json file nor a preset"),
         ("first-look", ["loss.cutoff"], "key=value"),
@@ -77,13 +77,13 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_requests_are_one_sentence(
-    what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture
+    source: str, changes: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
-    with pytest.raises(ConfigError, match=words):
-        read_config(what, changes)
-    assert main(["train", what, *changes]) == 2
+    with pytest.raises(ConfigError, match=message):
+        read_config(source, changes)
+    assert main(["train", source, *changes]) == 2
     captured = capsys.readouterr()
-    assert words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    assert message in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
 
 
 def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -97,18 +97,18 @@ def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixt
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_files_that_are_not_there_or_no_text_are_named(
+def test_files_that_are_missing_or_not_text_are_named(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     run, latin = finished(tiny, tmp_path), tmp_path / "latin.json"
     latin.write_bytes(b'{"title": "\xe9"}')
-    beyond = str(tmp_path / "nowhere" / "x.csv")
+    unwritable = str(tmp_path / "nowhere" / "x.csv")
     missing = "cannot be read or written: no such file or directory"
-    for arguments, words in (
+    for arguments, message in (
         (["train", "nowhere.json"], f"nowhere.json {missing}"),
         (["import", "nowhere.zip"], f"nowhere.zip {missing}"),
-        (["export", run.id, "--out", beyond], f"{beyond} {missing}"),
-        (["export", run.id, "--out", beyond.replace("csv", "zip")], missing),
+        (["export", run.id, "--out", unwritable], f"{unwritable} {missing}"),
+        (["export", run.id, "--out", unwritable.replace("csv", "zip")], missing),
         (
             ["export", run.id, "--out", "x.png"],
             "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip",
@@ -117,8 +117,8 @@ def test_files_that_are_not_there_or_no_text_are_named(
         (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
     ):
         assert main([*arguments, "--cache", str(tmp_path)]) == 2
-        said = capsys.readouterr().err
-        assert words in said and "Errno" not in said and said.count("\n") == 1, said
+        error = capsys.readouterr().err
+        assert message in error and "Errno" not in error and error.count("\n") == 1, error
 
 
 def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -175,12 +175,12 @@ def test_sweep_from_a_file(tiny: RunConfig, tmp_path: Path, capsys: pytest.Captu
     )
     for config in sweep.configs():
         finished(config, tmp_path)
-    for what in (as_json(sweep, tmp_path), sweep.id):
-        assert main(["sweep", what, "--cache", str(tmp_path)]) == 0
+    for source in (as_json(sweep, tmp_path), sweep.id):
+        assert main(["sweep", source, "--cache", str(tmp_path)]) == 0
         output = capsys.readouterr().out
         assert output.startswith(f"sweep {sweep.id}: Two losses\n") and output.endswith("4 done\n")
         assert output.count("gce (q 0.5)") == 2 and all(config.id in output for config in sweep.configs())
-        assert ("4 runs, 4 already finished: about 0 s" in output) == (what != sweep.id)
+        assert ("4 runs, 4 already finished: about 0 s" in output) == (source != sweep.id)
 
 
 def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,11 +203,11 @@ def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest
         group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
     )
     file = as_json(Sweep(base=tiny, axes={"seed": [0, 1, 2], "batch_size": [8, 16]}), tmp_path)
-    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option is stronger than the file"
+    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option overrides the file"
     assert len(list_groups(tmp_path)[0].runs) == 2
 
 
-def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
+def test_a_sweep_continues_after_an_interrupt_and_is_stopped_by_name(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(group: Group):
@@ -224,7 +224,7 @@ def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
     assert group.progress().counts == {"stopped": 2} and "2 stopped" in capsys.readouterr().out
 
 
-def test_sweep_tells_of_failed_and_unreadable_runs(
+def test_a_sweep_reports_failed_and_unreadable_runs(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
@@ -239,7 +239,7 @@ def test_sweep_tells_of_failed_and_unreadable_runs(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "a sweep needs a .json file or an axis"),
         (["--losses", "mse"], "axes.loss is 'mse', allowed"),
@@ -256,14 +256,16 @@ def test_sweep_tells_of_failed_and_unreadable_runs(
     ],
 )
 def test_wrong_sweeps_are_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert main(["sweep", *arguments, "--cache", str(tmp_path)]) == 2
     captured = capsys.readouterr()
-    assert words in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
+    assert message in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
-def test_a_run_goes_to_another_cache_as_a_zip(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_run_is_moved_to_another_cache_as_a_zip(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     run, archive = finished(tiny, tmp_path / "here"), tmp_path / "run.zip"
     assert main(["export", run.id, "--out", str(archive), "--cache", str(tmp_path / "here")]) == 0
     assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 0

@@ -1,4 +1,4 @@
-"""Comparing numbers of the theory."""
+"""Compare values of the theory."""
 
 from __future__ import annotations
 
