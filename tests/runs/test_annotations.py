@@ -70,7 +70,7 @@ def test_a_field_of_a_later_version_is_ignored(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "message"),
     [
         ({"name": "n" * 101}, "name has 101 characters, allowed: at most 100"),
         ({"note": "n" * 5001}, "note has 5001 characters, allowed: at most 5000"),
@@ -81,9 +81,9 @@ def test_a_field_of_a_later_version_is_ignored(run: Run) -> None:
         ({"name": 3}, "name is 3, allowed: text"),
     ],
 )
-def test_a_text_that_is_too_long_is_one_sentence_and_changes_nothing(run: Run, fields: dict, words: str) -> None:
+def test_a_text_that_is_too_long_is_one_sentence_and_changes_nothing(run: Run, fields: dict, message: str) -> None:
     annotations.change(run, name="before")
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         annotations.change(run, **fields)
     assert annotations.read(run) == Annotations(name="before")
 
