@@ -1,6 +1,7 @@
 """The first page."""
 
-from igbviz.runs.queue import cache_folder, ensure_worker
+from igbviz.runs.files import cache_folder
+from igbviz.runs.queue import ensure_worker
 
 # before anything else: it needs a second or two to wake up, and somebody may press a button by then
 ensure_worker(cache_folder())

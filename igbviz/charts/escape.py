@@ -12,8 +12,7 @@ import plotly.graph_objects as go
 from igbviz.charts.browser import save_png
 from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL
 from igbviz.charts.style import AXIS, FONT, frame
-from igbviz.runs.files import write_text
-from igbviz.runs.queue import PROJECT
+from igbviz.runs.files import PROJECT, write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_share, format_spread, format_step

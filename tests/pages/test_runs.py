@@ -205,7 +205,7 @@ def test_an_undo_that_is_not_possible_is_a_sentence(tiny: RunConfig, own_cache: 
     submit(tiny, own_cache)
     test = page()
     test.button(key="undo").click().run()
-    assert not test.exception and "was made again" in test.warning[0].value.replace("\\", "")
+    assert not test.exception and "was created again" in test.warning[0].value.replace("\\", "")
 
 
 def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_run_deleted_by_somebody_else_is_a_sentence(tiny: RunConfig, own_cache
     test = tick(page(), 0)
     run.delete()
     test.button(key="delete").click().run()
-    assert not test.exception and ("not there any more" in words(test) or len(shown(test)) == 1)
+    assert not test.exception and ("no longer exists" in words(test) or len(shown(test)) == 1)
 
 
 def test_unreadable_runs_can_be_deleted(tiny: RunConfig, own_cache: Path) -> None:
