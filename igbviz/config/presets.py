@@ -22,7 +22,7 @@ _LOSSES = {
     ),
     "piecewise-zero": (
         {"name": "piecewise-zero", "cutoff": 0.1},
-        "images whose class has p ≤ 0.1 have zero gradient; see which classes are learned in spite of it",
+        "images with p ≤ 0.1 for their class have zero gradient; see which classes are learned in spite of it",
     ),
     "blurry": (
         {"name": "blurry", "gamma": 0.7},

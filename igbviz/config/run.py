@@ -71,7 +71,10 @@ class RunConfig(Spec):
     def _batch_norm_needs_a_batch(self) -> Self:
         if self.batch_size == 1 and self.model.has_batch_norm:
             raise ConfigError(
-                (("batch_size",), f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm compares images")
+                (
+                    ("batch_size",),
+                    f"is 1 with {self.model.name}, allowed: at least 2, since BatchNorm needs several images",
+                )
             )
         return self
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, absolute_path, data_root
-from igbviz.datasets.image_folder import DataError, FolderSummary, check_size, decoded, summary
+from igbviz.datasets.image_folder import DataError, FolderSummary, check_size, decode_folder, folder_summary
 from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ImageFolder(Images):
 
     def _read(self) -> Stored:
         contents, folder = self._summary()
-        images = decoded(folder, self.size, self.grayscale, data_root() / "decoded")
+        images = decode_folder(folder, self.size, self.grayscale, data_root() / "decoded")
         train_labels, test_labels = (
             np.repeat(np.arange(len(counts)), counts) for counts in (contents.train_counts, contents.test_counts)
         )
@@ -69,7 +69,7 @@ class ImageFolder(Images):
                 "test/<class>/*"
             )
         folder = Path(self.folder).expanduser()
-        return summary(folder), folder
+        return folder_summary(folder), folder
 
 
 class GaussianNoise(Dataset):

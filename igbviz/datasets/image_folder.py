@@ -42,7 +42,7 @@ class FolderSummary:
     first_size: tuple[int, int]
 
 
-def summary(folder: Path) -> FolderSummary:
+def folder_summary(folder: Path) -> FolderSummary:
     """The contents of a folder, without decoding it. Cached until the modification time of a class folder changes."""
     return _summary(folder, tuple(path.stat().st_mtime_ns for path in _class_folders(folder)))
 
@@ -55,8 +55,8 @@ def _summary(folder: Path, modified: tuple[int, ...]) -> FolderSummary:
     return FolderSummary(tuple(files["train"]), tuple(train), tuple(test), _size_of(first.path))
 
 
-def decoded(folder: Path, size: int | None, grayscale: bool, cache: Path) -> dict[str, np.ndarray]:
-    """{"train": images, "test": images}, each (N, C, H, W) uint8, class by class in the order of `summary`.
+def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) -> dict[str, np.ndarray]:
+    """{"train": images, "test": images}, each (N, C, H, W) uint8, class by class in the order of `folder_summary`.
 
     All images get the same size: `size` squared, or else that of the first image. The arrays are cached in the folder
     `cache` under a hash of everything they depend on, so a changed file is decoded again; a cached file that cannot be

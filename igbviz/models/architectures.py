@@ -195,13 +195,13 @@ class VitTiny(Model):
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.models.layers import fitted
+        from igbviz.models.layers import adapt_to_images
 
         side = next_multiple(4, max(shape[1:]))
         network = torchvision.models.VisionTransformer(
             image_size=side, patch_size=4, num_layers=6, num_heads=3, hidden_dim=192, mlp_dim=768, num_classes=classes
         )
-        return fitted(network, shape, side)
+        return adapt_to_images(network, shape, side)
 
     def flops(self, shape: Shape, classes: int) -> float:
         patches = (next_multiple(4, max(shape[1:])) // 4) ** 2

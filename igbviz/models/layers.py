@@ -66,7 +66,7 @@ NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
+def adapt_to_images(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
     """A network for colour images of side x side pixels, adapted to images of `shape` (channels, height, width).
 
     Raises ConfigError for more channels than the network has.

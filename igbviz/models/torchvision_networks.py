@@ -155,11 +155,11 @@ class Torchvision(Model):
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.models.layers import compact_vgg, fitted
+        from igbviz.models.layers import adapt_to_images, compact_vgg
 
         side = self.side(shape)
         if self._replaces_head:
-            return fitted(compact_vgg(getattr(torchvision.models, self.name), classes), shape, side)
+            return adapt_to_images(compact_vgg(getattr(torchvision.models, self.name), classes), shape, side)
         without_extra_heads = {"aux_logits": False, "init_weights": True}
         options = {
             "googlenet": without_extra_heads,
@@ -167,7 +167,7 @@ class Torchvision(Model):
             "maxvit": {"input_size": (side, side)},
             "vit": {"image_size": side},
         }.get(self.name.split("_")[0], {})
-        return fitted(
+        return adapt_to_images(
             torchvision.models.get_model(self.name, weights=None, num_classes=classes, **options), shape, side
         )
 

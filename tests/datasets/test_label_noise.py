@@ -21,10 +21,10 @@ KINDS = {
 NOISY = {"label_noise": {"name": "symmetric", "rate": 0.4}}
 
 
-def table(labels: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:
-    """Counts [true class, given class]."""
+def table(labels: np.ndarray, corrupted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [true class, label]."""
     counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (labels, given), 1)
+    np.add.at(counts, (labels, corrupted), 1)
     return counts
 
 
@@ -80,9 +80,9 @@ def test_the_wrong_labels_of_a_lower_rate_are_a_subset() -> None:
 
 def test_pair_flip_goes_to_the_next_class() -> None:
     labels = np.repeat(np.arange(4), 50)
-    given = PairFlip(rate=0.2).given(labels, 4, 0)
-    wrong = given != labels
-    assert wrong.sum() == 40 and (given[wrong] == (labels[wrong] + 1) % 4).all()
+    corrupted = PairFlip(rate=0.2).given(labels, 4, 0)
+    wrong = corrupted != labels
+    assert wrong.sum() == 40 and (corrupted[wrong] == (labels[wrong] + 1) % 4).all()
 
 
 @pytest.mark.parametrize(
