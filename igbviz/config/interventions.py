@@ -193,6 +193,7 @@ class OtherInitialization(Intervention):
     """Draws the weights from another distribution; the treatment of the last layer stays."""
 
     to: ClassVar[str]
+    scale: ClassVar[str]  # a sentence on the size of weights and signals
 
     def apply(self, config: RunConfig) -> RunConfig | None:
         if config.initialization.name == self.to:
@@ -200,29 +201,37 @@ class OtherInitialization(Intervention):
         last_layer = {name: getattr(config.initialization, name) for name in ("last_layer", "last_layer_scale")}
         return _changed(config, initialization={"name": self.to, **last_layer})
 
+    def explain(self, config: RunConfig) -> str:
+        if config.initialization.last_layer == "zero":
+            return "Changes the layers below the last one, which stays zero: every class still starts at exactly 1/K."
+        if config.initialization.last_layer == "neutral-bias":
+            return f"{self.scale} The last layer's biases are chosen again so that no class is favoured."
+        return self._effect(config)
+
+    def _effect(self, config: RunConfig) -> str:
+        """Why it might help if the last layer is drawn."""
+        return self.help
+
 
 class StartHeNormal(OtherInitialization):
     name: Literal["he-normal"] = "he-normal"
     to: ClassVar[str] = "he-normal"
     title: ClassVar[str] = "He normal weights"
-    help: ClassVar[str] = (
-        "Weights of variance 2/fan_in, which keep the size of signals through ReLU, and biases of zero: random ones "
-        "would push every image the same way."
-    )
+    scale: ClassVar[str] = "Weights of variance 2/fan_in, which keep the size of signals through ReLU."
+    help: ClassVar[str] = f"{scale} Biases are zero: random ones would shift the logits of every image alike."
 
 
 class StartPyTorch(OtherInitialization):
     name: Literal["pytorch"] = "pytorch"
     to: ClassVar[str] = "pytorch"
     title: ClassVar[str] = "PyTorch's weights"
+    scale: ClassVar[str] = "A sixth of He normal's variance: smaller logits, so a less confident first guess."
     help: ClassVar[str] = (
-        "A sixth of He normal's variance: smaller logits, so a less confident first guess. Where the random biases, "
-        "the same for every image, outweigh the signals, it is also more one-sided."
+        f"{scale} Where the random biases, the same for every image, outweigh the signals, it is also more one-sided."
     )
 
-    def explain(self, config: RunConfig) -> str:
-        smaller = "A sixth of He normal's variance: smaller logits, so a less confident first guess."
-        model = config.model
+    def _effect(self, config: RunConfig) -> str:
+        model, smaller = config.model, self.scale
         if not isinstance(model, Mlp | Cnn) or model.has_batch_norm:
             return self.help
         if isinstance(model, Mlp) and model.normalization != "none":
@@ -242,9 +251,9 @@ class StartXavier(OtherInitialization):
     name: Literal["xavier"] = "xavier"
     to: ClassVar[str] = "xavier"
     title: ClassVar[str] = "Xavier weights"
+    scale: ClassVar[str] = "About half of He normal's variance between layers of equal width."
     help: ClassVar[str] = (
-        "About half of He normal's variance between layers of equal width. Through ReLU, where no layer normalizes, "
-        "signals shrink with depth, and the first logits with them."
+        f"{scale} Through ReLU, where no layer normalizes, signals shrink with depth, and the first logits with them."
     )
 
 

@@ -193,3 +193,12 @@ def test_the_sentences_follow_the_configuration() -> None:
     assert "learning rate" not in chosen("standardised-input").explain(unit)
     after = DEEP.with_(model={"name": "mlp", "placement": "after"})
     assert "removes" in chosen("batch-norm").explain(after) and "removes" not in chosen("batch-norm").explain(DEEP)
+
+
+@pytest.mark.parametrize("name", ["he-normal", "pytorch", "xavier"])
+def test_other_weights_below_a_fixed_last_layer_are_not_said_to_change_the_guess(name: str) -> None:
+    base = STUCK.with_(initialization={"name": "orthogonal", "last_layer": "zero"})
+    assert "every class still starts at exactly 1/K" in chosen(name).explain(base)
+    np.testing.assert_allclose(trajectory(chosen(name).apply(base)).predicted_probability()[0], 1 / 3, atol=1e-6)
+    neutral = chosen(name).explain(STUCK.with_(initialization={"name": "orthogonal", "last_layer": "neutral-bias"}))
+    assert "no class is favoured" in neutral and "one-sided" not in neutral
