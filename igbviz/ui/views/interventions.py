@@ -35,7 +35,10 @@ def draw(run: Run) -> None:
         picked = [
             name
             for name in applicable(config)
-            if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
+            if st.checkbox(
+                f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name]().explain(config)}",
+                key=f"cure-{run.id}-{name}",
+            )
         ]
         seeds = st.number_input(
             "Seeds", value=1, step=1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds"
