@@ -25,8 +25,8 @@ from igbviz.ensembles.stacked_mlp import StackedMlp
 from igbviz.models import Mlp, last_layer
 from igbviz.models.layers import Resize
 from igbviz.spec import ConfigError
-from igbviz.training.devices import arithmetic, device_of
-from igbviz.training.network import placed, probing
+from igbviz.training.devices import compute_context, device_of
+from igbviz.training.network import to_device, evaluation_mode
 from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
 
 # images in one pass of a network that is not stacked, and in a training batch; part of the numbers of BatchNorm
@@ -87,7 +87,7 @@ class Subject:
         largest = largest or self.largest
         while done < self.config.networks:
             numbers = range(done, min(done + min(max(done, 1), largest), self.config.networks))
-            with arithmetic(self.device, "float32", self.threads):
+            with compute_context(self.device, "float32", self.threads):
                 columns = self.columns(numbers)
             yield self._records(columns, numbers)
             done = numbers.stop
@@ -212,7 +212,7 @@ class SingleNetworks(Subject):
         for images, labels in zip(self.images.tensor_split(pieces), self.labels.tensor_split(pieces), strict=True):
             with (
                 torch.set_grad_enabled(config.gradients),
-                probing(network, "batch" if config.batch_norm == "batch" else "eval"),
+                evaluation_mode(network, "batch" if config.batch_norm == "batch" else "eval"),
             ):
                 logits.append(network(images))
             if config.gradients:
@@ -234,7 +234,7 @@ class SingleNetworks(Subject):
             if self.trained is not None:
                 _load_all_but(head, network, self.trained, config.model.name)
             config.initialization.apply(head if config.pretrained else network, self.classes)
-        return placed(network, self.device, config.model.channels_last_on_cpu, "float32")
+        return to_device(network, self.device, config.model.channels_last_on_cpu, "float32")
 
     def _pass_training_batches(self, network: nn.Module) -> None:
         network.eval()  # all but BatchNorm: dropout would only add noise to what it learns

@@ -29,7 +29,7 @@ from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.training.loop import Training
-from igbviz.training.network import build_network, probing
+from igbviz.training.network import build_network, evaluation_mode
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import columns_of
 from igbviz.ui.live_chart import payload
@@ -88,7 +88,7 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
             pass
 
     def forward() -> None:
-        with torch.inference_mode(), probing(network, "eval"):
+        with torch.inference_mode(), evaluation_mode(network, "eval"):
             for images in training.evaluation.images.split(training.evaluation.chunk):
                 network(images)
 

@@ -43,9 +43,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
 from igbviz.studies.escape import processor
-from igbviz.training.cuda_graphs import WARM, wanted
+from igbviz.training.cuda_graphs import WARMUP_CALLS, is_enabled
 from igbviz.training.loop import Training
-from igbviz.training.network import build_network, probing
+from igbviz.training.network import build_network, evaluation_mode
 from igbviz.training.seeds import ORDER, mixed
 from tests.benchmarks import plain
 
@@ -152,7 +152,7 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
         optimizer.step()
 
     def probe() -> None:
-        with torch.inference_mode(), precise(config, device), probing(network, "eval"):
+        with torch.inference_mode(), precise(config, device), evaluation_mode(network, "eval"):
             for images in pieces:
                 network(images)
 
@@ -181,7 +181,7 @@ def operations(training: Training) -> tuple[float, float]:
     shape, images = training.data.shape, len(training.evaluation.labels)
     with FlopCounterMode(display=False) as step:
         network(torch.empty(training.config.batch_size, *shape, device="meta")).sum().backward()
-    with FlopCounterMode(display=False) as probe, torch.no_grad(), probing(network, "eval"):
+    with FlopCounterMode(display=False) as probe, torch.no_grad(), evaluation_mode(network, "eval"):
         network(torch.empty(images, *shape, device="meta"))
     return float(step.get_total_flops()), float(probe.get_total_flops())
 
@@ -202,7 +202,7 @@ def measure(name: str, case: Case, device: torch.device) -> dict[str, Any]:
     step_operations, probe_operations = operations(training)
     product_operations, product = matrix_product(case.config, device)
     ways = {"plain": plain_parts(case, device), "floor": floor_parts(case, training), "ours": our_parts(case, training)}
-    for _ in range(1 + WARM + 1 if wanted(device) else 1):  # until all is warm, and captured
+    for _ in range(1 + WARMUP_CALLS + 1 if is_enabled(device) else 1):  # until all is warm, and captured
         for step, _ in ways.values():
             timed(step, case.steps, device)
         ways["ours"][1]()  # is due after its steps

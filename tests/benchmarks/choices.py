@@ -21,15 +21,15 @@ import torch
 from torch import Tensor
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.training.cuda_graphs import CAPTURES, WARM, Captured, CapturedStep
-from igbviz.training.devices import arithmetic, best_device, device_name
+from igbviz.training.cuda_graphs import CAPTURES, WARMUP_CALLS, CapturedFunction, CapturedStep
+from igbviz.training.devices import best_device, compute_context, device_name
 from igbviz.training.loop import Training
-from igbviz.training.network import probing
-from igbviz.training.packed_inference import packed
+from igbviz.training.network import evaluation_mode
+from igbviz.training.packed_inference import pack_network
 from tests.benchmarks.__main__ import alternating, row
 from tests.benchmarks.against import cases
 
-PIECES = (500, 1000, 2500, 5000, 10_000)
+CHUNKS = (500, 1000, 2500, 5000, 10_000)
 PAPER_EPOCHS = 20
 
 Way = Callable[[], Tensor]
@@ -71,15 +71,15 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
         @torch.inference_mode()
         def work() -> Tensor:
             with (
-                arithmetic(device, precision, training.evaluation.threads),
-                probing(network, "eval"),
+                compute_context(device, precision, training.evaluation.threads),
+                evaluation_mode(network, "eval"),
                 _tf32(device, tf32),
             ):
                 return torch.cat([forward(some) for some in images.split(piece)])
 
-        return Captured(work, device) if capture and device.type in CAPTURES else work
+        return CapturedFunction(work, device) if capture and device.type in CAPTURES else work
 
-    folded = packed(network)
+    folded = pack_network(network)
     for layer in folded.layers if device.type == "cuda" else ():
         layer.by_onednn = False  # has no products for a GPU
     largest = len(images)
@@ -91,7 +91,7 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
     forward, other = (
         (packed_forward, network) if training.evaluation.forward is not network else (network, packed_forward)
     )
-    sizes = sorted({min(piece, largest) for piece in PIECES} - {training.evaluation.chunk})
+    sizes = sorted({min(piece, largest) for piece in CHUNKS} - {training.evaluation.chunk})
     return {
         "engine": asked(forward, training.evaluation.chunk),
         "captured": asked(forward, training.evaluation.chunk, capture=True),
@@ -133,7 +133,7 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
     found = []
     for name in others:
         try:
-            for _ in range(WARM + 2):
+            for _ in range(WARMUP_CALLS + 2):
                 answers = [ways[way]().float().clone() for way in (first, name)]
             taken = alternating({way: until_done(ways[way]) for way in (name, first)}, times, repeats)
         except RuntimeError as error:

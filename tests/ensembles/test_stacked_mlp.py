@@ -15,7 +15,7 @@ from igbviz.models.layers import ACTIVATIONS
 from igbviz.theory import (
     mean_cosine,
 )
-from igbviz.training.network import probing
+from igbviz.training.network import evaluation_mode
 from tests.support.untrained import SMALL, ensemble
 
 SHAPES = [
@@ -106,7 +106,7 @@ def one_by_one(config: EnsembleConfig) -> list[dict[str, np.ndarray]]:
         linear = [layer for layer in network if isinstance(layer, nn.Linear)]
         for layer in linear:
             layer.register_forward_hook(lambda _layer, _inputs, outputs, seen=seen: seen.append(outputs))
-        with probing(network, "batch" if config.batch_norm == "batch" else "eval"):
+        with evaluation_mode(network, "batch" if config.batch_norm == "batch" else "eval"):
             logits = network(subject.images.double())
         loss = cross_entropy(logits, subject.labels)
         slopes = torch.autograd.grad(loss, [layer.weight for layer in linear] + seen)
