@@ -259,11 +259,11 @@ def report(
 
 def roughness(training: Training) -> tuple[float, float]:
     """By how much probes in bfloat16 move the probabilities of the network as it is now: at most, and in the mean."""
-    exact = Training(
+    float32 = Training(
         training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state()
     )
     p, rough = (
-        torch.cat(list(each.evaluation.logits(each.evaluation.images))).softmax(1) for each in (exact, training)
+        torch.cat(list(each.evaluation.logits(each.evaluation.images))).softmax(1) for each in (float32, training)
     )
     moved = (p - rough).abs()
     return moved.max().item(), moved.mean().item()
