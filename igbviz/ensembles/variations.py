@@ -96,9 +96,10 @@ def _remaining_bias(config: EnsembleConfig) -> str:
     """What favours a class where activation and pooling do not."""
     if _is_neutral(config):
         return "the bias vanishes (γ = 0)"
-    causes = ["random biases, which shift all inputs alike"] if _has_random_biases(config) else []
-    if _inputs_are_correlated(config) and not _uses_batch_statistics(config):
-        causes.append("what the images have in common")
+    correlated = _inputs_are_correlated(config) and not _uses_batch_statistics(config)
+    causes = ["what the images have in common"] if correlated else []
+    if _has_random_biases(config):
+        causes.append("random biases, which shift all inputs alike")
     return f"what is left comes from {' and '.join(causes)}"
 
 
@@ -112,7 +113,7 @@ def _expect_activation(_: EnsembleConfig, config: EnsembleConfig) -> str:
                 "An odd activation prefers no sign, but max-pooling over its nodes still does: the larger values win."
             )
         return f"An odd activation prefers no sign: {_remaining_bias(config)}."
-    return f"Outputs that are never negative push all inputs the same way{_accumulation(config)}."
+    return f"Outputs are never negative: a push that all inputs share{_accumulation(config)}."
 
 
 def _expect_max_pool(_: EnsembleConfig, config: EnsembleConfig) -> str:
@@ -121,9 +122,9 @@ def _expect_max_pool(_: EnsembleConfig, config: EnsembleConfig) -> str:
 
 def _accumulation(config: EnsembleConfig) -> str:
     if not _pushes(config):
-        return f", but {_name(config)} after the activation subtracts it: {_remaining_bias(config)}"
+        return f", but {_name(config)} after the activation removes it: {_remaining_bias(config)}"
     if _uses_batch_statistics(config):
-        return "; batch statistics subtract it in the next layer, so it does not add up"
+        return "; batch statistics remove it in the next layer, so it does not add up"
     return ", in every layer"
 
 
