@@ -123,7 +123,7 @@ def guard_nonfinite(logits: torch.Tensor) -> torch.Tensor | None:
     Call it before the backward pass. On a GPU the result is not read back, which would stall the device.
 
     On a CPU it also sets gradient entries below 1e-30 to zero, if there can be any. A confident network assigns p =
-    1e-40; a CPU is so slow with denormal numbers that a step takes up to twice as long, and they move no float32 weight.
+    1e-40; a CPU is so slow with such denormals that a step takes up to twice as long, and they move no float32 weight.
     """
     if logits.device.type != "cpu":
         return 0 * logits.detach().sum()

@@ -8,13 +8,13 @@ floor   bare forward, backward and step on prepared batches, and a bare forward 
         precision
 limit   the operations of the network's layers over the rate of a large matrix product in our precision
 
-In the case with "bfloat16" in its name our probes are in that precision; everything else, steps included, is in float32.
-The effect on the curves is printed with it.
+In the case with "bfloat16" in its name our probes are in that precision, and everything else, steps included, in
+float32. The effect on the curves is printed with it.
 
 The unit of a case is a number of optimizer steps and one probe; nothing is extrapolated. The methods alternate, so that
 a busy moment of the machine affects all of them, and a ratio is the median of the ratios within a round. All have
-torch's default number of threads and waiting policy; ours may use fewer threads. How many probes a log schedule saves is
-computed, and printed separately.
+torch's default number of threads and waiting policy; ours may use fewer threads. The number of probes that a log
+schedule saves is computed, and printed separately.
 """
 # ruff: noqa: E402
 

@@ -146,7 +146,7 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
 
 
 def paper(seconds: dict[str, float]) -> float:
-    """Minutes of one of the paper's runs, from seconds per step and per probe: every batch of the first epoch is probed,
+    """Minutes of one of the paper's runs, from seconds per step and probe: every batch of the first epoch is probed,
     then every epoch."""
     each = PRESETS["paper-cross-entropy"].config.steps_per_epoch(50_000)
     return (PAPER_EPOCHS * each * seconds["step"] + (each + PAPER_EPOCHS) * seconds["probe"]) / 60

@@ -49,8 +49,7 @@ class Viewer:
             listening.cancel()
 
     async def _ask(self, socket: ClientConnection, **fields: str | bool) -> float:
-        """Seconds from a request to the end of its response; a timer that the page has just replaced gets none, and counts
-        as TIMEOUT."""
+        """Seconds from a request to the end of its response; TIMEOUT if the page has just replaced this timer."""
         message = BackMsg()
         for name, value in fields.items():
             setattr(message.rerun_script, name, value)
