@@ -113,7 +113,7 @@ def plain_sets(config: RunConfig, data: Data) -> tuple[Dataset, Dataset]:
     if not isinstance(dataset, Images):
         return TensorDataset(data.train_images, data.train_labels), TensorDataset(data.test_images, data.test_labels)
     stored = dataset._read()
-    mean, std = (np.ravel(value) / 255 for value in dataset._shift_and_spread(dataset._shaped(stored.train_images)))
+    mean, std = (np.ravel(value) / 255 for value in dataset._mean_and_std(dataset._resized(stored.train_images)))
     transform = plain.transform(getattr(dataset, "grayscale", False), dataset.scaling, mean.tolist(), std.tolist())
     chosen = first_of_each_class(stored.train_labels, dataset.examples_per_class or len(stored.train_labels))
     train_set = plain.Pictures(stored.train_images[chosen], stored.train_labels[chosen], transform)
