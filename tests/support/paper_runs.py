@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
 from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES
 
 K, PER_EPOCH, IMAGES = 10, 100, 20
 
@@ -26,19 +28,27 @@ START, EVEN = classes(1, 0), classes(0.1, 0.1)
 
 
 def made(
-    p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured"
+    p: dict,
+    accuracy: dict,
+    last: int = 2000,
+    signal: ArrayLike = 1.0,
+    silent: ArrayLike = 0.0,
+    steps: np.ndarray = STEPS,
+    rest: str = "favoured",
 ) -> Trajectory:
-    """A run whose per-class values go straight from one given step to the next. What a class does not get goes to the
-    favoured one, or evenly to all others."""
+    """A run whose per-class values are interpolated linearly between the given steps. `signal` and `silent` are
+    constant, for all classes or (K,). The probability that a class does not get goes to the favoured one, or evenly to
+    all others; every image has its class's p̄."""
     steps = steps[steps <= last]
     records = np.zeros(len(steps), snapshot_dtype(K))
-    records["step"], records["epoch"], records["signal"] = steps, steps / PER_EPOCH, signal
+    records["step"], records["epoch"], records["signal"], records["silent"] = steps, steps / PER_EPOCH, signal, silent
     probability, right = (
         np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1)
         for path in (p, accuracy)
     )
     for record, own, known in zip(records, probability, right, strict=True):
         record["mean_prob"] = _table(own, rest)
+        record["p_hist"][np.arange(K), np.maximum(np.searchsorted(P_EDGES, own) - 1, 0)] = IMAGES
         record["confusion"] = np.diff(
             np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0
         )  # rounded, but IMAGES in all
@@ -56,7 +66,7 @@ def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
 
 
 def rising(last: int = 2000, **more) -> Trajectory:
-    """As the paper tells of cross-entropy: down, together, and up as a group."""
+    """Cross-entropy as in the paper: the favoured class falls, the classes meet and rise as a group."""
     p = {0: START, 1: classes(0.4, 0.05), 10: EVEN, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
     return made(p, {0: START, 5: START, 20: EVEN, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more)
 
@@ -65,16 +75,21 @@ def stuck(last: int = 2000, **more) -> Trajectory:
     return made({0: START}, {0: START}, last, **more)
 
 
-def favouring(last: int = 2000) -> Trajectory:
-    """As the paper tells of piecewise-zero: together, and then the favoured class alone."""
+def favouring(last: int = 2000, **more) -> Trajectory:
+    """Piecewise-zero as in the paper: the classes meet, then only the favoured one rises."""
     p = {0: START, 1: classes(0.4, 0.05), 10: classes(0.12, 0.09), 100: classes(0.5, 0.02), 2000: classes(0.9, 0.01)}
-    return made(p, {0: START}, last)
+    return made(p, {0: START}, last, **more)
 
 
-def usurped(last: int = 2000) -> Trajectory:
-    """Another class takes over."""
+def usurped(last: int = 2000, **more) -> Trajectory:
+    """The classes meet, then another one than the favoured takes over."""
     p = {0: START, 10: EVEN, 40: classes(0, 0, 0.9)}
-    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even")
+    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even", **more)
+
+
+def collapsing(end: float, last: int = 2000, **more) -> Trajectory:
+    """The classes meet, then one takes over and the others sink to `end` within 50 steps."""
+    return made({0: START, 10: EVEN, 60: classes(end, end, 1 - 9 * end)}, {0: START}, last, **more)
 
 
 def even() -> Trajectory:
