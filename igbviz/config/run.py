@@ -22,9 +22,9 @@ from igbviz.models import AnyInitialization, AnyModel, Mlp
 from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Spec
 
-# Raised whenever the same description would give other numbers than before (order of batches, probes, random streams
-# ...), but for the last digits of a probe, which differ between processors as well: runs of another version then keep
-# their folders and their names.
+# Raised whenever the same configuration would give other numbers than before (order of batches, probes, random streams
+# ...), so that runs of another version keep their folders and names. Rounding alone is no reason: it differs between
+# processors, and training amplifies it, so that the same seed is another trajectory there after some hundred steps.
 NUMERICS = 2
 
 
@@ -45,7 +45,18 @@ class RunConfig(Spec):
         0,
         ge=0,
         le=2**31 - 1,
-        description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels.",
+        description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels. "
+        "On another processor the same seed begins alike, but training amplifies rounding: after some hundred steps it "
+        "is another trajectory.",
+    )
+    rounding_noise: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Repeat with rounding noise",
+        description="Repeats the run as another processor would round it: each initial weight is multiplied by "
+        "1 + 6e-8 times a normal random number, drawn from the seed and this number. 0 adds no noise; 1, 2, ... are "
+        "different repeats.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic of the network; the losses are always float32."
@@ -54,7 +65,7 @@ class RunConfig(Spec):
     stacked: bool = Field(
         False,
         description="Train the runs of a group that differ in loss, seed or initialization as one stack of networks: "
-        "faster for many small networks, but rounded differently, so that a run drifts from the same run on its own.",
+        "faster for many small networks, but rounded differently, so that a run drifts away from the same run on its own.",
     )
 
     @model_validator(mode="after")

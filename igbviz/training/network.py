@@ -14,7 +14,7 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Data, Facts
 from igbviz.losses import upcast
 from igbviz.models import last_layer
-from igbviz.training.seeds import DROPOUT, WEIGHTS, mixed
+from igbviz.training.seeds import DROPOUT, ROUNDING_NOISE, WEIGHTS, mixed
 
 PROBE_CHUNK = 500  # images in one forward pass of a probe; part of the numbers where BatchNorm uses batch statistics
 # The same on a GPU, of 32x32 pixels: what fits, whatever else is there, and fills it; the most on a CPU.
@@ -24,6 +24,8 @@ CHUNK_PRODUCTS = 1e9
 
 # Training images that a neutral bias is chosen for, and when that is good enough: no class more than 1 % from 1/K.
 NEUTRAL_IMAGES, NEUTRAL_PRECISION, NEUTRAL_ROUNDS = 1000, 0.01, 1000
+
+ROUNDING = 6e-8  # relative: the largest error of rounding to float32
 
 EVERYDAY_SPREAD = 25.0  # between the largest and the smallest logit: no p, no square of one, is near 1e-30 below
 
@@ -39,7 +41,21 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
         if config.initialization.last_layer == "neutral-bias":
             chosen = torch.randperm(len(data.train_images))[:NEUTRAL_IMAGES].to(data.train_images.device)
             neutralize(network, data.train_images[chosen].cpu(), data.classes)
+    if config.rounding_noise:
+        add_rounding_noise(network, mixed(config.seed, ROUNDING_NOISE, config.rounding_noise))
     return network
+
+
+def add_rounding_noise(network: nn.Module, seed: int) -> None:
+    """Multiply every parameter, but no buffer, by 1 + 6e-8 times a standard normal number: half a float32 epsilon.
+
+    Computed in float64 and rounded once, since 1 + 6e-8 in float32 is 1 or 1 + 1.2e-7.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.copy_(parameter.double() * (1 + ROUNDING * noise))
 
 
 def neutralize(network: nn.Module, images: torch.Tensor, classes: int) -> None:

@@ -39,7 +39,7 @@ def stack_key(config: RunConfig) -> str | None:
     """
     if not config.stacked or type(config.loss).batch_loss is not Loss.batch_loss:
         return None
-    own = ("loss", "schedule", "seed", "initialization", "label_noise", "probes")
+    own = ("loss", "schedule", "seed", "rounding_noise", "initialization", "label_noise", "probes")
     return json.dumps({key: value for key, value in config.canonical().items() if key not in own}, sort_keys=True)
 
 

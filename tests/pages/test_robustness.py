@@ -68,7 +68,7 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
     )
     assert "Not all runs are finished" in said(test)
     trade, time = charts(test)
-    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44..0.47), never" in trade and "memorised" in time
+    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44 to 0.47), never" in trade and "memorised" in time
     table = test.dataframe[0].value
     assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table[
         "n"

@@ -1,4 +1,4 @@
-"""The measured answer: which trainings, and that the rows add up."""
+"""The escape study: which runs are made, and what its rows and its table say."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from igbviz.studies.escape import (
     matched_rate,
     measure,
     missing,
+    other_thresholds,
     read,
     summaries,
     table,
@@ -88,8 +89,26 @@ def test_divergence_is_a_result(tiny: RunConfig) -> None:
 def test_table() -> None:
     lines = table(rows()).splitlines()
     assert lines[2] == "| fast | 3 of 3 | 10 | 0.50 | 0.25 | 0.12 | 2.5 | 3 of 3 | 10 | 0.50 |"
-    assert lines[3].startswith("| slow | 2 of 3 | 1000 (100..never) | 0.10 (0.00..0.20) |")
+    assert lines[3].startswith("| slow | 2 of 3 | 1000 (100 to never) | 0.10 (0.00 to 0.20) |")
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
+
+
+def test_other_thresholds_are_told_in_both_directions() -> None:
+    both = rows()
+    assert "1 of 2 losses escape in every seed at 0.8 ln K, and also at 0.7 and at 0.9 ln K." in other_thresholds(both)
+    assert "At 0.7 ln K the numbers are the same. At 0.9 ln K the numbers are the same." in other_thresholds(both)
+    nearly = [replace(row, evenness=[0.75] * 5) if row.loss == "slow" and row.escape is None else row for row in both]
+    assert "At 0.7 ln K other numbers of seeds escape: `slow` in 3 of 3 instead of 2. At 0.9" in other_thresholds(
+        nearly
+    )
+    barely = [replace(row, evenness=[0.85] * 5) if row.loss == "fast" else row for row in both]
+    assert "0 of 2 losses" in other_thresholds(barely)
+    assert "At 0.9 ln K other numbers of seeds escape: `fast` in 0 of 3 instead of 3." in other_thresholds(barely)
+    shipped = other_thresholds(read())
+    assert (
+        "At 0.7 ln K other numbers of seeds escape: `curriculum` in 5 of 5 instead of 2" in shipped
+        and shipped in escape.block()
+    )
 
 
 def test_resumes(

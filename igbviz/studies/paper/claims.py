@@ -62,7 +62,7 @@ CLAIMS = {
         "The very first batch already brings the probabilities much closer together.",
         "Fig. 2",
         "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init. "
-        "(So the caption in the PDF; the one on arXiv's web page says \"during the first epoch\".)",
+        '(So the caption in the PDF; the one on arXiv\'s web page says "during the first epoch".)',
         LOSSES,
         checks.first_batch,
     ),
@@ -259,7 +259,7 @@ CLAIMS = {
         "The initial bias can persist to the end of training.",
         "Sec. 1, Sec. 2.1, Sec. 5",
         "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other, and for at "
-        "least 1.2/K of the images. (One yes would prove the paper's \"can\", but chance alone gives up to one in K: "
+        'least 1.2/K of the images. (One yes would prove the paper\'s "can", but chance alone gives up to one in K: '
         "compare the count with that.)",
         LOSSES,
         checks.still_guessed_most,
