@@ -95,7 +95,7 @@ def test_tables_say_n_median_and_range(tmp_path: Path) -> None:
     table = comparison.setting_table(those).set_index("setting")
     assert table["n"].tolist() == [3, 3, 3]
     steps = [int(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
-    assert table.loc["Cross-entropy", "escape"] == f"{int(np.median(steps))} ({min(steps)}..{max(steps)})"
+    assert table.loc["Cross-entropy", "escape"] == f"{int(np.median(steps))} ({min(steps)} to {max(steps)})"
     assert table.loc["Piecewise-zero, cutoff 0.1", "escape"] == "never"
     differing = comparison.difference_table(those)
     assert list(differing.columns) == ["setting", "seeds", "loss.name", "loss.cutoff"]

@@ -234,6 +234,51 @@ def test_different_results_give_different_answers(lesson: Lesson) -> None:
         assert len(values) > 1 or guess.name in ("pull", "direction"), guess.name
 
 
+def texts(lesson: Lesson, seen: Results) -> str:
+    """Everything that a lesson says about these results."""
+    bodies = [getattr(step, "body", "") for step in lesson.steps]
+    return "\n".join(body(seen) if callable(body) else body for body in bodies)
+
+
+def test_rounding_noise_is_shown_once_beside_the_run_that_it_repeats() -> None:
+    lesson = LESSONS["cross-entropy"]
+    assert lesson.runs["again"] == lesson.runs["ce"].with_(rounding_noise=1) != lesson.runs["ce"]
+    noisy = [
+        config
+        for lesson in LESSONS.values()
+        for config in lesson.runs.values()
+        if "rounding_noise" in config.canonical()
+    ]
+    assert noisy == [lesson.runs["again"]]
+    apart = trained(0.9, 0.1, False, True)
+    same = {"ce": apart, "again": apart}
+    guess = lesson.guesses()["rounding"]
+    assert guess.solution(same).value == 0 and "within one point" in texts(lesson, same)
+    other = {"ce": apart, "again": trained(0.9, 0.4, False, True)}
+    assert guess.solution(other).value == pytest.approx(30) and "At step 20 the p̄ of some class" in texts(lesson, other)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 3, 30])
+def test_a_gamma_above_1_does_not_settle_every_guess(gamma: float) -> None:
+    """The favourite's fraction is told, and no word says that no image can move the outputs as far."""
+    seen = {name: drawn(gamma) for name in LESSONS["before-training"].runs}
+    said = texts(LESSONS["before-training"], seen)
+    favourite = f"{seen['clothes'].largest_guess().mean():.0%}".replace("%", " %")
+    assert f"the favourite gets {favourite} of the guesses" in said
+    assert not re.search("than any image|mostly settled|(weak|deep) prejudice", said)
+
+
+def test_the_scale_of_gamma_is_that_of_ten_classes() -> None:
+    said = texts(LESSONS["edge-of-chaos"], results(LESSONS["edge-of-chaos"], 1))
+    assert "with ten classes, the favourite gets 43 % of the guesses at γ = 1 and 77 % at γ = 12" in said
+    assert "nearly every input gets the same answer" not in said and "nothing in common" not in said
+
+
+def test_tanh_is_explained_by_the_mean_over_the_data() -> None:
+    said = texts(LESSONS["edge-of-chaos"], results(LESSONS["edge-of-chaos"], 1))
+    assert "average its output over the data" in said and "mean over many nodes" not in said
+
+
 def test_a_lesson_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         next(iter(LESSONS.values())).title = "x"
