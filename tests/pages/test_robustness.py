@@ -74,7 +74,7 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
         "n"
     ].tolist() == [3, 3, 3]
     assert table["escape step"].tolist() == ["3", "30", "never"]
-    assert "**Stopping early** would help Cross-entropy" in said(test)
+    assert "**Early stopping** would help Cross-entropy" in said(test)
     assert not any((own_cache / "sweeps").glob("*")), "looking starts nothing"
 
 

@@ -89,14 +89,14 @@ def test_the_sentences_say_what_the_numbers_say(tmp_path: Path) -> None:
     assert (
         "would help Cross-entropy: it is at its best, 0.78 (0.76 to 0.80), after 0.1 epochs and ends at 0.48" in early
     )
-    assert "with 0.90 of the wrong labels learned by heart" in early
+    assert "with 0.90 of the wrong labels memorized" in early
     assert "0.10 above Generalised cross-entropy at the end" in early
     assert "first by Cross-entropy at step 3, last by Generalised cross-entropy at step 30, 10 times as late." in left
-    assert "within 300 steps: Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
+    assert "for all 300 steps by Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
         "one class is right, the others nearly never"
     )
     quiet = robustness.sentences(found[1:2], NOISE)
-    assert "would save nothing" in quiet[1] and "last by" not in quiet[2] and len(quiet) == 3
+    assert "would not help here" in quiet[1] and "last by" not in quiet[2] and len(quiet) == 3
     assert "overlap" in robustness.sentences([found[1], found[1]], NOISE)[0]
     assert robustness.sentences([], NOISE) == []
 
