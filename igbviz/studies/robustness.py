@@ -310,7 +310,7 @@ def _left(results: Sequence[LossSummary]) -> list[str]:
         said[0] += "."
     if never := [result for result in results if not np.isfinite(result.escape[0])]:
         losses = _listed(never, lambda r: f"in {r.n - r.escaped} of {r.n} seeds, ending at {_final(r)}")
-        said.append(f"**The first guess is kept** for all {max(r.steps for r in results):,} steps by {losses}.")
+        said.append(f"**The first guess is not left** within {max(r.steps for r in results):,} steps: {losses}.")
     return said
 
 

@@ -1,4 +1,4 @@
-"""Many short trainings: which they are, how they are grouped and averaged, and what may be said about the difference."""
+"""Many short runs: the sweeps, their groups and means, and the sentences about differences."""
 
 from __future__ import annotations
 
@@ -146,11 +146,11 @@ def test_the_difference_comes_with_its_standard_error() -> None:
 def test_an_empty_group_is_said_in_one_sentence() -> None:
     assert (
         starts_words([0.7, 0.8], [])
-        == "None of the 2 networks began prejudiced: all their largest guess fractions lie below 0.43."
+        == "None of the 2 networks began prejudiced: all their largest guess fractions are below 0.43."
     )
     assert (
         starts_words([], [0.7])
-        == "None of the 1 networks began neutral: all their largest guess fractions lie at or above 0.43."
+        == "None of the 1 networks began neutral: all their largest guess fractions are at or above 0.43."
     )
 
 
@@ -174,7 +174,7 @@ def test_majorities_are_compared_seed_by_seed() -> None:
     assert "favoured minus least favoured is +0.101 ± 0.001" in words and "more than chance" in words
     assert "(n = 3)" in words
     first = dynamics.describe_majorities(members[:1], "balanced_accuracy", 100)
-    assert "too few" in first and "not known yet" in first
+    assert "too few" in first and "not measured yet" in first
 
 
 def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:

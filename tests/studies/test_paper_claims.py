@@ -183,13 +183,13 @@ def test_what_is_too_short_says_how_far_it_came() -> None:
     assert "epoch" not in on("persists", favouring(2000))[0].number
 
 
-def test_a_run_whose_numbers_broke_says_nothing() -> None:
+def test_a_run_that_diverged_decides_nothing() -> None:
     records = rising(100).records.copy()
     records["mean_prob"][-1] = np.nan
     (finding,) = on("ce-group", Trajectory(records))
-    assert finding.holds is None and finding.moot and "broke" in finding.number
+    assert finding.holds is None and finding.moot and "diverged" in finding.number
     (finding,) = on("blurry-lags", rising(), Trajectory(records))
-    assert finding.holds is None and "broke" in finding.number
+    assert finding.holds is None and "diverged" in finding.number
 
 
 def test_a_comparison_without_its_other_half() -> None:
@@ -225,9 +225,9 @@ def several(**losses: list[bool | str | None]) -> list[CheckedClaim]:
         (several(blurry=[True, None, True]), "holds", "holds in 2 of 2 seeds; 1 not measured far enough"),
         (several(blurry=[False, False]), "fails", "does not hold in any of 2 seeds"),
         (several(blurry=[None, None]), "short", "not measured far enough (0 of 2 seeds)"),
-        (several(blurry=[MOOT, MOOT]), "moot", "cannot be asked: it does not come to that in any of 2 seeds"),
+        (several(blurry=[MOOT, MOOT]), "moot", "not applicable: the precondition never occurs in any of 2 seeds"),
         (several(blurry=[MOOT, None]), "short", "not measured far enough (0 of 2 seeds)"),
-        (several(blurry=[MOOT, False]), "fails", "does not hold in any of 1 seed; in 1 it does not come to that"),
+        (several(blurry=[MOOT, False]), "fails", "does not hold in any of 1 seed; not applicable in 1"),
         (several(blurry=[True, False]), "depends", "depends on the seed: holds in 1 of 2 seeds"),
         (several(blurry=[True, True], piecewise_zero=[True]), "holds", "holds in 3 of 3 runs"),
         (

@@ -92,7 +92,7 @@ def test_the_sentences_say_what_the_numbers_say(tmp_path: Path) -> None:
     assert "with 0.90 of the wrong labels memorized" in early
     assert "0.10 above Generalised cross-entropy at the end" in early
     assert "first by Cross-entropy at step 3, last by Generalised cross-entropy at step 30, 10 times as late." in left
-    assert "for all 300 steps by Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
+    assert "within 300 steps: Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
         "one class is right, the others nearly never"
     )
     quiet = robustness.sentences(found[1:2], NOISE)

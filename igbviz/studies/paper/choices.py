@@ -51,7 +51,7 @@ CHOICES = (
         "Grey images",
         "in part",
         "Sec. 3",
-        "The first convolution takes one channel. How colours are converted to grey is not said: we take the usual luma.",
+        "The first convolution takes one channel. How colours become grey is not said: we take the usual luma.",
         lambda c: "0.299 R + 0.587 G + 0.114 B" if getattr(c.dataset, "grayscale", False) else "grey as they come",
     ),
     Choice(
