@@ -206,7 +206,7 @@ def band(members: Sequence[Member], measure: str) -> Band:
     value the seed does not count.
     """
     step = np.unique(np.concatenate([member.step for member in members]))
-    values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
+    values = np.stack([interpolated_at(step, member.step, member.measures[measure]) for member in members])
     n = np.isfinite(values).sum(0)
     step, values, n = step[n > 0], values[:, n > 0], n[n > 0]
     if not len(step):
@@ -214,7 +214,7 @@ def band(members: Sequence[Member], measure: str) -> Band:
     return Band(step, np.nanmedian(values, 0), np.nanmin(values, 0), np.nanmax(values, 0), n)
 
 
-def held_at(new_step: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
+def interpolated_at(new_step: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
     """`values` (T,) at `step`, interpolated linearly in log time at `new_step`; NaN outside the finite values."""
     finite = np.isfinite(values)
     if not finite.any():

@@ -19,7 +19,7 @@ from igbviz.config.probe_plan import ProbePlan
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.models.initializations import Gaussian
 from igbviz.runs.sweep_config import Sweep, parse_value
-from igbviz.studies.comparison import Member, Setting, held_at
+from igbviz.studies.comparison import Member, Setting, interpolated_at
 from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.trajectory import thin
 
@@ -184,7 +184,7 @@ def mean(members: Sequence[Member], measure: str) -> Mean:
     """Mean and standard error at every step that at least one member has a value for."""
     step = np.unique(np.concatenate([member.step for member in members])) if members else np.empty(0, int)
     values = (
-        np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
+        np.stack([interpolated_at(step, member.step, member.measures[measure]) for member in members])
         if members
         else np.empty((0, 0))
     )
@@ -199,7 +199,7 @@ def mean(members: Sequence[Member], measure: str) -> Mean:
 
 def at_step(members: Sequence[Member], measure: str, step: int) -> np.ndarray:
     """(n,) the measure of each member after `step` steps; NaN for one that has not come this far or diverged before."""
-    return np.array([held_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
+    return np.array([interpolated_at(np.array([step]), member.step, member.measures[measure])[0] for member in members])
 
 
 def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:

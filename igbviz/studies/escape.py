@@ -297,8 +297,8 @@ def other_thresholds(rows: list[Row]) -> str:
     always = sum(all(counts[threshold][loss] == seeds[loss] for threshold in counts) for loss in seeds)
     thresholds = " and at ".join(f"{threshold:g}" for threshold in OTHER_THRESHOLDS)
     sentences = [
-        f"Other thresholds, at the preset's rate: {always} of {len(seeds)} losses escape in every seed at {EVEN:g} ln K, "
-        f"and also at {thresholds} ln K."
+        f"Other thresholds, at the preset's rate: {always} of {len(seeds)} losses escape in every seed at {EVEN:g} ln "
+        f"K, and also at {thresholds} ln K."
     ]
     for threshold in OTHER_THRESHOLDS:
         groups: dict[tuple[int, int, int], list[str]] = {}

@@ -1,4 +1,5 @@
-"""The last lesson: where in a deep network the initial bias grows, where it vanishes, and which deep networks train."""
+"""The last lesson: where in a deep network the initial prejudice grows, where it vanishes, and which deep networks "
+"train."""
 
 from __future__ import annotations
 
@@ -40,11 +41,11 @@ def _favourite(results: Results, name: str) -> str:
 def _scale(_: Results) -> str:
     even, strong = (percent(float(theory.expected_max_guess(gamma, 10))) for gamma in (1.0, 12.0))
     return (
-        "The number **γ** (gamma) measures the bias of untrained networks: the variance of the centres of their "
-        "outputs, divided by the variance of an output from one input to the next. At γ = 0 a network is neutral. In "
-        f"theory, with ten classes, the favourite gets {even} of the guesses at γ = 1 and {strong} at γ = 12.\n\nγ can "
-        "be measured in every layer. We take fifty networks with **twenty hidden layers**, random weights, and give "
-        "them noise."
+        "The number **γ** (gamma) measures the initial guessing bias of untrained networks, called *prejudice* here, "
+        "since *biases* will be something else: the variance of the centres of the outputs, divided by the variance of "
+        f"an output from one input to the next. At γ = 0 a network is neutral. In theory, with ten classes, the "
+        f"favourite gets {even} of the guesses at γ = 1 and {strong} at γ = 12.\n\nγ can be measured in every layer. "
+        "We take fifty networks with **twenty hidden layers**, random weights, and give them noise."
     )
 
 
@@ -70,10 +71,10 @@ def _with_tanh(results: Results) -> Solution:
 def _with_norm(results: Results) -> Solution:
     gone = {name: _last_gamma(results, name) < 0.1 for name in ("before", "after")}
     value = BOTH if all(gone.values()) else BEFORE if gone["before"] else AFTER if gone["after"] else NEITHER
-    numbers = " and ".join(f"{_last_gamma(results, name):.2g} {name} it" for name in gone)
+    numbers = " and ".join(f"{_last_gamma(results, name):.2g} ({name} ReLU)" for name in gone)
     return Solution(
         value,
-        f"With normalization γ ends at {numbers} (the activation); without it at {_last_gamma(results, 'relu'):.3g}.",
+        f"With normalization γ ends at {numbers}; without it at {_last_gamma(results, 'relu'):.3g}.",
     )
 
 
@@ -81,12 +82,12 @@ def _sign(results: Results) -> str:
     tanh = _last_gamma(results, "tanh")
     measured = "That is what was measured." if tanh < 0.1 else f"Here γ = {tanh:.2g} is left all the same."
     return (
-        "Take one node and average its output over the data. **If that mean is zero for every node, no bias arises.**"
-        "\n\n**ReLU** passes on positive numbers only, so the mean over the data of a node is not zero: all inputs "
-        "have a common part. The next layer turns it into centres, its ReLU makes new positive numbers, and so on: "
-        "every layer adds to it.\n\n**tanh** treats plus and minus alike. On this noise, and without biases, a node "
-        "that says +0.3 to one input says −0.3 to another one just as often. Its mean over the data is zero, so there "
-        f"is no common part to pass on, at any depth. {measured}"
+        "Take one node and average its output over the data. **If that mean is zero for every node, no prejudice "
+        "arises.**\n\n**ReLU** passes on positive numbers only, so the mean over the data of a node is not zero: all "
+        "inputs have a common part. The next layer turns it into centres, its ReLU makes new positive numbers, and so "
+        "on: every layer adds to it.\n\n**tanh** treats plus and minus alike. On this noise, and without biases, a "
+        "node that says +0.3 to one input says −0.3 to another one just as often. Its mean over the data is zero, so "
+        f"there is no common part to pass on, at any depth. {measured}"
     )
 
 
@@ -108,7 +109,8 @@ def _placement(results: Results) -> str:
 def _begins(results: Results) -> Solution:
     guesses = {name: largest_guess(results[name], 0)[0] for name in _TRAINED}
     return Solution(
-        _TRAINED[max(guesses, key=guesses.get)], f"At Init. the favourite gets {_three(guesses)} of the guesses."
+        _TRAINED[max(guesses, key=guesses.get)],
+        f"At Init. the favourite's fraction of the guesses is {_three(guesses)}.",
     )
 
 
@@ -123,7 +125,7 @@ def _three(fractions: Mapping[str, float]) -> str:
 
 
 def _edge(results: Results) -> str:
-    best, most = (solution(results).value.partition(":")[0] for solution in (_trains, _begins))
+    best, most_prejudiced = (solution(results).value.partition(":")[0] for solution in (_trains, _begins))
     gap = sorted(float(results[name].balanced_accuracy()[-1]) for name in _TRAINED)
     favourite = largest_guess(results["edge"], 0)[0]
     lead = (
@@ -132,12 +134,12 @@ def _edge(results: Results) -> str:
         else f"The best was {best}, by less than a point: with another seed the order may change."
     )
     return (
-        f"{lead} The most biased at the start was {most}.\n\nIn **order** two images become the same on their way up, "
-        "so nearly all get one answer, and gradients vanish on their way down. In **chaos** small differences grow: "
-        "there is less bias, but two similar images end up almost as different as two unrelated ones. On the **edge** "
-        "both the differences and the gradients survive twenty layers.\n\nAnd the edge is not neutral: its favourite "
-        f"had {percent(favourite)} of the guesses before training. A bias at the start is not the sign of a bad "
-        "network. Whether it *stays* depends on the loss."
+        f"{lead} The most prejudiced at the start was {most_prejudiced}.\n\nIn **order** two images become the same on "
+        "their way up, so nearly all get one answer, and gradients vanish on their way down. In **chaos** small "
+        "differences grow: there is less prejudice, but two similar images end up almost as different as two unrelated "
+        "ones. On the **edge** both the differences and the gradients survive twenty layers.\n\nAnd the edge is not "
+        f"neutral: its favourite had {percent(favourite)} of the guesses before training. A prejudice at the start is "
+        "not the sign of a bad network. Whether it *stays* depends on the loss."
     )
 
 
@@ -162,7 +164,7 @@ def _at(sigma_w2: float) -> RunConfig:
 EDGE_OF_CHAOS = Lesson(
     "Depth, activation, normalization and the edge of chaos",
     10,
-    "Where the initial bias grows, where it vanishes, and which deep networks can be trained.",
+    "Where the initial prejudice grows, where it vanishes, and which deep networks can be trained.",
     {
         "relu": _deep(),
         "tanh": _deep(activation="tanh"),
@@ -188,7 +190,7 @@ EDGE_OF_CHAOS = Lesson(
             "tanh",
             "Another activation",
             "Fifty more networks with **tanh** in place of ReLU: an S-shaped curve that treats plus and minus alike. "
-            "Their bias after twenty layers is ...",
+            "Their prejudice after twenty layers is ...",
             _with_tanh,
             (VANISHES, LESS, NO_LESS),
         ),
@@ -208,7 +210,7 @@ EDGE_OF_CHAOS = Lesson(
             "norm",
             "Would normalization help?",
             "A layer normalization subtracts the mean over the nodes, input by input. It can be placed **before** each "
-            "ReLU or **after** it. Which of the two removes the bias?",
+            "ReLU or **after** it. Which of the two removes the prejudice?",
             _with_norm,
             (BEFORE, AFTER, BOTH, NEITHER),
         ),
@@ -231,19 +233,19 @@ EDGE_OF_CHAOS = Lesson(
             "clothes for two epochs: weight variance 0.5 (order), 1.76 (on the edge) and 8 (chaos). Two things are "
             "new: the nodes get small random **biases** (a constant added to the sum; their variance is 0.05), and "
             "clothes resemble each other, which noise does not. With either, a node's mean over the data is no longer "
-            "zero, and tanh networks can have a bias, too.",
+            "zero, and tanh networks can be prejudiced, too.",
             (
                 Picture(
                     "phase map",
                     "edge",
-                    "The plane of initialisations",
+                    "The plane of initializations",
                     "The star is the network on the edge; left of the line is order.",
                 ),
             ),
         ),
         Guess(
             "begins",
-            "Which one is the most biased?",
+            "Which one is the most prejudiced?",
             "Before the first step: which of the three gives the most guesses to one class?",
             _begins,
             tuple(_TRAINED.values()),
@@ -261,7 +263,7 @@ EDGE_OF_CHAOS = Lesson(
             "The fraction of the guesses that each class gets. Look at *Init.* first.",
             (
                 Picture("guess_fraction", "order", "Order", "Do the other classes ever get any guesses?"),
-                Picture("guess_fraction", "edge", "Edge of chaos", "A bias at Init.: does it last?"),
+                Picture("guess_fraction", "edge", "Edge of chaos", "A prejudice at Init.: does it last?"),
                 Picture("guess_fraction", "chaos", "Chaos", "Is there a favourite at all?"),
             ),
             ("begins",),
