@@ -199,9 +199,13 @@ def test_a_comparison_without_its_other_half() -> None:
 
 def test_the_untrained_network_counts_once_a_seed() -> None:
     runs = {(loss, seed): rising(10) for loss in LOSSES[1:] for seed in (0, 3)} | {(LOSSES[0], 7): rising(0)}
-    found = claims.check_claim(CLAIMS["one-class"], runs)
-    assert [(one.loss, one.seed) for one in found] == [("untrained", 0), ("untrained", 3), ("untrained", 7)]
-    assert [(one.loss, one.seed) for one in claims.check_claim(CLAIMS["gather"], runs)][:3] == [
+    findings = claims.check_claim(CLAIMS["one-class"], runs)
+    assert [(checked.loss, checked.seed) for checked in findings] == [
+        ("untrained", 0),
+        ("untrained", 3),
+        ("untrained", 7),
+    ]
+    assert [(checked.loss, checked.seed) for checked in claims.check_claim(CLAIMS["gather"], runs)][:3] == [
         ("cross-entropy", 7),
         ("blurry", 0),
         ("blurry", 3),
@@ -217,7 +221,7 @@ def several(**losses: list[bool | str | None]) -> list[CheckedClaim]:
 
 
 @pytest.mark.parametrize(
-    ("found", "kind", "words"),
+    ("findings", "kind", "sentence"),
     [
         (several(), "none", "no runs yet"),
         (several(blurry=[True, True, True]), "holds", "holds in 3 of 3 seeds"),
@@ -248,8 +252,8 @@ def several(**losses: list[bool | str | None]) -> list[CheckedClaim]:
         ),
     ],
 )
-def test_what_the_seeds_say_together(found: list[CheckedClaim], kind: str, words: str) -> None:
-    assert verdict(found) == claims.Verdict(kind, words)
+def test_what_the_seeds_say_together(findings: list[CheckedClaim], kind: str, sentence: str) -> None:
+    assert verdict(findings) == claims.Verdict(kind, sentence)
 
 
 def test_all_findings_as_a_table() -> None:

@@ -42,26 +42,26 @@ def made(
     steps = steps[steps <= last]
     records = np.zeros(len(steps), snapshot_dtype(K))
     records["step"], records["epoch"], records["signal"], records["silent"] = steps, steps / PER_EPOCH, signal, silent
-    probability, right = (
+    probability, accuracies = (
         np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1)
         for path in (p, accuracy)
     )
-    for record, own, known in zip(records, probability, right, strict=True):
-        record["mean_prob"] = _table(own, rest)
-        record["p_hist"][np.arange(K), np.maximum(np.searchsorted(P_EDGES, own) - 1, 0)] = IMAGES
+    for record, diagonal_p, diagonal_accuracy in zip(records, probability, accuracies, strict=True):
+        record["mean_prob"] = _table(diagonal_p, rest)
+        record["p_hist"][np.arange(K), np.maximum(np.searchsorted(P_EDGES, diagonal_p) - 1, 0)] = IMAGES
         record["confusion"] = np.diff(
-            np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0
+            np.round(np.cumsum(_table(diagonal_accuracy, rest), -1) * IMAGES), prepend=0
         )  # rounded, but IMAGES in all
     return Trajectory(records)
 
 
 def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
     table = np.diag(diagonal)
-    for k, own in enumerate(diagonal):
+    for k, diagonal_p in enumerate(diagonal):
         if rest == "favoured" and k:
-            table[k, 0] += 1 - own
+            table[k, 0] += 1 - diagonal_p
         else:
-            table[k, np.arange(K) != k] += (1 - own) / (K - 1)
+            table[k, np.arange(K) != k] += (1 - diagonal_p) / (K - 1)
     return table
 
 
