@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igbviz.studies.paper import claims
+from igbviz.runs import library
+from igbviz.studies.paper import checks, claims
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim, verdict
-from igbviz.studies.paper.experiment import LOSSES
+from igbviz.studies.paper.experiment import LOSSES, farthest_runs
 from igbviz.trajectory import Trajectory
+from tests.support import ROOT
 from tests.support.paper_runs import (
     EVEN,
     START,
@@ -261,3 +263,38 @@ def test_all_findings_as_a_table() -> None:
     assert set(table["claim"]) == set(CLAIMS) and set(table["holds"]) == {"yes", "no", "not measured far enough"}
     assert len(table[table["claim"] == "gather"]) == 8 and len(table[table["claim"] == "one-class"]) == 2
     assert claims.frame({}).empty
+
+
+@pytest.fixture(scope="module")
+def shipped_runs() -> dict[tuple[str, int], Trajectory]:
+    """The ResNet-50 runs of the set "quick" that ship with the program, by loss and seed."""
+    rows = [row for row in library.rows(ROOT / "cache") if row["model"] == "resnet50"]
+    runs, problems = farthest_runs(rows, ROOT / "cache", "quick")
+    assert len(runs) == 12 and not problems
+    return {(run.loss, run.seed): run.trajectory for run in runs}
+
+
+def test_balance_tells_the_shipped_runs_of_the_losses_apart(shipped_runs: dict[tuple[str, int], Trajectory]) -> None:
+    """In all of them the favoured class's p̄ halves within the first steps, and the mean of the others is near 1/9."""
+    balanced = {
+        loss: {bool(checks.balances(t)[0]) for (own, _), t in shipped_runs.items() if own == loss} for loss in LOSSES
+    }
+    assert balanced == {
+        "cross-entropy": {True},
+        "blurry": {False},
+        "blurry-detached": {True},
+        "piecewise-zero": {False},
+    }
+
+
+def test_the_push_tells_the_shipped_runs_of_the_losses_apart(shipped_runs: dict[tuple[str, int], Trajectory]) -> None:
+    for loss in LOSSES:
+        for seed in (0, 1, 2):
+            holds, number = checks.pushed_down(shipped_runs[loss, seed], shipped_runs["piecewise-zero", seed])
+            assert bool(holds) == (loss == "blurry"), (loss, seed, number)
+
+
+def test_rounding_decides_no_comparison_of_the_shipped_runs(shipped_runs: dict[tuple[str, int], Trajectory]) -> None:
+    """Blurry's classes meet within two steps of cross-entropy's, before or after."""
+    findings = claims.check_claim(CLAIMS["blurry-slower"], shipped_runs)
+    assert [checked.holds for checked in findings] == [False] * 6
