@@ -65,8 +65,8 @@ def _the_end(results: Results) -> Solution:
     value = TAKES_ALL if end >= 0.9 else EVEN if end < 0.25 else AS_BEFORE
     return Solution(
         value,
-        f"The most guessed class had {percent(start)} of the guesses at Init. and has {percent(end)} at the end: "
-        f"*{whose}*.",
+        f"At Init. the most guessed class had {percent(start)} of the guesses; at the end it is *{whose}* with "
+        f"{percent(end)}.",
     )
 
 
