@@ -1,4 +1,4 @@
-"""The page of the paper, headless: without runs, with a few, with damaged ones, from links, and what its buttons start."""
+"""The paper's page, headless: its figures, claims and choices, from links, with runs of every kind and with none."""
 
 from __future__ import annotations
 
