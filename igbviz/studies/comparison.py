@@ -1,8 +1,7 @@
-"""Several runs side by side, as arrays and tables: what each became, in what they differ, and what the seeds of one
-setting share.
+"""Several runs side by side, as arrays and tables: their outcomes, their differences, and the seeds of one setting.
 
-A run is read once and kept as a few kilobytes, so that thirty of them are held as easily as one. Shapes: T drawn
-probes, K classes.
+A run is read once and kept as a few kilobytes, so that thirty of them fit into memory easily. Shapes: T drawn probes, K
+classes.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from igbviz.trajectory.trajectory import EVEN
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 
 
-# What is told of an `Outcome`: title and how its numbers are written.
+# Columns of an `Outcome`: title and format.
 OUTCOMES = {
     "balanced_accuracy": ("balanced accuracy", format_share),
     "true_class_probability": ("true-class probability", format_share),
@@ -39,14 +38,14 @@ OUTCOMES = {
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{EVEN:g} ln K to the end; of a run that still goes on, to its last probe so far."
+    f"{EVEN:g} ln K to the end, or to the last probe so far of a run that is not finished."
 )
 
 
 @dataclass(frozen=True)
 class Member:
     """What a comparison keeps of a run. `per_class` has (T, K) and `measures` (T,) arrays of the drawn probes;
-    `outcome` is taken at the last of all probes."""
+    `outcome` is that of the whole run."""
 
     run: str
     state: str
@@ -63,7 +62,7 @@ class Member:
 
     @classmethod
     def read(cls, run: Run) -> Member | None:
-        """The run as it is now; None before its first probe. Raises RunError for a run that cannot be read."""
+        """The run so far; None before its first probe. Raises RunError for a run that cannot be read."""
         status, config = run.status, run.config
         try:
             whole, drawn = run.trajectory(), run.glance()
@@ -78,7 +77,7 @@ class Member:
                 drawn.favoured(),
                 *(np.array(values) for values in (drawn.step, drawn.epoch, drawn.seconds)),
                 {name: np.asarray(PER_CLASS[name].values(drawn), np.float32) for name in PANELS},
-                {name: np.asarray(what.values(drawn), np.float32) for name, what in MEASURES.items()},
+                {name: np.asarray(measure.values(drawn), np.float32) for name, measure in MEASURES.items()},
                 outcome(whole, diverged=status.state == "diverged"),
             )
         except (ValueError, TypeError, OSError) as error:
@@ -91,54 +90,52 @@ class Member:
         return self.state in ENDED
 
 
-# In what they differ.
+# Differences.
 
 
 def flat(config: Spec, path: str = "") -> dict[str, Any]:
-    """Every choice that decides the numbers, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
+    """Every field that affects the results, by dotted path: {'loss.name': 'blurry', 'loss.gamma': 0.7, ..., 'seed':
     0}."""
     values: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():
-        value, place = getattr(config, key), f"{path}{key}"
+        value, field_path = getattr(config, key), f"{path}{key}"
         if (field.json_schema_extra or {}).get("incidental"):
             continue
         if isinstance(value, Spec):
-            values |= flat(value, f"{place}.")
+            values |= flat(value, f"{field_path}.")
         elif isinstance(value, dict):
-            values |= {f"{place}.{name}": inner for name, inner in value.items()}
+            values |= {f"{field_path}.{name}": inner for name, inner in value.items()}
         else:
-            values[place] = value
+            values[field_path] = value
     return values
 
 
 def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
-    """The dotted paths whose values are not the same in all, with a value a configuration; None where one has no such
-    choice."""
+    """The dotted paths whose values differ, with one value per configuration; None where it has no such field."""
     rows = [flat(config) for config in configs]
-    order = {name: place for place, name in enumerate(RunConfig.model_fields)}
+    order = {name: index for index, name in enumerate(RunConfig.model_fields)}
     paths = sorted(dict.fromkeys(path for row in rows for path in row), key=lambda path: order[path.partition(".")[0]])
     columns = {path: [row.get(path) for row in rows] for path in paths}
     return {path: values for path, values in columns.items() if any(value != values[0] for value in values)}
 
 
 def labels(configs: Sequence[RunConfig]) -> list[str]:
-    """What sets each configuration apart from the others, in a few words: 'Piecewise-zero, cutoff 0.1 · depth 4 · seed
-    1'.
+    """A short label per configuration with what sets it apart: 'Piecewise-zero, cutoff 0.1 · depth 4 · seed 1'.
 
-    A knob is named where it differs between those who have it: beside a cross-entropy, one piecewise-zero needs no
-    cutoff. What all share is in no label; where there is nothing else, in every one.
+    A hyperparameter is named where it differs between the configurations that have it: beside cross-entropy, a single
+    piecewise-zero needs no cutoff. What all share is in no label, unless there is nothing else.
     """
     rows, differing = [flat(config) for config in configs], differences(configs)
     names = []
     for config, row in zip(configs, rows, strict=True):
         parts: dict[str, list[str]] = {}
         for path in differing:
-            part, _, knob = path.partition(".")
+            part, _, parameter = path.partition(".")
             if path not in row:
                 continue
             kind = row.get(f"{part}.name")
             rivals = [other[path] for other in rows if path in other and other.get(f"{part}.name") == kind]
-            if knob == "name":
+            if parameter == "name":
                 parts.setdefault(part, []).append(_title(getattr(config, part)))
             elif any(value != row[path] for value in rivals):
                 parts.setdefault(part, []).append(_format_choice(path, row[path]))
@@ -150,7 +147,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
 
 
 def in_common(configs: Sequence[RunConfig]) -> str:
-    """Loss, network and data set, as far as all have the same: what the labels do not say."""
+    """Loss, network and data set where all have the same, joined by dots: what the labels leave out."""
     kinds = [{_title(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
     return " · ".join(kind.pop() for kind in kinds if len(kind) == 1)
 
@@ -160,8 +157,8 @@ def _title(part: Spec) -> str:
 
 
 def _format_choice(path: str, value: Any) -> str:
-    part, _, knob = path.replace("_", " ").rpartition(".")
-    name = f"probe {knob}" if part == "probes" else knob
+    part, _, parameter = path.replace("_", " ").rpartition(".")
+    name = f"probe {parameter}" if part == "probes" else parameter
     if isinstance(value, bool):
         return name if value else f"{name} off"
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
@@ -172,8 +169,7 @@ def _format_choice(path: str, value: Any) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """All chosen runs that differ in nothing but the seed, sorted by it. `index` is the place of its look among the
-    settings."""
+    """All chosen runs that differ only in the seed, sorted by seed. `index` selects its color and symbol."""
 
     label: str
     index: int
@@ -198,20 +194,19 @@ class Band:
 
     step: np.ndarray
     median: np.ndarray
-    low: np.ndarray  # the least
-    high: np.ndarray  # and the most of the seeds
-    n: np.ndarray  # how many seeds have come this far
+    low: np.ndarray  # minimum over the seeds
+    high: np.ndarray  # maximum over the seeds
+    n: np.ndarray  # seeds with a value at this step
 
 
 def band(members: Sequence[Member], measure: str) -> Band:
-    """The median of the seeds and the band from their least to their most, at every step that one of them was probed
-    at.
+    """Median, minimum and maximum over the seeds, at every step at which one of them was probed.
 
-    In between a seed's value is interpolated linearly in log time; before its first and after its last finite value it
-    does not count.
+    Between its probes a seed's value is interpolated linearly in log time; before its first and after its last finite
+    value the seed does not count.
     """
     step = np.unique(np.concatenate([member.step for member in members]))
-    values = np.stack([held_at(step, member.step, member.measures[measure]) for member in members])
+    values = np.stack([interpolated_at(step, member.step, member.measures[measure]) for member in members])
     n = np.isfinite(values).sum(0)
     step, values, n = step[n > 0], values[:, n > 0], n[n > 0]
     if not len(step):
@@ -219,20 +214,21 @@ def band(members: Sequence[Member], measure: str) -> Band:
     return Band(step, np.nanmedian(values, 0), np.nanmin(values, 0), np.nanmax(values, 0), n)
 
 
-def held_at(wanted: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    if not known.any():
-        return np.full(len(wanted), np.nan)
-    return np.interp(_log(wanted), _log(step[known]), values[known], left=np.nan, right=np.nan)
+def interpolated_at(new_step: np.ndarray, step: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`values` (T,) at `step`, interpolated linearly in log time at `new_step`; NaN outside the finite values."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.full(len(new_step), np.nan)
+    return np.interp(_log(new_step), _log(step[finite]), values[finite], left=np.nan, right=np.nan)
 
 
 def _log(step: np.ndarray) -> np.ndarray:
-    """Steps in log time, Init. half a decade before the first."""
+    """log10 of the steps, with Init. half a decade before step 1."""
     return np.log10(np.maximum(step, 10**-0.5))
 
 
 def titles(settings: Sequence[Setting]) -> dict[str, str]:
-    """What sets every run apart from the others: its setting, and its seed unless all have the same."""
+    """By run id: its setting, and its seed unless all have the same."""
     seeds = {member.config.seed for setting in settings for member in setting.members}
     parts = {member.run: (setting.label, member.config.seed) for setting in settings for member in setting.members}
     if len(seeds) == 1:
@@ -245,8 +241,8 @@ def titles(settings: Sequence[Setting]) -> dict[str, str]:
 
 
 def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
-    """A row a run: its setting, what differs, its state, and how it ended, all as plain values; an escape that never
-    came is infinite."""
+    """One row per run: setting, seed, state and outcome, as plain values; the escape step is infinite for a run that
+    has not escaped."""
     members = [member for setting in settings for member in setting.members]
     table = pd.DataFrame({
         "setting": [setting.label for setting in settings for _ in setting.members],
@@ -261,22 +257,22 @@ def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
 
 
 def setting_table(settings: Sequence[Setting]) -> pd.DataFrame:
-    """A row a setting, in words: how many seeds, and of each outcome the median (least..most). Seeds whose numbers
-    broke do not count."""
+    """One row per setting, as text: number of seeds, and the median (min to max) of each outcome over the seeds that
+    have one."""
     rows = []
     for setting in settings:
         row = {"setting": setting.label, "n": len(setting.members)}
-        for name, (_, write) in OUTCOMES.items():
+        for name, (_, format_value) in OUTCOMES.items():
             values = [float(getattr(member.outcome, name)) for member in setting.members]
             values = [value for value in values if not math.isnan(value)]
-            row[name] = format_spread(median_and_range(values), write) if values else "–"
+            row[name] = format_spread(median_and_range(values), format_value) if values else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def difference_table(settings: Sequence[Setting]) -> pd.DataFrame:
-    """A row a setting: its seeds, and a column for every dotted path that is not the same in all settings; empty where
-    it has none."""
+    """One row per setting: its seeds, and one column per dotted path that differs between settings; empty where a
+    setting has no such field."""
     differing = differences([setting.members[0].config.with_(seed=0) for setting in settings])
     table = {"setting": [setting.label for setting in settings]}
     table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in settings]
@@ -286,9 +282,9 @@ def difference_table(settings: Sequence[Setting]) -> pd.DataFrame:
 
 
 def panel_frame(settings: Sequence[Setting]) -> pd.DataFrame:
-    """What the grid draws, tidy: a row a (run, probe, class)."""
+    """The data of the grid, tidy: one row per (run, probe, class)."""
     frames = []
-    for setting, member in _each(settings):
+    for setting, member in _members(settings):
         t, k = len(member.step), len(member.class_names)
         frame = pd.DataFrame(_head(setting, member, k))
         frame["class"] = np.tile(np.array(member.class_names, dtype=object), t)
@@ -300,26 +296,26 @@ def panel_frame(settings: Sequence[Setting]) -> pd.DataFrame:
 
 
 def measure_frame(settings: Sequence[Setting]) -> pd.DataFrame:
-    """All measures of all runs, tidy: a row a (run, probe)."""
-    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _each(settings)]
+    """All measures of all runs, tidy: one row per (run, probe)."""
+    frames = [pd.DataFrame(_head(setting, member, 1) | member.measures) for setting, member in _members(settings)]
     return pd.concat(frames, ignore_index=True)
 
 
 def band_frame(settings: Sequence[Setting], measure: str) -> pd.DataFrame:
-    """Median and band of a measure, tidy: a row a (setting, step)."""
+    """Median and band of a measure, tidy: one row per (setting, step)."""
     frames = []
     for setting in settings:
-        one = band(setting.members, measure)
-        columns = {"median": one.median, "least": one.low, "most": one.high, "n": one.n}
-        frames.append(pd.DataFrame({"setting": setting.label, "measure": measure, "step": one.step} | columns))
+        over_seeds = band(setting.members, measure)
+        values = {"median": over_seeds.median, "least": over_seeds.low, "most": over_seeds.high, "n": over_seeds.n}
+        frames.append(pd.DataFrame({"setting": setting.label, "measure": measure, "step": over_seeds.step} | values))
     return pd.concat(frames, ignore_index=True)
 
 
-def _each(settings: Sequence[Setting]) -> list[tuple[Setting, Member]]:
+def _members(settings: Sequence[Setting]) -> list[tuple[Setting, Member]]:
     return [(setting, member) for setting in settings for member in setting.members]
 
 
 def _head(setting: Setting, member: Member, times: int) -> dict[str, Any]:
-    """The columns that name a row of a tidy table; every probe `times` times."""
+    """The columns that identify a row of a tidy table; every probe `times` times."""
     columns = {"setting": setting.label, "run": member.run, "seed": member.config.seed}
     return columns | {name: np.repeat(getattr(member, name), times) for name in ("step", "epoch", "seconds")}

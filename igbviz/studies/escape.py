@@ -1,10 +1,8 @@
-"""Who escapes? One biased network trained with every loss of the family: when each leaves its first guess for good, if
-ever.
+"""Which losses escape: the step at which one biased network leaves its initial guess for good, for every loss.
 
-The setting is the first look of the presets. A learning rate that suits one loss starves another whose gradients are
-smaller, so every loss is trained twice: with the preset's rate, and with a rate that evens out the scale of its
-gradients (`matched_rate`). `python -m igbviz escape` measures, and goes on where it was stopped; what was measured is
-kept in data/escape.json.
+The setting is the preset "first-look". A learning rate that suits one loss is too small for another with smaller
+gradients, so every loss is trained at two rates: the preset's, and one matched to the scale of its gradients
+(`matched_rate`). `python -m igbviz escape` measures and can be interrupted and resumed; the results are in escape.json.
 """
 
 from __future__ import annotations
@@ -36,6 +34,7 @@ from igbviz.trajectory.trajectory import EVEN, escape_step
 DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
+OTHER_THRESHOLDS = (0.7, 0.9)  # of ln K, beside EVEN
 DEFINITION = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
     f"{EVEN:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
@@ -44,30 +43,30 @@ DEFINITION = (
 
 
 def contenders() -> dict[str, Loss]:
-    """Every loss of the registry with its defaults, by label; `custom` has none of its own. Three also in their other
-    common reading."""
+    """Every loss of the registry with its defaults, by label, except `custom`, which has no formula of its own. Three
+    losses also with their weight detached, the other common implementation."""
     losses = {name: loss() for name, loss in LOSSES.items() if name != "custom"}
     return losses | {f"{name}, detached": LOSSES[name](detach_weight=True) for name in ("blurry", "focal", "nfl")}
 
 
 def matched_rate(loss: Loss, rate: float, classes: int) -> float:
-    """`rate`, scaled so that the loss's RMS gradient on the logits is what cross-entropy's is at `rate`.
+    """`rate` times the ratio of the RMS gradients on the logits of cross-entropy and of the loss.
 
-    Taken over standard normal logits, a network with opinions but no prejudice. At p = 1/K alone, the obvious place,
-    piecewise-zero and truncated GCE have no gradient at all, and that of LogitNorm is infinite. To three digits, so
-    that it is the same on every machine.
+    The RMS is over standard normal logits: a network whose predictions differ between images, but without bias. At
+    p = 1/K, the obvious choice, piecewise-zero and truncated GCE have zero gradient and LogitNorm an infinite one.
+    Rounded to three digits, so that the rate is the same on every machine.
     """
     logits = np.random.default_rng(0).standard_normal((400 * classes, classes))
     labels = np.arange(len(logits)) % classes
     reference, own = (
-        np.sqrt(np.mean(each.gradient(logits, labels) ** 2)) for each in (LOSSES["cross-entropy"](), loss)
+        np.sqrt(np.mean(compared.gradient(logits, labels) ** 2)) for compared in (LOSSES["cross-entropy"](), loss)
     )
     return float(f"{rate * min(reference / max(own, 1e-30), 1000.0):.3g}")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One run to make: `rate` is a key of RATES."""
+    """One planned run; `rate` is a key of RATES."""
 
     loss: str
     rate: str
@@ -76,7 +75,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one trial. After a divergence only the probes before it are here, and there is no end to speak of."""
+    """The result of one trial. A run that diverged has only the probes before that, and no values at the end."""
 
     loss: str
     rate: str
@@ -84,54 +83,60 @@ class Row:
     run: str  # the configuration's id
     learning_rate: float
     probes: list[int]  # optimizer steps
-    evenness: list[float]  # entropy of the guesses over ln K, a probe each
+    evenness: list[float]  # entropy of the guess fractions over ln K, one per probe
     accuracy: float | None  # balanced, at the last probe
-    largest_guess: float | None  # the largest share of guesses that one class gets, at the last probe
-    silent: float | None  # share of the images that the loss ignores, at the last probe
-    diverged: int | None  # the step that met it
+    largest_guess: float | None  # the largest guess fraction of a class, at the last probe
+    silent: float | None  # fraction of zero-gradient images, at the last probe
+    diverged: int | None  # the step at which the loss or a logit became non-finite
     seconds: float
 
     @property
     def escape(self) -> int | None:
+        return self.escape_at(EVEN)
+
+    def escape_at(self, threshold: float) -> int | None:
         """As `Trajectory.escape_step`; a run that diverged has not escaped."""
-        return escape_step(self.probes, self.evenness) if self.diverged is None else None
+        return escape_step(self.probes, self.evenness, threshold) if self.diverged is None else None
 
 
 def trials(seeds: int, base: RunConfig = BASE, losses: dict[str, Loss] | None = None) -> list[Trial]:
-    """All runs, seed by seed, so that a measurement cut short has all losses."""
+    """All runs, seed by seed, so that an interrupted measurement has all losses."""
     rate, classes = base.optimizer.learning_rate, len(base.dataset.facts().class_names)
-    made = []
+    of_seed_0 = []
     for name, loss in (losses or contenders()).items():
         for kind, chosen in (("preset", rate), ("matched", matched_rate(loss, rate, classes))):
             optimizer = base.optimizer.model_copy(update={"learning_rate": chosen})
-            made.append(Trial(name, kind, base.with_(loss=loss, optimizer=optimizer)))
-    return [Trial(trial.loss, trial.rate, trial.config.with_(seed=seed)) for seed in range(seeds) for trial in made]
+            of_seed_0.append(Trial(name, kind, base.with_(loss=loss, optimizer=optimizer)))
+    return [
+        Trial(trial.loss, trial.rate, trial.config.with_(seed=seed)) for seed in range(seeds) for trial in of_seed_0
+    ]
 
 
-def missing(wanted: Iterable[Trial], rows: Iterable[Row]) -> list[Trial]:
-    """The trials without a row, or with one of another configuration or version of the numerics."""
-    known = {(row.rate, row.run) for row in rows}
-    return [trial for trial in wanted if (trial.rate, trial.config.id) not in known]
+def missing(planned: Iterable[Trial], rows: Iterable[Row]) -> list[Trial]:
+    """The trials without a row; a row of another configuration or version of the numerics does not count."""
+    measured = {(row.rate, row.run) for row in rows}
+    return [trial for trial in planned if (trial.rate, trial.config.id) not in measured]
 
 
 def current(rows: list[Row]) -> list[Row]:
-    """The rows that today's settings would give again; the others belong to another table."""
-    known = {(trial.rate, trial.config.id) for trial in trials(1 + max((row.seed for row in rows), default=-1))}
-    return [row for row in rows if (row.rate, row.run) in known]
+    """The rows whose configuration belongs to today's settings."""
+    seeds = 1 + max((row.seed for row in rows), default=-1)
+    planned = {(trial.rate, trial.config.id) for trial in trials(seeds)}
+    return [row for row in rows if (row.rate, row.run) in planned]
 
 
-def measure(wanted: list[Trial], workers: int = 1) -> Iterator[Row]:
-    """Make the runs on the CPU, where they repeat bit for bit, and yield their rows in order; `workers` processes of
-    one thread each."""
+def measure(planned: list[Trial], workers: int = 1) -> Iterator[Row]:
+    """Train on the CPU, where runs are bitwise reproducible, and yield the rows in order. `workers` processes have one
+    thread each."""
     if workers == 1:
-        yield from map(_row, wanted)
+        yield from map(_row, planned)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quietly) as pool:
-        yield from pool.map(_row, wanted)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_init_worker) as pool:
+        yield from pool.map(_row, planned)
 
 
-def _quietly() -> None:
-    """A worker leaves the other cores alone, and leaves Ctrl-C to the process that writes the rows."""
+def _init_worker() -> None:
+    """One thread per process, and Ctrl-C is left to the parent, which writes the rows."""
     import torch
 
     torch.set_num_threads(1)
@@ -168,7 +173,7 @@ def _row(trial: Trial) -> Row:
 
 
 def read(path: Path = DATA) -> list[Row]:
-    """The rows of a file; none where there is no file. Raises RunError for a file that is something else."""
+    """The rows of a file; none if it does not exist. Raises RunError for any other content."""
     try:
         return [Row(**row) for row in json.loads(path.read_text())["rows"]]
     except FileNotFoundError:
@@ -178,7 +183,7 @@ def read(path: Path = DATA) -> list[Row]:
 
 
 def write(rows: list[Row], path: Path = DATA, base: RunConfig = BASE) -> None:
-    """Replace the file: where the rows come from, then a line a row, so that two versions can be compared."""
+    """Replace the file: provenance first, then one row per line, so that versions can be compared with diff."""
     import torch
 
     provenance = {
@@ -200,7 +205,7 @@ def write(rows: list[Row], path: Path = DATA, base: RunConfig = BASE) -> None:
 
 
 def processor() -> str:
-    """The name of this machine's processor, as far as it tells."""
+    """The model name of this machine's processor, "unknown" where the system does not give it."""
     try:
         return re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1].strip()
     except (OSError, TypeError):
@@ -209,31 +214,30 @@ def processor() -> str:
 
 @dataclass(frozen=True)
 class EscapeSummary:
-    """The seeds of one loss at one rate. An escape that never came counts as infinity."""
+    """The seeds of one loss at one rate. A run that never escapes counts as infinity."""
 
     learning_rate: float
     seeds: int
     escaped: int
     diverged: int
     escape: Spread
-    accuracy: Spread  # of the seeds that did not diverge; NaN without any
+    accuracy: Spread  # of the seeds that did not diverge; NaN if there are none
     largest_guess: float
     silent: float
 
 
 def summaries(rows: Iterable[Row]) -> dict[str, dict[str, EscapeSummary]]:
-    """By label of the loss, then by rate. The losses that escape soonest at the preset's rate come first, then the more
-    accurate."""
+    """By label of the loss, then by rate. Sorted by escape at the preset's rate, earliest first, then by accuracy."""
     groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         groups.setdefault(row.loss, {}).setdefault(row.rate, []).append(row)
     table = {loss: {rate: _summary(group) for rate, group in kinds.items()} for loss, kinds in groups.items()}
 
-    def place(loss: str) -> tuple:
+    def order(loss: str) -> tuple:
         first = table[loss].get("preset") or next(iter(table[loss].values()))
         return -first.escaped, first.escape, -np.nan_to_num(first.accuracy[0]), loss
 
-    return {loss: table[loss] for loss in sorted(table, key=place)}
+    return {loss: table[loss] for loss in sorted(table, key=order)}
 
 
 def _summary(rows: list[Row]) -> EscapeSummary:
@@ -247,7 +251,7 @@ def _summary(rows: list[Row]) -> EscapeSummary:
 
 
 def table(rows: list[Row]) -> str:
-    """The markdown table: a line a loss, the preset's rate on the left and the matched one on the right."""
+    """The Markdown table: one row per loss, the preset's rate on the left and the matched one on the right."""
     lines = [
         "| loss | escaped | at step | accuracy | largest guess | ignored | rate × | escaped | at step | accuracy |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -258,7 +262,8 @@ def table(rows: list[Row]) -> str:
         accuracy = format_spread(preset.accuracy, format_share)
         left = f"{_escaped(preset)} | {format_spread(preset.escape, format_step)} | {accuracy} | {guess} | {silent}"
         factor = f"{matched.learning_rate / preset.learning_rate:.3g}"
-        right = f"{factor} | {_escaped(matched)} | {format_spread(matched.escape, format_step)} | {format_spread(matched.accuracy, format_share)}"
+        right_accuracy = format_spread(matched.accuracy, format_share)
+        right = f"{factor} | {_escaped(matched)} | {format_spread(matched.escape, format_step)} | {right_accuracy}"
         lines.append(f"| {loss} | {left} | {right} |")
     return "\n".join(lines)
 
@@ -268,21 +273,49 @@ def _escaped(summary: EscapeSummary) -> str:
 
 
 def account(rows: list[Row], provenance: dict[str, Any]) -> str:
-    """What stands under the table: how many, where, when, and what the words mean."""
+    """The text under the table: number of seeds, settings, definitions, and how much depends on the threshold."""
     starts, seeds = median_and_range([row.evenness[0] for row in rows if row.evenness]), provenance["seeds"]
-    steps, rate = (
-        max((row.probes[-1] for row in rows if row.probes), default=0),
-        provenance["base"]["optimizer"]["learning_rate"],
-    )
+    steps = max((row.probes[-1] for row in rows if row.probes), default=0)
+    rate = provenance["base"]["optimizer"]["learning_rate"]
     return (
-        f"Median (least..most) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that "
-        f"times *rate ×*; evenness at Init. {starts[1]:.2f}..{starts[2]:.2f} of ln K. {provenance['definition']} "
-        f"{provenance['device']}, torch {provenance['torch']}, {provenance['date']}."
+        f"Median (min to max) of {len(seeds)} seeds, {steps:,} steps at a rate of {rate:g}, and on the right at that "
+        f"times *rate ×*; evenness at Init. {starts[1]:.2f} to {starts[2]:.2f} of ln K. {provenance['definition']} "
+        f"{provenance['device']}, torch {provenance['torch']}, {provenance['date']}.\n\n{other_thresholds(rows)}"
     )
+
+
+def other_thresholds(rows: list[Row]) -> str:
+    """What another threshold of evenness would change in the number of seeds that escape at the preset's rate."""
+    counts: dict[float, dict[str, int]] = {
+        threshold: {
+            loss: sum(row.escape_at(threshold) is not None for row in rows if (row.loss, row.rate) == (loss, "preset"))
+            for loss in summaries(rows)
+        }
+        for threshold in (EVEN, *OTHER_THRESHOLDS)
+    }
+    seeds = {loss: kinds["preset"].seeds for loss, kinds in summaries(rows).items()}
+    always = sum(all(counts[threshold][loss] == seeds[loss] for threshold in counts) for loss in seeds)
+    thresholds = " and at ".join(f"{threshold:g}" for threshold in OTHER_THRESHOLDS)
+    sentences = [
+        f"Other thresholds, at the preset's rate: {always} of {len(seeds)} losses escape in every seed at {EVEN:g} ln "
+        f"K, and also at {thresholds} ln K."
+    ]
+    for threshold in OTHER_THRESHOLDS:
+        groups: dict[tuple[int, int, int], list[str]] = {}
+        for loss, number in counts[threshold].items():
+            if number != counts[EVEN][loss]:
+                groups.setdefault((number, seeds[loss], counts[EVEN][loss]), []).append(f"`{loss}`")
+        changes = [
+            f"{', '.join(losses)} in {number} of {of} instead of {before}"
+            for (number, of, before), losses in sorted(groups.items(), reverse=True)
+        ]
+        result = f"other numbers of seeds escape: {'; '.join(changes)}" if changes else "the numbers are the same"
+        sentences.append(f"At {threshold:g} ln K {result}.")
+    return " ".join(sentences)
 
 
 def block(path: Path = DATA) -> str:
-    """The table of a file and its account, as the README has them."""
+    """The table of a file and the text under it, as in the README."""
     rows = read(path)
     if not rows:
         raise RunError(f"{path} has no rows yet: measure first, with python -m igbviz escape")

@@ -1,9 +1,7 @@
-"""What a robust loss buys and what it costs: the same training with several losses, on wrong labels or with one class
-in the majority.
+"""What a robust loss gains and what it costs: the same training with several losses, on label noise or class imbalance.
 
-Two questions, each a sweep over losses and seeds: 'noise', how accurate on clean test images and how much learned by
-heart; 'imbalance', how accurate on the classes with few images. Against either stands the time until the first guess is
-left.
+Two questions, each a sweep over losses and seeds: 'noise' measures the accuracy on clean test images and the memorized
+wrong labels, 'imbalance' the accuracy on the classes with few images. Both are compared with the escape step.
 """
 
 from __future__ import annotations
@@ -26,10 +24,10 @@ from igbviz.trajectory.quantities import MEASURES, Quantity
 
 LOSSES_SHOWN = ("cross-entropy", "gce", "mae", "nce-rce", "piecewise-zero", "blurry")
 SEEDS = 3
-NOTABLE = 0.02  # of accuracy: a smaller loss since the best probe may be the luck of that probe
+NOTABLE = 0.02  # of accuracy: the best of many probes is higher than the last by chance alone
 
-# Few images, so that the wrong labels are soon learned by heart, and Adam, so that the size of a loss's gradients does
-# not matter.
+# Few images, so that the wrong labels are soon memorized, and Adam, so that the scale of a loss's gradients does not
+# matter.
 WRONG_LABELS = RunConfig(
     dataset={"name": "fashion-mini", "examples_per_class": 200},
     label_noise={"name": "symmetric", "rate": 0.4},
@@ -48,15 +46,15 @@ MAJORITY = WRONG_LABELS.with_(
 
 @dataclass(frozen=True)
 class Question:
-    """What a sweep of losses may be asked. `measures` are drawn over time; the first is the one that is to be high at
+    """A question to a sweep over losses. `measures` are drawn over time; the first is the goal, which should be high at
     the end."""
 
     title: str
     intro: str
     base: RunConfig
     measures: dict[str, Quantity]
-    subject: str  # of the first measure, within a sentence
-    caution: str  # what its picture does not tell
+    subject: str  # the first measure, within a sentence
+    caution: str  # what to keep in mind when reading its figure
 
     @property
     def goal(self) -> str:
@@ -64,17 +62,17 @@ class Question:
 
 
 def _per_class(title: str, caption: str) -> Quantity:
-    """A curve that `read` adds to a member, since it depends on who is in the majority."""
+    """A measure whose values `read` adds to a member, since they depend on which class is in the majority."""
     return Quantity(
-        title, "accuracy (share of images)", caption, Trajectory.balanced_accuracy, chance=True, per_class=False
+        title, "accuracy (fraction of images)", caption, Trajectory.balanced_accuracy, chance=True, per_class=False
     )
 
 
 QUESTIONS = {
     "noise": Question(
         "Wrong labels",
-        "A part of the training labels is wrong. Which losses learn the classes and not the mistakes, and how late "
-        "do they leave their first guess?",
+        "Some of the training labels are wrong. Which losses learn the classes and not the mistakes, and when do they "
+        "leave their first guess (the initial guessing bias)?",
         WRONG_LABELS,
         {
             "balanced_accuracy": replace(MEASURES["balanced_accuracy"], title="Accuracy on clean test images"),
@@ -82,91 +80,90 @@ QUESTIONS = {
             "resisted": MEASURES["resisted"],
         },
         "accuracy on clean test images",
-        "*Memorised* begins near 1/K: a network that guesses at random hits as many wrong labels as right ones.",
+        "*Memorised* begins near 1/K: random guesses agree with a wrong label as often as with a right one.",
     ),
     "imbalance": Question(
         "One class in the majority",
-        "One class has many more training images than the others. Which losses still learn the others, and how late "
-        "do they leave their first guess?",
+        "One class has many more training images than the others. Which losses still learn the others, and when do "
+        "they leave their first guess (the initial guessing bias)?",
         MAJORITY,
         {
             "minority_accuracy": _per_class(
                 "Accuracy of the other classes",
-                "Share of their test images that are guessed right, averaged over all classes but the majority.",
+                "Fraction of their test images that are classified correctly, averaged over the classes.",
             ),
             "majority_accuracy": _per_class(
                 "Accuracy of the majority class",
-                "Share of its test images that are guessed right: near 1 is easy, by guessing nothing else.",
+                "Fraction of its test images that are classified correctly. Guessing only this class gives 1.",
             ),
         },
         "accuracy of the other classes",
-        "Here guesses may also stay uneven because the data are: *never* is not only the doing of the first guess.",
+        "Guesses may also stay uneven because the training data are: *never* need not be due to the first guess alone.",
     ),
 }
 
 
-# Which runs.
+# The runs.
 
 
 def over_losses(
     base: RunConfig, losses: Iterable[str | dict[str, Any] | Loss] = LOSSES_SHOWN, seeds: int = SEEDS
 ) -> Sweep:
-    """The same training with each of these losses, from so many seeds on; seed by seed, so that a sweep cut short has
-    all losses."""
-    spoiled = ", ".join(filter(None, (base.label_noise.label, base.imbalance.label))) or "nothing wrong"
+    """The same training with each of these losses and `seeds` seeds, seed by seed, so that an interrupted sweep has all
+    losses."""
+    corruption = ", ".join(filter(None, (base.label_noise.label, base.imbalance.label))) or "nothing wrong"
     return Sweep(
         base=base,
         axes={"seed": list(range(base.seed, base.seed + seeds)), "loss": list(losses)},
-        title=f"Robustness: {spoiled}, {base.dataset.name}"[:80],
+        title=f"Robustness: {corruption}, {base.dataset.name}"[:80],
     )
 
 
 def kind(sweep: Sweep) -> str | None:
-    """Which of QUESTIONS this sweep answers; None for any other."""
+    """The name in QUESTIONS of the question that this sweep answers; None for any other sweep."""
     if "loss" not in sweep.axes or not set(sweep.axes) <= {"loss", "seed"}:
         return None
     return "noise" if sweep.base.label_noise.label else "imbalance" if sweep.base.imbalance.ratio > 1 else None
 
 
 def chosen_losses(sweep: Sweep) -> list[dict[str, Any]]:
-    """The losses of a sweep with their knobs, each as a mapping."""
+    """The losses of a sweep with their hyperparameters, each as a mapping."""
     return [{"name": value} if isinstance(value, str) else dict(value) for value in sweep.axes["loss"]]
 
 
 def usual_losses() -> list[str]:
-    """The names of all losses that need nothing more to be said; `custom` has no formula of its own."""
+    """The names of all losses that are complete with their defaults; `custom` needs a formula."""
     return [name for name in LOSSES if name != "custom"]
 
 
-# What became of them.
+# The results.
 
 
 def read(run: Run) -> Member | None:
-    """The run as it is now, with the accuracies of majority and minority where it has them; None before its first
-    probe.
+    """The run so far, with the accuracies of majority and minority if it has an imbalance; None before its first probe.
 
     Raises RunError for a run that cannot be read.
     """
     member = Member.read(run)
     if member is None or member.config.imbalance.ratio == 1:
         return member
-    accuracy, who = member.per_class["accuracy"], majority(member.config, run.trajectory()[:1])
-    more = {"majority_accuracy": accuracy[:, who], "minority_accuracy": np.delete(accuracy, who, axis=1).mean(1)}
-    return replace(member, measures=member.measures | more)
+    accuracy, index = member.per_class["accuracy"], majority(member.config, run.trajectory()[:1])
+    added = {"majority_accuracy": accuracy[:, index], "minority_accuracy": np.delete(accuracy, index, axis=1).mean(1)}
+    return replace(member, measures=member.measures | added)
 
 
 def majority(config: RunConfig, first: Trajectory) -> int:
-    """The class in the majority of a run with imbalance, from its probe at Init."""
-    who = config.imbalance.majority
-    if isinstance(who, int):
-        return who
-    belief = first.predicted_probability()[0]
-    return int(belief.argmax() if who == "favoured" else belief.argmin())
+    """The index of the majority class of a run with imbalance; `first` is its probe at Init."""
+    chosen = config.imbalance.majority
+    if isinstance(chosen, int):
+        return chosen
+    probability = first.predicted_probability()[0]
+    return int(probability.argmax() if chosen == "favoured" else probability.argmin())
 
 
 def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
-    """The members by loss, with a place and a name for every loss of the sweep, so that both stay while runs arrive;
-    some may be empty."""
+    """The members by loss. Every loss of the sweep has an index and a label, even without members, so that neither
+    changes while runs arrive."""
     groups: dict[str, list[Member]] = {}
     for member in members:
         groups.setdefault(member.config.group, []).append(member)
@@ -180,11 +177,10 @@ def settings(sweep: Sweep, members: Iterable[Member]) -> list[Setting]:
 
 @dataclass(frozen=True)
 class LossSummary:
-    """How the finished seeds of one loss ended. An escape that never came counts as infinity; diverged runs have no end
-    and count apart."""
+    """The finished seeds of one loss. A run that never escapes counts as infinity; diverged runs are only counted."""
 
     label: str
-    index: int  # the place of its look
+    index: int  # of its color and symbol
     n: int
     diverged: int
     ends: dict[str, Spread]  # each measure at the last probe
@@ -202,7 +198,7 @@ class LossSummary:
 
 
 def summaries(settings: Sequence[Setting], question: Question) -> list[LossSummary]:
-    """One for each loss with a finished run."""
+    """One for each loss with a finished run, in the order of the settings."""
     return [
         _summary(setting, question) for setting in settings if any(member.state == "done" for member in setting.members)
     ]
@@ -233,75 +229,78 @@ def _summary(setting: Setting, question: Question) -> LossSummary:
 
 
 COLUMNS: dict[str, tuple[str, Callable[[LossSummary], str]]] = {
-    "final": ("at the end", lambda one: format_spread(one.final, format_share)),
-    "best": ("at its best", lambda one: format_spread(one.best, format_share)),
-    "best_epoch": ("best after epochs", lambda one: format_spread(one.best_epoch, "{:.2g}".format)),
-    "escape": (OUTCOMES["escape"][0], lambda one: format_spread(one.escape, format_step)),
+    "final": ("at the end", lambda result: format_spread(result.final, format_share)),
+    "best": ("at its best", lambda result: format_spread(result.best, format_share)),
+    "best_epoch": ("best after epochs", lambda result: format_spread(result.best_epoch, "{:.2g}".format)),
+    "escape": (OUTCOMES["escape"][0], lambda result: format_spread(result.escape, format_step)),
 }
 
 
 def table(results: Sequence[LossSummary], question: Question) -> pd.DataFrame:
-    """A row a loss, in words: median (least..most) of n finished seeds."""
+    """One row per loss: median (min to max) of n finished seeds, as text."""
     rows = []
-    for one in results:
-        row = {"loss": one.label, "n": one.n} | {title: write(one) for title, write in COLUMNS.values()}
+    for result in results:
+        row = {"loss": result.label, "n": result.n} | {
+            title: format_cell(result) for title, format_cell in COLUMNS.values()
+        }
         others = list(question.measures)[1:]
-        row |= {question.measures[name].title.lower(): format_spread(one.ends[name], format_share) for name in others}
-        rows.append(row | ({"diverged": one.diverged} if any(other.diverged for other in results) else {}))
+        row |= {
+            question.measures[name].title.lower(): format_spread(result.ends[name], format_share) for name in others
+        }
+        rows.append(row | ({"diverged": result.diverged} if any(other.diverged for other in results) else {}))
     return pd.DataFrame(rows)
 
 
-# In words.
+# Sentences.
 
 
 def sentences(results: Sequence[LossSummary], question: Question) -> list[str]:
-    """What the numbers say, no more: who ends highest, who was better before, who leaves the first guess when."""
+    """What the numbers show: which losses end highest, which were better before, and when each escapes."""
     if not results:
         return []
     return [_highest(results, question), *_better_before(results, question), *_left(results)]
 
 
 def _highest(results: Sequence[LossSummary], question: Question) -> str:
-    order = sorted(results, key=lambda one: -one.final[0])
-    top = [one for one in order if one.final[2] >= order[0].final[1]]  # whose seeds reach the least of the highest
-    rest = [one for one in order if one not in top]
-    sentence = f"**Highest at the end** in {question.subject}: {_listed(top, lambda one: format_spread(one.final, format_share))}"
+    order = sorted(results, key=lambda result: -result.final[0])
+    # The highest median, and all whose best seed reaches its worst.
+    top = [result for result in order if result.final[2] >= order[0].final[1]]
+    rest = [result for result in order if result not in top]
+    sentence = f"**Highest at the end** in {question.subject}: {_listed(top, _final)}"
     sentence += "; the seeds of these overlap." if len(top) > 1 else "."
-    return sentence + (
-        f" Lowest: {_listed(rest[-1:], lambda one: format_spread(one.final, format_share))}." if rest else ""
-    )
+    return sentence + (f" Lowest: {_listed(rest[-1:], _final)}." if rest else "")
 
 
 def _better_before(results: Sequence[LossSummary], question: Question) -> list[str]:
-    """Whose end is worse than its best in every seed."""
-    worse = sorted((one for one in results if one.lost[1] > NOTABLE), key=lambda one: -one.lost[0])
+    """The losses that end below their own best in every seed."""
+    worse = sorted((result for result in results if result.lost[1] > NOTABLE), key=lambda result: -result.lost[0])
     if not worse:
         return [
-            f"**Stopping early** would save nothing here: no loss ends more than {NOTABLE:g} below its own best in "
-            "all its seeds."
+            f"**Early stopping** would not help here: no loss ends more than {NOTABLE:g} below its own best in all its "
+            "seeds."
         ]
-    first, heart = worse[0], ""
+    first, memorized = worse[0], ""
     if "memorised" in first.ends:
-        heart = f", with {format_spread(first.ends['memorised'], format_share)} of the wrong labels learned by heart"
+        memorized = f", with {format_spread(first.ends['memorised'], format_share)} of the wrong labels memorized"
     sentence = (
-        f"**Stopping early** would help {first.label}: it is at its best, {format_spread(first.best, format_share)}, "
-        f"after {format_spread(first.best_epoch, '{:.2g}'.format)} epochs and ends at "
-        f"{format_spread(first.final, format_share)}{heart}."
+        f"**Early stopping** would help {first.label}: it is at its best, {format_spread(first.best, format_share)}, "
+        f"after {format_spread(first.best_epoch, '{:.2g}'.format)} epochs and ends at {_final(first)}{memorized}."
     )
     if others := worse[1:]:
-        sentence += f" Also below their best at the end, by the median: {_listed(others, lambda one: format_share(one.lost[0]))}."
-    highest = max(results, key=lambda one: one.final[0])
+        losses = _listed(others, lambda result: format_share(result.lost[0]))
+        sentence += f" Others end below their best, too, by a median of: {losses}."
+    highest = max(results, key=lambda result: result.final[0])
     if highest is not first:
         gap = highest.final[0] - first.best[0]
-        beside = "about as high as" if abs(gap) < NOTABLE else f"{abs(gap):.2f} {'below' if gap > 0 else 'above'}"
-        sentence += f" At its best, {first.label} is {beside} {highest.label} at the end."
+        relation = "about as high as" if abs(gap) < NOTABLE else f"{abs(gap):.2f} {'below' if gap > 0 else 'above'}"
+        sentence += f" At its best, {first.label} is {relation} {highest.label} at the end."
     return [sentence]
 
 
 def _left(results: Sequence[LossSummary]) -> list[str]:
-    """When each leaves the first guess: the first, the last, and those that never do."""
+    """The earliest and the latest escape, and the losses that do not escape in the median."""
     said = []
-    if left := sorted((one for one in results if np.isfinite(one.escape[0])), key=lambda one: one.escape[0]):
+    if left := sorted((r for r in results if np.isfinite(r.escape[0])), key=lambda r: r.escape[0]):
         said.append(f"**The first guess is left** first by {_listed(left[:1], _when)}")
         if len(left) > 1:
             ratio = left[-1].escape[0] / max(left[0].escape[0], 1)
@@ -309,20 +308,19 @@ def _left(results: Sequence[LossSummary]) -> list[str]:
                 f", {float(f'{ratio:.2g}'):g} times as late" if ratio >= 1.5 else ""
             )
         said[0] += "."
-    if never := [one for one in results if not np.isfinite(one.escape[0])]:
-        told = _listed(
-            never,
-            lambda one: (
-                f"in {one.n - one.escaped} of {one.n} seeds, ending at {format_spread(one.final, format_share)}"
-            ),
-        )
-        said.append(f"**Not left** within {max(one.steps for one in results):,} steps: {told}.")
+    if never := [result for result in results if not np.isfinite(result.escape[0])]:
+        losses = _listed(never, lambda r: f"in {r.n - r.escaped} of {r.n} seeds, ending at {_final(r)}")
+        said.append(f"**The first guess is not left** within {max(r.steps for r in results):,} steps: {losses}.")
     return said
 
 
-def _when(one: LossSummary) -> str:
-    return f"at step {format_spread(one.escape, format_step)}"
+def _final(result: LossSummary) -> str:
+    return format_spread(result.final, format_share)
+
+
+def _when(result: LossSummary) -> str:
+    return f"at step {format_spread(result.escape, format_step)}"
 
 
 def _listed(results: Sequence[LossSummary], describe: Callable[[LossSummary], str]) -> str:
-    return "; ".join(f"{one.label} {describe(one)}" for one in results)
+    return "; ".join(f"{result.label} {describe(result)}" for result in results)

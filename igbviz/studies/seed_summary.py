@@ -1,4 +1,4 @@
-"""A number over several seeds: its median, its least and its most, and how they are told in words."""
+"""A quantity over several seeds: median, min and max, and how they are formatted."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-Spread = tuple[float, float, float]  # median, least, most
+Spread = tuple[float, float, float]  # median, min, max
 
 
 def median_and_range(values: list[float]) -> Spread:
-    """Of the seeds' values; NaN without any."""
+    """Median, min and max of the seeds' values; NaN for no values."""
     return (float(np.median(values)), float(min(values)), float(max(values))) if values else (np.nan,) * 3
 
 
-def format_spread(spread: Spread, word: Callable[[float], str]) -> str:
-    """'6 (3..13)', or one number where all seeds say the same; `word` tells a number."""
-    middle, low, high = map(word, spread)
-    return middle if low == high else f"{middle} ({low}..{high})"
+def format_spread(spread: Spread, format_value: Callable[[float], str]) -> str:
+    """'6 (3 to 13)', or a single number where min and max read the same."""
+    median, low, high = map(format_value, spread)
+    return median if low == high else f"{median} ({low} to {high})"
 
 
 def format_step(step: float) -> str:
     return f"{step:.0f}" if np.isfinite(step) else "never"
 
 
-def format_share(share: float) -> str:
-    return "–" if np.isnan(share) else f"{share:.2f}"
+def format_share(fraction: float) -> str:
+    return "–" if np.isnan(fraction) else f"{fraction:.2f}"

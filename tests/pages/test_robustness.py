@@ -68,13 +68,13 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
     )
     assert "Not all runs are finished" in said(test)
     trade, time = charts(test)
-    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44..0.47), never" in trade and "memorized" in time
+    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44 to 0.47), never" in trade and "memorized" in time
     table = test.dataframe[0].value
     assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table[
         "n"
     ].tolist() == [3, 3, 3]
     assert table["escape step"].tolist() == ["3", "30", "never"]
-    assert "**Stopping early** would help Cross-entropy" in said(test)
+    assert "**Early stopping** would help Cross-entropy" in said(test)
     assert not any((own_cache / "sweeps").glob("*")), "looking starts nothing"
 
 

@@ -15,7 +15,7 @@ from igbviz.studies.comparison import Member
 from tests.support.stored_runs import BASE, LOSSES, STEPS, family, members, stored, story
 
 
-def test_only_what_differs_is_told() -> None:
+def test_only_differences_are_in_the_labels() -> None:
     configs = [BASE.with_(loss=loss) for loss in LOSSES]
     assert comparison.differences(configs) == {
         "loss.name": ["cross-entropy", "piecewise-zero", "piecewise-zero"], "loss.cutoff": [None, 0.1, 0.3],
@@ -41,29 +41,29 @@ def test_every_part_can_be_named() -> None:
 
     configs = [BASE.with_(loss=kind(name=name)) for name, kind in every.items() if name != "custom"]
     configs += [BASE.with_(model={"name": name}) for name in MODELS]
-    words = comparison.labels(configs)
-    assert len(set(words)) == len({config.id for config in configs}) and all(words)
+    label_texts = comparison.labels(configs)
+    assert len(set(label_texts)) == len({config.id for config in configs}) and all(label_texts)
 
 
 def test_seeds_of_a_setting_are_one(tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path)))
-    assert [setting.label for setting in those] == [
+    grouped = comparison.settings(members(family(tmp_path)))
+    assert [setting.label for setting in grouped] == [
         "Cross-entropy",
         "Piecewise-zero, cutoff 0.1",
         "Piecewise-zero, cutoff 0.3",
     ]
-    assert [[m.config.seed for m in setting.members] for setting in those] == [[0, 1, 2]] * 3
-    titles = comparison.titles(those)
+    assert [[m.config.seed for m in setting.members] for setting in grouped] == [[0, 1, 2]] * 3
+    titles = comparison.titles(grouped)
     assert sorted(titles.values())[0] == "Cross-entropy · seed 0" and len(set(titles.values())) == 9
-    (alone,) = comparison.settings(those[0].members)
+    (alone,) = comparison.settings(grouped[0].members)
     assert list(comparison.titles([alone]).values()) == ["seed 0", "seed 1", "seed 2"]
 
 
 def test_median_and_band_on_one_grid_in_log_time(tmp_path: Path) -> None:
-    one = stored(BASE, tmp_path, story(steps=np.array([0, 1, 10, 100])))
+    short_run = stored(BASE, tmp_path, story(steps=np.array([0, 1, 10, 100])))
     two = stored(BASE.with_(seed=1), tmp_path, story(1, steps=np.array([0, 1, 100])))
     short = stored(BASE.with_(seed=2), tmp_path, story(2, steps=np.array([0, 1])), "stopped")
-    these = members([one, two, short])
+    these = members([short_run, two, short])
     for place, member in enumerate(these):
         member.measures["silent"][:] = np.array([[0, 0.1, 0.3, 0.4], [0, 0.2, 0.4, 0], [0, 0.3, 0, 0]])[place][
             : len(member.step)
@@ -91,13 +91,13 @@ def test_outcomes_are_those_of_all_probes(tmp_path: Path) -> None:
 
 
 def test_tables_say_n_median_and_range(tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path)))
-    table = comparison.setting_table(those).set_index("setting")
+    grouped = comparison.settings(members(family(tmp_path)))
+    table = comparison.setting_table(grouped).set_index("setting")
     assert table["n"].tolist() == [3, 3, 3]
     steps = [int(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
-    assert table.loc["Cross-entropy", "escape"] == f"{int(np.median(steps))} ({min(steps)}..{max(steps)})"
+    assert table.loc["Cross-entropy", "escape"] == f"{int(np.median(steps))} ({min(steps)} to {max(steps)})"
     assert table.loc["Piecewise-zero, cutoff 0.1", "escape"] == "never"
-    differing = comparison.difference_table(those)
+    differing = comparison.difference_table(grouped)
     assert list(differing.columns) == ["setting", "seeds", "loss.name", "loss.cutoff"]
     assert differing["loss.cutoff"].tolist() == ["", "0.1", "0.3"] and differing["seeds"][0] == "0, 1, 2"
 

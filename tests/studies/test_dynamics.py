@@ -1,4 +1,4 @@
-"""Many short trainings: which they are, how they are grouped and averaged, and what may be said about the difference."""
+"""Many short runs: the sweeps, their groups and means, and the sentences about differences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_point_comes_as_text_and_keeps_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("point", "words"),
+    ("point", "sentence"),
     [
         ({"activation": "wishful"}, "activation"),
         ({"depth": "0"}, "depth"),
@@ -46,8 +46,8 @@ def test_a_point_comes_as_text_and_keeps_the_rest() -> None:
         ({"sigma_b2": "-1"}, "sigma_b2"),
     ],
 )
-def test_a_wrong_point_is_one_sentence(point: dict[str, str], words: str) -> None:
-    with pytest.raises(ConfigError, match=f"{words} is .*, allowed: "):
+def test_a_wrong_point_is_one_sentence(point: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=f"{sentence} is .*, allowed: "):
         dynamics.at_point(point)
 
 
@@ -113,9 +113,9 @@ def test_starts_are_grouped_by_how_they_began() -> None:
 def test_the_mean_and_its_error_count_those_that_came_this_far() -> None:
     members = [*seeds([0.5, 0.7, 0.9], 0.2), replace(member(BASE.with_(seed=9), 0.2, 0.3, "running"), step=STEP[:2])]
     members[-1] = replace(members[-1], measures={name: values[:2] for name, values in members[-1].measures.items()})
-    one = mean(members, "balanced_accuracy")
-    assert one.step.tolist() == STEP.tolist() and one.n.tolist() == [4, 4, 3, 3]
-    assert one.mean[-1] == pytest.approx(0.7) and one.error[-1] == pytest.approx(
+    single = mean(members, "balanced_accuracy")
+    assert single.step.tolist() == STEP.tolist() and single.n.tolist() == [4, 4, 3, 3]
+    assert single.mean[-1] == pytest.approx(0.7) and single.error[-1] == pytest.approx(
         np.std([0.5, 0.7, 0.9], ddof=1) / math.sqrt(3)
     )
     assert np.isnan(mean(members[:1], "balanced_accuracy").error).all()
@@ -123,8 +123,8 @@ def test_the_mean_and_its_error_count_those_that_came_this_far() -> None:
 
 
 def test_a_value_between_two_probes_lies_between_them_in_log_time() -> None:
-    (one,) = seeds([0.7], 0.2)
-    at = dynamics.at_step([one, replace(one, step=np.array([0, 1, 2, 3]))], "balanced_accuracy", 32)
+    (single,) = seeds([0.7], 0.2)
+    at = dynamics.at_step([single, replace(single, step=np.array([0, 1, 2, 3]))], "balanced_accuracy", 32)
     assert at[0] == pytest.approx(0.5 + 0.2 * math.log10(32 / 10)) and np.isnan(at[1])
 
 
@@ -146,11 +146,11 @@ def test_the_difference_comes_with_its_standard_error() -> None:
 def test_an_empty_group_is_said_in_one_sentence() -> None:
     assert (
         starts_words([0.7, 0.8], [])
-        == "None of the 2 networks began prejudiced: all their largest guess fractions lie below 0.43."
+        == "None of the 2 networks began prejudiced: all their largest guess fractions are below 0.43."
     )
     assert (
         starts_words([], [0.7])
-        == "None of the 1 networks began neutral: all their largest guess fractions lie at or above 0.43."
+        == "None of the 1 networks began neutral: all their largest guess fractions are at or above 0.43."
     )
 
 
@@ -170,11 +170,11 @@ def test_majorities_are_compared_seed_by_seed() -> None:
     equal, favoured, unfavoured = majorities(members)
     assert [len(setting.members) for setting in (equal, favoured, unfavoured)] == [3, 3, 3]
     assert all(m.config.imbalance.ratio == 1 for m in equal.members)
-    words = dynamics.describe_majorities(members, "balanced_accuracy", 100)
-    assert "favoured minus least favoured is +0.101 ± 0.001" in words and "more than chance" in words
-    assert "(n = 3)" in words
+    sentence = dynamics.describe_majorities(members, "balanced_accuracy", 100)
+    assert "favoured minus least favoured is +0.101 ± 0.001" in sentence and "more than chance" in sentence
+    assert "(n = 3)" in sentence
     first = dynamics.describe_majorities(members[:1], "balanced_accuracy", 100)
-    assert "too few" in first and "not known yet" in first
+    assert "too few" in first and "not measured yet" in first
 
 
 def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
@@ -184,13 +184,13 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
         member(config, 0.5, 0.6, state, loss=place)
         for place, (config, state) in enumerate(zip(sweep.configs(), states, strict=False))
     ]
-    found = plane(sweep, members, "train_loss")
-    assert found.sigma_w2.tolist() == [1, 2, 3] and found.sigma_b2.tolist() == [0, 0.2]
+    measured = plane(sweep, members, "train_loss")
+    assert measured.sigma_w2.tolist() == [1, 2, 3] and measured.sigma_b2.tolist() == [0, 0.2]
     by_config = {
         (c.initialization.sigma_w2, c.initialization.sigma_b2): place for place, c in enumerate(sweep.configs())
     }
     for (w, b), place in by_config.items():
-        at = found.sigma_b2.tolist().index(b), found.sigma_w2.tolist().index(w)
-        assert found.diverged[at] == (place == 1)
-        assert found.values[at] == place if place in (0, 4) else np.isnan(found.values[at])
-    assert dynamics.describe_plane(found, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
+        at = measured.sigma_b2.tolist().index(b), measured.sigma_w2.tolist().index(w)
+        assert measured.diverged[at] == (place == 1)
+        assert measured.values[at] == place if place in (0, 4) else np.isnan(measured.values[at])
+    assert dynamics.describe_plane(measured, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."

@@ -1,4 +1,4 @@
-"""The measured answer: which trainings, and that the rows add up."""
+"""The escape study: which runs are made, and what its rows and its table say."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from igbviz.studies.escape import (
     matched_rate,
     measure,
     missing,
+    other_thresholds,
     read,
     summaries,
     table,
@@ -37,10 +38,10 @@ def test_every_loss_takes_part() -> None:
         "focal, detached",
         "nfl, detached",
     }
-    wanted = trials(2)
-    assert len(wanted) == 2 * 2 * len(escape.contenders()) and len(
-        {(trial.rate, trial.config.id) for trial in wanted}
-    ) == len(wanted)
+    planned = trials(2)
+    assert len(planned) == 2 * 2 * len(escape.contenders()) and len(
+        {(trial.rate, trial.config.id) for trial in planned}
+    ) == len(planned)
 
 
 def test_matched_rate() -> None:
@@ -53,28 +54,28 @@ def test_matched_rate() -> None:
 
 
 def test_rows_add_up(tiny: RunConfig) -> None:
-    wanted = trials(2, tiny, TWO)
-    rows = list(measure(wanted))
+    planned = trials(2, tiny, TWO)
+    rows = list(measure(planned))
     assert [(row.loss, row.rate, row.seed) for row in rows] == [
         (loss, rate, seed) for seed in (0, 1) for loss in TWO for rate in ("preset", "matched")
     ]
-    for row, trial in zip(rows, wanted, strict=True):
+    for row, trial in zip(rows, planned, strict=True):
         assert row.run == trial.config.id and row.probes[0] == 0 and row.probes[-1] == 32 and len(row.evenness) == 12
         assert (
             0 <= row.accuracy <= 1 and 1 / 3 <= row.largest_guess <= 1 and 0 <= row.silent <= 1 and row.diverged is None
         )
     twice, other = rows[0], rows[1]  # cross-entropy at both rates is one and the same run, so it repeats
     assert replace(other, rate="preset", seconds=twice.seconds) == twice
-    found = summaries(rows)
-    assert set(found) == set(TWO) and all(found[loss][rate].seeds == 2 for loss in TWO for rate in escape.RATES)
+    by_loss = summaries(rows)
+    assert set(by_loss) == set(TWO) and all(by_loss[loss][rate].seeds == 2 for loss in TWO for rate in escape.RATES)
 
 
 def test_processes_give_the_same_rows(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     # New processes import what is the main module here: after the test of a page the app, which would start a worker on
     # the real cache.
     monkeypatch.setitem(sys.modules, "__main__", pytest)
-    wanted = trials(1, tiny, TWO)
-    alone, together = ([replace(row, seconds=0.0) for row in measure(wanted, workers)] for workers in (1, 2))
+    planned = trials(1, tiny, TWO)
+    alone, together = ([replace(row, seconds=0.0) for row in measure(planned, workers)] for workers in (1, 2))
     assert alone == together
 
 
@@ -88,18 +89,38 @@ def test_divergence_is_a_result(tiny: RunConfig) -> None:
 def test_table() -> None:
     lines = table(rows()).splitlines()
     assert lines[2] == "| fast | 3 of 3 | 10 | 0.50 | 0.25 | 0.12 | 2.5 | 3 of 3 | 10 | 0.50 |"
-    assert lines[3].startswith("| slow | 2 of 3 | 1000 (100..never) | 0.10 (0.00..0.20) |")
+    assert lines[3].startswith("| slow | 2 of 3 | 1000 (100 to never) | 0.10 (0.00 to 0.20) |")
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
+
+
+def test_other_thresholds_are_reported_in_both_directions() -> None:
+    both = rows()
+    assert "1 of 2 losses escape in every seed at 0.8 ln K, and also at 0.7 and at 0.9 ln K." in other_thresholds(both)
+    assert "At 0.7 ln K the numbers are the same. At 0.9 ln K the numbers are the same." in other_thresholds(both)
+    nearly = [replace(row, evenness=[0.75] * 5) if row.loss == "slow" and row.escape is None else row for row in both]
+    assert "At 0.7 ln K other numbers of seeds escape: `slow` in 3 of 3 instead of 2. At 0.9" in other_thresholds(
+        nearly
+    )
+    barely = [replace(row, evenness=[0.85] * 5) if row.loss == "fast" else row for row in both]
+    assert "0 of 2 losses" in other_thresholds(barely)
+    assert "At 0.9 ln K other numbers of seeds escape: `fast` in 0 of 3 instead of 3." in other_thresholds(barely)
+    shipped = other_thresholds(read())
+    assert (
+        "At 0.7 ln K other numbers of seeds escape: `curriculum` in 5 of 5 instead of 2" in shipped
+        and shipped in escape.block()
+    )
 
 
 def test_resumes(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     path = tmp_path / "escape.json"
-    wanted = trials(2, tiny, TWO)
-    first = list(measure(wanted[:3]))
+    planned = trials(2, tiny, TWO)
+    first = list(measure(planned[:3]))
     write(first, path, tiny)
-    assert read(path) == first and missing(wanted, first) == wanted[3:] and not path.with_name(".escape.json").exists()
+    assert (
+        read(path) == first and missing(planned, first) == planned[3:] and not path.with_name(".escape.json").exists()
+    )
 
     monkeypatch.setattr(escape, "trials", lambda seeds: trials(seeds, tiny, TWO))
     monkeypatch.setattr(escape, "read", lambda: read(path))
@@ -108,7 +129,7 @@ def test_resumes(
     for _ in range(2):  # the second time there is nothing left to do
         assert main(["escape", "--seeds", "2", "--workers", "1"]) == 0
         assert "| mae |" in capsys.readouterr().out
-        assert read(path)[:3] == first and len(read(path)) == len(wanted)
+        assert read(path)[:3] == first and len(read(path)) == len(planned)
     assert json.loads(path.read_text())["provenance"]["seeds"] == [0, 1]
 
 

@@ -106,7 +106,7 @@ def test_texts_are_there_and_short(lesson: Lesson) -> None:
     texts = [lesson.title, lesson.about]
     for step in lesson.steps:
         texts += [step.title, step.question if isinstance(step, Guess) else step.body]
-        texts += [words for picture in getattr(step, "pictures", ()) for words in (picture.title, picture.look_for)]
+        texts += [caption for picture in getattr(step, "pictures", ()) for caption in (picture.title, picture.look_for)]
     plain = [text for text in texts if isinstance(text, str)]
     assert all(
         text.strip() and len(text) < 900 and not re.search(r"  |\{|issue", text.replace("{{", "")) or "$$" in text
@@ -198,27 +198,27 @@ def drawn(centres: float, networks: int = 6) -> Ensemble:
 
 def results(lesson: Lesson, variant: int) -> Results:
     """Results for every run of a lesson; neighbours differ, so that comparisons come out either way."""
-    made = {}
+    by_run = {}
     for place, (name, config) in enumerate(lesson.runs.items()):
         ends = [(0.9, 0.1), (0.1, 0.9), (0.97, 1.0), (0.3, 0.3), (1.0, 0.0)][(variant + place * (variant % 3)) % 5]
         if isinstance(config, EnsembleConfig):
-            made[name] = drawn([0.0, 0.3, 3, 30, 1e6][(variant + place * (1 + variant % 2)) % 5])
+            by_run[name] = drawn([0.0, 0.3, 3, 30, 1e6][(variant + place * (1 + variant % 2)) % 5])
         else:
-            made[name] = trained(*ends, noisy=config.label_noise.name != "none", spread=variant % 2 == 0)
-    return made
+            by_run[name] = trained(*ends, noisy=config.label_noise.name != "none", spread=variant % 2 == 0)
+    return by_run
 
 
 @pytest.mark.parametrize("variant", range(8))
 @EVERY
 @pytest.mark.filterwarnings("error")
 def test_words_hold_for_any_results(lesson: Lesson, variant: int) -> None:
-    seen = results(lesson, variant)
+    measured = results(lesson, variant)
     for step in lesson.steps:
         if callable(getattr(step, "body", None)):
-            text = step.body(seen)
+            text = step.body(measured)
             assert len(text) > 100 and not re.search(r"\bnan\b|\bNone\b|np\.|  ", text), text
     for guess in lesson.guesses().values():
-        solution = guess.solution(seen)
+        solution = guess.solution(measured)
         assert solution.sentence.endswith(".") and not re.search(r"\bnan\b|None", solution.sentence)
         if guess.choices:
             assert solution.value in guess.choices
@@ -232,6 +232,51 @@ def test_different_results_give_different_answers(lesson: Lesson) -> None:
     for guess in lesson.guesses().values():
         values = {guess.solution(results(lesson, variant)).value for variant in range(8)}
         assert len(values) > 1 or guess.name in ("pull", "direction"), guess.name
+
+
+def texts(lesson: Lesson, measured: Results) -> str:
+    """Everything that a lesson says about these results."""
+    bodies = [getattr(step, "body", "") for step in lesson.steps]
+    return "\n".join(body(measured) if callable(body) else body for body in bodies)
+
+
+def test_rounding_noise_is_shown_once_beside_the_run_that_it_repeats() -> None:
+    lesson = LESSONS["cross-entropy"]
+    assert lesson.runs["again"] == lesson.runs["ce"].with_(rounding_noise=1) != lesson.runs["ce"]
+    noisy = [
+        config
+        for lesson in LESSONS.values()
+        for config in lesson.runs.values()
+        if "rounding_noise" in config.canonical()
+    ]
+    assert noisy == [lesson.runs["again"]]
+    apart = trained(0.9, 0.1, False, True)
+    same = {"ce": apart, "again": apart}
+    guess = lesson.guesses()["rounding"]
+    assert guess.solution(same).value == 0 and "within one point" in texts(lesson, same)
+    other = {"ce": apart, "again": trained(0.9, 0.4, False, True)}
+    assert guess.solution(other).value == pytest.approx(30) and "At step 20 the p̄ of some class" in texts(lesson, other)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 3, 30])
+def test_a_gamma_above_1_does_not_settle_every_guess(gamma: float) -> None:
+    """The favourite's fraction is told, and no word says that no image can move the outputs as far."""
+    measured = {name: drawn(gamma) for name in LESSONS["before-training"].runs}
+    said = texts(LESSONS["before-training"], measured)
+    favourite = f"{measured['clothes'].largest_guess().mean():.0%}".replace("%", " %")
+    assert f"the favourite gets {favourite} of the guesses" in said
+    assert not re.search("than any image|mostly settled|(weak|deep) prejudice", said)
+
+
+def test_the_scale_of_gamma_is_that_of_ten_classes() -> None:
+    said = texts(LESSONS["edge-of-chaos"], results(LESSONS["edge-of-chaos"], 1))
+    assert "with ten classes, the favourite gets 43 % of the guesses at γ = 1 and 77 % at γ = 12" in said
+    assert "nearly every input gets the same answer" not in said and "nothing in common" not in said
+
+
+def test_tanh_is_explained_by_the_mean_over_the_data() -> None:
+    said = texts(LESSONS["edge-of-chaos"], results(LESSONS["edge-of-chaos"], 1))
+    assert "average its output over the data" in said and "mean over many nodes" not in said
 
 
 def test_a_lesson_is_frozen() -> None:

@@ -22,10 +22,12 @@ from tests.support.stored_runs import stored
 
 
 def test_the_sets_are_the_presets_by_three_seeds() -> None:
-    for which in SETS:
-        configs = experiment.sweep(which).configs()
+    for set_name in SETS:
+        configs = experiment.sweep(set_name).configs()
         assert len(configs) == 12 and {config.seed for config in configs} == {0, 1, 2}
-        assert {config.id for config in configs if config.seed == 0} == {SETS[which].config(loss).id for loss in LOSSES}
+        assert {config.id for config in configs if config.seed == 0} == {
+            SETS[set_name].config(loss).id for loss in LOSSES
+        }
     assert SETS["full"].config().epochs == 20 and SETS["full"].config().probes.size == "all"
     assert not SETS["small"].is_paper and SETS["small"].config().model.name != "resnet50"
 
@@ -33,12 +35,12 @@ def test_the_sets_are_the_presets_by_three_seeds() -> None:
 def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None:
     offered = [name for choice in choices.CHOICES for name in choice.others]
     assert sorted(offered) == sorted(experiment.ALTERNATIVES)
-    for which in SETS:
-        names = experiment.alternatives(which)
-        own = {config.id for config in experiment.sweep(which).configs()}
-        others = [{config.id for config in experiment.sweep(which, name).configs()} for name in names]
-        assert all(len(each) == 12 and not each & own for each in others)
-        assert len({frozenset(each) for each in others}) == len(names)
+    for set_name in SETS:
+        names = experiment.alternatives(set_name)
+        own = {config.id for config in experiment.sweep(set_name).configs()}
+        others = [{config.id for config in experiment.sweep(set_name, name).configs()} for name in names]
+        assert all(len(ids) == 12 and not ids & own for ids in others)
+        assert len({frozenset(ids) for ids in others}) == len(names)
     assert experiment.alternatives("quick") == tuple(experiment.ALTERNATIVES)
     small = experiment.alternatives("small")
     assert "he-normal" not in small and "batch-statistics" not in small, (
@@ -50,14 +52,14 @@ def test_every_alternative_changes_the_runs_and_stands_beside_a_choice() -> None
 @pytest.mark.parametrize("choice", choices.CHOICES, ids=lambda choice: choice.title)
 def test_a_choice_says_where_it_stands_and_what_is_used(choice: choices.Choice) -> None:
     assert (choice.stated == "ours") == (not choice.where), "what the paper states is somewhere in it"
-    assert choice.words.endswith(".") and all(choice.used(SETS[which].config()) for which in SETS)
+    assert choice.words.endswith(".") and all(choice.used(SETS[set_name].config()) for set_name in SETS)
 
 
 def test_the_words_on_the_losses_are_those_of_the_presets() -> None:
     losses = {loss: SETS["full"].config(loss).loss for loss in LOSSES}
     assert losses["blurry"].gamma == losses["blurry-detached"].gamma == 0.7 and losses["piecewise-zero"].cutoff == 0.1
     assert not losses["blurry"].detach_weight and losses["blurry-detached"].detach_weight
-    assert {SETS[which].config("piecewise-zero").schedule.name for which in SETS} == {"immediate"}
+    assert {SETS[set_name].config("piecewise-zero").schedule.name for set_name in SETS} == {"immediate"}
 
 
 @pytest.mark.parametrize(
@@ -98,37 +100,39 @@ def test_a_run_belongs_to_its_alternative() -> None:
     assert experiment.loss_of(QUICK, CIFAR10, "quick", "he-normal") is None
 
 
-def seen(cache: Path, which: str = "quick", alternative: str = "") -> tuple[dict[tuple[str, int], str], list[str]]:
-    found, problems = experiment.farthest_runs(library.rows(cache), cache, which, alternative)
-    return {(one.loss, one.seed): one.run.id for one in found}, problems
+def farthest_ids(
+    cache: Path, set_name: str = "quick", alternative: str = ""
+) -> tuple[dict[tuple[str, int], str], list[str]]:
+    runs, problems = experiment.farthest_runs(library.rows(cache), cache, set_name, alternative)
+    return {(farthest.loss, farthest.seed): farthest.run.id for farthest in runs}, problems
 
 
 def test_the_farthest_run_of_a_loss_and_seed_counts(tmp_path: Path) -> None:
-    assert seen(tmp_path) == ({}, [])
+    assert farthest_ids(tmp_path) == ({}, [])
     quarter = shipped(stored(short(QUICK), tmp_path, favouring(20), names=list(CIFAR10)))
     key = ("piecewise-zero", 0)
-    assert seen(tmp_path) == ({key: quarter.id}, []) == seen(tmp_path, "full")
+    assert farthest_ids(tmp_path) == ({key: quarter.id}, []) == farthest_ids(tmp_path, "full")
     beginning = stored(QUICK, tmp_path, favouring(10), state="running")
-    assert seen(tmp_path)[0] == {key: quarter.id}, "a longer run that has only begun waits its turn"
+    assert farthest_ids(tmp_path)[0] == {key: quarter.id}, "a longer run that has only begun waits its turn"
     (beginning.path / "trajectory.bin").write_bytes(favouring(100).records.tobytes())
-    assert seen(tmp_path)[0] == {key: beginning.id}
+    assert farthest_ids(tmp_path)[0] == {key: beginning.id}
     full = stored(SETS["full"].config("piecewise-zero"), tmp_path, favouring(2000))
-    assert seen(tmp_path)[0] == {key: beginning.id}, "the quick set has one epoch"
-    assert seen(tmp_path, "full")[0] == {key: full.id}
-    assert seen(tmp_path, "small")[0] == {} == seen(tmp_path, "quick", "he-normal")[0]
+    assert farthest_ids(tmp_path)[0] == {key: beginning.id}, "the quick set has one epoch"
+    assert farthest_ids(tmp_path, "full")[0] == {key: full.id}
+    assert farthest_ids(tmp_path, "small")[0] == {} == farthest_ids(tmp_path, "quick", "he-normal")[0]
 
 
 def test_runs_without_a_probe_or_torn_do_not_count(tmp_path: Path) -> None:
     empty = stored(QUICK, tmp_path, favouring(20)[:0], state="queued")
-    assert seen(tmp_path) == ({}, [])
+    assert farthest_ids(tmp_path) == ({}, [])
     torn = stored(short(QUICK, seed=1), tmp_path, favouring(20), names=list(CIFAR10))
     (torn.path / "schema.json").write_text("{")
-    found, (problem,) = seen(tmp_path)
-    assert found == {} and torn.id in problem and "schema.json" in problem
+    runs, (problem,) = farthest_ids(tmp_path)
+    assert runs == {} and torn.id in problem and "schema.json" in problem
     (torn.path / "config.json").write_text("{")
     (empty.path / "status.json").write_text("")
     stored(QUICK.with_(seed=2), tmp_path, favouring(20))
-    assert list(seen(tmp_path)[0]) == [("piecewise-zero", 2)]
+    assert list(farthest_ids(tmp_path)[0]) == [("piecewise-zero", 2)]
 
 
 def test_what_the_runs_are_in_words(tmp_path: Path) -> None:

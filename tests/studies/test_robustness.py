@@ -31,7 +31,7 @@ def test_the_shipped_sweep_is_small_and_each_loss_has_its_seeds() -> None:
     assert probes < 2.5e6
 
 
-def test_every_usual_loss_can_be_asked() -> None:
+def test_every_usual_loss_is_accepted() -> None:
     sweep = over_losses(BASE, robustness.usual_losses(), 2)
     assert len(sweep.configs()) == 2 * len(robustness.usual_losses()) > 50
     with pytest.raises(ConfigError, match=r"axes\.loss is \[\], allowed: at least one value"):
@@ -50,9 +50,9 @@ def test_which_question_a_sweep_answers() -> None:
 def test_statistics_are_over_finished_seeds(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
     members = [robustness.read(run) for run in runs]
-    found = robustness.summaries(robustness.settings(sweep, members), NOISE)
-    plain, robust, stuck = found
-    assert [one.label for one in found] == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"]
+    summaries = robustness.summaries(robustness.settings(sweep, members), NOISE)
+    plain, robust, stuck = summaries
+    assert [summary.label for summary in summaries] == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"]
     assert (
         plain.n == 3
         and plain.final == pytest.approx((0.48, 0.46, 0.5))
@@ -68,7 +68,7 @@ def test_statistics_are_over_finished_seeds(tmp_path: Path) -> None:
     members[0] = robustness.read(run)
     plain = robustness.summaries(robustness.settings(sweep, members), NOISE)[0]
     assert (plain.n, plain.diverged) == (2, 1) and plain.final == pytest.approx((0.47, 0.46, 0.48))
-    assert robustness.table(found, NOISE).shape == (3, 8)
+    assert robustness.table(summaries, NOISE).shape == (3, 8)
     assert robustness.table([plain], NOISE)["diverged"].tolist() == [1]
 
 
@@ -77,30 +77,34 @@ def test_a_loss_keeps_its_place_while_others_are_missing(tmp_path: Path) -> None
     members = [robustness.read(run) for run in runs]
     whole = robustness.settings(sweep, members)
     part = robustness.settings(sweep, members[2:])
-    assert [(one.label, one.index) for one in part] == [(one.label, one.index) for one in whole] and not part[0].members
+    assert [(summary.label, summary.index) for summary in part] == [
+        (summary.label, summary.index) for summary in whole
+    ] and not part[0].members
     assert robustness.summaries(part, NOISE)[0].index == 2
 
 
 def test_the_sentences_say_what_the_numbers_say(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
-    found = robustness.summaries(robustness.settings(sweep, map(robustness.read, runs)), NOISE)
-    highest, early, left, never = robustness.sentences(found, NOISE)
-    assert "Generalised cross-entropy 0.68 (0.66..0.70)." in highest and "Lowest: Piecewise-zero" in highest
-    assert "would help Cross-entropy: it is at its best, 0.78 (0.76..0.80), after 0.1 epochs and ends at 0.48" in early
-    assert "with 0.90 of the wrong labels learned by heart" in early
+    summaries = robustness.summaries(robustness.settings(sweep, map(robustness.read, runs)), NOISE)
+    highest, early, left, never = robustness.sentences(summaries, NOISE)
+    assert "Generalised cross-entropy 0.68 (0.66 to 0.70)." in highest and "Lowest: Piecewise-zero" in highest
+    assert (
+        "would help Cross-entropy: it is at its best, 0.78 (0.76 to 0.80), after 0.1 epochs and ends at 0.48" in early
+    )
+    assert "with 0.90 of the wrong labels memorized" in early
     assert "0.10 above Generalised cross-entropy at the end" in early
     assert "first by Cross-entropy at step 3, last by Generalised cross-entropy at step 30, 10 times as late." in left
-    assert "within 300 steps: Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44..0.47)." in never, (
+    assert "within 300 steps: Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
         "one class is right, the others nearly never"
     )
-    quiet = robustness.sentences(found[1:2], NOISE)
-    assert "would save nothing" in quiet[1] and "last by" not in quiet[2] and len(quiet) == 3
-    assert "overlap" in robustness.sentences([found[1], found[1]], NOISE)[0]
+    quiet = robustness.sentences(summaries[1:2], NOISE)
+    assert "would not help here" in quiet[1] and "last by" not in quiet[2] and len(quiet) == 3
+    assert "overlap" in robustness.sentences([summaries[1], summaries[1]], NOISE)[0]
     assert robustness.sentences([], NOISE) == []
 
 
 @pytest.mark.parametrize("who", ["favoured", "unfavoured", 0])
-def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | int, tmp_path: Path) -> None:
+def test_the_minority_excludes_the_class_with_all_its_training_images(who: str | int, tmp_path: Path) -> None:
     config = UNEQUAL.with_(imbalance={"ratio": 4, "majority": who})
     training = Training(config, "cpu")
     trajectory = Trajectory.of([snapshot for snapshot in training.ticks() if snapshot is not None])
@@ -111,6 +115,6 @@ def test_the_minority_leaves_out_the_class_that_training_kept_whole(who: str | i
     assert member.measures["majority_accuracy"][-1] == pytest.approx(accuracy[-1, counts.argmax()])
     assert member.measures["minority_accuracy"][-1] == pytest.approx(accuracy[-1, others].mean())
     sweep = Sweep(base=config, axes={"loss": [config.loss]})
-    (one,) = robustness.summaries(robustness.settings(sweep, [member]), QUESTIONS["imbalance"])
-    assert one.final[0] == pytest.approx(accuracy[-1, others].mean()) and "memorised" not in one.ends
-    assert "of the other classes" in robustness.sentences([one], QUESTIONS["imbalance"])[0]
+    (summary,) = robustness.summaries(robustness.settings(sweep, [member]), QUESTIONS["imbalance"])
+    assert summary.final[0] == pytest.approx(accuracy[-1, others].mean()) and "memorised" not in summary.ends
+    assert "of the other classes" in robustness.sentences([summary], QUESTIONS["imbalance"])[0]

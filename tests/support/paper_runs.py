@@ -1,13 +1,15 @@
-"""Synthetic runs whose classes behave as the paper says, and configurations of its sets."""
+"""Made-up runs whose classes go where the paper says, and runs of its sets."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
 from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.trajectory import P_EDGES
 
 K, PER_EPOCH, IMAGES = 10, 100, 20
 
@@ -16,7 +18,7 @@ STEPS = np.array([0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 5
 
 
 def classes(first: float, others: float, second: float | None = None) -> np.ndarray:
-    """(K,) values: `first` for class 0, which the network favours, `second` for class 1 if set, else `others`."""
+    """(K,) class 0, which the network favours, all others, and class 1 where it goes its own way."""
     values = np.full(K, float(others))
     values[0], values[1] = first, others if second is None else second
     return values
@@ -26,39 +28,45 @@ START, EVEN = classes(1, 0), classes(0.1, 0.1)
 
 
 def made(
-    p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured"
+    p: dict,
+    accuracy: dict,
+    last: int = 2000,
+    signal: ArrayLike = 1.0,
+    silent: ArrayLike = 0.0,
+    steps: np.ndarray = STEPS,
+    rest: str = "favoured",
 ) -> Trajectory:
-    """A run whose per-class values are interpolated linearly between the given steps.
-
-    `rest` says where the remaining probability of a class goes: to the favoured class, or evenly to all others.
-    """
+    """A run whose per-class values are interpolated linearly between the given steps. `signal` and `silent` are
+    constant, for all classes or (K,). The probability that a class does not get goes to the favoured one, or evenly to
+    all others; every image has its class's p̄."""
     steps = steps[steps <= last]
     records = np.zeros(len(steps), snapshot_dtype(K))
-    records["step"], records["epoch"], records["signal"] = steps, steps / PER_EPOCH, signal
-    probability, right = (
+    records["step"], records["epoch"], records["signal"], records["silent"] = steps, steps / PER_EPOCH, signal, silent
+    probability, accuracies = (
         np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1)
         for path in (p, accuracy)
     )
-    for record, own, correct in zip(records, probability, right, strict=True):
-        record["mean_prob"] = _table(own, rest)
+    for record, diagonal_p, diagonal_accuracy in zip(records, probability, accuracies, strict=True):
+        record["mean_prob"] = _table(diagonal_p, rest)
+        record["p_hist"][np.arange(K), np.maximum(np.searchsorted(P_EDGES, diagonal_p) - 1, 0)] = IMAGES
         record["confusion"] = np.diff(
-            np.round(np.cumsum(_table(correct, rest), -1) * IMAGES), prepend=0
-        )  # rounded so that each row sums to IMAGES
+            np.round(np.cumsum(_table(diagonal_accuracy, rest), -1) * IMAGES), prepend=0
+        )  # rounded, but IMAGES in all
     return Trajectory(records)
 
 
 def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
     table = np.diag(diagonal)
-    for k, own in enumerate(diagonal):
+    for k, diagonal_p in enumerate(diagonal):
         if rest == "favoured" and k:
-            table[k, 0] += 1 - own
+            table[k, 0] += 1 - diagonal_p
         else:
-            table[k, np.arange(K) != k] += (1 - own) / (K - 1)
+            table[k, np.arange(K) != k] += (1 - diagonal_p) / (K - 1)
     return table
 
 
 def rising(last: int = 2000, **more) -> Trajectory:
-    """Cross-entropy in the paper: the favoured class falls, the classes meet and rise as a group."""
+    """Cross-entropy as in the paper: the favoured class falls, the classes meet and rise as a group."""
     p = {0: START, 1: classes(0.4, 0.05), 10: EVEN, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
     return made(p, {0: START, 5: START, 20: EVEN, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more)
 
@@ -67,16 +75,21 @@ def stuck(last: int = 2000, **more) -> Trajectory:
     return made({0: START}, {0: START}, last, **more)
 
 
-def favouring(last: int = 2000) -> Trajectory:
-    """Piecewise-zero in the paper: the classes meet, then the favoured class rises alone."""
+def favouring(last: int = 2000, **more) -> Trajectory:
+    """Piecewise-zero as in the paper: the classes meet, then only the favoured one rises."""
     p = {0: START, 1: classes(0.4, 0.05), 10: classes(0.12, 0.09), 100: classes(0.5, 0.02), 2000: classes(0.9, 0.01)}
-    return made(p, {0: START}, last)
+    return made(p, {0: START}, last, **more)
 
 
-def usurped(last: int = 2000) -> Trajectory:
-    """The classes meet, then another class dominates."""
+def usurped(last: int = 2000, **more) -> Trajectory:
+    """The classes meet, then another one than the favoured takes over."""
     p = {0: START, 10: EVEN, 40: classes(0, 0, 0.9)}
-    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even")
+    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even", **more)
+
+
+def collapsing(end: float, last: int = 2000, **more) -> Trajectory:
+    """The classes meet, then one takes over and the others sink to `end` within 50 steps."""
+    return made({0: START, 10: EVEN, 60: classes(end, end, 1 - 9 * end)}, {0: START}, last, **more)
 
 
 def even() -> Trajectory:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from igbviz.studies.lessons.depth import EDGE_OF_CHAOS
-from igbviz.studies.lessons.escape import CROSS_ENTROPY, SILENT_ZONE
+from igbviz.studies.lessons.escape import CROSS_ENTROPY
 from igbviz.studies.lessons.label_noise import LABEL_NOISE
 from igbviz.studies.lessons.parts import Lesson
+from igbviz.studies.lessons.silent_zone import SILENT_ZONE
 from igbviz.studies.lessons.untrained import BEFORE_TRAINING
 from igbviz.studies.lessons.wrong_push import WRONG_PUSH
 

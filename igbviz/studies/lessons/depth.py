@@ -1,10 +1,11 @@
-"""The last lesson: where in a deep network the first prejudice grows, where it vanishes, and which networks can be
-trained at all."""
+"""The last lesson: where in a deep network the initial prejudice grows, where it vanishes, and which deep networks "
+"train."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from igbviz import theory
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.studies.lessons.parts import (
@@ -17,11 +18,11 @@ from igbviz.studies.lessons.parts import (
     Results,
     Solution,
     Text,
-    largest_share,
+    largest_guess,
     percent,
 )
 
-# 6. Depth, activation, normalisation and the edge of chaos
+# 6. Depth, activation, normalization and the edge of chaos
 
 SHRINKS, STAYS, GROWS = "smaller", "about the same (within a factor of two)", "larger"
 BEFORE, AFTER, BOTH, NEITHER = "before the activation", "after the activation", "both", "neither"
@@ -34,7 +35,18 @@ def _last_gamma(results: Results, name: str) -> float:
 
 
 def _favourite(results: Results, name: str) -> str:
-    return f"a favourite gets {percent(results[name].largest_guess().mean())} of the guesses"
+    return f"the favourite gets {percent(results[name].largest_guess().mean())} of the guesses"
+
+
+def _scale(_: Results) -> str:
+    even, strong = (percent(float(theory.expected_max_guess(gamma, 10))) for gamma in (1.0, 12.0))
+    return (
+        "The number **γ** (gamma) measures the initial guessing bias of untrained networks, called *prejudice* here, "
+        "since *biases* will be something else: the variance of the centres of the outputs, divided by the variance of "
+        f"an output from one input to the next. At γ = 0 a network is neutral. In theory, with ten classes, the "
+        f"favourite gets {even} of the guesses at γ = 1 and {strong} at γ = 12.\n\nγ can be measured in every layer. "
+        "We take fifty networks with **twenty hidden layers**, random weights, and give them noise."
+    )
 
 
 def _with_depth(results: Results) -> Solution:
@@ -59,74 +71,75 @@ def _with_tanh(results: Results) -> Solution:
 def _with_norm(results: Results) -> Solution:
     gone = {name: _last_gamma(results, name) < 0.1 for name in ("before", "after")}
     value = BOTH if all(gone.values()) else BEFORE if gone["before"] else AFTER if gone["after"] else NEITHER
-    numbers = " and ".join(f"{_last_gamma(results, name):.2g} {name} it" for name in gone)
+    numbers = " and ".join(f"{_last_gamma(results, name):.2g} ({name} ReLU)" for name in gone)
     return Solution(
         value,
-        f"Normalised relative to the activation, γ ends at {numbers}; with neither it was "
-        f"{_last_gamma(results, 'relu'):.3g}.",
+        f"With normalization γ ends at {numbers}; without it at {_last_gamma(results, 'relu'):.3g}.",
     )
 
 
 def _sign(results: Results) -> str:
     tanh = _last_gamma(results, "tanh")
-    measured = "And so it was measured." if tanh < 0.1 else f"Here γ = {tanh:.2g} is left all the same."
+    measured = "That is what was measured." if tanh < 0.1 else f"Here γ = {tanh:.2g} is left all the same."
     return (
-        "**ReLU** hands on positive numbers only. Their mean is not zero, and this mean is a push that all inputs "
-        "share. The next layer turns it into centres, its ReLU makes new positive numbers, and so on: every layer "
-        "adds to it.\n\n**tanh** treats plus and minus alike: for every node that says +0.3 there is somewhere one "
-        f"that says −0.3. The mean over many nodes is zero, so there is nothing to hand on, at any depth. {measured}"
+        "Take one node and average its output over the data. **If that mean is zero for every node, no prejudice "
+        "arises.**\n\n**ReLU** passes on positive numbers only, so the mean over the data of a node is not zero: all "
+        "inputs have a common part. The next layer turns it into centres, its ReLU makes new positive numbers, and so "
+        "on: every layer adds to it.\n\n**tanh** treats plus and minus alike. On this noise, and without biases, a "
+        "node that says +0.3 to one input says −0.3 to another one just as often. Its mean over the data is zero, so "
+        f"there is no common part to pass on, at any depth. {measured}"
     )
 
 
 def _placement(results: Results) -> str:
     before, after = _last_gamma(results, "before"), _last_gamma(results, "after")
     if after < 0.1 <= before:
-        fits = "That is what was measured: the place decides, not the layer as such."
+        measured = "That is what was measured: the position of the layer decides."
     else:
-        fits = f"Measured was γ = {before:.2g} before and {after:.2g} after."
+        measured = f"Here γ was {before:.2g} with the layer before ReLU and {after:.2g} with it after."
     return (
-        "**Layer normalisation** takes the outputs of all nodes for one image, subtracts their mean and divides by "
-        "their spread.\n\n- *Before* the activation the mean is near zero anyway. Nothing is lost, then ReLU makes "
-        "everything positive: the push is back.\n- *After* the activation it removes exactly the mean that ReLU has "
-        f"made, before the next layer can use it.\n\n{fits}"
+        "**Layer normalization** takes the outputs of all nodes for one input, subtracts their mean and divides by "
+        "their standard deviation.\n\n- *Before* the activation the mean over the nodes is near zero anyway. Little "
+        "changes, and then ReLU makes everything positive: the common part is back.\n- *After* the activation the mean "
+        "over the nodes is the common part that ReLU has made. It is removed before the next layer can turn it into "
+        f"centres.\n\n{measured}"
     )
 
 
 def _begins(results: Results) -> Solution:
-    shares = {name: largest_share(results[name], 0)[0] for name in _TRAINED}
+    guesses = {name: largest_guess(results[name], 0)[0] for name in _TRAINED}
     return Solution(
-        _TRAINED[max(shares, key=shares.get)], f"At Init. the largest share of the guesses is {_three(shares)}."
+        _TRAINED[max(guesses, key=guesses.get)],
+        f"At Init. the favourite's fraction of the guesses is {_three(guesses)}.",
     )
 
 
 def _trains(results: Results) -> Solution:
     ends = {name: float(results[name].balanced_accuracy()[-1]) for name in _TRAINED}
-    return Solution(
-        _TRAINED[max(ends, key=ends.get)], f"Of the test images they recognise {_three(ends)} after two epochs."
-    )
+    return Solution(_TRAINED[max(ends, key=ends.get)], f"After two epochs the accuracy is {_three(ends)}.")
 
 
-def _three(shares: Mapping[str, float]) -> str:
-    words = {"order": "in order", "edge": "on the edge", "chaos": "in chaos"}
-    return ", ".join(f"{percent(shares[name])} {words[name]}" for name in _TRAINED)
+def _three(fractions: Mapping[str, float]) -> str:
+    phases = {"order": "in order", "edge": "on the edge", "chaos": "in chaos"}
+    return ", ".join(f"{percent(fractions[name])} {phases[name]}" for name in _TRAINED)
 
 
 def _edge(results: Results) -> str:
-    best, most = (solution(results).value.partition(":")[0] for solution in (_trains, _begins))
+    best, most_prejudiced = (solution(results).value.partition(":")[0] for solution in (_trains, _begins))
     gap = sorted(float(results[name].balanced_accuracy()[-1]) for name in _TRAINED)
-    prejudice = largest_share(results["edge"], 0)[0]
+    favourite = largest_guess(results["edge"], 0)[0]
     lead = (
         f"The best was {best}, {100 * (gap[-1] - gap[-2]):.0f} points ahead of the next."
         if gap[-1] - gap[-2] >= 0.01
-        else (f"The best was {best}, by a hair: train longer, or with another seed, and the order may change.")
+        else f"The best was {best}, by less than a point: with another seed the order may change."
     )
     return (
-        f"{lead} The most prejudiced at the start was {most}.\n\nIn **order** two images become the same on their way "
-        "up, so all get one answer, and what training wants to change dies out on its way down. In **chaos** small "
-        "differences explode: no prejudice, but two nearly equal images have nothing in common any more. On the "
-        "**edge** signals of both directions survive twenty layers.\n\nAnd the edge is not neutral: its largest "
-        f"share of the guesses was {percent(prejudice)} before training. A prejudice at the start is not a sign of a "
-        "bad network. Whether it *stays* is up to the loss."
+        f"{lead} The most prejudiced at the start was {most_prejudiced}.\n\nIn **order** two images become the same on "
+        "their way up, so nearly all get one answer, and gradients vanish on their way down. In **chaos** small "
+        "differences grow: there is less prejudice, but two similar images end up almost as different as two unrelated "
+        "ones. On the **edge** both the differences and the gradients survive twenty layers.\n\nAnd the edge is not "
+        f"neutral: its favourite had {percent(favourite)} of the guesses before training. A prejudice at the start is "
+        "not the sign of a bad network. Whether it *stays* depends on the loss."
     )
 
 
@@ -149,9 +162,9 @@ def _at(sigma_w2: float) -> RunConfig:
 
 
 EDGE_OF_CHAOS = Lesson(
-    "Depth, activation, normalisation and the edge of chaos",
+    "Depth, activation, normalization and the edge of chaos",
     10,
-    "Where the first prejudice grows, where it vanishes, and which networks can be trained at all.",
+    "Where the initial prejudice grows, where it vanishes, and which deep networks can be trained.",
     {
         "relu": _deep(),
         "tanh": _deep(activation="tanh"),
@@ -164,10 +177,7 @@ EDGE_OF_CHAOS = Lesson(
     (
         Text(
             "Twenty layers",
-            "The number **γ** (gamma) says how prejudiced an untrained network is: how far the centres of its "
-            "outputs lie apart, compared with how far an output moves from one input to the next. Below 1 it is "
-            "nearly neutral; from about 12 on nearly every input gets the same answer.\n\nIt can be measured in "
-            "every layer. We take fifty networks with **twenty hidden layers**, random weights, and show them noise.",
+            _scale,
         ),
         Guess(
             "depth",
@@ -187,60 +197,62 @@ EDGE_OF_CHAOS = Lesson(
         Go("Draw them", "Fifty networks with ReLU and fifty with tanh.", ("relu", "tanh"), 6),
         Look(
             "Layer by layer",
-            "Points are measured, the line is the theory of very wide networks. Upwards every tick is ten times more.",
+            "Points are measured, the line is the theory of very wide networks. The vertical axis is logarithmic: each "
+            "tick is a factor of ten.",
             (
                 Picture("gamma_by_depth", "relu", "ReLU", "How many layers until γ passes 1?"),
-                Picture("gamma_by_depth", "tanh", "tanh", "Open triangles: too small for the picture."),
+                Picture("gamma_by_depth", "tanh", "tanh", "Open triangles: below the range of the axis."),
             ),
             ("depth", "tanh"),
         ),
-        Text("Plus and minus", _sign),
+        Text("Which mean must be zero", _sign),
         Guess(
             "norm",
-            "Would normalising help?",
-            "A normalisation layer subtracts the mean over the nodes, image by image. One can put it **before** each "
-            "ReLU or **after** it. Which of the two takes the prejudice away?",
+            "Would normalization help?",
+            "A layer normalization subtracts the mean over the nodes, input by input. It can be placed **before** each "
+            "ReLU or **after** it. Which of the two removes the prejudice?",
             _with_norm,
             (BEFORE, AFTER, BOTH, NEITHER),
         ),
         Go("Draw both", "Fifty networks each, ReLU, twenty layers.", ("before", "after"), 6),
         Look(
             "Before and after",
-            "The same networks but for the place of one layer.",
+            "The same networks except for the position of one layer.",
             (
-                Picture("gamma_by_depth", "before", "Normalised before ReLU", "Compare with ReLU alone."),
-                Picture("gamma_by_depth", "after", "Normalised after ReLU", "And this one?"),
+                Picture("gamma_by_depth", "before", "Normalized before ReLU", "Compare with ReLU alone."),
+                Picture("gamma_by_depth", "after", "Normalized after ReLU", "And this one?"),
             ),
             ("norm",),
         ),
-        Text("The place matters", _placement),
+        Text("The position matters", _placement),
         Text(
             "Order and chaos",
             "How large should random weights be? With **small** ones all inputs become alike on their way up: "
-            "*order*. With **large** ones the smallest difference explodes: *chaos*. Between them runs a line, the "
-            "**edge of chaos**, which theory can draw.\n\nWe train three networks with tanh and twenty layers on "
+            "*order*. With **large** ones the smallest difference grows: *chaos*. The line between them is the "
+            "**edge of chaos**, which theory can compute.\n\nWe train three networks with tanh and twenty layers on "
             "clothes for two epochs: weight variance 0.5 (order), 1.76 (on the edge) and 8 (chaos). Two things are "
-            "new: the nodes get small random **biases** (a number added whatever the input; their variance is 0.05), "
-            "and clothes resemble each other as noise does not. With these, tanh can be prejudiced too.",
+            "new: the nodes get small random **biases** (a constant added to the sum; their variance is 0.05), and "
+            "clothes resemble each other, which noise does not. With either, a node's mean over the data is no longer "
+            "zero, and tanh networks can be prejudiced, too.",
             (
                 Picture(
                     "phase map",
                     "edge",
-                    "The plane of initialisations",
+                    "The plane of initializations",
                     "The star is the network on the edge; left of the line is order.",
                 ),
             ),
         ),
         Guess(
             "begins",
-            "Who is the most prejudiced?",
-            "Before the first step: which of the three gives the largest share of its guesses to one class?",
+            "Which one is the most prejudiced?",
+            "Before the first step: which of the three gives the most guesses to one class?",
             _begins,
             tuple(_TRAINED.values()),
         ),
         Guess(
             "trains",
-            "Who learns best?",
+            "Which one learns best?",
             "And which one recognises the most test images after two epochs?",
             _trains,
             tuple(_TRAINED.values()),
@@ -248,9 +260,9 @@ EDGE_OF_CHAOS = Lesson(
         Go("Train all three", "Two epochs each; deep networks take a little longer.", ("order", "edge", "chaos"), 15),
         Look(
             "How they begin",
-            "Share of the guesses for every class. Look at *Init.* first.",
+            "The fraction of the guesses that each class gets. Look at *Init.* first.",
             (
-                Picture("guess_fraction", "order", "Order", "Does one class ever share with the others?"),
+                Picture("guess_fraction", "order", "Order", "Do the other classes ever get any guesses?"),
                 Picture("guess_fraction", "edge", "Edge of chaos", "A prejudice at Init.: does it last?"),
                 Picture("guess_fraction", "chaos", "Chaos", "Is there a favourite at all?"),
             ),
@@ -258,7 +270,7 @@ EDGE_OF_CHAOS = Lesson(
         ),
         Look(
             "How they learn",
-            "Accuracy, with every class counted the same.",
+            "Balanced accuracy: the mean of the classes' accuracies.",
             (
                 Picture("balanced_accuracy", "order", "Order", "When does it begin to rise?"),
                 Picture("balanced_accuracy", "edge", "Edge of chaos", "How high does it end?"),
@@ -270,8 +282,8 @@ EDGE_OF_CHAOS = Lesson(
         Explore(
             "Your turn",
             "Click into the phase diagram, go far into order or chaos and press *Train here*. **How far from the "
-            "edge can one go** before a network of twenty layers learns nothing in three epochs? Does the theory's "
-            "*depth that information survives* tell it beforehand?",
+            "edge can you go** before a network of twenty layers learns nothing in three epochs? Does the theory's "
+            "*depth that information survives* predict it?",
             "pages/Phases.py",
             "Open the phase diagram",
         ),

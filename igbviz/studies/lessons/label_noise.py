@@ -1,4 +1,4 @@
-"""The lesson on wrong labels: what robustness buys and costs."""
+"""The lesson on label noise: what a robust loss gains and what it costs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from igbviz.studies.lessons.parts import (
     Results,
     Solution,
     Text,
-    alive,
     count,
     half_below,
+    learned_classes,
     percent,
     small,
 )
@@ -29,18 +29,18 @@ HIGHER, LOWER, EQUAL = "generalised cross-entropy", "cross-entropy", "about the 
 def _memorised(name: str) -> Callable[[Results], Solution]:
     def solution(results: Results) -> Solution:
         run = results[name]
-        heart, resisted = run.memorised[-1], run.resisted[-1]
+        memorized, resisted = run.memorised[-1], run.resisted[-1]
         return Solution(
-            100 * float(heart),
-            f"{percent(heart)} of the wrong labels were learned by heart; {percent(resisted)} of these images were "
-            "recognised for what they show.",
+            100 * float(memorized),
+            f"{percent(memorized)} of the wrong labels were memorized; {percent(resisted)} of these images were "
+            "recognised as what they show.",
         )
 
     return solution
 
 
 def _more_accurate(first: str, second: str) -> Callable[[Results], Solution]:
-    """Which of two runs, cross-entropy and GCE, recognises more test images at the end."""
+    """Which of two runs, cross-entropy and GCE, has the higher balanced accuracy at the end."""
 
     def solution(results: Results) -> Solution:
         plain, robust = (float(results[name].balanced_accuracy()[-1]) for name in (first, second))
@@ -58,48 +58,49 @@ def _first_learned(results: Results) -> str:
     run = results["ce"]
     best = int(run.balanced_accuracy().argmax())
     at_best, end = run.balanced_accuracy()[best], run.balanced_accuracy()[-1]
-    share = run.memorised[best]
+    memorized = run.memorised[best]
     order = (
-        f"It was at its best after {run.epoch[best]:.2g} epochs: {percent(at_best)} right on the test images, with "
-        f"{percent(share)} of the wrong labels by heart. Then it went on to learn the mistakes, and ended at "
+        f"The network was at its best after {run.epoch[best]:.2g} epochs: {percent(at_best)} right on the test images, "
+        f"with {percent(memorized)} of the wrong labels memorized. Then it learned the mistakes, too, and ended at "
         f"{percent(end)}."
         if at_best - end > 0.03
-        else f"It ended about as good as it ever was, at {percent(end)}."
+        else f"The network ended about as accurate as it ever was, at {percent(end)}."
     )
     return (
         f"{order}\n\nA network first learns what many images have in common; single mistakes come later, one by one. "
-        "Cross-entropy makes it learn them: an image whose label seems impossible pulls with full strength, and goes "
-        "on until the network gives in. What saved the network from its first prejudice, *nobody is too improbable "
-        "to be heard*, here is the trouble."
+        "Cross-entropy makes it learn them: an image whose label seems impossible pulls with full strength until the "
+        "network predicts that label. What freed the network from its initial bias, that *no image is too improbable "
+        "to count*, is the trouble here."
     )
 
 
 def _bought(results: Results) -> str:
-    heart = [results[name].memorised[-1] for name in ("ce", "gce")]
+    memorized = [results[name].memorised[-1] for name in ("ce", "gce")]
     clean = [results[name].balanced_accuracy()[-1] for name in ("ce", "gce")]
     gain = clean[1] - clean[0]
     difference = f"{abs(gain) * 100:.0f} points {'more' if gain > 0 else 'less'} test accuracy"
     return (
-        f"With generalised cross-entropy {percent(heart[1])} of the wrong labels were learned by heart instead of "
-        f"{percent(heart[0])}: {difference}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 "
-        "pulls with 4 % of the strength of cross-entropy. A wrong label stays improbable, so it stays weak."
+        f"With generalised cross-entropy {percent(memorized[1])} of the wrong labels were memorized instead of "
+        f"{percent(memorized[0])}: {difference}.\n\nIts force is $w(p) = p^{{0.7}}$. An image whose label has p = 0.01 "
+        "pulls with 4 % of the strength of cross-entropy. As long as a wrong label stays improbable, its pull is weak."
     )
 
 
 def _the_price(results: Results) -> str:
     plain, robust = results["stubborn_ce"], results["stubborn_gce"]
-    counts, steps = [alive(run) for run in (plain, robust)], [run.escape_step() for run in (plain, robust)]
+    counts = [learned_classes(run) for run in (plain, robust)]
+    steps = [run.escape_step() for run in (plain, robust)]
     left = ["never" if step is None else f"at step {step:,}" for step in steps]
     typical = half_below(robust)
     if counts[0] > counts[1]:
         moral = (
-            "**That is the price.** The loss cannot tell a wrong label from a class that the network happens to hold "
-            "improbable. Deaf to the first, it is deaf to the second."
+            "**That is the price.** The loss cannot tell a wrong label from a class that the network happens to "
+            "consider improbable. Where it ignores the first, it ignores the second."
         )
     else:
-        moral = "Here the robust loss paid no price: the network was not stubborn enough for that."
+        moral = "Here the robust loss cost nothing: the initial bias of the network was not strong enough."
     return (
-        f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} alive at "
+        f"No label is wrong here. Cross-entropy leaves the first guess {left[0]}, with {count(counts[0])} learned at "
         f"the end; generalised cross-entropy {left[1]}, with {counts[1]}. Half of the test images begin with p below "
         f"{small(typical)}, where its force p^0.7 is below {small(typical**0.7)}.\n\n{moral}"
     )
@@ -116,7 +117,7 @@ _NOISY = RunConfig(
 LABEL_NOISE = Lesson(
     "Label noise: what robustness buys and costs",
     9,
-    "Four in ten labels are wrong. Who falls for them, and what does it cost not to?",
+    "Four in ten labels are wrong. Which losses learn them, and what does it cost not to?",
     {
         "ce": _NOISY,
         "gce": _NOISY.with_(loss={"name": "gce"}),
@@ -125,23 +126,23 @@ LABEL_NOISE = Lesson(
     },
     (
         Text(
-            "Lies in the textbook",
-            "2,000 images of clothes to learn from, and **four in ten carry a wrong label**: a shirt says *sandal*. "
-            "The network does not know which. It is tested on other images, all of them with true labels.\n\nAn "
-            "image with a wrong label can end in three ways: the network says the wrong label (it learned the lie "
-            "**by heart**), it says what the image really shows (it **resisted**), or something else.",
+            "Mistakes in the textbook",
+            "2,000 images of clothes to learn from, and **four in ten have a wrong label**: a shirt is called "
+            "*sandal*. The network does not know which. It is tested on other images, all of them with true "
+            "labels.\n\nThere are three outcomes for an image with a wrong label: the network predicts the wrong label "
+            "(it **memorized** the mistake), it predicts what the image shows (it **resisted**), or something else.",
         ),
         Guess(
             "by_heart",
-            "How many lies are learned?",
-            "One hidden layer, cross-entropy, forty passes over the images. Which share of the **wrong** labels is "
-            "learned by heart at the end?",
+            "How many mistakes are memorized?",
+            "One hidden layer, cross-entropy, forty passes over the images. What percentage of the **wrong** labels is "
+            "memorized at the end?",
             _memorised("ce"),
         ),
         Go("Train with cross-entropy", "Forty epochs over 2,000 images, 800 of them with a wrong label.", ("ce",), 6),
         Look(
-            "What became of the lies",
-            "Left the 800 images with a wrong label, right the test images, whose labels are true.",
+            "What happened to the mistakes",
+            "On the left the 800 images with a wrong label, on the right the test images, whose labels are true.",
             (
                 Picture(
                     "wrong_labels",
@@ -158,7 +159,7 @@ LABEL_NOISE = Lesson(
             "robust_heart",
             "A loss that resists",
             "**Generalised cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less "
-            "force. Same network, same images, same wrong labels. Which share of them is learned by heart now?",
+            "force. Same network, same images, same wrong labels. What percentage of them is memorized now?",
             _memorised("gce"),
         ),
         Guess(
@@ -170,7 +171,7 @@ LABEL_NOISE = Lesson(
         ),
         Go("Train with GCE", "The same forty epochs.", ("gce",), 6),
         Look(
-            "Two losses, the same lies",
+            "Two losses, the same mistakes",
             "The 800 images with a wrong label, once more.",
             (
                 Picture("wrong_labels", "ce", "Cross-entropy", "The line *memorised*."),
@@ -179,15 +180,15 @@ LABEL_NOISE = Lesson(
             ("robust_heart", "better"),
         ),
         Text(
-            "What robustness buys",
+            "What robustness gains",
             _bought,
             (Picture("force", "gce", "The force of GCE", "How much is left of it at small p?"),),
         ),
         Guess(
             "price",
             "And what does it cost?",
-            "Now **all labels are true**. But the network is a stubborn one, as in the lesson on cross-entropy: four "
-            "hidden layers, raw pixels, nearly all probability on a class or two before it has learned anything. "
+            "Now **all labels are true**. But the network is the stubborn one from the lesson on cross-entropy: four "
+            "hidden layers, raw pixels, nearly all probability on one or two classes before it has learned anything. "
             "Three epochs. Which loss recognises more test images?",
             _more_accurate("stubborn_ce", "stubborn_gce"),
             (HIGHER, LOWER, EQUAL),
@@ -202,7 +203,7 @@ LABEL_NOISE = Lesson(
             "The stubborn network",
             "No wrong labels this time.",
             (
-                Picture("true_class_probability", "stubborn_ce", "Cross-entropy", "Who comes alive?"),
+                Picture("true_class_probability", "stubborn_ce", "Cross-entropy", "Which classes are learned?"),
                 Picture("true_class_probability", "stubborn_gce", "Generalised cross-entropy", "And here?"),
             ),
             ("price",),

@@ -1,8 +1,7 @@
-"""What a lesson is made of: what is told, what is to be guessed, what is run, what to look at, and what came out of it.
+"""The steps of a lesson: text, guess, run, pictures with the solution, and where to explore further.
 
-A lesson never knows a solution beforehand. Whatever it says about a run is computed from that run, so that the
-sentence holds for the numbers on the page, with another seed or on another machine too. Nothing here draws anything or
-imports torch.
+No solution is written into a lesson. Every sentence about a run is computed from that run, so that it holds for the
+numbers on the page, also with another seed or on another machine. Nothing here draws or imports torch.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from igbviz.runs.kinds import Config
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
-Results = Mapping[str, Trajectory | Ensemble]  # of the finished runs that a step needs, by their names in the lesson
-Words = str | Callable[[Results], str]  # Markdown, or what makes it from the results
+Results = Mapping[str, Trajectory | Ensemble]  # finished runs that a step needs, by their names in the lesson
+Words = str | Callable[[Results], str]  # Markdown, or a function that writes it from the results
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What came out: the choice that was right or the number measured, and a sentence that says so."""
+    """The right choice or the measured number, and a sentence that says so."""
 
     value: str | float
     sentence: str
@@ -30,8 +29,8 @@ class Solution:
 
 @dataclass(frozen=True)
 class Guess:
-    """A question asked before anything is shown: with choices, or for a number from `low` to `high`. `name` is its
-    place in the session. A number no further than `close` from the measured one is a good guess."""
+    """A question asked before its answer is shown: with choices, or for a number from `low` to `high`. `name` is its
+    key in the session. A number within `close` of the measured one is a good guess."""
 
     name: str
     title: str
@@ -44,16 +43,16 @@ class Guess:
     close: float = 10
 
 
-OF_ENSEMBLES = ("outputs", "guesses", "class_probabilities", "gamma_by_depth")  # functions of initial_charts.py
-OF_SETTINGS = ("force", "loss over p", "phase map")  # drawn from the configuration alone: there before anything has run
-# the loss of a run over p, and above it the images as the untrained network sees them
+OF_ENSEMBLES = ("outputs", "guesses", "class_probabilities", "gamma_by_depth")  # functions of charts/ensemble.py
+OF_SETTINGS = ("force", "loss over p", "phase map")  # drawn from the configuration alone, before anything has run
+# The force over p, and above it the histogram of the images' p in the untrained network.
 FORCE_WITH_IMAGES = "force with images"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of
-    charts.py, or 'wrong_labels') or one of those below."""
+    """A figure of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of
+    `trajectory.quantities`, or 'wrong_labels') or one of the kinds above."""
 
     kind: str
     run: str
@@ -63,7 +62,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Text:
-    """Something to read, perhaps with pictures of runs that the lesson needed before."""
+    """A text, with or without figures of runs that an earlier step started."""
 
     title: str
     body: Words
@@ -72,7 +71,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Go:
-    """Runs that a button starts, and how many seconds they take together on two free cores."""
+    """Runs that a button starts, and the seconds that they take together on two free cores."""
 
     title: str
     body: str
@@ -82,7 +81,7 @@ class Go:
 
 @dataclass(frozen=True)
 class Look:
-    """Pictures of finished runs, and what became of the guesses."""
+    """Figures of finished runs, and the solutions of guesses."""
 
     title: str
     body: Words
@@ -92,7 +91,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Explore:
-    """The question to go on with, and the page where to try; `run` opens it with the settings of that run."""
+    """A question to explore, and the page for it; `run` opens the page with the settings of that run."""
 
     title: str
     body: str
@@ -118,8 +117,7 @@ class Lesson:
         return {step.name: step for step in self.steps if isinstance(step, Guess)}
 
     def needs(self, step: Step) -> tuple[str, ...]:
-        """Names of the runs whose results this step shows or speaks of: those of its pictures, or of every run started
-        before it."""
+        """Names of the runs that must have finished before this step can be shown."""
         if isinstance(step, Go):
             return step.runs
         if not isinstance(step, Look | Text) or not (step.pictures or callable(step.body)):
@@ -134,70 +132,74 @@ Verdict = Literal["right", "near", "off"]
 KIND_WORDS: dict[Verdict, str] = {
     "right": "Well guessed.",
     "near": "Not far off.",
-    "off": "A surprise, and that is worth more than a lucky guess.",
+    "off": "A surprise, and worth more than a lucky guess.",
 }
 
 
 def verdict(guess: Guess, answer: str | float, solution: Solution) -> Verdict:
-    """How a guess fared. A choice is right or off; a number is right within `close` and near within three times that."""
+    """A choice is right or off; a number is right within `close` and near within three times that."""
     if guess.choices:
         return "right" if answer == solution.value else "off"
     distance = abs(float(answer) - float(solution.value))
     return "right" if distance <= guess.close else "near" if distance <= 3 * guess.close else "off"
 
 
-# Words and measures that several lessons need.
+# Phrases and measures that several lessons need.
 
 
-def percent(share: float) -> str:
-    """'57 %'; what is not quite nothing or everything does not round to it."""
-    share = float(share)
-    if 0 < share < 0.005:
+def percent(fraction: float) -> str:
+    """'57 %'; only 0 and 1 themselves are written as 0 % and 100 %."""
+    fraction = float(fraction)
+    if 0 < fraction < 0.005:
         return "under 1 %"
-    if 0.995 <= share < 1:
+    if 0.995 <= fraction < 1:
         return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
+    return f"{fraction:.0%}".replace("%", " %")
 
 
-def count(number: int, what: str = "class", plural: str = "classes") -> str:
-    return f"{number} {what if number == 1 else plural}"
+def count(number: int, singular: str = "class", plural: str = "classes") -> str:
+    return f"{number} {singular if number == 1 else plural}"
 
 
 def small(p: float) -> str:
-    """A probability, also a tiny one, so that it can be read aloud: '0.07', 'one in 40,000'."""
+    """A probability, also a tiny one, as one would say it: '0.07', 'one in 40,000'."""
     if p >= 0.001:
         return f"{p:.2g}"
     return f"one in {float(f'{1 / p:.1g}'):,.0f}"
 
 
 def half_below(run: Trajectory, index: int = 0) -> float:
-    """A p that half of the images stay below. The histogram of a probe does not tell more of those below its first
-    edge."""
+    """The median probability of the true class over the images, at least the first edge of the histogram of a probe,
+    which does not resolve smaller ones."""
     return max(run.median_probability(index), float(P_EDGES[1]))
 
 
-def alive(run: Trajectory, index: int = -1) -> int:
-    """Classes of which a probe gets at least a share of 1/K right: no fewer than dice would."""
+def learned_classes(run: Trajectory, index: int = -1) -> int:
+    """Number of classes whose accuracy (recall) at a probe is at least chance, 1/K."""
     return int((run.accuracy()[index] >= 1 / run.classes).sum())
 
 
-def largest_share(run: Trajectory, index: int) -> tuple[float, str]:
-    """The largest share of the guesses at a probe, and whose it is."""
-    shares = run.guess_fraction()[index]
-    return float(shares.max()), run.class_names[int(shares.argmax())]
+def largest_guess(run: Trajectory, index: int) -> tuple[float, str]:
+    """The largest guess fraction at a probe, and the name of its class."""
+    fractions = run.guess_fraction()[index]
+    return float(fractions.max()), run.class_names[int(fractions.argmax())]
 
 
-def alive_at_the_end(name: str) -> Callable[[Results], Solution]:
+def learned_at_the_end(name: str) -> Callable[[Results], Solution]:
     def solution(results: Results) -> Solution:
         run = results[name]
-        number, mean = alive(run), run.balanced_accuracy()[-1]
+        number, accuracy = learned_classes(run), run.balanced_accuracy()[-1]
         verb = "is" if number == 1 else "are"
         return Solution(
             number,
-            f"{number} of {run.classes} classes {verb} alive, and {percent(mean)} of all test images are recognised.",
+            f"{number} of {run.classes} classes {verb} learned, and {percent(accuracy)} of all test images are "
+            "recognised.",
         )
 
     return solution
 
 
-ALIVE = "A class is alive when the network gets at least one in ten of its images right: no worse than dice would do."
+LEARNED = (
+    "A class counts as learned when the network recognises at least one in ten of its images, which random guessing "
+    "would do, too."
+)

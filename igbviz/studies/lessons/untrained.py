@@ -1,25 +1,25 @@
-"""The first lesson: what networks that were never trained believe, and where that comes from."""
+"""The first lesson: initial guessing bias in untrained networks, and where it comes from."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from igbviz import theory
 from igbviz.ensembles import EnsembleConfig
 from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Picture, Results, Solution, Text, percent
 
 # 1. What a network believes before it has seen anything
 
 
-def _favourite_share(results: Results) -> Solution:
+def _favourite_fraction(results: Results) -> Solution:
     largest = results["clothes"].largest_guess()
     sentence = (
-        f"On average {percent(largest.mean())} of the images went to a network's favourite class; even would be 10 %."
+        f"On average a network guessed its favourite class for {percent(largest.mean())} of the images; even guesses "
+        "would be 10 %."
     )
     return Solution(
         100 * float(largest.mean()),
-        f"{sentence} The most even network gave {percent(largest.min())}, the "
-        f"most prejudiced {percent(largest.max())}.",
+        f"{sentence} In the least biased network it was {percent(largest.min())}, in the most biased one "
+        f"{percent(largest.max())}.",
     )
 
 
@@ -37,24 +37,32 @@ def _whose_favourite(results: Results) -> Solution:
     value = ONE_FAVOURITE if top >= 0.8 else FEW_FAVOURITES if different <= 3 else MANY_FAVOURITES
     return Solution(
         value,
-        f"{different} of {run.classes} classes are the favourite of some network; the most frequent one, "
-        f"{run.class_names[counts.argmax()]}, of {percent(top)} of them. Which class is preferred is decided when the "
-        "weights are drawn.",
+        f"{different} of {run.classes} classes are the favourite of some network; the most frequent favourite, "
+        f"{run.class_names[counts.argmax()]}, is that of {percent(top)} of the networks. Which class is preferred is "
+        "decided when the weights are drawn.",
     )
 
 
 def _bias(results: Results) -> str:
-    gamma = results["clothes"].gamma("cosine")[0]
+    run = results["clothes"]
+    gamma = run.gamma("cosine")[0]
+    favourite = percent(run.largest_guess().mean())
     if gamma < 1:
-        which = "Here γ is below 1: what the image shows still moves the outputs more than the centres lie apart."
+        comparison = (
+            "Here γ is below 1: from one image to the next an output moves by more than the centres typically lie "
+            f"apart. Still the favourite gets {favourite} of the guesses."
+        )
     else:
-        which = "Here γ is above 1: the centres lie further apart than any image moves the outputs. The winner is mostly settled before."
+        comparison = (
+            "Here γ is above 1: the centres typically lie further apart than an output moves from one image to the "
+            f"next. So the favourite gets {favourite} of the guesses, and only the images that move the outputs most "
+            "are guessed as another class."
+        )
     return (
         "Look at the hills: each is one output of a single network over all images. A hill has a **centre**, which "
         "belongs to the network, and a **width**, which comes from the images. The guess is the output furthest to "
-        "the right.\n\nThe number **γ** (gamma) compares the two: how far the centres lie apart, squared, over how "
-        f"wide the hills are, squared. Over all hundred networks γ = **{gamma:.2g}**: "
-        f"{theory.regime(max(gamma, 0.0), results['clothes'].classes)}. {which}"
+        "the right.\n\nThe number **γ** (gamma) compares the two: the variance of the centres divided by the variance "
+        f"within a hill. Over all hundred networks γ = **{gamma:.2g}**. {comparison}"
     )
 
 
@@ -72,13 +80,14 @@ def _on_noise(results: Results) -> Solution:
 
 def _where_from(results: Results) -> str:
     gammas = [results["noise"].gamma_by_depth("cosine")[layer, 0] for layer in (0, -1)]
-    grown = f"In the networks that looked at noise, γ goes from {max(gammas[0], 0):.2g} in the first layer to {gammas[1]:.2g} in the last."
+    grown = f"On noise γ goes from {max(gammas[0], 0):.2g} in the first layer to {gammas[1]:.2g} in the last."
     return (
-        "Pure noise prefers nothing, so what is left of the prejudice on noise comes from the network alone. Two "
-        "ingredients do it.\n\n1. These networks use **ReLU**: a node passes on positive numbers and turns negative "
-        "ones into 0. So what a layer hands on is never negative: all inputs get a common push in one direction.\n2. "
-        "The next layer's random weights turn that common push into random **centres**, one for each of its nodes, "
-        f"and the layer after that does it again.\n\n{grown} Random weights are enough to have an opinion."
+        "Pure noise prefers no class, so the bias that is left on noise comes from the network alone. It takes two "
+        "ingredients.\n\n1. These networks use **ReLU**: a node passes on positive numbers and turns negative ones "
+        "into 0. So the outputs of a layer are never negative, and their mean over the inputs is not zero: all inputs "
+        "have a common part.\n2. The next layer's random weights turn that common part into random **centres**, one "
+        f"for each of its nodes, and the layer after that does it again.\n\n{grown} Random weights are enough for a "
+        "bias."
     )
 
 
@@ -87,40 +96,44 @@ _UNTRAINED = {"model": {"name": "mlp", "depth": 4}, "networks": 100, "inputs": 5
 BEFORE_TRAINING = Lesson(
     "What a network believes before it has seen anything",
     7,
-    "A hundred networks, weights fresh from the dice. Are they neutral?",
+    "A hundred networks with random weights. Are they neutral?",
     {
         "clothes": EnsembleConfig(dataset={"name": "fashion-mini"}, **_UNTRAINED),
         "noise": EnsembleConfig(dataset={"name": "gaussian-noise", "train_examples": 1000}, **_UNTRAINED),
     },
     (
         Text(
-            "Fair dice, fair guesses?",
+            "Random weights, even guesses?",
             "A network that sorts pictures of clothes into **ten classes** has some hundred thousand weights. Before "
-            "training they are drawn by dice: no class is treated better than another.\n\nWe take a hundred such "
-            "networks. None of them has ever seen a picture. Each looks at 500 of them and says, for every one, "
-            "which class it is.",
+            "training they are drawn at random: no class is treated better than another.\n\nWe take a hundred such "
+            "networks, none of them trained. Each gets the same 500 pictures and guesses the class of every one.",
         ),
         Guess(
             "favourite",
             "How even are the guesses?",
-            "Each network has a **favourite**: the class it names most often. Which share of the pictures does a "
-            "network give to its favourite, on average? If the guesses were spread evenly, it would be 10 %.",
-            _favourite_share,
+            "Each network has a **favourite**: the class that it guesses most often. For what percentage of the "
+            "pictures does a network guess its favourite, on average? With even guesses it would be 10 %. (A "
+            "preference before any training is called *initial guessing bias*, IGB.)",
+            _favourite_fraction,
             low=10,
             close=8,
         ),
         Guess(
             "whose",
             "Do they share a favourite?",
-            "A hundred networks, each with weights of its own, all asked about the same pictures. Their favourites "
-            "are ...",
+            "A hundred networks, each with weights of its own, all with the same pictures. Their favourites are ...",
             _whose_favourite,
             (ONE_FAVOURITE, FEW_FAVOURITES, MANY_FAVOURITES),
         ),
-        Go("Draw a hundred networks", "Nothing is trained: they are drawn, asked, and that is all.", ("clothes",), 3),
+        Go(
+            "Draw a hundred networks",
+            "Nothing is trained: weights are drawn, and the pictures are guessed.",
+            ("clothes",),
+            3,
+        ),
         Look(
-            "What they said",
-            "Left a single network, right all hundred of them.",
+            "What they guessed",
+            "On the left a single network, on the right all hundred of them.",
             (
                 Picture(
                     "class_probabilities",
@@ -132,7 +145,7 @@ BEFORE_TRAINING = Lesson(
                     "guesses",
                     "clothes",
                     "A hundred networks",
-                    "How far right the networks stand: 0.1 is even, 1 is one answer to all.",
+                    "How far to the right the networks are: 0.1 is even, 1 is one class for every picture.",
                 ),
             ),
             ("favourite", "whose"),
@@ -152,19 +165,17 @@ BEFORE_TRAINING = Lesson(
         Guess(
             "noise",
             "And without any picture?",
-            "Now networks drawn in the same way look at **pure noise**: every pixel is thrown by dice, there is "
-            "nothing to see. Compared with the clothes, the prejudice is ...",
+            "Now networks drawn in the same way get **pure noise**: every pixel is random, there is nothing to see. "
+            "Compared with the clothes, the bias is ...",
             _on_noise,
             (GONE, WEAKER, STRONGER),
         ),
         Go("Show them noise", "A hundred networks again, 500 inputs of noise.", ("noise",), 3),
         Look(
             "Noise beside clothes",
-            "The same picture twice: how many of its guesses a network gives to its favourite.",
+            "The same chart twice: the fraction of its guesses that a network gives to its favourite.",
             (
-                Picture(
-                    "guesses", "clothes", "Clothes", "Where the blue line stands: the average share of the favourite."
-                ),
+                Picture("guesses", "clothes", "Clothes", "The blue line: the average fraction of the favourite."),
                 Picture("guesses", "noise", "Noise", "Is it far from the one on the left? And from 0.1?"),
             ),
             ("noise",),
@@ -176,9 +187,9 @@ BEFORE_TRAINING = Lesson(
         ),
         Explore(
             "Your turn",
-            "Can you change **one thing** about these networks so that the prejudice vanishes? The buttons under "
-            "*What if ...* change one at a time. Which of them take it away, which make it worse, and is there one "
-            "that changes nothing?",
+            "Can you change **one thing** about these networks so that the bias vanishes? The buttons under "
+            "*What if ...* change one at a time. Which of them remove it, which increase it, and is there one that "
+            "changes nothing?",
             "pages/Initialisation.py",
             "Open these networks",
             "clothes",

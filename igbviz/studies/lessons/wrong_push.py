@@ -1,4 +1,4 @@
-"""The lesson on a loss whose slope points the wrong way for the improbable."""
+"""The lesson on blurry loss as printed, whose gradient has the wrong sign at small p."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from igbviz.config import RunConfig
 from igbviz.losses.force import zones
 from igbviz.studies.lessons.parts import (
-    ALIVE,
+    LEARNED,
     Explore,
     Go,
     Guess,
@@ -17,11 +17,11 @@ from igbviz.studies.lessons.parts import (
     Results,
     Solution,
     Text,
-    alive,
-    alive_at_the_end,
     count,
     half_below,
-    largest_share,
+    largest_guess,
+    learned_at_the_end,
+    learned_classes,
     percent,
     small,
 )
@@ -47,24 +47,26 @@ def _direction(_: Results) -> Solution:
 
 
 def pushed_wrong(run: Trajectory, config: RunConfig, index: int = 0) -> float:
-    """Share of all probed images whose own class the loss pushes down."""
-    shares = images_by_zone(run, index, zones(config.loss))[:, 2]
-    return float(np.average(shares, weights=run.class_sizes()[index]))
+    """Fraction of all probe images at which the force on the true class is negative."""
+    fractions = images_by_zone(run, index, zones(config.loss))[:, 2]
+    return float(np.average(fractions, weights=run.class_sizes()[index]))
 
 
 def _wrong_at_init(results: Results) -> Solution:
-    share = pushed_wrong(results["printed"], BLURRY)
+    fraction = pushed_wrong(results["printed"], BLURRY)
     return Solution(
-        100 * share, f"At Init. the loss pushes {percent(share)} of the images away from their right answer."
+        100 * fraction, f"At Init. the loss pushes {percent(fraction)} of the images away from their right answer."
     )
 
 
 def _the_end(results: Results) -> Solution:
     run = results["printed"]
-    (start, _), (end, whose) = largest_share(run, 0), largest_share(run, -1)
+    (start, _), (end, whose) = largest_guess(run, 0), largest_guess(run, -1)
     value = TAKES_ALL if end >= 0.9 else EVEN if end < 0.25 else AS_BEFORE
     return Solution(
-        value, f"The largest share of the guesses went from {percent(start)} to {percent(end)}, and it is *{whose}*."
+        value,
+        f"At Init. the most guessed class had {percent(start)} of the guesses; at the end it is *{whose}* with "
+        f"{percent(end)}.",
     )
 
 
@@ -73,25 +75,26 @@ def _downhill(results: Results) -> str:
     wrong, typical, end = pushed_wrong(run, BLURRY), half_below(run), half_below(run, -1)
     moved = "sank" if end < typical / 1.5 else "rose" if end > 1.5 * typical else "stayed about where it was"
     return (
-        f"Half of the images began with p below {small(typical)}; at the end that middle value is {small(end)}: it "
-        f"{moved}. {percent(wrong)} of the images stood left of the top of the hill, on the side where downhill means "
-        "*towards 0*.\n\nNo stubborn network is needed for that. With ten classes an even guess is p = 0.1, and that "
+        f"The median p of the images was {small(typical)} at Init. and is {small(end)} at the end: it {moved}. "
+        f"{percent(wrong)} of the images began left of the top of the hill, on the side where downhill means "
+        "*towards 0*.\n\nThat needs no stubborn network. With ten classes an even guess is p = 0.1, and that "
         "is already left of the top, which is at 0.24. The formula was meant to *trust improbable labels less*. "
-        "Written as one product and differentiated as printed, it *argues against them*."
+        "Written as one product and differentiated as printed, it *trains against them*."
     )
 
 
 def _repaired(results: Results) -> str:
-    counts = [alive(results[name]) for name in ("printed", "held")]
-    better = (
-        "Same values, another gradient, another story"
+    counts = [learned_classes(results[name]) for name in ("printed", "held")]
+    comparison = (
+        "The values are the same, the gradient is not"
         if counts[1] > counts[0]
-        else "Here the two gradients led to the same number of living classes"
+        else "Here the second gradient did not lead to more learned classes"
     )
     return (
-        f"As printed {count(counts[0])} alive, with the weight held fixed {counts[1]}. {better}. Both versions of the "
-        "code print the same loss; only what counts as *changeable* differs.\n\nThe lesson: look at the **slope**, "
-        "not only at the value. And two programs that implement 'the same' formula may train in opposite directions."
+        f"As printed {count(counts[0])} learned, with the weight held fixed {counts[1]}. {comparison}. Both versions "
+        "of the code print the same loss; they differ only in whether the gradient flows through the weight.\n\nThe "
+        "lesson: look at the **slope**, not only at the value. Two programs that implement 'the same' formula may "
+        "train in opposite directions."
     )
 
 
@@ -113,7 +116,8 @@ WRONG_PUSH = Lesson(
             "Trust the improbable less",
             "**Blurry loss** is another robust loss. It multiplies the price −ln p by a weight that is small when p "
             "is small:\n\n$$ L = -\\,p^{0.7} \\ln p $$\n\nSo an improbable label, which may be a wrong one, should "
-            "count less. This time the network is a calm one: two hidden layers, pixels brought to a normal size.",
+            "count less. This time the network is less sure of itself: two hidden layers, and pixels scaled to mean 0 "
+            "and variance 1.",
         ),
         Guess(
             "direction",
@@ -142,9 +146,9 @@ WRONG_PUSH = Lesson(
         ),
         Guess(
             "wrong",
-            "How many stand on the wrong side?",
-            "The network is untrained. Which share of the test images stands left of the top of the hill, on the "
-            "side where training lowers p?",
+            "How many images are on the wrong side?",
+            "The network is untrained. What percentage of the test images is left of the top of the hill, on the side "
+            "where training lowers p?",
             _wrong_at_init,
         ),
         Guess(
@@ -157,7 +161,8 @@ WRONG_PUSH = Lesson(
         Go("Train it", "Two epochs with blurry loss as printed.", ("printed",), 3),
         Look(
             "As printed",
-            "Left the probability of the right answer in time, right where the images stood before the first step.",
+            "On the left the probability of the right answer over time, on the right the images' p before the first "
+            "step.",
             (
                 Picture(
                     "true_class_probability",
@@ -178,10 +183,10 @@ WRONG_PUSH = Lesson(
         Guess(
             "held",
             "One word of code",
-            "Much public code *holds the weight fixed*: p^0.7 is computed and then treated as a plain number, so "
-            f"that only −ln p has a slope. The force is then p^0.7: small for small p, but never negative. {ALIVE} "
-            "How many of the ten are alive after two epochs?",
-            alive_at_the_end("held"),
+            "Much public code *holds the weight fixed*: p^0.7 is computed and then treated as a constant, so "
+            f"that only −ln p has a slope (the weight is *detached*). The force is then p^0.7: small for small p, but "
+            f"never negative. {LEARNED} How many of the ten are learned after two epochs?",
+            learned_at_the_end("held"),
             high=10,
             unit="classes",
             close=1,
@@ -204,10 +209,10 @@ WRONG_PUSH = Lesson(
         Explore(
             "Your turn",
             "The top of the hill is where p = e^(−1/γ); with γ = 0.7 that is 0.24. **For which γ is an even guess "
-            "among ten classes just on the right side?** And among a hundred classes? Move γ on the page of losses "
+            "among ten classes just on the right side?** And among a hundred classes? Move γ on the page *Losses* "
             "and watch the orange zone.",
             "pages/Losses.py",
-            "Open the page of losses",
+            "Open the page Losses",
         ),
     ),
 )

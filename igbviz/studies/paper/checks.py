@@ -1,8 +1,7 @@
-"""What is measured of a trajectory to check the results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): a
-function a claim.
+"""Decision rules for the results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826), one function per claim.
 
-K classes; p̄ is the mean probability of the true class, (T, K). A check gets the run, some also cross-entropy's run of
-the same seed, and finds whether the claim holds and the number that says so. The limits are ours.
+K classes; p̄ is the mean probability of the true class, (T, K). A check takes the run, and for some claims also another
+loss's run of the same seed. It returns the verdict and the measured number. The limits are ours.
 """
 
 from __future__ import annotations
@@ -11,17 +10,23 @@ import math
 
 import numpy as np
 
+from igbviz.losses.force import ZONES, zones
 from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.zones import images_by_zone
 
-Check = tuple[
-    bool | None, str
-]  # whether it holds (None: what it speaks of has not happened), and the number that says so
-_GAMMA = SETS["full"].config("blurry").loss.gamma
+Check = tuple[bool | None, str]  # the verdict, None where the precondition never occurred; and the measured number
+
+BLURRY, CUTOFF = SETS["full"].config("blurry").loss, SETS["full"].config("piecewise-zero").loss.cutoff
+# "Earlier" and "later" need this many steps and this fraction of the earlier one: rounding alone, as on another
+# processor, moves such a step by one or two, and by more later in a run.
+STEP_MARGIN, STEP_FRACTION = 5, 0.1
+LEAD_MARGIN = 0.05  # of p̄ between two classes: of 200 images each, the standard error of a difference is up to 0.05
+PUSHED_FOR = 100  # steps after which a push must show
 
 
 def _gap(t: Trajectory) -> np.ndarray:
-    """(T,) between the highest and the lowest p̄."""
+    """(T,) distance between the highest and the lowest p̄."""
     return np.ptp(t.true_class_probability(), axis=-1)
 
 
@@ -30,8 +35,15 @@ def _met(t: Trajectory) -> int | None:
     return _first(_gap(t) <= 2 / t.classes)
 
 
-def _first(where: np.ndarray) -> int | None:
-    return int(np.argmax(where)) if where.any() else None
+def _first(condition: np.ndarray) -> int | None:
+    return int(np.argmax(condition)) if condition.any() else None
+
+
+def _lasting(condition: np.ndarray) -> int | None:
+    """The first probe from which on the condition holds to the last one."""
+    failing = np.flatnonzero(~condition)
+    first = failing[-1] + 1 if len(failing) else 0
+    return int(first) if first < len(condition) else None
 
 
 def _others(t: Trajectory, values: np.ndarray) -> np.ndarray:
@@ -45,6 +57,15 @@ def _first_epoch(t: Trajectory) -> Trajectory:
 
 def _at_step(t: Trajectory, probe: int | None) -> str:
     return "never" if probe is None else f"step {t.step[probe]:,}"
+
+
+def _clearly_later(t: Trajectory, probe: int | None, reference: Trajectory, earlier: int) -> bool | None:
+    """Whether `probe` of one run comes later than `earlier` of the other by more than rounding may explain. Never is
+    later, and None where the run is too short to tell."""
+    bound = reference.step[earlier] + max(STEP_MARGIN, STEP_FRACTION * reference.step[earlier])
+    if probe is not None:
+        return bool(t.step[probe] >= bound)
+    return True if t.step[-1] >= bound else None
 
 
 def one_class(t: Trajectory) -> Check:
@@ -70,7 +91,7 @@ def gather(t: Trajectory) -> Check:
     off = np.abs(np.log(np.maximum(p, 1e-12) * t.classes)).max(-1)
     nearest = int(off.argmin())
     low, high = p[nearest].min(), p[nearest].max()
-    return off[nearest] <= math.log(2) + 1e-9, f"{low:.2f}..{high:.2f} at {_at_step(early, nearest)}"
+    return off[nearest] <= math.log(2) + 1e-9, f"{low:.2f} to {high:.2f} at {_at_step(early, nearest)}"
 
 
 def accuracy_lags(t: Trajectory) -> Check:
@@ -83,14 +104,18 @@ def accuracy_lags(t: Trajectory) -> Check:
 
 
 def balances(t: Trajectory) -> Check:
+    """The median of the others, since their mean follows from the favoured class's fall: p̄ sums to about 1 while
+    predictions hardly depend on the image, so one other class may have it all."""
     p = t.true_class_probability()
-    own, others = p[:, t.favoured()], _others(t, p).mean(-1)
-    probe = _first((own <= own[0] / 2) & (others >= 0.5 / t.classes))
+    own, others = p[:, t.favoured()], np.median(_others(t, p), axis=-1)
+    balanced = (own <= 3 * others) & (others >= 0.5 / t.classes)
+    if balanced[0]:
+        return None, "balanced at Init."
+    probe = _lasting(balanced)
+    end = f"favoured {own[0]:.2f} → {own[-1]:.2f}, median of the others {others[-1]:.2f}"
     if probe is None:
-        return False, f"{own[0]:.2f} → {own[-1]:.2f}, the others' mean {others[-1]:.2f}"
-    return t.epoch[
-        probe
-    ] <= 0.1, f"{_at_step(t, probe)}: {own[0]:.2f} → {own[probe]:.2f}, the others' mean {others[probe]:.2f}"
+        return False, end
+    return t.epoch[probe] <= 0.1, f"from {_at_step(t, probe)}: {end}"
 
 
 def moves_as_a_group(t: Trajectory) -> Check:
@@ -100,10 +125,21 @@ def moves_as_a_group(t: Trajectory) -> Check:
 
 def accuracy_rises(t: Trajectory) -> Check:
     accuracy = t.accuracy()[-1]
-    return (
-        accuracy.mean() >= 2 / t.classes and accuracy.min() > 0,
-        f"mean {accuracy.mean():.2f}, {(accuracy == 0).sum()} at zero",
-    )
+    at_zero = (accuracy == 0).sum()
+    return accuracy.mean() >= 2 / t.classes and at_zero == 0, f"mean {accuracy.mean():.2f}, {at_zero} at zero"
+
+
+def earlier(t: Trajectory, reference: Trajectory) -> Check:
+    """The median class of cross-entropy's run against that of piecewise-zero's, in both quantities."""
+    verdicts, numbers, rises = [], [], False
+    for name, quantity in (("p̄", Trajectory.true_class_probability), ("accuracy", Trajectory.accuracy)):
+        own, other = (_lasting(np.median(quantity(run), axis=-1) >= 1.2 / run.classes) for run in (t, reference))
+        numbers.append(f"{name} {_at_step(t, own)}, piecewise-zero {_at_step(reference, other)}")
+        verdicts.append(False if own is None else _clearly_later(reference, other, t, own))
+        rises |= own is not None or other is not None
+    if not rises or (None in verdicts and False not in verdicts):
+        return None, "; ".join(numbers)
+    return all(verdicts), "; ".join(numbers)
 
 
 def later(t: Trajectory, reference: Trajectory) -> Check:
@@ -111,20 +147,48 @@ def later(t: Trajectory, reference: Trajectory) -> Check:
     numbers = f"{_at_step(t, own)}; cross-entropy {_at_step(reference, other)}"
     if other is None or (own is None and t.epoch[-1] < 1 - 1e-9):
         return None, numbers
-    return own is not None and t.step[own] > reference.step[other], numbers
+    return _clearly_later(t, own, reference, other), numbers
 
 
 def less_accurate(t: Trajectory, reference: Trajectory) -> Check:
-    own, other = (float(_first_epoch(each).balanced_accuracy()[-1]) for each in (t, reference))
+    own, other = (float(_first_epoch(run).balanced_accuracy()[-1]) for run in (t, reference))
     return own < other, f"{own:.2f}; cross-entropy {other:.2f}"
 
 
-def little_signal(t: Trajectory, reference: Trajectory) -> Check:
-    own, other = _met(t), _met(reference)
-    if own is None or other is None:
+def few_contribute(t: Trajectory) -> Check:
+    met = _met(t)
+    if met is None:
         return None, "the classes have not met"
-    share = float(t.signal[own].mean() / reference.signal[other].mean())
-    return share <= 0.5, f"{share:.2f} of cross-entropy's"
+    fraction = float(t.silent_fraction()[met])
+    return fraction >= 0.5, f"{fraction:.2f} at {_at_step(t, met)}"
+
+
+def pushed_down(t: Trajectory, reference: Trajectory) -> Check:
+    """Any collapse to one class lowers the others, piecewise-zero's too. A push must be there in the sign of the force
+    on the images, and lower them further than the absence of a push does."""
+    probes = [(run, _met(run)) for run in (t, reference)]
+    if any(met is None for _, met in probes):
+        return None, "the classes have not met"
+    if any(run.step[-1] < run.step[met] + PUSHED_FOR for run, met in probes):
+        return None, f"fewer than {PUSHED_FOR} batches after the classes met"
+    met = probes[0][1]
+    pushed = images_by_zone(t, met, zones(BLURRY))[:, list(ZONES).index("wrong")] > 0.5
+    if not pushed.any():
+        return None, "no class has most of its images in the region of negative force"
+    medians = []
+    for run, start in probes:
+        p = run.true_class_probability()
+        chosen = pushed if run is t else p[start] < math.exp(-1 / BLURRY.gamma)
+        if not chosen.any():
+            return None, "no class of the other run is that improbable"
+        end = _first(run.step >= run.step[start] + PUSHED_FOR)
+        medians.append([float(np.median(p[probe][chosen])) for probe in (start, end)])
+    (before, after), (reference_before, reference_after) = medians
+    numbers = (
+        f"{pushed.sum()} classes {before:.2g} → {after:.2g}; piecewise-zero {reference_before:.2g} → "
+        f"{reference_after:.2g}"
+    )
+    return after < before / 2 and after < reference_after / 2, numbers
 
 
 def leads_throughout(t: Trajectory) -> Check:
@@ -134,12 +198,15 @@ def leads_throughout(t: Trajectory) -> Check:
 
 def leads_at_the_end(t: Trajectory) -> Check:
     p = t.true_class_probability()[-1]
-    return int(p.argmax()) == t.favoured(), f"{p[t.favoured()]:.2f}, best other {_others(t, p).max():.2f}"
+    own, best = p[t.favoured()], _others(t, p).max()
+    return own >= best + LEAD_MARGIN, f"{own:.2f}, best other {best:.2f}"
 
 
 def rebounds(t: Trajectory) -> Check:
     own = t.true_class_probability()[:, t.favoured()]
-    return own[-1] >= own.min() + 0.05, f"{own.min():.2f} → {own[-1]:.2f}"
+    low = int(own.argmin())
+    numbers = f"{own[0]:.2f} → {own[low]:.2f} at {_at_step(t, low)} → {own[-1]:.2f}"
+    return own[low] <= own[0] / 2 and own[-1] >= own[low] + LEAD_MARGIN, numbers
 
 
 def stays_perfect(t: Trajectory) -> Check:
@@ -158,24 +225,32 @@ def others_stay_poor(t: Trajectory) -> Check:
     return above == 0, f"{above} above 1/K, {(accuracy == 0).sum()} at zero"
 
 
-def one_lifts_all(t: Trajectory) -> Check:
-    lowest = _others(t, _first_epoch(t).true_class_probability()).min(-1)
-    best = int(lowest.argmax())
-    return lowest[best] >= 0.5 / t.classes, f"lowest {lowest[best]:.2f} at {_at_step(t, best)}"
+def accuracies_unchanged(t: Trajectory) -> Check:
+    change = np.abs(t.accuracy()[-1] - t.accuracy()[0])
+    return change.max() <= 0.2, f"largest change {change.max():.2f}, {(change <= 0.2).sum()} of {t.classes} within 0.2"
 
 
-def pushed_down(t: Trajectory) -> Check:
-    met = _met(t)
-    if met is None or t.step[-1] < t.step[met] + 100:
-        return None, "fewer than 100 batches after the classes met" if met is not None else "the classes have not met"
-    p = t.true_class_probability()
-    low = p[met] < math.exp(-1 / _GAMMA)
-    if not low.any():
-        return None, "no class was that improbable"
-    down = int((p[-1] < p[met])[low].sum())
-    return down > low.sum() / 2, f"{down} of {low.sum()} lower"
+def driven_by_favoured(t: Trajectory) -> Check:
+    """The class's part of the summed gradient norms, which is a mean per image times the images."""
+    signal = t.signal[1:] * t.class_sizes()[1:]
+    total = signal.sum(-1)
+    if not (total > 0).any():
+        return None, "no probe with a training signal"
+    fraction = float(np.median(signal[total > 0, t.favoured()] / total[total > 0]))
+    return fraction >= 0.5, f"median {fraction:.2f} of the training signal"
+
+
+def improbable_do_not_contribute(t: Trajectory) -> Check:
+    p, silent = (_others(t, values)[1:] for values in (t.true_class_probability(), t.silent))
+    improbable = p < CUTOFF
+    at = improbable.any(-1)
+    if not at.any():
+        return None, "no other class is below the cutoff"
+    fractions = (silent * improbable)[at].sum(-1) / improbable[at].sum(-1)
+    return np.median(fractions) >= 0.9, f"median {np.median(fractions):.2f}, lowest {fractions.min():.2f}"
 
 
 def still_guessed_most(t: Trajectory) -> Check:
     guesses = t.guess_fraction()[-1]
-    return int(guesses.argmax()) == t.favoured(), f"{guesses[t.favoured()]:.2f}, largest {guesses.max():.2f}"
+    own, best = guesses[t.favoured()], _others(t, guesses).max()
+    return own > best and own >= 1.2 / t.classes, f"{own:.2f}, largest other {best:.2f}"

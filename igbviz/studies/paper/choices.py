@@ -1,4 +1,4 @@
-"""What the paper leaves open, and what was chosen here."""
+"""The choices that the paper states or leaves open, and what is used here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from igbviz.config import RunConfig
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that had to be chosen. `stated`: 'stated', 'in part' or 'ours'; `where` in the paper; `words`: what it
-    says or leaves open, and why we chose as we did; `used` tells a run's choice; `others` are alternatives to try."""
+    """One choice. `stated` is by whom, `where` the place in the paper, `words` what it says or leaves open and our
+    reason. `used` returns the choice of a run; `others` name alternatives in `experiment.ALTERNATIVES`."""
 
     title: str
     stated: Literal["stated", "in part", "ours"]
@@ -32,19 +32,26 @@ def _probes_in_words(config: RunConfig) -> str:
     return f"{when}; {'all' if probes.size == 'all' else f'{probes.size:,}'} test images"
 
 
+def _batches_in_words(config: RunConfig) -> str:
+    size = config.dataset.facts().train_size
+    last = size % config.batch_size or config.batch_size
+    return f"shuffled each epoch; {-(-size // config.batch_size):,} batches, the last of {last}"
+
+
 CHOICES = (
     Choice(
         "Data",
         "stated",
         "Sec. 3",
-        "CIFAR-10. No augmentation is mentioned; we use none.",
+        "CIFAR-10. No augmentation is mentioned; we use none. The runs that come with the program read CIFAR-10 from a "
+        "folder of JPEG files, whose compression changes the pixels slightly.",
         lambda c: type(c.dataset).title,
     ),
     Choice(
         "Grey images",
         "in part",
         "Sec. 3",
-        "The first convolution takes one channel. How colours become grey is not said: we take the usual brightness.",
+        "The first convolution takes one channel. How colours become grey is not said: we take the usual luma.",
         lambda c: "0.299 R + 0.587 G + 0.114 B" if getattr(c.dataset, "grayscale", False) else "grey as they come",
     ),
     Choice(
@@ -56,11 +63,11 @@ CHOICES = (
         lambda c: c.model.name + (f", depth {c.model.depth}" if hasattr(c.model, "depth") else ""),
     ),
     Choice(
-        "Initialisation",
+        "Initialization",
         "in part",
         "Sec. 3",
         "Kaiming He, as PyTorch's default. That may mean torchvision's ResNet (normal, fan out; the last layer "
-        "PyTorch's default), He normal everywhere, or what PyTorch's layers do by themselves. The first shows "
+        "PyTorch's default), He normal everywhere, or the defaults of PyTorch's layers. The first reproduces "
         "Figures 1 and 2 best.",
         lambda c: c.initialization.name,
         ("he-normal", "he-fan-out", "pytorch"),
@@ -80,8 +87,16 @@ CHOICES = (
         "Piecewise-zero",
         "stated",
         "Eq. 3, Sec. 3",
-        "Cut-off c = 0.1, from the first batch on (d = 0).",
+        "Cutoff c = 0.1, from the first batch on (d = 0).",
         lambda c: "c = 0.1, d = 0",
+    ),
+    Choice(
+        "Piecewise-zero's mean",
+        "ours",
+        "",
+        "Not said. We take the mean over the whole batch, the images with zero loss included. While most of them are "
+        "below the cutoff, the step is five to ten times smaller than with a mean over the others.",
+        lambda c: "over the whole batch",
     ),
     Choice(
         "Optimizer",
@@ -94,11 +109,19 @@ CHOICES = (
         "Learning rate",
         "ours",
         "",
-        "Not said. We take what PyTorch's SGD takes when not told: 0.001, constant.",
+        "Not said. We take the default of PyTorch's SGD: 0.001, constant.",
         lambda c: f"{c.optimizer.learning_rate:g}",
         ("rate",),
     ),
     Choice("Batch size", "stated", "Sec. 3", "32.", lambda c: str(c.batch_size)),
+    Choice(
+        "Batches",
+        "ours",
+        "",
+        "Not said. We shuffle the images anew in each epoch and keep the last, smaller batch: 16 of 50,000 images with "
+        "batches of 32. It counts as a step like any other.",
+        _batches_in_words,
+    ),
     Choice(
         "Input scaling",
         "ours",
@@ -112,7 +135,7 @@ CHOICES = (
         "Measured when",
         "stated",
         "Sec. 3",
-        "Directly after initialisation, after every batch of the first epoch, then after every epoch.",
+        "Directly after initialization, after every batch of the first epoch, then after every epoch.",
         _probes_in_words,
     ),
     Choice("Measured what", "stated", "Eq. 4, Eq. 5, Fig. 1", "p̄ and accuracy of each class.", lambda c: "the same"),
@@ -127,7 +150,7 @@ CHOICES = (
         "BatchNorm while measuring",
         "ours",
         "",
-        "Not said. With running statistics, as for evaluation; at Init. they change nothing.",
+        "Not said. Running statistics, as in evaluation; at Init. they are 0 and 1 and change nothing.",
         lambda c: {"eval": "running statistics", "batch": "statistics of the probed images"}[c.probes.batch_norm],
         ("batch-statistics",),
     ),
@@ -135,7 +158,16 @@ CHOICES = (
         "Seeds",
         "ours",
         "",
-        "The figures show one network. We ask of how many of three seeds the same can be said.",
+        "The figures show one network. We count in how many of three seeds a claim holds.",
         lambda c: "0, 1, 2",
+    ),
+    Choice(
+        "Rounding",
+        "ours",
+        "",
+        "Training amplifies rounding errors, so the same seed on another processor or another version of PyTorch gives "
+        "another trajectory after some hundred steps, under printed blurry after two. Comparisons of steps therefore "
+        "have a margin.",
+        lambda c: c.precision,
     ),
 )

@@ -1,8 +1,10 @@
 """The results of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826) as claims that are checked against trajectories.
 
-A claim is our paraphrase of a sentence of the paper with a definition that a program can decide. The definitions, their
-limits among them, are ours; a run that was not trained as far as the sentence speaks of is never counted as for or
-against it.
+A claim paraphrases a sentence of the paper and adds a definition that a program can decide. The definitions and their
+limits are ours. A run that was not trained as far as the sentence requires counts neither for nor against it.
+
+One sentence of Sec. 4 has no claim: that the training signal of one class alone can raise p̄ of all. Probes record each
+class's signal, not its effect on the other classes; that all classes rise under piecewise-zero is `gather`.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ from igbviz.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class Claim:
-    """A result of the paper. `losses` are the runs it is said of, each for itself (empty: of the untrained network);
-    with `reference` the check gets that loss's run of the same seed, too. A run decides it from the `epochs`th epoch on
-    ('end'), or before that: by a yes ('ever'), by a no ('always'), or whenever the check can tell ('any')."""
+    """A result of the paper and how a run decides it.
+
+    `losses` are the losses whose runs are checked, each on its own; empty: the untrained network. With `reference` the
+    check also gets that loss's run of the same seed. A run decides the claim after `epochs` epochs ('end'), or earlier:
+    by a yes ('ever'), by a no ('always'), or as soon as the check returns an answer ('any').
+    """
 
     text: str
     where: str
@@ -56,7 +61,8 @@ CLAIMS = {
     "first-batch": Claim(
         "The very first batch already brings the probabilities much closer together.",
         "Fig. 2",
-        "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init.",
+        "After one step the distance between the highest and the lowest p̄ is at most half of what it was at Init. "
+        '(So the caption in the PDF; the one on arXiv\'s web page says "during the first epoch".)',
         LOSSES,
         checks.first_batch,
     ),
@@ -80,11 +86,13 @@ CLAIMS = {
     "ce-balances": Claim(
         "Cross-entropy soon undoes the imbalance: the favoured class comes down, the others up.",
         "Sec. 1, Sec. 5",
-        "Within a tenth of an epoch, at some probe its p̄ has halved and the mean of the others is at least 0.5/K.",
+        "From a probe in the first tenth of an epoch to the last one, after an epoch or more, the median p̄ of the "
+        "others is at least 0.5/K and that of the favoured class at most three times as high. (For a few steps it may "
+        "hold under any loss.)",
         CE,
         checks.balances,
-        0.1,
-        "ever",
+        1,
+        "end",
     ),
     "ce-group": Claim(
         "Under cross-entropy the classes then rise as a group.",
@@ -116,7 +124,8 @@ CLAIMS = {
     "blurry-slower": Claim(
         "Blurry undoes the imbalance more slowly than cross-entropy.",
         "Sec. 1, Fig. 2",
-        f"It comes later than cross-entropy of the same seed to the first probe at which {MET}.",
+        f"Its first probe at which {MET} is at least five steps, and a tenth, later than that of cross-entropy of "
+        "the same seed; never is later. (Rounding alone may move that step by one or two.)",
         BLURRIES,
         checks.later,
         1,
@@ -133,24 +142,54 @@ CLAIMS = {
         "end",
         "cross-entropy",
     ),
-    "little-signal": Claim(
-        "Once the classes have met near 1/K, few images have a say under the robust losses.",
+    "earlier-than-pz": Claim(
+        "Under cross-entropy probabilities and accuracies rise earlier than under piecewise-zero.",
         "Sec. 4",
-        f"At the first probe at which {MET}, the mean gradient on the logits is at most half of "
-        "cross-entropy's at its own.",
+        "The median class's p̄, and its accuracy, stay at 1.2/K or above from a step that is at least five steps, and "
+        "a tenth, earlier than under piecewise-zero of the same seed; never is later.",
+        CE,
+        checks.earlier,
+        1,
+        "end",
+        "piecewise-zero",
+    ),
+    "little-signal": Claim(
+        "Once the classes have met near 1/K, few images contribute to training under the robust losses.",
+        "Sec. 4",
+        f"At the first probe at which {MET}, at least half of the images have zero gradient (a norm under 1 % of "
+        "cross-entropy's).",
         (*BLURRIES, *PZ),
-        checks.little_signal,
-        0,
-        "any",
-        "cross-entropy",
+        checks.few_contribute,
+    ),
+    "improbable-silent": Claim(
+        "Under piecewise-zero classes of low probability do not contribute to training.",
+        "Sec. 1, Sec. 5",
+        "Of the images of the other classes with p̄ below the cutoff at least 0.9 have zero gradient, in the median "
+        "over the probes after Init., for an epoch or more.",
+        PZ,
+        checks.improbable_do_not_contribute,
+        1,
+        "end",
+    ),
+    "driven-by-favoured": Claim(
+        "Under piecewise-zero training is driven by the initially favoured class.",
+        "Sec. 4",
+        "Its images have at least half of the training signal (the summed gradient norms on the logits), in the median "
+        "over the probes after Init., for an epoch or more.",
+        PZ,
+        checks.driven_by_favoured,
+        1,
+        "end",
     ),
     "wrong-push": Claim(
         "Where the true class is improbable, printed blurry steers away from it.",
         "Sec. 2.2",
-        f"Of the classes with p̄ < exp(−1/γ) at the first probe at which {MET}, most are lower 100 or "
-        "more batches later.",
+        f"At the first probe at which {MET}, some classes have most of their images where the force on the true "
+        "class's logit is negative, p < exp(−1/γ). 100 batches later their median p̄ has halved, and is at most half "
+        "of that of such classes under piecewise-zero of the same seed, which does not push.",
         ("blurry",),
         checks.pushed_down,
+        reference="piecewise-zero",
     ),
     "pz-throughout": Claim(
         "Under piecewise-zero the initially favoured class dominates throughout.",
@@ -164,7 +203,7 @@ CLAIMS = {
     "pz-leads": Claim(
         "Under piecewise-zero the initially favoured class ends above all others.",
         "Fig. 2, Sec. 5",
-        "Its p̄ is the largest at the last probe, after an epoch or more.",
+        "At the last probe, after an epoch or more, its p̄ is at least 0.05 above that of any other class.",
         PZ,
         checks.leads_at_the_end,
         1,
@@ -173,7 +212,8 @@ CLAIMS = {
     "pz-rebounds": Claim(
         "Under piecewise-zero the favoured class comes down and then rises again.",
         "Sec. 4, Fig. 2",
-        "At the last probe, after an epoch or more, its p̄ is at least 0.05 above its lowest.",
+        "Its p̄ falls to half of its value at Init. or lower, and at the last probe, after an epoch or more, it is at "
+        "least 0.05 above its lowest.",
         PZ,
         checks.rebounds,
         1,
@@ -206,19 +246,21 @@ CLAIMS = {
         1,
         "end",
     ),
-    "pz-lifts": Claim(
-        "The signal of even one class can raise the probability of all.",
-        "Sec. 4",
-        "With piecewise-zero there is a probe in the first epoch at which every other class's p̄ is at least 0.5/K.",
+    "accuracies-unchanged": Claim(
+        "Under piecewise-zero the accuracies of the classes remain largely unchanged.",
+        "Fig. 2",
+        "At the last probe, after an epoch or more, no class's accuracy is more than 0.2 from its value at Init.",
         PZ,
-        checks.one_lifts_all,
+        checks.accuracies_unchanged,
         1,
-        "ever",
+        "end",
     ),
     "persists": Claim(
-        "The first guess can still be seen at the end of training.",
-        "Sec. 5, abstract",
-        "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other.",
+        "The initial bias can persist to the end of training.",
+        "Sec. 1, Sec. 2.1, Sec. 5",
+        "At the last probe, after 20 epochs or more, the favoured class is guessed more often than any other, and for "
+        "at least 1.2/K of the images. (The paper says that it can persist, which one yes would prove. But by chance "
+        "alone one run in K is a yes: compare the count with that.)",
         LOSSES,
         checks.still_guessed_most,
         20,
@@ -229,8 +271,8 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class CheckedClaim:
-    """A claim checked on one run: `number` is what was measured. `holds` is None where the run cannot tell: it was not
-    measured far enough, or else it is `moot`, since what the claim speaks of never happened in it."""
+    """A claim checked on one run: `number` is what was measured. `holds` is None where the run cannot decide: it is too
+    short, or the claim is `moot` since its precondition never occurred."""
 
     loss: str
     seed: int
@@ -240,31 +282,31 @@ class CheckedClaim:
 
 
 def check_claim(claim: Claim, trajectories: Mapping[tuple[str, int], Trajectory]) -> list[CheckedClaim]:
-    """The claim checked on every run that it is said of, by (loss, seed), in the order of the losses and seeds."""
+    """The claim checked on each of its runs, given by (loss, seed), in the order of the losses and seeds."""
     seeds = sorted({seed for _, seed in trajectories})
-    if not claim.losses:  # any run of a seed shows its untrained network
-        pairs = [(UNTRAINED, seed, next(loss for loss in LOSSES if (loss, seed) in trajectories)) for seed in seeds]
+    if not claim.losses:  # any run of a seed begins with its untrained network
+        runs = [(UNTRAINED, seed, next(loss for loss in LOSSES if (loss, seed) in trajectories)) for seed in seeds]
     else:
-        pairs = [(loss, seed, loss) for loss in claim.losses for seed in seeds if (loss, seed) in trajectories]
-    return [CheckedClaim(told, seed, *_decided(claim, loss, seed, trajectories)) for told, seed, loss in pairs]
+        runs = [(loss, seed, loss) for loss in claim.losses for seed in seeds if (loss, seed) in trajectories]
+    return [CheckedClaim(name, seed, *_decided(claim, loss, seed, trajectories)) for name, seed, loss in runs]
 
 
 def _decided(
     claim: Claim, loss: str, seed: int, trajectories: Mapping[tuple[str, int], Trajectory]
 ) -> tuple[bool | None, str, bool]:
-    run = trajectories[loss, seed]
-    others = []
+    """`holds`, `number` and `moot` of the claim on one run."""
+    runs = [trajectories[loss, seed]]
     if claim.reference:
         if (claim.reference, seed) not in trajectories:
             return None, f"no run of {TITLES[claim.reference].lower()} with this seed", False
-        others = [trajectories[claim.reference, seed]]
-    if not all(np.isfinite(each.mean_prob[-1]).all() for each in (run, *others)):
-        return None, "its numbers broke", True
-    holds, number = claim.check(run, *others)
-    reached = min(float(each.epoch[-1]) for each in (run, *others)) + 1e-9
-    if holds is None:  # in the first epoch it may still happen
+        runs.append(trajectories[claim.reference, seed])
+    if not all(np.isfinite(run.mean_prob[-1]).all() for run in runs):
+        return None, "it diverged", True
+    holds, number = claim.check(*runs)
+    reached = min(float(run.epoch[-1]) for run in runs) + 1e-9
+    if holds is None:  # in the first epoch the precondition may still occur
         return None, number, reached >= max(claim.epochs, 1)
-    holds = bool(holds)  # numpy has truths of its own
+    holds = bool(holds)  # a numpy bool fails the identity test below
     final = {"end": None, "ever": True, "always": False}
     if claim.decided in final and reached < claim.epochs and holds is not final[claim.decided]:
         return None, f"{number}; epoch {reached:.3g} of {claim.epochs:g}", False
@@ -273,39 +315,37 @@ def _decided(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the seeds say together. `kind`: holds, fails, depends, short (not measured far enough), moot (what it speaks
-    of does not happen) or none (no run)."""
+    """The result of a claim over all runs. `kind`: holds, fails, depends, short (not measured far enough), moot (its
+    precondition never occurs) or none (no run)."""
 
     kind: Literal["holds", "fails", "depends", "short", "moot", "none"]
     words: str
 
 
 def verdict(results: Sequence[CheckedClaim]) -> Verdict:
-    """Of the findings on one claim."""
+    """The verdict over the runs of one claim."""
     if not results:
         return Verdict("none", "no runs yet")
-    told = [checked for checked in results if checked.holds is not None]
+    decided = [checked for checked in results if checked.holds is not None]
     moot = sum(checked.moot for checked in results)
-    short = len(results) - len(told) - moot
-    if not told and short:
+    short = len(results) - len(decided) - moot
+    if not decided and short:
         return Verdict("short", f"not measured far enough (0 of {_runs(results)})")
-    if not told:
-        return Verdict("moot", f"cannot be asked: it does not come to that in any of {_runs(results)}")
-    counts = {loss: _count(told, loss) for loss in dict.fromkeys(checked.loss for checked in told)}
-    k, n = sum(yes for yes, _ in counts.values()), len(told)
-    aside = (f"; {short} not measured far enough" if short else "") + (
-        f"; in {moot} it does not come to that" if moot else ""
-    )
+    if not decided:
+        return Verdict("moot", f"not applicable: the precondition never occurs in any of {_runs(results)}")
+    counts = {loss: _count(decided, loss) for loss in dict.fromkeys(checked.loss for checked in decided)}
+    k, n = sum(yes for yes, _ in counts.values()), len(decided)
+    aside = (f"; {short} not measured far enough" if short else "") + (f"; not applicable in {moot}" if moot else "")
     if k == n:
-        return Verdict("holds", f"holds in {k} of {_runs(told)}{aside}")
+        return Verdict("holds", f"holds in {k} of {_runs(decided)}{aside}")
     if k == 0:
-        return Verdict("fails", f"does not hold in any of {_runs(told)}{aside}")
-    each = ", ".join(f"{TITLES.get(loss, loss)} {yes} of {of}" for loss, (yes, of) in counts.items())
+        return Verdict("fails", f"does not hold in any of {_runs(decided)}{aside}")
+    by_loss = ", ".join(f"{TITLES.get(loss, loss)} {yes} of {of}" for loss, (yes, of) in counts.items())
     if len(counts) == 1:
-        return Verdict("depends", f"depends on the seed: holds in {k} of {_runs(told)}{aside}")
-    by_loss = all(yes in (0, of) for yes, of in counts.values())
-    on = "blurry's gradient" if set(counts) == set(BLURRIES) else "the loss"
-    return Verdict("depends", f"depends on {on}{'' if by_loss else ' and the seed'}: {each}{aside}")
+        return Verdict("depends", f"depends on the seed: holds in {k} of {_runs(decided)}{aside}")
+    on_loss_alone = all(yes in (0, of) for yes, of in counts.values())
+    cause = "blurry's gradient" if set(counts) == set(BLURRIES) else "the loss"
+    return Verdict("depends", f"depends on {cause}{'' if on_loss_alone else ' and the seed'}: {by_loss}{aside}")
 
 
 def _count(results: Iterable[CheckedClaim], loss: str) -> tuple[int, int]:
@@ -314,20 +354,20 @@ def _count(results: Iterable[CheckedClaim], loss: str) -> tuple[int, int]:
 
 
 def _runs(results: Sequence[CheckedClaim]) -> str:
-    one = len({checked.loss for checked in results}) == 1
-    return f"{len(results)} {'seed' if one else 'run'}{'s' * (len(results) > 1)}"
+    unit = "seed" if len({checked.loss for checked in results}) == 1 else "run"
+    return f"{len(results)} {unit}{'s' * (len(results) > 1)}"
 
 
 _ANSWERS = {
     (True, False): "yes",
     (False, False): "no",
     (None, False): "not measured far enough",
-    (None, True): "cannot be asked",
+    (None, True): "not applicable",
 }
 
 
 def frame(trajectories: Mapping[tuple[str, int], Trajectory]) -> pd.DataFrame:
-    """Every claim and run: a row a finding, with the definition and where the paper says it."""
+    """One row per claim and run, with the definition and the place in the paper."""
     rows = [
         {
             "claim": name,

@@ -1,5 +1,5 @@
-"""The experiment of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): what it chose and what we had to choose, the
-sweeps that repeat it, and the runs of it that are there already."""
+"""The experiment of Pellegrino, Szczecina and Fieguth (arXiv 2511.20826): its sets of runs, alternatives to choices
+that the paper leaves open, the sweeps that repeat it, and the runs of it that exist."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from igbviz.trajectory import Trajectory
 LINK = "https://arxiv.org/abs/2511.20826"
 LOSSES = ("cross-entropy", "blurry", "blurry-detached", "piecewise-zero")  # rows of Figure 2, blurry in both readings
 TITLES = {loss: PRESETS[f"paper-{loss}"].title.partition(": ")[2] for loss in LOSSES}
-UNTRAINED = "untrained"  # stands for the loss where a claim is about Init., which is the same for all
+UNTRAINED = "untrained"  # in place of the loss where a claim is about Init., which is the same for all losses
 SEEDS = (0, 1, 2)
 
 
-# What is run.
+# The runs of the experiment.
 
 
 @dataclass(frozen=True)
 class PaperSet:
-    """One size of the experiment: `presets` is how its presets begin. `is_paper` is False where another network stands
-    in."""
+    """One size of the experiment: `presets` is the prefix of its presets. `is_paper` is False for the stand-in with
+    another network."""
 
     title: str
     words: str
@@ -43,19 +43,19 @@ class PaperSet:
 SETS = {
     "quick": PaperSet(
         "Quick",
-        "ResNet-50 on grey CIFAR-10 for one epoch, 60 looks at 2,000 test images. Made for two cores.",
+        "ResNet-50 on grey CIFAR-10 for one epoch, with 60 probes of 2,000 test images. Made for two cores.",
         "paper-quick",
     ),
     "full": PaperSet(
         "Full",
-        "As the paper measures: 20 epochs, all 10,000 test images at Init., after every batch of the first epoch and "
-        "after every epoch. Made for a GPU.",
+        "As in the paper: 20 epochs, with probes of all 10,000 test images at Init., after every batch of the first "
+        "epoch and after every epoch. Made for a GPU.",
         "paper",
     ),
     "small": PaperSet(
         "Small stand-in",
-        "**Not the paper:** four hidden layers on the Fashion-MNIST that comes with the program, with a strong first "
-        "guess of their own.",
+        "**Not the paper:** a network with four hidden layers on the Fashion-MNIST that comes with the program. Its "
+        "initial guessing bias is strong, too.",
         "first-look",
         is_paper=False,
     ),
@@ -64,7 +64,7 @@ SETS = {
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another answer to a choice that the paper leaves open; `change` names the fields of a run that become others."""
+    """Another answer to a choice that the paper leaves open; `change` returns the fields of a run to replace."""
 
     title: str
     words: str
@@ -79,12 +79,12 @@ ALTERNATIVES = {
     ),
     "he-fan-out": Alternative(
         "He normal, fan out, in every layer",
-        "What torchvision does for the convolutions of ResNet, for the last layer too.",
+        "What torchvision does for the convolutions of ResNet, here for the last layer, too.",
         lambda config: {"initialization": {"name": "he-fan-out"}},
     ),
     "pytorch": Alternative(
         "PyTorch's layer defaults",
-        "What a layer of PyTorch does when nobody asks: the Kaiming uniform call with a = √5, much smaller weights.",
+        "The default of PyTorch's layers: Kaiming uniform with a = √5, which gives much smaller weights.",
         lambda config: {"initialization": {"name": "pytorch"}},
     ),
     "standardised": Alternative(
@@ -103,8 +103,8 @@ ALTERNATIVES = {
         },
     ),
     "batch-statistics": Alternative(
-        "BatchNorm looks at the batch",
-        "Probes divide by the statistics of the probed images. The training is the same, what is seen of it is not.",
+        "BatchNorm with batch statistics",
+        "Probes normalize by the statistics of the probed images. The training is the same, the measurement is not.",
         lambda config: {"probes": config.probes.with_(batch_norm="batch")},
     ),
 }
@@ -143,12 +143,12 @@ def sweep(set_name: str, alternative: str = "", folder: str = "") -> Sweep:
     return Sweep(base=base, axes={"loss": losses, "seed": list(SEEDS)}, title=title)
 
 
-# What is there already.
+# The runs that exist.
 
 
 @dataclass(frozen=True)
 class PaperRun:
-    """A run of the experiment: which loss and seed it is, and how far it was measured."""
+    """A run of the experiment: its loss and seed, and its trajectory so far."""
 
     loss: str
     seed: int
@@ -163,12 +163,12 @@ class PaperRun:
 
     @property
     def images(self) -> int:
-        """Test images of a probe."""
+        """Number of test images of a probe."""
         return int(self.trajectory.confusion[0].sum())
 
 
 def describe(runs: Iterable[PaperRun]) -> list[str]:
-    """What the runs are, in words: a phrase for all that were measured alike, the longest first."""
+    """One phrase per group of runs with the same length, probes, data and state, the longest runs first."""
     kinds: dict[tuple, list[PaperRun]] = {}
     for run in runs:
         folder = run.config.dataset.name == "image-folder"
@@ -194,11 +194,12 @@ def describe(runs: Iterable[PaperRun]) -> list[str]:
 
 
 def loss_of(config: RunConfig, class_names: Sequence[str], set_name: str, alternative: str = "") -> str | None:
-    """Which loss of the set this run has, when it differs from the set's own in nothing but seed, length, when and on
-    how many images it was probed, and where CIFAR-10 was read from; else None. `class_names` are the run's, since a
-    folder may lie on another machine."""
+    """The loss of the set that this run has, or None if it is no run of the set.
+
+    It may differ from the set's own run in seed, length, times and size of the probes, and in where CIFAR-10 was read
+    from. `class_names` are the run's, since a folder may be on another machine."""
     setting = _setting(config, class_names)
-    return next((loss for loss, known in _settings(set_name, alternative).items() if known == setting), None)
+    return next((loss for loss, own in _settings(set_name, alternative).items() if own == setting), None)
 
 
 @lru_cache(maxsize=32)
@@ -208,27 +209,32 @@ def _settings(set_name: str, alternative: str) -> dict[str, dict[str, Any]]:
 
 def _setting(config: RunConfig, class_names: Sequence[str]) -> dict[str, Any]:
     data = config.dataset
-    told = data.canonical()
+    dataset = data.canonical()
     if data.name == "cifar10" or (data.name == "image-folder" and set(class_names) == set(CIFAR10)):
-        told = {
+        dataset = {
             "name": "CIFAR-10",
             "grayscale": data.grayscale,
             "scaling": data.scaling,
             "part": data.examples_per_class,
         }
-        told["size"] = data.size or 32
+        dataset["size"] = data.size or 32
     rest = {
         key: value for key, value in config.canonical().items() if key not in ("dataset", "seed", "epochs", "probes")
     }
-    return rest | {"dataset": told, "batch_norm": config.probes.batch_norm, "probe_precision": config.probes.precision}
+    return rest | {
+        "dataset": dataset,
+        "batch_norm": config.probes.batch_norm,
+        "probe_precision": config.probes.precision,
+    }
 
 
 def farthest_runs(
     rows: Iterable[Mapping[str, Any]], cache: Path, set_name: str, alternative: str = ""
 ) -> tuple[list[PaperRun], list[str]]:
-    """Of every loss and seed the run that was measured farthest, but none meant to be longer than the set's, by loss
-    and seed; and a sentence for each that cannot be read. `rows` are those of `library.rows`, which leave most runs out
-    unread."""
+    """For every loss and seed the run that was trained farthest, and one sentence per run that cannot be read.
+
+    Runs planned to be longer than the set's do not count. `rows` are those of `library.rows`; most runs are excluded by
+    them without being read."""
     base = config_of(set_name, alternative=alternative)
     names = {(base.model.name, base.initialization.name, kind.loss.name) for kind in map(SETS[set_name].config, LOSSES)}
     best: dict[tuple[str, int], PaperRun] = {}
@@ -249,12 +255,12 @@ def farthest_runs(
     return sorted(best.values(), key=lambda run: (LOSSES.index(run.loss), run.seed)), problems
 
 
-def _read(run: Run, set_name: str, alternative: str, longest: float) -> PaperRun | None:
+def _read(run: Run, set_name: str, alternative: str, max_epochs: float) -> PaperRun | None:
     config = _config(str(run.path))
-    if kind_of(config) is not TRAINED or config.epochs > longest:
+    if kind_of(config) is not TRAINED or config.epochs > max_epochs:
         return None
-    named = config.dataset.name == "image-folder"
-    loss = loss_of(config, run.schema.get("class_names", ()) if named else (), set_name, alternative)
+    from_folder = config.dataset.name == "image-folder"
+    loss = loss_of(config, run.schema.get("class_names", ()) if from_folder else (), set_name, alternative)
     if loss is None:
         return None
     trajectory = run.trajectory()
@@ -263,7 +269,4 @@ def _read(run: Run, set_name: str, alternative: str, longest: float) -> PaperRun
 
 @lru_cache(maxsize=20_000)
 def _config(path: str) -> Any:
-    return Run(Path(path)).config  # what a run's name stands for never changes
-
-
-# What the paper states.
+    return Run(Path(path)).config  # cached: the configuration of a run id never changes
