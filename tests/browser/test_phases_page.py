@@ -53,7 +53,7 @@ def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(shared_app, browse
     )
     clicked = value(page, "phase-w"), value(page, "phase-b")
 
-    page.get_by_role("button", name="Initialise here").click()
+    page.get_by_role("button", name="Initialize here").click()
     page.wait_for_url("**/Initialisation?run=*", timeout=30_000)
     page.get_by_role("heading", name="Before training").wait_for(timeout=30_000)
     (listed,) = list_runs(cache)
