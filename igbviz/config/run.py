@@ -47,6 +47,13 @@ class RunConfig(Spec):
         le=2**31 - 1,
         description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels.",
     )
+    rounding_noise: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Repeat with rounding noise: 0 is none; any other number is the seed of a factor 1 + 6e-8 times a "
+        "normal number on each initial weight, the same run as another processor would round it.",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic of the network; the losses are always float32."
     )

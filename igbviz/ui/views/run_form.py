@@ -109,7 +109,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Training", icon=":material/fitness_center:"):
         chosen |= {
             "optimizer": part("Optimizer", "optimizer", OPTIMIZERS),
-            **single("batch_size", "epochs", "seed", "precision"),
+            **single("batch_size", "epochs", "seed", "rounding_noise", "precision"),
         }
     with st.expander("Probes", icon=":material/monitoring:"):
         chosen |= {"probes": forms.widgets(ProbePlan, base.probes.model_dump(), f"{key}-probes")}
