@@ -47,7 +47,7 @@ def warm_up() -> None:
 
 
 def payload(figure: go.Figure | dict[str, Any]) -> str:
-    """The figure as JSON; arrays (base64) and long texts are stored once in "shared" and replaced by {"$shared": index}.
+    """The figure as JSON; arrays (base64) and long texts stand once in "shared" and are replaced by {"$shared": index}.
 
     A figure may also be a plain dictionary with float32 arrays, which skips plotly's validation: about 3 ms per line.
     """

@@ -9,7 +9,6 @@ import streamlit as st
 from igbviz.runs.run import Run
 from igbviz.ui.messages import plain
 
-
 # Measured on the small network of the first look (304 steps) and on the paper's network (3 steps).
 ROUNDING = (
     "Training amplifies rounding errors: with the same seed, another processor follows another trajectory after some "

@@ -14,7 +14,7 @@ from igbviz.ui.messages import show_dead_link
 
 
 def from_query(name: str, allowed: Collection[str], otherwise: str) -> str:
-    """The value of `name` in the address if it is allowed; else `otherwise`, with a warning if another value is there."""
+    """The value of `name` in the address if it is allowed; else `otherwise`, with a warning unless it is absent."""
     value = st.query_params.get(name, otherwise)
     if value in allowed:
         return value
@@ -33,7 +33,7 @@ def set_query(**query: str | None) -> None:
 
 
 def turn_to(**query: str) -> NoReturn:
-    """Show this run, these runs or this sweep: they become the page's whole address, so the link opens them anywhere."""
+    """Open this run, these runs or this sweep: they become the whole address, so that the link opens them anywhere."""
     st.query_params.from_dict(query)
     st.rerun()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from igbviz.losses import LOSSES
 from igbviz.runs import library
 from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
 from igbviz.runs.run import Run, RunError
@@ -35,7 +36,7 @@ def forget_rows() -> None:
 
 
 def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
-    """Submit a run; an error on the page and None if that fails. `own`: never return the shipped run instead."""
+    """Submit a run; an error on the page and None if that fails. `own`: not the shipped one."""
     try:
         return submit(config, cache, own=own)
     except (ConfigError, RunError, OSError) as error:
@@ -44,7 +45,7 @@ def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False
 
 
 def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
-    """The run of a link; a warning and None when there is no such run. A run of the other kind opens on its own page."""
+    """The run of a link; a warning and None if it does not exist. A run of the other kind opens on its own page."""
     try:
         run = Run.open(run_id, cache)
     except RunError as error:
@@ -54,6 +55,11 @@ def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
         if run.kind is not kind:
             st.switch_page(page_of(run.config), query_params={"run": run.id})
     return run
+
+
+def loss_title(name: str) -> str:
+    """The title of a loss as pages show it; the name itself of a loss that no longer exists."""
+    return LOSSES[name].title_of(name) if name in LOSSES else name
 
 
 def page_of(config: Config) -> str:

@@ -25,17 +25,17 @@ def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path
     runs = family(own_cache, 2)
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)})
     page = visit(browser, f"{address}/Compare")
-    page.get_by_text("6 of 6 runs; 0 chosen").wait_for(timeout=60_000)
+    page.get_by_text("6 of 6 runs; 0 selected").wait_for(timeout=60_000)
     for row, chosen in ((0, 1), (2, 2), (5, 3)):
         box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
         page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * (row + 0.5))
-        page.get_by_text(f"6 of 6 runs; {chosen} chosen").wait_for(timeout=20_000)
+        page.get_by_text(f"6 of 6 runs; {chosen} selected").wait_for(timeout=20_000)
     until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
     find = page.locator(".st-key-compare-find input")
     find.fill("cross-entropy")
     find.press("Enter")
-    page.get_by_text("of them not among these rows").wait_for(timeout=20_000)
-    assert seen(page)[0].startswith("3 runs"), "what a search hides stays chosen"
+    page.get_by_text("of them hidden by the filters").wait_for(timeout=20_000)
+    assert seen(page)[0].startswith("3 runs"), "what a search hides stays selected"
 
     page.get_by_text("steps", exact=True).click()
     page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)
@@ -105,7 +105,7 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
     with queue.lock(run.path / "lock"):  # as its worker would
         page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), [run, done]))
         seen(page)
-        page.get_by_text("1 still going on").wait_for(timeout=20_000)
+        page.get_by_text("1 still running").wait_for(timeout=20_000)
         page.evaluate(f"document.querySelector('{CHART}').__mine = 1")
         longest = f"document.querySelector('{CHART}')._fullData.findLast(t => t.yaxis === 'y').x.length"
         assert page.evaluate(longest) == 20
@@ -114,7 +114,7 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
         until(lambda: page.wait_for_timeout(100) or page.evaluate(longest) == len(whole), 30, "a longer line")
         assert page.evaluate(f"document.querySelector('{CHART}').__mine") == 1, "in the same chart"
     run.write_status(run.stored_status().model_copy(update={"state": "done"}))
-    page.get_by_text("1 still going on").wait_for(state="detached", timeout=30_000)
+    page.get_by_text("1 still running").wait_for(state="detached", timeout=30_000)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

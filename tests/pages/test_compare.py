@@ -1,4 +1,4 @@
-"""The page that compares, headless: from a link, in every view, with damaged and waiting runs, and how long it takes."""
+"""The Compare page, headless: opened from a link, in every view, with damaged and waiting runs, and its duration."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
     runs = family(own_cache, 2)
     test = link(*runs[:2])
     test.multiselect(key="compare-loss").set_value(["cross-entropy"]).run()
-    assert set(test.dataframe[0].value["loss"]) == {"cross-entropy"} and "1 of them not among" in test.caption[0].value
+    assert set(test.dataframe[0].value["loss"]) == {"Cross-entropy"} and "1 of them hidden" in test.caption[0].value
     test.text_input(key="compare-find").set_value("nothing like it").run()
     assert not len(test.dataframe[0].value) and chart(test)["words"].startswith("2 runs")
     test.button(key="compare-none").click().run()
@@ -178,7 +178,7 @@ def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.Monkey
     runs = [stored(BASE.with_(seed=seed), own_cache, story(seed), "running") for seed in range(2)]
     monkeypatch.setattr(Run, "is_alive", True)
     test = link(*runs)
-    assert "2 still going on" in test.caption[1].value
+    assert "2 still running" in test.caption[1].value
     shorter = chart(test)["bytes"]
     more = story(0, steps=BASE.probes.steps(400, 100)).records
     (runs[0].path / "trajectory.bin").write_bytes(more.tobytes())
@@ -191,7 +191,7 @@ def test_without_a_browser_there_is_no_pdf_but_a_sentence(own_cache: Path, monke
     test = link(*family(own_cache, 1))
     buttons = {button.proto.label: button.proto.disabled for button in test.get("download_button")}
     assert buttons == {"HTML": False, "PDF": True, "CSV": False, "Parquet": False}
-    assert "needs a Chromium" in test.caption[-1].value
+    assert "needs Chromium" in test.caption[-1].value
 
 
 def test_thirty_runs_open_in_two_seconds(own_cache: Path) -> None:

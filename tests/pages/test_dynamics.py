@@ -168,7 +168,7 @@ def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: 
         assert "leads nowhere" in page(PAGE, sweep=name).warning[0].value
     assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
-    assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
+    assert "does not answer a question of this page" in page(PAGE, sweep=other.id).warning[0].value
     torn = made(dynamics.over_seeds(tiny, 2), own_cache)
     (torn.path / "sweep.json").write_text("{")
     assert "leads nowhere" in page(PAGE, sweep=torn.id).warning[0].value

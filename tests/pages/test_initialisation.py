@@ -33,13 +33,13 @@ def test_a_network_that_was_not_drawn_is_told_of(own_cache: Path) -> None:
     shown = page(PAGE, run=drawn(EnsembleConfig(**SMALL), own_cache).id)
     last = SMALL["networks"] - 1
     shown.number_input(key="network").set_value(last + 7).run()
-    sentence = f"Look at network is {last + 7}, allowed: a whole number from 0 to {last}; shown: {last}."
+    sentence = f"Network shown is {last + 7}, allowed: a whole number from 0 to {last}; shown: {last}."
     assert not shown.exception and [as_read(error) for error in shown.error] == [sentence]
 
 
 def test_a_network_without_theory_and_with_gradients(own_cache: Path) -> None:
     cnn = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2, "gradients": True}), own_cache)
-    assert "drawn at the measured one" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
+    assert "drawn at the measured γ" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
 
 
 def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:

@@ -45,7 +45,7 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     assert not test.info
     share, family = (table.value for table in test.dataframe)
     assert len(share) == 3 and share.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
-    assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, headings are dressed
+    assert len(family) == len(LOSSES) and "weight at 1/3" not in family  # column names stay, only headings change
     test.select_slider(key="moment").set_value(5).run()
     test.selectbox(key="only").select(1).run()
     test.segmented_control(key="scale").set_value("linear").run()
@@ -66,7 +66,7 @@ def test_the_chooser_tells_own_formulas_apart_and_begins_with_a_finished_run(tin
     finished(tiny.with_(loss={"name": "custom"}), own_cache, "stopped")
     finished(tiny.with_(loss={"name": "custom", "formula": "1-p"}), own_cache, "diverged")
     box = page(PAGE).selectbox(key="images")
-    assert box.value == done.id and box.options[-1].startswith("cross-entropy · mlp")
+    assert box.value == done.id and box.options[-1].startswith("Cross-entropy · mlp")
     assert [option.partition(" · ")[0] for option in box.options[:2]] == ["f = 1-p", "f = -p**g*log(p), g = 0.7"]
 
 
@@ -88,7 +88,7 @@ def test_every_loss_can_be_chosen(first: int) -> None:
     text = captions(test)
     assert all(LOSSES[name].source in text for name in names)
     aside = [LOSSES[name].title for name in names if not LOSSES[name].depends_on_p_only]
-    assert all(title in text.partition("Not in this picture")[2] for title in aside)
+    assert all(title in text.partition("Not in this chart")[2] for title in aside)
 
 
 def test_no_loss_at_all_and_none_of_p(tiny: RunConfig, own_cache: Path) -> None:

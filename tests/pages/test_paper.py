@@ -1,4 +1,4 @@
-"""The page of the paper, headless: without runs, with a few, with damaged ones, from links, and what its buttons start."""
+"""The page of the paper, headless: without runs, with some, with damaged ones, from links; what its buttons start."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_every_claim_with_its_verdict(own_cache: Path) -> None:
     said = text(test)
     assert not charts(test) and all(claim.text in said for claim in CLAIMS.values())
     assert "holds in 2 of 2 seeds" in said and "not measured far enough (0 of 2 seeds)" in said
-    assert "epoch 0.2 of 20" in said and "Measured up to epoch 0.2 of this set's 1" in said
+    assert "epoch 0.2 of 20" in said and "Measured up to epoch 0.2 of 1:" in said
     assert "8 runs of 0.2 epochs, seeds 0, 1: 9 probes of 200 images" in said
     assert "| Piecewise-zero | ✓ lowest 0.09 at step 10 | ✓" in said
 
@@ -213,7 +213,7 @@ def test_run_starts_the_sweep_once(own_cache: Path) -> None:
     assert [each.id for each in list_groups(own_cache)] == [group.id]
     test.button(key="paper-stop-").click().run()
     assert not test.exception and Group.open(group.id, own_cache).progress().ended
-    assert "12 stopped. **Run** lets them go on" in text(test)
+    assert "12 stopped. **Run** resumes them" in text(test)
 
 
 def test_an_alternative_is_run_from_its_choice(own_cache: Path) -> None:

@@ -124,7 +124,7 @@ def test_wrong_links_and_other_sweeps_are_friendly(own_cache: Path) -> None:
     assert "leads nowhere" in page(PAGE, sweep="of-no-such-name").warning[0].value
     assert "view is 'luck', allowed: one of noise, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=BASE, axes={"batch_size": [8, 16]}), own_cache)
-    assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
+    assert "does not answer a question of this page" in page(PAGE, sweep=other.id).warning[0].value
 
 
 def test_impossible_choices_are_a_sentence(own_cache: Path) -> None:
@@ -175,8 +175,8 @@ def drawn(run: Run) -> AppTest:
 def test_cures_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     _, runs = sweep_of_three(own_cache, seeds=1)
     left, late, stuck = map(drawn, runs)
-    assert "left its first guess at step 3." in said(left) and "at step 30" in said(late)
-    assert "had not left its first guess: 87 % of its guesses are 1" in said(stuck)
+    assert "escaped its first guess at step 3." in said(left) and "at step 30" in said(late)
+    assert "had not escaped its first guess: 87 % of its guesses are 1" in said(stuck)
     assert {box.key for box in stuck.checkbox} == {f"cure-{runs[2].id}-{name}" for name in applicable(runs[2].config)}
     assert not stuck.button, "nothing is ticked yet"
 

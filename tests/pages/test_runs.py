@@ -1,4 +1,4 @@
-"""The page of all runs, headless: what a person can do there, and that no text of anybody is taken for more than text."""
+"""The page of all runs, headless: its actions, and that typed text is never rendered as Markdown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz.config import RunConfig
+from igbviz.losses import LOSSES
 from igbviz.runs import annotations, archive, library, queue, trash
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
@@ -74,7 +75,7 @@ def words(test: AppTest) -> str:
 
 def test_nothing_yet(own_cache: Path) -> None:
     test = page()
-    assert "Nothing has run here yet" in test.info[0].value and not test.dataframe
+    assert "No network has been trained here yet" in test.info[0].value and not test.dataframe
 
 
 def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
@@ -84,10 +85,19 @@ def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
     frame = test.dataframe[0].value.set_index("id")
     assert list(frame.index) == [one.id, two.id]
     assert list(frame.loc[one.id, ["name", "state", "dataset", "model", "loss", "seed", "bytes", "remark"]]) == [
-        "mine", "done", "gaussian-noise", "mlp", "cross-entropy", 0, one.size(), "look",
+        "mine", "done", "gaussian-noise", "mlp", "Cross-entropy", 0, one.size(), "look",
     ]  # fmt: skip
     assert list(frame.loc[one.id, "tags"]) == ["keep"] and frame.loc[two.id, "note"] == "Out of memory"
     assert "free on this disk" in words(test) and "2 of 2 runs" in words(test)
+
+
+def test_a_loss_is_found_by_its_name_and_by_its_title(tiny: RunConfig, own_cache: Path) -> None:
+    robust = done(tiny.with_(loss={"name": "gce"}), own_cache)
+    done(tiny, own_cache)
+    test = page()
+    for text in ("gce", LOSSES["gce"].title):
+        test.text_input(key="find").set_value(text).run()
+        assert shown(test) == [robust.id], text
 
 
 def test_find_and_filter_and_the_link_that_holds_them(tiny: RunConfig, own_cache: Path) -> None:
@@ -153,7 +163,7 @@ def test_tags_for_several_at_once(tiny: RunConfig, own_cache: Path) -> None:
     annotations.change(runs[2], tags=["b"])
     test = tick(page(), 0, 1)
     add, drop = (
-        next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Take off tags")
+        next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Remove tags")
     )
     assert list(drop.options) == ["a", "b"]
     add.select("b")
@@ -212,7 +222,7 @@ def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: 
     run = done(tiny, own_cache)
     test = tick(page(), 0)
     test.button(key="delete").click().run()
-    assert "Nothing has run here yet" in test.info[0].value
+    assert "No network has been trained here yet" in test.info[0].value
     test.button(key="undo").click().run()
     assert shown(test) == [run.id]
 
@@ -338,8 +348,8 @@ def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     archive.export_runs(runs, file)
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
-    assert not test.exception and "Came in: **2**. Here already, and left as they are: **1**." in words(test)
+    next(button for button in test.button if button.label == "Import").click().run()
+    assert not test.exception and "Imported: **2**. Already here, unchanged: **1**." in words(test)
     assert len(shown(test)) == 3 and ticked(test) == [runs[0].id, runs[1].id]
     assert "from far away" in list(test.dataframe[0].value["name"])
 
@@ -347,7 +357,7 @@ def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
 def test_a_bad_archive_is_a_sentence(own_cache: Path) -> None:
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", b"no zip at all", "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
+    next(button for button in test.button if button.label == "Import").click().run()
     assert not test.exception and "not a zip archive" in test.error[0].value.replace("\\", "")
 
 
@@ -359,8 +369,8 @@ def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
         archive.writestr("[y](http:evil)/config.json", "{}")
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
-    assert "Refused: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
+    next(button for button in test.button if button.label == "Import").click().run()
+    assert "Rejected: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
 
 
 def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
@@ -369,7 +379,7 @@ def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
     def bring_in(name: str = "", content: bytes = b"") -> None:
         if name:
             test.file_uploader(key="archive-file").set_value((name, content, "application/zip"))
-        next(button for button in test.button if button.label == "Bring in").click().run()
+        next(button for button in test.button if button.label == "Import").click().run()
         assert not test.exception
 
     file = io.BytesIO()
@@ -377,12 +387,12 @@ def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
         archive.writestr("a.txt", "no run")
     test = page()
     bring_in("strange.zip", file.getvalue())
-    assert "Refused: **1**." in words(test) and not test.error
+    assert "Rejected: **1**." in words(test) and not test.error
     bring_in("torn.zip", b"no zip at all")
-    assert "Refused" not in words(test) and "not a zip archive" in test.error[0].value
+    assert "Rejected" not in words(test) and "not a zip archive" in test.error[0].value
     test.file_uploader(key="archive-file").set_value(None)
     bring_in()
-    assert "An archive is missing" in test.error[0].value
+    assert "The archive is missing" in test.error[0].value
 
 
 @pytest.mark.parametrize("name", ["Runs", "Compare"])
