@@ -37,7 +37,7 @@ class Stamp(NamedTuple):
         return cls(str(run.path), 0, UNREADABLE)
 
     @property
-    def goes_on(self) -> bool:
+    def is_active(self) -> bool:
         return self.state in WAITING
 
     @property
@@ -79,11 +79,11 @@ def members_of(stamps: Iterable[Stamp], read: Reader = Member.read) -> tuple[lis
 
 def without_probe(stamps: Iterable[Stamp]) -> list[str]:
     """Messages about runs that cannot be compared because they have no probe."""
-    waiting = [stamp.run.id for stamp in stamps if stamp.goes_on]
+    waiting = [stamp.run.id for stamp in stamps if stamp.is_active]
     sentences = [
         f"run {stamp.run.id} has nothing to compare: it is {stamp.state} and has no probe"
         for stamp in stamps
-        if not stamp.goes_on
+        if not stamp.is_active
     ]
     if waiting:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")

@@ -46,22 +46,22 @@ def pace(*statuses: Status) -> float | None:
     A class of thirty gets the slow pace from the start: at the fast one the server would compete with the training for
     its core.
     """
-    going = [status for status in statuses if not status.ended]
-    if not going:
+    active = [status for status in statuses if not status.ended]
+    if not active:
         return RESTING if any(status.state in RESUMABLE for status in statuses) else None
-    return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
+    return FAST if min(status.seconds for status in active) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
 
 
 def _viewers() -> int:
     """The number of browsers, this one included, that show something that is being redrawn."""
-    now, last_looks = time.monotonic(), _last_looks()
-    last_looks[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
-    for viewer, when in list(last_looks.items()):
+    now, last_seen = time.monotonic(), _last_seen()
+    last_seen[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
+    for viewer, when in list(last_seen.items()):
         if now - when > PRESENT:
-            last_looks.pop(viewer, None)
-    return len(last_looks)
+            last_seen.pop(viewer, None)
+    return len(last_seen)
 
 
 @st.cache_resource(show_spinner=False)
-def _last_looks() -> dict[str, float]:
+def _last_seen() -> dict[str, float]:
     return {}

@@ -9,6 +9,8 @@ import pytest
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.submit import submit
+from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.views import robustness
 from tests.support import ROOT
 from tests.support.pages import OPEN_A_RUN, PAGES, as_read, page
 from tests.support.stored_runs import finished
@@ -48,6 +50,23 @@ def test_the_other_forms_say_it_too(
     next(number for number in test.number_input if number.key.endswith(box)).set_value(value).run()
     assert not test.exception and any(as_read(error).startswith(sentence) for error in test.error), test.error
     assert not any(shown.key and shown.key.startswith(button) for shown in test.button)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_page_claims_what_some_runs_contradict(path: Path) -> None:
+    """Classes rise one by one in a first look, and accuracy does not lag behind the probability there."""
+    said = " ".join(str(text.value) for kind in ("markdown", "caption", "info") for text in getattr(page(path), kind))
+    for claim in ("all classes rise", "accuracy lags", "lags behind", "always chaotic", "vanishes at any depth"):
+        assert claim not in said.lower(), claim
+
+
+@pytest.mark.parametrize("name", ["Paper", "Robustness", "Train"])
+def test_pages_that_explain_seeds_speak_of_rounding(name: str, own_cache: Path) -> None:
+    test = page(ROOT / f"pages/{name}.py")
+    if name == "Robustness":
+        assert ROUNDING in robustness.CAVEAT
+    else:
+        assert any(ROUNDING in text.value for text in [*test.markdown, *test.caption])
 
 
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:

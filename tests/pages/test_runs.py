@@ -75,7 +75,7 @@ def words(test: AppTest) -> str:
 
 def test_nothing_yet(own_cache: Path) -> None:
     test = page()
-    assert "No network has been trained here yet" in test.info[0].value and not test.dataframe
+    assert "There are no runs here yet" in test.info[0].value and not test.dataframe
 
 
 def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
@@ -222,7 +222,7 @@ def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: 
     run = done(tiny, own_cache)
     test = tick(page(), 0)
     test.button(key="delete").click().run()
-    assert "No network has been trained here yet" in test.info[0].value
+    assert "There are no runs here yet" in test.info[0].value
     test.button(key="undo").click().run()
     assert shown(test) == [run.id]
 

@@ -12,6 +12,7 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.ui.provenance import ROUNDING
 from tests.support import ROOT
 from tests.support.pages import as_read, page
 from tests.support.stored_runs import finished
@@ -40,6 +41,15 @@ def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(
     assert downloads(test) == {"get.json"}
     run = finished(tiny.with_(seed=1), own_cache, state)
     assert downloads(page(ROOT / "pages/Train.py", run=run.id)) == {"get.json", "get.csv", "get.parquet", "get.html"}
+
+
+def test_rounding_noise_is_a_field_of_the_form_and_the_page_says_why(own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    assert any(ROUNDING in text.value for text in test.markdown)
+    (box,) = (number for number in test.number_input if number.key.endswith("-rounding_noise"))
+    box.set_value(3).run()
+    test.button(key="train").click().run()
+    assert Run.open("".join(test.query_params["run"]), own_cache).config.rounding_noise == 3
 
 
 def downloads(test: AppTest) -> set[str]:

@@ -68,7 +68,7 @@ def test_messages_about_runs_that_cannot_be_compared(tmp_path: Path) -> None:
     shown, unprobed, problems = members_of(stamps)
     assert [member.run for member in shown] == [fine.id]
     assert len(problems) == 1 and torn.id in problems[0]
-    assert [stamp.run for stamp in unprobed] == [waiting, empty] and [stamp.goes_on for stamp in unprobed] == [
+    assert [stamp.run for stamp in unprobed] == [waiting, empty] and [stamp.is_active for stamp in unprobed] == [
         True,
         False,
     ]

@@ -11,7 +11,7 @@ from igbviz.ui import refresh
 @pytest.fixture
 def browsers(monkeypatch: pytest.MonkeyPatch):
     """Look at a run from any of several browsers, at any time."""
-    refresh._last_looks.clear()
+    refresh._last_seen.clear()
     sessions: dict[int, dict] = {}
 
     def look(browser: int, at: float, *seconds: float, state: str = "running") -> float | None:
@@ -20,7 +20,7 @@ def browsers(monkeypatch: pytest.MonkeyPatch):
         return refresh.pace(*(Status(state=state, seconds=passed) for passed in seconds))
 
     yield look
-    refresh._last_looks.clear()
+    refresh._last_seen.clear()
 
 
 def test_a_young_run_is_looked_at_more_often(browsers) -> None:

@@ -64,7 +64,7 @@ def draw(cache: Path) -> None:
         return
     runs, missing = _open(names, cache)
     stamps, _ = stamps_of(runs)
-    is_active = any(stamp.goes_on for stamp in stamps)
+    is_active = any(stamp.is_active for stamp in stamps)
     view = _options(members_of(stamps)[0])
 
     def update() -> float | None:
@@ -78,7 +78,7 @@ def draw(cache: Path) -> None:
             place.warning(text, icon=":material/info:")
         if members:
             _show(members, stamps, view)
-        return refresh.SLOW if any(stamp.goes_on for stamp in stamps) else None
+        return refresh.SLOW if any(stamp.is_active for stamp in stamps) else None
 
     refresh.fragment(update, refresh.SLOW if is_active else None)
 

@@ -358,9 +358,9 @@ def _table(classes: int) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
     run = Run(Path(path))
-    look = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT, "checked": False}
+    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT, "checked": False}
     plan = {"steps_per_epoch": run.steps_per_epoch}
-    return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **look))
+    return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **options))
 
 
 @lru_cache(maxsize=16)

@@ -184,12 +184,12 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
         contents, problems = _contents(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
             text.warning(f"{problem}.", icon=":material/broken_image:")
-        going = any(stamp.goes_on for stamp in stamps)
-        _draw(contents, len(stamps) < len(sweep.configs()) or going, text)
-        return refresh.SLOW if going else None
+        active = any(stamp.is_active for stamp in stamps)
+        _draw(contents, len(stamps) < len(sweep.configs()) or active, text)
+        return refresh.SLOW if active else None
 
-    going = any(stamp.goes_on for stamp in _stamps(sweep, cache))
-    refresh.fragment(update, refresh.SLOW if going else None)
+    active = any(stamp.is_active for stamp in _stamps(sweep, cache))
+    refresh.fragment(update, refresh.SLOW if active else None)
     st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
     captions = {measure.title: measure.caption for measure in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))

@@ -120,8 +120,8 @@ def _moment(trajectory: Trajectory, index: int) -> str:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
-    look = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
-    return payload(run_curves(shown, run.config, quantity, unit, **look))
+    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
+    return payload(run_curves(shown, run.config, quantity, unit, **options))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

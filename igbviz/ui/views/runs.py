@@ -67,7 +67,7 @@ def draw(cache: Path) -> None:
         is_active = any(row["state"] in WAITING for row in rows)
         refresh.fragment(lambda: _runs(cache, filters, order), REFRESH if is_active else None)
     else:
-        st.info("No network has been trained here yet.", icon=":material/info:")
+        st.info("There are no runs here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
     _import(cache)
     _trash(cache)
@@ -162,8 +162,8 @@ def _table(shown: Sequence[Row]) -> list[Row]:
     if ticked is None and before != names and "library-table" in st.session_state:
         ticked = [before[line] for line in st.session_state["library-table"]["selection"]["rows"] if line < len(before)]
     if ticked is not None:
-        lines = [line for line, name in enumerate(names) if name in set(ticked)]
-        st.session_state["library-table"] = {"selection": {"rows": lines}}
+        positions = [position for position, name in enumerate(names) if name in set(ticked)]
+        st.session_state["library-table"] = {"selection": {"rows": positions}}
     st.session_state["library-names"] = names
     frame = pd.DataFrame(
         [
@@ -173,7 +173,7 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         columns=list(COLUMNS),
     )
     empty = [name for name in ("name", "knobs", "tags", "remark", "origin") if not frame[name].map(len).any()]
-    lines = st.dataframe(
+    selected = st.dataframe(
         frame,
         hide_index=True,
         on_select="rerun",
@@ -184,7 +184,7 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         key="library-table",
         alt=f"{len(frame)} runs",
     ).selection.rows
-    return [shown[line] for line in lines if line < len(shown)]
+    return [shown[position] for position in selected if position < len(shown)]
 
 
 # Actions for the ticked runs.
