@@ -17,7 +17,7 @@ def draw() -> None:
     live_chart(figure, key="losses-escape", height=height)
     st.caption(
         "One network with a strong first guess (initial guessing bias, IGB), trained with every loss from the same "
-        "seeds. Left: the step after which its guesses stay evenly spread over the classes; right: its accuracy at the "
+        "seeds. Left: the step from which its guesses stay evenly spread over the classes; right: its accuracy at the "
         "end. Dots are medians over the seeds, bars reach from the minimum to the maximum."
     )
     with st.expander("The numbers and how they were measured", icon=":material/table:"):

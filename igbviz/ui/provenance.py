@@ -16,8 +16,9 @@ ROUNDING = (
 )
 ROUNDING_MEASURED = (
     "A relative change of 6e-8 in the initial weights moved the mean probability of a class by 0.06 to 0.08 within 170 "
-    "steps of the first look with cross-entropy, though by less than 1e-5 with the two losses that get stuck there; a "
-    "change of 1e-7 moved ResNet-50 with the printed blurry loss by 0.07 within two steps."
+    "steps of the first look with cross-entropy, but by less than 1e-5 with the piecewise-zero and the printed blurry "
+    "loss, which get stuck there. A change of 1e-7 moved ResNet-50 with the printed blurry loss by 0.07 within two "
+    "steps."
 )
 
 

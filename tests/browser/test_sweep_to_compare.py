@@ -1,5 +1,4 @@
-"""The whole way with a real browser: a sweep from the form, side by side, a link, an archive, another cache, the same
-picture."""
+"""A sweep in a browser: from the form to the comparison, a link, an archive, and the same chart in another cache."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 
 def whole(page, panels: int) -> tuple:
-    """What the grid shows once all of its rows are there."""
+    """The contents of the grid once all of its rows are drawn."""
     until(
         lambda: page.wait_for_timeout(100) or seen(page)[0].startswith(f"{panels} runs"), 60, f"a grid of {panels} runs"
     )

@@ -27,7 +27,7 @@ def link(*runs: Run, **query: str) -> AppTest:
 
 
 def chart(test: AppTest) -> dict:
-    """The layout's meta of the figure that was sent, and how many bytes it has."""
+    """The meta of the figure sent to the page, and the figure's size in bytes."""
     (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component") if "figure" in part.proto.json]
     figure = json.loads(sent["figure"])
     words = figure["layout"]["meta"]["words"]
@@ -41,7 +41,7 @@ def sentences(test: AppTest) -> str:
     return " ".join(warning.value for warning in test.warning)
 
 
-def test_nothing_chosen_shows_what_to_choose_from(own_cache: Path) -> None:
+def test_without_a_selection_the_table_is_open(own_cache: Path) -> None:
     family(own_cache, 1)
     test = page(PAGE)
     assert "Tick two or more" in test.info[0].value and len(test.dataframe[0].value) == 3
@@ -63,7 +63,7 @@ def test_a_link_shows_its_view(own_cache: Path) -> None:
     assert len(test.dataframe[2].value) == 6 and "Train?run=" in test.dataframe[2].value["run"][0]
 
 
-def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
+def test_the_address_holds_the_view(own_cache: Path) -> None:
     runs = family(own_cache, 2)
     test = link(*runs)
     test.segmented_control(key="compare-tab").set_value("overlay").run()
@@ -90,7 +90,7 @@ def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
 @pytest.mark.parametrize(
     "query", [{"tab": "x"}, {"unit": "years", "quantity": "luck", "tab": "overlay"}, {"rows": "-1"}, {"rows": "a"}]
 )
-def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
+def test_invalid_values_in_a_link_give_the_default(query: dict[str, str], own_cache: Path) -> None:
     assert "2 runs" in chart(link(*family(own_cache, 1)[:2], **query))["words"]
 
 

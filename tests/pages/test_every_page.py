@@ -1,4 +1,4 @@
-"""Every page, headless: on an empty cache, with runs of every kind, and what a form says to a wrong number."""
+"""Every page, headless: on an empty cache, with runs of every kind, and with wrong numbers in its form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -
         ("Dynamics", "seeds", 1, "Seeds is 1, allowed: a whole number from 2 to 150.", "bias-start"),
     ],
 )
-def test_the_other_forms_say_it_too(
+def test_other_forms_report_wrong_numbers(
     name: str, box: str, value: float, sentence: str, button: str, own_cache: Path
 ) -> None:
     test = page(ROOT / f"pages/{name}.py")

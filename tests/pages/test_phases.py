@@ -41,10 +41,10 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("box", "value", "said"),
     [("w", 1000.0, "is 1000, allowed: a number from 0.01 to 25; shown: 25"), ("b", -1.0, "shown: 0")],
 )
-def test_a_point_beyond_the_plane_is_told_of(
+def test_a_point_beyond_the_plane_is_an_error(
     box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With limits of its own a box in a browser would show what was typed, and the page the point before."""
+    """A browser would show a typed value beyond the box's own limits, but send the value before."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()

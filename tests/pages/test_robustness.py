@@ -1,4 +1,4 @@
-"""The page on robustness and the section of cures, headless: shipped runs, links, the form, and what is not there."""
+"""The robustness page and the interventions of a run, headless: shipped runs, links, the form, and missing runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = ROOT / "pages/Robustness.py"
 
 
 def charts(test: AppTest) -> list[str]:
-    """What the figures that were sent say of themselves."""
+    """The descriptions of the figures sent to the page."""
     found = []
     for part in test.get("bidi_component"):
         if "figure" in part.proto.json:
@@ -172,7 +172,7 @@ def drawn(run: Run) -> AppTest:
     return test
 
 
-def test_cures_say_whether_the_run_is_stuck(own_cache: Path) -> None:
+def test_interventions_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     _, runs = sweep_of_three(own_cache, seeds=1)
     left, late, stuck = map(drawn, runs)
     assert "escaped its first guess at step 3." in said(left) and "at step 30" in said(late)
@@ -181,7 +181,7 @@ def test_cures_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     assert not stuck.button, "nothing is ticked yet"
 
 
-def test_cures_are_started_and_compared(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interventions_are_started_and_compared(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple] = []
     monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: shown.append((page, query_params["sweep"])))
     _, runs = sweep_of_three(own_cache, seeds=1)
@@ -197,7 +197,7 @@ def test_cures_are_started_and_compared(own_cache: Path, monkeypatch: pytest.Mon
     assert shown == [("pages/Compare.py", group.id)] and runs[2].id in group.run_ids and len(group.run_ids) == 1 + count
 
 
-def test_no_cures_for_what_cannot_be_read(own_cache: Path) -> None:
+def test_no_interventions_for_an_unreadable_run(own_cache: Path) -> None:
     _, runs = sweep_of_three(own_cache, seeds=1)
     (runs[0].path / "config.json").write_text("{")
     assert not drawn(runs[0]).checkbox and not drawn(runs[0]).error

@@ -67,7 +67,7 @@ def ticked(test: AppTest) -> list[str]:
 
 
 def words(test: AppTest) -> str:
-    """Everything that goes through Markdown."""
+    """All text of the page that is rendered as Markdown."""
     return "\n".join(
         element.value for kind in ("markdown", "caption", "warning", "error", "info") for element in test.get(kind)
     )
@@ -78,7 +78,7 @@ def test_nothing_yet(own_cache: Path) -> None:
     assert "There are no runs here yet" in test.info[0].value and not test.dataframe
 
 
-def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_columns_of_the_table(tiny: RunConfig, own_cache: Path) -> None:
     one, two = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache, state="failed", message="Out of memory")
     annotations.change(one, name="mine", tags=["keep"], note="look")
     test = page()
@@ -218,7 +218,7 @@ def test_an_undo_that_is_not_possible_is_a_sentence(tiny: RunConfig, own_cache: 
     assert not test.exception and "was made again" in test.warning[0].value.replace("\\", "")
 
 
-def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_last_run_can_be_deleted_and_restored(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
     test = tick(page(), 0)
     test.button(key="delete").click().run()
@@ -305,7 +305,7 @@ def test_unreadable_runs_can_be_deleted(tiny: RunConfig, own_cache: Path) -> Non
     assert not run.path.exists() and not test.exception
 
 
-def test_no_text_is_more_than_text(tiny: RunConfig, own_cache: Path) -> None:
+def test_typed_text_is_not_rendered_as_markdown(tiny: RunConfig, own_cache: Path) -> None:
     run, other = done(tiny, own_cache, message=NASTY), done(tiny.with_(seed=1), own_cache)
     for one in (run, other):
         annotations.change(one, name=NASTY[:100], tags=[NASTY[:30]], note=NASTY)
@@ -331,7 +331,7 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert archive.import_runs(file, tmp_path / "to").new == [run.id]
 
 
-def test_too_much_to_export_is_said_before_it_is_tried(
+def test_too_large_an_export_is_an_error_before_it_starts(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
@@ -340,7 +340,7 @@ def test_too_much_to_export_is_said_before_it_is_tried(
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 
 
-def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
+def test_import(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path / "elsewhere") for seed in range(3)]
     annotations.change(runs[0], name="from far away")
     done(tiny.with_(seed=2), own_cache)
@@ -361,7 +361,7 @@ def test_a_bad_archive_is_a_sentence(own_cache: Path) -> None:
     assert not test.exception and "not a zip archive" in test.error[0].value.replace("\\", "")
 
 
-def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
+def test_rejected_runs_are_shown_as_text(own_cache: Path) -> None:
     import zipfile
 
     file = io.BytesIO()
@@ -373,7 +373,7 @@ def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
     assert "Rejected: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
 
 
-def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
+def test_import_reports_the_last_archive_only(own_cache: Path) -> None:
     import zipfile
 
     def bring_in(name: str = "", content: bytes = b"") -> None:
@@ -396,8 +396,8 @@ def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Runs", "Compare"])
-def test_a_part_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
-    """A hundred steps of 313 are 0.3194888178913738 epochs: without digits of its own a column showed them all."""
+def test_a_fraction_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
+    """A hundred steps of 313 are 0.3194888178913738 epochs: a column without a format shows all digits."""
     done(tiny.with_(epochs=0.3194888178913738), own_cache)
     test = drawn(AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page(f"pages/{name}.py"))
     assert json.loads(test.dataframe[0].proto.columns)["epochs"]["type_config"]["format"] == "%.4g"

@@ -1,4 +1,4 @@
-"""The page that trains, headless: the form, links, and a run in every state."""
+"""The Train page, headless: the form, links, and a run in every state."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])
-def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(
-    state: str, tiny: RunConfig, own_cache: Path
-) -> None:
+def test_an_error_is_shown_in_a_box_and_no_empty_file_is_offered(state: str, tiny: RunConfig, own_cache: Path) -> None:
     run = submit(tiny, own_cache)
     run.write_status(Status(state=state, message="Images of *cats* are not there."))
     test = page(ROOT / "pages/Train.py", run=run.id)
@@ -111,7 +109,7 @@ def test_every_preset_fills_the_form_with_itself(own_cache: Path) -> None:
 
 
 def test_every_part_can_be_chosen(own_cache: Path) -> None:
-    """Each loss, network, data set ... draws its knobs without an error."""
+    """Each loss, network, data set ... draws its hyperparameters without an error."""
     from igbviz.config.optimizers import OPTIMIZERS
     from igbviz.config.schedules import SCHEDULES
     from igbviz.datasets import DATASETS

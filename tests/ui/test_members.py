@@ -25,7 +25,7 @@ def nothing_cached():
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the runs that were read, one for each time."""
+    """The names of the runs read, once per read."""
     names, read = [], Member.read.__func__
 
     def counted(cls, run: Run) -> Member | None:

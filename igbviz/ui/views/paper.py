@@ -155,7 +155,7 @@ def _figures(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit:
         ]
         spec = bands(rows, unit)
         caption = (
-            "Lines: medians over the seeds; bands: from the minimum to the maximum. Each network favours another "
+            "Lines: medians over the seeds; bands: from the minimum to the maximum. Each network favours its own "
             "class, so each line is a role: the class that the network favours at Init., and the maximum and the "
             "median of the nine others."
         )
@@ -195,7 +195,7 @@ def _figure_1(variant: str, runs: Sequence[PaperRun], seed: str, titled: bool) -
         figure = payload(untrained_by_rank({number: networks[number] for number in sorted(networks)}, title))
         caption = (
             f"Mean over {len(networks)} untrained network{'s' * (len(networks) > 1)}, the classes by rank, since each "
-            "favours another one; vertical lines: from the minimum to the maximum; dots: the classes, in their colors."
+            "favours its own; vertical lines: from the minimum to the maximum; dots: the classes, in their colors."
         )
     elif seed.isdigit() and int(seed) in networks:
         figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340, checked=False))
