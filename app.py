@@ -1,6 +1,7 @@
 """The first page."""
 
-from igbviz.runs.queue import cache_folder, ensure_worker
+from igbviz.runs.files import cache_folder
+from igbviz.runs.queue import ensure_worker
 
 # first of all: a worker takes a second or two to start, and a button may be pressed soon
 ensure_worker(cache_folder())

@@ -1,11 +1,11 @@
-"""igbviz: watch a network lose (or keep) its first prejudice.
+"""igbviz: see how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.
 
     import igbviz
     config = igbviz.RunConfig(loss={"name": "piecewise-zero", "cutoff": 0.1})
-    for snapshot in igbviz.train(config): ...      # here and now, as a stream
-    run = igbviz.submit(config)                    # in the background, kept in cache/
+    for snapshot in igbviz.train(config): ...      # in this process, as a stream
+    run = igbviz.submit(config)                    # in the background, stored in cache/
 
-Names are imported when first used, so that describing a run or reading a trajectory never waits for torch.
+Names are imported on first use, so that configuring a run or reading a trajectory does not wait for torch.
 """
 
 import os
@@ -14,21 +14,21 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Threads that wait for each other by spinning, as OpenMP's do by default, are four to twenty times slower as soon as
-# anything else wants one of the cores: a browser that draws, a second run. Those that sleep at once take half as long
-# again when nothing does. So they spin for some ten microseconds, and then sleep, unless somebody asks for something
-# else. Has to be said before torch is imported.
+# OpenMP threads spin by default while they wait for each other. As soon as another process needs one of the cores (a
+# browser, a second run), that is four to twenty times slower. Threads that sleep at once take 1.5 times as long on an
+# idle machine. So they spin for about ten microseconds and then sleep, unless the environment says otherwise. This must
+# be set before torch is imported.
 if (
     "OMP_WAIT_POLICY" not in os.environ
-):  # which says less to libgomp than the number of spins, and would be overruled by it
+):  # in libgomp GOMP_SPINCOUNT overrides the wait policy, so check the policy first
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Without it cuBLAS does not promise the same bits every time on a GPU. It is read when the first product is made there.
+# cuBLAS is bitwise reproducible only with a fixed workspace. It reads the variable at its first matrix product.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-# Where each public name lives.
-_HOMES = {
+# The module that defines each public name.
+_MODULE_OF = {
     "ConfigError": "igbviz.spec",
     "DataError": "igbviz.datasets",
     "Diverged": "igbviz.training.loop",
@@ -47,7 +47,7 @@ _HOMES = {
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
 }
-_MODULES = {
+_PUBLIC_MODULES = {
     "charts": "igbviz.charts",
     "config": "igbviz.config",
     "datasets": "igbviz.datasets",
@@ -64,14 +64,14 @@ _MODULES = {
     "trajectory": "igbviz.trajectory",
 }
 
-__all__ = sorted([*_HOMES, *_MODULES])
+__all__ = sorted([*_MODULE_OF, *_PUBLIC_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return import_module(_MODULES[name])
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in _PUBLIC_MODULES:
+        return import_module(_PUBLIC_MODULES[name])
     raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
 
 

@@ -1,9 +1,9 @@
-"""What every choice of a run is made of: small frozen models that explain themselves.
+"""Specs: the frozen pydantic models that a configuration consists of, and the sentences for invalid values.
 
-A `Description` is one choice (a loss, a data set, a network ...) told apart by its `name`; its fields are the knobs.
-The limits and the help written in `Field(...)` are the only copy: the page draws its widgets from them, the command
-line and JSON are checked against them, and the sentence a user reads after a wrong value is made from them. Nothing
-here imports torch.
+A `Spec` is one choice (a loss, a data set, a network ...), identified by its `name`; its other fields are the
+hyperparameters. The limits and the help in `Field(...)` are the only copy: the page draws its widgets from them, the
+command line and JSON are checked against them, and the error sentences are generated from them. Nothing here imports
+torch.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ from pydantic.fields import FieldInfo
 
 
 class ConfigError(ValueError):
-    """Something the user chose is not possible. The message is one sentence a problem: field, value, what is allowed."""
+    """An invalid choice of the user; the message has one sentence per problem: field, value, what is allowed."""
 
     def __init__(self, *problems: tuple[tuple[str, ...], str]) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{'.'.join(path)} {text}".strip() for path, text in problems))
 
     def inside(self, *path: str) -> ConfigError:
-        """The same problems, seen from the description that holds this one in its field `path`."""
+        """The same problems, for the spec that contains this one in its field `path`."""
         return ConfigError(*((path + inner, text) for inner, text in self.problems))
 
 
 class Spec(BaseModel):
-    """Base of every part of a configuration. Equal values are equal descriptions; `canonical()` is what they are hashed
-    by."""
+    """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
@@ -40,13 +39,12 @@ class Spec(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _explained(type(self), error) from None
+            raise _config_error(type(self), error) from None
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing_stands_for_a_number(cls, values: Any) -> Any:
-        """Pydantic would take True for 1, "yes" for true and "0.5" for a half; only a whole float may stand for an
-        integer."""
+    def _refuse_coercion(cls, values: Any) -> Any:
+        """Pydantic would read True as 1, "yes" as true and "0.5" as a half; only a whole float may be an integer."""
         if isinstance(values, Mapping):
             wrong = [name for name in cls.model_fields if name in values and not _fits(cls, name, values[name])]
             if wrong:
@@ -60,7 +58,7 @@ class Spec(BaseModel):
 
     @classmethod
     def model_validate(cls, values: Any, **_: Any) -> Self:
-        """Build from a mapping; raises `ConfigError` with one sentence a wrong field."""
+        """Build from a mapping; raises `ConfigError` with one sentence per invalid field."""
         if isinstance(values, cls):
             return values
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
@@ -69,14 +67,14 @@ class Spec(BaseModel):
 
     @classmethod
     def model_validate_json(cls, text: str | bytes, **_: Any) -> Self:
-        """`from_json`, under pydantic's name for it."""
+        """`from_json` under pydantic's name."""
         return cls.from_json(text)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read a configuration from JSON text; raises ConfigError with one sentence a problem."""
+        """Read a configuration from JSON text; raises ConfigError with one sentence per problem."""
         try:
-            values = json.loads(text, object_pairs_hook=_each_once)
+            values = json.loads(text, object_pairs_hook=_unique_keys)
         except ConfigError:
             raise
         except (ValueError, TypeError, RecursionError) as error:
@@ -84,78 +82,79 @@ class Spec(BaseModel):
         return cls.model_validate(values)
 
     def to_json(self) -> str:
-        """All choices, defaults included, as indented JSON that `from_json` reads back."""
+        """All fields, defaults included, as indented JSON that `from_json` reads back."""
         return self.model_dump_json(indent=2)
 
     def canonical(self, incidental: bool = False) -> dict[str, Any]:
-        """The choices that differ from the defaults, nested, with every `name`: the identity of a description.
+        """The fields that differ from their defaults, nested, with every `name`: the identity of a spec.
 
-        Leaving defaults out keeps an old run's identity when a new knob is added later. With `incidental` also what
-        does not change the numbers, such as the folder that the data lie in.
+        Omitting defaults keeps an old run's identity when a hyperparameter is added later. With `incidental`, fields
+        that do not change the numbers are included, such as the folder of the data.
         """
-        chosen = {}
+        changed = {}
         for key, field in type(self).model_fields.items():
             value = getattr(self, key)
-            counts = incidental or not (field.json_schema_extra or {}).get("incidental")
-            if key == "name" or (value != field.default and counts):
-                chosen[key] = value.canonical(incidental) if isinstance(value, Spec) else value
-        return chosen
+            is_identity = incidental or not (field.json_schema_extra or {}).get("incidental")
+            if key == "name" or (value != field.default and is_identity):
+                changed[key] = value.canonical(incidental) if isinstance(value, Spec) else value
+        return changed
 
     def with_(self, **changes: Any) -> Self:
-        """This description with some fields replaced, checked like a new one."""
+        """A copy with some fields replaced, checked like a new spec."""
         return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
 
     @classmethod
     def knobs(cls) -> dict[str, FieldInfo]:
-        """The fields a user can turn, in order: all but the name."""
+        """The hyperparameters, in order: all fields but the name."""
         return {key: field for key, field in cls.model_fields.items() if key != "name"}
 
     @classmethod
     def title_of(cls, name: str) -> str:
-        """What people call the choice with this name; the name itself where one class stands for several."""
+        """The title of the choice with this name; the name itself where one class has several names."""
         several = len(get_args(cls.model_fields["name"].annotation)) > 1
         return name if several else getattr(cls, "title", name)
 
     @classmethod
     def changed_knobs(cls, values: Mapping[str, Any]) -> str:
-        """The knobs in these values that are not at their defaults: 'detach weight, q 0.5'. Nobody need have checked
-        the values, and a long one is cut off."""
+        """The hyperparameters in these values that are not at their defaults, as in 'detach weight, q 0.5'.
+
+        The values may be unchecked; long ones are cut off.
+        """
         changed = {
-            knob: values[knob]
-            for knob, field in cls.knobs().items()
-            if values.get(knob, field.default) != field.default
+            key: values[key] for key, field in cls.knobs().items() if values.get(key, field.default) != field.default
         }
         return ", ".join(
-            knob.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for knob, value in changed.items()
+            key.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for key, value in changed.items()
         )
 
 
 class UnknownName(KeyError):
-    """A name that nothing is registered under: one sentence with all names that are."""
+    """A name that is not registered; the message lists all names that are."""
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError itself would show it in quotes
+        return str(self.args[0])  # KeyError would add quotes
 
 
 class Registry(dict[str, Any]):
-    """A mapping from names that says which names it has when asked for another."""
+    """A mapping from names whose error for a missing name lists all names."""
 
     def __missing__(self, name: Any) -> Any:
         raise UnknownName(f"the name is {_short(name)}, allowed: one of {', '.join(self)}")
 
 
 def by_name(*classes: type[Spec]) -> Registry:
-    """A registry from the classes themselves; a class whose name is a Literal of several stands under each of them."""
+    """A registry of the classes by name; a class whose name is a Literal of several is registered under each."""
     return Registry({name: cls for cls in classes for name in get_args(cls.model_fields["name"].annotation)})
 
 
 def any_of(registry: Mapping[str, type[Spec]]) -> Any:
-    """The pydantic type 'one of the descriptions in this registry', chosen by `name`."""
-    return Annotated[Union[tuple(dict.fromkeys(registry.values()))], Field(discriminator="name")]  # noqa: UP007 (made at run time)
+    """The pydantic type 'one of the specs in this registry', chosen by `name`."""
+    specs = tuple(dict.fromkeys(registry.values()))
+    return Annotated[Union[specs], Field(discriminator="name")]  # noqa: UP007 (built at run time)
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
-    """The alternatives a field accepts, each as (type, limits): [(int, {'ge': 1}), (Literal['all'], {})]."""
+    """The alternatives a field accepts as (type, limits), as in [(int, {'ge': 1}), (Literal['all'], {})]."""
 
     def walk(kind: Any, rules: list[Any]) -> list[tuple[Any, dict[str, float]]]:
         if get_origin(kind) in (Union, types.UnionType):
@@ -216,7 +215,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 def _names(field: FieldInfo) -> list[str]:
-    """Of the descriptions that a field accepts."""
+    """The names of the specs that a field accepts."""
     accepted = [kind for kind, _ in kinds(field) if isinstance(kind, type) and issubclass(kind, Spec)]
     return [
         name
@@ -227,7 +226,7 @@ def _names(field: FieldInfo) -> list[str]:
 
 
 def _range(bounds: dict[str, float]) -> str:
-    text = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # all digits of a limit such as 2**31 - 1
+    text = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # 15 digits show limits such as 2**31 - 1 in full
     low = text["ge"] if "ge" in bounds else f"above {text['gt']}" if "gt" in bounds else ""
     high = text["le"] if "le" in bounds else f"below {text['lt']}" if "lt" in bounds else ""
     if "ge" in bounds and "le" in bounds:
@@ -236,12 +235,12 @@ def _range(bounds: dict[str, float]) -> str:
     return " " + " and ".join(part for part in parts if part) if any(parts) else ""
 
 
-def _explained(cls: type[Spec], error: ValidationError) -> ConfigError:
+def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
     problems: list[tuple[tuple[str, ...], str]] = []
     for line in error.errors():
         location = tuple(str(part) for part in line["loc"])
         cause = (line.get("ctx") or {}).get("error")
-        if isinstance(cause, ConfigError):  # a part of this description explained itself already
+        if isinstance(cause, ConfigError):  # a nested spec has described its own problems
             problems += cause.inside(*location[:1]).problems
         elif line["type"] == "extra_forbidden":
             names = ", ".join(cls.model_fields)
@@ -257,11 +256,11 @@ def _explained(cls: type[Spec], error: ValidationError) -> ConfigError:
             if isinstance(line["input"], str) and field is not None and value in _names(field):
                 possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
             problems.append((location[:1], f"is {_short(value)}, allowed: {possible}"))
-    return ConfigError(*dict.fromkeys(problems))  # a field with several types is reported once for each of them
+    return ConfigError(*dict.fromkeys(problems))  # pydantic reports a field with several types once per type
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The mapping of a JSON object; JSON itself would let the last of two equal keys win without a word."""
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The mapping of a JSON object; Python would silently keep the last of two equal keys."""
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key in values:
@@ -281,4 +280,5 @@ def _short(value: Any) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
+    """The names, sorted and joined by commas."""
     return ", ".join(sorted(names))

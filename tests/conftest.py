@@ -1,4 +1,4 @@
-"""A run small enough for every test, a cache of its own for each, and no worker left behind."""
+"""Fixtures for all tests: small runs, an empty cache per test, and no worker left running."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from tests.support.tiny import TINY, TWO_BY_TWO
 
 @pytest.fixture
 def tiny() -> RunConfig:
-    """16 steps an epoch, two epochs, 12 probes: well under a second."""
+    """16 steps per epoch, two epochs, 12 probes: well under a second."""
     return RunConfig(**TINY)
 
 
 @pytest.fixture(scope="session")
 def slow_tiny() -> RunConfig:
-    """Long enough to be caught running: some thousand steps, with probes, momentum and dropout-free BatchNorm state to
-    restore."""
+    """Long enough to be interrupted: 2,400 steps, with probes, momentum and BatchNorm state to restore."""
     return RunConfig(
         **TINY
         | {
@@ -38,7 +37,7 @@ def slow_tiny() -> RunConfig:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Path]:
-    """An empty cache folder; the workers that a test started on it are ended with it."""
+    """An empty cache folder; workers that a test starts on it are killed afterwards."""
     folder = tmp_path / "cache"
     folder.mkdir()
     yield folder
@@ -47,8 +46,8 @@ def cache(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The empty cache that pages opened in this process work on; what they submit waits, for no worker is called."""
-    from igbviz.ui.runs import forget_rows  # not before it is needed: Streamlit takes a second
+    """The empty cache of pages opened in this process; the runs that they submit stay queued: no worker is started."""
+    from igbviz.ui.runs import forget_rows  # imported here because Streamlit takes a second
 
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.chdir(ROOT)
@@ -59,4 +58,5 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sweep() -> Sweep:
+    """A grid of two losses and two seeds."""
     return Sweep(base=TINY, axes=TWO_BY_TWO)

@@ -1,5 +1,5 @@
-"""The walls of the house: which package may import which, how large rooms may be, and where Streamlit, plotly and torch
-stay."""
+"""The layers of the program: which package may import which, the size of packages and modules, and where Streamlit,
+plotly and torch may be imported."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support import ROOT
 
 PACKAGE = ROOT / "igbviz"
 
-# From the ground up. A package imports from lower lines only; those on one line do not know each other.
-RANKS = [
+# From the lowest layer up. A package imports only from lower layers; packages of one layer do not import each other.
+LAYERS = [
     ["spec", "theory", "_torchvision"],
     ["losses", "datasets", "models"],
     ["config", "trajectory"],
@@ -26,22 +26,23 @@ RANKS = [
     ["cli", "ui"],
     ["__main__", "__init__"],
 ]
-RANK = {name: height for height, names in enumerate(RANKS) for name in names}
+LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imports(path: Path, of: str = "igbviz.") -> set[str]:
-    """What a file imports of the program, anywhere in it, in full: `igbviz.runs.queue`."""
-    found = set()
+    """The full names that a file imports, anywhere in it, as in `igbviz.runs.queue`; those that start with `of`."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return {name for name in found if name.startswith(of)}
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name.startswith(of)}
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
+    """The top-level package or module of a file in igbviz/."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -50,18 +51,18 @@ def test_imports_point_down() -> None:
         f"{path.relative_to(ROOT)} imports {name}"
         for path in MODULES
         for name in imports(path)
-        if name.split(".")[1] in RANK
-        and name.split(".")[1] != room(path)
-        and RANK[name.split(".")[1]] >= RANK[room(path)]
+        if name.split(".")[1] in LAYER_OF
+        and name.split(".")[1] != package(path)
+        and LAYER_OF[name.split(".")[1]] >= LAYER_OF[package(path)]
     ]
     assert not upward
 
 
-def test_every_room_has_a_rank_and_is_small() -> None:
-    assert {room(path) for path in MODULES} == set(RANK)
+def test_every_package_has_a_layer_and_is_small() -> None:
+    assert {package(path) for path in MODULES} == set(LAYER_OF)
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
     for folder in {path.parent for path in MODULES}:
-        assert len(list(folder.glob("*.py"))) - 1 <= 20, f"{folder} holds too many modules"
+        assert len(list(folder.glob("*.py"))) - 1 <= 20, f"{folder} has too many modules"
     long = [
         path
         for path in [*MODULES, *ROOT.glob("pages/*.py"), *ROOT.glob("tests/**/*.py")]
@@ -73,27 +74,27 @@ def test_every_room_has_a_rank_and_is_small() -> None:
 def test_streamlit_and_plotly_stay_at_the_edge() -> None:
     for path in MODULES:
         text = path.read_text()
-        assert room(path) == "ui" or not ("import streamlit" in text or "from streamlit" in text), path
-        assert room(path) in ("charts", "ui") or "import plotly" not in text and "from plotly" not in text, path
+        assert package(path) == "ui" or not ("import streamlit" in text or "from streamlit" in text), path
+        assert package(path) in ("charts", "ui") or "import plotly" not in text and "from plotly" not in text, path
 
 
 def test_no_test_imports_another() -> None:
-    """What tests share lies in tests/support: a test may be moved, split or deleted without a look at the others."""
-    borrowed = [
+    """Shared code is in tests/support, so that a test can be moved, split or deleted without affecting others."""
+    imported = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in ROOT.glob("tests/**/*.py")
         for name in imports(path, "tests.")
         if any(part.startswith("test_") for part in name.split("."))
     ]
-    assert not borrowed
+    assert not imported
 
 
-def test_no_page_and_no_face_loads_torch() -> None:
-    """Descriptions, pages and the face of every package are there before torch is: it takes a second and 200 MB."""
-    of_pages = {name for path in [*ROOT.glob("pages/*.py"), ROOT / "app.py"] for name in imports(path)}
-    faces = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+def test_no_page_and_no_package_init_loads_torch() -> None:
+    """Configurations, pages and the `__init__` of every package work without torch, which takes a second and 200 MB."""
+    page_imports = {name for path in [*ROOT.glob("pages/*.py"), ROOT / "app.py"] for name in imports(path)}
+    inits = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
-    names = sorted(modules & of_pages | faces)
+    names = sorted(modules & page_imports | inits)
     code = (
         f"import sys, importlib; [importlib.import_module(name) for name in {names}]; import igbviz; "
         "igbviz.RunConfig().id; assert not {'torch', 'torchvision'} & set(sys.modules)"
@@ -101,23 +102,23 @@ def test_no_page_and_no_face_loads_torch() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_no_face_loads_streamlit_but_that_of_the_pages() -> None:
-    faces = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py"))
+def test_no_package_init_loads_streamlit() -> None:
+    inits = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py"))
     code = (
-        f"import sys, importlib; [importlib.import_module(name) for name in {faces}]; "
+        f"import sys, importlib; [importlib.import_module(name) for name in {inits}]; "
         "assert 'streamlit' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_the_map_is_the_house() -> None:
-    """A row a package, from the ground up, as the imports run."""
+def test_the_readme_lists_every_package() -> None:
+    """One row per package, from the lowest layer up."""
     table = (ROOT / "README.md").read_text().split("| package |")[1].split("\n\n")[0]
     rows = [row for row in table.splitlines() if row.startswith("| `")]
-    named = [
+    listed = [
         name.rstrip("/").removesuffix(".py") for row in rows for name in re.findall(r"`([\w./]+)`", row.split("|")[1])
     ]
-    there = {path.name.removesuffix(".py") for path in ROOT.glob("igbviz/*") if not path.name.startswith("_")}
-    assert set(named) == there | {"pages", "app"} and len(rows) <= 20
-    heights = [RANK[name] for name in named if name in RANK]
-    assert heights == sorted(heights)
+    existing = {path.name.removesuffix(".py") for path in ROOT.glob("igbviz/*") if not path.name.startswith("_")}
+    assert set(listed) == existing | {"pages", "app"} and len(rows) <= 20
+    layers = [LAYER_OF[name] for name in listed if name in LAYER_OF]
+    assert layers == sorted(layers)

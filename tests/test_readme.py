@@ -1,4 +1,4 @@
-"""The README's commands do what it says, and its map is the house."""
+"""The commands, the Python code and the pictures of the README work."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def blocks(language: str) -> list[str]:
 
 def test_the_first_two_commands_are_install_and_run() -> None:
     app, tests = blocks("sh")[:2]
-    assert app.strip() == "pip install -r requirements.txt && streamlit run app.py"  # the browser tests run it
-    assert tests.strip() == "pip install -r requirements.txt && python -m pytest"  # you are looking at it
+    assert app.strip() == "pip install -r requirements.txt && streamlit run app.py"  # run by the browser tests
+    assert tests.strip() == "pip install -r requirements.txt && python -m pytest"  # run by whoever reads this
 
 
-def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
+def test_the_first_start_on_a_new_machine_needs_no_input(tmp_path: Path) -> None:
     """With a display and an empty home, Streamlit asks for an e-mail address and waits, unless told not to."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     environment |= {
@@ -37,15 +37,15 @@ def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
         "BROWSER": "/bin/true",
         "IGBVIZ_CACHE": str(tmp_path / "cache"),
     }
-    port, said = free_port(), tmp_path / "said.txt"
+    port, log = free_port(), tmp_path / "server.log"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    with said.open("wb") as output:
+    with log.open("wb") as output:
         server = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
         until(lambda: server.poll() is not None or healthy(f"http://127.0.0.1:{port}"), 60, "the start of app.py")
-        assert server.poll() is None, said.read_text()
+        assert server.poll() is None, log.read_text()
     finally:
         server.kill()
         server.wait()
@@ -53,9 +53,9 @@ def test_the_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
 
 def run(command: list[str], cache: Path) -> str:
     environment = os.environ | {"IGBVIZ_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.mark.worker
@@ -63,9 +63,9 @@ def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) 
     lines = [line for line in blocks("sh")[2].splitlines() if line]
     assert len(lines) == 3
     for line in lines:
-        words = line.split()
-        assert words[0] == "python"
-        output = run([sys.executable, *words[1:]], cache)
+        program, *arguments = line.split()
+        assert program == "python"
+        output = run([sys.executable, *arguments], cache)
     assert "2 runs" in output and output.count("done") == 2
     name = re.search(r"(\S+piecewise-zero\S+)", output)[1]
     assert main(["show", name, "--cache", str(cache)]) == 0 and "mean accuracy" in capsys.readouterr().out
@@ -76,12 +76,12 @@ def test_commands_without_a_browser(cache: Path, capsys: pytest.CaptureFixture) 
 
 
 @pytest.mark.worker
-def test_the_lines_of_python(cache: Path) -> None:
+def test_the_python_code(cache: Path) -> None:
     (code,) = blocks("python")
     assert re.match(r"done 0\.\d+", run([sys.executable, "-c", code], cache))
 
 
-def test_the_picture_is_there() -> None:
+def test_the_pictures_exist() -> None:
     for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
         assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
 

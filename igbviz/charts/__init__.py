@@ -1,4 +1,4 @@
-"""Pictures: arrays in, plotly figures out."""
+"""Plotly figures, made from arrays."""
 
 from igbviz.charts.run import CHARTS, CONFIG, bars, curves, themed, to_html, wrong_labels
 

@@ -1,4 +1,4 @@
-"""A browser without a window, which turns pages into pictures and PDF."""
+"""A headless browser that turns figures into PNG files and HTML pages into PDF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_chromium() -> str | None:
 
 
 def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
-    """Draw a figure in a headless Chromium. Raises RunError where there is none."""
+    """Write a figure as PNG, `width` pixels wide, with a headless Chromium. Raises RunError where there is none."""
     program = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
@@ -28,7 +28,7 @@ def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
         program = None
     if program is None:
         raise RunError(
-            "a picture needs playwright and a Chromium on the PATH: install both, or leave the old picture as it is"
+            "a PNG of the figure needs playwright and a Chromium on the PATH: install both, or keep the old file"
         )
     page_text = themed(figure, dark=False).to_html(config={"staticPlot": True}, include_plotlyjs=True)
     with sync_playwright() as driver:
@@ -44,16 +44,16 @@ def save_png(figure: go.Figure, path: Path, width: int = 900) -> None:
 
 
 def print_pdf(page: str, height: int, width: int = 1400, timeout: float = 60.0) -> bytes:
-    """An HTML page printed by a headless browser on sheets of `width` by `height` pixels.
+    """Print an HTML page to PDF with a headless browser, on sheets of `width` by `height` pixels.
 
-    Raises RunError where there is no browser, or where it does not finish within `timeout` seconds.
+    Raises RunError without a browser, or if it fails or takes longer than `timeout` seconds.
     """
     program = find_chromium()
     if program is None:
         raise RunError("a PDF needs a Chromium or Chrome on the PATH")
     sheet = f"<style>@page{{size:{width}px {height}px;margin:0}}.modebar{{display:none}}</style></head>"
     with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "page.html", Path(folder) / "page.pdf"
+        source, target = Path(folder) / "page.html", Path(folder) / "page.pdf"
         source.write_text(page.replace("</head>", sheet, 1), encoding="utf-8")
         flags = [
             "--headless",
@@ -65,9 +65,9 @@ def print_pdf(page: str, height: int, width: int = 1400, timeout: float = 60.0) 
         waits = ["--virtual-time-budget=20000", f"--window-size={width},{height}", f"--user-data-dir={folder}/profile"]
         try:
             subprocess.run(
-                [program, *flags, *waits, f"--print-to-pdf={made}", source.as_uri()],
+                [program, *flags, *waits, f"--print-to-pdf={target}", source.as_uri()],
                 timeout=timeout, check=True, capture_output=True, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-            return made.read_bytes()
+            return target.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
-            raise RunError(f"the browser {program} made no PDF: {error}") from None
+            raise RunError(f"{program} could not print the PDF: {error}") from None

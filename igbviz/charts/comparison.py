@@ -1,8 +1,8 @@
-"""Pictures of several runs: the paper's Figure 2 as a grid, one quantity laid over itself, and who escapes when.
+"""Figures of several runs: the paper's Figure 2 as a grid, one quantity of all runs, and when each run escapes.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: to have plotly check the 240 lines of
-twelve runs takes it a second, and a grid that grows is made anew every second. `plotly.graph_objects.Figure(spec)`
-makes a figure of it, for files.
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: plotly takes a second to validate the 240
+lines of twelve runs, and a growing grid is redrawn every second. For files, `plotly.graph_objects.Figure(spec)` makes a
+figure of it.
 """
 
 from __future__ import annotations
@@ -14,65 +14,62 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
-from igbviz.charts.shared_axis import places, shared_axis, switch, switches
-from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.charts.shared_axis import loss_change, loss_change_marks, positions, shared_axis
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
 from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
 from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
-MAX_ROWS = 12  # of a grid that can still be read; more are paged
-GAP = 0.06  # of the width, between the two columns of the grid
-ABOVE, UNDER, TITLE = (
-    62,
-    58,
-    52,
-)  # pixels: headings and legend, axis title, the ticks of one row and the name of the next
-UNIFIED = 12  # lines whose values at one moment still fit into one box at the pointer
+MAX_ROWS = 12  # of a readable grid; more are paged
+PANEL_GAP = 0.06  # of the width, between the two columns of the grid
+TOP_MARGIN, BOTTOM_MARGIN = 62, 58  # pixels, for headings and legend, and for the axis title
+ROW_GAP = 52  # pixels between rows, for the ticks of one and the title of the next
+MAX_UNIFIED = 12  # lines whose values at one moment fit into one hover box
 
 
 def row_height(rows: int) -> int:
-    """Pixels of a row of the grid: a few runs fill a screen, many remain readable."""
+    """Height of a row of the grid in pixels: a few runs fill a screen, many remain readable."""
     return int(np.clip(880 / max(rows, 1), 180, 340))
 
 
 def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
-    """A row a run (`shown` has their names, of runs with equally many classes): probability left, accuracy right, axes
-    shared.
+    """One row per run: probability of the true class left, accuracy right, axes shared.
 
-    The lines of a class have its look in all rows; the bold one is the class that this row's network favoured at Init.
+    `shown` are the ids of the runs, all with equally many classes. A class has the same style in all rows; the bold
+    line is the class that the row's network favours at Init.
     """
     by_run = {member.run: member for setting in settings for member in setting.members}
     members, labels = [by_run[run] for run in shown], titles(settings)
     axis, height = shared_axis(members, unit), row_height(len(members))
     inner = height * len(members)
-    traces, shapes, notes = _legend(members[0]), [], []
+    traces, shapes, annotations = _legend(members[0]), [], []
     layout: dict[str, Any] = {}
     for row, member in enumerate(members):
-        x = places(member.step, member.steps_per_epoch, axis)
+        x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
-        top = 1 - (row * height + TITLE) / inner
+        top = 1 - (row * height + ROW_GAP) / inner
         for column, quantity in enumerate(PANELS):
-            number = _number(row, column)
-            at = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
-            traces += [trace | at for trace in _class_lines(x, member.per_class[quantity], hover, member)]
-            left = column * (1 + GAP) / 2
+            number = _axis_number(row, column)
+            axes = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
+            traces += [trace | axes for trace in _class_lines(x, member.per_class[quantity], hover, member)]
+            left = column * (1 + PANEL_GAP) / 2
             layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-                "domain": [left, left + (1 - GAP) / 2], "anchor": f"y{number}", "matches": "x" if number else None,
-                "tickfont": {"size": 13},
+                "domain": [left, left + (1 - PANEL_GAP) / 2], "anchor": f"y{number}",
+                "matches": "x" if number else None, "tickfont": {"size": 13},
             }  # fmt: skip
             if row < len(members) - 1:
                 layout[f"xaxis{number}"]["title"] = None
-            layout[f"yaxis{number}"] = AXIS | SHARES | {
+            layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False, "tickfont": {"size": 12},
             }  # fmt: skip
             for shape in _panel(member, axis):
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
-            shapes.append(level_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
+            shapes.append(chance_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
         star = f'<span style="color:{style.color}">★ {member.class_names[member.favoured]}</span>'
-        place = {
+        position = {
             "x": 0,
             "y": top,
             "xref": "paper",
@@ -81,23 +78,17 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yanchor": "bottom",
             "showarrow": False,
         }
-        notes.append(place | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2})
-        for line, (x_mark, label) in enumerate(
-            _moments(member, axis)
-        ):  # one above the other: both may be the end of the first epoch
-            place = {
-                "x": float(np.log10(x_mark)),
-                "y": 1,
-                "xref": f"x{_number(row, 1)}",
-                "yref": f"y{_number(row, 1)} domain",
-            }
-            notes.append(
-                place
-                | {"yanchor": "bottom", "yshift": 13 * line, "showarrow": False, "text": label, "font": {"size": 12}}
-            )
+        annotations.append(
+            position | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2}
+        )
+        # One above the other: both may be at the end of the first epoch.
+        for line, (x_mark, label) in enumerate(_moments(member, axis)):
+            at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 13 * line}
+            panel = {"xref": f"x{_axis_number(row, 1)}", "yref": f"y{_axis_number(row, 1)} domain"}
+            annotations.append(at_mark | panel | {"showarrow": False, "text": label, "font": {"size": 12}})
     for column, quantity in enumerate(PANELS):
         title = {
-            "x": column * (1 + GAP) / 2,
+            "x": column * (1 + PANEL_GAP) / 2,
             "y": 1,
             "xref": "paper",
             "yref": "paper",
@@ -105,17 +96,19 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yanchor": "top",
             "yshift": 3,
         }
-        notes.append(title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}})
+        annotations.append(
+            title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}}
+        )
     favoured = ", ".join(f"{labels[run]}: favoured {by_run[run].class_names[by_run[run].favoured]}" for run in shown)
-    about = f"{len(shown)} runs side by side, a row each: {favoured}"
+    description = f"{len(shown)} runs side by side, one row per run: {favoured}"
     return {
         "data": traces,
-        "layout": _frame(inner + ABOVE + UNDER, about, members, linked=True)
+        "layout": _frame(inner + TOP_MARGIN + BOTTOM_MARGIN, description, members, linked=True)
         | layout
         | {
             "shapes": shapes,
-            "annotations": notes,
-            "margin": {"l": 44, "r": 16, "t": ABOVE, "b": UNDER},
+            "annotations": annotations,
+            "margin": {"l": 44, "r": 16, "t": TOP_MARGIN, "b": BOTTOM_MARGIN},
             "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
         },
@@ -123,14 +116,17 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
 
 
 def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
-    """One measure over log time, coloured by setting. Collapsed, the seeds of a setting are their median and the band
-    from the least to the most of them; else every run is a line."""
-    what = MEASURES[measure]
+    """One measure over log time, coloured by setting.
+
+    Collapsed, the seeds of a setting are drawn as their median and a band from min to max; otherwise every run is a
+    line.
+    """
+    definition = MEASURES[measure]
     members = [member for setting in settings for member in setting.members]
     axis = shared_axis(members, unit)
     counts = {len(setting.members) for setting in settings}
-    unified = (len(settings) if collapse else len(members)) <= UNIFIED
-    traces = [trace for setting in settings for trace in (banded if collapse else _single)(setting, measure, axis)]
+    unified = (len(settings) if collapse else len(members)) <= MAX_UNIFIED
+    traces = [trace for setting in settings for trace in (band_traces if collapse else _single)(setting, measure, axis)]
     if collapse and len(counts) > 1:
         for trace, count in zip((t for t in traces if "name" in t), (len(s.members) for s in settings), strict=True):
             trace["name"] += f" (n = {count})"
@@ -139,34 +135,37 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
             trace["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
-    shapes, notes = axis.decorations()
+    shapes, annotations = axis.decorations()
     if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
-        shapes, notes = shapes[:2], []  # the first epochs end at different steps
-    shapes, notes = (both + more for both, more in zip((shapes, notes), switches(members, axis, row=1), strict=True))
+        shapes, annotations = shapes[:2], []  # the runs' first epochs end at different steps
+    shapes, annotations = (
+        base + extra for base, extra in zip((shapes, annotations), loss_change_marks(members, axis, row=1), strict=True)
+    )
     classes = {len(member.class_names) for member in members}
-    if what.chance and len(classes) == 1:
+    if definition.chance and len(classes) == 1:
         level = 1 / classes.pop()
-        shapes.append(level_line(level))
-        notes.append(
+        shapes.append(chance_line(level))
+        annotations.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    height = 560 + 14 * len(settings)  # the legend below takes what its names need
-    description = f"{what.title} of {len(members)} runs in {len(settings)} settings" + (
-        ": median and band over seeds" if collapse else ""
+    height = 560 + 14 * len(settings)  # room for the legend below
+    description = f"{definition.title} of {len(members)} runs in {len(settings)} settings" + (
+        ": median, min and max over seeds" if collapse else ""
     )
     return {
         "data": traces,
         "layout": _frame(height, description, members)
         | {
             "title": heading(
-                what.title + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
+                definition.title
+                + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
             ),
             "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
             "yaxis": AXIS
-            | {"title": {"text": what.axis}, "showline": False}
-            | (SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}),
+            | {"title": {"text": definition.axis}, "showline": False}
+            | (FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}),
             "shapes": shapes,
-            "annotations": notes,
+            "annotations": annotations,
             "margin": {"l": 64, "r": 40, "t": 62, "b": 60},
             "hovermode": "x unified" if unified else "closest",
             "hoverdistance": 30,
@@ -177,26 +176,25 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
 
 
 def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
-    """A line a setting: a dot for the step at which each seed escapes, with a column for never, and an upright mark at
-    the median."""
+    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median."""
     members = [member for setting in settings for member in setting.members]
     axis = shared_axis(members, unit)
-    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # places without a number
+    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # positions beyond the scale
     traces = []
     for setting in settings:
         style = class_style(setting.index)
         steps = [member.outcome.escape for member in setting.members]
         per_epoch = setting.members[0].steps_per_epoch
-        x = [never if np.isinf(step) else float(places(np.array(step), per_epoch, axis)) for step in steps]
+        x = [never if np.isinf(step) else float(positions(np.array(step), per_epoch, axis)) for step in steps]
         spread = median_and_range(steps)
-        ways = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # equal seeds side by side
-        middle = never if np.isinf(spread[0]) else float(places(np.array(spread[0]), per_epoch, axis))
+        shifts = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # dots at one step do not overlap
+        median = never if np.isinf(spread[0]) else float(positions(np.array(spread[0]), per_epoch, axis))
         line = f"<b>{setting.label}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": [middle],
+                "x": [median],
                 "y": [setting.index],
                 "hoverinfo": "skip",
                 "showlegend": False,
@@ -207,7 +205,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "type": "scatter",
                 "mode": "markers",
                 "x": x,
-                "y": [setting.index + way for way in ways],
+                "y": [setting.index + shift for shift in shifts],
                 "name": setting.label,
                 "cliponaxis": False,
                 "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
@@ -217,7 +215,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
             },
         ]
     ticks, tick_labels = axis.ticks()
-    lines, notes = switches(members, axis)
+    lines, annotations = loss_change_marks(members, axis)
     shapes = [*axis.decorations()[0][:2], *lines]
     shapes.append(
         {
@@ -237,9 +235,9 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
     title = "optimizer steps" if unit == "step" else "epochs"
     return {
         "data": traces,
-        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the first guess", members)
+        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the initial guessing bias", members)
         | {
-            "title": heading("When the first guess is left for good"),
+            "title": heading(f"Escape from the initial guessing bias · n = {len(members)} runs"),
             "xaxis": AXIS
             | axis.layout()
             | {
@@ -260,7 +258,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "tickfont": {"size": 15},
             },
             "shapes": shapes,
-            "annotations": notes,
+            "annotations": annotations,
             "margin": {"l": 40, "r": 24, "t": 56, "b": 60},
             "hovermode": "closest",
         },
@@ -274,23 +272,23 @@ def _escape_words(member: Member) -> str:
     return "never" if member.ended else "not yet"
 
 
-def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
-    """Lower edge, upper edge filled down to it, median. A single run has no band."""
-    one = band(setting.members, measure)
+def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+    """Lower edge, upper edge filled down to it, and median of a setting. A single run has no band."""
+    summary = band(setting.members, measure)
     style, per_epoch = class_style(setting.index), setting.members[0].steps_per_epoch
-    x = places(one.step, per_epoch, axis)
-    hover = np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32)
+    x = positions(summary.step, per_epoch, axis)
+    hover = np.stack([summary.step, summary.n, summary.low, summary.high], -1).astype(np.float32)
     count = len(setting.members)
-    line = line_trace(x, one.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
+    line = line_trace(x, summary.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
     if count == 1:
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
-    line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f}..%{customdata[3]:.3f}, n = %{customdata[1]})"
-    return [*band_edges(x, one, style.color, str(setting.index)), line]
+    line["hovertemplate"] = "%{y:.3f} (%{customdata[2]:.3f} to %{customdata[3]:.3f}, n = %{customdata[1]})"
+    return [*band_edges(x, summary, style.color, str(setting.index)), line]
 
 
-def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[str, Any]]:
-    """The lower edge of a band, and the upper one, filled down to it."""
+def band_edges(x: np.ndarray, summary: Band, color: str, group: str) -> list[dict[str, Any]]:
+    """The lower edge of a band, and the upper edge filled down to it."""
     edge = {
         "type": "scatter",
         "mode": "lines",
@@ -301,23 +299,25 @@ def band_edges(x: np.ndarray, one: Band, color: str, group: str) -> list[dict[st
         "legendgroup": group,
     }
     fill = {"fill": "tonexty", "fillcolor": shade(color, 0.15)}
-    return [edge | {"y": one.low.astype(np.float32)}, edge | fill | {"y": one.high.astype(np.float32)}]
+    return [edge | {"y": summary.low.astype(np.float32)}, edge | fill | {"y": summary.high.astype(np.float32)}]
 
 
 def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
     style, lines = class_style(setting.index), []
-    for place, member in enumerate(setting.members):
-        x = places(member.step, member.steps_per_epoch, axis)
+    for number, member in enumerate(setting.members):
+        x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
         line = line_trace(x, member.measures[measure], hover, setting.label, style, 2, group=str(setting.index))
         line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
-        lines.append(line | {"showlegend": place == 0})
+        lines.append(line | {"showlegend": number == 0})
     return lines
 
 
 def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: Member) -> list[dict[str, Any]]:
-    """The lines of one panel, the favoured class last and bold. Their groups are what the legend and the pointer act
-    on."""
+    """The lines of one panel, the favoured class last and bold.
+
+    Legend and pointer act on the groups of the lines.
+    """
     names, favoured = member.class_names, member.favoured
     if len(names) > MAX_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
@@ -330,43 +330,43 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
 
 
 def _legend(member: Member) -> list[dict[str, Any]]:
-    """Lines without points, only for the legend: a row's own would be bold in one place and thin in another."""
-    nothing = np.full(1, np.nan, np.float32)
+    """Lines without points, only for the legend: which line is bold differs from row to row."""
+    empty = np.full(1, np.nan, np.float32)
     hover = np.zeros((1, 3), np.float32)
     if len(member.class_names) > MAX_LINES:
-        lines = _class_lines(nothing, np.zeros((1, len(member.class_names)), np.float32), hover, member)
+        lines = _class_lines(empty, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
     lines = [
-        line_trace(nothing, nothing, hover, name, class_style(k), 3, group=f"class {k}")
+        line_trace(empty, empty, hover, name, class_style(k), 3, group=f"class {k}")
         for k, name in enumerate(member.class_names)
     ]
     return [line | {"showlegend": True} for line in lines]
 
 
 def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
-    """The decorations of one panel: the break after Init., and the moments of this run."""
+    """Shapes of one panel: the break after Init., and the moments of this run."""
     untrained = axis.decorations()[0][:2]
     return [
         *untrained,
-        *(upright_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),
+        *(vertical_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),
     ]
 
 
 def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(place, label) of the end of the first epoch, and of the change of the loss, if there is one."""
+    """(position, label) of the end of the first epoch, and of the change of the loss, if there is one."""
     config, per_epoch = member.config, member.steps_per_epoch
     moments = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
     moments = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in moments]
-    return [*moments, *switch(member, axis)]
+    return [*moments, *loss_change(member, axis)]
 
 
-def _number(row: int, column: int) -> str:
-    """What plotly calls the axes of a panel: x, x2, x3 ..."""
+def _axis_number(row: int, column: int) -> str:
+    """The suffix of a panel's axes in plotly: x, x2, x3 ..."""
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
 def _frame(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
-    """What every figure of the page shares. `linked`: the pointer in one panel marks the same moment in all others."""
+    """The layout that all figures share. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
         "dragmode": "zoom",
         "uirevision": "kept",

@@ -1,4 +1,4 @@
-"""A view of a comparison, as in its address: the figure that it draws, and the files one may take away."""
+"""A view of a comparison, as in its address: the figure that it draws, and its export to files."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 
 TABS = {"grid": "Side by side", "overlay": "One quantity", "table": "Numbers"}
-ESCAPE = "escape"  # among the quantities of the overlay, though it is one number a run and has no curve
+ESCAPE = "escape"  # among the quantities of the overlay, though it is one number per run, not a curve
 
 
 class View(NamedTuple):
-    """What of the runs is shown."""
+    """What is shown of the runs."""
 
     tab: str = "grid"
     quantity: str = "balanced_accuracy"
     unit: Unit = "epoch"
-    collapse: bool = True  # the seeds of a setting as one
+    collapse: bool = True  # the seeds of a setting as their median and range
     rows: int = 0  # page of the grid
 
 
 def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
-    """Those with as many classes as the first, since one legend is for all; and a sentence for each that has others."""
+    """Members with as many classes as the first, for one legend; and a sentence about each run with other classes."""
     first = members[0].class_names
     same = [member for member in members if len(member.class_names) == len(first)]
     sentences = [
-        f"Run {member.run} has {len(member.class_names)} classes, the first one {len(first)}: it is only in the other "
-        "two views."
+        f"Run {member.run} has {len(member.class_names)} classes and the first run {len(first)}: it is shown in the "
+        "other two views only."
         for member in members
         if len(member.class_names) != len(first)
     ]
     sentences += [
-        f"Run {member.run} has classes of other names ({', '.join(member.class_names[:3])}, ...): they look like the "
-        "first run's, in order."
+        f"Run {member.run} has other class names ({', '.join(member.class_names[:3])}, ...): its classes have the "
+        "colours of the first run's, in order."
         for member in same
         if member.class_names != first
     ]
@@ -52,7 +52,7 @@ def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
 
 
 def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
-    """The figure of a view with one, the grid or the overlay, as a plain dictionary."""
+    """The figure of the grid or of the overlay, as a plain dictionary."""
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
             return comparison_charts.escapes(settings, view.unit)
@@ -63,7 +63,7 @@ def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
 
 
 def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:
-    """What is shown, tidy; of the grid all its pages."""
+    """The data of a view as a tidy table; for the grid, of all its pages."""
     if view.tab == "grid":
         return comparison.panel_frame(settings)
     if view.tab == "table" or view.quantity == ESCAPE:
@@ -82,20 +82,23 @@ def parquet(settings: Sequence[Setting], view: View) -> bytes:
 
 
 def html(settings: Sequence[Setting], view: View) -> bytes:
-    """What is shown, on a page of its own that needs no network."""
+    """The view as a self-contained HTML page that needs no network."""
     if view.tab != "table":
         return to_html(go.Figure(spec(settings, view)), dark=False).encode()
     outcomes = comparison.setting_table(settings) if view.collapse else comparison.run_table(settings)
     headings = {name: title for name, (title, _) in OUTCOMES.items()}
     tables = [comparison.difference_table(settings), outcomes.rename(columns=headings)]
-    look = "body{font:14px sans-serif;margin:24px}table{border-collapse:collapse;margin-bottom:24px}td,th{padding:4px 10px;text-align:left}"
-    head = f'<head><meta charset="utf-8"><style>{look}</style></head>'
+    css = (
+        "body{font:14px sans-serif;margin:24px}table{border-collapse:collapse;margin-bottom:24px}"
+        "td,th{padding:4px 10px;text-align:left}"
+    )
+    head = f'<head><meta charset="utf-8"><style>{css}</style></head>'
     body = "".join(table.to_html(index=False, border=1) for table in tables)
     return f"<!DOCTYPE html><html>{head}<body>{body}<p>{escaped(ESCAPE_IN_WORDS)}</p></body></html>".encode()
 
 
 def pdf(settings: Sequence[Setting], view: View) -> bytes:
-    """The same page on one sheet that is as high as its figure. Raises RunError where there is no browser or it fails."""
+    """The same page on one sheet as high as its figure. Raises RunError without a browser, or if it fails."""
     height = 1000 if view.tab == "table" else spec(settings, view)["layout"]["height"] + 20
     return print_pdf(html(settings, view).decode(), height)
 

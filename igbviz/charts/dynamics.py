@@ -1,8 +1,7 @@
-"""Pictures of many short trainings: what groups of them do on average, how they began against what they became, and a
-map of the plane.
+"""Figures of many short trainings: means of groups over time, result against start, and a map of the plane.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; they are made anew whenever a run has got
-further.
+Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; it is redrawn whenever a run has made
+progress.
 """
 
 from __future__ import annotations
@@ -15,55 +14,56 @@ import numpy as np
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style, shade
 from igbviz.charts.run import line_trace
-from igbviz.charts.shared_axis import places, switches
-from igbviz.charts.style import AXIS, SHARES, frame, level_line, upright_line
-from igbviz.charts.theory import LINES
-from igbviz.charts.theory import phase_line as theory_line
+from igbviz.charts.shared_axis import loss_change_marks, positions
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, vertical_line
+from igbviz.charts.theory import LINES, phase_line
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.studies.comparison import Setting
 from igbviz.studies.dynamics import Plane, at_step, cut, mean
 from igbviz.trajectory.quantities import MEASURES
 
-ALL = ClassStyle(NEUTRAL, (7, 3), "")  # everybody together, whatever the group
+ALL = ClassStyle(NEUTRAL, (7, 3), "")  # for all members together
 SYMBOLS = ("circle", "diamond", "square")
 HEIGHT = 460  # pixels
 
 
 def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
-    """The mean of each group over log time, with a band of one standard error up and down; a mark at the step that is
-    looked at."""
-    what, settings = MEASURES[measure], [setting for setting in settings if setting.members]
+    """Mean of each group over log time with a band of ± one standard error; a vertical line at the chosen step."""
+    definition, settings = MEASURES[measure], [setting for setting in settings if setting.members]
     members = [member for setting in settings for member in setting.members]
     per_epoch = min(member.steps_per_epoch for member in members)
-    end = min(
-        member.config.epochs * member.steps_per_epoch for member in members
-    )  # until here all groups can be compared
+    # Up to the earliest planned end, where all groups can still be compared.
+    end = min(member.config.epochs * member.steps_per_epoch for member in members)
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
-    traces = [trace for setting in settings for trace in banded(setting, measure, axis)]
-    lines, notes = switches(members, axis)
+    traces = [trace for setting in settings for trace in band_traces(setting, measure, axis)]
+    lines, annotations = loss_change_marks(members, axis)
     shapes = [*axis.decorations()[0][:2], *lines]
-    shapes.append(upright_line(float(axis.place(step)), "dash"))
-    if what.chance:
+    shapes.append(vertical_line(float(axis.position(step)), "dash"))
+    if definition.chance:
         level = 1 / len(members[0].class_names)
-        shapes.append(level_line(level))
-        notes.append(
+        shapes.append(chance_line(level))
+        annotations.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    groups = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in settings)
+    title = f"{definition.title} · mean ± standard error"
+    counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in settings)
+    description = f"{definition.title}, mean of each group over log time: {counts}"
     return {
         "data": traces,
-        "layout": _frame(what.title, f"time {measure}", f"{what.title}, mean of each group over log time: {groups}") | {
+        "layout": _frame(title, f"time {measure}", description) | {
             "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f"},
             "yaxis": AXIS | _values(measure) | {"showline": False},
-            "shapes": shapes, "annotations": notes, "hovermode": "x unified", "hoverdistance": 30,
+            "shapes": shapes, "annotations": annotations, "hovermode": "x unified", "hoverdistance": 30,
         },
     }  # fmt: skip
 
 
 def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
-    """A dot a network: its largest guess fraction at Init. against a measure after so many steps, with the cut between
-    the groups."""
-    what, groups = MEASURES[measure], [setting for setting in settings if setting.members and setting.index >= 0]
+    """One dot per network: a measure after `step` steps against the largest guess fraction at Init.
+
+    A vertical line marks the cut between the groups.
+    """
+    definition, groups = MEASURES[measure], [setting for setting in settings if setting.members and setting.index >= 0]
     border = cut(len(groups[0].members[0].class_names))
     traces = [
         {
@@ -84,41 +84,44 @@ def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> di
         }
         for setting in groups
     ]
-    note = {
+    annotation = {
         "x": border,
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
-        "text": f"mean at γ = 1: {border:.2f}",
+        "text": f"expected at γ = 1: {border:.2f}",
         "showarrow": False,
     }
-    title = f"{what.title} after {step:,} steps"
-    across = {"title": {"text": "largest guess fraction at Init. (share of images)", "standoff": 6}, "range": [0, 1.02]}
+    title = f"{definition.title} after {step:,} steps"
+    across = {"title": {"text": "largest guess fraction at Init.", "standoff": 6}, "range": [0, 1.02]}
     return {
         "data": traces,
-        "layout": _frame(title, f"dots {measure}", f"{title} against the largest guess fraction at Init., a dot a seed")
+        "layout": _frame(
+            title, f"dots {measure}", f"{title} against the largest guess fraction at Init., one dot per seed"
+        )
         | {
-            "xaxis": AXIS | SHARES | across,
+            "xaxis": AXIS | FRACTION_TICKS | across,
             "yaxis": AXIS | _values(measure),
-            "shapes": [upright_line(border, "dash")],
-            "annotations": [note | {"font": {"size": 12}}],
+            "shapes": [vertical_line(border, "dash")],
+            "annotations": [annotation | {"font": {"size": 12}}],
             "hovermode": "closest",
         },
     }
 
 
 def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dict[str, Any]:
-    """A measure after short trainings all over the plane, with the edge of chaos; crosses where the numbers broke."""
-    what, across, up = MEASURES[measure], plane.sigma_w2, plane.sigma_b2
-    step_w, step_b = (float(np.diff(places).min()) if len(places) > 1 else 1.0 for places in (across, up))
+    """Heat map of a measure after short trainings over the plane; crosses mark those that diverged."""
+    definition, across, up = MEASURES[measure], plane.sigma_w2, plane.sigma_b2
+    step_w, step_b = (float(np.diff(values).min()) if len(values) > 1 else 1.0 for values in (across, up))
     right, top = float(across[-1]) + step_w / 2, float(up[-1]) + step_b / 2
-    known = plane.values[np.isfinite(plane.values)]
-    # A single training that nearly broke has a loss of thousands, and would make all others look alike.
-    high = (1.0 if what.share else float(min(known.max(), 2 * np.median(known)))) if len(known) else None
-    low = (0.0 if what.share else float(known.min())) if len(known) else None
+    finite = plane.values[np.isfinite(plane.values)]
+    # A single training that nearly diverged has a loss of thousands and would hide the differences of all others.
+    high = (1.0 if definition.share else float(min(finite.max(), 2 * np.median(finite)))) if len(finite) else None
+    low = (0.0 if definition.share else float(finite.min())) if len(finite) else None
     heights = np.linspace(0, top, LINES) ** 2 / top
     edge = theory.edge_of_chaos(activation, heights)
     b, w = np.nonzero(plane.diverged)
+    label = definition.title.lower()
     traces = [
         {
             "type": "heatmap",
@@ -128,12 +131,16 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             "zmin": low,
             "zmax": high,
             "colorscale": "Viridis",
-            "reversescale": not what.share,
+            "reversescale": not definition.share,
             "xgap": 1,
             "ygap": 1,
             "hoverongaps": False,
-            "colorbar": {"title": {"text": what.title.lower(), "side": "right"}, "thickness": 14, "outlinewidth": 0},
-            "hovertemplate": f"σ²w %{{x:.3g}}<br>σ²b %{{y:.3g}}<br>{what.title.lower()} %{{z:.4g}}<extra></extra>",
+            "colorbar": {
+                "title": {"text": label, "side": "right"},
+                "thickness": 14,
+                "outlinewidth": 0,
+            },
+            "hovertemplate": f"σ²w %{{x:.3g}}<br>σ²b %{{y:.3g}}<br>{label} %{{z:.4g}}<extra></extra>",
         },
         {
             "type": "scatter",
@@ -145,19 +152,18 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             "showlegend": True,
             "hovertemplate": "σ²w %{x:.3g}<br>σ²b %{y:.3g}<br>diverged<extra></extra>",
         },
-        # White with a dark rim: it crosses coloured cells and empty ones, on light pages and dark ones.
-        theory_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid")
+        # White with a dark outline: the line crosses coloured and empty cells, on light and on dark pages.
+        phase_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid")
         | {"showlegend": False, "legendgroup": "edge"},
-        theory_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"legendgroup": "edge"},
+        phase_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"legendgroup": "edge"},
     ]
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL}
-    title = f"{what.title} after {steps:,} steps"
-    done = f"{len(known)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
+    title = f"{definition.title} after {steps:,} steps"
+    done = f"{len(finite)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
+    description = f"{title} over the phase diagram of {activation}: {done}"
     return {
         "data": traces,
-        "layout": _frame(
-            title, f"plane {measure} {activation}", f"{title} over the phase diagram of {activation}: {done}", 520
-        )
+        "layout": _frame(f"{title} · {activation}", f"plane {measure} {activation}", description, 520)
         | {
             "xaxis": axis
             | {
@@ -171,16 +177,18 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
     }
 
 
-def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
-    """Lower edge, upper edge filled down to it, mean. Where only one has come this far, the band is as thin as the
-    line."""
-    one, style = mean(setting.members, measure), ALL if setting.index < 0 else class_style(setting.index)
-    x = places(one.step, axis.steps_per_epoch, axis)
-    error = np.nan_to_num(one.error)
-    hover = np.stack([one.step, one.error, one.n], -1).astype(np.float32)
+def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
+    """Lower edge, upper edge filled down to it, and mean of a group.
+
+    Where a single member has come this far, the band is as thin as the line.
+    """
+    summary, style = mean(setting.members, measure), ALL if setting.index < 0 else class_style(setting.index)
+    x = positions(summary.step, axis.steps_per_epoch, axis)
+    error = np.nan_to_num(summary.error)
+    hover = np.stack([summary.step, summary.error, summary.n], -1).astype(np.float32)
     line = line_trace(
         x,
-        one.mean.astype(np.float32),
+        summary.mean.astype(np.float32),
         hover,
         f"{setting.label} (n = {len(setting.members)})",
         style,
@@ -193,14 +201,14 @@ def banded(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any
         "legendgroup": setting.label,
     }  # fmt: skip
     fill = {"fill": "tonexty", "fillcolor": shade(style.color, 0.2)}
-    low, high = ((one.mean + sign * error).astype(np.float32) for sign in (-1, 1))
+    low, high = ((summary.mean + sign * error).astype(np.float32) for sign in (-1, 1))
     return [edge | {"y": low}, edge | fill | {"y": high}, line]
 
 
 def _values(measure: str) -> dict[str, Any]:
-    what = MEASURES[measure]
-    return {"title": {"text": what.axis}} | (
-        SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    definition = MEASURES[measure]
+    return {"title": {"text": definition.axis}} | (
+        FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}
     )
 
 

@@ -1,7 +1,7 @@
-"""Pictures of many untrained networks: how their guesses are spread, and how the bias comes about layer by layer.
+"""Figures of an ensemble of untrained networks: the distribution of their guess fractions, and gamma layer by layer.
 
-An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured is blue, theory is orange, as
-class 0 and 1.
+An ensemble, complete or still growing, and a prediction in; plotly figures out. Measured values are blue and theory is
+orange, the colours of classes 0 and 1.
 """
 
 from __future__ import annotations
@@ -13,66 +13,68 @@ import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
-from igbviz.charts.style import note, titled_figure
+from igbviz.charts.style import annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
 
 MEASURED, THEORY = class_style(0).color, class_style(1).color
-BINS = 20  # of the histogram of guesses; more where theory expects a narrow one
-# Gammas beyond stand at the edge of the picture: less is noise of finite data, more is not told by float32.
+BINS = 20  # of the histogram of guess fractions; more where theory expects a narrow one
+# Gammas beyond are drawn at the edge of the plot: below is noise of finite data, above is beyond float32.
 MIN_GAMMA, MAX_GAMMA = 1e-4, 1e9
 
 ESTIMATORS: dict[Literal["variance", "cosine", "guesses"], tuple[str, str]] = {
-    "variance": ("ratio of variances", "the definition; lower where the inputs differ in norm"),
+    "variance": ("ratio of variances", "the definition of γ; lower where the inputs differ in norm"),
     "cosine": ("cosines", "the angle between the outputs of two inputs, whatever their norms"),
-    "guesses": ("guesses", "how often two inputs get the same guess, and nothing else"),
+    "guesses": ("guesses", "only how often two inputs get the same guess"),
 }
 
-CUT = f"{theory.DEEP_PREJUDICE_CUT:.3g}"
-WHERE = dict(zip(theory.REGIMES, ("γ < 1", f"1 ≤ γ < {CUT}", f"γ ≥ {CUT}"), strict=True))
-REGIME_LABELS = "neutral<br>γ < 1", "weak prejudice", f"deep prejudice<br>γ ≥ {CUT}"
+# The cuts are made for two classes; for other numbers of classes figures give the expected largest guess fraction.
+LOW, HIGH = theory.regime_cuts(2)
+REGIME_RANGES = dict(
+    zip(theory.REGIMES, (f"γ < {LOW:.3g}", f"{LOW:.3g} ≤ γ < {HIGH:.3g}", f"γ ≥ {HIGH:.3g}"), strict=True)
+)
+REFERENCE_GAMMAS = (1.0, 10.0)  # reference lines for numbers of classes other than two
 
 CAPTIONS = {
-    "outputs": "One untrained network: how the logits of each class are spread over the inputs, and their centre "
-    "(upright line). Where the centres lie further apart than the curves are wide, the class on the right gets "
-    "the guesses, whatever the input shows.",
-    "guesses": "Every network gives each class a share of its guesses; this is how the shares are spread over "
-    "networks. One hump: neutral (γ < 1). At γ = 1 half of all networks with two classes give one of them more "
-    "than 75 % of the guesses, and the hump has become flat; above, prejudice grows, and from γ = 11.9 on, deep "
-    "prejudice, it is more than 99 %. Theory counts its guesses on as many inputs.",
-    "gamma_by_depth": "How biased each layer is: γ compares how far the centres of its outputs differ between nodes "
-    "with how far outputs differ between inputs. Above 1 the centre decides more than the input. Error bars are "
+    "outputs": "One untrained network: the distribution of each class's logit over the inputs, with its mean, the "
+    "centre, as a vertical line. The further the centres lie apart compared with the widths of the curves, the more of "
+    "the guesses go to the class with the highest centre, whatever the input shows (initial guessing bias, IGB).",
+    "guesses": "The guess fraction of a class is the fraction of the inputs that a network guesses as this class. The "
+    "histogram shows its distribution over untrained networks: of the first of two classes, or of the favoured class "
+    "where there are more. Without bias it lies at 1/K; the larger γ, the more of the guesses the favoured class gets. "
+    "Theory counts guesses on equally many inputs.",
+    "gamma_by_depth": "The bias γ of each layer: the variance of the centres of its outputs over nodes in units of the "
+    "variance of an output over inputs. Above 1, outputs differ more by the node than by the input. Error bars are "
     "standard errors over networks.",
-    "class_probabilities": "The probability that one untrained network gives each class, averaged over all inputs. "
-    "Without prejudice every class would have 1/K.",
+    "class_probabilities": "Probability of each class, averaged over all inputs, in one untrained network. Without "
+    "bias every class would have 1/K.",
 }
 
 
 def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
-    """How the shares of the guesses are spread over networks: of class 0 where there are two, of the favoured class
-    where there are more.
+    """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
-    With the `gamma` that theory predicts for the logits: the density it expects, and the mean of the favoured class's
-    share.
+    With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
+    mean of the largest guess fraction.
     """
     two = ensemble.classes == 2
-    shares = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
+    fractions = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
     low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
     law = None if gamma is None or np.isnan(gamma) else guess_law(float(gamma), ensemble.classes, ensemble.inputs)
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
-    counts, _ = np.histogram(np.clip(shares, low, 1), edges)
+    counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
     measured = counts / (networks * (edges[1] - edges[0]))
-    whose = f"for class {ensemble.class_names[0]}" if two else "for the favoured class"
+    subject = f"class {ensemble.class_names[0]}" if two else "the favoured class"
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
         "marker": {"color": shade(MEASURED, 0.6), "line": {"width": 0}}, "customdata": counts.astype(np.int32),
-        "hovertemplate": f"share near %{{x:.3f}}<br>%{{customdata}} of {networks:,}<extra></extra>",
+        "hovertemplate": f"guess fraction near %{{x:.3f}}<br>%{{customdata}} of {networks:,}<extra></extra>",
     }]  # fmt: skip
     top = 1.15 * float(measured.max())
     largest = ensemble.largest_guess()
     error = float(largest.std(ddof=1)) / networks**0.5 if networks > 1 else np.inf
-    mean = f"mean {'larger' if two else 'largest'} share {_with_error(largest.mean(), error)}"
+    mean = f"mean {'larger' if two else 'largest'} guess fraction {_with_error(largest.mean(), error)}"
     lines = [(float(largest.mean()), f"┃ {mean}", MEASURED, "solid")]
     if law is not None:
         if len(law.place):
@@ -82,68 +84,67 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
                     "mode": "lines",
                     "x": law.place.astype(np.float32),
                     "y": np.minimum(law.density, 1e6).astype(np.float32),
-                    "name": f"theory at γ = {_number(gamma)}",
+                    "name": f"theory at γ = {_format_number(gamma)}",
                     "line": {"color": THEORY, "width": 3},
-                    "hovertemplate": "share %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
+                    "hovertemplate": "guess fraction %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
                 }
             )
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
-    figure = titled_figure(traces, f"Guesses {whose}", f"{_count(networks)}: {regime}", height)
+    title = f"Guess fraction of {subject} · n = {networks:,}"
+    figure = titled_figure(traces, title, regime, height)
     figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
     means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
-    header = note(f"{regime}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
+    header = annotation(f"{regime.replace('; ', '<br>')}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
     figure["layout"]["xaxis"] |= {
-        "title": {"text": "share of the guesses", "standoff": 6},
+        "title": {"text": f"guess fraction over {ensemble.inputs:,} inputs", "standoff": 6},
         "range": [low - margin, 1 + margin],
     }
-    figure["layout"]["yaxis"] |= {"title": {"text": "density of networks"}, "range": [0, top]}
-    figure["layout"]["margin"] |= {"t": 88}
+    figure["layout"]["yaxis"] |= {"title": {"text": "density over networks"}, "range": [0, top]}
+    figure["layout"]["margin"] |= {"t": 88 if two else 106}
     return go.Figure(figure)
 
 
 def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, height: int = 420) -> go.Figure:
-    """gamma of every linear layer, theory as a line and what was measured as points. For ensembles that were measured
-    layer by layer.
+    """gamma of every linear layer: theory as a line, measurements as points.
 
-    What has no place on the log axis, or next to none, stands as an open triangle at its edge.
+    Values outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured
+    layer by layer.
     """
     measured = {name: ensemble.gamma_by_depth(name) for name in ("variance", "cosine")}
     layers = np.arange(1, len(measured["variance"]) + 1)
-    everything = np.concatenate(
-        [values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else [])
-    )
-    within = everything[(everything > MIN_GAMMA) & (everything < MAX_GAMMA)]
+    gammas = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
+    within = gammas[(gammas > MIN_GAMMA) & (gammas < MAX_GAMMA)]
     low, high = within.min(initial=0.1) / 2, within.max(initial=30) * 2
     edges = low * (high / low) ** 0.02, high / (high / low) ** 0.02
     traces: list[dict[str, Any]] = []
     if prediction:
-        words = [
-            f"layer {layer}<br>theory: γ = {_number(value)}"
+        hover = [
+            f"layer {layer}<br>theory: γ = {_format_number(value)}"
             for layer, value in zip(layers, prediction.gamma, strict=True)
         ]
-        line = {"name": "theory", "line": {"color": THEORY, "width": 3}, "hovertext": words, "hoverinfo": "text"}
-        place = np.clip(prediction.gamma, *edges)
+        line = {"name": "theory", "line": {"color": THEORY, "width": 3}, "hovertext": hover, "hoverinfo": "text"}
+        y = np.clip(prediction.gamma, *edges)
         traces.append(
-            {"type": "scatter", "mode": "lines", "x": layers, "y": place.astype(np.float32), "legendgroup": "theory"}
-            | line
+            {"type": "scatter", "mode": "lines", "x": layers, "y": y.astype(np.float32), "legendgroup": "theory"} | line
         )
-        traces += _beyond(layers, prediction.gamma, edges, words, "theory", THEORY)
+        traces += _beyond(layers, prediction.gamma, edges, hover, "theory", THEORY)
     size = 9 if len(layers) <= 40 else 6
-    looks = {"variance": ("circle", -0.1), "cosine": ("diamond-open", 0.1)}
+    markers = {"variance": ("circle", -0.1), "cosine": ("diamond-open", 0.1)}
     for name, values in measured.items():
-        title, (symbol, shift) = ESTIMATORS[name][0], looks[name]
-        words = [
+        title, (symbol, shift) = ESTIMATORS[name][0], markers[name]
+        hover = [
             f"layer {layer}<br>{title}: γ = {_with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)
         ]
         inside = (values[:, 0] > edges[0]) & (values[:, 0] < edges[1])
         y, error = np.where(inside[:, None], values, np.nan).T
         error = np.where(np.isfinite(error), error, np.nan)
         bars = {"type": "data", "symmetric": False, "array": error.astype(np.float32), "thickness": 1.5, "width": 3}
-        bars["arrayminus"] = np.minimum(error, y - low / 2).astype(np.float32)  # a log axis has no place for the rest
+        # A log axis cannot show a bar that reaches 0.
+        bars["arrayminus"] = np.minimum(error, y - low / 2).astype(np.float32)
         traces.append(
             {
                 "type": "scatter",
@@ -153,7 +154,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
                 "error_y": bars,
                 "name": f"measured, {title}",
                 "legendgroup": name,
-                "hovertext": words,
+                "hovertext": hover,
                 "hoverinfo": "text",
                 "marker": {
                     "color": MEASURED,
@@ -163,22 +164,16 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
                 },
             }
         )
-        traces += _beyond(layers + shift, values[:, 0], edges, words, name, MEASURED)
-    words = f"{_count(len(ensemble))}: γ of the logits {_with_error(*measured['variance'][-1])}"
-    figure = titled_figure(traces, "Bias layer by layer", words, height)
-    cuts = {theory.PREJUDICE_CUT: "dash", theory.DEEP_PREJUDICE_CUT: "dot"}
-    for cut, dash in cuts.items():
-        line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": cut, "layer": "below"}
-        figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}})
-    first, last = np.log10(list(cuts))
-    for y, side, text in zip(
-        (first, (first + last) / 2, last), ("top", "middle", "bottom"), REGIME_LABELS, strict=True
-    ):
-        label = note(text, 1, float(y), yanchor=side, xshift=4, align="left", yref="y")
-        figure["layout"]["annotations"].append(label | {"font": {"size": 12}})
-    notes = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
-    notes += ["▽ 0 or less, or too little for the axis"] if (everything <= edges[0]).any() else []
-    figure["layout"]["annotations"].append(note(" · ".join(notes), 0, 1, yanchor="bottom", yshift=6))
+        traces += _beyond(layers + shift, values[:, 0], edges, hover, name, MEASURED)
+    logits = f"γ of the logits {_with_error(*measured['variance'][-1])}"
+    title = f"Bias γ layer by layer · n = {len(ensemble):,}"
+    figure = titled_figure(traces, title, logits, height)
+    lines, labels = _reference_lines(ensemble.classes)
+    figure["layout"]["shapes"] += lines
+    figure["layout"]["annotations"] += labels
+    annotations = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
+    annotations += ["▽ 0 or less, or below the axis"] if (gammas <= edges[0]).any() else []
+    figure["layout"]["annotations"].append(annotation(" · ".join(annotations), 0, 1, yanchor="bottom", yshift=6))
     room = 0.02 * len(layers) + 0.3
     figure["layout"]["xaxis"] |= {
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
@@ -192,37 +187,61 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "dtick": 1,
     }
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
-    figure["layout"]["margin"] |= {"l": 72, "r": 108, "t": 66}
+    figure["layout"]["margin"] |= {"l": 72, "r": 108 if ensemble.classes == 2 else 128, "t": 66}
     return go.Figure(figure)
 
 
 def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
-    """Rows of a table: gamma of the logits by each estimator, its standard error (None for one network), and what the
-    estimator sees."""
+    """Rows of a table: gamma of the logits by each estimator with its standard error, None for a single network."""
     rows = []
-    for name, (title, sees) in ESTIMATORS.items():
+    for name, (title, basis) in ESTIMATORS.items():
         value, error = ensemble.gamma(name)
-        known = error if np.isfinite(error) else None
-        rows.append(
-            {"estimator": title, "gamma": value, "standard error": known, "networks": len(ensemble), "sees": sees}
-        )
+        row = {"estimator": title, "gamma": value, "standard error": error if np.isfinite(error) else None}
+        rows.append(row | {"networks": len(ensemble), "what it measures": basis})
     return rows
 
 
+def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Horizontal lines with labels on the right: the regimes of two classes, or expected largest guess fractions."""
+    two = classes == 2
+    gammas = (LOW, HIGH) if two else REFERENCE_GAMMAS
+    lines = [
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": gamma, "y1": gamma, "layer": "below"}
+        | {"line": {"color": NEUTRAL, "width": 1.5, "dash": dash}}
+        for gamma, dash in zip(gammas, ("dash", "dot"), strict=True)
+    ]
+    first, last = np.log10(gammas)
+    if two:
+        neutral, weak, deep = REGIME_RANGES
+        texts = f"{neutral}<br>{REGIME_RANGES[neutral]}", weak, f"{deep}<br>{REGIME_RANGES[deep]}"
+        labels = list(zip((first, (first + last) / 2, last), ("top", "middle", "bottom"), texts, strict=True))
+    else:
+        expected = theory.expected_max_guess(np.array(gammas), classes)
+        texts = [
+            f"γ = {gamma:g}: largest<br>guess fraction {value:.2f}"
+            for gamma, value in zip(gammas, expected, strict=True)
+        ]
+        labels = list(zip((first, last), ("middle", "middle"), texts, strict=True))
+    place = {"xshift": 4, "align": "left", "yref": "y"}
+    return lines, [
+        annotation(text, 1, float(y), yanchor=side, **place) | {"font": {"size": 12}} for y, side, text in labels
+    ]
+
+
 def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
-    """Enough for a narrow law, and not so many that shares, which are whole numbers of inputs, leave bins empty."""
-    wanted = BINS
+    """Number of bins: enough for a narrow law, but with room for a few counts of `inputs` in each."""
+    bins = BINS
     if law is not None:
-        # next to 1 one bar is as good as many
+        # with nearly all fractions at 1, one bar is as good as many
         width = float(law.quantiles.std()) if law.mean < 0.9 else 1.0
-        wanted = max(BINS, min(10 * BINS, round(2.5 * (1 - low) / max(width, 1e-6))))
-    return max(5, min(wanted, int(inputs * (1 - low)) // 4))
+        bins = max(BINS, min(10 * BINS, round(2.5 * (1 - low) / max(width, 1e-6))))
+    return max(5, min(bins, int(inputs * (1 - low)) // 4))
 
 
 def _beyond(
     x: np.ndarray, gamma: np.ndarray, edges: tuple[float, float], hovertext: list[str], group: str, color: str
 ) -> list[dict[str, Any]]:
-    """What lies beyond the edges of the picture, as open triangles at them."""
+    """Values beyond the edges of the plot, as open triangles at the edges."""
     low, high = edges
     beyond = np.flatnonzero((gamma <= low) | (gamma >= high))
     if not len(beyond):
@@ -238,37 +257,47 @@ def _beyond(
             "showlegend": False,
             "hoverinfo": "text",
             "cliponaxis": False,
-            "hovertext": [hovertext[place] for place in beyond],
+            "hovertext": [hovertext[index] for index in beyond],
             "marker": {"color": color, "symbol": symbols, "size": 11, "line": {"width": 1.5, "color": color}},
         }
     ]
 
 
 def _regime(ensemble: Ensemble) -> str:
-    """In words: gamma of the guesses with its error, and the regime it lies in, or the two that it may lie in."""
+    """gamma of the guesses with its standard error, the regimes within that error, and the expected largest guess.
+
+    The cuts between the regimes are given for two classes only; for others the expected largest guess fraction is.
+    """
     if len(ensemble) < 2:
-        return "the law of the guesses takes more than one network"
+        return "γ of the guesses needs more than one network"
+    classes = ensemble.classes
     gamma, error = ensemble.gamma("guesses")
     if gamma == np.inf:
-        return f"every network gives all its guesses to one class: {theory.regime(gamma)}"
-    first, last = (theory.regime(max(end, 0.0)) for end in (gamma - error, gamma + error))
-    name = f"{first} ({WHERE[first]})" if first == last else f"{first} or {last}"
+        return f"every network gives all its guesses to one class: {theory.regime(gamma, classes)}"
+    first, last = (theory.regime(max(end, 0.0), classes) for end in (gamma - error, gamma + error))
+    name = first if first == last else f"{first} or {last}"
     if (first, last) == (theory.REGIMES[0], theory.REGIMES[-1]):
-        name = "too few networks to name it"
-    return f"γ = {_with_error(gamma, error)}: {name}"
+        name = "too few networks to name the regime"
+    elif classes == 2 and first == last:
+        name += f" ({REGIME_RANGES[first]})"
+    text = f"γ = {_with_error(gamma, error)}: {name}"
+    if classes != 2:
+        expected = theory.expected_max_guess(max(gamma, 0.0), classes)
+        text += f"; expected largest guess fraction {expected:.2f} (1/K = {1 / classes:.2g})"
+    return text
 
 
 def _with_error(value: float, error: float) -> str:
-    """As many decimals as the error has with two digits; without an error three digits."""
+    """The value with as many decimals as its error needs for two digits; without an error, three digits."""
     if not (np.isfinite(error) and np.isfinite(value)):
-        return _number(value)
+        return _format_number(value)
     if error < 1e-6:
         return f"{value:.3g} ± {error:.1g}"
     decimals = max(0, int(1 - np.floor(np.log10(error))))
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return "∞" if value == np.inf else f"{value:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""When each loss leaves the first guess, as a picture and in the README."""
+"""When each loss escapes from the initial guessing bias: the figure, and the table in the README."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import plotly.graph_objects as go
 from igbviz.charts.browser import save_png
 from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL
 from igbviz.charts.style import AXIS, FONT, frame
-from igbviz.runs.files import write_text
-from igbviz.runs.queue import PROJECT
+from igbviz.runs.files import PROJECT, write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_share, format_spread, format_step
@@ -21,33 +20,29 @@ from igbviz.studies.seed_summary import format_share, format_spread, format_step
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
-LOOKS = {
-    "preset": (COLORS[0], "circle", -0.17),
-    "matched": (COLORS[1], "diamond", 0.17),
-}  # colour, shape, how far below the line
+# Colour, symbol, and distance below the loss's row.
+STYLES = {"preset": (COLORS[0], "circle", -0.17), "matched": (COLORS[1], "diamond", 0.17)}
 
 
 def picture(rows: list[Row]) -> go.Figure:
-    """A line a loss: when it escapes, with a column for never, and how accurate it ends. Dots are medians, bars go from
-    least to most."""
+    """One row per loss: the step of escape, with a column for never, and the accuracy at the end.
+
+    Markers are medians over seeds, bars reach from min to max.
+    """
     table = summaries(rows)
     losses = list(table)
     last = max((row.probes[-1] for row in rows if row.probes), default=10)
-    init, wall, never, edge = (
-        10**-0.5,
-        last * 10**0.15,
-        last * 10**0.4,
-        last * 10**0.6,
-    )  # places without a number on the log axis
+    # Positions on the log axis that stand for no step.
+    init, wall, never, edge = 10**-0.5, last * 10**0.15, last * 10**0.4, last * 10**0.6
 
-    def placed(summary: EscapeSummary) -> list[float]:
+    def escape_positions(summary: EscapeSummary) -> list[float]:
         return [never if np.isinf(step) else max(step, init) for step in summary.escape]
 
     traces = [
         trace
-        for rate in LOOKS
+        for rate in STYLES
         for trace in (
-            _dots(table, rate, "x", placed, lambda summary: format_spread(summary.escape, format_step)),
+            _dots(table, rate, "x", escape_positions, lambda summary: format_spread(summary.escape, format_step)),
             _dots(
                 table,
                 rate,
@@ -66,21 +61,26 @@ def picture(rows: list[Row]) -> go.Figure:
         upright | {"type": "rect", "x0": wall, "x1": edge, "fillcolor": LIGHT_NEUTRAL, "line": {"width": 0}},
         upright | {"type": "line", "x0": chance, "x1": chance, "xref": "x2", "line": dotted},
     ]
-    note = {"x": 0.98, "xref": "x2", "xanchor": "right", "showarrow": False, "font": {"color": NEUTRAL, "size": 12}}
-    lost = [
-        (sum(one.diverged for one in kinds.values()), sum(one.seeds for one in kinds.values()))
+    annotation = {
+        "x": 0.98,
+        "xref": "x2",
+        "xanchor": "right",
+        "showarrow": False,
+        "font": {"color": NEUTRAL, "size": 12},
+    }
+    diverged = [
+        (sum(summary.diverged for summary in kinds.values()), sum(summary.seeds for summary in kinds.values()))
         for kinds in table.values()
     ]
-    notes = [
-        note | {"y": place, "text": f"{some} of {all_} runs diverged"}
-        for place, (some, all_) in enumerate(lost)
-        if some
+    annotations = [
+        annotation | {"y": row, "text": f"{count} of {total} runs diverged"}
+        for row, (count, total) in enumerate(diverged)
+        if count
     ]
     small = {"standoff": 6, "font": {"size": 13}}
     ticks = [10**power for power in range(int(np.log10(last)) + 1)]
-    at_once = any(
-        row.escape == 0 for row in rows
-    )  # such a network was not prejudiced; without any the axis need not begin at Init.
+    # A network with even guesses at Init. escapes at step 0; without any the axis need not begin at Init.
+    has_even_start = any(row.escape == 0 for row in rows)
     return go.Figure(
         {
             "data": traces,
@@ -90,7 +90,7 @@ def picture(rows: list[Row]) -> go.Figure:
                 | {
                     "domain": [0, 0.64],
                     "type": "log",
-                    "range": [np.log10(init) - 0.05 if at_once else -0.1, np.log10(edge)],
+                    "range": [np.log10(init) - 0.05 if has_even_start else -0.1, np.log10(edge)],
                     "tickvals": [init, *ticks, never],
                     "ticktext": ["Init.", *(f"{tick:,}" for tick in ticks), "<b>never</b>"],
                     "title": {"text": f"steps until the guesses stay even<br>(optimizer steps, of {last:,}; log scale)"}
@@ -115,7 +115,7 @@ def picture(rows: list[Row]) -> go.Figure:
                 "hovermode": "closest",
                 "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
                 "shapes": shapes,
-                "annotations": notes,
+                "annotations": annotations,
                 "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
             },
         }
@@ -123,44 +123,47 @@ def picture(rows: list[Row]) -> go.Figure:
 
 
 def _dots(
-    table: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, spread: Callable, describe: Callable
+    table: dict[str, dict[str, EscapeSummary]], rate: str, axis: str, positions_of: Callable, describe: Callable
 ) -> dict[str, Any]:
-    """One rate in one panel: `spread` says where a summary lies, `words` what it says under the pointer."""
-    color, shape, lower = LOOKS[rate]
-    points = [(place, loss, kinds[rate]) for place, (loss, kinds) in enumerate(table.items()) if rate in kinds]
-    middle, low, high = np.array([spread(one) for *_, one in points], dtype=float).reshape(-1, 3).T
+    """The markers of one learning rate in one panel.
+
+    `positions_of` a summary are its (median, min, max) on the axis, `describe` gives its hover text.
+    """
+    color, symbol, below = STYLES[rate]
+    points = [(row, loss, kinds[rate]) for row, (loss, kinds) in enumerate(table.items()) if rate in kinds]
+    median, low, high = np.array([positions_of(summary) for *_, summary in points], dtype=float).reshape(-1, 3).T
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": middle,
-        "y": [place + lower for place, *_ in points],
+        "x": median,
+        "y": [row + below for row, *_ in points],
         "xaxis": axis,
         "error_x": {
-            "array": high - middle,
-            "arrayminus": middle - low,
+            "array": high - median,
+            "arrayminus": median - low,
             "symmetric": False,
             "thickness": 1.5,
             "width": 0,
         },
-        "marker": {"color": color, "symbol": shape, "size": 9},
+        "marker": {"color": color, "symbol": symbol, "size": 9},
         "cliponaxis": False,
         "name": RATES[rate],
         "legendgroup": rate,
         "showlegend": axis == "x",
         "hovertext": [
-            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(one)} escaped<br>{describe(one)}" for _, loss, one in points
+            f"<b>{loss}</b>, {RATES[rate]}<br>{_escaped(summary)} escaped<br>{describe(summary)}"
+            for _, loss, summary in points
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
 def publish(path: Path = DATA, readme: Path = README, png: Path = PICTURE) -> None:
-    """Put the table between the README's two marks, and the picture beside it. Raises RunError for a README without the
-    marks."""
+    """Write the table between the README's two marks, and the figure to `png`. Raises RunError without the marks."""
     text = block(path)
     before, begin, rest = readme.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not (begin and end):
-        raise RunError(f"{readme} has no {MARKS[0]} ... {MARKS[1]} to put the table between")
+        raise RunError(f"{readme} has no {MARKS[0]} ... {MARKS[1]} between which to put the table")
     write_text(readme, f"{before}{begin}\n\n{text}\n\n{end}{after}")
     save_png(picture(read(path)), png)

@@ -1,4 +1,4 @@
-"""The pictures of a lesson, by their kind."""
+"""The figures of a lesson, by their kind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from igbviz.studies.lessons.parts import (
 
 
 def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: int | None = None) -> go.Figure:
-    """The chart of this kind (see `Picture`); `result` is None for kinds OF_SETTINGS, `steps_per_epoch` for all but
-    trainings."""
+    """The figure of this kind (see `Picture`).
+
+    `result` is None for kinds OF_SETTINGS, `steps_per_epoch` for all but trainings.
+    """
     if kind == "phase map":
         point = config.initialization.sigma_w2, config.initialization.sigma_b2
         return theory.phase_map(config.model.activation, "depth_scale", 2 * point[0], 0.2, point, height=height)
@@ -26,7 +28,7 @@ def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: in
         quantity = "value" if kind == "loss over p" else "weight"
         run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
         shaded = force.zones(config.loss)
-        marks = [(1 / 10, "an even guess, 1/K")]
+        marks = [(1 / 10, "even guess, 1/K")]
         return losses.over_p(
             {config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height
         )
@@ -36,7 +38,7 @@ def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: in
         return ensemble.gamma_by_depth(result, predicted_gamma(config), height=height)
     if kind in OF_ENSEMBLES:
         return getattr(network, kind)(result, 0, height=height)
-    # The title stands above, and beside each line its name: side by side there is no room to say it twice.
+    # The page has the title above and lines carry their names: side by side there is no room for both twice.
     quantity = WRONG_LABELS_CHART if kind == "wrong_labels" else kind
-    look = {"title": "", "legend": False, "height": height}
-    return run_curves(result, config, quantity, steps_per_epoch=steps_per_epoch, **look)
+    options = {"title": "", "legend": False, "height": height}
+    return run_curves(result, config, quantity, steps_per_epoch=steps_per_epoch, **options)

@@ -1,9 +1,8 @@
-"""Pictures of losses: what they do at every p, on the logits, and how much of a real run stands where. Arrays in,
-plotly figures out.
+"""Figures of losses: force, value and slope over p, and the gradient on the logits. Arrays in, plotly figures out.
 
-A loss pulls the true class's logit with some force; that of cross-entropy is 1 everywhere. Where it is negative the
-class is pushed down, and where it is next to nothing the loss is silent. The first pictures of this module are maps of
-that force over p, with the images of a run standing on the same map. Everything is numpy; nothing is trained.
+The force w(p) = -p f'(p) is the gradient on the true class's logit in units of cross-entropy's, whose force is 1
+everywhere. Where it is negative the true class is pushed down; where its size is under 1 % the gradient counts as zero.
+Figures over p can have the histogram of a run's images on the same axis. Everything is numpy; nothing is trained.
 """
 
 from __future__ import annotations
@@ -16,76 +15,76 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.image_histogram import LEFT, image_bars
+from igbviz.charts.image_histogram import LEFT_EDGE, image_bars
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
 
-# The names stand in the zones, so that colors are not needed to tell them apart.
+# Zones are labelled in the figure, so that colour is not the only cue.
 ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
-MAX_ZONES = 24  # a formula that swings more often is not shaded
-# Legends stand at the foot of a figure: hung below the axis they would grow into its title, since more rows make the
-# picture lower.
-AT_THE_FOOT = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
-LEAD_PICTURE = 284  # pixels of the picture over leads, with what stands above it
+MAX_ZONES = 24  # the zones of a formula that oscillates more often are not shaded
+# Relative to the figure: below the axis, a legend would grow into the axis title, since its rows shrink the plot.
+LEGEND_AT_BOTTOM = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+LEAD_PLOT_HEIGHT = 284  # pixels of the plot over leads and everything above it
 LEADS = np.linspace(0, 40, 161)  # logits
 
 
 @dataclass(frozen=True)
 class LossCurve:
-    """A function of p that every loss of p has."""
+    """A function of p that every loss of p has, with its title and the range of its axis."""
 
     title: str
     axis: str
     caption: str
-    values: Callable[[LossOfP, np.ndarray], np.ndarray]  # at log p, elementwise
-    always: tuple[float, float]  # what the vertical axis shows in any case
-    tallest: float  # what it shows at most, in units of the largest value above p = 0.05
+    values: Callable[[LossOfP, np.ndarray], np.ndarray]  # of log p, elementwise
+    min_range: tuple[float, float]  # always within the vertical axis
+    max_extent: float  # limit of the vertical axis, in units of the largest value above p = 0.05
 
 
 LOSS_CURVES = {
     "weight": LossCurve(
         "Force w(p)",
         "force w(p) = −p f′(p)",
-        "How hard an image pulls when its true class has probability p, in units of cross-entropy. At 1 it pulls as "
-        "cross-entropy does, at 0 it has no say, below 0 it pushes its own class further down.",
+        "Force on the logit of an image's true class when this class has probability p, in units of cross-entropy's. "
+        "At 1 the gradient is that of cross-entropy; below 0 the true class is pushed further down. Zero gradient "
+        "(ignored) means under 1 % of cross-entropy's.",
         lambda loss, log_p: loss.weight(log_p, np),
-        always=(-0.2, 1.1),
-        tallest=5,
+        min_range=(-0.2, 1.1),
+        max_extent=5,
     ),
     "value": LossCurve(
         "Loss f(p)",
         "loss f(p)",
-        "What an image costs when its true class has probability p. Training goes downhill: where the line is flat "
-        "nothing moves, and where it rises to the right, a better guess costs more.",
+        "Loss of an image when its true class has probability p. Training descends it: where the line is flat the "
+        "gradient is zero, and where it rises to the right, a higher p costs more.",
         lambda loss, log_p: loss.f(log_p, np),
-        always=(0, 1),
-        tallest=5,
+        min_range=(0, 1),
+        max_extent=5,
     ),
     "slope": LossCurve(
         "Slope dL/dp",
         "slope dL/dp",
-        "The steepness of the loss. Below 0, more probability is rewarded; above 0 it is punished. The softmax "
-        "multiplies it by p on the way to the logits, so compare forces, not slopes.",
+        "Derivative of the loss with respect to p. Below 0 the loss rewards a higher p, above 0 it penalizes it. The "
+        "softmax multiplies the slope by p on the way to the logits, so compare forces, not slopes.",
         lambda loss, log_p: -loss.weight(log_p, np) * np.exp(-log_p),
-        always=(-1, 0.2),
-        tallest=1,
+        min_range=(-1, 0.2),
+        max_extent=1,
     ),
 }
 
 
 def loss_style(name: str) -> ClassStyle:
-    """The look of a loss: its place in the registry decides, so that it is the same in every picture.
+    """The style of a loss, the same in every figure, by its index in the registry.
 
-    As for classes, but where those begin again after twenty, the dashes move on by one: forty looks.
+    As for classes, but after twenty the dashes shift by one, which gives forty styles.
     """
     k = list(LOSSES).index(name)
     return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
 
 
 def short(number: float) -> str:
-    """Three digits at most, and powers of ten as one writes them by hand: '0.056', '2.4e8', '3e-9'."""
+    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'."""
     if number == 0 or 1e-4 <= abs(number) < 1e4:
         return f"{number:.3g}"
     digits, power = f"{number:.1e}".split("e")
@@ -102,46 +101,46 @@ def over_p(
     run: tuple[Trajectory, int, int | None] | None = None,
     height: int = 640,
 ) -> go.Figure:
-    """A quantity of every chosen loss of p, by name; above it the images of a run at one probe, on the same axis.
+    """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES; `chosen` is by name.
 
-    `shaded` are the zones of one loss and `marks` upright lines at (p, label). `run` is (trajectory, probe, class or
-    None for all).
+    `shaded` are the zones of one loss and `marks` vertical lines at (p, label). `run` adds a histogram of its images at
+    one probe above, on the same axis: (trajectory, index of the probe, class or None for all).
     """
-    what = LOSS_CURVES[quantity]
-    p = np.geomspace(LEFT, 1, 781) if log else np.linspace(0, 1, 801)
+    definition = LOSS_CURVES[quantity]
+    p = np.geomspace(LEFT_EDGE, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
-        drawn = {name: what.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+        drawn = {name: definition.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
     traces = [
-        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{what.title} = %{{y:.4g}}")
+        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{definition.title} = %{{y:.4g}}")
         for name, values in drawn.items()
     ]
-    layout = _layout(height, f"{what.title} of {len(drawn)} losses over the probability p of the true class")
+    layout = _layout(height, f"{definition.title} of {len(drawn)} losses over the probability p of the true class")
     layout["uirevision"] = f"{quantity} {log}"
-    places = {
+    log_axis = {
         "type": "log",
-        "range": [np.log10(LEFT), 0.02],
+        "range": [np.log10(LEFT_EDGE), 0.02],
         "dtick": 1,
         "exponentformat": "power",
         "showexponent": "all",
     }
     layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
-    layout["xaxis"] |= places if log else {"range": [-0.01, 1.01], "dtick": 0.1}
+    layout["xaxis"] |= log_axis if log else {"range": [-0.01, 1.01], "dtick": 0.1}
     top = 0.62 if run else 1.0
     layout["yaxis"] |= {
-        "title": {"text": what.axis},
+        "title": {"text": definition.axis},
         "domain": [0, top],
-        "range": _range(what, p, drawn),
+        "range": _range(definition, p, drawn),
         "zeroline": True,
     }
     layout["shapes"], layout["annotations"] = _decorations(shaded, marks, log, top)
-    layout["legend"] |= AT_THE_FOOT
+    layout["legend"] |= LEGEND_AT_BOTTOM
     layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
     if run:
         traces += image_bars(*run, log)
         layout["yaxis2"] = layout["yaxis"] | {
             "domain": [top + 0.06, 1],
-            "title": {"text": "share of images"},
+            "title": {"text": "fraction of images"},
             "tickformat": ".0%",
         }
         layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.25}
@@ -157,10 +156,10 @@ def over_p(
 
 
 def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
-    """The gradient on three kinds of logits while the favoured class, which is not the true one, gets further ahead of
-    all others.
+    """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
 
-    A loss that is much stronger than the others leaves the picture; its name says how far it goes.
+    The lead is that of its logit over all others, which are equal. A loss that is much stronger than
+    the others leaves the plot; the legend says how far.
     """
     height = lead_height(chosen)
     slopes = {
@@ -168,22 +167,24 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         for name, loss in chosen.items()
     }
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    layout = _layout(height, f"Gradient of {len(chosen)} losses on the logits over the lead of the favoured class")
+    layout = _layout(
+        height, f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    )
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
     limit = _limit(list(largest.values()))
     titles = {
-        name: chosen[name].title + (f" (leaves: to ±{short(size)})" if size > limit else "")
+        name: chosen[name].title + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
         for name, size in largest.items()
     }
-    side = 1 / len(panels)
-    for place, panel in enumerate(panels):
-        axis = "" if place == 0 else str(place + 1)
-        left, right = place * side, (place + 1) * side - 0.02
+    width = 1 / len(panels)
+    for column, panel in enumerate(panels):
+        axis = "" if column == 0 else str(column + 1)
+        left, right = column * width, (column + 1) * width - 0.02
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, place], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
-            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": place == 0})
+            line = _line(LEADS, table[:, column], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": column == 0})
         layout[f"xaxis{axis}"] = layout["xaxis"] | {
             "domain": [left, right],
             "anchor": f"y{axis}",
@@ -196,7 +197,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
             "zeroline": True,
             "matches": "y",
         }
-        layout[f"yaxis{axis}"] |= {"showticklabels": place == 0}
+        layout[f"yaxis{axis}"] |= {"showticklabels": column == 0}
         layout["annotations"].append(
             {
                 "x": (left + right) / 2,
@@ -211,37 +212,36 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         )
     layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
     layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {
-        "text": "lead of the favoured logit over all others",
+        "text": f"lead of the favoured logit over all others ({classes} classes)",
         "standoff": 8,
     }
     layout["yaxis"]["title"] = {"text": "gradient on the logit"}
-    layout["legend"] |= AT_THE_FOOT
-    layout["margin"] |= {"b": height - LEAD_PICTURE}
+    layout["legend"] |= LEGEND_AT_BOTTOM
+    layout["margin"] |= {"b": height - LEAD_PLOT_HEIGHT}
     return go.Figure({"data": traces, "layout": layout})
 
 
 def lead_height(chosen: Mapping[str, Loss]) -> int:
-    """Pixels of `over_lead`."""
-    return LEAD_PICTURE + _below(len(chosen))
+    """Height of `over_lead` in pixels."""
+    return LEAD_PLOT_HEIGHT + _below(len(chosen))
 
 
 def _below(losses: int) -> int:
-    """Pixels of what stands below a picture: its axis, and a row of names for every three losses, as a narrow page has
-    them."""
+    """Height in pixels of axis and legend below a plot; a narrow page has three losses per row of the legend."""
     return 62 + 26 * -(-losses // 3)
 
 
-def _range(what: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
-    """Bottom and top of the vertical axis: all of every line, unless it runs away towards p = 0."""
+def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
+    """Bottom and top of the vertical axis: all of every curve, unless it diverges towards p = 0."""
     values = np.array([np.where(np.isfinite(line), line, 0) for line in drawn.values()] or [[0.0] * len(p)])
-    tallest = what.tallest * np.abs(values[:, p >= 0.05]).max()
-    low = min(what.always[0], max(values.min(), -tallest))
-    high = max(what.always[1], min(values.max(), tallest))
+    limit = definition.max_extent * np.abs(values[:, p >= 0.05]).max()
+    low = min(definition.min_range[0], max(values.min(), -limit))
+    high = max(definition.min_range[1], min(values.max(), limit))
     return [float(low - 0.04 * (high - low)), float(high + 0.04 * (high - low))]
 
 
 def _limit(largest: Sequence[float]) -> float:
-    """A scale on which the strongest loss fits, unless the others would vanish beside it."""
+    """A limit of the axis within which the strongest loss fits, unless the others would look flat beside it."""
     return float(1.1 * min(max(largest, default=1.0), max(3.0, 3 * min(largest, default=1.0))))
 
 
@@ -262,18 +262,18 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> di
 def _decorations(
     shaded: Sequence[Zone], marks: Sequence[tuple[float, str]], log: bool, top: float
 ) -> tuple[list, list]:
-    """Shapes and annotations: named zones and upright lines."""
+    """Shapes and annotations for labelled zones and vertical lines."""
     shapes: list[dict[str, Any]] = []
-    notes: list[dict[str, Any]] = []
-    left, right = (np.log10(LEFT), 0.0) if log else (0.0, 1.0)
+    annotations: list[dict[str, Any]] = []
+    left, right = (np.log10(LEFT_EDGE), 0.0) if log else (0.0, 1.0)
 
-    def place(p: float) -> float:
-        """On the axis as annotations count it: in decades if it is a log axis."""
-        return float(np.clip(np.log10(max(p, LEFT)) if log else p, left, right))
+    def position(p: float) -> float:
+        """p in the coordinates of annotations, which on a log axis are decades."""
+        return float(np.clip(np.log10(max(p, LEFT_EDGE)) if log else p, left, right))
 
     for zone in shaded if len(shaded) <= MAX_ZONES else ():
         label = ZONES[zone.kind]
-        low, high = place(zone.low), place(zone.high)
+        low, high = position(zone.low), position(zone.high)
         x0, x1 = (10**low, 10**high) if log else (low, high)
         band = {
             "type": "rect",
@@ -288,8 +288,8 @@ def _decorations(
         shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
         room = (high - low) / (right - left)
         if room > 0.025:
-            turned = room < 0.012 * len(label)  # too narrow for its name
-            notes.append(
+            turned = room < 0.012 * len(label)  # too narrow for its label
+            annotations.append(
                 {
                     "x": (low + high) / 2,
                     "y": top if turned else 0.0,
@@ -303,12 +303,12 @@ def _decorations(
                 }
             )
     if log:
-        # At the very end of the axis, clear of the first power of ten.
-        less = {"x": np.log10(LEFT), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
-        notes.append(less | {"xanchor": "center", "showarrow": False})
+        # At the very end of the axis, clear of the first tick.
+        less = {"x": np.log10(LEFT_EDGE), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
+        annotations.append(less | {"xanchor": "center", "showarrow": False})
     for row, (p, label) in enumerate(marks):
-        if log and p < LEFT:  # no place on the axis: an arrow out of the picture in place of a line at its edge
-            note = {
+        if log and p < LEFT_EDGE:  # off the axis: an arrow that points out of the plot instead of a line at its edge
+            annotation = {
                 "x": left,
                 "y": 1,
                 "yref": "paper",
@@ -318,20 +318,20 @@ def _decorations(
                 "xanchor": "left",
                 "text": label,
             }
-            notes.append(
-                note
+            annotations.append(
+                annotation
                 | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}}
             )
             continue
-        x = 10 ** place(p) if log else place(p)
+        x = 10 ** position(p) if log else position(p)
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
         shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})
-        side = "left" if place(p) < (left + right) / 2 else "right"
-        notes.append({
-            "x": place(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
+        side = "left" if position(p) < (left + right) / 2 else "right"
+        annotations.append({
+            "x": position(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
             "text": label, "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
-    return shapes, notes
+    return shapes, annotations
 
 
 def _layout(height: int, description: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures of one untrained network: how its logits are spread, and what it gives each class."""
+"""Figures of one untrained network: the distributions of its logits, and its mean class probabilities."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES
-from igbviz.charts.style import SHARES, note, titled_figure
+from igbviz.charts.style import FRACTION_TICKS, annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw
+MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw all
 
 
 def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """How one network's logits are spread over the inputs: a curve and a centre for each class; `network` is its place
-    in the ensemble.
+    """Density of each class's logit over the inputs, with its centre, for the network at index `network`.
 
-    With many classes: the favoured one, the runners-up, and the mean of all others.
+    With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others.
     """
     record, names = ensemble.records[network], ensemble.class_names
     ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
-    # Of equal guesses the first class wins, as it does for every input.
+    # Of equal counts the first class wins, as argmax has it for every input.
     favoured = int(record["guesses"].argmax())
     many = ensemble.classes > MAX_LINES
     drawn = (
-        [favoured, *(int(k) for k in ranking if k != favoured)][: RUNNERS_UP + 1]
+        [favoured, *(int(k) for k in ranking if k != favoured)][: MAX_RUNNERS_UP + 1]
         if many
         else list(range(ensemble.classes))
     )
-    share = record["guesses"] / record["guesses"].sum()
+    fraction, inputs = record["guesses"] / record["guesses"].sum(), int(record["guesses"].sum())
     middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
     step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
-    places = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
+    positions = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
     density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
     spread = record["spread"]
     curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
@@ -43,18 +42,21 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     traces: list[dict[str, Any]] = []
     if many:
         rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
-        traces += _others(record["centre"][rest], spread[rest], density[rest], places)
+        traces += _others(record["centre"][rest], spread[rest], density[rest], positions)
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
-        label = f"<b>{names[k]} ★ {share[k]:.0%}</b>" if first else f"{names[k]} {share[k]:.0%}"
-        about = f"<b>{names[k]}</b> {share[k]:.1%} of the guesses<br>centre {record['centre'][k]:.4g}, spread {spread[k]:.3g}"
+        label = f"<b>{names[k]} ★ {fraction[k]:.0%}</b>" if first else f"{names[k]} {fraction[k]:.0%}"
+        hover = (
+            f"<b>{names[k]}</b> {fraction[k]:.1%} of the guesses<br>"
+            f"centre {record['centre'][k]:.4g}, standard deviation {spread[k]:.3g}"
+        )
         common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k)}
-        common["hovertemplate"] = about + "<extra></extra>"
+        common["hovertemplate"] = hover + "<extra></extra>"
         width = 4 if first else 2
         traces.append(
             common
             | {
-                "x": (record["centre"][k] + spread[k] * places).astype(np.float32),
+                "x": (record["centre"][k] + spread[k] * positions).astype(np.float32),
                 "y": curves[k].astype(np.float32),
                 "name": label,
                 "line": {"color": style.color, "dash": style.dashed(width), "width": width},
@@ -67,10 +69,10 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
             "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
             "line": {"color": style.color, "width": 3 if first else 1.5},
         })  # fmt: skip
-    description = f"network {record['network']} gives {share[favoured]:.0%} of its guesses to class {names[favoured]}"
-    figure = titled_figure(traces, f"Outputs of network {record['network']}", description, height)
+    description = f"{fraction[favoured]:.0%} of the guesses go to class {names[favoured]}"
+    figure = titled_figure(traces, f"Logits of network {record['network']} · {inputs:,} inputs", description, height)
     figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
-    figure["layout"]["yaxis"] |= {"title": {"text": "inputs per unit of logit"}, "range": [0, 1.16 * top]}
+    figure["layout"]["yaxis"] |= {"title": {"text": "density over inputs"}, "range": [0, 1.16 * top]}
     mark = {
         "x": float(record["centre"][favoured]),
         "y": 1.06 * top,
@@ -79,56 +81,61 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     }
     figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).color}})
     if not spread.any():
-        figure["layout"]["annotations"].append(note("every input has the same logits", 0.52, 0.5))
+        figure["layout"]["annotations"].append(annotation("every input has the same logits", 0.52, 0.5))
     return go.Figure(figure)
 
 
 def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """The mean probability that one network gives each class, whatever the input; `network` is its place in the
-    ensemble."""
+    """Mean probability of each class over all inputs, for the network at index `network` of the ensemble."""
     record, names = ensemble.records[network], ensemble.class_names
     favoured, classes = int(record["guesses"].argmax()), ensemble.classes
     many = classes > MAX_LINES
     values, styles = record["probability"], [class_style(k) for k in range(classes)]
-    look = {"color": [style.color for style in styles], "line": {"width": 0}}
-    look["pattern"] = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
+    marker = {"color": [style.color for style in styles], "line": {"width": 0}}
+    marker["pattern"] = {
+        "shape": [style.pattern for style in styles],
+        "fillmode": "replace",
+        "size": 7,
+        "solidity": 0.55,
+    }
     bars = {
         "type": "bar",
         "x": np.arange(classes),
         "y": values.astype(np.float32),
-        "marker": look,
+        "marker": marker,
         "textposition": "outside",
         "text": None if many else [f"{value:.2f}" for value in values],
         "cliponaxis": False,
         "hovertext": list(names),
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
     }
-    description = (
-        f"network {record['network']}: {names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
-    )
-    figure = titled_figure([bars], f"Mean probabilities of network {record['network']}", description, height)
+    title = f"Mean probabilities of network {record['network']} · {int(record['guesses'].sum()):,} inputs"
+    description = f"{names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
+    figure = titled_figure([bars], title, description, height)
     shown = [favoured] if many else range(classes)
     labels = [f"<b>{names[k]} ★</b>" if k == favoured else names[k] for k in shown]
     figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
     figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
     top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
     figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
-        {} if many else SHARES
+        {} if many else FRACTION_TICKS
     )
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}
     figure["layout"]["shapes"].append(line | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}})
-    figure["layout"]["annotations"].append(note("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
+    figure["layout"]["annotations"].append(annotation("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 56, "b": 76}
     return go.Figure(figure)
 
 
-def _others(centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, places: np.ndarray) -> list[dict[str, Any]]:
-    """The mean curve of many classes, and their centres as a row of strokes."""
-    x = np.linspace((centres + spreads * places[0]).min(), (centres + spreads * places[-1]).max(), 101)
+def _others(
+    centres: np.ndarray, spreads: np.ndarray, density: np.ndarray, positions: np.ndarray
+) -> list[dict[str, Any]]:
+    """The mean curve of many classes, and their centres as a row of ticks."""
+    x = np.linspace((centres + spreads * positions[0]).min(), (centres + spreads * positions[-1]).max(), 101)
     spread = spreads > 0
     pairs = zip(centres[spread], spreads[spread], density[spread], strict=True)
-    curves = [np.interp((x - centre) / width, places, values) / width for centre, width, values in pairs]
+    curves = [np.interp((x - centre) / width, positions, values) / width for centre, width, values in pairs]
     mean = np.sum(curves, axis=0) / len(centres) if curves else np.zeros_like(x)
     common = {"type": "scatter", "hoverinfo": "skip", "legendgroup": "others", "x": x.astype(np.float32)}
     return [

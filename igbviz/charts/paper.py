@@ -1,5 +1,4 @@
-"""The paper's two figures over several seeds: the classes are told apart by their roles, since every network favours
-another."""
+"""The paper's two figures over several seeds: classes by role, since each network favours a different one."""
 
 from __future__ import annotations
 
@@ -12,39 +11,42 @@ import numpy as np
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
-from igbviz.charts.shared_axis import places, shared_axis, switches
-from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line, upright_line
+from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies import comparison
 from igbviz.studies.comparison import PANELS, Member
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import QUANTITIES
 
-# What a class is to a network, whichever it is: the name, its look, the width of its line, and its values among (T, K).
+# Roles of classes: style, width of the line, and the values of the role from those of all classes (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, own: values[:, own]),
+    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, favoured: values[:, favoured]),
     "highest of the others": (
         ClassStyle(COLORS[0], (7, 3), ""),
         2.5,
-        lambda values, own: np.delete(values, own, -1).max(-1),
+        lambda values, favoured: np.delete(values, favoured, -1).max(-1),
     ),
     "median of the others": (
         ClassStyle(NEUTRAL, (2, 3), ""),
         2.5,
-        lambda values, own: np.median(np.delete(values, own, -1), -1),
+        lambda values, favoured: np.median(np.delete(values, favoured, -1), -1),
     ),
 }
 
 
 def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> dict[str, Any]:
-    """Figure 1 over seeds, as a plain plotly figure: the mean predicted probability at Init. by rank, from the least to
-    the most of the networks, and a dot for each of them in the colour of the class that has this rank."""
+    """Figure 1 over seeds, as a plotly dictionary: the predicted probability at Init. by rank.
+
+    Bars are means over networks with a range from min to max; dots are single networks, in the colour of the class that
+    has this rank. `networks` are by seed.
+    """
     p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
     names = next(iter(networks.values())).class_names
     order = np.argsort(-p, axis=1, kind="stable")
     ranked = np.take_along_axis(p, order, 1)
     mean, rank = ranked.mean(0), np.arange(1, p.shape[1] + 1)
-    spread = {
+    value_range = {
         "array": ranked.max(0) - mean,
         "arrayminus": mean - ranked.min(0),
         "symmetric": False,
@@ -57,18 +59,18 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "x": rank,
             "y": mean,
             "marker": {"color": LIGHT_NEUTRAL, "line": {"color": NEUTRAL, "width": 1}},
-            "error_y": spread,
-            "hovertemplate": "rank %{x}: mean %{y:.3f}<extra></extra>",
+            "error_y": value_range,
+            "hovertemplate": f"rank %{{x}}: mean %{{y:.3f}} (n = {len(p)})<extra></extra>",
         }
     ]
-    ways = np.linspace(-0.2, 0.2, len(p)) if len(p) > 1 else [0.0]
-    for way, seed, own, classes in zip(ways, networks, ranked, order, strict=True):
+    shifts = np.linspace(-0.2, 0.2, len(p)) if len(p) > 1 else [0.0]
+    for shift, seed, values, classes in zip(shifts, networks, ranked, order, strict=True):
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": rank + way,
-                "y": own,
+                "x": rank + shift,
+                "y": values,
                 "cliponaxis": False,
                 "marker": {"color": [class_style(k).color for k in classes], "size": 9, "line": {"width": 0}},
                 "hovertext": [f"seed {seed}: {names[k]}" for k in classes],
@@ -83,55 +85,67 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
             "margin": {"l": 64, "r": 40, "t": 40, "b": 56},
             "showlegend": False,
             "bargap": 0.25,
-            "xaxis": AXIS | {"tickvals": rank, "showgrid": False, "title": {"text": "classes by rank, Init."}},
-            "yaxis": AXIS | SHARES | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
-            "shapes": [level_line(1 / p.shape[1])],
+            "xaxis": AXIS
+            | {
+                "tickvals": rank,
+                "showgrid": False,
+                "title": {"text": f"classes by rank at Init. (n = {len(p)} seeds)"},
+            },
+            "yaxis": AXIS
+            | FRACTION_TICKS
+            | {"range": [0, 1.02], "title": {"text": QUANTITIES["predicted_probability"].axis}},
+            "shapes": [chance_line(1 / p.shape[1])],
             "hovermode": "closest",
             "uirevision": "kept",
-            "meta": {"step": 0, "words": f"Untrained networks of {len(p)} seeds: their classes by rank"},
+            "meta": {
+                "step": 0,
+                "words": f"Untrained networks of {len(p)} seeds: predicted probability of their classes by rank",
+            },
         },
     }
 
 
 def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
-    """Figure 2 over seeds, as a plain plotly figure: a row a (title, its seeds), probability left, accuracy right; for
-    each role of a class the median of the seeds, and the band from the least to the most of them."""
-    everybody = [member for _, members in rows for member in members]
-    axis, height = shared_axis(everybody, unit), comparison_charts.row_height(len(rows))
+    """Figure 2 over seeds, as a plotly dictionary: one row per (title, members), probability left, accuracy right.
+
+    For each role of a class the median over seeds, and a band from min to max.
+    """
+    all_members = [member for _, members in rows for member in members]
+    axis, height = shared_axis(all_members, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)
-    traces, shapes, notes, layout = [], [], [], {}
+    traces, shapes, annotations, layout = [], [], [], {}
     for row, (title, members) in enumerate(rows):
-        top = 1 - (row * height + comparison_charts.TITLE) / inner
+        top = 1 - (row * height + comparison_charts.ROW_GAP) / inner
         for column, panel in enumerate(PANELS):
             number = str(2 * row + column + 1) if row or column else ""
-            at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+            axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
             for role in ROLES:
-                traces += [trace | at for trace in _role(members, panel, role, axis, named=not number)]
-            left = column * (1 + comparison_charts.GAP) / 2
+                traces += [trace | axes for trace in _role(members, panel, role, axis, named=not number)]
+            left = column * (1 + comparison_charts.PANEL_GAP) / 2
             layout[f"xaxis{number}"] = (
                 AXIS
                 | axis.layout()
                 | {
-                    "domain": [left, left + (1 - comparison_charts.GAP) / 2],
+                    "domain": [left, left + (1 - comparison_charts.PANEL_GAP) / 2],
                     "anchor": f"y{number}",
                     "matches": "x" if number else None,
                 }
             )
             if row < len(rows) - 1:
                 layout[f"xaxis{number}"]["title"] = None
-            layout[f"yaxis{number}"] = AXIS | SHARES | {
+            layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False,
             }  # fmt: skip
             upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
-                upright.append(upright_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
-            lines, named = switches(members, axis)
+                upright.append(vertical_line(1.0 if unit == "epoch" else axis.steps_per_epoch, "dash"))
+            lines, labels = loss_change_marks(members, axis)
             upright += lines
-            notes += [note | {"xref": f"x{number}", "yref": f"y{number} domain"} for note in named]
+            annotations += [annotation | {"xref": f"x{number}", "yref": f"y{number} domain"} for annotation in labels]
             shapes += [shape | {"xref": f"x{number}", "yref": f"y{number} domain"} for shape in upright]
-            shapes.append(level_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
-        place = {
+            shapes.append(chance_line(1 / len(members[0].class_names), f"x{number} domain", yref=f"y{number}"))
+        position = {
             "x": 0,
             "y": top,
             "xref": "paper",
@@ -140,54 +154,62 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
             "yanchor": "bottom",
             "showarrow": False,
         }
-        notes.append(place | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2})
+        annotations.append(
+            position | {"text": f"<b>{title}</b>  n = {len(members)}", "font": {"size": 15}, "yshift": 2}
+        )
     for column, panel in enumerate(PANELS):
-        place = {
-            "x": column * (1 + comparison_charts.GAP) / 2,
+        position = {
+            "x": column * (1 + comparison_charts.PANEL_GAP) / 2,
             "y": 1,
             "xref": "paper",
             "yref": "paper",
             "xanchor": "left",
             "yanchor": "top",
         }
-        notes.append(
-            place | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
+        annotations.append(
+            position
+            | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
         )
-    last = max(int(member.step[-1]) for member in everybody)
+    last = max(int(member.step[-1]) for member in all_members)
     return {
         "data": traces,
-        "layout": frame(inner + comparison_charts.ABOVE + comparison_charts.UNDER)
+        "layout": frame(inner + comparison_charts.TOP_MARGIN + comparison_charts.BOTTOM_MARGIN)
         | layout
         | {
             "dragmode": "zoom",
             "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": comparison_charts.ABOVE, "b": comparison_charts.UNDER},
+            "margin": {"l": 44, "r": 16, "t": comparison_charts.TOP_MARGIN, "b": comparison_charts.BOTTOM_MARGIN},
             "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes,
-            "annotations": notes,
-            "meta": {"step": last, "words": f"{len(everybody)} runs in {len(rows)} rows: medians and bands over seeds"},
+            "annotations": annotations,
+            "meta": {
+                "step": last,
+                "words": f"{len(all_members)} runs in {len(rows)} rows: medians and ranges over seeds",
+            },
         },
     }
 
 
 def _role(members: Sequence[Member], panel: str, role: str, axis: TimeAxis, named: bool) -> list[dict[str, Any]]:
-    """Lower edge, upper edge filled down to it, median."""
+    """Lower edge, upper edge filled down to it, and median of a role."""
     style, width, values = ROLES[role]
-    measured = [replace(one, measures={role: values(one.per_class[panel], one.favoured)}) for one in members]
-    one = comparison.band(measured, role)
-    x = places(one.step, members[0].steps_per_epoch, axis)
+    measured = [
+        replace(member, measures={role: values(member.per_class[panel], member.favoured)}) for member in members
+    ]
+    summary = comparison.band(measured, role)
+    x = positions(summary.step, members[0].steps_per_epoch, axis)
     line = line_trace(
         x,
-        one.median.astype(np.float32),
-        np.stack([one.step, one.n, one.low, one.high], -1).astype(np.float32),
+        summary.median.astype(np.float32),
+        np.stack([summary.step, summary.n, summary.low, summary.high], -1).astype(np.float32),
         role,
         style,
         width,
     )
     line["hovertemplate"] = (
-        f"<b>{role}</b>  %{{y:.3f}} (%{{customdata[2]:.3f}}..%{{customdata[3]:.3f}}, n = %{{customdata[1]}})<br>"
+        f"<b>{role}</b>  %{{y:.3f}} (%{{customdata[2]:.3f}} to %{{customdata[3]:.3f}}, n = %{{customdata[1]}})<br>"
         "step %{customdata[0]:,.0f}<extra></extra>"
     )
     line["showlegend"] = named
-    return [*comparison_charts.band_edges(x, one, style.color, role), line]
+    return [*comparison_charts.band_edges(x, summary, style.color, role), line]

@@ -1,9 +1,9 @@
-"""Pictures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
+"""Figures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
 
-Time runs on a log axis that begins at "Init.", the untrained network: what decides a run happens in its first batches.
-A figure never grows with its run: `thin` picks the probes that are drawn from a fixed grid in log time, so the points
-stay where they were drawn. Backgrounds are transparent and text has no colour of its own, so that a page can put in its
-own; `themed` does it for files.
+Time is on a log axis that begins at "Init.", the untrained network, because the first batches decide how a run goes. A
+figure does not grow with its run: `thin` picks the probes to draw from a fixed grid in log time, so drawn points stay
+in place. Backgrounds are transparent and text has no colour, so that a page can apply its own; `themed` does so for
+files.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.style import AXIS, SHARES, frame, heading, level_line
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
-MAX_LINES = 20  # with more classes than this, a band and its extremes say more than a hundred lines
+MAX_LINES = 20  # with more classes, a band and its extremes are clearer than a hundred lines
 
 
-WRONG_LABEL_LOOKS = {
+WRONG_LABEL_STYLES = {
     "memorised": ClassStyle(class_style(1).color, (), ""),
     "resisted": ClassStyle(class_style(0).color, (7, 3), ""),
     "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
@@ -45,25 +45,26 @@ def curves(
     legend: bool = True,
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
-    """A quantity over log time: one line a class, the class that the untrained network favours drawn thick.
+    """A quantity over log time: one line per class, the class that the untrained network favours drawn thick.
 
-    `marks` are vertical lines at (epoch, label), such as a change of the loss. With many classes: the favoured one, the
-    median, the band that holds 80 % of the classes, and the extremes. An empty `title` leaves the place free. Not
-    `checked`, the figure is a plain dictionary, eight milliseconds sooner: all that a live page needs.
+    `marks` are vertical lines at (epoch, label), such as a change of the loss. With more than MAX_LINES classes: the
+    favoured one, the median, the band that holds 80 % of the classes, and the extremes. An empty `title` leaves its
+    place free. Without `checked` the result is a plain dictionary that plotly has not validated, eight milliseconds
+    faster: all that a live page needs. Raises ValueError for an unknown `quantity`.
     """
-    what = quantity_named(quantity)
+    definition = quantity_named(quantity)
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     favoured = trajectory[:1].favoured()
     drawn = trajectory.thinned()
-    x, hover = axis.place(drawn.step), _hover(drawn)
-    values = np.asarray(what.values(drawn), dtype=np.float32)
-    if not what.per_class:
-        traces = [line_trace(x, values, hover, what.title, class_style(0), 3)]
+    x, hover = axis.position(drawn.step), _hover(drawn)
+    values = np.asarray(definition.values(drawn), dtype=np.float32)
+    if not definition.per_class:
+        traces = [line_trace(x, values, hover, definition.title, class_style(0), 3)]
     elif trajectory.classes > MAX_LINES:
         traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
     else:
-        top = 1.0 if what.share else float(np.nanmax(values, initial=1e-6))
-        gap = 15 * top / max(height - 190, 60)  # 15 pixels of what margins and legend leave of the height
+        top = 1.0 if definition.share else float(np.nanmax(values, initial=1e-6))
+        gap = 15 * top / max(height - 190, 60)  # 15 pixels of the height that margins and legend leave
         ends = spread_apart(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
         traces = []
         for k, name in enumerate(trajectory.class_names):
@@ -71,7 +72,9 @@ def curves(
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
             traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.color, name))
-    return _in_time(traces, what, trajectory, axis, marks, title, height, legend and what.per_class, checked)
+    return _in_time(
+        traces, definition, trajectory, axis, marks, title, height, legend and definition.per_class, checked
+    )
 
 
 def wrong_labels(
@@ -86,15 +89,17 @@ def wrong_labels(
     legend: bool = True,
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
-    """What becomes of the wrongly labelled training images over log time: memorised, resisted, otherwise, three shares
-    that sum to 1. Lines without points for a run without wrong labels. The parameters are those of `curves`."""
+    """Training images with a wrong label over log time: fractions memorised, resisted and otherwise, which sum to 1.
+
+    Without wrong labels the lines have no points. The parameters are those of `curves`.
+    """
     axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
     drawn = trajectory.thinned() if trajectory.has_noise else trajectory[:0]
-    x, hover = axis.place(drawn.step), _hover(drawn)
+    x, hover = axis.position(drawn.step), _hover(drawn)
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
     ends = spread_apart(values[-1], 15 / max(height - 190, 60), 0.0, 1.0) if len(drawn) else np.zeros(3)
     traces = []
-    for k, (name, style) in enumerate(WRONG_LABEL_LOOKS.items()):
+    for k, (name, style) in enumerate(WRONG_LABEL_STYLES.items()):
         traces.append(line_trace(x, values[:, k], hover, name, style, 3, group=name))
         traces.append(_ends(x, values[:, k], ends[k], name, style.color, name))
     return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend, checked)
@@ -109,48 +114,49 @@ def bars(
     height: int = 480,
     checked: bool = True,
 ) -> go.Figure | dict[str, Any]:
-    """A quantity of every class at one probe: the state of the network as bars, on the same scale as `curves`."""
-    what = quantity_named(quantity)
+    """A quantity of every class at probe `index` as bars, on the same scale as `curves`, with the same parameters."""
+    definition = quantity_named(quantity)
     favoured, names = trajectory[:1].favoured(), trajectory.class_names
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""
     if len(trajectory):
         probe = trajectory[[index]]
-        values = np.asarray(what.values(probe), dtype=np.float32).reshape(-1)
+        values = np.asarray(definition.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
         when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
-        words = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
-        look = {"color": [s.color for s in styles], "line": {"width": 0}} if what.per_class else {"color": NEUTRAL}
-        if what.per_class:
-            look["pattern"] = {"shape": [s.pattern for s in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
+        texts = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
+        marker: dict[str, Any] = {"color": NEUTRAL}
+        if definition.per_class:
+            pattern = {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7, "solidity": 0.55}
+            marker = {"color": [style.color for style in styles], "line": {"width": 0}, "pattern": pattern}
         traces = [
             {
                 "type": "bar",
                 "x": list(range(len(values))),
                 "y": values,
-                "marker": look,
-                "text": words,
+                "marker": marker,
+                "text": texts,
                 "textposition": "outside",
                 "cliponaxis": False,
-                "hovertext": list(names) if what.per_class else [what.title],
+                "hovertext": list(names) if definition.per_class else [definition.title],
                 "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
             }
         ]
-    figure = _figure(traces, what, title, height, trajectory)
+    figure = _figure(traces, definition, title, height, trajectory)
     labels = (
         [f"<b>{name} ★</b>" if k == favoured else name for k, name in enumerate(names)]
-        if what.per_class
-        else [what.title]
+        if definition.per_class
+        else [definition.title]
     )
     shown = [k for k in range(len(labels)) if len(labels) <= MAX_LINES or k == favoured]
-    places = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
-    # In a narrow window plotly turns the names: with the two other settings the words below them make room.
-    figure["layout"]["xaxis"] |= places | {
+    ticks = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
+    # In a narrow window plotly turns the names: `standoff` and `automargin` keep the axis title below them.
+    figure["layout"]["xaxis"] |= ticks | {
         "showgrid": False,
         "title": {"text": when, "standoff": 6},
         "automargin": "height",
     }
-    figure["layout"]["yaxis"] |= SHARES | {"range": [0, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["yaxis"] |= FRACTION_TICKS | {"range": [0, 1.02]} if definition.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}
     return go.Figure(figure) if checked else figure
@@ -160,7 +166,7 @@ CHARTS: dict[str, Callable[..., go.Figure]] = {"curves": curves, "bars": bars}
 
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:
-    """A copy with the colours of a page of its own, for files: a live page puts in its own colours."""
+    """A copy with the colours of a light or dark page, for files; a live page applies its own colours."""
     text, paper = ("#fafafa", "#0e1117") if dark else ("#31333f", "#ffffff")
     return go.Figure(figure).update_layout(
         font_color=text, paper_bgcolor=paper, plot_bgcolor=paper, hoverlabel={"bgcolor": paper, "font": {"color": text}}
@@ -168,27 +174,27 @@ def themed(figure: go.Figure, dark: bool) -> go.Figure:
 
 
 def to_html(figure: go.Figure, dark: bool) -> str:
-    """One HTML page that needs nothing else: plotly.js is inside (4.8 MB), so that it opens without a network."""
+    """One self-contained HTML page: plotly.js is inside (4.8 MB), so that it opens without a network."""
     page = themed(figure, dark).to_html(config=CONFIG, include_plotlyjs=True, default_width="100%")
     background = "#0e1117" if dark else "#ffffff"
     return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)
 
 
 def _figure(
-    traces, what: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), notes=()
+    traces, definition: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), annotations=()
 ) -> dict[str, Any]:
-    title = what.title if title is None else title
-    chance = _chance(trajectory.classes) if what.chance else ([], [])
+    title = definition.title if title is None else title
+    chance = _chance(trajectory.classes) if definition.chance else ([], [])
     last = int(trajectory.step[-1]) if len(trajectory) else 0
     favoured = trajectory[:1].favoured()
-    words = f"{title or what.title}: {len(trajectory)} probes up to step {last}"
+    description = f"{title or definition.title}: {len(trajectory)} probes up to step {last}"
     if favoured is not None:
-        words += f"; favoured at Init.: {trajectory.class_names[favoured]}"
+        description += f"; favoured at Init.: {trajectory.class_names[favoured]}"
     layout = {
         "title": heading(title),
         "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
         "xaxis": dict(AXIS),
-        "yaxis": AXIS | {"title": {"text": what.axis}, "showline": False},
+        "yaxis": AXIS | {"title": {"text": definition.axis}, "showline": False},
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -201,16 +207,16 @@ def _figure(
         "hoverdistance": 30,
         "dragmode": "zoom",
         "shapes": [*shapes, *chance[0]],
-        "annotations": [*notes, *chance[1]],
+        "annotations": [*annotations, *chance[1]],
         "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
-        "meta": {"step": last, "words": words},
+        "meta": {"step": last, "words": description},
     }
     return {"data": traces, "layout": frame(height) | layout}
 
 
 def _in_time(
     traces,
-    what: Quantity,
+    definition: Quantity,
     trajectory: Trajectory,
     axis: TimeAxis,
     marks,
@@ -219,9 +225,11 @@ def _in_time(
     legend: bool,
     checked: bool,
 ) -> go.Figure | dict[str, Any]:
-    figure = _figure(traces, what, title, height, trajectory, *axis.decorations(marks))
+    figure = _figure(traces, definition, title, height, trajectory, *axis.decorations(marks))
     figure["layout"]["xaxis"] |= axis.layout()
-    figure["layout"]["yaxis"] |= SHARES | {"range": [-0.02, 1.02]} if what.share else {"rangemode": "tozero"}
+    figure["layout"]["yaxis"] |= (
+        FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}
+    )
     figure["layout"]["showlegend"] = legend
     figure["layout"]["margin"] |= {"t": 78 if marks else 62}
     return go.Figure(figure) if checked else figure
@@ -248,8 +256,7 @@ def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: 
 
 
 def _ends(x, y, label_y: float, label: str, color: str, group: str) -> dict[str, Any]:
-    """A dot where the class began, a dot where it is now, and its name beside it. In the class's legend group, so it
-    hides with it."""
+    """Dots at the first and the last value of a class, and its name beside the last; hidden together with its line."""
     at = [0, -1, -1] if len(x) else []
     return {
         "type": "scatter",
@@ -268,7 +275,7 @@ def _ends(x, y, label_y: float, label: str, color: str, group: str) -> dict[str,
 
 
 def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured: int | None) -> list[dict[str, Any]]:
-    """Many classes in six traces; their number does not change while the run grows."""
+    """Many classes as six traces, a number that does not change while the run grows."""
     if len(values):
         low, tenth, median, ninetieth, high = np.nanquantile(values, [0, 0.1, 0.5, 0.9, 1], axis=1).astype(np.float32)
     else:
@@ -284,35 +291,40 @@ def summary_traces(x, values: np.ndarray, hover, names: Sequence[str], favoured:
     extremes = [
         line_trace(x, y, hover, name, dotted, 1.5) for y, name in ((high, "highest class"), (low, "lowest class"))
     ]
-    own = values[:, favoured] if favoured is not None else low
+    favoured_values = values[:, favoured] if favoured is not None else low
     name = "favoured at Init." if favoured is None else f"{names[favoured]} ★ favoured at Init."
     median = line_trace(x, median, hover, "median class", plain, 3)
-    return [upper, lower, *extremes, median, line_trace(x, own, hover, name, class_style(favoured or 0), 4.5)]
+    return [
+        upper,
+        lower,
+        *extremes,
+        median,
+        line_trace(x, favoured_values, hover, name, class_style(favoured or 0), 4.5),
+    ]
 
 
-def spread_apart(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Places for labels at least `gap` apart and near the wanted ones: half way between pushing up only and pushing
-    down only."""
-    order = np.argsort(wanted, kind="stable")
-    offset = gap * np.arange(len(wanted))
-    free = np.nan_to_num(wanted)[order] - offset
+def spread_apart(targets: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Positions of labels at least `gap` apart: midway between pushing up only and pushing down only from `targets`."""
+    order = np.argsort(targets, kind="stable")
+    offset = gap * np.arange(len(targets))
+    free = np.nan_to_num(targets)[order] - offset
     up, down = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
-    places = np.empty(len(wanted))
-    places[order] = offset + np.clip((up + down) / 2, low, max(low, high - offset[-1]))
-    return places
+    positions = np.empty(len(targets))
+    positions[order] = offset + np.clip((up + down) / 2, low, max(low, high - offset[-1]))
+    return positions
 
 
 def _chance(classes: int) -> tuple[list[dict], list[dict]]:
     """Shape and annotation of the line at 1/K."""
-    # On the left among the ticks; with many classes it would cover the 0 there, and the right has no labels of lines.
+    # On the left among the ticks; with many classes it would cover the 0 there, and the right is free of line labels.
     side = (
         {"x": 1, "xanchor": "left", "xshift": 4} if classes > MAX_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     )
-    note = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
-    return [level_line(1 / classes)], [note | {"font": {"size": 12}}]
+    annotation = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
+    return [chance_line(1 / classes)], [annotation | {"font": {"size": 12}}]
 
 
-WRONG_LABELS_CHART = "wrong_labels"  # asks `run_curves` for the chart of the three shares instead of a quantity
+WRONG_LABELS_CHART = "wrong_labels"  # selects the chart of the three fractions in `run_curves`, instead of a quantity
 
 
 def run_curves(
@@ -322,12 +334,14 @@ def run_curves(
     unit: Unit = "epoch",
     *,
     steps_per_epoch: int | None,
-    **look: Any,
+    **options: Any,
 ) -> go.Figure | dict[str, Any]:
-    """`charts.curves` with the planned length of the run, and a line where its loss changes; `look` is passed on to it.
-    `steps_per_epoch` is that of the run (`Run.steps_per_epoch`): an axis that changed with the second probe would take
-    the viewer's zoom away."""
+    """`curves` with the planned length of the run and a line where its loss changes; `options` are passed on.
+
+    `steps_per_epoch` is that of the run (`Run.steps_per_epoch`): an axis that changed with the second probe would reset
+    the viewer's zoom.
+    """
     mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
     marks = [mark] if mark and 0 < mark[0] < config.epochs else []
-    plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | look
+    plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | options
     return wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS_CHART else curves(trajectory, quantity, **plan)

@@ -1,4 +1,4 @@
-"""A run in forms to take away: tables, a page, its description, the lines of Python that make it again."""
+"""Export of a run: tables, an HTML page, its configuration, and the lines of Python that reproduce it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from igbviz.trajectory import Trajectory
 
 
 def csv(run: Run) -> bytes:
-    """The tidy table of a trajectory, one row a (probe, class)."""
+    """The tidy table of a trajectory, one row per (probe, class)."""
     return run.trajectory().to_frame().to_csv(index=False).encode()
 
 
 def parquet(run: Run) -> bytes:
-    """The same table with its types."""
+    """The same table as Parquet, which keeps the types of its columns."""
     buffer = io.BytesIO()
     run.trajectory().to_frame().to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def html(run: Run) -> bytes:
-    """The charts of a run on a page of its own that needs no network."""
-    return pages(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
+    """The charts of a run as a self-contained HTML page that needs no network."""
+    return html_page(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
 
 
 def json(run: Run) -> bytes:
@@ -36,10 +36,10 @@ def json(run: Run) -> bytes:
 
 
 def python_lines(config: RunConfig) -> str:
-    """The few lines of Python that make this run."""
+    """The few lines of Python that submit this run."""
     choices = pformat(config.canonical(incidental=True), sort_dicts=False, width=100)
-    made = f"config = igbviz.RunConfig(**{choices})\nrun = igbviz.submit(config)"
-    return f"import igbviz\n\n{made}\nrun.wait()\nprint(run.trajectory().to_frame())"
+    lines = f"config = igbviz.RunConfig(**{choices})\nrun = igbviz.submit(config)"
+    return f"import igbviz\n\n{lines}\nrun.wait()\nprint(run.trajectory().to_frame())"
 
 
 FORMATS = {
@@ -51,19 +51,20 @@ FORMATS = {
 
 
 def write(run: Run, out: Path) -> None:
-    """Write the form that the file's ending asks for. Raises ConfigError for an unknown ending."""
+    """Write the run in the format of the file's ending. Raises ConfigError for an unknown ending."""
     writers = {suffix: make for suffix, _, make in FORMATS.values()}
     if out.suffix not in writers:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(writers)}"))
     out.write_bytes(writers[out.suffix](run))
 
 
-def pages(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
-    """The paper's two charts of a run and its first guess as one HTML page that needs nothing else."""
+def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
+    """The paper's two charts of a run and its predicted probabilities at Init., as one self-contained HTML page."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
     figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]
     parts = [
-        themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not place, full_html=False)
-        for place, figure in enumerate([*figures, bars(trajectory, 0)])
+        themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not index, full_html=False)
+        for index, figure in enumerate([*figures, bars(trajectory, 0)])
     ]
-    return f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head><body>{"".join(parts)}</body></html>'
+    head = f'<head><meta charset="utf-8"><title>{title}</title></head>'
+    return f"<!DOCTYPE html><html>{head}<body>{''.join(parts)}</body></html>"

@@ -1,4 +1,4 @@
-"""One time axis for several runs: where their probes lie on it, and the moments at which their losses change."""
+"""One time axis for several runs: the positions of their probes on it, and the moments at which a loss changes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from igbviz.charts.style import upright_line
+from igbviz.charts.style import vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import Member
 
 
 def shared_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
-    """One axis for all: from the earliest first step to the latest planned end."""
+    """The axis for all members, from the earliest first step to the latest planned end."""
     per_epoch = max(member.steps_per_epoch for member in members)
     if unit == "epoch":
         return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
@@ -21,34 +21,39 @@ def shared_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
     )
 
 
-def places(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
-    """(T,) where a run's steps lie on an axis that it shares with others; an epoch is its own, Init. is everybody's."""
+def positions(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
+    """(T,) positions of a run's steps on a shared axis, in that run's own epochs; step 0 lies at the common Init."""
     return np.where(step > 0, step / (steps_per_epoch if axis.unit == "epoch" else 1.0), axis.init).astype(np.float32)
 
 
-def switch(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(place, label) of the moment from which this run's loss acts alone, if that is not its start."""
+def loss_change(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
+    """(position, label) of the moment from which this run's loss acts alone; empty if it does from the start."""
     mark = member.config.schedule.mark(round(member.steps_per_epoch))
     if not mark or not 0 < mark[0] < member.config.epochs:
         return []
     return [(mark[0] * (1 if axis.unit == "epoch" else member.steps_per_epoch), mark[1])]
 
 
-def switches(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
-    """Shapes and annotations of the moments at which the losses of these runs change: a line a moment, named above the
-    picture where it is one, and counted at the first of several. `row` is the line of text, from the picture up."""
-    by_place = {f"{place:.4g}": (place, label) for member in members for place, label in switch(member, axis)}
-    moments = sorted(by_place.values())
+def loss_change_marks(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
+    """Shapes and annotations for the moments at which the losses of these runs change, one vertical line per moment.
+
+    A single moment is named above the plot; several are counted at the first. `row` counts lines of text upwards from
+    the plot.
+    """
+    changes = [change for member in members for change in loss_change(member, axis)]
+    moments = sorted({f"{position:.4g}": (position, label) for position, label in changes}.values())
     if not moments:
         return [], []
-    place, label = moments[0]
+    first, label = moments[0]
     text = label if len(moments) == 1 else f"{label}: {len(moments)} moments"
-    note = {
-        "x": float(np.log10(place)),
+    annotation = {
+        "x": float(np.log10(first)),
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
         "yshift": 16 * row,
         "font": {"size": 12},
     }
-    return [upright_line(place, "solid") for place, _ in moments], [note | {"text": text, "showarrow": False}]
+    return [vertical_line(position, "solid") for position, _ in moments], [
+        annotation | {"text": text, "showarrow": False}
+    ]

@@ -1,4 +1,4 @@
-"""What every picture has around its data: the page's font, no background of its own, axes, a title, and straight lines."""
+"""Layout shared by all figures: font, transparent background, axes, title, annotations and reference lines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ AXIS = {
     "tickcolor": NEUTRAL,
     "showline": True,
 }
-SHARES = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
+FRACTION_TICKS = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
 
 
 def frame(height: int) -> dict[str, Any]:
-    """The layout that pictures of so many pixels begin with: transparent, so that a page can put in its own colours."""
+    """The base layout of a figure `height` pixels high, transparent so that a page can apply its own colours."""
     font = {"size": 14, "family": FONT}
     return {
         "template": {},
@@ -36,8 +36,10 @@ def heading(title: str) -> dict[str, Any]:
 
 
 def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:
-    """A picture with its title inside and room for more shapes and annotations; screen readers get title and
-    description."""
+    """A figure with its title inside and empty lists of shapes and annotations.
+
+    Screen readers get title and description.
+    """
     return {
         "data": traces,
         "layout": frame(height)
@@ -57,8 +59,8 @@ def titled_figure(traces: list[dict[str, Any]], title: str, description: str, he
     }
 
 
-def note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
-    """An annotation at a place of the picture (0 to 1), left-aligned unless said otherwise."""
+def annotation(text: str, x: float, y: float, **position: Any) -> dict[str, Any]:
+    """An annotation at (x, y) in fractions of the plot area, left-aligned unless `position` says otherwise."""
     return {
         "text": text,
         "x": x,
@@ -68,16 +70,16 @@ def note(text: str, x: float, y: float, **place: Any) -> dict[str, Any]:
         "xanchor": "left",
         "showarrow": False,
         "font": {"size": 13},
-    } | place
+    } | position
 
 
-def upright_line(x: float, dash: str) -> dict[str, Any]:
-    """From the bottom of the picture to its top."""
+def vertical_line(x: float, dash: str) -> dict[str, Any]:
+    """A vertical line over the whole height of the plot."""
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": _line(dash), "layer": "below"}
 
 
-def level_line(y: float, xref: str = "paper", **where: Any) -> dict[str, Any]:
-    """The dotted line at 1/K, from the left edge of the picture or panel to its right."""
+def chance_line(y: float, xref: str = "paper", **where: Any) -> dict[str, Any]:
+    """The dotted horizontal line at chance level, 1/K, over the whole width of the plot or panel."""
     return {
         "type": "line",
         "x0": 0,

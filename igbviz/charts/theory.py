@@ -1,5 +1,4 @@
-"""Pictures of the theory: the plane of initialisations with its phases, and what happens layer by layer at one point of
-it."""
+"""Figures of the mean-field theory: maps of the (sigma_w2, sigma_b2) plane, and curves over depth at one point."""
 
 from __future__ import annotations
 
@@ -12,15 +11,15 @@ from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
 from igbviz.charts.style import frame
 
-GRID = 100  # points a side of a map
-LINES = 60  # points of a line across it
-# Lines of equal bias: where prejudice begins, and where it becomes deep.
+GRID = 100  # points per side of a map
+LINES = 60  # points per line across it
+# Lines of equal bias: the cuts between the regimes of two classes.
 LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_PREJUDICE_CUT, "dot")}
 
 
 @dataclass(frozen=True)
 class MapQuantity:
-    """One way to colour the plane. `log` maps show log10; `centre` is where a two-sided colour scale turns."""
+    """A quantity that colours the plane. `log` maps show log10; `centre` is the middle of a diverging colour scale."""
 
     title: str
     bar: str
@@ -35,8 +34,10 @@ MAPS = {
     "gamma_star": MapQuantity(
         "Bias of infinitely deep networks, γ*",
         "log₁₀ γ*",
-        "How strongly a very deep untrained network prefers one class. Towards the edge of chaos it grows without "
-        "bound; in the ordered phase, with biases, it is infinite: every input gets the same answer.",
+        "How strongly a very deep untrained network favours one class (initial guessing bias, IGB). Where γ* is "
+        "infinite, every input gets the same guess: with biases in the whole ordered phase, and for ReLU, leaky ReLU "
+        "and |x| everywhere. For tanh and erf it is finite in the chaotic phase and, with biases, grows without bound "
+        "towards the edge of chaos; without biases (σ²b = 0) it is 0.",
         log=True,
         low=-2,
         high=3,
@@ -44,26 +45,29 @@ MAPS = {
     "c_star": MapQuantity(
         "Correlation of two inputs, c*",
         "c*",
-        "How similar two unrelated inputs have become after many layers: 1 in the ordered phase, less in the chaotic "
-        "one. c* = γ*/(1 + γ*): it is the same information as γ*.",
+        "Correlation that two uncorrelated inputs reach after many layers; c* = γ*/(1 + γ*), so it carries the same "
+        "information as γ*. With biases it is 1 in the whole ordered phase; in the chaotic phase it is below 1 for "
+        "tanh and erf, but still 1 for ReLU, leaky ReLU and |x|. For tanh and erf without biases (σ²b = 0) it is 0 in "
+        "both phases.",
         low=0,
         high=1,
     ),
     "chi_1": MapQuantity(
         "Slope of the correlation map, χ₁",
         "χ₁",
-        "By how much a small difference of two inputs grows in a layer, and the squared gradient on its way back: "
-        "below 1 it dies out (order), above 1 it explodes (chaos), and on the line where it is 1 signals reach every "
-        "layer.",
+        "Factor per layer of the squared difference between two nearly equal inputs (the difference itself grows by "
+        "√χ₁), and of the mean squared gradient on its way back. Below 1 both vanish (ordered phase), above 1 both "
+        "grow (chaotic phase); on the edge of chaos, where χ₁ = 1, they reach every layer.",
         low=0,
         high=2,
         centre=1,
     ),
     "depth_scale": MapQuantity(
-        "Depth that information survives, ξ",
-        "log₁₀ layers",
-        "After so many layers the correlation of two inputs is as good as c*. It diverges at the edge of chaos, "
-        "which is why deep networks train best there.",
+        "Depth scale of the correlation, ξ",
+        "log₁₀ ξ (layers)",
+        "Number of layers over which the distance of the correlation to its limit c* shrinks by a factor e: after ξ "
+        "layers 37 % of the distance is left, after 5 ξ under 1 %. ξ diverges at the edge of chaos, which is why deep "
+        "networks train best near it.",
         log=True,
         low=0,
         high=3,
@@ -74,42 +78,42 @@ MAPS = {
 def phase_map(
     activation: str,
     quantity: str,
-    largest_w: float,
-    largest_b: float,
+    max_w: float,
+    max_b: float,
     point: tuple[float, float] | None = None,
     height: int = 520,
 ) -> go.Figure:
-    """The (sigma_w2, sigma_b2) plane coloured by a quantity, with the edge of chaos, two lines of equal bias and the
-    chosen point."""
-    what = MAPS[quantity]
-    across, up = np.linspace(largest_w / GRID, largest_w, GRID), np.linspace(0, largest_b, GRID)
+    """Heat map of a quantity over the (sigma_w2, sigma_b2) plane, `quantity` a name of MAPS.
+
+    On it the edge of chaos, two lines of equal bias and the chosen point (sigma_w2, sigma_b2).
+    """
+    definition = MAPS[quantity]
+    across, up = np.linspace(max_w / GRID, max_w, GRID), np.linspace(0, max_b, GRID)
     values = theory.phase_map(activation, across, up, quantity)
-    shown = np.log10(np.clip(values, 1e-12, 1e12)) if what.log else values
-    scale = "RdBu_r" if what.centre is not None else "Viridis"
+    shown = np.log10(np.clip(values, 1e-12, 1e12)) if definition.log else values
+    scale = "RdBu_r" if definition.centre is not None else "Viridis"
     traces = [
         {
             "type": "heatmap",
             "x": across.astype(np.float32),
             "y": up.astype(np.float32),
             "z": shown.astype(np.float32),
-            "zmin": what.low,
-            "zmax": what.high,
-            "zmid": what.centre,
+            "zmin": definition.low,
+            "zmax": definition.high,
+            "zmid": definition.centre,
             "colorscale": scale,
             "customdata": values.astype(np.float32),
-            "colorbar": {"title": {"text": what.bar}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {"title": {"text": definition.bar}, "thickness": 14, "outlinewidth": 0},
             "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
         }
     ]
-    heights = np.linspace(0, largest_b, LINES) ** 2 / largest_b  # denser near 0, where the edge of tanh is vertical
+    heights = np.linspace(0, max_b, LINES) ** 2 / max_b  # denser near 0, where tanh's edge of chaos is vertical
     traces.append(
-        phase_line(
-            theory.edge_of_chaos(activation, heights), heights, largest_w, "edge of chaos", "#ffffff", 3.5, "solid"
-        )
+        phase_line(theory.edge_of_chaos(activation, heights), heights, max_w, "edge of chaos", "#ffffff", 3.5, "solid")
     )
     for label, (level, dash) in LEVELS.items():
         traces.append(
-            phase_line(theory.iso_gamma(activation, level, heights), heights, largest_w, label, "#ffffff", 2, dash)
+            phase_line(theory.iso_gamma(activation, level, heights), heights, max_w, label, "#ffffff", 2, dash)
         )
     if point is not None:
         traces.append(
@@ -132,10 +136,10 @@ def phase_map(
     return go.Figure(
         {
             "data": traces,
-            "layout": _frame(what.title, height)
+            "layout": _frame(definition.title, activation, height)
             | {
-                "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, largest_w]},
-                "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, largest_b]},
+                "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, max_w]},
+                "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, max_b]},
                 "legend": {"orientation": "h", "y": -0.2, "bgcolor": "rgba(110,110,110,0.35)"},
                 "uirevision": f"{activation} {quantity}",
             },
@@ -144,19 +148,22 @@ def phase_map(
 
 
 def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, height: int = 300) -> dict[str, go.Figure]:
-    """What happens layer by layer at one point: variance, correlation, bias, and what is left of the squared gradient."""
+    """Curves over the layers 1 to `depth` at one point of the plane, by title.
+
+    Variance, correlation and gamma of each layer, and the squared gradient of the first layer over that of each layer.
+    """
     layers = np.arange(1, depth + 1)
     curves = {
         "Variance q of a node": (theory.variance_by_depth(activation, sigma_w2, sigma_b2, depth), "q", True),
         "Correlation c of two inputs": (theory.correlation_by_depth(activation, sigma_w2, sigma_b2, depth), "c", False),
         "Bias γ of the guesses": (theory.gamma_by_depth(activation, sigma_w2, sigma_b2, depth), "γ", True),
-        "Squared gradient, first layer to this": (
+        "Squared gradient, layer 1 over l": (
             theory.gradient_gain(activation, sigma_w2, sigma_b2, depth, cumulative=True),
             "E|∂L/∂y¹|² / E|∂L/∂yˡ|²",
             True,
         ),
     }
-    nothing = {
+    all_zero = {
         "text": "exactly 0 at every depth",
         "showarrow": False,
         "xref": "paper",
@@ -165,7 +172,8 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
         "y": 0.5,
     }
     figures = {}
-    for place, (title, (values, label, log)) in enumerate(curves.items()):
+    point = f"{activation}, σ²w = {sigma_w2:g}, σ²b = {sigma_b2:g}"
+    for number, (title, (values, label, log)) in enumerate(curves.items()):
         drawn = np.where((values > 0) & np.isfinite(values), values, np.nan) if log else values
         empty = bool(np.isnan(drawn).all())
         figures[title] = go.Figure(
@@ -177,12 +185,12 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
                         "y": drawn,
                         "mode": "lines+markers",
                         "name": label,
-                        "line": {"color": class_style(place).color, "width": 2.5},
+                        "line": {"color": class_style(number).color, "width": 2.5},
                         "marker": {"size": 5},
                         "hovertemplate": "layer %{x}: %{y:.4g}<extra></extra>",
                     }
                 ],
-                "layout": _frame(title, height)
+                "layout": _frame(title, point, height)
                 | {
                     "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL},
                     "yaxis": {
@@ -190,7 +198,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
                         "gridcolor": LIGHT_NEUTRAL,
                         "type": "log" if log and not empty else "linear",
                     },
-                    "annotations": [nothing] * empty,
+                    "annotations": [all_zero] * empty,
                     "showlegend": False,
                 },
             }
@@ -198,8 +206,9 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
     return figures
 
 
-def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, color: str, width: float, dash: str) -> dict:
-    inside = np.isfinite(x) & (x <= largest)
+def phase_line(x: np.ndarray, y: np.ndarray, max_x: float, name: str, color: str, width: float, dash: str) -> dict:
+    """The trace of a line (x, y) across the plane, where x is finite and at most `max_x`."""
+    inside = np.isfinite(x) & (x <= max_x)
     return {
         "type": "scatter",
         "x": np.where(inside, x, np.nan).astype(np.float32),
@@ -212,9 +221,10 @@ def phase_line(x: np.ndarray, y: np.ndarray, largest: float, name: str, color: s
     }
 
 
-def _frame(title: str, height: int) -> dict:
+def _frame(title: str, conditions: str, height: int) -> dict:
+    text = f'{title}<br><span style="font-size:13px">{conditions}</span>'
     return frame(height) | {
-        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
-        "margin": {"l": 64, "r": 16, "t": 48, "b": 56},
+        "title": {"text": text, "font": {"size": 17}, "x": 0, "xref": "paper"},
+        "margin": {"l": 64, "r": 16, "t": 64, "b": 56},
         "uirevision": title,
     }

@@ -1,5 +1,7 @@
-"""The axis of time: log steps or epochs that begin at "Init.", the untrained network. What decides a run happens in its
-first batches."""
+"""The time axis: steps or epochs on a log scale that begins at "Init.", the untrained network.
+
+The scale is logarithmic because the first batches decide how a run goes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
-from igbviz.charts.style import upright_line
+from igbviz.charts.style import vertical_line
 from igbviz.trajectory import Trajectory
 
 Unit = Literal["epoch", "step"]
@@ -18,7 +20,7 @@ Unit = Literal["epoch", "step"]
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """Where a step lies on the log axis. Zero has no place on it, so Init. stands half a decade left of the first step."""
+    """Positions on the log axis. Step 0 has none there, so Init. is drawn half a decade left of the first step."""
 
     steps_per_epoch: float
     epochs: float
@@ -26,7 +28,7 @@ class TimeAxis:
 
     @classmethod
     def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
-        """The axis of a planned run; what is not given is taken from the probes so far."""
+        """The axis of a planned run; a missing `steps_per_epoch` or `epochs` is read off the probes so far."""
         epoch = float(trajectory.epoch[-1]) if len(trajectory) else 0.0
         return cls(steps_per_epoch or trajectory.steps_per_epoch or 1.0, epochs or epoch or 1.0, unit)
 
@@ -40,7 +42,7 @@ class TimeAxis:
 
     @property
     def last(self) -> float:
-        """The place of the planned end; never left of the tenth step, so that the shortest run has an axis too."""
+        """The position of the planned end, but at least that of step 10, so that the shortest run has an axis too."""
         return self.per_step * max(self.epochs * self.steps_per_epoch, 10.0)
 
     @property
@@ -50,23 +52,23 @@ class TimeAxis:
 
     @property
     def left(self) -> float:
-        """The left edge of the picture, as a power of ten."""
+        """The left edge of the plot, as a power of ten."""
         return float(np.log10(self.init)) - 0.025 * self.span
 
-    def place(self, step: np.ndarray | float) -> np.ndarray:
-        """Steps to places on the axis; 0 to Init."""
+    def position(self, step: np.ndarray | float) -> np.ndarray:
+        """Positions of steps on the axis; step 0 lies at Init."""
         step = np.asarray(step, dtype=np.float64)
         return np.where(step > 0, step * self.per_step, self.init).astype(np.float32)
 
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Init., the decades, and on a short axis also their 2 and 5."""
+        """Positions and labels of the ticks: Init., the decades, and on a short axis also 2 and 5 times each decade."""
         low, high = self.per_step * 0.999, self.last * 1.001
         exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         digits = (1,) if np.log10(high / low) > 2.5 else (1, 2, 5)
-        places = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
-        return [self.init, *places], [
+        positions = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
+        return [self.init, *positions], [
             "Init.",
-            *(f"{place:g}" if place < 1e5 else f"{place:.0e}".replace("e+0", "e") for place in places),
+            *(f"{position:g}" if position < 1e5 else f"{position:.0e}".replace("e+0", "e") for position in positions),
         ]
 
     def minor_ticks(self) -> list[float]:
@@ -74,14 +76,14 @@ class TimeAxis:
         return [d * 10.0**e for e in exponents for d in range(2, 10) if self.per_step <= d * 10.0**e <= self.last]
 
     def layout(self) -> dict[str, Any]:
-        """The plotly axis. Its range is that of the planned run, so that it does not creep while the run grows."""
-        places, words = self.ticks()
+        """The plotly axis. Its range is that of the planned run, so that it does not move while the run grows."""
+        positions, labels = self.ticks()
         return {
             "type": "log",
             "range": [self.left, float(np.log10(self.last)) + 0.01 * self.span],
             "tickmode": "array",
-            "tickvals": places,
-            "ticktext": words,
+            "tickvals": positions,
+            "ticktext": labels,
             "minor": {"tickvals": self.minor_ticks(), "ticks": "outside", "ticklen": 3, "tickcolor": NEUTRAL},
             "title": {
                 "text": "epochs (log scale)" if self.unit == "epoch" else "optimizer steps (log scale)",
@@ -90,7 +92,7 @@ class TimeAxis:
         }
 
     def decorations(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
-        """Shapes and annotations: the break after Init., the end of the first epoch, and marks at (epoch, label)."""
+        """Shapes and annotations for the break after Init., the end of the first epoch and marks at (epoch, label)."""
         gap = self.init * 10**0.25
         untrained = {
             "type": "rect",
@@ -101,12 +103,12 @@ class TimeAxis:
             "yref": "paper",
             "line": {"width": 0},
         }
-        shapes = [untrained | {"fillcolor": LIGHT_NEUTRAL, "opacity": 0.4, "layer": "below"}, upright_line(gap, "dot")]
-        notes = []
+        shapes = [untrained | {"fillcolor": LIGHT_NEUTRAL, "opacity": 0.4, "layer": "below"}, vertical_line(gap, "dot")]
+        annotations = []
         lines = [(1.0, "epoch 1", "dash", 0)] if self.epochs >= 1 and self.steps_per_epoch > 1 else []
-        for epoch, words, dash, row in [*lines, *((epoch, words, "solid", 1) for epoch, words in marks)]:
-            x = float(self.place(epoch * self.steps_per_epoch))
-            shapes.append(upright_line(x, dash))
-            place = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
-            notes.append(place | {"text": words, "showarrow": False, "font": {"size": 12}})
-        return shapes, notes
+        for epoch, label, dash, row in [*lines, *((epoch, label, "solid", 1) for epoch, label in marks)]:
+            x = float(self.position(epoch * self.steps_per_epoch))
+            shapes.append(vertical_line(x, dash))
+            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            annotations.append(position | {"text": label, "showarrow": False, "font": {"size": 12}})
+        return shapes, annotations

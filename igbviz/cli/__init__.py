@@ -1,5 +1,7 @@
-"""`python -m igbviz`: train, sweep, list, show and export runs without a browser. The runs are the same as those of the
-pages. A module here holds a group of commands; what takes long to import, each imports when it is asked for."""
+"""`python -m igbviz`: train, sweep, list, show and export runs without a browser.
+
+The pages show the same runs. Each module defines a group of commands and imports slow dependencies inside them.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,18 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0, or 2 after one sentence about what was wrong with the request, or 1 when the run failed."""
-    parser = argparse.ArgumentParser("igbviz", description="Watch a network lose (or keep) its first prejudice.")
+    """Run one command. Exit status: 0; 1 when a run failed; 2 when the request was wrong, after one error sentence."""
+    parser = argparse.ArgumentParser(
+        "igbviz",
+        description="See how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (train, runs, sweep, escape):
         group.add_commands(commands)
     options, rest = parser.parse_known_args(arguments)
-    if rest and (options.command is not train.train or any(word.startswith("-") for word in rest)):
+    if rest and (options.command is not train.train or any(argument.startswith("-") for argument in rest)):
         parser.error(f"unknown arguments: {' '.join(rest)}")
-    if rest:  # key=value changes that stand behind an option
+    if rest:  # key=value changes after an option
         options.changes += rest
     try:
         return options.command(options)

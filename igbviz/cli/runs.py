@@ -1,4 +1,4 @@
-"""`runs`, `show`, `export` and `import`: what lies in a cache, and its way to other places."""
+"""`runs`, `show`, `export` and `import`: the runs of a cache, and how they move to another one."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from igbviz.spec import ConfigError, listing
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     add_cache(add_command(commands, "runs", runs, "list the runs in the cache"))
-    command = add_command(commands, "show", show, "one run: state, configuration, last probe")
+    command = add_command(commands, "show", show, "show a run: state, configuration, last probe")
     add_cache(command)
     _add_run(command)
-    words = "write a run as .csv, .parquet, .html, as .zip for another cache, or its configuration as .json"
-    command = add_command(commands, "export", export, words)
+    text = "write a run as .csv, .parquet or .html, as a .zip for another cache, or its configuration as .json"
+    command = add_command(commands, "export", export, text)
     add_cache(command)
     _add_run(command)
     command.add_argument("--out", required=True, help="the file to write")
-    words = "take the runs of a .zip into the cache; what is not in order is refused with a sentence"
-    command = add_command(commands, "import", import_archive, words)
+    text = "import the runs of a .zip into the cache; invalid runs are refused, each with a reason"
+    command = add_command(commands, "import", import_archive, text)
     add_cache(command)
-    command.add_argument("file", help="the archive")
+    command.add_argument("file", help="the .zip archive")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="a run's name, as `igbviz runs` lists it")
+    parser.add_argument("run", help="the name of a run, as listed by `igbviz runs`")
 
 
 def runs(options: argparse.Namespace) -> int:
-    listed = list_runs(options.cache)
-    for line in listed:
+    lines = list_runs(options.cache)
+    for line in lines:
         seconds = (line.status or {}).get("seconds", 0.0)
         print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({line.problem})" if line.problem else ""))
-    print(f"{len(listed)} runs in {options.cache}")
+    print(f"{len(lines)} runs in {options.cache}")
     return 0
 
 
@@ -80,25 +80,31 @@ def import_archive(options: argparse.Namespace) -> int:
     for name in imported.new:
         print(f"new: {name}")
     for name in imported.known:
-        print(f"here already: {name}")
+        print(f"already in the cache: {name}")
     for sentence in imported.refused:
         print(f"igbviz: {sentence}", file=sys.stderr)
     return 1 if imported.refused else 0
 
 
+COLUMNS = """\
+p: mean probability of the true class over the images of that class
+accuracy: fraction of the images of that class that are guessed right (recall)
+guesses: fraction of all images that are guessed as that class; 1/K without bias
+Init.: the untrained network; now: the last probe; *: the class that it favours, with the highest mean probability over
+all images at Init."""
+
+
 def table(run: Run) -> str:
-    """The last probe, a line a class."""
+    """The classes at Init. and at the last probe, one line per class, and below them what the columns mean."""
     trajectory = run.trajectory()
     if not len(trajectory):
         return "no probe yet"
-    first, last = trajectory.predicted_probability()[0], trajectory[-1:]
-    lines = [f"{'class':>14}  {'p at init':>9}  {'p now':>6}  {'accuracy':>8}  {'guesses':>7}"]
-    columns = zip(first, last.true_class_probability()[0], last.accuracy()[0], last.guess_fraction()[0], strict=True)
-    for name, (start, probability, accuracy, guesses) in zip(trajectory.class_names, columns, strict=True):
-        star = "*" if name == trajectory.class_names[trajectory.favoured()] else " "
-        lines.append(f"{name[:14]:>14}{star} {start:9.3f}  {probability:6.3f}  {accuracy:8.3f}  {guesses:7.3f}")
-    lines.append(
-        f"epoch {last.epoch[0]:.3g}, mean accuracy {last.balanced_accuracy()[0]:.3f}; * favoured by the untrained "
-        "network"
-    )
-    return "\n".join(lines)
+    probability, guesses = trajectory.true_class_probability(), trajectory.guess_fraction()
+    columns = zip(probability[0], probability[-1], trajectory[-1:].accuracy()[0], guesses[0], guesses[-1], strict=True)
+    lines = [f"{'class':>14}   p at Init.   p now  accuracy now  guesses at Init.  guesses now"]
+    for index, (name, values) in enumerate(zip(trajectory.class_names, columns, strict=True)):
+        star = "*" if index == trajectory.favoured() else " "
+        cells = (f"{value:{width}.3f}" for value, width in zip(values, (10, 6, 12, 16, 11), strict=True))
+        lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}")
+    accuracy = trajectory[-1:].balanced_accuracy()[0]
+    return "\n".join([*lines, f"epoch {trajectory.epoch[-1]:.3g}, mean accuracy {accuracy:.3f}", COLUMNS])

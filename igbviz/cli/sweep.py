@@ -1,4 +1,4 @@
-"""`sweep`: a grid of runs as one group, begun or watched again."""
+"""`sweep`: start a grid of runs as one group, or watch one that was started before."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from igbviz.spec import ConfigError, listing
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    words = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
-    command = add_command(commands, "sweep", sweep, words)
+    text = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
+    command = add_command(commands, "sweep", sweep, text)
     command.add_argument(
-        "what", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before"
+        "source", nargs="?", metavar="FILE.json-or-name", help="a sweep, or the name of one that was started before"
     )
-    command.add_argument("--preset", help=f"what all runs share, first-look unless said otherwise: {listing(PRESETS)}")
-    command.add_argument("--losses", metavar="A,B", help="names of losses, with their defaults")
-    command.add_argument("--seeds", type=int, metavar="N", help="runs of each combination, with so many seeds")
+    command.add_argument("--preset", help=f"the base of all runs, first-look by default: {listing(PRESETS)}")
+    command.add_argument("--losses", metavar="A,B", help="names of losses, with their default hyperparameters")
+    command.add_argument("--seeds", type=int, metavar="N", help="number of seeds, from the seed of the base on")
     command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="key=v1,v2",
-        help="values of a field, as in loss.cutoff=0.1,0.2; may be repeated",
+        help="values of a field, as in loss.cutoff=0.1,0.2; can be repeated",
     )
-    command.add_argument("--title", default="", help="how the group is called")
-    command.add_argument("--stop", action="store_true", help="stop its runs; behind a name")
+    command.add_argument("--title", default="", help="the title of the group")
+    command.add_argument("--stop", action="store_true", help="stop the runs of a named sweep")
     add_cache(command)
 
 
 def sweep(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    if options.what and not options.what.endswith(".json"):
-        group = Group.open(options.what, options.cache)
+    if options.source and not options.source.endswith(".json"):
+        group = Group.open(options.source, options.cache)
         print(f"sweep {group.id}: {group.sweep}")
         if options.stop:
             group.stop()
     else:
-        wanted = read_sweep(options)
-        expected = plan(wanted, options.cache)
-        group = submit_sweep(wanted, options.cache)
-        print(f"sweep {group.id}: {wanted}")
+        requested = read_sweep(options)
+        expected = plan(requested, options.cache)
+        group = submit_sweep(requested, options.cache)
+        print(f"sweep {group.id}: {requested}")
         print(
             f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, "
             f"{expected.basis}"
@@ -61,7 +61,7 @@ def sweep(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         again = f"python -m igbviz sweep {group.id}"
         print(
-            f"\nthe runs go on in the background: `{again}` watches them again, `{again} --stop` stops them",
+            f"\nthe runs continue in the background: `{again}` watches them again, `{again} --stop` stops them",
             file=sys.stderr,
         )
         return 0
@@ -71,13 +71,13 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def read_sweep(options: argparse.Namespace) -> Sweep:
-    """The sweep of a JSON file, or of a preset, with the axes that the options name."""
+    """The sweep of a JSON file or a preset, with the axes of the options. Raises ConfigError."""
     if options.stop:
-        raise ConfigError((("--stop",), "stands behind the name of a sweep, as `igbviz sweep` printed it"))
-    if not (options.what or options.losses or options.seeds is not None or options.set):
+        raise ConfigError((("--stop",), "needs the name of a sweep before it, as `igbviz sweep` printed it"))
+    if not (options.source or options.losses or options.seeds is not None or options.set):
         raise ConfigError(((), "a sweep needs a .json file or an axis: --losses, --seeds or --set"))
-    if options.what:
-        stored = Sweep.from_json(read_text(options.what))
+    if options.source:
+        stored = Sweep.from_json(read_text(options.source))
         values = {"base": stored.base, "axes": stored.axes, "title": stored.title}
     else:
         values = {"base": PRESETS["first-look"].config, "axes": {}, "title": ""}
@@ -97,18 +97,20 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
 
 
 def sweep_table(group: Group) -> str:
-    """A line a run: its state, what sets it apart, and its last probe."""
+    """One line per run: its state, its values on the axes, and its last probe."""
     choices = group.sweep.choices()
     rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
     for member in group.members():
-        found = ["-"] * 3
+        cells = ["-"] * 3
         if result := member.outcome():
-            found = [
+            cells = [
                 f"{result.balanced_accuracy:.3f}",
                 f"{result.largest_guess:.3f}",
                 "never" if result.escape_step is None else str(result.escape_step),
             ]
-        rows.append([member.state, *map(label, choices[member.id].values()), *found, member.id])
+        rows.append([member.state, *map(label, choices[member.id].values()), *cells, member.id])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, "escape step: from there on the guesses are spread over the classes, to the last probe"])
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(
+        [*lines, "escape step: the first step from which the guesses stay spread over the classes until the last probe"]
+    )

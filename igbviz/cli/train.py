@@ -1,4 +1,4 @@
-"""`train`: one run, watched until it has ended."""
+"""`train`: start one run and watch it until it ends."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from igbviz.spec import listing
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    words = "train in the background and wait: a preset or a JSON file, then key=value changes"
-    command = add_command(commands, "train", train, words)
+    text = "train in the background and wait: a preset or a JSON file, then key=value changes"
+    command = add_command(commands, "train", train, text)
     add_cache(command)
-    command.add_argument("what", metavar="PRESET-or-config.json", help=f"presets: {listing(PRESETS)}")
+    command.add_argument("source", metavar="PRESET-or-config.json", help=f"presets: {listing(PRESETS)}")
     command.add_argument("changes", nargs="*", metavar="key=value", help="as in loss.cutoff=0.2 or model.name=resnet18")
 
 
 def train(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    run = submit(read_config(options.what, options.changes), options.cache)
+    run = submit(read_config(options.source, options.changes), options.cache)
     print(f"run {run.id}")
     try:
         with tqdm(total=1, unit="step", dynamic_ncols=True, disable=None) as bar:

@@ -1,4 +1,4 @@
-"""What a run is: every choice that decides its numbers, checked, and its identity."""
+"""The configuration of a run: every choice that determines its results, validated, and the identity of the run."""
 
 from igbviz.config.presets import PRESETS
 from igbviz.config.run import RunConfig

@@ -1,4 +1,4 @@
-"""Optimizers and their learning rate in time."""
+"""Optimizers and their learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from igbviz.spec import ConfigError, Spec, any_of, by_name
 
 
 class Optimizer(Spec):
-    """What all optimizers share: a learning rate, how it moves in time, and weight decay."""
+    """Base of all optimizers: a learning rate, its schedule, and weight decay."""
 
     title: ClassVar[str]
     learning_rate: float = Field(0.01, gt=0, le=100, description="Step size.")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="Pull of every weight towards zero.")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="L2 penalty: this times the weight is added to its gradient.",
+    )
     warmup_steps: int = Field(
-        0, ge=0, le=1_000_000, description="The learning rate rises linearly over so many first steps."
+        0, ge=0, le=1_000_000, description="Number of first steps over which the learning rate rises linearly."
     )
     decay: Literal["constant", "cosine"] = Field(
-        "constant", description="After the warm-up: stay, or fall to zero along a cosine."
+        "constant", description="After the warm-up: stay constant, or fall to zero along a cosine."
     )
 
     def build(self, parameters: Any) -> Any:
-        """The torch optimizer over these parameters. Fused ones make one pass over the weights where others make up to
+        """The torch optimizer over these parameters, fused: one pass over the weights per step in place of up to
         eight."""
         raise NotImplementedError
 
     def rate_at(self, step: int, steps: int) -> float:
-        """The learning rate of step number `step` (from 0) out of `steps`."""
+        """The learning rate at step number `step` (from 0) of `steps`."""
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if self.decay == "constant":
@@ -39,7 +44,7 @@ class Optimizer(Spec):
 
     @property
     def moves(self) -> bool:
-        """Whether the learning rate changes in time."""
+        """Whether the learning rate changes during training."""
         return self.warmup_steps > 0 or self.decay != "constant"
 
 
@@ -47,8 +52,8 @@ class Sgd(Optimizer):
     """Stochastic gradient descent, as in the paper."""
 
     name: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.0, ge=0, lt=1, description="Share of the last step that is kept.")
-    nesterov: bool = Field(False, description="Look ahead along the momentum.")
+    momentum: float = Field(0.0, ge=0, lt=1, description="Fraction of the previous step that is added to the next one.")
+    nesterov: bool = Field(False, description="Evaluate the gradient ahead along the momentum (Nesterov).")
     title: ClassVar[str] = "SGD"
 
     @model_validator(mode="after")
@@ -65,13 +70,13 @@ class Sgd(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam: steps of a size that forgets how large the gradient is."""
+    """Adam: step sizes that hardly depend on the size of the gradient."""
 
     name: Literal["adam"] = "adam"
     learning_rate: float = Field(0.001, gt=0, le=100, description="Step size.")
-    beta1: float = Field(0.9, ge=0, lt=1, description="Memory of the mean gradient.")
-    beta2: float = Field(0.999, ge=0, lt=1, description="Memory of the squared gradient.")
-    epsilon: float = Field(1e-8, gt=0, le=1, description="Keeps the division finite.")
+    beta1: float = Field(0.9, ge=0, lt=1, description="Decay rate of the running mean of the gradient.")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Decay rate of the running mean of the squared gradient.")
+    epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the denominator, so that the division stays finite.")
     title: ClassVar[str] = "Adam"
 
     def build(self, parameters: Any) -> Any:
@@ -83,10 +88,15 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient."""
+    """Adam with weight decay decoupled from the gradient."""
 
     name: Literal["adamw"] = "adamw"
-    weight_decay: float = Field(0.01, ge=0, le=10, description="Pull of every weight towards zero.")
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        le=10,
+        description="Times the learning rate: the fraction of every weight that a step subtracts.",
+    )
     title: ClassVar[str] = "AdamW"
 
     def build(self, parameters: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Settings worth seeing, ready to run. A preset is a RunConfig with a title and a sentence on what to look for."""
+"""Presets: run configurations with a title and a sentence on what to look for."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ class Preset:
 _LOSSES = {
     "cross-entropy": (
         {"name": "cross-entropy"},
-        "every class is pulled up with full force, and the favoured one comes down",
+        "every class has a gradient, and the favoured one soon comes down; the others need not rise together",
     ),
     "piecewise-zero": (
         {"name": "piecewise-zero", "cutoff": 0.1},
-        "improbable classes send no signal; see which ones ever come alive",
+        "images with p ≤ 0.1 for their class have zero gradient; see which classes are learned in spite of it",
     ),
-    "blurry": ({"name": "blurry", "gamma": 0.7}, "as printed, the loss pushes improbable classes further down"),
+    "blurry": (
+        {"name": "blurry", "gamma": 0.7},
+        "as printed in the paper, the loss pushes improbable classes further down",
+    ),
     "blurry-detached": (
         {"name": "blurry", "gamma": 0.7, "detach_weight": True},
-        "with its weight held fixed it behaves like a slower cross-entropy",
+        "with its weight detached from the gradient it behaves like a slower cross-entropy",
     ),
 }
 _LOSS_TITLES = {
@@ -37,7 +40,7 @@ _LOSS_TITLES = {
     "blurry-detached": "Blurry, weight detached",
 }
 
-# As sure of itself at the start as the paper's network (p near 0.9 for one class), and over in seconds on two cores.
+# As confident at the start as the paper's network (p near 0.9 for one class), and finished in seconds on two cores.
 _FIRST_LOOK = {
     "dataset": {"name": "fashion-mini", "scaling": "raw"},
     "model": {"name": "mlp", "depth": 4},
@@ -46,8 +49,8 @@ _FIRST_LOOK = {
     "epochs": 10,
 }
 
-# Ours among the choices: raw 0-255 input, torchvision's initialisation and the learning rate 0.001, none of which the
-# paper states. Together they show its figures best.
+# Our choices, which the paper does not settle: raw 0-255 input, torchvision's initialization and the learning rate
+# 0.001. Together they reproduce its figures best.
 _PAPER = {
     "dataset": {"name": "cifar10", "grayscale": True, "scaling": "raw"},
     "model": {"name": "resnet50"},

@@ -1,4 +1,4 @@
-"""When the chosen loss acts: from the first step, after a start with cross-entropy, or mixed in little by little."""
+"""Loss schedules: the chosen loss from the first step, after a start with cross-entropy, or mixed in linearly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from igbviz.spec import Spec, any_of, by_name
 
 @dataclass(frozen=True)
 class Mixture:
-    """(1 - share) cross-entropy + share loss, with the calls of a `Loss` that training needs."""
+    """(1 - share) cross-entropy + share loss, with the methods of a `Loss` that training calls."""
 
     loss: Loss
     share: float
@@ -29,14 +29,14 @@ class Mixture:
             CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         )
 
-    descend = Loss.descend  # that of any loss without slopes of its own
+    descend = Loss.descend  # the default: autograd, no gradient in closed form
 
     def _mixed(self, start: Any, end: Any) -> Any:
         return (1 - self.share) * start + self.share * end
 
 
 class Schedule(Spec):
-    """What drives each step of a run."""
+    """Which loss each step of a run descends."""
 
     title: ClassVar[str]
 
@@ -45,7 +45,7 @@ class Schedule(Spec):
         raise NotImplementedError
 
     def mark(self, steps_per_epoch: int) -> tuple[float, str] | None:
-        """(epoch, label) of the moment the loss takes over, for a line on the charts; None when it acts from the start."""
+        """(epoch, label) of the time the loss takes over, for a line on the charts; None if it acts from the start."""
         return None
 
 
@@ -60,14 +60,14 @@ class Immediate(Schedule):
 
 
 class Delayed(Schedule):
-    """What the two schedules that begin with cross-entropy share: a duration d, and a mark at its end."""
+    """Base of the two schedules that start with cross-entropy: a duration d, and a mark at its end."""
 
     mark_label: ClassVar[str]
 
     duration: float = Field(
-        1.0, ge=0, le=10_000, description="How long, d in the papers; a fraction of an epoch is fine."
+        1.0, ge=0, le=10_000, description="Duration, d in the papers; a fraction of an epoch is allowed."
     )
-    unit: Literal["epochs", "steps"] = Field("epochs", description="What the duration counts.")
+    unit: Literal["epochs", "steps"] = Field("epochs", description="Unit of the duration.")
 
     def steps(self, steps_per_epoch: int) -> int:
         return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
@@ -77,7 +77,7 @@ class Delayed(Schedule):
 
 
 class Switch(Delayed):
-    """Cross-entropy for d epochs, then the loss: the usual way to give robust losses a start."""
+    """Cross-entropy for d epochs, then the loss: the usual warm-up of robust losses."""
 
     name: Literal["switch"] = "switch"
     title: ClassVar[str] = "cross-entropy first, then the loss"
@@ -88,7 +88,7 @@ class Switch(Delayed):
 
 
 class Mix(Delayed):
-    """From cross-entropy to the loss in a straight line over d epochs."""
+    """From cross-entropy to the loss, mixed linearly over d epochs."""
 
     name: Literal["mix"] = "mix"
     title: ClassVar[str] = "mixed in linearly"

@@ -1,6 +1,6 @@
-"""Data sets as tensors on a device, and what is done to their training part on purpose: wrong labels, a majority class.
+"""Data sets as tensors on a device, with optional corruption of the training set: wrong labels, class imbalance.
 
-A new data set is one class in a subject file and its name in `DATASETS` here.
+To add a data set, write one class in a module of this package and add it to `DATASETS` here.
 """
 
 from igbviz.datasets.base import Data, Dataset, Facts, Images, first_of_each_class, probe_indices

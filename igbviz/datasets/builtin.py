@@ -1,4 +1,4 @@
-"""Data that need no download: a small Fashion-MNIST, a folder of one's own images, and noise."""
+"""Data sets that need no download: a small Fashion-MNIST, a folder of the user's images, and Gaussian noise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, data_root, whole_path
-from igbviz.datasets.image_folder import DataError, Summary, affordable, decoded, summary
+from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, absolute_path, data_root
+from igbviz.datasets.image_folder import DataError, FolderSummary, check_size, decode_folder, folder_summary
 from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FILES = Path(__file__).parent / "files"
 
 
 class FashionMini(Images):
-    """A sixth of Fashion-MNIST that comes with the program, so that everything runs at once and offline."""
+    """A sixth of Fashion-MNIST that comes with the program, so that it runs offline right after installation."""
 
     name: Literal["fashion-mini"] = "fashion-mini"
     title: ClassVar[str] = "Fashion-MNIST mini"
@@ -35,61 +35,58 @@ class FashionMini(Images):
                 arrays["test_images"][:, None],
                 arrays["test_labels"],
             )
-        return Stored(*images, where="the program itself")
+        return Stored(*images, location="the program itself")
 
 
 class ImageFolder(Images):
-    """The user's own images."""
+    """The user's images."""
 
     name: Literal["image-folder"] = "image-folder"
-    folder: Annotated[str, AfterValidator(whole_path)] = Field(
-        "", description="Folder with train/<class>/* and test/<class>/*: one sub-folder of images a class."
+    folder: Annotated[str, AfterValidator(absolute_path)] = Field(
+        "", description="Folder with train/<class>/* and test/<class>/*: one subfolder of images per class."
     )
     grayscale: Grayscale = False
     title: ClassVar[str] = "Folder of images"
-    help: ClassVar[str] = (
-        "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and then kept."
-    )
+    help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and cached."
 
     def _read(self) -> Stored:
-        seen, folder = self._summary()
-        images = decoded(folder, self.size, self.grayscale, data_root() / "decoded")
+        contents, folder = self._summary()
+        images = decode_folder(folder, self.size, self.grayscale, data_root() / "decoded")
         train_labels, test_labels = (
-            np.repeat(np.arange(len(counts)), counts) for counts in (seen.train_counts, seen.test_counts)
+            np.repeat(np.arange(len(counts)), counts) for counts in (contents.train_counts, contents.test_counts)
         )
         return Stored(images["train"], train_labels, images["test"], test_labels, str(folder))
 
-    def _seen(self) -> tuple[Facts, tuple[int, ...]]:
-        seen, _ = self._summary()
-        return Facts(
-            3, max(seen.first_size), seen.class_names, sum(seen.train_counts), sum(seen.test_counts)
-        ), seen.train_counts
+    def _stored_facts(self) -> tuple[Facts, tuple[int, ...]]:
+        contents, _ = self._summary()
+        train_size, test_size = sum(contents.train_counts), sum(contents.test_counts)
+        return Facts(3, max(contents.first_size), contents.class_names, train_size, test_size), contents.train_counts
 
-    def _summary(self) -> tuple[Summary, Path]:
+    def _summary(self) -> tuple[FolderSummary, Path]:
         if not self.folder:
             raise DataError(
-                f"{self.name} has no folder yet: set its field folder to one that holds train/<class>/* and "
+                f"{self.name} has no folder yet: set its field folder to a folder with train/<class>/* and "
                 "test/<class>/*"
             )
         folder = Path(self.folder).expanduser()
-        return summary(folder), folder
+        return folder_summary(folder), folder
 
 
 class GaussianNoise(Dataset):
-    """Nothing to learn: whatever a network prefers here it brought along."""
+    """Images without content and random labels: any class that a network favours comes from the network."""
 
     name: Literal["gaussian-noise"] = "gaussian-noise"
-    classes: int = Field(10, ge=2, le=1000, description="How many classes the random labels have.")
+    classes: int = Field(10, ge=2, le=1000, description="Number of classes of the random labels.")
     channels: Literal[1, 3] = Field(1, description="Channels of an image.")
     size: int = Field(28, ge=8, le=512, description="Pixels along each side of an image.")
-    train_examples: int = Field(10_000, ge=1, le=1_000_000, description="Images to train on.")
-    test_examples: int = Field(2_000, ge=1, le=1_000_000, description="Images to test on.")
+    train_examples: int = Field(10_000, ge=1, le=1_000_000, description="Training images.")
+    test_examples: int = Field(2_000, ge=1, le=1_000_000, description="Test images.")
     data_seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Another seed draws other noise; it is not the seed of the training."
+        0, ge=0, le=2**32 - 1, description="Seed of the images and labels; independent of the seed of the run."
     )
     title: ClassVar[str] = "Gaussian noise"
     help: ClassVar[str] = (
-        "Pixels drawn from N(0, 1) and labels at random: the theory's idea of data, and nothing to learn."
+        "Pixels drawn from N(0, 1) and random labels: the data that the theory assumes, with nothing to learn."
     )
 
     def facts(self) -> Facts:
@@ -101,15 +98,14 @@ class GaussianNoise(Dataset):
         import torch
 
         shape = (self.channels, self.size, self.size)
-        affordable(self.train_examples + self.test_examples, shape, self.title)
-        generator = torch.Generator().manual_seed(
-            self.data_seed
-        )  # drawn on the CPU: each device has its own random numbers
+        check_size(self.train_examples + self.test_examples, shape, self.title)
+        # Drawn on the CPU, since each device has its own random number generator.
+        generator = torch.Generator().manual_seed(self.data_seed)
 
         def draw(examples: int) -> tuple[torch.Tensor, torch.Tensor]:
             images = torch.randn(examples, *shape, generator=generator)
             return images.to(device), torch.randint(self.classes, (examples,), generator=generator).to(device)
 
-        test = draw(self.test_examples)  # first, so that it stays the same however many train
+        test = draw(self.test_examples)  # first, so that it does not depend on the number of training images
         source = f"{self.title} with seed {self.data_seed}, {self.train_examples} + {self.test_examples} images"
         return Data(*draw(self.train_examples), *test, class_names=self.facts().class_names, source=source)

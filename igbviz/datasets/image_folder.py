@@ -1,6 +1,6 @@
-"""Images in folders: `train/<class>/*` and `test/<class>/*` become two uint8 arrays, decoded once and then kept.
+"""Folders of images: `train/<class>/*` and `test/<class>/*` become two uint8 arrays, decoded once and cached.
 
-Nothing here imports torch, and Pillow only where an image is opened: a page may ask for the class names of a folder.
+Torch is never imported, and Pillow only when an image is opened, so that listing the classes of a folder is cheap.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
-DECODING = 2  # raised whenever the same files would be decoded to other numbers: what was kept is made anew then
-LARGEST = 8e9  # values of all images together: 8 GB as bytes, 32 GB once they are float32
+DECODER_VERSION = 2  # raised whenever the same files would be decoded to other values: invalidates the cache
+MAX_VALUES = 8e9  # of all images together: 8 GB as bytes, 32 GB as float32
 
 
 class DataError(RuntimeError):
-    """Data that cannot be had. The message is one sentence: which file or folder, what is wrong, what to do."""
+    """Data cannot be loaded. The message is one sentence: which file or folder, what is wrong, what to do."""
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A folder of images seen from outside: names and counts, in class order, and the (height, width) of its first
-    image."""
+class FolderSummary:
+    """Names and counts of a folder of images, in class order, and the (height, width) of its first image."""
 
     class_names: tuple[str, ...]
     train_counts: tuple[int, ...]
@@ -43,25 +42,25 @@ class Summary:
     first_size: tuple[int, int]
 
 
-def summary(folder: Path) -> Summary:
-    """What a folder holds, without decoding it. Asked again it costs only a look at the dates of the class folders."""
+def folder_summary(folder: Path) -> FolderSummary:
+    """The contents of a folder, without decoding it. Cached until the modification time of a class folder changes."""
     return _summary(folder, tuple(path.stat().st_mtime_ns for path in _class_folders(folder)))
 
 
 @lru_cache(maxsize=32)
-def _summary(folder: Path, changed: tuple[int, ...]) -> Summary:
+def _summary(folder: Path, modified: tuple[int, ...]) -> FolderSummary:
     files = _files(folder)
     train, test = ([len(entries) for entries in files[split].values()] for split in SPLITS)
     first = next(iter(files["train"].values()))[0]
-    return Summary(tuple(files["train"]), tuple(train), tuple(test), _size_of(first.path))
+    return FolderSummary(tuple(files["train"]), tuple(train), tuple(test), _size_of(first.path))
 
 
-def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> dict[str, np.ndarray]:
-    """{"train": images, "test": images}, each (N, C, H, W) uint8, class after class in the order of `summary`.
+def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) -> dict[str, np.ndarray]:
+    """{"train": images, "test": images}, each (N, C, H, W) uint8, class by class in the order of `folder_summary`.
 
-    All images get one size: `size` squared, or else the size of the first image. The arrays are kept in the folder
-    `kept_in` under a hash of everything they depend on, so a changed file is decoded anew; a kept file that cannot be
-    read is as good as none.
+    All images get the same size: `size` squared, or else that of the first image. The arrays are cached in the folder
+    `cache` under a hash of everything they depend on, so a changed file is decoded again; a cached file that cannot be
+    read is ignored.
     """
     files = [
         (split, name, entry)
@@ -71,32 +70,32 @@ def decoded(folder: Path, size: int | None, grayscale: bool, kept_in: Path) -> d
     ]
     height, width = (size, size) if size else _size_of(files[0][2].path)
     shape = (1 if grayscale else 3, height, width)
-    affordable(len(files), shape, str(folder))
+    check_size(len(files), shape, str(folder))
     listing = [
         (split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files
     ]
-    identity = json.dumps([DECODING, os.path.realpath(folder), shape, listing])
-    kept = kept_in / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
-    # Every array in an npz has a checksum, so a torn file does not pass for whole.
-    torn = OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error
-    with suppress(*torn), np.load(kept, allow_pickle=False) as arrays:
+    identity = json.dumps([DECODER_VERSION, os.path.realpath(folder), shape, listing])
+    path = cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
+    # Every array in an npz has a checksum, so an incomplete file raises one of these errors.
+    damaged = OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error
+    with suppress(*damaged), np.load(path, allow_pickle=False) as arrays:
         return {split: arrays[split] for split in SPLITS}
-    paths = {wanted: [entry.path for split, _, entry in files if split == wanted] for wanted in SPLITS}
+    paths = {name: [entry.path for split, _, entry in files if split == name] for name in SPLITS}
     images = {split: _decode(paths[split], shape, f"{folder.name}/{split}") for split in SPLITS}
-    _keep(kept, images)
+    _store(path, images)
     return images
 
 
-def affordable(count: int, shape: tuple[int, int, int], what: str) -> None:
-    """Refuse to build more than a machine can hold, before hours of decoding or the kernel's out-of-memory killer do."""
+def check_size(count: int, shape: tuple[int, int, int], source: str) -> None:
+    """Raise DataError for more images than fit into memory: before hours of decoding, and before an OOM kill."""
     values = count * shape[0] * shape[1] * shape[2]
-    if values > LARGEST:
+    if values > MAX_VALUES:
         need = f"{count} images of {' x '.join(map(str, shape))} values need {values / 1e9:.1f} GB as bytes"
-        raise DataError(f"{what}: {need}, allowed: {LARGEST / 1e9:.0f} GB; choose a smaller size or fewer images")
+        raise DataError(f"{source}: {need}, allowed: {MAX_VALUES / 1e9:.0f} GB; choose a smaller size or fewer images")
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    """train/<class> in order, then test/<class>; both must hold the same classes."""
+    """All train/<class> in order, then all test/<class>; both must have the same classes."""
     names = {}
     for split in SPLITS:
         try:
@@ -105,27 +104,27 @@ def _class_folders(folder: Path) -> list[Path]:
             )
         except OSError as error:
             raise DataError(
-                f"{folder / split} cannot be read ({error.strerror}): an image folder holds train/<class>/* and "
+                f"{folder / split} cannot be read ({error.strerror}): an image folder needs train/<class>/* and "
                 "test/<class>/*"
             ) from error
-    if odd := sorted(set(names["train"]) ^ set(names["test"])):
+    if unmatched := sorted(set(names["train"]) ^ set(names["test"])):
         raise DataError(
-            f"train and test of {folder} must hold the same classes, but only one of them has: {', '.join(odd)}"
+            f"train and test of {folder} must have the same classes, but only one of them has: {', '.join(unmatched)}"
         )
     if len(names["train"]) < 2:
         raise DataError(
-            f"{folder / 'train'} holds {len(names['train'])} class folders, allowed: at least 2, one a class"
+            f"{folder / 'train'} has {len(names['train'])} class folders, allowed: at least 2, one per class"
         )
     return [folder / split / name for split in SPLITS for name in names[split]]
 
 
 def _files(folder: Path) -> dict[str, dict[str, list[os.DirEntry]]]:
-    """The image files by split and class, all sorted by name: the order of the file system is nobody's choice."""
+    """The image files by split and class, sorted by name, since the order of the file system is arbitrary."""
     files: dict[str, dict[str, list[os.DirEntry]]] = {split: {} for split in SPLITS}
     for path in _class_folders(folder):
         images = [entry for entry in os.scandir(path) if entry.name.lower().endswith(SUFFIXES) and entry.is_file()]
         if not images:
-            raise DataError(f"{path} holds no image, allowed: at least one file that ends in {', '.join(SUFFIXES)}")
+            raise DataError(f"{path} has no image, allowed: at least one file that ends in {', '.join(SUFFIXES)}")
         files[path.parent.name][path.name] = sorted(images, key=lambda entry: entry.name)
     return files
 
@@ -136,12 +135,12 @@ def _size_of(path: str) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except Exception as error:  # decoders of broken files raise almost anything
+    except Exception as error:  # decoders raise almost any exception on damaged files
         raise _unreadable(path, error) from error
 
 
-def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndarray:
-    """(N, C, H, W) uint8; colours become grey by luma, other sizes are resized bilinearly with antialiasing."""
+def _decode(paths: list[str], shape: tuple[int, int, int], label: str) -> np.ndarray:
+    """Images (N, C, H, W) uint8: grey is luma, other sizes are resized bilinearly with antialiasing."""
     from PIL import Image
     from tqdm import tqdm
 
@@ -151,9 +150,8 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
     def decode(index: int) -> None:
         try:
             with Image.open(paths[index]) as image:
-                pixels = _eight_bits(image).convert(
-                    "RGB"
-                )  # first to RGB: grey means the luma of the colours, from any source
+                # First to RGB, so that grey is the luma of the colours for every mode.
+                pixels = _eight_bits(image).convert("RGB")
                 pixels = pixels.convert("L") if channels == 1 else pixels
                 if pixels.size != (width, height):
                     pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
@@ -161,18 +159,20 @@ def _decode(paths: list[str], shape: tuple[int, int, int], what: str) -> np.ndar
         except Exception as error:
             raise _unreadable(paths[index], error) from error
 
-    # Few threads and large pieces: thumbnails spend their time in Python, where more threads only fight for its lock.
+    # Few threads and large chunks: small images spend their time in Python, where more threads compete for the GIL.
     with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
         for _ in tqdm(
-            pool.imap(decode, range(len(paths)), chunksize=64), what, len(paths), unit=" images", mininterval=0.5
+            pool.imap(decode, range(len(paths)), chunksize=64), label, len(paths), unit=" images", mininterval=0.5
         ):
             pass
     return images
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits (as 32-bit integers where a format has no 16) by its upper byte, as Pillow reads colours of 16
-    bits; it would cut off all above 255. Other images as they are."""
+    """16-bit grey (32-bit integers in some formats) reduced to its upper byte, as Pillow does for 16-bit colours.
+
+    Pillow itself would clip 16-bit grey at 255. Other images are returned unchanged.
+    """
     if not image.mode.startswith("I"):
         return image
     from PIL import Image
@@ -182,18 +182,20 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _unreadable(path: str, error: Exception) -> DataError:
     reason = str(error).replace(repr(path), "it").strip(" .")
-    return DataError(f"{path} cannot be read as an image ({reason}): repair it or take it out of the folder")
+    return DataError(f"{path} cannot be read as an image ({reason}): repair it or remove it from the folder")
 
 
-def _keep(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Written beside and then moved into place, so that a reader never meets half a file; nowhere to write only costs
-    the time."""
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+def _store(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write to a temporary file and rename it, so that no reader sees half a file.
+
+    A folder that is not writable is no error: the images are decoded again next time.
+    """
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as file:
+        with open(temporary, "wb") as file:
             np.savez(file, **arrays)
-        os.replace(unfinished, path)
+        os.replace(temporary, path)
     except OSError:
         with suppress(OSError):
-            unfinished.unlink()
+            temporary.unlink()

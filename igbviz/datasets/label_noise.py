@@ -1,9 +1,8 @@
-"""Wrong labels, on purpose: which share of the training labels is replaced, and by what. Importing this imports no
-torch.
+"""Label noise: which fraction of the training labels is corrupted, and to which classes. Imports no torch.
 
-The shares are exact, not thrown: of the n training images of a class, n times the probability of a wrong label get one,
-rounded, and the wrong labels are divided among the other classes in the same way. So a rate of 0.4 is 40 % in every
-class of every small set, and chance decides only which images it meets.
+The fractions are exact, not sampled: of the n training images of a class, n times the probability of a wrong label get
+one, rounded, and the wrong labels are divided among the other classes in the same way. So a rate of 0.4 is 40 % in
+every class, however small, and only the choice of images is random.
 """
 
 from __future__ import annotations
@@ -19,40 +18,42 @@ from igbviz.spec import ConfigError, Spec, any_of, by_name
 
 
 class LabelNoise(Spec):
-    """What the labels of the training images go through; those of the test images stay true."""
+    """A corruption of the training labels; the test labels stay true."""
 
     title: ClassVar[str]
 
     @property
     def label(self) -> str:
-        """A few words for titles and names; empty when all labels are true."""
+        """A short text for titles and run names; empty if all labels are true."""
         return ""
 
     def transition(self, classes: int) -> np.ndarray:
-        """(K, K) probability of the given label [true class, given class]; rows sum to 1."""
+        """(K, K) probability of a label [true class, label]; rows sum to 1."""
         raise NotImplementedError
 
     def require_classes(self, classes: int) -> None:
-        """Raise ConfigError where this noise was made for another number of classes."""
+        """Raise ConfigError if this noise is defined for another number of classes."""
 
     def wrong_share(self, classes: int) -> float:
-        """The share of wrong labels when all classes are equally large."""
+        """The fraction of wrong labels if all classes have equal sizes."""
         return 1 - float(np.trace(self.transition(classes))) / classes
 
     def given(self, labels: np.ndarray, classes: int, seed: int) -> np.ndarray:
-        """(N,) the labels that are trained on, from the true ones. With the same seed the images that are wrong at a
-        lower rate are also wrong at a higher one."""
-        given, rng = labels.copy(), np.random.default_rng(seed)
+        """(N,) the labels to train on, from the true labels (N,).
+
+        With the same seed, labels that are wrong at a lower rate are also wrong at a higher one.
+        """
+        corrupted, rng = labels.copy(), np.random.default_rng(seed)
         for k, row in enumerate(self.transition(classes)):
             images, offset = rng.permutation(np.flatnonzero(labels == k)), rng.random()
             wrong = math.floor(len(images) * (1 - row[k]) + 0.5)
             if wrong:
-                # Evenly spaced places on the line that the other classes share: each gets its part, rounded up or down
-                # by the offset.
+                # Evenly spaced points on an interval that the other classes divide in proportion (systematic sampling):
+                # the random offset decides whether the count of a class is rounded up or down.
                 ends = np.where(np.arange(classes) == k, 0, row).cumsum()
-                places = np.minimum((np.arange(wrong) + offset) / wrong * ends[-1], np.nextafter(ends[-1], 0))
-                given[images[:wrong]] = np.searchsorted(ends, places, side="right")
-        return given
+                points = np.minimum((np.arange(wrong) + offset) / wrong * ends[-1], np.nextafter(ends[-1], 0))
+                corrupted[images[:wrong]] = np.searchsorted(ends, points, side="right")
+        return corrupted
 
 
 class TrueLabels(LabelNoise):
@@ -69,11 +70,11 @@ class TrueLabels(LabelNoise):
 
 
 class Symmetric(LabelNoise):
-    """A share of the training images gets a label drawn evenly from the other classes."""
+    """A fraction of the training images gets a label drawn uniformly from the other classes."""
 
     name: Literal["symmetric"] = "symmetric"
     rate: float = Field(
-        0.4, ge=0, le=1, description="Share of the training labels that are wrong, the same in every class."
+        0.4, ge=0, le=1, description="Fraction of the training labels that are wrong, the same in every class."
     )
     title: ClassVar[str] = "symmetric: any other class"
 
@@ -87,14 +88,14 @@ class Symmetric(LabelNoise):
 
 
 class PairFlip(LabelNoise):
-    """A share of the training images of each class gets the label of the next class; the last class that of the first."""
+    """A fraction of the images of each class gets the label of the next class; the last class that of the first."""
 
     name: Literal["pair-flip"] = "pair-flip"
     rate: float = Field(
         0.4,
         ge=0,
         le=1,
-        description="Share of the training labels that are wrong; above 0.5 the wrong label is the rule.",
+        description="Fraction of the training labels that are wrong; above 0.5 most labels are wrong.",
     )
     title: ClassVar[str] = "pair flip: always the next class"
 
@@ -107,20 +108,20 @@ class PairFlip(LabelNoise):
 
 
 class Matrix(LabelNoise):
-    """Each class is mistaken in its own way: row k holds the probabilities of the labels given to images of class k."""
+    """A full transition matrix: row k has the probabilities of the labels of images of class k."""
 
     name: Literal["matrix"] = "matrix"
     matrix: tuple[tuple[float, ...], ...] = Field(
         (),
-        description="A row for each true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each given label. "
-        "Rows sum to 1.",
+        description="One row per true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each label. Rows sum "
+        "to 1.",
     )
     title: ClassVar[str] = "matrix: class by class"
 
     @field_validator("matrix", mode="before")
     @classmethod
     def _probabilities(cls, value: Any) -> tuple[tuple[float, ...], ...]:
-        """Rows of numbers, also as text, whatever brackets or semicolons part the rows."""
+        """Parse rows of numbers; as text, with brackets, semicolons or line breaks between the rows."""
         try:
             rows = (
                 [part.replace(",", " ").split() for part in re.split(r"[][();\n]", value)]

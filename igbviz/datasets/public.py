@@ -1,4 +1,4 @@
-"""Public data sets: taken from wherever their files lie already, else downloaded by torchvision."""
+"""Public data sets: read from local files where there are any, else downloaded by torchvision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from igbviz.datasets import base
-from igbviz.datasets.base import Facts, Grayscale, Images, Stored, data_root, whole_path
+from igbviz.datasets.base import Facts, Grayscale, Images, Stored, absolute_path, data_root
 from igbviz.datasets.image_folder import DataError
 
 SYSTEM_DATA = Path("/usr/share/datasets")  # where Debian's dataset-* packages go
@@ -35,44 +35,41 @@ CIFAR100 = tuple(
 
 
 class Downloaded(Images):
-    """A public data set, taken from wherever its files lie already, else downloaded by torchvision."""
+    """A public data set, read from local files where there are any, else downloaded by torchvision."""
 
-    folder: Annotated[str | None, AfterValidator(whole_path)] = Field(
+    folder: Annotated[str | None, AfterValidator(absolute_path)] = Field(
         None,
-        description="Folder that holds the files; empty looks in IGBVIZ_DATA, cache/data and /usr/share/datasets, "
+        description="Folder with the files; empty searches IGBVIZ_DATA, cache/data and /usr/share/datasets, "
         "then downloads.",
         json_schema_extra={"incidental": True},
     )
     torchvision_name: ClassVar[str]
-    torchvision_place: ClassVar[str] = "."  # where in its folder torchvision puts the files
-    own_places: ClassVar[
-        tuple[str, ...]
-    ] = ()  # where else they may lie in a folder that the user named for this data set
-    files: ClassVar[str]  # what to put there by hand, in words
+    torchvision_subfolder: ClassVar[str] = "."  # subfolder that torchvision stores the files in
+    extra_subfolders: ClassVar[tuple[str, ...]] = ()  # further ones to search in the user's folder for this data set
+    files: ClassVar[str]  # the files to put there by hand, for error messages
 
     def _read(self) -> Stored:
-        for place in self._places():
-            if (stored := self._read_from(place)) is not None:
+        for folder in self._folders():
+            if (stored := self._read_from(folder)) is not None:
                 return stored
         self._download(data_root())
-        stored = self._read_from(data_root() / self.torchvision_place)
-        assert stored is not None, "torchvision has just put it there"
+        stored = self._read_from(data_root() / self.torchvision_subfolder)
+        assert stored is not None, "torchvision has just stored it there"
         return stored
 
-    def _places(self) -> Iterator[Path]:
-        anywhere = (self.torchvision_place, self.name)
+    def _folders(self) -> Iterator[Path]:
+        subfolders = (self.torchvision_subfolder, self.name)
         if self.folder:
-            yield from (Path(self.folder).expanduser() / inner for inner in anywhere + self.own_places)
+            yield from (Path(self.folder).expanduser() / inner for inner in subfolders + self.extra_subfolders)
         for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
-            yield from (root / inner for inner in anywhere)
+            yield from (root / inner for inner in subfolders)
 
-    def _read_from(self, place: Path) -> Stored | None:
-        """The data in this very folder; None where its files are not all there."""
+    def _read_from(self, folder: Path) -> Stored | None:
+        """The data in exactly this folder; None if a file is missing."""
         raise NotImplementedError
 
     def _torchvision(self, root: Path, download: bool = False) -> tuple[Any, Any]:
-        """torchvision's own training and test set in this folder. RuntimeError where they are missing or not the
-        originals."""
+        """torchvision's training and test set in this folder; RuntimeError if missing or with a wrong checksum."""
         from igbviz._torchvision import torchvision
 
         build = getattr(torchvision.datasets, self.torchvision_name)
@@ -83,30 +80,28 @@ class Downloaded(Images):
 
         try:
             root.mkdir(parents=True, exist_ok=True)
-            with FileLock(root / ".download.lock"):  # two workers on one file would spoil it; the second finds it done
+            with FileLock(root / ".download.lock"):  # two workers must not write the same file
                 self._torchvision(root, download=True)
         except (OSError, RuntimeError, HTTPException) as error:
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1].strip("<> ")
-            target = Path(self.folder).expanduser() if self.folder else root / self.torchvision_place
+            target = Path(self.folder).expanduser() if self.folder else root / self.torchvision_subfolder
             raise DataError(
                 f"{self.title} was not found and could not be downloaded ({reason}): put {self.files} into {target}"
             ) from error
 
 
 class IdxImages(Downloaded):
-    """MNIST and its look-alikes: four IDX files of the same names, gzipped or not."""
+    """MNIST and data sets in its format: four IDX files of the same names, gzipped or not."""
 
-    own_places: ClassVar[tuple[str, ...]] = (
-        "raw",
-        ".",
-    )  # not in a shared folder, where nobody could tell whose four files these are
+    # Not in a shared folder, where the same file names may belong to another of these data sets.
+    extra_subfolders: ClassVar[tuple[str, ...]] = ("raw", ".")
     files: ClassVar[str] = (
         "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also as .gz)"
     )
 
-    def _read_from(self, place: Path) -> Stored | None:
+    def _read_from(self, folder: Path) -> Stored | None:
         parts = [
-            place / f"{part}-ubyte"
+            folder / f"{part}-ubyte"
             for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
         ]
         paths = [
@@ -114,15 +109,17 @@ class IdxImages(Downloaded):
         ]
         if None in paths:
             return None
-        stored = Stored(*map(read_idx, paths), where=str(place))
+        stored = Stored(*map(read_idx, paths), location=str(folder))
         for images, labels in ((stored.train_images, stored.train_labels), (stored.test_images, stored.test_labels)):
             if (
                 images.ndim != 3
                 or labels.shape != images.shape[:1]
                 or labels.max(initial=0) >= len(self.stored_facts.class_names)
             ):
-                found = f"images {images.shape} and labels {labels.shape} up to {labels.max(initial=0)}"
-                raise DataError(f"{place} holds {found}, which are not {self.title}: put the right {self.files} there")
+                contents = f"images {images.shape} and labels {labels.shape} up to {labels.max(initial=0)}"
+                raise DataError(
+                    f"{folder} has {contents}, which are not {self.title}: put the right {self.files} there"
+                )
         return replace(stored, train_images=stored.train_images[:, None], test_images=stored.test_images[:, None])
 
 
@@ -133,7 +130,7 @@ class Mnist(IdxImages):
     stored_facts: ClassVar[Facts] = Facts(1, 28, DIGITS, 60_000, 10_000)
     stored_counts: ClassVar[tuple[int, ...]] = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     torchvision_name: ClassVar[str] = "MNIST"
-    torchvision_place: ClassVar[str] = "MNIST/raw"
+    torchvision_subfolder: ClassVar[str] = "MNIST/raw"
 
 
 class FashionMnist(IdxImages):
@@ -142,7 +139,7 @@ class FashionMnist(IdxImages):
     help: ClassVar[str] = "60,000 + 10,000 grey images of clothes, 28 x 28 (Xiao and others 2017)."
     stored_facts: ClassVar[Facts] = Facts(1, 28, CLOTHES, 60_000, 10_000)
     torchvision_name: ClassVar[str] = "FashionMNIST"
-    torchvision_place: ClassVar[str] = "FashionMNIST/raw"
+    torchvision_subfolder: ClassVar[str] = "FashionMNIST/raw"
 
 
 class Kmnist(IdxImages):
@@ -153,30 +150,30 @@ class Kmnist(IdxImages):
     )
     stored_facts: ClassVar[Facts] = Facts(1, 28, KUZUSHIJI, 60_000, 10_000)
     torchvision_name: ClassVar[str] = "KMNIST"
-    torchvision_place: ClassVar[str] = "KMNIST/raw"
+    torchvision_subfolder: ClassVar[str] = "KMNIST/raw"
 
 
-class ColourImages(Downloaded):
-    """Archives that torchvision reads, after its checksum has shown that they are the originals."""
+class ColorImages(Downloaded):
+    """Archives that torchvision reads after verifying their checksums."""
 
     grayscale: Grayscale = False
 
-    def _read_from(self, place: Path) -> Stored | None:
+    def _read_from(self, folder: Path) -> Stored | None:
         try:
-            parts = self._torchvision(place)
+            parts = self._torchvision(folder)
         except RuntimeError:
             return None
-        return Stored(*(array for part in parts for array in self._arrays(part)), where=str(place))
+        return Stored(*(array for part in parts for array in self._arrays(part)), location=str(folder))
 
     def _arrays(self, part: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels of one of torchvision's data sets."""
+        """Images (N, C, H, W) uint8 and labels (N,) of one of torchvision's data sets."""
         raise NotImplementedError
 
 
-class Cifar(ColourImages):
-    """CIFAR comes as pickles, which run code when they are read: never open them without that checksum."""
+class Cifar(ColorImages):
+    """CIFAR comes as pickles, which run code when loaded: never read them without verifying the checksum."""
 
-    own_places: ClassVar[tuple[str, ...]] = ("..",)  # the user may have named the unpacked folder itself
+    extra_subfolders: ClassVar[tuple[str, ...]] = ("..",)  # the user may have chosen the unpacked folder itself
 
     def _arrays(self, part: Any) -> tuple[np.ndarray, np.ndarray]:
         return part.data.transpose(0, 3, 1, 2), np.array(part.targets)
@@ -194,13 +191,13 @@ class Cifar10(Cifar):
 class Cifar100(Cifar):
     name: Literal["cifar100"] = "cifar100"
     title: ClassVar[str] = "CIFAR-100"
-    help: ClassVar[str] = "50,000 + 10,000 colour images of a hundred things, 32 x 32 (Krizhevsky 2009)."
+    help: ClassVar[str] = "50,000 + 10,000 colour images of a hundred kinds of objects, 32 x 32 (Krizhevsky 2009)."
     stored_facts: ClassVar[Facts] = Facts(3, 32, CIFAR100, 50_000, 10_000)
     torchvision_name: ClassVar[str] = "CIFAR100"
     files: ClassVar[str] = "the unpacked folder cifar-100-python"
 
 
-class Svhn(ColourImages):
+class Svhn(ColorImages):
     name: Literal["svhn"] = "svhn"
     title: ClassVar[str] = "SVHN"
     help: ClassVar[str] = (
@@ -221,7 +218,7 @@ class Svhn(ColourImages):
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """One IDX file of bytes, gzipped or not: two zeros, the type 8, the number of axes, their lengths, the values."""
+    """Read an IDX file of bytes, gzipped or not: two zeros, type 8, the number of axes, their lengths, the values."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             content = bytearray(file.read())
@@ -230,4 +227,4 @@ def read_idx(path: Path) -> np.ndarray:
         shape = np.frombuffer(content, ">i4", content[3], offset=4)
         return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
-        raise DataError(f"{path} is damaged ({error}): delete it or put a whole copy in its place") from error
+        raise DataError(f"{path} is damaged ({error}): delete it or replace it with a complete copy") from error

@@ -1,12 +1,11 @@
-"""Many untrained networks at once: what is measured on how many of them, and the stream of what they were found to
-guess.
+"""Ensembles of untrained networks: draw many networks, and measure the initial guesses of each.
 
     config = EnsembleConfig(model={"name": "mlp", "depth": 10}, networks=200)
     ensemble = Ensemble.of(initialize(config))
     ensemble.gamma("guesses")
 
-An ensemble shares the data and differs in the weights: over networks, the guesses of an untrained network have a law
-(initial guessing bias; Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). Describing one imports no torch.
+The networks of an ensemble share the data and differ in their weights. Initial guessing bias is the distribution of
+their guesses (Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). A configuration imports no torch.
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ __all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "initialize", "requir
 
 
 def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
-    """Draw the networks as described and yield a record of `ensemble_dtype` for each, in order.
+    """Draw the networks of this configuration; yields one record of `ensemble_dtype` per network, in order.
 
-    The first one is there as soon as it is computed; those after it come in growing blocks, of which the numbers of a
-    network do not depend. `device` is 'cpu', 'cuda', 'mps' or None for the best one at hand. Raises ConfigError when it
-    cannot be done here, DataError when the data cannot be had, Overflow when a network's outputs are too large to be
-    numbers.
+    The first record is yielded at once, later ones in batches of growing size, which do not affect their values.
+    `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Raises ConfigError if the ensemble cannot be
+    drawn on this machine, DataError if the data cannot be loaded, Overflow if a network's outputs are non-finite.
     """
-    from igbviz.ensembles.networks import blocks
+    from igbviz.ensembles.networks import record_batches
 
-    return (record for block in blocks(EnsembleConfig.model_validate(config), device) for record in block)
+    return (record for batch in record_batches(EnsembleConfig.model_validate(config), device) for record in batch)

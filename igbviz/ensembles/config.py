@@ -1,4 +1,4 @@
-"""What is measured on how many untrained networks: the description of an ensemble. Describing one imports no torch."""
+"""The configuration of an ensemble of untrained networks. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,60 +14,68 @@ from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Spec
 from igbviz.training.memory import free_memory
 
-# Raised whenever the same description would give other numbers than before.
+# Raised whenever the same configuration would give other values than before.
 NUMERICS = 1
 
 
 class EnsembleConfig(Spec):
-    """An ensemble, described. Whatever is left out has a default; `id` names it."""
+    """The configuration of an ensemble. Every field has a default; `id` identifies the configuration."""
 
     dataset: AnyDataset = GaussianNoise()
     model: AnyModel = Mlp()
     initialization: AnyInitialization = HeNormal()
-    networks: int = Field(100, ge=2, le=100_000, description="Networks to draw; one alone has no law.")
+    networks: int = Field(100, ge=2, le=100_000, description="Networks to draw; a distribution needs at least two.")
     inputs: int = Field(
-        1000, ge=10, le=1_000_000, description="Test images that every network is asked about, a seeded choice."
+        1000, ge=10, le=1_000_000, description="Test images that every network is evaluated on, a seeded choice."
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all weights and of the choice of images.")
     batch_norm: Literal["eval", "batch", "after"] = Field(
         "eval",
-        description="What BatchNorm divides by: its running statistics ('eval'; before any training they change "
-        "nothing), those of the images at hand ('batch'), or its running statistics after some training batches "
-        "have passed ('after').",
+        description="Statistics that BatchNorm normalizes with: its running statistics ('eval'; before training they "
+        "are mean 0 and variance 1), those of the batch of images ('batch'), or its running statistics after some "
+        "forward passes of training batches ('after').",
     )
     passes: int = Field(
-        1, ge=1, le=10_000, description="Training batches, of up to 500 images, that pass before 'after' looks."
+        1,
+        ge=1,
+        le=10_000,
+        description="With batch_norm 'after': training batches, of up to 500 images, passed through the network first.",
     )
     gradients: bool = Field(False, description="Also measure the gradient of cross-entropy in every layer.")
     pretrained: bool = Field(
         False,
-        description="torchvision's trained weights below a new last layer, the only one that differs between networks.",
+        description="torchvision's trained weights below a new last layer, which alone differs between networks.",
     )
 
     @model_validator(mode="after")
     def _only_torchvision_is_trained(self) -> Self:
         if self.pretrained and not isinstance(self.model, Torchvision):
-            problem = f"is true with {self.model.name}, allowed: false, since only torchvision's networks come with trained weights"
+            reason = "only torchvision's networks come with trained weights"
+            problem = f"is true with {self.model.name}, allowed: false, since {reason}"
             raise ConfigError((("pretrained",), problem))
         return self
 
     @model_validator(mode="after")
     def _no_neutral_bias(self) -> Self:
         if self.initialization.last_layer == "neutral-bias":
-            problem = "is neutral-bias, allowed: same, zero or scaled, since an ensemble measures the bias that this takes away"
+            reason = "it would remove the bias that an ensemble measures"
+            problem = f"is neutral-bias, allowed: same, zero or scaled, since {reason}"
             raise ConfigError((("initialization", "last_layer"), problem))
         return self
 
     @property
     def id(self) -> str:
-        """A short readable name and a hash of the canonical choices and the numerics' version."""
-        words = (self.dataset.name, self.model.name, self.initialization.name, f"n{self.networks}", f"s{self.seed}")
-        return f"{'-'.join(map(slug, words))}-{digest(['ensemble', NUMERICS, self.canonical()])}"
+        """A short readable name and a hash of the canonical configuration and the numerics' version."""
+        parts = (self.dataset.name, self.model.name, self.initialization.name, f"n{self.networks}", f"s{self.seed}")
+        return f"{'-'.join(map(slug, parts))}-{digest(['ensemble', NUMERICS, self.canonical()])}"
 
 
 def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None) -> None:
-    """Raise ConfigError when there are too few test images, or when data, weights and the outputs of the widest layer
-    (of every layer, with gradients) need more than `free` bytes (default: what the machine has left)."""
+    """Raise ConfigError if there are too few test images or too little memory.
+
+    Data, weights and the outputs of the widest layer (of every layer, with gradients) may take up to `free` bytes
+    (default: the memory available now).
+    """
     if config.inputs > facts.test_size:
         allowed = f"at most the {facts.test_size} test images of {config.dataset.name}"
         raise ConfigError((("inputs",), f"is {config.inputs}, allowed: {allowed}"))
@@ -77,7 +85,7 @@ def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None
     weights = config.model.weights(shape, classes) * (2 if config.gradients else 1)
     outputs = 0
     if isinstance(config.model, Mlp):
-        # Three at a time: the layer below, this one and a temporary. Differentiation keeps about four a layer,
+        # Three at a time: the layer below, this one and a temporary. Backpropagation keeps about four per layer,
         # gradients included.
         nodes = config.model.width * config.model.max_pool
         outputs = config.inputs * nodes * (4 * config.model.depth if config.gradients else 3)

@@ -1,5 +1,4 @@
-"""An ensemble of untrained networks as a job for the worker: it can be watched, stopped and gone on with, like a
-training."""
+"""An ensemble of untrained networks as a job for the worker: it can be watched, stopped and resumed like a training."""
 
 from __future__ import annotations
 
@@ -11,15 +10,14 @@ import numpy as np
 import torch
 
 from igbviz.ensembles.config import EnsembleConfig
-from igbviz.ensembles.networks import Overflow, subject
+from igbviz.ensembles.networks import Overflow, network_sampler
 from igbviz.training.devices import device_of
 
 __all__ = ["Initializing", "Overflow"]
 
 
 class Initializing:
-    """Networks being drawn and measured. A network's record depends on nothing but its number, so going on needs only
-    that."""
+    """Draws and measures networks. A network's record depends on its index alone, so resuming needs only the index."""
 
     doing = "Drawing networks ..."
 
@@ -27,40 +25,40 @@ class Initializing:
         self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None
     ) -> None:
         self.config = config
-        self.subject = subject(config, device_of(device))
-        self.data, self.threads, self.dtype = self.subject.data, self.subject.threads, self.subject.dtype
+        self.sampler = network_sampler(config, device_of(device))
+        self.data, self.threads, self.dtype = self.sampler.data, self.sampler.threads, self.sampler.dtype
         self.snapshots: int = state["snapshots"] if state else 0  # networks measured
         self.seconds: float = state["seconds"] if state else 0.0
         self._began = (self.snapshots, self.seconds)
 
     def ticks(self) -> Iterator[np.void]:
-        """Go on to the end: the record of every network, in order."""
+        """Run to the end; yields the record of every network, in order."""
         started = time.perf_counter()
-        for block in self.subject.blocks(done=self.snapshots):
+        for batch in self.sampler.record_batches(start=self.snapshots):
             self.seconds += time.perf_counter() - started
-            for record in block:
+            for record in batch:
                 self.snapshots += 1
                 yield record
             started = time.perf_counter()
 
     def state(self) -> dict[str, Any]:
-        """Everything that the rest depends on."""
+        """Everything the rest of the job depends on."""
         return {"snapshots": self.snapshots, "seconds": self.seconds}
 
     def progress(self) -> dict[str, Any]:
-        """How far it is, in the words of `status.Status`: a step is a network."""
+        """Progress so far, as the fields of `runs.status.Status`: one step is one network."""
         networks, seconds = self.snapshots - self._began[0], self.seconds - self._began[1]
-        pace = seconds / networks if networks else 0.0
+        per_network = seconds / networks if networks else 0.0
         return {
             "step": self.snapshots,
             "steps": self.config.networks,
             "snapshots": self.snapshots,
             "seconds": self.seconds,
-            "steps_per_second": 1 / pace if pace else 0.0,
-            "eta": (self.config.networks - self.snapshots) * pace,
+            "steps_per_second": 1 / per_network if per_network else 0.0,
+            "eta": (self.config.networks - self.snapshots) * per_network,
         }
 
     def facts(self) -> dict[str, Any]:
-        """Sizes that are known only now, kept beside the records."""
+        """Sizes that are known only once the data is loaded; stored beside the records."""
         weights = self.config.model.weights(self.data.shape, self.data.classes)
-        return {"steps": self.config.networks, "inputs": len(self.subject.labels), "parameters": int(weights)}
+        return {"steps": self.config.networks, "inputs": len(self.sampler.labels), "parameters": int(weights)}

@@ -1,6 +1,6 @@
-"""From the outputs of a stack of networks to the columns of their records. B networks, D inputs, n nodes, K classes.
+"""Reduce the outputs of stacked networks to the columns of their records. B networks, D inputs, n nodes, K classes.
 
-Every measure of a network is made of its own outputs by the same operations, whatever else is in the stack.
+A network's values are computed from its own outputs by the same operations, whatever else is in the stack.
 """
 
 from __future__ import annotations
@@ -10,53 +10,51 @@ from torch import Tensor
 
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
-# Below this share of the mean square, a variance has lost too many digits when it is computed as mean square less
-# squared mean.
-CANCELLED = 0.01
+# Below this fraction of the mean square, a variance computed as mean square - squared mean has lost too many digits.
+CANCELLATION_LIMIT = 0.01
 
 
 @torch.no_grad()
 def measure_layer(outputs: Tensor) -> dict[str, Tensor]:
-    """(B, D, n) outputs to three columns (B,) of `exact` numbers.
+    """Three columns (B,), in double precision, of outputs (B, D, n).
 
     centre: mean over the nodes of the squared mean over the inputs; variance: mean over the nodes of the unbiased
     variance over the inputs; cosine: mean over the pairs of different inputs, where an output of norm 0 counts as
     orthogonal to all.
 
-    The outputs are read twice in all, because for a wide layer reading them costs as much as a tenth of the product
-    that made them: norms first, then both sums over the inputs as one product, |sum_a Y_a / |Y_a||^2 = D + D (D - 1)
-    cosine.
+    The outputs are read only twice, since reading those of a wide layer costs a tenth of the product that computes
+    them: norms first, then both sums over the inputs as one product, |sum_a Y_a / |Y_a||^2 = D + D (D - 1) cosine.
     """
     inputs, nodes = outputs.shape[1:]
     norms = torch.linalg.vector_norm(outputs, dim=-1)
     weights = torch.empty(len(outputs), 2, inputs, device=outputs.device, dtype=outputs.dtype)
     weights[:, 0] = 1 / inputs
     torch.reciprocal(norms.clamp_min(1e-30), out=weights[:, 1])
-    means, directions = exact(weights @ outputs).square_().sum(-1).unbind(1)  # (B,) each
-    squares, alone = exact(norms).square().sum(-1), norms.count_nonzero(-1)
+    means, directions = to_double(weights @ outputs).square_().sum(-1).unbind(1)  # (B,) each
+    squares, nonzero = to_double(norms).square().sum(-1), norms.count_nonzero(-1)
     centre = means / nodes
     variance = (squares - inputs * means) / (nodes * (inputs - 1))
-    cosine = (directions - alone) / (inputs * (inputs - 1))
-    for i in (variance * (inputs * nodes) < CANCELLED * squares).nonzero()[:, 0].tolist():
-        deviations, rays = outputs[i] - outputs[i].mean(0), torch.nn.functional.normalize(outputs[i], dim=-1)
-        variance[i] = exact(deviations).square().sum() / (nodes * (inputs - 1))
-        if alone[i] == inputs:
-            cosine[i] = 1 - exact(rays - rays.mean(0)).square().sum() / (inputs - 1)
+    cosine = (directions - nonzero) / (inputs * (inputs - 1))
+    for i in (variance * (inputs * nodes) < CANCELLATION_LIMIT * squares).nonzero()[:, 0].tolist():
+        deviations, units = outputs[i] - outputs[i].mean(0), torch.nn.functional.normalize(outputs[i], dim=-1)
+        variance[i] = to_double(deviations).square().sum() / (nodes * (inputs - 1))
+        if nonzero[i] == inputs:
+            cosine[i] = 1 - to_double(units - units.mean(0)).square().sum() / (inputs - 1)
     return {"centre": centre, "variance": variance, "cosine": cosine}
 
 
 @torch.no_grad()
 def measure_logits(logits: Tensor) -> dict[str, Tensor]:
-    """(B, D, K) logits to the columns guesses, centre, spread, probability (B, K), histogram (B, K, bins), variance and
-    cosine (B,).
+    """The columns of logits (B, D, K): guesses, centre, spread, probability (B, K), histogram (B, K, bins), variance
+    and cosine (B,).
 
-    The first of equals wins.
+    Of equal logits the first class is guessed.
     """
     classes = logits.shape[-1]
     guesses = torch.zeros(len(logits), classes, dtype=torch.int64, device=logits.device)
     guess = logits.argmax(-1)
-    probability = exact(logits.softmax(-1)).mean(1)
-    logits = exact(logits)
+    probability = to_double(logits.softmax(-1)).mean(1)
+    logits = to_double(logits)
     spread, centre = torch.std_mean(logits, dim=1)
     centred = measure_layer(logits - logits.mean(-1, keepdim=True))
     return {
@@ -71,15 +69,14 @@ def measure_logits(logits: Tensor) -> dict[str, Tensor]:
 
 
 def histogram(logits: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
-    """(B, K, bins) counts of (B, D, K) logits between `HISTOGRAM_EDGES`; of equal logits all in the bin that begins at
+    """(B, K, bins) counts of logits (B, D, K) between `HISTOGRAM_EDGES`; equal logits all fall in the bin starting at
     0."""
     networks, _, classes = logits.shape
     low, bins = float(HISTOGRAM_EDGES[0]), len(HISTOGRAM_EDGES) - 1
     per_bin = float(HISTOGRAM_EDGES[1]) - low
     standard = (logits - centre[:, None]).div_(torch.where(spread > 0, spread, 1)[:, None])
-    # Clamped as whole numbers: these have no NaN, which would be counted outside of the table. Such a network is
-    # refused later.
-    place = (
+    # Clamped as integers: a NaN would be counted outside of the table. A network with NaN is rejected later.
+    index = (
         standard.sub_(low)
         .div_(per_bin)
         .long()
@@ -88,11 +85,11 @@ def histogram(logits: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
     )
     counts = torch.zeros(networks, classes * bins, dtype=torch.int32, device=logits.device)
     one = torch.ones((), dtype=torch.int32, device=logits.device)
-    return counts.scatter_add_(1, place.flatten(1), one.expand(networks, place[0].numel())).view(
+    return counts.scatter_add_(1, index.flatten(1), one.expand(networks, index[0].numel())).view(
         networks, classes, bins
     )
 
 
-def exact(values: Tensor) -> Tensor:
-    """In double precision, which MPS lacks."""
+def to_double(values: Tensor) -> Tensor:
+    """In double precision; in single precision on MPS, which has no float64."""
     return values.float() if values.device.type == "mps" else values.double()

@@ -1,10 +1,10 @@
-"""What theory says of an ensemble before it is drawn: gamma of every linear layer of its networks.
+"""The theoretical prediction for an ensemble before it is drawn: gamma of every linear layer of its networks.
 
-A description is translated into the recursion of wide networks: every layer's variances of weights and biases, what
-stands between two layers, and how alike the inputs are. Where the theory of wide networks has nothing to say there is
-no prediction rather than a guess: convolutions and attention, BatchNorm's running statistics after some batches, max
-pooling over nodes that do not rise everywhere, and real images of which nothing was measured. Sources: those of
-recursion.py; max pooling by Hoeffding's covariance identity.
+A configuration is translated into the recursion of wide networks: the variances of each layer's weights and biases, the
+activation, pooling and normalization between two layers, and the correlation of the inputs. Where this theory does not
+apply there is no prediction: for convolutions and attention, for BatchNorm's running statistics after some batches, for
+max-pooling over a non-monotonic activation, and for real images without a measured first layer. Sources: those of
+theory/signal_propagation.py; max-pooling by Hoeffding's covariance identity.
 """
 
 from __future__ import annotations
@@ -28,25 +28,24 @@ from igbviz.theory.estimators import correlation_from_agreement
 from igbviz.theory.kernels import Array
 from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, affine, first_layer
 
-Variances = tuple[
-    float, float
-]  # sigma_w2, fan_in times the variance of the weights, and sigma_b2, the variance of the biases
+Variances = tuple[float, float]  # sigma_w2: fan_in times the variance of the weights; sigma_b2: variance of the biases
 
-# Of a linear layer, from its initialisation, fan_in and fan_out. Uniform and orthogonal weights act like normal ones of
-# their variance.
+# By initialization, from fan_in and fan_out. Uniform and orthogonal weights act like normal ones of the same variance.
 VARIANCES: dict[str, Callable[[Any, int, int], Variances]] = {
-    "torchvision": lambda _, n, m: (1 / 3, 1 / (3 * n)),  # which leaves fully connected networks as PyTorch builds them
+    "torchvision": lambda _, n, m: (1 / 3, 1 / (3 * n)),  # fully connected networks keep PyTorch's defaults
     "pytorch": lambda _, n, m: (1 / 3, 1 / (3 * n)),
     "he-normal": lambda _, n, m: (2.0, 0.0),
     "he-fan-out": lambda _, n, m: (2 * n / m, 0.0),
     "xavier": lambda _, n, m: (2 * n / (n + m), 0.0),
-    "orthogonal": lambda _, n, m: (2 * n / max(n, m), 0.0),  # of rows and columns, the longer ones have squared norm 2
+    "orthogonal": lambda _, n, m: (
+        2 * n / max(n, m),
+        0.0,
+    ),  # rows or columns, whichever are longer, have squared norm 2
     "gaussian": lambda chosen, n, m: (chosen.sigma_w2, chosen.sigma_b2),
 }
 
-# Slopes of the activations that never fall. Only of these is the largest of several nodes the one with the largest
-# pre-activation.
-RISING: dict[str, Callable[[Array], Array]] = {
+# Derivatives of the monotonic activations: for these, the largest of several nodes has the largest pre-activation.
+MONOTONIC_SLOPES: dict[str, Callable[[Array], Array]] = {
     "relu": lambda u: np.where(u > 0, 1.0, 0.0),
     "leaky-relu": lambda u: np.where(u > 0, 1.0, 0.01),
     "tanh": lambda u: 1 - np.tanh(u) ** 2,
@@ -58,8 +57,11 @@ RISING: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """`gamma` (L,) of every linear layer, the logits last, laid out as `Ensemble.gamma_by_depth`: inf where all inputs
-    have become one, NaN where all outputs are 0. `basis` says in a sentence what was assumed."""
+    """`gamma` (L,) of every linear layer, the logits last, as in `Ensemble.gamma_by_depth`; `basis` states the
+    assumptions.
+
+    gamma is inf where all inputs have converged to one point, and NaN where all outputs are 0.
+    """
 
     gamma: np.ndarray
     basis: str
@@ -68,18 +70,18 @@ class Prediction:
 def predicted_gamma(
     config: EnsembleConfig, first_layer_gamma: float | None = None, first_layer_variance: float | None = None
 ) -> Prediction | None:
-    """What the theory of infinitely wide networks says of these, or None where it says nothing.
+    """The prediction of the theory of infinitely wide networks, or None where it does not apply.
 
-    Gaussian noise is uncorrelated. Real images are not, so for them the recursion starts from the gamma of the first
-    layer as it was measured (below 0 counts as 0), with all images equally alike; its variance is taken to be that of
-    inputs with mean square 1, unless that was measured too. `measured_start` has both.
+    Gaussian noise is uncorrelated. Real images are not, so for them the recursion starts from the measured gamma of the
+    first layer (below 0 counts as 0), assuming the same correlation between all images. The variance of the first layer
+    is that of inputs with mean square 1, unless measured too. `measured_start` returns both.
     """
     model = config.model
     if not isinstance(model, Mlp) or config.initialization.name not in VARIANCES:
         return None
     if model.has_batch_norm and config.batch_norm == "after":
         return None
-    if model.max_pool > 1 and model.activation not in RISING:
+    if model.max_pool > 1 and model.activation not in MONOTONIC_SLOPES:
         return None
     if first_layer_gamma is None and not isinstance(config.dataset, GaussianNoise):
         return None
@@ -92,17 +94,17 @@ def predicted_gamma(
         q = layer.q if first_layer_variance is None else first_layer_variance
         layer = Layer(np.float64(q), np.float64(shared), np.float64(1 / (1 + gamma)))
     layers = [layer]
-    for own in variances[1:]:
-        layers.append(_next_layer(config, *own, layers[-1]))
+    for layer_variance in variances[1:]:
+        layers.append(_next_layer(config, *layer_variance, layers[-1]))
     with np.errstate(divide="ignore", invalid="ignore"):
         gammas = np.array([layer.c for layer in layers]) / np.array([layer.d for layer in layers])
-    gammas[[sum(own) == 0 for own in variances]] = np.nan
+    gammas[[sum(layer_variance) == 0 for layer_variance in variances]] = np.nan
     return Prediction(gammas, _basis(config, variances, first_layer_gamma))
 
 
 def measured_start(ensemble: Ensemble) -> dict[str, float]:
-    """What `predicted_gamma` wants to know of the first layer, as keywords: gamma from cosines, and the mean square of
-    its outputs."""
+    """The measured first layer as keywords of `predicted_gamma`: gamma from cosines, and the mean square of its
+    outputs."""
     first = ensemble.records["layer_centre"][:, 0] + ensemble.records["layer_variance"][:, 0]
     return {
         "first_layer_gamma": float(ensemble.gamma_by_depth("cosine")[0, 0]),
@@ -111,23 +113,23 @@ def measured_start(ensemble: Ensemble) -> dict[str, float]:
 
 
 def layer_variances(config: EnsembleConfig) -> list[Variances]:
-    """(sigma_w2, sigma_b2) of every linear layer of an mlp, the last with its own rule."""
-    model, chosen = config.model, config.initialization
+    """(sigma_w2, sigma_b2) of every linear layer of an mlp; the last follows `initialization.last_layer`."""
+    model, initialization = config.model, config.initialization
     facts = config.dataset.facts()
     fan_in = [facts.channels * facts.side**2, *[model.width] * model.depth]
     fan_out = [*[model.width * model.max_pool] * model.depth, len(facts.class_names)]
-    variances = [VARIANCES[chosen.name](chosen, n, m) for n, m in zip(fan_in, fan_out, strict=True)]
+    variances = [VARIANCES[initialization.name](initialization, n, m) for n, m in zip(fan_in, fan_out, strict=True)]
     if not model.bias:
         variances = [(sigma_w2, 0.0) for sigma_w2, _ in variances]
     sigma_w2, sigma_b2 = variances[-1]
-    last = {"zero": (0.0, 0.0), "scaled": (sigma_w2 * chosen.last_layer_scale**2, sigma_b2)}
-    return [*variances[:-1], last.get(chosen.last_layer, variances[-1])]
+    last = {"zero": (0.0, 0.0), "scaled": (sigma_w2 * initialization.last_layer_scale**2, sigma_b2)}
+    return [*variances[:-1], last.get(initialization.last_layer, variances[-1])]
 
 
 class GuessLaw(NamedTuple):
-    """The law of a share of the guesses over networks: its density over `place`, and the mean of the largest share.
+    """Distribution over networks of a guess fraction: its density at `place`, and the mean of the largest fraction.
 
-    `quantiles` (Q,) are equally likely values, for questions about bins.
+    `quantiles` (Q,) are equally likely values, from which histograms are computed.
     """
 
     place: np.ndarray
@@ -136,24 +138,24 @@ class GuessLaw(NamedTuple):
     quantiles: np.ndarray
 
     def height(self, edges: np.ndarray) -> float:
-        """The highest bar of a histogram with these edges, if it were exact."""
+        """The height of the highest bar of the exact histogram with these edges, which are equally spaced."""
         return float(np.histogram(self.quantiles, edges)[0].max() / (len(self.quantiles) * (edges[1] - edges[0])))
 
 
 @lru_cache(maxsize=256)
 def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
-    """The law over networks of G_0 for two classes, of max_k G_k for more, counted over so many inputs.
+    """The distribution over networks of G_0 for two classes, of max_k G_k for more, estimated on `inputs` inputs.
 
-    Counting spreads the shares further, as centres further apart would: it is the law at a slightly larger gamma,
-    `counted_gamma`. For more than two classes there is no closed form: the density is a smooth one of networks whose
-    centres are a fixed Sobol sequence.
+    A finite number of inputs spreads the fractions further, as does a slightly larger gamma: `counted_gamma`. For more
+    than two classes there is no closed form; the density is a kernel density estimate over networks whose centres are a
+    fixed Sobol sequence.
     """
     counted = counted_gamma(gamma, classes, inputs)
     mean = float(expected_max_guess(counted, classes))
     if classes == 2:
         quantiles = guess_quantile((np.arange(2000) + 0.5) / 2000, counted)
     else:
-        quantiles = np.sort(_largest_shares(counted, classes))
+        quantiles = np.sort(_largest_fractions(counted, classes))
     if counted == np.inf or quantiles[0] == quantiles[-1]:
         return GuessLaw(np.empty(0), np.empty(0), mean, quantiles)
     low = 0.0 if classes == 2 else 1 / classes
@@ -162,7 +164,7 @@ def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
     place = place[(place > 0) & (place < 1)]
     if classes == 2:
         return GuessLaw(place, guess_pdf(place, counted), mean, quantiles)
-    # Where shares are ndtri(G) their density has one hump and no edge, also when half of them are next to 1.
+    # In the variable ndtri(G) the density has one mode and no edge, even if half of the fractions are close to 1.
     sample, x = ndtri(np.clip(quantiles, 1e-12, 1 - 1e-12)), ndtri(place)
     width = 1.2 * sample.std() * len(sample) ** -0.2
     bells = np.exp(-(((x[:, None] - sample) / width) ** 2) / 2).mean(1)
@@ -170,11 +172,10 @@ def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
 
 
 def counted_gamma(gamma: float, classes: int, inputs: int) -> float:
-    """The gamma at which two of infinitely many inputs get the same guess as often as two of these do when one may be
-    taken twice.
+    """The gamma at which infinitely many inputs give guess fractions as spread out as these `inputs` do at `gamma`.
 
-    With A the chance that two inputs get the same guess, the shares of D inputs have sum_k G_k^2 = A + (1 - A) / D on
-    average. Two inputs agree as a network's centres and its logits do, with correlation c in place of c^(1/2).
+    With A the probability that two inputs get the same guess, D inputs have E sum_k G_k^2 = A + (1 - A) / D. Two inputs
+    agree like a network's centres and its logits, with correlation c in place of c^(1/2).
     """
     if gamma == np.inf:
         return gamma
@@ -183,15 +184,15 @@ def counted_gamma(gamma: float, classes: int, inputs: int) -> float:
 
 
 def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Layer) -> tuple[float, float, float]:
-    """Mean of h = max_j phi(u_j) over k independent nodes, and what two inputs share and do not share of its variance.
+    """Mean of h = max_j phi(u_j) over k independent nodes, and the shared and private variance of two inputs.
 
-    h rises with the largest pre-activation U, and two inputs' largest have P(U <= s, V <= t) = F(s, t)^k, F of one
+    h increases with the largest pre-activation U, and two inputs' largest have P(U <= s, V <= t) = F(s, t)^k, F of one
     node, so
 
-        Var h - Cov = 2 int int_{s < t} h'(s) h'(t) (F(s, s')^k - F(s, t)^k) ds dt,   F(s, s') = Phi(s), one input with itself
+        Var h - Cov = 2 int int_{s < t} h'(s) h'(t) (F(s, s')^k - F(s, t)^k) ds dt,   F(s, s') = Phi(s)
 
-    over a = (s + t) / sqrt(2) and b = (t - s) / sqrt(2), of which b is no longer than inputs differ: all digits are
-    kept near c = 1. The difference is made of r = P(u <= s, v > t), which comes from Owen's T.
+    over a = (s + t) / sqrt(2) and b = (t - s) / sqrt(2), where b ranges only as far as the inputs differ: no digits are
+    lost near c = 1. The difference is computed from r = P(u <= s, v > t), which comes from Owen's T.
     """
     q, c, d = (float(part) for part in layer)
     scale = math.sqrt(q)
@@ -204,7 +205,7 @@ def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Laye
         return mean, 0.0, variance
     b, weights_b = (part.T for part in _panels(np.array([[0.0, 8.5 * math.sqrt(d)]]), 24))
     far = np.full_like(b, 12.0)
-    a, weights_a = _panels(np.hstack([-far, -b, b, far]), 32)  # phi has its corner, if any, where s or t is 0
+    a, weights_a = _panels(np.hstack([-far, -b, b, far]), 32)  # phi has its kink, if any, where s or t is 0
     s, t = (a - b) / math.sqrt(2), (a + b) / math.sqrt(2)
     lead, width = b * math.sqrt(2), math.sqrt(d * (1 + c))
     below = ndtr(s)
@@ -220,22 +221,22 @@ def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Laye
 
 
 def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer: Layer) -> Layer:
-    """The linear layer above this one, with what stands between them."""
+    """The next linear layer, after the activation, pooling and normalization between them."""
     model, phi = config.model, kernel(config.model.activation)
     kind = "none" if model.has_batch_norm and config.batch_norm == "eval" else model.normalization
-    before, after = (kind if model.placement == place else "none" for place in ("before", "after"))
+    before, after = (kind if model.placement == side else "none" for side in ("before", "after"))
     if before == "batch":
         layer = Layer(np.float64(1), np.float64(0), np.float64(1))
     elif before != "none":
         layer = layer._replace(q=np.float64(1))
     within = layer._replace(q=np.clip(layer.q, SMALLEST, LARGEST))
     if model.max_pool > 1:
-        mean, shared, private = pooled(phi, RISING[model.activation], model.max_pool, within)
+        mean, shared, private = pooled(phi, MONOTONIC_SLOPES[model.activation], model.max_pool, within)
     else:
         mean, shared, private = phi.mean(within.q), phi.covariance(*within), phi.private(*within)
     if after == "batch":
         shared = 0.0
-    elif after != "layer":  # which takes away the mean over the nodes; what the nodes' own centres share is left
+    elif after != "layer":  # LayerNorm subtracts the mean over the nodes; only the spread of the node means is left
         shared = shared + mean**2
     moment = shared + private
     with np.errstate(invalid="ignore"):
@@ -248,33 +249,35 @@ def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer:
         )
 
 
-def _largest_shares(gamma: float, classes: int, networks: int = 2048, rivals: int = 12, groups: int = 16) -> np.ndarray:
-    """(networks,) shares of the class with the highest centre, as in `theory.guess_fractions`, for any number of
-    classes.
+def _largest_fractions(
+    gamma: float, classes: int, networks: int = 2048, rivals: int = 12, groups: int = 16
+) -> np.ndarray:
+    """(networks,) guess fractions of the class with the highest centre, for any number of classes.
 
-    The highest centres are drawn from the top down: of n normal ones the highest has Phi(z) = U^(1/n), and below it are
-    n - 1. Those below the rivals stand at their expected places, in groups that grow downwards.
+    As in `theory.guess_fractions`. The highest centres are drawn from the top down: the highest of n normal variables
+    has Phi(z) = U^(1/n), and the n - 1 others are below it. Centres below the rivals are placed at their expected
+    values, in groups of growing size.
     """
     drawn = min(classes, rivals + 1)
     uniform = qmc.Sobol(drawn, seed=0).random(networks)
     log_p = np.cumsum(np.log(np.clip(uniform, 1e-15, 1 - 1e-15)) / (classes - np.arange(drawn)), axis=1)
-    left = classes - drawn
-    ends = np.unique(np.geomspace(1, left + 1, groups + 1).round()) - 1
+    remaining = classes - drawn
+    ends = np.unique(np.geomspace(1, remaining + 1, groups + 1).round()) - 1
     sizes = np.diff(ends)
-    places = log_p[:, -1:] + np.log1p(-(ends[:-1] + sizes / 2) / max(left, 1))
+    places = log_p[:, -1:] + np.log1p(-(ends[:-1] + sizes / 2) / max(remaining, 1))
     z = ndtri_exp(np.hstack([log_p, places]))
-    each = np.concatenate([np.ones(drawn - 1), sizes])[:, None]
+    multiplicity = np.concatenate([np.ones(drawn - 1), sizes])[:, None]
     t = np.arange(-6, 6.1, 0.4)
-    chance = np.exp(-(t**2) / 2)
-    wins = np.prod(ndtr(t + np.sqrt(gamma) * (z[:, :1] - z[:, 1:])[..., None]) ** each, axis=1)
-    return wins @ (chance / chance.sum())
+    density = np.exp(-(t**2) / 2)
+    wins = np.prod(ndtr(t + np.sqrt(gamma) * (z[:, :1] - z[:, 1:])[..., None]) ** multiplicity, axis=1)
+    return wins @ (density / density.sum())
 
 
-_rule = lru_cache(maxsize=None)(np.polynomial.legendre.leggauss)  # which takes longer than all that is done with it
+_rule = lru_cache(maxsize=None)(np.polynomial.legendre.leggauss)  # computing it takes longer than using it
 
 
 def _panels(ends: Array, nodes: int) -> tuple[Array, Array]:
-    """Gauss-Legendre points and weights (rows, panels * nodes) of each row's panels between ends (rows, panels + 1)."""
+    """Gauss-Legendre points and weights (rows, panels * nodes) on panels between ends (rows, panels + 1)."""
     points, weights = _rule(nodes)
     half = np.diff(ends)[..., None] / 2
     rows = len(ends)
@@ -283,23 +286,23 @@ def _panels(ends: Array, nodes: int) -> tuple[Array, Array]:
 
 def _basis(config: EnsembleConfig, variances: Sequence[Variances], measured: float | None) -> str:
     model = config.model
-    places = [0, 1, -1] if len(variances) > 2 else [0, -1]
+    layers = [0, 1, -1] if len(variances) > 2 else [0, -1]
     settings = []
-    for name, values in zip(("σ²w", "σ²b"), zip(*(variances[place] for place in places), strict=True), strict=True):
-        words = [f"{value:.3g}" for value in values]
-        each = " (first, hidden, last layer)" if len(words) > 2 else " (first, last layer)"
-        settings.append(f"{name} = {words[0]}" if len(set(words)) == 1 else f"{name} = {', '.join(words)}{each}")
+    for name, values in zip(("σ²w", "σ²b"), zip(*(variances[layer] for layer in layers), strict=True), strict=True):
+        texts = [f"{value:.3g}" for value in values]
+        suffix = " (first, hidden, last layer)" if len(texts) > 2 else " (first, last layer)"
+        settings.append(f"{name} = {texts[0]}" if len(set(texts)) == 1 else f"{name} = {', '.join(texts)}{suffix}")
     start = (
         "uncorrelated inputs"
         if measured is None
-        else f"from the first layer's measured γ = {measured:.3g}, all images equally alike"
+        else f"from the first layer's measured γ = {measured:.3g}, all pairs of images equally correlated"
     )
     sentence = f"wide-network theory at {', '.join(settings)}, {start}"
     if model.has_batch_norm:
         sentence += (
             ", batch statistics"
             if config.batch_norm == "batch"
-            else ", BatchNorm in eval mode, which changes nothing yet"
+            else ", BatchNorm in eval mode, which has no effect before training"
         )
     if sum(variances[-1]) == 0:
         sentence += "; all logits are 0"

@@ -1,8 +1,7 @@
-"""What is kept of every network of an ensemble, and what follows from it. N networks, K classes, L linear layers (head
-included).
+"""The record of a network in an ensemble, and statistics over networks: guess fractions and estimates of gamma.
 
-A network is one fixed-size numpy record, so a file of them can grow while it is read. Stored are sums over the inputs;
-every law and every gamma is derived from them here.
+A network is one fixed-size numpy record, so a file of records can grow while it is read. Stored are statistics over the
+inputs; everything else is derived here. N networks, K classes, L linear layers (head included).
 """
 
 from __future__ import annotations
@@ -22,22 +21,20 @@ from igbviz.trajectory.records import Recorded
 
 Estimator = Literal["variance", "cosine", "guesses"]
 
-# Of the logits of a class less their centre, in units of their spread; the two outermost bins also hold what lies
-# beyond them.
+# Bins of (logit - centre) / spread of a class; the two outermost also hold everything beyond them.
 HISTOGRAM_EDGES = np.linspace(-4, 4, 33)
 
 
 def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtype:
-    """The record of one network with so many classes, measured layers (0 where layers are not measured) and weight
-    gradients."""
+    """The dtype of a record, for numbers of classes, measured layers (0 if none) and weight gradients (0 if none)."""
     columns = [
-        ("network", "<i8"),  # its number in the ensemble
-        ("guesses", "<i4", (classes,)),  # inputs given to each class; their sum is the number of inputs
+        ("network", "<i8"),  # its index in the ensemble
+        ("guesses", "<i4", (classes,)),  # inputs guessed as each class; their sum is the number of inputs
         ("centre", "<f8", (classes,)),  # mean of each logit over the inputs
         ("spread", "<f8", (classes,)),  # standard deviation of each logit over the inputs
         ("probability", "<f8", (classes,)),  # mean softmax probability of each class
         ("histogram", "<i4", (classes, len(HISTOGRAM_EDGES) - 1)),  # inputs in each bin of (logit - centre) / spread
-        # Of the logits less their mean over the classes, which no guess depends on:
+        # Of the logits minus their mean over the classes, on which no guess depends:
         ("variance", "<f8"),  # over the inputs, summed over the classes, divided by K - 1
         ("cosine", "<f8"),  # mean over all pairs of different inputs
     ]
@@ -49,8 +46,8 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
             ("layer_cosine", "<f8", (layers,)),  # mean over all pairs of different inputs
         ]
     if gradients:
-        # Norm of the gradient of the mean loss by each layer's weights, and the root mean square over the inputs of
-        # |d loss of an input / d its pre-activations|.
+        # Norm of the gradient of the mean loss with respect to each layer's weights, and the root mean square over the
+        # inputs of |d loss of an input / d its pre-activations|.
         columns.append(("gradient", "<f8", (gradients,)))
         if layers:
             columns.append(("backward", "<f8", (layers,)))
@@ -65,26 +62,26 @@ class Ensemble(Recorded):
 
     @property
     def inputs(self) -> int:
-        """D, the inputs that every network was asked about."""
+        """D, the number of inputs that every network was evaluated on."""
         return int(self.records["guesses"][0].sum())
 
     def guess_fraction(self) -> np.ndarray:
-        """(N, K) share of the inputs that each network gives to each class, G_k; rows sum to 1."""
+        """(N, K) fraction of the inputs that each network guesses as each class, G_k; rows sum to 1."""
         return self.records["guesses"] / self.records["guesses"].sum(-1, keepdims=True)
 
     def largest_guess(self) -> np.ndarray:
-        """(N,) share of the inputs that go to the favoured class."""
+        """(N,) fraction of the inputs guessed as the favoured class."""
         return self.guess_fraction().max(-1, initial=0)
 
     def gamma(self, estimator: Estimator = "variance") -> tuple[float, float]:
         """gamma of the logits and its standard error over networks (jackknife).
 
             variance   sum_c mu_c^2 / sum_c Var_c - 1/D of class-centred logits: the definition
-            cosine     from the mean cosine of two inputs' class-centred logits, blind to the norms of the inputs
+            cosine     from the mean cosine of two inputs' class-centred logits: independent of the norms of the inputs
             guesses    from how often two inputs get the same guess
 
-        1/D is how far the mean over D inputs fluctuates by itself. Near gamma = 0 all three can fall below 0, and where
-        batch statistics remove every centre, -1/D is left.
+        1/D is the sampling variance of the mean over D inputs. Near gamma = 0 all three can fall below 0; where batch
+        statistics remove every centre, the estimate is -1/D.
         """
         records = self.records
         if estimator == "variance":
@@ -103,11 +100,11 @@ class Ensemble(Recorded):
         return float(value), float(error)
 
     def gamma_by_depth(self, estimator: Literal["variance", "cosine"] = "variance") -> np.ndarray:
-        """(L, 2) gamma of the pre-activations of every linear layer and its standard error over networks; the logits
-        are the last.
+        """(L, 2) gamma of the pre-activations of every linear layer, and its standard error over networks; the last
+        row is of the logits.
 
-        Here the nodes of a layer stand for networks (given the layer below they are independent), so wide layers need
-        few networks.
+        The nodes of a layer are independent given the layer below, so they count like networks: wide layers need few
+        networks.
         """
         if "layer_centre" not in self.records.dtype.names:
             raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")
@@ -121,8 +118,10 @@ class Ensemble(Recorded):
         raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
 
     def to_frame(self):
-        """A tidy pandas table, one row a (network, class): network, class, guess_fraction, centre, spread, probability,
-        cosine."""
+        """A tidy pandas table with one row per network and class.
+
+        Columns: network, variance, cosine, class, guess_fraction, centre, spread, probability.
+        """
         import pandas as pd
 
         n, k = len(self), self.classes
@@ -136,7 +135,7 @@ class Ensemble(Recorded):
         )
 
     def _ratio(self, squares: np.ndarray, variances: np.ndarray) -> np.ndarray:
-        # A sum less one of its terms can end a rounding below 0.
+        # A sum minus one of its terms can be negative by rounding.
         return gamma_variance_ratio(np.maximum(squares, 0), np.maximum(variances, 0), self.inputs)
 
     def _from_cosine(self, dimensions: int):

@@ -1,10 +1,10 @@
-"""The family of classification losses: the registry, and the one place to import them from.
+"""The registry of classification losses, and the place to import them from.
 
-`LOSSES[name](**knobs)(logits, labels)` gives (batch,) values; a new loss is one class in a subject file and one line at
-the foot here.
+`LOSSES[name](**hyperparameters)(logits, labels)` gives (batch,) values. A new loss is one class in a module of this
+package and one line in `LOSSES`.
 """
 
-from igbviz.losses.base import Finding, Loss, LossOfP, true_log_probability, upcast
+from igbviz.losses.base import Loss, LossIssue, LossOfP, true_log_probability, upcast
 from igbviz.losses.custom import Custom
 from igbviz.losses.normalized import (
     ActiveNegativeCrossEntropy,
@@ -82,7 +82,7 @@ AnyLoss = any_of(LOSSES)
 __all__ = [
     "LOSSES",
     "AnyLoss",
-    "Finding",
+    "LossIssue",
     "Loss",
     "LossOfP",
     "true_log_probability",

@@ -1,13 +1,12 @@
-"""The force of a loss over the probability of the true class: silent zones, wrong pushes, and a ranking of the family.
-No torch, and no pictures.
+"""The force of a loss as a function of p: zero-gradient zones, wrong pushes, and a ranking of all losses. No torch.
 
-Two quantities say how much of a say an image has, and every chart, lesson and record speaks of one of them:
+Every chart, lesson and record uses one of two quantities for the influence of an image on training:
 
-- the force, w(p) = -p f'(p): the derivative of the loss by the true class's logit in units of cross-entropy's, which
-  is 1 at every p. `LossOfP.weight` computes it; below 0 the true class is pushed down.
-- the training signal: the Euclidean norm of the gradient on all logits, whose mean over the images of a class is what a
-  probe records. An image is silent, or ignored, when its norm is under `ZERO_GRADIENT_FRACTION` of cross-entropy's; for
-  a loss of p the two norms differ by the factor |w(p)|, so that its silent zones are known beforehand.
+- the force, w(p) = -p f'(p): the derivative of the loss by the true class's logit in units of cross-entropy's, whose
+  force is 1 at every p. `LossOfP.weight` computes it; below 0 the true class is pushed down.
+- the training signal: the Euclidean norm of the gradient on all logits. A probe records its mean over the images of a
+  class. An image is ignored (silent) when its norm is under `ZERO_GRADIENT_FRACTION` of cross-entropy's; for a loss of
+  p the two norms differ by the factor |w(p)|, so its silent zones follow from the formula.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ import numpy as np
 from igbviz.losses import LOSSES
 from igbviz.losses.base import Loss, LossOfP, probability_grid
 
-ZERO_GRADIENT_FRACTION = 0.01  # of cross-entropy's gradient: what is smaller counts as none
-ZONES = {"right": "pushes the right way", "silent": "silent", "wrong": "pushes the wrong way"}
+ZERO_GRADIENT_FRACTION = 0.01  # of cross-entropy's gradient: smaller gradients count as zero
+ZONES = {"right": "pushes the right way", "silent": "zero gradient", "wrong": "pushes the wrong way"}
 
 
 class Zone(NamedTuple):
-    """A stretch of p in which a loss does one thing."""
+    """An interval of p in which the force of a loss has one sign, or is nearly zero."""
 
     kind: Literal["right", "silent", "wrong"]
     low: float
@@ -40,47 +39,51 @@ class Zone(NamedTuple):
                 if self.low
                 else f"below p = {self.high:.2g}"
             )
-        return f"{'is silent' if self.kind == 'silent' else ZONES[self.kind]} {place}"
+        return f"{'has zero gradient' if self.kind == 'silent' else ZONES[self.kind]} {place}"
 
 
 def zones(loss: LossOfP) -> list[Zone]:
-    """What the loss does from p = 0 to p = 1, each stretch beginning where the one before ends."""
+    """The zones of a loss from p = 0 to p = 1, each beginning where the one before ends.
+
+    A force that only changes its sign makes no silent zone, although it is nearly zero there: blurry loss goes from
+    the wrong push to the right one between p = 0.230 and 0.249.
+    """
     log_p = probability_grid()
     force = loss.weight(log_p, np)
-    does = np.where(np.abs(force) < ZERO_GRADIENT_FRACTION, 0, np.sign(force)).astype(int)
-    change = np.flatnonzero(np.diff(does)) + 1
+    sign = np.where(np.abs(force) < ZERO_GRADIENT_FRACTION, 0, np.sign(force)).astype(int)
+    change = np.flatnonzero(np.diff(sign)) + 1
     for first, after in zip(change[:-1], change[1:], strict=True):
-        if does[first] == 0 and does[first - 1] == -does[after]:  # it only turns round here, which is no silence
-            does[first:after] = np.where(force[first:after] < 0, -1, 1)
-    change = np.flatnonzero(np.diff(does)) + 1
+        if sign[first] == 0 and sign[first - 1] == -sign[after]:  # only a change of sign
+            sign[first:after] = np.where(force[first:after] < 0, -1, 1)
+    change = np.flatnonzero(np.diff(sign)) + 1
     low, high = log_p[change - 1], log_p[change]
-    # 0 between right and wrong, otherwise the edge of silence on that side.
-    level = ZERO_GRADIENT_FRACTION * (does[change - 1] + does[change])
+    # A boundary is where the force crosses 0 between right and wrong, otherwise the threshold on that side.
+    level = ZERO_GRADIENT_FRACTION * (sign[change - 1] + sign[change])
     begins_above = force[change - 1] > level
     for _ in range(60):
         middle = (low + high) / 2
         before = (loss.weight(middle, np) > level) == begins_above
         low, high = np.where(before, middle, low), np.where(before, high, middle)
     edges = [0.0, *np.exp(high).tolist(), 1.0]
-    kinds = [("silent", "right", "wrong")[does[place]] for place in [0, *change]]
+    kinds = [("silent", "right", "wrong")[sign[place]] for place in [0, *change]]
     return [Zone(kind, *ends) for kind, *ends in zip(kinds, edges[:-1], edges[1:], strict=True)]
 
 
 def force_at(loss: Loss, p: float, classes: int) -> float:
-    """The force where the true class has probability p: w(p), or what corresponds to it for a loss of all logits.
+    """The force where the true class has probability p: w(p), or its equivalent for a loss of all logits.
 
-    Such a loss is asked where the true class has probability p and one favoured class stands above K - 1 equal others.
+    Such a loss is evaluated where the true class has probability p and one favoured class leads K - 1 equal others.
     """
     if isinstance(loss, LossOfP):
         return float(loss.weight(np.log([p]), np)[0])
     lead = np.log(max(1 / p - (classes - 1), 1.0))
     slope = loss.gradient(one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
-    return float(-slope[0, 0] / (1 - p))  # that of cross-entropy is -(1 - p)
+    return float(-slope[0, 0] / (1 - p))  # cross-entropy's slope is -(1 - p)
 
 
 def ranking(classes: int) -> list[dict[str, Any]]:
-    """Every loss as it is by default, the strongest force on an improbable class first."""
-    # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, and rounding should not decide that.
+    """One row per loss at its defaults, the strongest force on an improbable class first."""
+    # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, which rounding must not decide.
     even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
     rows = [
         {

@@ -1,7 +1,7 @@
-"""Normalised losses and what is built from them: active-passive pairs and active negative losses.
+"""Normalized losses and their combinations: active-passive pairs and active negative losses.
 
-A loss is normalised by dividing it by its sum over all possible labels. That makes any loss robust and bounded, but the
-sum grows with the favoured class's lead, so that the pull of the others fades; a second, "passive" part is therefore
+A loss is normalized by dividing it by its sum over all possible labels. That makes any loss robust and bounded, but the
+sum grows with the favoured class's lead, so the force on the other classes fades; a second, "passive" part is therefore
 added.
 """
 
@@ -31,48 +31,48 @@ ALF = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
 ANL = "Ye, Li, Dai, Wang 2023 (NeurIPS)"
 NCE = r"\frac{\log p_y}{\sum_k \log p_k}"
 NFL = r"\frac{(1 - p_y)^{\gamma} \log p_y}{\sum_k (1 - p_k)^{\gamma} \log p_k}"
-FOCAL_HELP = "Power of the focal factor; 0 leaves cross-entropy."
+FOCAL_HELP = "Power of the focal factor; 0 is cross-entropy."
 
 
-def share(terms: Any, slopes: Any, hit: Any) -> tuple[Any, Any]:
-    """(batch, 1) the label's share of a (batch, classes) table of losses of one sign, one for each label that might
-    have been given, and the slopes (batch, classes) of that share. Of nothing at all it is 0.
+def label_fraction(terms: Any, slopes: Any, target: Any) -> tuple[Any, Any]:
+    """(batch, 1) the label's fraction of the sum over `terms`, and its slopes (batch, classes).
 
-    `slopes` are those of each term in the logarithm of its own class's probability, `hit` is 1 at the label and 0
-    elsewhere.
+    `terms` (batch, classes) are the losses of all possible labels, of one sign; `slopes` are their derivatives with
+    respect to the log-probability of the same class; `target` is one-hot. The fraction of a zero sum is 0.
     """
     total = terms.sum(-1)[:, None]
-    total = library(total).where(total == 0, 1.0, total)  # many classes, all below p_min, leave the negative twin 0 / 0
-    value = (terms * hit).sum(-1)[:, None] / total
-    return value, slopes * (hit - value) / total
+    # 0 / 0 in the negative part when every class is below p_min
+    total = library(total).where(total == 0, 1.0, total)
+    value = (terms * target).sum(-1)[:, None] / total
+    return value, slopes * (target - value) / total
 
 
 class Normalized(LossOfProbabilities):
-    """What divides the loss of the label by the sum of the losses of all labels."""
+    """The loss of the label divided by the sum of the losses of all labels."""
 
-    def term(self) -> LossOfP:
-        """The loss that is normalised."""
+    def normalized_loss(self) -> LossOfP:
+        """The loss that is normalized."""
         return CrossEntropy()
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        term = self.term()
-        return share(term.f(log_p, xp), -term.weight(log_p, xp), hit)
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        loss = self.normalized_loss()
+        return label_fraction(loss.f(log_p, xp), -loss.weight(log_p, xp), target)
 
 
 class NormalizedCrossEntropy(Normalized):
-    """Normalised cross-entropy (NCE)."""
+    """Normalized cross-entropy (NCE)."""
 
     name: Literal["nce"] = "nce"
     title: ClassVar[str] = "Normalised cross-entropy"
     formula: ClassVar[str] = NCE
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "pulls it up with a force that falls as the favourite's lead grows, and never presses the favourite down"
+        "raises it with a force that falls as the favourite's lead grows, and hardly pushes the favourite down"
     )
 
 
 class NormalizedFocal(Normalized):
-    """Normalised focal loss (NFL)."""
+    """Normalized focal loss (NFL)."""
 
     name: Literal["nfl"] = "nfl"
     gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
@@ -80,27 +80,27 @@ class NormalizedFocal(Normalized):
     title: ClassVar[str] = "Normalised focal"
     formula: ClassVar[str] = NFL
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "pulls it up as normalised cross-entropy does, and leaves the favourite even more alone"
+    effect: ClassVar[str] = "raises it as normalised cross-entropy does, and pushes a leading favourite down even less"
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
 
 class ActivePassive(Normalized):
-    """alpha times a normalised loss, which raises the true class, plus beta times a loss of p, which lowers the others."""
+    """alpha times a normalized loss (active), plus beta times a loss of p (passive), which also lowers the others."""
 
-    alpha: float = Field(1.0, ge=0, le=100, description="Share of the active part, the normalised loss.")
-    beta: float = Field(1.0, ge=0, le=100, description="Share of the passive part.")
+    alpha: float = Field(1.0, ge=0, le=100, description="Weight of the active part, the normalised loss.")
+    beta: float = Field(1.0, ge=0, le=100, description="Weight of the passive part.")
 
     def passive(self) -> LossOfP:
         """The second part."""
         raise NotImplementedError
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        active, slopes = super().parts(log_p, hit, xp)
-        passive, own = self.passive(), (log_p * hit).sum(-1)[:, None]
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().value_and_slopes(log_p, target, xp)
+        passive, own = self.passive(), (log_p * target).sum(-1)[:, None]
         value = self.alpha * active + self.beta * passive.f(own, xp)
-        return value, self.alpha * slopes - self.beta * passive.weight(own, xp) * hit
+        return value, self.alpha * slopes - self.beta * passive.weight(own, xp) * target
 
 
 class NceRce(ActivePassive):
@@ -111,7 +111,7 @@ class NceRce(ActivePassive):
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "leaves its return to NCE's weak pull: the much larger RCE only takes hold once p is no longer small"
+        "below p of about 0.002 it has only NCE's weak force; above, the much larger RCE takes over (ten classes)"
     )
 
     def passive(self) -> LossOfP:
@@ -125,7 +125,7 @@ class NceMae(ActivePassive):
     title: ClassVar[str] = "NCE + MAE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta (1 - p_y)"
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since mean absolute error adds only p"
+    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since mean absolute error adds only p"
 
     def passive(self) -> LossOfP:
         return MeanAbsoluteError()
@@ -141,10 +141,10 @@ class NflRce(ActivePassive):
     formula: ClassVar[str] = rf"\alpha {NFL} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "leaves its return to NFL's weak pull: the much larger RCE only takes hold once p is no longer small"
+        "below p of about 0.002 it has only NFL's weak force; above, the much larger RCE takes over (ten classes)"
     )
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)
 
     def passive(self) -> LossOfP:
@@ -155,13 +155,13 @@ class NceAgce(ActivePassive):
     """NCE and the asymmetric generalised cross-entropy."""
 
     name: Literal["nce-agce"] = "nce-agce"
-    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
+    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
     a: float = Field(6.0, ge=1e-9, le=20, description="Shift added to p in AGCE.")
-    q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it favours small p, above 1 large p.")
+    q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it emphasizes small p, above 1 large p.")
     title: ClassVar[str] = "NCE + AGCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AGCE's is in proportion to p"
+    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AGCE is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricGCE(a=self.a, q=self.q)
@@ -171,13 +171,13 @@ class NceAul(ActivePassive):
     """NCE and the asymmetric unhinged loss."""
 
     name: Literal["nce-aul"] = "nce-aul"
-    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
-    a: float = Field(6.3, ge=1.01, le=20, description="Knob of AUL: the larger, the closer to a straight line in p.")
+    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
+    a: float = Field(6.3, ge=1.01, le=20, description="The larger, the closer AUL is to a straight line in p.")
     q: float = Field(1.5, gt=0, le=5, description="Power of AUL; at 1 it is mean absolute error.")
     title: ClassVar[str] = "NCE + AUL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a - p_y)^q - (a - 1)^q}}{{q}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AUL's is in proportion to p"
+    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AUL is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricUnhinged(a=self.a, q=self.q)
@@ -187,46 +187,44 @@ class NceAel(ActivePassive):
     """NCE and the asymmetric exponential loss."""
 
     name: Literal["nce-ael"] = "nce-ael"
-    beta: float = Field(4.0, ge=0, le=100, description="Share of the passive part.")
-    a: float = Field(5.0, ge=0.05, le=1000, description="Knob of AEL: how slowly it falls with p.")
+    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
+    a: float = Field(5.0, ge=0.05, le=1000, description="How slowly AEL falls with p.")
     title: ClassVar[str] = "NCE + AEL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta e^{{-p_y / a}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "leaves its return to NCE's weak pull, since AEL's is in proportion to p"
+    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AEL is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricExponential(a=self.a)
 
 
 class ActiveNegative(Normalized):
-    """A normalised loss plus its negative twin, with an L1 penalty on all parameters of the network in place of weight
-    decay.
+    """A normalized loss plus its negative counterpart, with an L1 penalty on all parameters in place of weight decay.
 
-    The twin turns each term upside down, worst - term, and normalises that: 1 minus the label's share. Terms end at
-    p_min, where they reach the worst; nothing pulls a class that is less probable still.
+    The negative part replaces each term by worst - term and is 1 minus the label's fraction of their sum. Terms are
+    clamped at p_min, where they reach the worst value, so it has zero gradient for a class below p_min.
     """
 
-    alpha: float = Field(5.0, ge=0, le=100, description="Share of the normalised loss.")
-    beta: float = Field(5.0, ge=0, le=100, description="Share of its negative twin.")
+    alpha: float = Field(5.0, ge=0, le=100, description="Weight of the normalised loss.")
+    beta: float = Field(5.0, ge=0, le=100, description="Weight of the negative loss.")
     p_min: float = Field(
-        1e-7, ge=1e-12, le=1e-2, description="Least probability that the negative twin tells from zero."
+        1e-7, ge=1e-12, le=1e-2, description="Smallest probability that the negative loss distinguishes from zero."
     )
     l1: float = Field(
         5e-5,
         ge=0,
         le=1,
-        description="Weight of the sum of all parameters' absolute values; use no weight decay beside it.",
+        description="Weight of the L1 norm of all parameters; do not combine it with weight decay.",
     )
 
-    def parts(self, log_p: Any, hit: Any, xp: ModuleType) -> tuple[Any, Any]:
-        active, slopes = super().parts(log_p, hit, xp)
-        term, floor = self.term(), math.log(self.p_min)
-        worst = term.f(xp.full_like(log_p[:1, :1], floor), xp)
-        room = worst - term.f(xp.clip(log_p, floor, None), xp)
-        rises = xp.where(
-            log_p > floor, term.weight(log_p, xp), 0.0
-        )  # the formula's own floor: no slope below it, on purpose
-        negative, falls = share(room, rises, hit)
+    def value_and_slopes(self, log_p: Any, target: Any, xp: ModuleType) -> tuple[Any, Any]:
+        active, slopes = super().value_and_slopes(log_p, target, xp)
+        loss, floor = self.normalized_loss(), math.log(self.p_min)
+        worst = loss.f(xp.full_like(log_p[:1, :1], floor), xp)
+        room = worst - loss.f(xp.clip(log_p, floor, None), xp)
+        # the clamp is part of the formula, so the slope below it is zero
+        rises = xp.where(log_p > floor, loss.weight(log_p, xp), 0.0)
+        negative, falls = label_fraction(room, rises, target)
         return self.alpha * active + self.beta * (1 - negative), self.alpha * slopes - self.beta * falls
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:
@@ -251,11 +249,12 @@ class ActiveNegativeCrossEntropy(ActiveNegative):
     name: Literal["anl-ce"] = "anl-ce"
     title: ClassVar[str] = "Active negative CE"
     formula: ClassVar[str] = (
-        rf"\alpha {NCE} + \beta \left(1 - \frac{{A + \log p_y}}{{\sum_k (A + \log p_k)}}\right), \quad A = -\log p_{{\min}} \ge -\log p_k"
+        rf"\alpha {NCE} + \beta \left(1 - \frac{{A + \log p_y}}{{\sum_k (A + \log p_k)}}\right), \quad "
+        r"A = -\log p_{\min} \ge -\log p_k"
     )
     source: ClassVar[str] = ANL
     effect: ClassVar[str] = (
-        "pulls gently, and below p_min only through its fading NCE part: the negative twin falls silent there"
+        "raises it gently, and below p_min only by its fading NCE part, since the negative loss has zero gradient there"
     )
 
 
@@ -272,8 +271,8 @@ class ActiveNegativeFocal(ActiveNegative):
     )
     source: ClassVar[str] = ANL
     effect: ClassVar[str] = (
-        "pulls gently, and below p_min only through its fading NFL part: the negative twin falls silent there"
+        "raises it gently, and below p_min only by its fading NFL part, since the negative loss has zero gradient there"
     )
 
-    def term(self) -> LossOfP:
+    def normalized_loss(self) -> LossOfP:
         return Focal(gamma=self.gamma, detach_weight=self.detach_weight)

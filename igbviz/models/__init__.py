@@ -1,6 +1,6 @@
-"""Networks that classify images, and how their weights begin.
+"""Image classifiers and their initializations.
 
-A new architecture is one class in `architectures`, a new initialization one in `initializations`, and its name in the
+To add an architecture or an initialization, write one class in `architectures` or `initializations` and add it to the
 registry.
 """
 

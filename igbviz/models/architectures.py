@@ -1,6 +1,6 @@
-"""Networks that classify images: frozen descriptions that build a torch module and know what a forward pass costs.
+"""Image classifiers: frozen specs that build a torch module and estimate the cost of its forward pass.
 
-Weights are drawn from torch's global random generator, so the caller seeds. Describing a network imports no torch.
+Weights are drawn from torch's global random generator, which the caller seeds. A spec imports no torch.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Shape = tuple[int, int, int]  # channels, height, width
 
 Activation = Literal["relu", "leaky-relu", "tanh", "gelu", "erf", "linear", "abs", "shifted-relu"]
 ACTIVATION_HELP = (
-    "What every node does to its input. shifted-relu is relu(x) - 1/sqrt(2 pi): its mean over standard normal inputs "
-    "is zero, so it starts without a prejudice where the weights keep that variance."
+    "Nonlinearity of every node. shifted-relu is relu(x) - 1/sqrt(2 pi), whose mean over standard normal inputs is "
+    "zero: where the weights keep that variance, uncorrelated inputs meet no initial guessing bias."
 )
 
 
@@ -27,30 +27,29 @@ class Model(Spec):
 
     title: ClassVar[str]
     help: ClassVar[str]
-    # a memory layout; measured: ResNet-50 is a fifth slower with it on a CPU
-    channels_last_on_cpu: ClassVar[bool] = False
+    channels_last_on_cpu: ClassVar[bool] = False  # memory layout; ResNet-50 was measured a fifth slower with it
 
     @property
     def has_batch_norm(self) -> bool:
-        """Whether any layer normalises over the batch: such a network needs two images to train and has a train and an
-        eval mode."""
+        """Whether any layer normalizes over the batch: such a network needs at least two images per batch, and differs
+        between train and eval mode."""
         return False
 
     @property
     def ends_in_bias(self) -> bool:
-        """Whether the biases of the last layer are simply added to the logits."""
+        """Whether the last layer has biases that are added to the logits."""
         return True
 
     def build(self, shape: Shape, classes: int) -> Any:
-        """A new torch module from images (batch, *shape) to logits (batch, classes)."""
+        """A new torch module that maps images (batch, *shape) to logits (batch, classes)."""
         raise NotImplementedError
 
     def flops(self, shape: Shape, classes: int) -> float:
-        """Multiply-accumulates of one forward pass of one image; an estimate of time needs no more."""
+        """Multiply-accumulates of one forward pass of one image, to estimate run times."""
         raise NotImplementedError
 
     def weights(self, shape: Shape, classes: int) -> float:
-        """Number of weights, where knobs can make it large; 0 for networks of a fixed and moderate size."""
+        """Number of weights if hyperparameters can make it large; 0 for networks of a fixed and moderate size."""
         return 0.0
 
 
@@ -67,19 +66,20 @@ class Mlp(Model):
     activation: Activation = Field("relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch", "layer", "rms"] = Field(
         "none",
-        description="Batch centres every node over the images of a batch, layer every image over its nodes; rms only "
-        "rescales.",
+        description="batch: each node is normalized over the images of a batch; layer: each image over the nodes of "
+        "the layer; rms: as layer, but rescaled without centring.",
     )
     placement: Literal["before", "after"] = Field(
-        "before", description="Normalise before the activation, or after it and its max pooling."
+        "before", description="Normalize before the activation, or after activation and max pooling."
     )
     max_pool: int = Field(
-        1, ge=1, le=64, description="A layer's output is the largest of so many independent nodes; 1 is no pooling."
+        1, ge=1, le=64, description="Each output of a layer is the maximum of this many nodes; 1 is no pooling."
     )
-    bias: bool = Field(True, description="Give every layer a bias.")
+    bias: bool = Field(True, description="Whether layers have biases.")
     title: ClassVar[str] = "Fully connected"
     help: ClassVar[str] = (
-        "The pixels as one list, through hidden layers of equal width: what theory describes exactly when it is wide."
+        "The pixels as one vector, through hidden layers of equal width: the network that theory describes exactly in "
+        "the limit of infinite width."
     )
 
     @property
@@ -114,7 +114,7 @@ class Mlp(Model):
         return float(hidden + self.width * classes)
 
     def weights(self, shape: Shape, classes: int) -> float:
-        return self.flops(shape, classes)  # every weight is used once
+        return self.flops(shape, classes)  # every weight is used once per image
 
 
 class Cnn(Model):
@@ -127,16 +127,17 @@ class Cnn(Model):
         32,
         ge=1,
         le=1024,
-        description="Channels of the first convolution; every pooling doubles them, up to four times.",
+        description="Channels of the first convolution; every pooling doubles them, up to four times this.",
     )
     activation: Activation = Field("relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch"] = Field(
-        "none", description="Batch: BatchNorm between convolution and activation."
+        "none", description="batch: BatchNorm between convolution and activation."
     )
     title: ClassVar[str] = "Convolutional"
-    channels_last_on_cpu: ClassVar[bool] = True  # measured: steps a quarter faster
+    channels_last_on_cpu: ClassVar[bool] = True  # steps were measured a quarter faster
     help: ClassVar[str] = (
-        "3x3 convolutions, with 2x2 max pooling while the image has 8 pixels a side, then the mean over the image."
+        "3x3 convolutions, each followed by 2x2 max pooling while the feature maps are at least 8 x 8, then the mean "
+        "over the image."
     )
 
     @property
@@ -144,7 +145,7 @@ class Cnn(Model):
         return self.normalization == "batch"
 
     def _blocks(self, shape: Shape) -> Iterator[tuple[int, int, int, bool]]:
-        """Of every block: channels in, channels out, pixels, and whether it ends in pooling."""
+        """For each block: channels in, channels out, pixels, and whether it ends in pooling."""
         channels, height, width = shape
         filters = self.width
         for _ in range(self.depth):
@@ -161,9 +162,8 @@ class Cnn(Model):
 
         layers: list[nn.Module] = []
         for channels, filters, _, pooled in self._blocks(shape):
-            layers.append(
-                nn.Conv2d(channels, filters, 3, padding=1, bias=not self.has_batch_norm)
-            )  # BatchNorm has a bias of its own
+            # BatchNorm has a bias of its own.
+            layers.append(nn.Conv2d(channels, filters, 3, padding=1, bias=not self.has_batch_norm))
             layers += [nn.BatchNorm2d(filters)] if self.has_batch_norm else []
             layers.append(ACTIVATIONS[self.activation]())
             layers += [nn.MaxPool2d(2)] if pooled else []
@@ -180,40 +180,39 @@ class Cnn(Model):
 
 
 class VitTiny(Model):
-    """Vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929), of the size called tiny in DeiT (Touvron et al.
-    2021, arXiv 2012.12877) but with 6 layers, on patches of 4x4 pixels. Images are resized to the next multiple of 4.
+    """Vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929) on patches of 4x4 pixels.
+
+    As wide as DeiT-tiny (Touvron et al. 2021, arXiv 2012.12877), but with 6 layers. Images are resized to the next
+    multiple of 4.
     """
 
     name: Literal["vit_tiny"] = "vit_tiny"
     title: ClassVar[str] = "Small vision transformer"
     help: ClassVar[str] = (
-        "Patches of 4x4 pixels, 6 layers of 3-headed attention. torchvision starts its head at zero: no guess at all."
+        "Patches of 4x4 pixels, 6 layers of attention with 3 heads. torchvision initializes its head to zero: every "
+        "class starts at exactly 1/K."
     )
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.models.layers import fitted
+        from igbviz.models.layers import adapt_to_images
 
         side = next_multiple(4, max(shape[1:]))
         network = torchvision.models.VisionTransformer(
             image_size=side, patch_size=4, num_layers=6, num_heads=3, hidden_dim=192, mlp_dim=768, num_classes=classes
         )
-        return fitted(network, shape, side)
+        return adapt_to_images(network, shape, side)
 
     def flops(self, shape: Shape, classes: int) -> float:
         patches = (next_multiple(4, max(shape[1:])) // 4) ** 2
-        tokens = patches + 1  # one more collects the answer
-        # Query, key, value and output are four matrices, the two of the MLP are as large as eight; attention itself is
-        # two products.
+        tokens = patches + 1  # plus the class token
+        # Query, key, value and output are four matrices, the two of the MLP count as eight; attention is two products.
         layer = 12 * 192**2 * tokens + 2 * 192 * tokens**2
         return float(16 * shape[0] * 192 * patches + 6 * layer + 192 * classes)
 
 
-# fmt: on
-
-
 def last_layer(module: Any, classes: int) -> Any:
-    """The layer that makes the logits: the last linear layer or convolution with one output a class."""
+    """The layer that computes the logits: the last linear layer or convolution with one output per class."""
     from torch import nn
 
     return [
@@ -224,4 +223,5 @@ def last_layer(module: Any, classes: int) -> Any:
 
 
 def next_multiple(step: int, side: int) -> int:
+    """The smallest multiple of `step` that is at least `side`."""
     return math.ceil(side / step) * step

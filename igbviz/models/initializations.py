@@ -1,8 +1,7 @@
-"""Initialisations: how the weights of a built network are drawn anew, from torch's global random generator (the caller
-seeds).
+"""Initializations: redraw the weights of a network from torch's global random generator, which the caller seeds.
 
-All but `torchvision` and `pytorch` treat every convolution and linear layer alike and touch nothing else: normalisation
-layers stay at scale 1 and shift 0, position embeddings as their builder drew them. Fans are counted as in
+All but `torchvision` and `pytorch` treat every convolution and linear layer alike and change nothing else:
+normalization layers keep scale 1 and shift 0, position embeddings stay as built. Fans are counted as in
 `torch.nn.init`.
 """
 
@@ -19,22 +18,23 @@ from igbviz.spec import Spec, any_of, by_name
 
 
 class Initialization(Spec):
-    """One way to draw weights, and what to do with the last layer, whose size decides how confident the first guesses
-    are."""
+    """A distribution of weights, and the treatment of the last layer, whose scale sets how confident the first guess
+    is."""
 
     title: ClassVar[str]
     help: ClassVar[str]
     last_layer: Literal["same", "zero", "scaled", "neutral-bias"] = Field(
         "same",
-        description="Draw the last layer like the others, set it to zero (all classes exactly equal), multiply its "
-        "weights, or draw it and choose its biases such that the mean prediction over training images is even.",
+        description="same: draw the last layer like the others; zero: set it to zero, so that every class starts at "
+        "exactly 1/K; scaled: multiply its weights; neutral-bias: choose its biases such that the mean prediction over "
+        "training images is even.",
     )
     last_layer_scale: float = Field(
-        0.1, ge=0, le=1000, description="What the last layer's weights are multiplied by when scaled."
+        0.1, ge=0, le=1000, description="Factor on the weights of the last layer if scaled."
     )
 
     def apply(self, module: Any, classes: int) -> None:
-        """Draw the weights of a torch module with so many outputs, in place."""
+        """Draw the weights of a torch module with `classes` outputs, in place."""
         import torch
 
         with torch.no_grad():
@@ -46,7 +46,7 @@ class Initialization(Spec):
                 last_layer(module, classes).weight.mul_(self.last_layer_scale)
 
     def draw(self, module: Any) -> None:
-        """Draw all weights, the last layer like the others; gradients are off."""
+        """Draw all weights, the last layer like the others; called with gradients disabled."""
         for weight, bias in _matrices(module):
             self.draw_weight(weight)
             if bias is not None:
@@ -57,35 +57,35 @@ class Initialization(Spec):
         raise NotImplementedError
 
     def draw_bias(self, bias: Any) -> None:
-        """Fill the biases of one layer: zero, unless an initialisation says otherwise."""
+        """Fill the biases of one layer: zero, unless a subclass draws them."""
         bias.zero_()
 
 
 class AsBuilt(Initialization):
-    """The weights that the architecture starts from in torchvision: the ones in its paper, mostly."""
+    """The initialization of the architecture in torchvision, mostly that of its paper."""
 
     name: Literal["torchvision"] = "torchvision"
     title: ClassVar[str] = "The architecture's own"
-    help: ClassVar[str] = (
-        "As the builder left it: torchvision's choice for its networks, PyTorch's layer defaults for mlp and cnn."
-    )
+    help: ClassVar[str] = "As built: torchvision's choice for its networks, PyTorch's layer defaults for mlp and cnn."
 
     def draw(self, module: Any) -> None:
         pass
 
 
 class PyTorch(Initialization):
-    """What every layer of PyTorch does by itself: uniform, of variance 1/(3 fan_in), for weights and biases (after
-    LeCun et al. 1998)."""
+    """The default of PyTorch's layers (after LeCun et al. 1998): uniform, of variance 1/(3 fan_in), biases included."""
 
     name: Literal["pytorch"] = "pytorch"
     title: ClassVar[str] = "PyTorch's layer defaults"
     help: ClassVar[str] = (
-        "Small weights and random biases: the signal fades with depth until the biases speak, the same for every image."
+        "Small weights and random biases: where no layer normalizes, signals fade with depth until the biases, the "
+        "same for every image, dominate."
     )
 
     def draw(self, module: Any) -> None:
-        module.apply(_reset)  # parts before the whole, as when built: attention has the last word on its output layer
+        module.apply(
+            _reset
+        )  # children first, as when built: attention resets its output layer after that has reset itself
 
 
 class HeNormal(Initialization):
@@ -108,8 +108,8 @@ class HeFanOut(Initialization):
     name: Literal["he-fan-out"] = "he-fan-out"
     title: ClassVar[str] = "He normal, fan out"
     help: ClassVar[str] = (
-        "Variance 2/fan_out, zero biases: gradients keep their size on the way back. The convolutions of ResNet "
-        "start so."
+        "Variance 2/fan_out, zero biases: gradients keep their size on the way back through ReLU. torchvision uses it "
+        "for the convolutions of ResNet."
     )
 
     def draw_weight(self, weight: Any) -> None:
@@ -124,7 +124,8 @@ class Xavier(Initialization):
     name: Literal["xavier"] = "xavier"
     title: ClassVar[str] = "Xavier normal"
     help: ClassVar[str] = (
-        "Variance 2/(fan_in + fan_out), zero biases: made for tanh; through ReLU signals halve at every layer."
+        "Variance 2/(fan_in + fan_out), zero biases: made for tanh. Through ReLU the mean square of signals halves at "
+        "every layer of equal width."
     )
 
     def draw_weight(self, weight: Any) -> None:
@@ -134,12 +135,12 @@ class Xavier(Initialization):
 
 
 class Orthogonal(Initialization):
-    """Saxe, McClelland and Ganguli 2014 (arXiv 1312.6120): random rotations, here times sqrt(2) for ReLU."""
+    """Saxe, McClelland and Ganguli 2014 (arXiv 1312.6120): random orthogonal matrices, here times sqrt(2) for ReLU."""
 
     name: Literal["orthogonal"] = "orthogonal"
     title: ClassVar[str] = "Orthogonal"
     help: ClassVar[str] = (
-        "Random rotations times sqrt(2), zero biases. Slow to draw for networks with layers of thousands of inputs."
+        "Random orthogonal matrices times sqrt(2), zero biases. Slow to draw for layers with thousands of inputs."
     )
 
     def draw_weight(self, weight: Any) -> None:
@@ -157,7 +158,7 @@ class Gaussian(Initialization):
     sigma_b2: float = Field(0.0, ge=0, le=1000, description="Variance of the biases.")
     title: ClassVar[str] = "Gaussian"
     help: ClassVar[str] = (
-        "Variances sigma_w2/fan_in of the weights and sigma_b2 of the biases: the two axes of the phase diagram."
+        "Variance sigma_w2/fan_in of the weights and sigma_b2 of the biases: the two axes of the phase diagram."
     )
 
     def draw_weight(self, weight: Any) -> None:
@@ -169,20 +170,20 @@ class Gaussian(Initialization):
 
 
 def _matrices(module: Any) -> Iterator[tuple[Any, Any]]:
-    """The weight and bias (or None) of every linear map in a module, in order."""
+    """The weight and bias (or None) of every linear map of a module, in order."""
     from torch import nn
 
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             yield layer.weight, layer.bias
         elif isinstance(layer, nn.MultiheadAttention):
-            # Queries, keys and values lie stacked in one tensor, but are three maps: as one, fan_out would be three
+            # Queries, keys and values are stacked in one tensor, but are three maps: as one, fan_out would be three
             # times too large.
             yield from zip(layer.in_proj_weight.chunk(3), layer.in_proj_bias.chunk(3), strict=True)
 
 
 def _reset(layer: Any) -> None:
-    # MultiheadAttention alone spells it with an underscore.
+    # Only MultiheadAttention spells it with an underscore.
     reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
     if reset:
         reset()

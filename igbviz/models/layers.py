@@ -1,5 +1,5 @@
-"""The torch side of `igbviz.models`: layers that torch lacks, and what it takes to fit an ImageNet network to small or
-grey images."""
+"""Torch modules for `igbviz.models`: layers that torch lacks, and the adaptation of ImageNet networks to small or grey
+images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from igbviz.spec import ConfigError
 
 
 class Elementwise(nn.Module):
-    """An activation that is a plain function of its input."""
+    """An elementwise function as a module."""
 
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Resize(nn.Module):
 
 
 def shifted_relu(inputs: torch.Tensor) -> torch.Tensor:
-    """ReLU less its own mean for a standard normal input: centred, so it adds no common drift to the nodes of a layer."""
+    """ReLU minus its mean over standard normal inputs: its outputs have mean zero over such inputs."""
     return inputs.relu() - 1 / math.sqrt(2 * math.pi)
 
 
@@ -57,7 +57,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "shifted-relu": partial(Elementwise, shifted_relu),
 }
 
-# Of one-dimensional features; Identity ignores the number of features that the others need.
+# For vectors of features; Identity ignores the number of features that the others need.
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
     "none": nn.Identity,
     "batch": nn.BatchNorm1d,
@@ -66,31 +66,34 @@ NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def fitted(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
-    """A network made for colour images of side x side pixels, changed to take images of `shape` = (channels, height,
-    width)."""
+def adapt_to_images(network: nn.Module, shape: tuple[int, int, int], side: int) -> nn.Module:
+    """A network for colour images of side x side pixels, adapted to images of `shape` (channels, height, width).
+
+    Raises ConfigError for more channels than the network has.
+    """
     channels, *size = shape
     stem = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if channels > stem.in_channels:
         raise ConfigError(
             (
                 ("name",),
-                f"stands for a network of 1 to {stem.in_channels} colour channels, but these images have {channels}",
+                f"is a network for 1 to {stem.in_channels} colour channels, but these images have {channels}",
             )
         )
     if channels < stem.in_channels:
-        # A part of the drawn weights rather than new ones: every architecture has its own distribution, and grey and
-        # colour networks of one seed share all other weights.
+        # A slice of the drawn weights, not new ones: every architecture has its own distribution, and grey and colour
+        # networks of the same seed share all other weights.
         stem.in_channels, stem.weight = channels, nn.Parameter(stem.weight.detach()[:, :channels].clone())
     return network if size == [side, side] else nn.Sequential(Resize(side), network)
 
 
 def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Module:
-    """A VGG whose 4096-wide head gives way to one linear layer on the mean over the image; the weights are drawn as
-    torchvision does."""
-    with torch.device(
-        "meta"
-    ):  # the original head is never allocated: filling its 120 million weights would take seconds
+    """A VGG whose 4096-wide head is replaced by global average pooling and one linear layer.
+
+    The weights are drawn as in torchvision.
+    """
+    # On "meta" the original head is never allocated: filling its 120 million weights would take seconds.
+    with torch.device("meta"):
         network = constructor(weights=None, init_weights=False)
         network.avgpool, network.classifier = nn.AdaptiveAvgPool2d(1), nn.Linear(512, classes)
     network.to_empty(device=torch.get_default_device())
@@ -107,6 +110,5 @@ def compact_vgg(constructor: Callable[..., nn.Module], classes: int) -> nn.Modul
 
 
 def is_stochastic(layer: nn.Module) -> bool:
-    """Whether a layer does so in training: dropout of nodes, of attention, or of whole branches (torchvision's
-    StochasticDepth)."""
+    """Whether a layer is random in train mode: dropout of nodes or attention, or torchvision's StochasticDepth."""
     return any(getattr(layer, name, 0.0) for name in ("p", "dropout") if isinstance(getattr(layer, name, 0.0), float))

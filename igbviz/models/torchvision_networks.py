@@ -1,4 +1,4 @@
-"""The classifiers of torchvision, fitted to small and grey images."""
+"""The classifiers of torchvision, adapted to small and grey images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pydantic import Field
 
 from igbviz.models.architectures import Model, Shape, next_multiple
 
-# Every classifier of torchvision, with the billions of multiply-accumulates of one 224x224 image (from the meta data of
-# its weights, scaled to 224 where those are for another size). A table, so that listing the networks needs no
-# torchvision. fmt: off
+# Every classifier of torchvision, with the billions of multiply-accumulates for one 224x224 image (from the metadata of
+# its weights, scaled to 224 if those are for another size). A table, so that listing the networks needs no torchvision.
 TORCHVISION = {
     "alexnet": 0.714,
     "convnext_base": 15.36,
@@ -93,9 +92,8 @@ TORCHVISION = {
     "wide_resnet101_2": 22.75,
     "wide_resnet50_2": 11.4,
 }
-# The smallest side that an architecture can take, found by trying and rounded up to a usual size; those not named take
-# any.
-SMALLEST_SIDE = {
+# The minimum side that an architecture accepts, found by trial and rounded up to a usual size; others accept any.
+MIN_SIDE = {
     "alexnet": 64,
     "convnext": 32,
     "densenet": 32,
@@ -106,29 +104,30 @@ SMALLEST_SIDE = {
     "vgg": 32,
 }
 WITHOUT_BATCH_NORM = ("alexnet", "convnext", "squeezenet", "swin", "vit")
-VGG_HEAD = 0.1236e9  # multiply-accumulates of the ImageNet head, at any image size
+VGG_HEAD = 0.1236e9  # multiply-accumulates of the ImageNet head, the same for any image size
 
 
 class Torchvision(Model):
-    """A classifier of torchvision with the weights it starts from, not trained. Among them AlexNet (Krizhevsky 2014,
-    arXiv 1404.5997), VGG (Simonyan and Zisserman 2015, arXiv 1409.1556), ResNet (He et al. 2016, arXiv 1512.03385),
-    DenseNet (Huang et al. 2017, arXiv 1608.06993), EfficientNet (Tan and Le 2019, arXiv 1905.11946), ViT (Dosovitskiy
-    et al. 2021, arXiv 2010.11929) and ConvNeXt (Liu et al. 2022, arXiv 2201.03545).
+    """An untrained classifier of torchvision.
 
-    Grey images meet the first of the three colour channels of the first convolution. Images that are not square, or too
-    small for the architecture, are resized by a layer in front.
+    Among them AlexNet (Krizhevsky 2014, arXiv 1404.5997), VGG (Simonyan and Zisserman 2015, arXiv 1409.1556), ResNet
+    (He et al. 2016, arXiv 1512.03385), DenseNet (Huang et al. 2017, arXiv 1608.06993), EfficientNet (Tan and Le 2019,
+    arXiv 1905.11946), ViT (Dosovitskiy et al. 2021, arXiv 2010.11929) and ConvNeXt (Liu et al. 2022, arXiv 2201.03545).
+
+    For grey images, the first convolution keeps the first of its three colour channels. Images that are not square, or
+    too small for the architecture, are resized by a layer in front.
     """
 
     name: Literal[tuple(TORCHVISION)] = "resnet18"
     compact_head: bool = Field(
         True,
-        description="Only changes VGG: one linear layer in place of its ImageNet head, whose 120 million weights see "
-        "one pixel here.",
+        description="Affects VGG only: one linear layer in place of its ImageNet head, whose 120 million weights act "
+        "on a single pixel here.",
     )
     title: ClassVar[str] = "torchvision"
     help: ClassVar[str] = (
-        "An architecture known from ImageNet, untrained. The vision transformers start with a zero head: no guess at "
-        "all."
+        "An ImageNet architecture, untrained. The vision transformers start with a head of zeros: every class at "
+        "exactly 1/K."
     )
 
     @property
@@ -139,28 +138,28 @@ class Torchvision(Model):
 
     @property
     def ends_in_bias(self) -> bool:
-        return not self.name.startswith("squeezenet")  # whose logits pass a ReLU
+        return not self.name.startswith("squeezenet")  # its logits pass through a ReLU
 
     @property
     def _replaces_head(self) -> bool:
         return self.compact_head and self.name.startswith("vgg")
 
     def side(self, shape: Shape) -> int:
-        """The side of the square images that the network itself gets, resized if need be."""
+        """The side of the square images that the network receives, after resizing if necessary."""
         side = max(shape[1:])
         if self.name.startswith("vit"):
             return next_multiple(int(self.name.split("_")[-1]), side)  # whole patches
         if self.name.startswith("maxvit"):
-            return next_multiple(224, side)  # whole windows of 7x7 at a 32nd of the size
-        return max([side, *(least for prefix, least in SMALLEST_SIDE.items() if self.name.startswith(prefix))])
+            return next_multiple(224, side)  # whole windows of 7x7 at 1/32 of the resolution
+        return max([side, *(minimum for prefix, minimum in MIN_SIDE.items() if self.name.startswith(prefix))])
 
     def build(self, shape: Shape, classes: int) -> Any:
         from igbviz._torchvision import torchvision
-        from igbviz.models.layers import compact_vgg, fitted
+        from igbviz.models.layers import adapt_to_images, compact_vgg
 
         side = self.side(shape)
         if self._replaces_head:
-            return fitted(compact_vgg(getattr(torchvision.models, self.name), classes), shape, side)
+            return adapt_to_images(compact_vgg(getattr(torchvision.models, self.name), classes), shape, side)
         without_extra_heads = {"aux_logits": False, "init_weights": True}
         options = {
             "googlenet": without_extra_heads,
@@ -168,7 +167,7 @@ class Torchvision(Model):
             "maxvit": {"input_size": (side, side)},
             "vit": {"image_size": side},
         }.get(self.name.split("_")[0], {})
-        return fitted(
+        return adapt_to_images(
             torchvision.models.get_model(self.name, weights=None, num_classes=classes, **options), shape, side
         )
 
@@ -176,8 +175,7 @@ class Torchvision(Model):
         head = VGG_HEAD if self.name.startswith("vgg") else 0.0
         side = self.side(shape)
         if self.name.startswith("swin"):
-            side = max(
-                side, 80
-            )  # small maps are padded to whole windows of 7x7 or 8x8: counted, 28 and 32 pixels cost as much as 80
+            # Small feature maps are padded to whole windows of 7x7 or 8x8: 28 and 32 pixels cost as much as 80.
+            side = max(side, 80)
         body = (TORCHVISION[self.name] * 1e9 - head) * (side / 224) ** 2
         return body + (0.0 if self._replaces_head else head)

@@ -1,1 +1,1 @@
-"""Runs on the disk: described, queued, worked on in the background, listed, carried away and brought back."""
+"""Runs on disk: submitted, queued, trained in the background, listed, deleted and restored, exported and imported."""

@@ -1,10 +1,10 @@
-"""Runs as a zip archive, to carry to another machine and back.
+"""Export runs as a zip archive and import them into another cache.
 
     <run id>/config.json  status.json  schema.json  trajectory.bin  labels.json  log.txt
 
-Nothing else goes in, and nothing else is taken out: no checkpoint, no program, nothing that a reader would execute. An
-archive may come from anybody, so everything in it is checked before it counts as a run: sizes while unpacking, names,
-the identity that follows from the configuration, columns and length of the records.
+Nothing else is written or read: no checkpoint, no program, nothing that could be executed. An archive may come from
+anybody, so everything is validated before it becomes a run: names, sizes (also while unpacking), the identity that
+follows from the configuration, the columns and length of the records.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import BinaryIO
 
 from filelock import Timeout
 
-from igbviz.runs import files, queue
+from igbviz.runs import files, locks
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.schema import MAX_COUNT
 
-# Most bytes of each file, unpacked. The largest record of ten classes has 4 kB, one of a hundred classes 110 kB.
+# Maximum bytes of each file, unpacked. A record of 10 classes has at most 4 kB, one of 100 classes 110 kB.
 FILES = {
     "config.json": 1_000_000,
     "status.json": 100_000,
@@ -35,26 +35,26 @@ FILES = {
     "labels.json": 100_000,
     "log.txt": 1_000_000,
 }
-NEEDED = ("config.json", "status.json")
+REQUIRED = ("config.json", "status.json")
 MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
 MAX_RUNS = 2000
-MAX_RATIO, _HARMLESS = 300, 1_000_000  # unpacked to packed; the latter: bytes that nobody needs to ask about
+MAX_RATIO, _MIN_CHECKED = 300, 1_000_000  # unpacked over packed size, checked for files above so many bytes
 _MAX_DIRECTORY, _CHUNK = 8_000_000, 1_000_000
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
 
 
 class ArchiveError(ValueError):
-    """An archive, or a run in one, that cannot be imported: one sentence."""
+    """An archive, or a run in one, that cannot be imported; the message is one sentence."""
 
 
-# Exporting.
+# Export.
 
 
 def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
-    """Write an archive of these runs; one that is being worked on as it is now. Returns one sentence for each that was
-    left out, being unreadable.
+    """Write an archive of these runs. Returns one sentence for each run left out because it is unreadable.
 
-    The same runs give the same bytes. Raises ArchiveError when they are more than `import_runs` would accept.
+    A run in training is exported in its present state. The same runs give the same bytes. Raises ArchiveError for more
+    runs or bytes than `import_runs` accepts.
     """
     runs, left_out = list(runs), []
     require_exportable([run.size() for run in runs])
@@ -68,65 +68,64 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
 
 
 def _export(run: Run, archive: zipfile.ZipFile) -> None:
-    # Everything is opened before anything is written, and the records last: a status mentions only what is on the disk
-    # by then.
-    parts = {name: _tail(run.path / name) for name in FILES if name != "trajectory.bin" and (run.path / name).exists()}
+    # Open everything before writing anything, and read the records last: a status counts only records already on disk.
+    contents = {
+        name: _tail(run.path / name) for name in FILES if name != "trajectory.bin" and (run.path / name).exists()
+    }
     itemsize = _record_size(run)
     if not itemsize or not run.record_bytes:
-        _write(parts, run, archive)
+        _write(contents, run, archive)
         return
     with open(run.path / "trajectory.bin", "rb") as source:
         length = os.fstat(source.fileno()).st_size
-        length -= length % itemsize  # the last record may be half written
+        length -= length % itemsize  # the last record may be partly written
         if length > FILES["trajectory.bin"]:
             raise ArchiveError(
-                f"run {run.id}: trajectory.bin has {files.in_words(length)}, allowed: at most "
+                f"run {run.id}: trajectory.bin is {files.in_words(length)} large, allowed: at most "
                 f"{files.in_words(FILES['trajectory.bin'])}"
             )
-        _write(parts, run, archive)
+        _write(contents, run, archive)
         with archive.open(_entry(run, "trajectory.bin"), "w") as target:
-            while length and (piece := source.read(min(_CHUNK, length))):
-                target.write(piece)
-                length -= len(piece)
+            while length and (chunk := source.read(min(_CHUNK, length))):
+                target.write(chunk)
+                length -= len(chunk)
 
 
-def _write(parts: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
-    for name, content in parts.items():
+def _write(contents: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
+    for name, content in contents.items():
         archive.writestr(_entry(run, name), content)
 
 
 def require_exportable(sizes: list[int]) -> None:
-    """Raise ArchiveError for more or larger runs than an archive may hold. The size of each run in bytes."""
+    """Raise ArchiveError for more runs, or more bytes, than an archive may hold. `sizes`: bytes of each run."""
     if len(sizes) > MAX_RUNS:
-        raise ArchiveError(f"{len(sizes)} runs are chosen, allowed: at most {MAX_RUNS} in one archive")
+        raise ArchiveError(f"{len(sizes)} runs are selected, allowed: at most {MAX_RUNS} in one archive")
     if sum(sizes) > MAX_CONTENT:
         raise ArchiveError(
-            f"the chosen runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(MAX_CONTENT)} "
+            f"the selected runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(MAX_CONTENT)} "
             "in one archive"
         )
 
 
 def _tail(path: Path) -> bytes:
-    """A file; of one that is too long only its end, since only a log may be so long, and its end says more than its
-    beginning."""
+    """The content of a file; if it is too long, its end. Only a log gets so long, and its end matters most."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - FILES[path.name]))
         return file.read(FILES[path.name])
 
 
 def _entry(run: Run, name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{run.id}/{name}")  # with the date of 1980, so that equal runs make equal archives
+    entry = zipfile.ZipInfo(f"{run.id}/{name}")  # dated 1980, so that equal runs give equal archives
     entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, (stat.S_IFREG | 0o644) << 16
     return entry
 
 
-# Importing.
+# Import.
 
 
 @dataclass
 class Imported:
-    """What became of the runs of an archive: names of new ones, names of those that were here already, a sentence for
-    each refused one."""
+    """The result of an import: names of the new runs, names of those already here, one sentence per refused run."""
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -134,77 +133,75 @@ class Imported:
 
 
 def import_runs(file: BinaryIO, cache: str | Path) -> Imported:
-    """Import the runs of an archive into the cache. One that is here already stays as it is; one that is not in order
-    is refused alone.
+    """Import the runs of an archive. A run already in the cache is not replaced; an invalid run is refused alone.
 
-    Raises ArchiveError when the archive as a whole cannot be read or is too large, or when another one is being
-    imported.
+    Raises ArchiveError when the archive as a whole is unreadable or too large, or while another one is being imported.
     """
     cache, imported, arrivals = Path(cache), Imported(), Path(cache) / "arrivals"
     try:
-        with _opened(file) as archive, queue.lock(cache / "arrivals.lock"):
-            groups = _groups(archive)
-            _require_room(groups, cache)
-            shutil.rmtree(arrivals, ignore_errors=True)  # what a killed server may have left
+        with _opened(file) as archive, locks.lock(cache / "arrivals.lock"):
+            folders = _by_folder(archive)
+            _require_room(folders, cache)
+            shutil.rmtree(arrivals, ignore_errors=True)  # a killed server may have left files
             arrivals.mkdir()
-            for name, entries in groups.items():
+            for name, entries in folders.items():
                 try:
                     _import(name, entries, archive, arrivals, imported)
                 except (ArchiveError, RunError) as error:
                     imported.refused.append(f"{error}.")
             shutil.rmtree(arrivals, ignore_errors=True)
     except Timeout:
-        raise ArchiveError("another archive is being taken in: try again in a moment") from None
+        raise ArchiveError("another archive is being imported: try again in a moment") from None
     return imported
 
 
 def _opened(file: BinaryIO) -> zipfile.ZipFile:
     length = file.seek(0, os.SEEK_END)
     if length > MAX_ARCHIVE:
-        raise ArchiveError(f"the archive has {files.in_words(length)}, allowed: at most {files.in_words(MAX_ARCHIVE)}")
+        raise ArchiveError(
+            f"the archive is {files.in_words(length)} large, allowed: at most {files.in_words(MAX_ARCHIVE)}"
+        )
     _require_short_directory(file, length)
     try:
         return zipfile.ZipFile(file)
     except _DAMAGED as error:
-        raise ArchiveError(f"the file is not a zip archive, or a damaged one ({error})") from None
+        raise ArchiveError(f"the file is not a zip archive, or it is damaged ({error})") from None
 
 
 def _require_short_directory(file: BinaryIO, length: int) -> None:
-    """Refuse an archive whose table of contents would fill the memory: Python reads it as a whole, before anybody can
-    look at it."""
+    """Refuse an archive whose directory would fill the memory: zipfile reads all of it before it can be checked."""
     file.seek(max(0, length - 22 - 65_535))
     end = file.read()
-    place = end.rfind(b"PK\5\6")  # the end-of-directory record; the directory's size stands at its byte 12
-    if place < 0 or len(end) < place + 22:
+    start = end.rfind(b"PK\5\6")  # the end-of-directory record; its byte 12 holds the directory's size
+    if start < 0 or len(end) < start + 22:
         raise ArchiveError("the file is not a zip archive")
-    (size,) = struct.unpack_from("<L", end, place + 12)
-    if (
-        size > _MAX_DIRECTORY or b"PK\6\7" in end[max(0, place - 20) : place]
-    ):  # or the 64-bit kind, which only larger ones need
-        raise ArchiveError(f"the archive holds far more files than {MAX_RUNS} runs have")
+    (size,) = struct.unpack_from("<L", end, start + 12)
+    is_zip64 = b"PK\6\7" in end[max(0, start - 20) : start]  # needed only by archives that are larger than allowed
+    if size > _MAX_DIRECTORY or is_zip64:
+        raise ArchiveError(f"the archive contains far more files than {MAX_RUNS} runs have")
 
 
-def _groups(archive: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
-    """The files by the folder they claim to lie in."""
-    groups: dict[str, list[zipfile.ZipInfo]] = {}
+def _by_folder(archive: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
+    """The entries by the top folder in their names."""
+    folders: dict[str, list[zipfile.ZipInfo]] = {}
     for entry in archive.infolist():
-        groups.setdefault(entry.orig_filename.partition("/")[0], []).append(entry)
-    return groups
+        folders.setdefault(entry.orig_filename.partition("/")[0], []).append(entry)
+    return folders
 
 
-def _require_room(groups: dict[str, list[zipfile.ZipInfo]], cache: Path) -> None:
-    if not groups:
+def _require_room(folders: dict[str, list[zipfile.ZipInfo]], cache: Path) -> None:
+    if not folders:
         raise ArchiveError("the archive is empty")
-    if len(groups) > MAX_RUNS:
-        raise ArchiveError(f"the archive holds {len(groups)} runs, allowed: at most {MAX_RUNS}")
-    content, most = sum(entry.file_size for entries in groups.values() for entry in entries), files.free(cache) // 2
+    if len(folders) > MAX_RUNS:
+        raise ArchiveError(f"the archive contains {len(folders)} runs, allowed: at most {MAX_RUNS}")
+    content = sum(entry.file_size for entries in folders.values() for entry in entries)
     if content > MAX_CONTENT:
         allowed = f"at most {files.in_words(MAX_CONTENT)}"
-    elif content > most:
-        allowed = f"at most {files.in_words(most)}, half of what is free on the disk"
+    elif content > (room := files.free(cache) // 2):
+        allowed = f"at most {files.in_words(room)}, half of the free disk space"
     else:
         return
-    raise ArchiveError(f"the archive holds {files.in_words(content)} unpacked, allowed: {allowed}")
+    raise ArchiveError(f"the archive has {files.in_words(content)} unpacked, allowed: {allowed}")
 
 
 def _import(
@@ -215,13 +212,13 @@ def _import(
     for file, entry in entries_by_name.items():
         _unpack(entry, archive, run.path / file)
     if run.record_bytes % (_record_size(run) or 1):
-        raise ArchiveError(f"run {name}: trajectory.bin is torn: it is not a whole number of records")
+        raise ArchiveError(f"run {name}: trajectory.bin is damaged: it is not a whole number of records")
     status = run.stored_status()
     if not status.ended:
-        # Without its checkpoint it cannot go on, and in nobody's queue it would wait for ever.
-        message = "Taken from an archive that was made before it had ended; resumed, it begins again."
+        # Without a checkpoint it cannot continue, and outside the queue it would wait forever.
+        message = "Imported from an archive that was made before the run had ended; if resumed, it starts again."
         run.write_status(status.model_copy(update={"state": "stopped", "message": message, "eta": None, "pid": None}))
-    with queue.lock(cache / "submit.lock"):
+    with locks.lock(cache / "submit.lock"):
         if any((cache / folder / name).exists() for folder in ("runs", "gallery")):
             imported.known.append(name)
         else:
@@ -231,12 +228,11 @@ def _import(
 
 
 def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """The entries of one run by file name, when all of them are plain files that a run may have, once each and no
-    larger than it may be."""
-    if not queue.RUN_ID.fullmatch(name):
+    """The entries of a run by file name. ArchiveError unless all are plain files of a run, once each, small enough."""
+    if not files.RUN_ID.fullmatch(name):
         shown = entries[0].orig_filename[:80]
         raise ArchiveError(
-            f"{shown!r} does not lie in the folder of a run, whose name has small letters, digits, '-' and '_' only"
+            f"{shown!r} is not in a run's folder, allowed: a name of lower-case letters, digits, '-' and '_'"
         )
     checked: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
@@ -244,33 +240,31 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
         if entry.orig_filename == f"{name}/":
             continue
         if file not in FILES:
-            raise ArchiveError(f"run {name} holds {file[:80]!r}, allowed: {', '.join(FILES)}")
+            raise ArchiveError(f"run {name} contains {file[:80]!r}, allowed: {', '.join(FILES)}")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise ArchiveError(f"run {name}: {file} is a link or a device, allowed: plain files")
         if file in checked:
-            raise ArchiveError(f"run {name} holds {file} twice")
+            raise ArchiveError(f"run {name} contains {file} twice")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArchiveError(
-                f"run {name}: {file} is encrypted or packed in an unusual way, allowed: stored or deflated"
+                f"run {name}: {file} is encrypted or compressed by another method, allowed: stored or deflated"
             )
         if entry.file_size > FILES[file]:
             raise ArchiveError(
-                f"run {name}: {file} has {files.in_words(entry.file_size)}, allowed: at most "
+                f"run {name}: {file} is {files.in_words(entry.file_size)} large, allowed: at most "
                 f"{files.in_words(FILES[file])}"
             )
-        if entry.file_size > max(_HARMLESS, MAX_RATIO * entry.compress_size):
-            raise ArchiveError(
-                f"run {name}: {file} unpacks to more than {MAX_RATIO} times its size, as the records of no run do"
-            )
+        if entry.file_size > max(_MIN_CHECKED, MAX_RATIO * entry.compress_size):
+            raise ArchiveError(f"run {name}: {file} unpacks to more than {MAX_RATIO} times its size, which no run does")
         checked[file] = entry
-    if missing := [file for file in NEEDED if file not in checked]:
+    if missing := [file for file in REQUIRED if file not in checked]:
         raise ArchiveError(f"run {name} lacks {' and '.join(missing)}")
     return checked
 
 
 def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> None:
     try:
-        # Never more than the size that was checked: the reader ends there, whatever comes out of the packed bytes.
+        # zipfile stops at the size that was checked, however much the compressed bytes would give.
         with archive.open(entry) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
     except _DAMAGED as error:
@@ -278,12 +272,14 @@ def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> Non
 
 
 def _record_size(run: Run) -> int:
-    """Bytes of one record of a run, 0 before its first. ArchiveError or RunError when its files are not those of the
-    run that its folder is named after, or not to be read by this version."""
+    """Bytes of one record of a run; 0 before the first.
+
+    Raises ArchiveError or RunError when the files belong to another run or cannot be read by this version.
+    """
     config, status = run.config, run.stored_status()
     if config.id != run.id:
-        raise ArchiveError(f"run {run.id}: config.json describes another run, {config.id}, or is of another version")
+        raise ArchiveError(f"run {run.id}: config.json describes another run, {config.id}, or is from another version")
     if max(status.step, status.steps, status.snapshots, status.attempts) >= MAX_COUNT:
-        raise ArchiveError(f"run {run.id}: status.json counts beyond all bounds")
+        raise ArchiveError(f"run {run.id}: status.json has counts that are too large, allowed: below 2^53")
     schema = run.read_schema()
     return schema.dtype().itemsize if schema else 0

@@ -1,31 +1,42 @@
-"""Files and folders that several processes look at while one writes: replaced as a whole, noticed when they have
-changed, listed and measured though they may just have gone."""
+"""The files and folders of a cache, which several processes read while one writes.
+
+Files are replaced as a whole; every reader expects that a file or a folder may just have been deleted.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
+PROJECT = Path(__file__).parents[2]
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")  # the name of a run's folder
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
+def cache_folder() -> Path:
+    """The folder of the runs unless a caller names another: IGBVIZ_CACHE, or cache/ in the project."""
+    return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
+
+
 def write_json(path: Path, value: Any) -> None:
+    """Replace a file by a value as JSON, as a whole."""
     write_text(path, json.dumps(value))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file as a whole: a reader sees the old text or the new, never half of one."""
+    """Replace a file as a whole: a reader sees the old text or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     temporary.write_text(text)
     os.replace(temporary, path)
 
 
 def stamp(*paths: str | Path) -> Stamp:
-    """What changes when one of these files or folders does; None for each that is not there."""
+    """Modification time (ns), size and inode of each path, None if missing: changes when one of them changes."""
     stamps = []
     for path in paths:
         try:
@@ -37,22 +48,22 @@ def stamp(*paths: str | Path) -> Stamp:
 
 
 def free(cache: str | Path) -> int:
-    """Bytes free on the disk of a cache, which need not exist yet."""
+    """Free bytes on the disk of a cache; the cache need not exist yet."""
     folder = Path(cache).absolute()
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
 def entries(path: str | Path) -> list[os.DirEntry]:
-    """What lies in a folder; nothing when it is gone."""
+    """The entries of a folder; empty if it cannot be read."""
     try:
-        with os.scandir(path) as listed:
-            return list(listed)
+        with os.scandir(path) as scan:
+            return list(scan)
     except OSError:
         return []
 
 
 def in_words(count: int) -> str:
-    """Bytes as a size that fits: '3.2 kB', '81.8 GB'."""
+    """A number of bytes as text in a fitting unit: '3.2 kB', '81.8 GB'."""
     for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
         if count >= 10**power:
             return f"{count / 10**power:,.1f} {unit}"

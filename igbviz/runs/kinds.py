@@ -1,5 +1,8 @@
-"""The kinds of run. All that sets a training and an ensemble of untrained networks apart, outside their own packages,
-stands here: a further kind is one more entry of KINDS, with its configuration in `Config`."""
+"""The kinds of run: a training, and an ensemble of untrained networks.
+
+All differences between them, outside their own packages, are defined here. To add a kind, add an entry to KINDS and its
+configuration to `Config`.
+"""
 
 from __future__ import annotations
 
@@ -27,23 +30,23 @@ Config = RunConfig | EnsembleConfig
 
 @dataclass(frozen=True)
 class Kind:
-    """What holds for every run of one kind."""
+    """The properties of all runs of one kind."""
 
-    name: str  # in the rows of the library, and in their filter
-    title: str  # in a sentence
+    name: str  # in the rows of the library and in their filter
+    title: str  # in sentences, with an article
     config: type[Config]
-    field: str  # that only configurations of this kind have; empty for the kind of all others
-    schema: type[Schema]  # the rules for its records, and how they are read
+    field: str  # a field that only configurations of this kind have; empty for the default kind
+    schema: type[Schema]  # validates and reads its records
     job: Callable[[Any, torch.device, dict[str, Any] | None, Data | None], Training | Initializing]
-    one_thread: Callable[[Any, Facts], bool]  # whether a worker on each core of a CPU may take one
-    unit: str  # of progress: what a step of its status is
-    page: str  # that shows it: a file in pages/
+    one_thread: Callable[[Any, Facts], bool]  # whether it uses one thread, so that each core of a CPU may run one
+    unit: str  # of progress: what `Status.step` counts
+    page: str  # the file in pages/ that shows it
 
 
 def _training(
     config: RunConfig, device: torch.device, state: dict[str, Any] | None = None, data: Data | None = None
 ) -> Training:
-    from igbviz.training.loop import Training  # brings torch
+    from igbviz.training.loop import Training  # imports torch
 
     return Training(config, device, state, data)
 
@@ -51,7 +54,7 @@ def _training(
 def _initializing(
     config: EnsembleConfig, device: torch.device, state: dict[str, Any] | None = None, data: Data | None = None
 ) -> Initializing:
-    from igbviz.ensembles.job import Initializing  # brings torch
+    from igbviz.ensembles.job import Initializing  # imports torch
 
     return Initializing(config, device, state)
 
@@ -82,24 +85,27 @@ KINDS = {kind.name: kind for kind in (TRAINED, UNTRAINED)}
 
 
 def kind_of(config: Config) -> Kind:
+    """The kind of run that a configuration describes."""
     return next(kind for kind in KINDS.values() if isinstance(config, kind.config))
 
 
 def kind_of_values(values: Any) -> Kind:
-    """The kind of run that these choices describe, as far as their names tell: whether they are valid is not asked."""
-    names = values if isinstance(values, Mapping) else ()
-    return next((kind for kind in KINDS.values() if kind.field in names), TRAINED)
+    """The kind of run of a configuration in JSON, judged by its field names only; its values are not validated."""
+    fields = values if isinstance(values, Mapping) else ()
+    return next((kind for kind in KINDS.values() if kind.field in fields), TRAINED)
 
 
-def as_config(choices: Config | Mapping[str, Any]) -> Config:
-    """The configuration of either kind that these choices describe. Raises ConfigError."""
-    if isinstance(choices, Config):
-        return choices
-    return kind_of_values(choices).config.model_validate(choices)
+def as_config(values: Config | Mapping[str, Any]) -> Config:
+    """The validated configuration, of the kind that its fields tell. Raises ConfigError."""
+    if isinstance(values, Config):
+        return values
+    return kind_of_values(values).config.model_validate(values)
 
 
 @lru_cache(maxsize=2000)
 def parse_config(text: bytes) -> Config:
-    """What a config.json describes. Kept, since a list of runs reads all of them, each more than once. Raises what
-    `as_config` does, and ValueError for what is no JSON."""
+    """The configuration in a config.json. Cached, since a list of runs reads each of them several times.
+
+    Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
+    """
     return as_config(json.loads(text))

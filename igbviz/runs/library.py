@@ -1,7 +1,7 @@
-"""All runs of a cache as rows for tables, the search in these rows, and what they take on the disk.
+"""All runs of a cache as rows of a table, the search in these rows, and the disk space of the runs.
 
-Rows are kept in memory and only those of changed folders are read again: every file of a run but its records is
-replaced as a whole, which changes the date of the folder, and the records are never appended to without a new status.
+Rows are cached in memory, and only those of changed folders are read again: every file of a run except its records is
+replaced as a whole, which changes the folder's modification time, and every new record comes with a new status.
 """
 
 from __future__ import annotations
@@ -22,121 +22,133 @@ from igbviz.runs.run import Run
 from igbviz.runs.trash import trashed
 
 Row = dict[str, Any]
-_WORDS = ("title", "id", "state", "kind", "dataset", "model", "initialization", "loss", "note", "remark", "submitted")
-# The files too, and not the folder alone: somebody may edit them by hand.
-_LOOKED_AT = ("", "/status.json", f"/{annotations.FILE}", "/config.json", "/schema.json", "/trajectory.bin")
-_known: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, submitted, row)
+_TEXT_COLUMNS = (
+    "title",
+    "id",
+    "state",
+    "kind",
+    "dataset",
+    "model",
+    "initialization",
+    "loss",
+    "note",
+    "remark",
+    "submitted",
+)
+# Not only the folder, but also its files: somebody may edit them by hand.
+_WATCHED = ("", "/status.json", f"/{annotations.FILE}", "/config.json", "/schema.json", "/trajectory.bin")
+_cached: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, submitted, row)
 
 
 def rows(cache: str | Path) -> list[Row]:
-    """One mapping a run, newest first. A run that ships with the program is left out where the cache has one of the
-    same name.
+    """One row per run, newest first. A shipped run is left out if the user has a run of the same id.
 
-    Keys: id, state, kind (trained, untrained), name (that people gave it), title (its name, or else what it is made
-    of), dataset, model, initialization, loss, knobs (of the loss, those that were turned), epochs, seed, seconds,
-    submitted, note (what the program says of it), tags, remark (what people noted), archived, bytes, shipped.
+    Keys: id, state, kind (trained, untrained), name (annotated), title (the name, else loss, model, data set and seed),
+    dataset, model, initialization, loss, knobs (hyperparameters of the loss that differ from their defaults), epochs,
+    seed, seconds, submitted, note (from the program), tags, remark (the annotated note), archived, bytes, shipped.
     """
     root = os.path.abspath(cache)
-    before, now = _known.get(root, {}), {}
+    before, after = _cached.get(root, {}), {}
     for folder in ("runs", "gallery"):
         for path in _folders(os.path.join(root, folder)):
-            seen, known = stamp(*(path + name for name in _LOOKED_AT)), before.get(path)
-            now[path] = (
-                known if known and known[0] == seen else (seen, *_row(Path(path), is_annotated=seen[2] is not None))
-            )
-    _known[root] = now
-    ordered = sorted(now.items(), key=lambda item: -item[1][1])
-    own = {row["id"] for _, _, row in now.values() if not row["shipped"]}
-    return [_now(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
+            current, cached = stamp(*(path + name for name in _WATCHED)), before.get(path)
+            if not cached or cached[0] != current:
+                cached = (current, *_row(Path(path), is_annotated=current[2] is not None))
+            after[path] = cached
+    _cached[root] = after
+    ordered = sorted(after.items(), key=lambda item: -item[1][1])
+    own = {row["id"] for _, _, row in after.values() if not row["shipped"]}
+    return [_with_live_state(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
 
 
 def _folders(root: str) -> list[str]:
     try:
-        with os.scandir(root) as found:
-            return [entry.path for entry in found if not entry.name.startswith(".") and entry.is_dir()]
+        with os.scandir(root) as scan:
+            return [entry.path for entry in scan if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
         return []
 
 
 def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
-    """When the run in this folder was submitted, and its row."""
-    line, said = listed(path), annotations.read(Run(path)) if is_annotated else annotations.Annotations()
+    """The time at which the run in this folder was submitted, in seconds since 1970, and its row."""
+    line, labels = listed(path), annotations.read(Run(path)) if is_annotated else annotations.Annotations()
     config, status = line.config or {}, line.status or {}
     submitted = status.get("submitted") or 0.0
     parts = {
-        part: _word((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
+        part: _text((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
     }
     kind = kind_of_values(config)
-    knobs = LOSSES[parts["loss"]].changed_knobs(config["loss"]) if parts["loss"] in LOSSES else ""
-    loss = f"{parts['loss']} ({knobs})" if knobs else parts["loss"]
-    what = loss if "loss" in kind.config.model_fields else kind.name
-    made_of = (what, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
+    hyperparameters = LOSSES[parts["loss"]].changed_knobs(config["loss"]) if parts["loss"] in LOSSES else ""
+    loss = f"{parts['loss']} ({hyperparameters})" if hyperparameters else parts["loss"]
+    loss_or_kind = loss if "loss" in kind.config.model_fields else kind.name
+    choices = (loss_or_kind, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
         "id": path.name,
         "state": line.state,
         "kind": kind.name,
-        "name": said.name,
-        "title": said.name or (" · ".join(filter(None, made_of)) if line.config else path.name),
+        "name": labels.name,
+        "title": labels.name or (" · ".join(filter(None, choices)) if line.config else path.name),
         **parts,
-        "knobs": knobs,
+        "knobs": hyperparameters,
         "epochs": _number(config.get("epochs")),
         "seed": _number(config.get("seed")),
         "seconds": status.get("seconds"),
         "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(submitted)) if submitted else "",
         "note": line.problem or status.get("message", ""),
-        "tags": said.tags,
-        "remark": said.note,
-        "archived": said.archived,
+        "tags": labels.tags,
+        "remark": labels.note,
+        "archived": labels.archived,
         "bytes": line.run.size(),
         "shipped": shipped.is_shipped(line.run),
     }
 
 
-def _now(path: str, row: Row) -> Row:
-    """A copy for the caller. Whether somebody works on a run is no matter of its files."""
+def _with_live_state(path: str, row: Row) -> Row:
+    """A copy for the caller, in its present state: whether a worker is alive does not show in the run's files."""
     if row["state"] in ("running", "lost"):
         return row | {"state": "running" if Run(Path(path)).is_alive else "lost"}
     return dict(row)
 
 
-def _word(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:
-    # A file from another program may say anything; a column of a table holds one type.
+    # A file from another program may hold any value, but a column of a table has one type.
     return value if isinstance(value, int | float) and abs(value) < 2**53 else None
 
 
 def find(
     rows: Iterable[Row], words: str = "", tags: Iterable[str] = (), archived: bool = False, **allowed: Sequence[Any]
 ) -> list[Row]:
-    """The rows that hold every word somewhere, carry every tag and have an allowed value in each named column (none
-    named: any value). Archived runs only if asked for."""
-    asked, tags = words.lower().split(), set(tags)
-    chosen = [(column, set(values)) for column, values in allowed.items() if values]
+    """The rows that contain every word in some text, have every tag, and an allowed value in each given column.
+
+    An empty list of allowed values allows all. Archived runs are left out unless `archived` is set.
+    """
+    terms, tags = words.lower().split(), set(tags)
+    filters = [(column, set(values)) for column, values in allowed.items() if values]
     return [
         row
         for row in rows
         if (archived or not row["archived"])
-        and all(row[column] in values for column, values in chosen)
+        and all(row[column] in values for column, values in filters)
         and tags <= set(row["tags"])
-        and (not asked or _holds(row, asked))
+        and (not terms or _contains(row, terms))
     ]
 
 
-def _holds(row: Row, words: list[str]) -> bool:
-    text = "\n".join([*(row[name] for name in _WORDS), str(row["seed"]), *row["tags"]]).lower()
-    return all(word in text for word in words)
+def _contains(row: Row, terms: list[str]) -> bool:
+    text = "\n".join([*(row[name] for name in _TEXT_COLUMNS), str(row["seed"]), *row["tags"]]).lower()
+    return all(term in text for term in terms)
 
 
-# The disk.
+# Disk usage.
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes: of the runs, of deleted runs, of everything else in the cache (data sets above all), and free on its
-    disk."""
+    """Bytes of the runs, of the trash, of the rest of the cache (mostly data sets), and free bytes on its disk."""
 
     runs: int
     trash: int
@@ -145,7 +157,7 @@ class Usage:
 
 
 def usage(cache: str | Path, rows: Iterable[Row]) -> Usage:
-    """What these rows, the trash and the rest of the cache take. A link to another disk counts as nothing."""
+    """The disk usage of these rows, the trash and the rest of the cache. Symbolic links are not followed."""
     own = sum(row["bytes"] for row in rows if not row["shipped"])
     rest = sum(_tree_size(entry) for entry in entries(cache) if entry.name not in ("runs", "trash"))
     return Usage(own, sum(item.bytes for item in trashed(cache)), rest, free(cache))

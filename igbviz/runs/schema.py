@@ -1,9 +1,9 @@
-"""schema.json and the records it describes: one set of rules, for reading a run as for importing one.
+"""Validate schema.json and the records that it describes, with the same rules for reading and importing a run.
 
-A disk may have been full, a folder or an archive may come from anybody. What a page draws from has passed through here:
-columns and shapes that this version knows, as many names as classes, numbers that a probe can have. Columns that it
-does not know are passed over, so that the runs of a newer version open. Of long files a part is checked, so that the
-check costs the same however long the run.
+A disk may have been full, and a folder or an archive may come from anybody. All records that a page draws have passed
+these checks: known columns of the right shape, one name per class, values that a probe can have. Unknown columns are
+skipped, so that runs of a newer version can be read. Of a long file only a sample is checked, so that the cost does not
+grow with the run.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.records import Recorded
 
-SAMPLE = 100  # records of a file that are checked, evenly spread; all of a usual run
+SAMPLE = 100  # records of a file that are checked, evenly spaced; usually all
 MAX_CLASSES = MAX_LAYERS = 10_000
 MAX_COUNT = 2**53
 MAX_RECORD_BYTES = 2**31 - 1
-_PLAIN_NUMBER = re.compile(r"[<>|][biufc]\d{1,2}")  # a numpy type without objects, text or fields of its own
+_PLAIN_NUMBER = re.compile(r"[<>|][biufc]\d{1,2}")  # a numpy type without objects, text or nested fields
 
 Text = Annotated[str, Field(max_length=500)]
 Count = Annotated[int, Field(ge=0, lt=MAX_COUNT)]
@@ -34,8 +34,7 @@ Positive = Annotated[int, Field(ge=1, lt=MAX_COUNT)]
 
 
 class Schema(BaseModel):
-    """schema.json as far as anybody reads it. Columns and class names are needed to read the records; of the rest, what
-    the file does not say is 0 or empty."""
+    """The fields of schema.json in use. Columns and class names are required; other missing fields are 0 or empty."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -44,73 +43,76 @@ class Schema(BaseModel):
     steps: Positive = 0
     parameters: Count = 0
     threads: Count = 0
-    lanes: Count = 1
-    data: Annotated[str, Field(max_length=5000)] = ""  # may hold the path of a folder
+    lanes: Count = 1  # runs in the stack that this one was trained in
+    data: Annotated[str, Field(max_length=5000)] = ""  # may be the path of a folder
     device: Text = ""
     torch: Text = ""
     date: Text = ""
 
-    # What each kind of run says for itself.
-    recorded: ClassVar[type[Recorded]]  # what its records are read as
-    always: ClassVar[Callable[[int], np.dtype]]  # the columns that every run has, for so many classes
-    ever: ClassVar[Callable[[int], np.dtype]]  # all that this version knows; the lengths of the further ones are free
-    impossible: ClassVar[Callable[[Any, np.ndarray], str]]  # why records with these places cannot be; empty: they can
+    # Defined by each kind of run.
+    recorded: ClassVar[type[Recorded]]  # the class that its records are read as
+    required: ClassVar[Callable[[int], np.dtype]]  # the columns that every run has, for a number of classes
+    supported: ClassVar[Callable[[int], np.dtype]]  # all columns of this version; lengths of optional ones may differ
+    problem: ClassVar[Callable[[Any, np.ndarray], str]]  # what is wrong with records at these indices; empty if nothing
 
     @classmethod
     def from_json(cls, text: bytes, config: RunConfig | EnsembleConfig) -> Self:
-        """What the file of a run with this configuration says. ValueError, one sentence, when it cannot be that."""
+        """The validated schema of a run with this configuration. ValueError, one sentence, if it is invalid."""
         try:
             schema = cls.model_validate_json(text)
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, problem["loc"]))
-            reason = ": ".join(filter(None, (place, problem["msg"])))
-            raise ValueError(f"schema.json is torn or from another program ({reason})") from None
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            reason = ": ".join(filter(None, (field, first["msg"])))
+            raise ValueError(f"schema.json is damaged or from another program ({reason})") from None
         schema.dtype()
-        schema.require_plan_of(config)
+        schema.require_plan(config)
         return schema
 
     def dtype(self) -> np.dtype:
-        """The columns that this version knows, each where it stands in the record. ValueError when one of them has
-        another type or shape, or when one that every run has is missing."""
+        """The columns that this version supports, at their offsets in the record.
+
+        ValueError when one has the wrong type or shape, or when a required one is missing.
+        """
         classes = len(self.class_names)
-        always, ever = self.always(classes), self.ever(classes)
+        required, supported = self.required(classes), self.supported(classes)
         for name, kind, shape in self.columns:
-            if name in always.names:
-                fits = kind == always[name].base.str and tuple(shape) == always[name].shape
-            elif name in ever.names:  # what not every run measures: of an ensemble, one number a layer
-                fits = kind == ever[name].base.str and len(shape) == len(ever[name].shape)
+            if name in required.names:
+                fits = kind == required[name].base.str and tuple(shape) == required[name].shape
+            elif name in supported.names:  # optional: of an ensemble, one value per layer
+                fits = kind == supported[name].base.str and len(shape) == len(supported[name].shape)
                 fits &= all(1 <= length <= MAX_LAYERS for length in shape)
             else:
                 fits = _PLAIN_NUMBER.fullmatch(kind) is not None and min(shape, default=1) > 0
             if not fits:
                 raise ValueError(
-                    f"schema.json has a column {name[:80]!r} of {kind[:20]!r} that this version does not know"
+                    f"schema.json has a column {name[:80]!r} of type {kind[:20]!r} and shape {str(shape)[:40]} "
+                    "that this version does not support"
                 )
         names = [name for name, _, _ in self.columns]
-        if len(set(names)) < len(names) or not set(always.names) <= set(names):
-            raise ValueError(f"schema.json lacks a column, or has one twice, needed: {', '.join(always.names)}")
+        if len(set(names)) < len(names) or not set(required.names) <= set(names):
+            raise ValueError(f"schema.json lacks a column or repeats one, required: {', '.join(required.names)}")
         try:
-            # Counted here: numpy's own sum overflows without a word, and columns then lie outside of their record.
+            # Summed here: numpy's own sum overflows silently, and columns would then lie outside their record.
             if sum(np.dtype(kind).itemsize * math.prod(shape) for _, kind, shape in self.columns) > MAX_RECORD_BYTES:
                 raise ValueError(f"it has more than {MAX_RECORD_BYTES} bytes")
             record = np.dtype([(name, kind, tuple(shape)) for name, kind, shape in self.columns])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"schema.json describes a record that cannot be: {error}") from None
-        return record[[name for name in names if name in ever.names]]
+            raise ValueError(f"schema.json describes an impossible record: {error}") from None
+        return record[[name for name in names if name in supported.names]]
 
     def read(self, path: Path, sample: int = SAMPLE) -> Recorded:
-        """The records in a file. ValueError when some of a sample of them cannot be what a run of this kind records."""
+        """The records in a file. ValueError if a sample of them has values that a run of this kind cannot record."""
         recorded = self.recorded.read(path, self.dtype(), tuple(self.class_names))
-        numbers = np.arange(len(recorded))
-        if len(numbers) > sample:  # the first and the last among them
-            numbers = np.linspace(0, len(recorded) - 1, sample).astype(int)
-        if len(numbers) and (problem := self.impossible(recorded[numbers], numbers)):
+        indices = np.arange(len(recorded))
+        if len(indices) > sample:  # including the first and the last
+            indices = np.linspace(0, len(recorded) - 1, sample).astype(int)
+        if len(indices) and (problem := self.problem(recorded[indices], indices)):
             raise ValueError(f"trajectory.bin: {problem}")
         return recorded
 
-    def require_plan_of(self, config: RunConfig | EnsembleConfig) -> None:
-        """ValueError when the file plans what a run with this configuration does not do."""
+    def require_plan(self, config: RunConfig | EnsembleConfig) -> None:
+        """ValueError when the planned number of steps does not follow from the configuration."""
 
     def thinned(self, recorded: Recorded, config: RunConfig | EnsembleConfig) -> Recorded:
         """The records that a chart draws."""
@@ -118,40 +120,43 @@ class Schema(BaseModel):
 
 
 class TrainedSchema(Schema):
-    """The schema of a training, which records one probe after another."""
+    """The schema of a training, with one record per probe."""
 
-    steps_per_epoch: Annotated[int, Field(ge=1, le=10**7)] = 0  # the plan of probes has up to one number a batch
+    steps_per_epoch: Annotated[int, Field(ge=1, le=10**7)] = 0  # bounded: the probe plan may list every batch
     probe_images: Count = 0
 
     recorded = Trajectory
-    always = staticmethod(snapshot_dtype)
+    required = staticmethod(snapshot_dtype)
 
     @staticmethod
-    def ever(classes: int) -> np.dtype:
+    def supported(classes: int) -> np.dtype:
         return snapshot_dtype(classes, noisy=True)
 
     @staticmethod
-    def impossible(some: Trajectory, numbers: np.ndarray) -> str:
-        step, sizes, probabilities = some.step, some.class_sizes(), some.mean_prob
+    def problem(probes: Trajectory, indices: np.ndarray) -> str:
+        step, sizes, probabilities = probes.step, probes.class_sizes(), probes.mean_prob
         if step[0] != 0:
             return f"its first probe is at step {step[0]}, not at 0"
         if (np.diff(step) <= 0).any() or step[-1] >= MAX_COUNT:
-            return "its steps do not increase"
-        if not np.isfinite(some.epoch).all():
-            return "it holds an epoch that is no finite number"
+            return "its steps are not increasing"
+        if not np.isfinite(probes.epoch).all():
+            return "an epoch is not finite"
         if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1.001:
-            return "it holds a mean probability that is not from 0 to 1"
-        if (some.confusion < 0).any() or (sizes != sizes[0]).any() or not (sizes[0] > 0).all():
-            return "its counts of guesses are not those of one and the same set of images"
+            return "a mean probability is not between 0 and 1"
+        if (probes.confusion < 0).any() or (sizes != sizes[0]).any() or not (sizes[0] > 0).all():
+            return "its guess counts are negative, or not over the same images at every probe"
         return ""
 
-    def require_plan_of(self, config: RunConfig) -> None:
+    def require_plan(self, config: RunConfig) -> None:
         if self._planned and self.steps != max(1, int(config.epochs * self.steps_per_epoch + 0.5)):
-            raise ValueError(f"schema.json plans {self.steps} steps, which its {config.epochs:g} epochs do not have")
+            raise ValueError(f"schema.json plans {self.steps} steps, which does not match {config.epochs:g} epochs")
 
     def thinned(self, recorded: Trajectory, config: RunConfig) -> Trajectory:
-        """The probes even in log time. Which ones they are follows from the plan, so that reading a few hundred of
-        50,000 probes costs no more than reading a few hundred of a thousand."""
+        """Probes evenly spaced in log time.
+
+        They are chosen from the probe plan, so that reading a few hundred of 50,000 probes costs no more than reading
+        a few hundred of 1,000.
+        """
         if not self._planned:
             return recorded.thinned()
         return recorded.thinned(config.probes.steps(self.steps, self.steps_per_epoch)[: len(recorded)])
@@ -162,25 +167,25 @@ class TrainedSchema(Schema):
 
 
 class UntrainedSchema(Schema):
-    """The schema of an ensemble of untrained networks, which records one network after another."""
+    """The schema of an ensemble of untrained networks, with one record per network."""
 
     inputs: Count = 0
 
     recorded = Ensemble
-    always = staticmethod(ensemble_dtype)
+    required = staticmethod(ensemble_dtype)
 
     @staticmethod
-    def ever(classes: int) -> np.dtype:
+    def supported(classes: int) -> np.dtype:
         return ensemble_dtype(classes, 1, 1)
 
     @staticmethod
-    def impossible(some: Ensemble, numbers: np.ndarray) -> str:
-        records = some.records
-        if (records["network"] != numbers).any():
-            return "its networks are not numbered from 0 on"
+    def problem(networks: Ensemble, indices: np.ndarray) -> str:
+        records = networks.records
+        if (records["network"] != indices).any():
+            return "its networks are not numbered from 0"
         if not all(np.isfinite(records[name]).all() for name in records.dtype.names):
-            return "it holds a number that is not finite"
+            return "a value is not finite"
         inputs = records["guesses"].sum(-1)
         if (records["guesses"] < 0).any() or inputs[0] == 0 or (inputs != inputs[0]).any():
-            return "its counts of guesses are not those of one and the same set of inputs"
+            return "its guess counts are negative, or not over the same inputs in every network"
         return ""

@@ -1,4 +1,4 @@
-"""Finished runs that ship with the program: what a fresh copy can show before anything was trained."""
+"""The finished runs that ship with the program, which a fresh copy can show before anything is trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from igbviz.runs.run import Run, RunError
 
 
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
-    """The shipped trainings, those only whose parts have these names, as in model="resnet50"; by name of the run."""
+    """The shipped trainings whose parts have these names, as in model="resnet50", sorted by the name of the run."""
     runs = []
     for folder in sorted((cache / "gallery").glob("*/config.json")):
         run = Run(folder.parent)
@@ -24,8 +24,11 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
 
 
 def config_to_repeat(run: Run) -> Config:
-    """What to start here to repeat a run: CIFAR-10 takes the place of a folder of its images that is not on this
-    machine. Any other folder stays, and whoever starts the run is told that it is missing. Raises RunError."""
+    """The configuration that repeats a run on this machine. Raises RunError when the run is unreadable.
+
+    A missing image folder of CIFAR-10 is replaced by the data set CIFAR-10. Any other folder stays, and starting the
+    run reports that it is missing.
+    """
     config, data = run.config, run.config.dataset
     if not isinstance(data, ImageFolder) or run.schema.get("class_names") != list(CIFAR10):
         return config
@@ -37,12 +40,13 @@ def config_to_repeat(run: Run) -> Config:
 
 
 def is_shipped(run: Run) -> bool:
-    """Whether the run is part of the program: to look at and to copy, not to change."""
+    """Whether the run is part of the program: it can be read and copied, but not changed."""
     return run.path.parent.name == "gallery"
 
 
 def require_own(run: Run) -> None:
+    """Raise RunError for a shipped run."""
     if is_shipped(run):
         raise RunError(
-            f"run {run.id} ships with the program and stays as it is: run it yourself to have one of your own"
+            f"run {run.id} ships with the program and cannot be changed: run it yourself to get your own copy"
         )

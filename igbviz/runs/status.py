@@ -1,4 +1,4 @@
-"""Where a run stands: what its status.json says, whatever it is a run of."""
+"""The status of a run of any kind: the content of its status.json."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
-FINISHED = ("done", "diverged")  # nothing more to do
+FINISHED = ("done", "diverged")  # cannot continue
 ENDED = ("done", "stopped", "failed", "diverged")
 
 
 class Status(BaseModel):
-    """Where a run stands. `state`: queued, running, done, stopped, failed, diverged, or lost (says running, but nobody
-    works on it)."""
+    """The status of a run. `state`: queued, running, done, stopped, failed, diverged, or lost (running, but without a
+    live worker)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     state: Literal["queued", "running", "done", "stopped", "failed", "diverged", "lost"]
-    message: str = ""  # one sentence for people: what it is doing, or why it ended
+    message: str = ""  # one sentence: what it is doing, or why it ended
     step: int = 0
     steps: int = 0
     epoch: float = 0.0
     snapshots: int = 0
-    seconds: float = 0.0  # training and probing so far
+    seconds: float = 0.0  # spent on training and probing so far
     steps_per_second: float = 0.0
-    eta: float | None = None  # seconds to go
+    eta: float | None = None  # expected seconds to the end
     device: str = ""
     pid: int | None = None
-    attempts: int = 0  # times that a worker began or went on with it
+    attempts: int = 0  # times that a worker started or resumed it since its last progress
     submitted: float = Field(0.0, ge=0, le=1e11)  # seconds since 1970
     updated: float = 0.0
 
@@ -37,4 +37,5 @@ class Status(BaseModel):
 
     @property
     def ended(self) -> bool:
+        """Whether no worker will continue the run by itself."""
         return self.state in ENDED

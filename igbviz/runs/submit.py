@@ -1,4 +1,4 @@
-"""How runs begin: `submit` makes sure that one exists and will be worked on in the background."""
+"""Submit runs: make sure that they exist and will be trained in the background."""
 
 from __future__ import annotations
 
@@ -10,57 +10,59 @@ from typing import Any
 from igbviz.runs import queue
 from igbviz.runs.files import write_text
 from igbviz.runs.kinds import Config, as_config
-from igbviz.runs.listing import is_whole
+from igbviz.runs.listing import is_complete
+from igbviz.runs.locks import lock
 from igbviz.runs.run import DEFAULT_CACHE, Run
 from igbviz.runs.status import FINISHED, Status
 
 
 def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
-    """Make sure that this run exists and will be worked on, and return it at once.
+    """Make sure that this run exists and will be trained, and return it at once.
 
-    The same configuration is the same run, whoever submits it: a finished one comes back as it is, a running one is
-    joined, a stopped, failed or lost one goes on from its checkpoint, and one whose files were damaged begins again.
-    One that ships with the program comes back, too, unless an `own` one is wanted.
+    The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
+    stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
+    run is returned, too, unless `own` is set. Raises ConfigError for an invalid configuration.
     """
     config, cache = as_config(config), Path(cache)
     shipped = Run(cache / "gallery" / config.id)
-    if not own and is_whole(shipped) and not (cache / "runs" / config.id).is_dir():
+    if not own and is_complete(shipped) and not (cache / "runs" / config.id).is_dir():
         return shipped
     return submit_all([config], cache)[0]
 
 
 def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
-    """`submit` own runs, many in this order: the queue is looked at once for all of them, not once for each. Those of a
-    sweep may be worked on side by side, where that is faster."""
+    """`submit` many own runs in this order, reading the queue once for all.
+
+    Runs of a sweep may be trained in parallel, where that is faster. Raises RunError for an unreadable status.
+    """
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
-    with queue.lock(cache / "submit.lock", timeout=60.0):
+    with lock(cache / "submit.lock", timeout=60.0):
         new = []
         try:
             for config, run in zip(configs, runs, strict=True):
                 if not (run.path / "status.json").exists():
-                    _begin(run, config)
+                    _create(run, config)
                     new.append(run.id)
-                elif (state := run.stored_status().state) in FINISHED and not is_whole(run):
+                elif (state := run.stored_status().state) in FINISHED and not is_complete(run):
                     for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
                         (run.path / file).unlink(missing_ok=True)
-                    _begin(run, config)
+                    _create(run, config)
                     new.append(run.id)
                 elif state == "queued":
-                    new.append(run.id)  # stands there already, unless somebody was killed between these two steps
+                    new.append(run.id)  # in the queue already, unless a process was killed between the two steps
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
-                    write_text(
-                        run.path / "config.json", config.to_json()
-                    )  # the same choices, but perhaps another folder with the data
+                    # The same run, but the folder with its data may have changed.
+                    write_text(run.path / "config.json", config.to_json())
                     run.resume()
-        finally:  # one that cannot be read does not keep the others from their turn
+        finally:  # an unreadable run does not keep the others out of the queue
             queue.enqueue(cache, *new, of_sweep=of_sweep)
     if not all(run.stored_status().ended for run in runs):
         queue.ensure_worker(cache)
     return runs
 
 
-def _begin(run: Run, config: Config) -> None:
+def _create(run: Run, config: Config) -> None:
     run.path.mkdir(parents=True, exist_ok=True)
     write_text(run.path / "config.json", config.to_json())
     run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))

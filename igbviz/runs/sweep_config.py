@@ -1,4 +1,4 @@
-"""A grid of runs, described: a configuration, and for some of its fields the values to try, in every combination."""
+"""The configuration of a sweep: a base run, and values for some of its fields, in every combination."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ from igbviz.config.run import digest, slug
 from igbviz.spec import ConfigError, Spec
 
 MAX_RUNS = 500
-INTERVENTION = "intervention"  # the one axis that is no field of a run: changes by name, None for the run as it is
-AS_IT_IS = "as it is"
+INTERVENTION = "intervention"  # the one axis that is not a field of a run; None is the run without intervention
+UNCHANGED = "as it is"
 
 
 class Sweep(Spec):
-    """A grid of runs, described. An axis is a field of a run or of one of its parts, with dots, and the list of its
-    values:
+    """A grid of runs. An axis is a field of a run, or with dots of one of its parts, and the list of its values:
 
     Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "optimizer.learning_rate": [0.01, 0.1], "seed":
     [0, 1, 2]})
 
-    A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first combination
-    that is no run.
+    A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first invalid
+    combination.
     """
 
-    base: RunConfig = Field(RunConfig(), description="Every choice that no axis makes.")
-    axes: dict[str, list[Any]] = Field({}, description="Which fields take which values.")
-    title: str = Field("", max_length=80, description="How the group is called.")
+    base: RunConfig = Field(RunConfig(), description="The fields that are not on an axis.")
+    axes: dict[str, list[Any]] = Field({}, description="The fields that vary, each with its values.")
+    title: str = Field("", max_length=80, description="The title of the group.")
 
     @field_validator("axes", mode="before")
     @classmethod
-    def _lists(cls, axes: Any) -> dict[str, list[Any]]:
+    def _validate_axes(cls, axes: Any) -> dict[str, list[Any]]:
         if not isinstance(axes, Mapping):
             raise ConfigError(
                 ((), f"is {axes!r}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}")
@@ -60,16 +59,16 @@ class Sweep(Spec):
         return " ".join(title.split())
 
     @model_validator(mode="after")
-    def _every_run_is_possible(self) -> Self:
-        self._grid  # noqa: B018 (raises for the first that is not)
+    def _validate_runs(self) -> Self:
+        self._grid  # noqa: B018 (raises for the first invalid run)
         return self
 
     def configs(self) -> list[RunConfig]:
-        """The runs, the last axis fastest, each once."""
+        """The runs without duplicates; the last axis varies fastest."""
         return [config for config, _ in self._grid.values()]
 
     def choices(self) -> dict[str, dict[str, Any]]:
-        """By the run's name, the values of those axes that have several."""
+        """For each run id, its values on the axes that have several."""
         return {
             run_id: {path: value for path, value in choice.items() if len(self.axes[path]) > 1}
             for run_id, (_, choice) in self._grid.items()
@@ -77,18 +76,17 @@ class Sweep(Spec):
 
     @property
     def id(self) -> str:
-        """The title, made fit for a folder, and a hash of the set of runs: however a sweep is entered, it is the same
-        one."""
+        """The title as a folder name, and a hash of the set of runs, which does not depend on the order of the axes."""
         return f"{slug(self.title) or 'sweep'}-{digest(sorted(self._grid))}"
 
     def __str__(self) -> str:
-        several = [title(path) for path, values in self.axes.items() if len(values) > 1]
-        return self.title or " × ".join(several) or self.base.loss.name
+        varied = [title(path) for path, values in self.axes.items() if len(values) > 1]
+        return self.title or " × ".join(varied) or self.base.loss.title
 
     @cached_property
     def _grid(self) -> dict[str, tuple[RunConfig, dict[str, Any]]]:
-        # A part before its knobs and a name before the other knobs, whatever the order of the axes: a new part begins
-        # with its defaults.
+        # Set a part before its hyperparameters, and a name before other fields, whatever the order of the axes: a new
+        # part starts from its defaults.
         order = sorted(
             self.axes, key=lambda path: (path == INTERVENTION, path.count("."), path.rpartition(".")[2] != "name")
         )
@@ -97,20 +95,20 @@ class Sweep(Spec):
         for combination in itertools.product(*self.axes.values()):
             choice = dict(zip(self.axes, combination, strict=True))
             try:
-                config = _applied(values, [(path, choice[path]) for path in order])
+                config = _config_with(values, [(path, choice[path]) for path in order])
             except ConfigError as error:
-                raise _blamed(error, choice) from None
+                raise _located(error, choice) from None
             grid.setdefault(config.id, (config, choice))
         return grid
 
 
-def _applied(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig:
+def _config_with(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig:
     change = None
     for path, value in choice:
         if path == INTERVENTION:
             change = value
         else:
-            values = with_value(values, path, value)
+            values = with_field(values, path, value)
     config = RunConfig(**values)
     if change is None:
         return config
@@ -118,14 +116,15 @@ def _applied(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig
         raise ConfigError(
             (
                 (INTERVENTION,),
-                f"is {change!r}, which changes nothing in a run with {config.loss.name} and {config.model.name}",
+                f"is {change!r}, which changes nothing in a run with loss {config.loss.name!r} and "
+                f"model {config.model.name!r}",
             )
         )
     return changed
 
 
-def _blamed(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
-    """The problem, told of the axis it comes from, or else of the combination."""
+def _located(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
+    """The error with the axis that caused it, or else with the combination."""
 
     def from_an_axis(path: str) -> bool:
         return any(f"{path}.".startswith(f"{axis}.") or f"{axis}.".startswith(f"{path}.") for axis in choice)
@@ -137,12 +136,11 @@ def _blamed(error: ConfigError, choice: dict[str, Any]) -> ConfigError:
     )
 
 
-def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """The fields of a run with the one at this path, such as `loss.cutoff`, set to a value; ConfigError when no part is
-    there.
+def with_field(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The fields of a run with the one at this path, such as `loss.cutoff`, replaced. ConfigError for an unknown part.
 
-    Another name is another part with knobs of its own: those of the old part do not carry over. A part given as text is
-    meant by name.
+    A new name gives a new part with its default hyperparameters; those of the old part do not carry over. Text as the
+    value of a part is its name.
     """
     name, _, rest = path.partition(".")
     if rest:
@@ -157,7 +155,7 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
                 )
             )
         try:
-            return values | {name: with_value(inner, rest, value)}
+            return values | {name: with_field(inner, rest, value)}
         except ConfigError as error:
             raise error.inside(name) from None
     if name == "name":
@@ -168,8 +166,7 @@ def with_value(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def parse_values(text: str) -> list[Any]:
-    """The values in what somebody typed: a JSON list, or values between commas, each a number, true, false, null or a
-    word."""
+    """The values in typed text: a JSON list, or values separated by commas (numbers, true, false, null or words)."""
     try:
         if isinstance(values := json.loads(text), list):
             return values
@@ -179,7 +176,7 @@ def parse_values(text: str) -> list[Any]:
 
 
 def parse_value(text: str) -> Any:
-    """JSON where it is, else the text itself."""
+    """The value of JSON text; any other text stays as it is."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -187,25 +184,27 @@ def parse_value(text: str) -> Any:
 
 
 def title(path: str) -> str:
-    """An axis in words: 'learning rate' for optimizer.learning_rate."""
+    """The title of an axis: 'learning rate' for optimizer.learning_rate."""
     return path.removesuffix(".name").rpartition(".")[2].replace("_", " ")
 
 
 def label(value: Any) -> str:
-    """A value of an axis in words: 'gce (q 0.7)'."""
+    """The label of a value on an axis: 'gce (q 0.7)'."""
     if isinstance(value, Mapping):
-        knobs = ", ".join(f"{title(name)} {label(knob)}" for name, knob in value.items() if name != "name")
-        return f"{value['name']} ({knobs})" if "name" in value and knobs else str(value.get("name", knobs))
-    return AS_IT_IS if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        others = ", ".join(f"{title(name)} {label(other)}" for name, other in value.items() if name != "name")
+        return f"{value['name']} ({others})" if "name" in value and others else str(value.get("name", others))
+    return UNCHANGED if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def cures(
     config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1
 ) -> Sweep:
-    """A run as it is beside the same run after each of these interventions (default: all that change something in it),
-    from so many seeds on: one group, to be compared."""
-    picked = list(applicable(config)) if interventions is None else list(interventions)
-    axes: dict[str, list[Any]] = {INTERVENTION: [None, *picked]}
+    """A sweep over a run without and with each of these interventions, with `seeds` seeds from the run's own on.
+
+    The default is all interventions that change something in the run.
+    """
+    selected = list(applicable(config)) if interventions is None else list(interventions)
+    axes: dict[str, list[Any]] = {INTERVENTION: [None, *selected]}
     if seeds > 1:
         axes["seed"] = list(range(config.seed, config.seed + seeds))
-    return Sweep(base=config, axes=axes, title=f"Cures for {config.loss.name}")
+    return Sweep(base=config, axes=axes, title=f"Interventions: {config.loss.title}")

@@ -1,10 +1,10 @@
-"""A sweep is a group of runs with a name: put into the queue, looked at, stopped and resumed as one.
+"""A sweep is a named group of runs that are submitted, watched, stopped and resumed together.
 
-    cache/sweeps/<id>/sweep.json    the sweep, and of each of its runs the seconds that were expected; written once,
-                                    before the runs
+    cache/sweeps/<id>/sweep.json    the sweep, and the expected seconds of each of its runs; written once, before the
+                                    runs
 
-Its runs lie in cache/runs like all others and know nothing of it: two sweeps that want the same run share it, and a
-sweep entered twice is the same sweep.
+Its runs are in cache/runs like all others and do not refer to it: two sweeps with the same run share it, and a sweep
+that is submitted twice is one sweep.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 from igbviz.runs import queue
 from igbviz.runs.duration import Estimate, estimate
 from igbviz.runs.files import write_json
-from igbviz.runs.listing import is_whole
-from igbviz.runs.run import DEFAULT_CACHE, Handle, Run, RunError
+from igbviz.runs.listing import is_complete
+from igbviz.runs.run import DEFAULT_CACHE, FolderHandle, Run, RunError
 from igbviz.runs.status import FINISHED, STATES, Status
 from igbviz.runs.submit import submit_all
 from igbviz.runs.sweep_config import Sweep
@@ -36,8 +36,7 @@ _GROUP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,100}")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep will take: its runs, how many of them are finished already, and the expected seconds of the
-    others."""
+    """The cost of a sweep: its runs, how many are finished already, and the expected seconds of the others."""
 
     runs: int
     finished: int
@@ -46,20 +45,20 @@ class Plan:
 
 
 def plan(sweep: Sweep, cache: str | Path = DEFAULT_CACHE) -> Plan:
-    """Raises DataError or ConfigError, one sentence, when a run of the sweep cannot start."""
+    """The cost of a sweep. Raises DataError or ConfigError, one sentence, when one of its runs cannot start."""
     cache = Path(cache)
     expected = _expected(sweep, cache)
     states = {member.id: member for member in _members(expected, cache)}
     seconds, finished = 0.0, 0
-    for run_id, guess in expected.items():
+    for run_id, cost in expected.items():
         finished += states[run_id].state in FINISHED
-        seconds += guess.seconds * (1 - states[run_id].share)
+        seconds += cost.seconds * (1 - states[run_id].share)
     return Plan(len(expected), finished, seconds, next(iter(expected.values())).basis)
 
 
 def _expected(sweep: Sweep, cache: Path) -> dict[str, Estimate]:
-    """By the run's name. Runs that differ only in what the time does not depend on are looked at once."""
-    known: dict[str, Estimate] = {}
+    """The estimate for each run id. Runs that differ only in fields that do not affect the time share one estimate."""
+    estimates: dict[str, Estimate] = {}
     expected = {}
     for config in sweep.configs():
         costs = {
@@ -68,15 +67,15 @@ def _expected(sweep: Sweep, cache: Path) -> dict[str, Estimate]:
             if key not in ("seed", "loss", "schedule", "initialization")
         }
         key = json.dumps(costs, sort_keys=True)
-        if key not in known:
-            known[key] = estimate(config, cache)
-        expected[config.id] = known[key]
+        if key not in estimates:
+            estimates[key] = estimate(config, cache)
+        expected[config.id] = estimates[key]
     return expected
 
 
 @dataclass(frozen=True)
 class SweepRun:
-    """A run of a group, at one moment. `state` is one of status.STATES, 'missing' (deleted) or 'unreadable'."""
+    """A run of a sweep at one moment. `state` is one of status.STATES, 'missing' (deleted) or 'unreadable'."""
 
     id: str
     state: str
@@ -85,13 +84,13 @@ class SweepRun:
 
     @property
     def share(self) -> float:
-        """How much of its steps is done; 1 for a diverged run, which has no more to do."""
+        """The fraction of its steps that is done; 1 for a diverged run, which cannot continue."""
         if self.state in FINISHED:
             return 1.0
         return min(self.status.step / self.status.steps, 1.0) if self.status and self.status.steps else 0.0
 
     def outcome(self) -> Outcome | None:
-        """What came of the run so far. None before the first probe, and where there is nothing to read."""
+        """The outcome of the run so far. None before the first probe, and for a missing or unreadable run."""
         try:
             trajectory = self.run.trajectory() if self.run else ()
         except RunError:
@@ -111,7 +110,7 @@ def _member(run_id: str, cache: Path) -> SweepRun:
     try:
         status = run.stored_status()
         if status.state == "running":
-            status = run.status  # only a running one can be lost; for the others the file says all
+            status = run.status  # only a running one can be lost; the others are as the file says
     except RunError:
         return SweepRun(run_id, UNREADABLE, run)
     return SweepRun(run_id, status.state, run, status)
@@ -119,8 +118,8 @@ def _member(run_id: str, cache: Path) -> SweepRun:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a group stands. `counts` has the number of runs in each state that occurs; `share`, from 0 to 1, is the
-    mean over the runs that are still there; `eta` is in seconds, and None when nothing is going on."""
+    """The progress of a group. `counts`: number of runs in each state that occurs; `share`: mean fraction done, from 0
+    to 1, of the runs that are not missing; `eta`: expected seconds to the end, None when no run is active."""
 
     members: list[SweepRun]
     counts: dict[str, int]
@@ -129,18 +128,19 @@ class Progress:
 
     @property
     def ended(self) -> bool:
+        """Whether no run is queued, running or lost."""
         return not any(state in self.counts for state in WAITING)
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {state}" for state, count in self.counts.items())
 
 
-class Group(Handle):
-    """A handle on one sweep's folder."""
+class Group(FolderHandle):
+    """A handle on the folder of one sweep."""
 
     @classmethod
     def open(cls, group_id: str, cache: str | Path = DEFAULT_CACHE) -> Group:
-        """The group of this name. Raises RunError when there is none, or when its file is torn."""
+        """The group of this name. Raises RunError when there is none, or when its file is damaged."""
         group = cls(Path(cache) / "sweeps" / group_id)
         if not _GROUP_ID.fullmatch(group_id) or not group.path.is_dir():
             raise RunError(f"sweep {group_id[:80]!r} is not in the cache {Path(cache)}")
@@ -149,7 +149,7 @@ class Group(Handle):
 
     @property
     def sweep(self) -> Sweep:
-        """Raises RunError when the file is torn or from another program."""
+        """The sweep. Raises RunError when the file is damaged or from another program."""
         try:
             return Sweep.model_validate(self._stored()["sweep"])
         except ConfigError as error:
@@ -157,94 +157,92 @@ class Group(Handle):
 
     @property
     def run_ids(self) -> list[str]:
-        """The names of its runs, in the order of the grid, deleted ones included."""
+        """The ids of its runs in the order of the grid, including deleted ones."""
         return list(self._stored()["expected"])
 
     @property
     def runs(self) -> list[Run]:
-        """Its runs, but for those that were deleted."""
+        """Its runs, without deleted ones."""
         return [member.run for member in self.members() if member.run is not None]
 
     @property
     def submitted(self) -> float:
-        """Seconds since 1970."""
+        """The time of submission, in seconds since 1970."""
         return self._stored()["submitted"]
 
     def members(self) -> list[SweepRun]:
-        """All its runs as they stand. Those that wait or were lost have their worker called back, so that looking is
-        all it takes."""
+        """All its runs at this moment. For queued or lost ones this starts a worker if none is alive, so that reading
+        is enough to continue them."""
         members = _members(self.run_ids, self.cache)
-        wanted = {member.id for member in members if member.state in ("queued", "lost")}
-        if any(entry.run_id in wanted for entry in queue.waiting(self.cache)):
+        unfinished = {member.id for member in members if member.state in ("queued", "lost")}
+        if any(entry.run_id in unfinished for entry in queue.waiting(self.cache)):
             queue.ensure_worker(self.cache)
         return members
 
     def progress(self) -> Progress:
-        """Where the group stands now."""
+        """The progress of the group at this moment."""
         members = self.members()
-        there = [member for member in members if member.run is not None]
+        existing = [member for member in members if member.run is not None]
         counts = {
             state: n
             for state in (*STATES, UNREADABLE, MISSING)
             if (n := sum(member.state == state for member in members))
         }
-        share = sum(member.share for member in there) / len(there) if there else 0.0
+        share = sum(member.share for member in existing) / len(existing) if existing else 0.0
         return Progress(members, counts, share, self._eta(members))
 
     def _eta(self, members: list[SweepRun]) -> float | None:
-        """Running runs know it themselves; for the others what was expected, corrected by how far off it was for those
-        that are done."""
+        """Expected seconds to the end: a running run reports its own; for the others it is the estimate, scaled by the
+        ratio of measured to estimated time of the finished runs."""
         expected = self._stored()["expected"]
         done = [
             (member.status.seconds, expected[member.id])
             for member in members
             if member.state == "done" and member.status.seconds
         ]
-        off = sum(took for took, _ in done) / max(sum(guess for _, guess in done), 1e-9) if done else 1.0
-        going = [member for member in members if member.state in WAITING]
-        if not going:
+        ratio = sum(measured for measured, _ in done) / max(sum(cost for _, cost in done), 1e-9) if done else 1.0
+        active = [member for member in members if member.state in WAITING]
+        if not active:
             return None
-        to_go = sum(
-            member.status.eta if member.status.eta is not None else expected[member.id] * off * (1 - member.share)
-            for member in going
+        seconds = sum(
+            member.status.eta if member.status.eta is not None else expected[member.id] * ratio * (1 - member.share)
+            for member in active
         )
-        return to_go / max(1, sum(member.state == "running" for member in going))  # one at a time on each device
+        # Each device trains one run at a time.
+        return seconds / max(1, sum(member.state == "running" for member in active))
 
     def stop(self) -> None:
-        """Stop every run that waits or is worked on, also one that another sweep wants, too (`sharing`). What was
-        computed stays."""
-        # From the end of the queue, so that no worker takes up a run which is about to be stopped.
+        """Stop every queued or running run, including runs that another sweep shares (`sharing`). Records stay."""
+        # From the end of the queue, so that no worker starts a run that is about to be stopped.
         waiting = [member for member in reversed(self.members()) if member.state in WAITING]
         for member in sorted(waiting, key=lambda member: member.state == "running"):
             member.run.stop_quietly()
 
     def resume(self) -> None:
-        """Put stopped, failed and lost runs back into the queue. Deleted ones stay deleted: `submit_sweep` makes them
-        anew."""
+        """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
         for member in self.members():
             if member.state in RESUMABLE:
                 member.run.resume()
 
     def sharing(self) -> list[Group]:
-        """Other groups that have a run of this one which has not ended."""
-        going = {member.id for member in self.members() if member.state in WAITING}
+        """The other groups that share a queued, running or lost run with this one."""
+        active = {member.id for member in self.members() if member.state in WAITING}
         return [
-            group for group in list_groups(self.cache) if group.id != self.id and not going.isdisjoint(group.run_ids)
+            group for group in list_groups(self.cache) if group.id != self.id and not active.isdisjoint(group.run_ids)
         ]
 
     def follow(self, every: float = 0.5, timeout: float | None = None) -> Iterator[Progress]:
-        """The progress again and again until no run of the group waits or is worked on; TimeoutError after `timeout`
-        seconds, if any."""
-        until = math.inf if timeout is None else time.monotonic() + timeout
+        """Yield the progress every `every` seconds until no run is active. TimeoutError after `timeout` seconds."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         while not (progress := self.progress()).ended:
             yield progress
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise TimeoutError(f"sweep {self.id} still has {progress} runs after {timeout:g} s")
             time.sleep(every)
         yield progress
 
     def wait(self, timeout: float | None = None) -> Progress:
-        """Block until no run of the group waits or is worked on."""
+        """Block until no run is queued, running or lost. TimeoutError after `timeout` seconds, if given."""
         *_, last = self.follow(timeout=timeout)
         return last
 
@@ -255,36 +253,36 @@ class Group(Handle):
             if not all(isinstance(number, int | float) for number in numbers) or not isinstance(stored["sweep"], dict):
                 raise ValueError("it does not describe a sweep")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = "is missing" if isinstance(error, FileNotFoundError) else "is torn or from another program"
+            reason = "is missing" if isinstance(error, FileNotFoundError) else "is damaged or from another program"
             raise RunError(f"sweep {self.id} cannot be read: sweep.json {reason}") from None
         return stored
 
 
 def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACHE) -> Group:
-    """Make sure that every run of this sweep exists and will be worked on, and return their group at once.
+    """Make sure that every run of this sweep exists and will be trained, and return their group at once.
 
-    Finished runs are taken as they are, those in the queue keep their places, stopped, failed and lost ones go on,
-    deleted ones are made anew: a sweep entered twice adds nothing. Raises DataError or ConfigError before anything
-    starts when one of the runs cannot.
+    Finished runs are unchanged, queued ones keep their positions, stopped, failed and lost ones continue, deleted ones
+    are created again: a sweep that is submitted twice adds nothing. Raises DataError or ConfigError when one of the
+    runs cannot start, before any of them does.
     """
     sweep = Sweep.model_validate(sweep)
     group = Group(Path(cache) / "sweeps" / sweep.id)
-    expected = {run_id: guess.seconds for run_id, guess in _expected(sweep, group.cache).items()}
+    expected = {run_id: cost.seconds for run_id, cost in _expected(sweep, group.cache).items()}
     try:
         group._stored()
     except RunError:
         group.path.mkdir(parents=True, exist_ok=True)
         stored = {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": time.time()}
         write_json(group.path / "sweep.json", stored)
-    left = {
+    unchanged = {
         member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)
     }
-    submit_all([config for config in sweep.configs() if config.id not in left], group.cache, of_sweep=True)
+    submit_all([config for config in sweep.configs() if config.id not in unchanged], group.cache, of_sweep=True)
     return group
 
 
 def _is_finished(member: SweepRun) -> bool:
-    return member.state in FINISHED and is_whole(member.run)
+    return member.state in FINISHED and is_complete(member.run)
 
 
 def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
@@ -294,5 +292,5 @@ def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
         try:
             groups.append((Group(path.parent).submitted, Group(path.parent)))
         except RunError:
-            continue  # its runs are in the list of runs all the same
+            continue  # its runs are still in the list of runs
     return [group for _, group in sorted(groups, key=lambda pair: -pair[0])]

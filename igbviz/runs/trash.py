@@ -1,6 +1,6 @@
-"""A trash from which deleted runs come back.
+"""The trash, from which deleted runs can be restored.
 
-cache/trash/<nanoseconds since 1970>-<run id>   a deleted run, whole; what was deleted at one stroke has the same time
+cache/trash/<nanoseconds since 1970>-<run id>   a deleted run; runs that were deleted together have the same time
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pathlib import Path
 from filelock import Timeout
 
 from igbviz.runs import queue, shipped
+from igbviz.runs.locks import lock
 from igbviz.runs.run import Run, RunError
 
-KEPT_DAYS = 7  # that a deleted run can be taken back
+KEPT_DAYS = 7  # for which a deleted run can be restored
 _TRASHED = re.compile(r"(\d{20})-(.+)")
 
 
 @dataclass(frozen=True)
 class Trashed:
-    """A deleted run that can still be taken back."""
+    """A deleted run that can still be restored."""
 
     path: Path
 
@@ -35,7 +36,7 @@ class Trashed:
 
     @property
     def stroke(self) -> int:
-        """When it was deleted, in nanoseconds since 1970; the same for all that were deleted together."""
+        """The time of the deletion in nanoseconds since 1970; equal for runs that were deleted together."""
         return int(_TRASHED.fullmatch(self.path.name)[1])
 
     @property
@@ -44,52 +45,53 @@ class Trashed:
 
 
 def trash(runs: Iterable[Run], timeout: float = 10.0) -> list[str]:
-    """Delete runs at one stroke, so that `restore` can bring them back. Those that are being worked on are stopped
-    first.
+    """Move runs to the trash together; `restore` brings them back. Queued and running ones are stopped first.
 
-    Returns one sentence for every run that could not be deleted: it ships with the program, is gone, or its worker does
-    not let go within `timeout` seconds.
+    Returns one sentence for every run that could not be deleted: it is shipped, no longer exists, or its worker has not
+    released it after `timeout` seconds.
     """
-    stroke, problems, going = time.time_ns(), [], {}
+    deleted_at, problems, stop_requested = time.time_ns(), [], {}
     runs = list(runs)
-    for run in runs:  # all are asked before the first is waited for
-        if not shipped.is_shipped(run) and run.path.is_dir() and _is_going(run):
-            going[run] = (run.path / "stop").exists()
+    for run in runs:  # stop all of them before waiting for the first
+        if not shipped.is_shipped(run) and run.path.is_dir() and _is_active(run):
+            stop_requested[run] = (run.path / "stop").exists()
             run.stop_quietly()
     for run in runs:
         try:
-            _trash(run, stroke, timeout, resumes=run in going and not going[run])
+            _trash(run, deleted_at, timeout, undo_stop=run in stop_requested and not stop_requested[run])
         except RunError as error:
             problems.append(f"{error}.")
     return problems
 
 
-def _trash(run: Run, stroke: int, timeout: float, resumes: bool) -> None:
+def _trash(run: Run, deleted_at: int, timeout: float, undo_stop: bool) -> None:
     shipped.require_own(run)
     try:
         if not run.path.is_dir():
             raise FileNotFoundError
-        with queue.lock(run.path / "lock", timeout=timeout):
-            if resumes:
-                _as_if_waiting(run)
-            grave = run.cache / "trash" / f"{stroke:020d}-{run.id}"
-            grave.parent.mkdir(exist_ok=True)
-            run.path.rename(grave)  # gone for every reader at once
+        with lock(run.path / "lock", timeout=timeout):
+            if undo_stop:
+                _undo_stop(run)
+            target = run.cache / "trash" / f"{deleted_at:020d}-{run.id}"
+            target.parent.mkdir(exist_ok=True)
+            run.path.rename(target)  # one atomic step for readers
     except FileNotFoundError:
-        raise RunError(f"run {run.id} is not there any more: somebody deleted it") from None
+        raise RunError(f"run {run.id} no longer exists: it was deleted") from None
     except Timeout:
-        raise RunError(f"run {run.id} is still being worked on after {timeout:g} s: try again in a moment") from None
+        raise RunError(
+            f"run {run.id} is still in use by its worker after {timeout:g} s: try again in a moment"
+        ) from None
 
 
-def _is_going(run: Run) -> bool:
+def _is_active(run: Run) -> bool:
     try:
         return run.is_alive or not run.stored_status().ended
     except RunError:
-        return True  # nobody knows
+        return True  # unknown
 
 
-def _as_if_waiting(run: Run) -> None:
-    """Undo the stop, so that a run that is taken back goes on."""
+def _undo_stop(run: Run) -> None:
+    """Queue the stopped run again, so that it continues when it is restored."""
     (run.path / "stop").unlink(missing_ok=True)
     try:
         status = run.stored_status()
@@ -100,7 +102,7 @@ def _as_if_waiting(run: Run) -> None:
 
 
 def trashed(cache: str | Path) -> list[Trashed]:
-    """What can be taken back, deleted last first."""
+    """The runs that can be restored, last deleted first."""
     try:
         names = sorted(os.listdir(Path(cache) / "trash"), reverse=True)
     except FileNotFoundError:
@@ -109,36 +111,38 @@ def trashed(cache: str | Path) -> list[Trashed]:
 
 
 def restore(item: Trashed, cache: str | Path) -> Run:
-    """Take a deleted run back; one that had not ended goes back into the queue. Raises RunError when it is gone, or has
-    been made anew."""
+    """Restore a deleted run; one that had not ended is queued again.
+
+    Raises RunError when it is no longer in the trash, or was created again in the meantime.
+    """
     run = Run(Path(cache) / "runs" / item.id)
-    with queue.lock(Path(cache) / "submit.lock"):
+    with lock(Path(cache) / "submit.lock"):
         if run.path.exists():
-            raise RunError(f"run {run.id} was made again after it was deleted: delete that one to take this one back")
+            raise RunError(
+                f"run {run.id} was created again after it was deleted: delete the new one to restore the old one"
+            )
         try:
             item.path.rename(run.path)
         except FileNotFoundError:
-            raise RunError(
-                f"run {run.id} is not in the trash any more: it was taken back or removed for good"
-            ) from None
+            raise RunError(f"run {run.id} is no longer in the trash: it was restored or removed for good") from None
     try:
         if not run.stored_status().ended:
             queue.enqueue(run.cache, run.id)
             queue.ensure_worker(run.cache)
     except RunError:
-        pass  # it could not be read before either
+        pass  # it was unreadable before it was deleted
     return run
 
 
 def empty(cache: str | Path, older_than_days: float = 0.0) -> int:
-    """Remove deleted runs for good, those that were deleted at least so long ago; returns how many."""
-    until = time.time_ns() - older_than_days * 86_400e9
-    old = [item for item in trashed(cache) if item.stroke <= until]
+    """Remove runs for good that were deleted at least `older_than_days` ago; returns how many."""
+    newest = time.time_ns() - older_than_days * 86_400e9
+    old = [item for item in trashed(cache) if item.stroke <= newest]
     for item in old:
         shutil.rmtree(item.path, ignore_errors=True)
     return len(old)
 
 
 @lru_cache(maxsize=20_000)
-def _size(path: Path) -> int:  # which changes no more in the trash
+def _size(path: Path) -> int:  # constant once in the trash, so it can be cached
     return Run(path).size()

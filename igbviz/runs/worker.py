@@ -1,9 +1,9 @@
-"""The background process: takes queued runs first come first served and trains them, one a device.
+"""The background process that trains queued runs, first come first served, one at a time on each device.
 
-Started as `python -m igbviz.runs.worker CACHE`. Two processes: the *keeper* imports nothing heavy and starts the
-*worker* again when that dies (a kill, a crash, the kernel short of memory); the worker keeps torch and the device warm
-between runs and leaves after some idle minutes. With several GPUs there is such a pair for each. On a CPU a sweep of
-runs that use one thread each gets a pair for every core.
+Started as `python -m igbviz.runs.worker CACHE`. It consists of two processes. The *keeper* imports nothing heavy and
+restarts the *worker* when that dies (killed, crashed, out of memory). The worker keeps torch and the device warm
+between runs and exits after some idle minutes. Each GPU has its own pair. On a CPU, a sweep of runs that use one thread
+each gets a pair for every core.
 """
 
 from __future__ import annotations
@@ -21,43 +21,39 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
-HELPER_IDLE_SECONDS = 5.0  # of a worker that only came to help with a sweep
-LOOK_SECONDS = 0.05  # between two looks at an empty queue: a listing of a folder, some microseconds
-SHORTEST_PAUSE, LONGEST_PAUSE = (
-    0.1,
-    30.0,
-)  # seconds before a dead worker is started again; longer if it dies at once each time
-NICENESS = 5  # the pages on the same cores go first
+HELPER_IDLE_SECONDS = 5.0  # for an additional worker on a CPU, which only trains runs of sweeps
+POLL_SECONDS = 0.05  # between two reads of an empty queue, which take microseconds
+MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
+NICENESS = 5  # the pages on the same cores have priority
 
 
 def keep(cache: Path, slot: int) -> None:
-    """Keep the worker of this device slot alive until it leaves by itself."""
+    """Restart the worker of this device slot until it exits by itself."""
     try:
         with FileLock(cache / "workers" / f"keeper-{slot}.lock", timeout=0):
-            pause, started = SHORTEST_PAUSE, time.monotonic()
+            pause, started = MIN_PAUSE, time.monotonic()
             while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
-                pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+                pause = MIN_PAUSE if time.monotonic() - started > MAX_PAUSE else min(2 * pause, MAX_PAUSE)
                 print(
-                    f"{time.ctime()}: worker {slot} ended with code {code}; starting it again in {pause:g} s",
+                    f"{time.ctime()}: worker {slot} exited with code {code}; restarting it in {pause:g} s",
                     flush=True,
                 )
                 time.sleep(pause)
                 started = time.monotonic()
     except Timeout:
-        pass  # another keeper was faster
+        pass  # another keeper has this slot
 
 
 def work(cache: Path, slot: int) -> None:
-    """Work on the queue until nothing has come for IDLE_SECONDS, or the keeper is gone (a new one starts a new worker)."""
-    import torch  # takes a second: paid for before anybody waits for a run
+    """Train queued runs until the queue was empty for IDLE_SECONDS, or the keeper has died."""
+    import torch  # takes a second, so import it before a run is submitted
 
     from igbviz.runs.session import warm_up
     from igbviz.training.devices import best_device
 
     os.nice(NICENESS)
-    with contextlib.suppress(
-        OSError
-    ):  # where Linux first shares the cores between sessions, niceness must be told for the session
+    # With autogroup scheduling, Linux divides the cores between sessions first, so set the niceness of the session.
+    with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(NICENESS))
     keeper = os.getppid()
     device = best_device()
@@ -67,32 +63,34 @@ def work(cache: Path, slot: int) -> None:
         if slot == 0:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
-    with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # a worker left over from a killed keeper is waited for
+    with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
-        if not take_one(cache, device, helper):  # somebody waits already: the first point first
+        if not take_one(cache, device, helper):  # a queued run goes before the warm-up
             warm_up(device)
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
             if take_one(cache, device, helper):
                 idle_since = time.monotonic()
             else:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
 
 
 def take_one(cache: Path, device, helper: bool = False) -> bool:
-    """Work on the first queued run that is in nobody's hands, and on those that share its stack; False when there is
-    none. A helper on a further core of a CPU takes only what may be worked on beside others."""
+    """Train the first queued run that no worker has, and the runs in its stack. False when there is none.
+
+    A helper, on an additional core of a CPU, takes only runs of a sweep that use one thread.
+    """
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
 
     waiting = queue.waiting(cache)
-    for place, entry in enumerate(waiting):
+    for position, entry in enumerate(waiting):
         run = Run(cache / "runs" / entry.run_id)
-        if not (run.path / "status.json").is_file():  # deleted while it waited, or never a run
+        if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
             entry.path.unlink(missing_ok=True)
             continue
-        if helper and not (entry.of_sweep and _fits_a_core(run)):
+        if helper and not (entry.of_sweep and _uses_one_thread(run)):
             continue
         try:
             with contextlib.ExitStack() as locks:
@@ -100,48 +98,50 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
                 if entry.of_sweep:
                     workers = _workers(device.type, run)
                     if device.type == "cpu" and not helper:
-                        _call_helpers(cache, waiting[place : place + workers])
-                    held |= _peers(run, waiting[place + 1 :], workers, device.type, locks)
-                for released, worked_on in work_on(run, device, list(held)[1:]):
-                    if worked_on:
+                        _start_helpers(cache, waiting[position : position + workers])
+                    held |= _peers(run, waiting[position + 1 :], workers, device.type, locks)
+                for released, was_trained in work_on(run, device, list(held)[1:]):
+                    if was_trained:
                         queue.dequeue(cache, released.id)
                     held[released].release()
                 return True
         except Timeout:
             continue
-        except OSError as error:  # a folder that cannot be written must not keep the others waiting
+        except OSError as error:  # a folder that cannot be written must not block the queue
             print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
     return False
 
 
 def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
-    """Of a sweep's runs further down the queue those that asked to be stacked and may share a stack with this one, with
-    their locks; the workers divide them."""
+    """The runs of a sweep later in the queue that can share a stack with this one, with their locks.
+
+    Only configurations with `stacked` set qualify. The runs are divided between the workers.
+    """
     from igbviz.runs.run import Run, RunError
     from igbviz.training.stacked import MAX_RUNS, stack_key
 
     def key_of(candidate: Run) -> str | None:
         try:
-            fresh = candidate.stored_status().state == "queued" and not (candidate.path / "checkpoint.pt").exists()
-            return stack_key(candidate.config) if fresh else None
+            is_new = candidate.stored_status().state == "queued" and not (candidate.path / "checkpoint.pt").exists()
+            return stack_key(candidate.config) if is_new else None
         except RunError:
             return None
 
     if (key := key_of(run)) is None:
         return {}
-    # No single run is overtaken.
+    # Stop at the first single run, so that none is overtaken.
     of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, waiting[: MAX_RUNS[device] * workers])
     candidates = [Run(run.path.parent / entry.run_id) for entry in of_sweep]
-    alike = [candidate for candidate in candidates if key_of(candidate) == key]
+    stackable = [candidate for candidate in candidates if key_of(candidate) == key]
     peers = {}
-    for peer in alike[: math.ceil((1 + len(alike)) / workers) - 1]:
+    for peer in stackable[: math.ceil((1 + len(stackable)) / workers) - 1]:
         with contextlib.suppress(Timeout, OSError):
             peers[peer] = locks.enter_context(FileLock(peer.path / "lock", timeout=0))
     return peers
 
 
-def _fits_a_core(run) -> bool:
-    """Whether this is a training that uses one thread."""
+def _uses_one_thread(run) -> bool:
+    """Whether the run is a training that uses one thread."""
     from igbviz.datasets import DataError
     from igbviz.runs.run import RunError
 
@@ -149,25 +149,25 @@ def _fits_a_core(run) -> bool:
         config = run.config
         return run.kind.one_thread(config, config.dataset.facts())
     except (RunError, DataError):
-        return False  # whoever works on it will say why
+        return False  # the worker that trains it will report the error
 
 
 def _workers(device: str, run) -> int:
-    """How many workers a sweep of runs like this one has: one a GPU, on a CPU one a core where a run uses one thread."""
+    """Number of workers for a sweep of such runs: one per GPU; on a CPU one per core if a run uses one thread."""
     if device == "cpu":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cores if _fits_a_core(run) else 1
+        return cores if _uses_one_thread(run) else 1
     import torch
 
     return max(1, torch.cuda.device_count())
 
 
-def _call_helpers(cache: Path, waiting) -> None:
-    """A worker for every further core that a sweep in the queue can use."""
-    from igbviz.runs import queue
+def _start_helpers(cache: Path, waiting) -> None:
+    """Start a worker for every additional core that a sweep in the queue can use."""
+    from igbviz.runs.locks import is_held
 
     for slot in range(1, sum(entry.of_sweep for entry in waiting)):
-        if not queue.is_held(cache / "workers" / f"keeper-{slot}.lock"):
+        if not is_held(cache / "workers" / f"keeper-{slot}.lock"):
             subprocess.Popen(_command(cache, slot), start_new_session=True)
 
 
@@ -177,7 +177,7 @@ def _command(cache: Path, slot: int, *more: str) -> list[str]:
 
 def main() -> None:
     cache, slot = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal is not meant for a training
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal must not stop a training
     (work if "--work" in sys.argv else keep)(cache, slot)
 
 

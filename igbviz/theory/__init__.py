@@ -1,23 +1,24 @@
 """Predictions for untrained networks, in numpy: initial guessing bias and mean-field theory, which are one theory.
 
-    kernels     what an activation does to Gaussian pre-activations
-    recursion   variance, correlation and gamma from layer to layer; gradients, pooling, normalisation
-    phases      where depth leads, the edge of chaos and the lines of equal gamma, depth scales, maps
-    guessing    the law of the guesses, regimes, and gamma from finite data
+    kernels             Gaussian expectations of each activation
+    signal_propagation  variance, correlation and gamma by layer; gradients, pooling, normalization
+    phases              the limits at large depth, the edge of chaos, lines of equal gamma, depth scales, maps
+    guess_fractions     the distribution of the guesses over networks, regimes, and gamma from finite data
+    estimators          gamma from many networks, with standard errors
 
-Everything a page needs is named here: `from igbviz import theory`, then `theory.gamma_by_depth("relu", 2, 0,
-depth=21)`. gamma is Var_W(mu) / Var_chi(O), how far the centres of the logits spread over networks, in units of how far
-logits spread over inputs; c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809,
+Everything a page needs is exported here: `from igbviz import theory`, then `theory.gamma_by_depth("relu", 2, 0,
+depth=21)`. gamma is Var_W(mu) / Var_chi(O), the variance of the logits' centres over networks in units of the logits'
+variance over inputs; c = gamma / (1 + gamma) is the correlation of two inputs' logits. Sources: arXiv 2306.00809,
 2505.11312, 2505.12096.
 """
 
+from igbviz.theory.estimators import gamma_from_guesses
 from igbviz.theory.guess_fractions import (
     DEEP_PREJUDICE_CUT,
     PREJUDICE_CUT,
     REGIMES,
     expected_max_guess,
     gamma_from_cosine,
-    gamma_from_guesses,
     gamma_variance_ratio,
     guess_cdf,
     guess_fractions,
@@ -27,6 +28,7 @@ from igbviz.theory.guess_fractions import (
     jackknife,
     mean_cosine,
     regime,
+    regime_cuts,
 )
 from igbviz.theory.kernels import ACTIVATIONS, Activation, kernel, leaky_relu
 from igbviz.theory.phases import (
@@ -83,5 +85,6 @@ __all__ = [
     "normalized_gamma",
     "phase_map",
     "regime",
+    "regime_cuts",
     "variance_by_depth",
 ]

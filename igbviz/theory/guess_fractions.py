@@ -1,44 +1,64 @@
-"""The law of the first guesses: which share of a data set an untrained network gives to each class, and gamma from
-measured shares.
+"""Guess fractions: which fraction of a data set an untrained network assigns to each class, and gamma from data.
 
 For a wide network, the logit of class c on input a is a centre plus a fluctuation, O_c(a) = mu_c + Var_chi^(1/2)
-xi_c(a). Over networks mu_c is N(0, Var_W); over inputs xi_c is N(0, 1). Only the ratio gamma = Var_W / Var_chi matters
-to an argmax. For two classes
+xi_c(a). Over networks mu_c is N(0, Var_W); over inputs xi_c is N(0, 1). The argmax depends only on the ratio gamma =
+Var_W / Var_chi. For two classes
 
     G_0 = P(O_0 > O_1 | W) = Phi(sqrt(gamma) z),   z ~ N(0, 1)
 
-gamma < 1: one hump at 1/2 (neutral), gamma = 1: uniform, gamma > 1: U-shaped (prejudiced). Values follow the arguments'
-shape by broadcasting. Sources: arXiv 2306.00809 (gamma, G_0), 2505.12096 (regimes); K classes and estimators by the
+gamma < 1: unimodal around 1/2 (neutral), gamma = 1: uniform, gamma > 1: U-shaped (prejudiced). Arguments broadcast.
+Sources: arXiv 2306.00809 (gamma, G_0), 2505.12096 (regimes of two classes); K classes and estimators follow from the
 same decomposition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, owens_t
 
 from igbviz.theory.kernels import Array, require
 
-# In half of all networks the favoured class gets more than 75 % of the guesses at the first cut, more than 99 % at the
-# second: P(max > t) = 1/2 where sqrt(gamma) times the median of |z| is Phi^-1(t).
+# gamma = 1 and gamma = 11.896, the lines drawn in phase diagrams. With two classes, half of all networks give the
+# favoured class more than 75 % and more than 99 % of the guesses there: P(max > t) = 1/2 where sqrt(gamma) times the
+# median of |z| is Phi^-1(t). Neither depends on the number of classes; `regime` does.
 PREJUDICE_CUT = 1.0
 DEEP_PREJUDICE_CUT = float((ndtri(0.99) / ndtri(0.75)) ** 2)  # 11.896
-REGIMES = ("neutral", "weak prejudice", "deep prejudice")
+
+# The cuts of `regime`, ours: the expected guess fraction of the favoured class, relative to chance and to 1. For two
+# classes they lie at gamma = 1, the boundary of arXiv 2505.12096, and at gamma = 9.47.
+REGIMES = ("neutral", "prejudiced", "deeply prejudiced")
+MAX_NEUTRAL_GUESS = 1.5  # in units of 1 / classes
+MIN_DEEP_GUESS = 0.9
 
 
-def regime(gamma: float) -> str:
-    """The name of the range gamma lies in: neutral below 1, weak prejudice below 11.896, deep prejudice from there on."""
-    _check_gamma(gamma)
-    return REGIMES[int(gamma >= PREJUDICE_CUT) + int(gamma >= DEEP_PREJUDICE_CUT)]
+def regime(gamma: float, classes: int = 10) -> str:
+    """One of `REGIMES`, by the expected guess fraction of the favoured class among that many classes.
+
+    Neutral below 1.5 / classes, deeply prejudiced from 0.9 on, prejudiced in between.
+    """
+    guess = float(expected_max_guess(gamma, classes))
+    return REGIMES[int(guess >= MAX_NEUTRAL_GUESS / classes) + int(guess >= MIN_DEEP_GUESS)]
+
+
+@lru_cache(maxsize=64)
+def regime_cuts(classes: int) -> tuple[float, float]:
+    """The two gammas at which `regime` changes: (1, 9.47) for two classes, (0.0288, 70.9) for ten."""
+
+    def cut(guess: float) -> float:
+        return 10 ** brentq(lambda log_gamma: float(expected_max_guess(10**log_gamma, classes)) - guess, -12, 12)
+
+    return cut(MAX_NEUTRAL_GUESS / classes), cut(MIN_DEEP_GUESS)
 
 
 def guess_pdf(g: Array, gamma: Array) -> Array:
     """Density of G_0 at g: gamma^(-1/2) exp(x^2 (1 - 1/gamma) / 2), x = Phi^-1(g); 0 outside [0, 1].
 
-    At the ends it is 0 for gamma < 1 and inf for gamma > 1. gamma = 0 and inf are point masses, at 1/2 and at both
-    ends: inf there.
+    At the ends it is 0 for gamma < 1 and inf for gamma > 1. gamma = 0 and gamma = inf are point masses, at 1/2 and at
+    both ends, where the density is inf.
     """
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
@@ -52,8 +72,10 @@ def guess_pdf(g: Array, gamma: Array) -> Array:
 
 
 def guess_cdf(g: Array, gamma: Array) -> Array:
-    """P(G_0 <= g) = Phi(Phi^-1(g) / sqrt(gamma)); a step at 1/2 for gamma = 0, steps of 1/2 at both ends for gamma =
-    inf."""
+    """P(G_0 <= g) = Phi(Phi^-1(g) / sqrt(gamma)).
+
+    gamma = 0 gives a step at 1/2, gamma = inf a step of 1/2 at both ends.
+    """
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
     x = ndtri(np.clip(g, 0, 1))
@@ -65,7 +87,7 @@ def guess_cdf(g: Array, gamma: Array) -> Array:
 
 
 def guess_quantile(p: Array, gamma: Array) -> Array:
-    """The g below which a share p of all networks lies: Phi(sqrt(gamma) Phi^-1(p))."""
+    """The g below which a fraction p of all networks lies: Phi(sqrt(gamma) Phi^-1(p))."""
     _check_gamma(gamma)
     require((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "p", p, "a probability from 0 to 1")
     p, gamma = np.broadcast_arrays(np.asarray(p, float), np.asarray(gamma, float))
@@ -78,23 +100,22 @@ def guess_quantile(p: Array, gamma: Array) -> Array:
 def guess_variance(gamma: Array) -> Array:
     """Var G_0 over networks: arcsin(c) / (2 pi), c = gamma / (1 + gamma); 0 for gamma = 0, 1/4 for inf."""
     _check_gamma(gamma)
-    gamma = np.minimum(gamma, 1e300)  # inf / inf below
-    return np.arctan2(gamma, np.sqrt(1 + 2 * gamma)) / (
-        2 * np.pi
-    )  # arcsin(c) by its tangent: no digits lost near c = 1
+    gamma = np.minimum(gamma, 1e300)  # gamma = inf would give inf / inf
+    # arcsin(c) from its tangent, which loses no digits near c = 1
+    return np.arctan2(gamma, np.sqrt(1 + 2 * gamma)) / (2 * np.pi)
 
 
 def expected_max_guess(gamma: Array, classes: int) -> Array:
-    """The mean over networks of the favoured class's share of the guesses: 1 / classes for gamma = 0, 1 for inf.
+    """The mean over networks of the favoured class's guess fraction: 1 / classes for gamma = 0, 1 for inf.
 
-    The favoured class is the one with the highest centre, so this is the chance that one class is first both among
-    centres and among logits: for K pairs of standard normals (z, o) with correlation sqrt(c), density phi_c and
-    distribution function F,
+    The favoured class has the highest centre, so this is the probability that the same class is highest among centres
+    and among logits: for K pairs of standard normals (z, o) with correlation sqrt(c), density phi_c and distribution
+    function F,
 
         E max_k G_k = K int int phi_c(z, o) F(z, o)^(K - 1) dz do          = 1/2 + arctan(sqrt(gamma)) / pi  for K = 2
 
-    F by Owen's T, the integral by the trapezoid rule in (z, t), o = sqrt(c) z + sqrt(1 - c) t: an analytic integrand,
-    exact to 1e-10.
+    F by Owen's T, the integral by the trapezoid rule in (z, t), o = sqrt(c) z + sqrt(1 - c) t. The integrand is
+    analytic, so the error is below 1e-10.
     """
     _check_gamma(gamma)
     require(isinstance(classes, int | np.integer) and classes >= 2, "classes", classes, "a whole number of at least 2")
@@ -105,13 +126,12 @@ def expected_max_guess(gamma: Array, classes: int) -> Array:
 
 
 def guess_fractions(z: Array, gamma: float) -> Array:
-    """(..., classes) shares of the guesses for networks with the given centres z (..., classes), in units of their own
-    spread.
+    """(..., classes) guess fractions of networks with centres z (..., classes), in units of the centres' own spread.
 
         G_k = int phi(t) prod_{c != k} Phi(t + sqrt(gamma) (z_k - z_c)) dt
 
-    by the trapezoid rule, exact to rounding. gamma = inf gives everything to the largest centre, in equal parts where
-    several are.
+    by the trapezoid rule, exact to rounding. For gamma = inf the classes with the largest centre share all guesses
+    equally.
     """
     _check_gamma(gamma)
     z = np.asarray(z, float)
@@ -119,52 +139,36 @@ def guess_fractions(z: Array, gamma: float) -> Array:
     t = np.arange(-9, 9.01, 0.15)
     weights = np.exp(-(t**2) / 2)
     weights /= weights.sum()
-    shares = []
+    fractions = []
     for k in range(z.shape[-1]):
         lead = np.delete(z[..., k, None] - z, k, axis=-1)
         # a tie stays a tie at any gamma, inf included
         lead = np.multiply(lead, np.sqrt(gamma), where=lead != 0, out=np.zeros_like(lead))
-        shares.append(np.prod(ndtr(t + lead[..., None]), axis=-2) @ weights)
-    return np.stack(shares, axis=-1)
-
-
-def gamma_from_guesses(G: Array, D: int) -> float:
-    """gamma from G (networks,), the shares of class 0 of two, each counted over D inputs.
-
-        Var = mean (G - 1/2)^2 - mean G (1 - G) / (D - 1),   c = sin(2 pi Var),   gamma = c / (1 - c)
-
-    The second term takes the counting noise out, so the variance is unbiased, and near gamma = 0 the result can fall
-    below 0. It knows nothing of the logits' size, hence nothing of the norms of inputs, which lower the ratio of
-    variances in deep ReLU networks.
-    """
-    G = np.asarray(G, float)
-    require(G.size > 0, "networks", G.size, "at least 1")
-    require((G >= 0) & (G <= 1), "G", G, "shares from 0 to 1")
-    _check_inputs(D)
-    variance = np.mean((G - 0.5) ** 2) - np.mean(G * (1 - G)) / (D - 1)
-    return float(gamma_from_cosine(np.sin(2 * np.pi * variance)))
+        fractions.append(np.prod(ndtr(t + lead[..., None]), axis=-2) @ weights)
+    return np.stack(fractions, axis=-1)
 
 
 def gamma_variance_ratio(mu_sq_mean: Array, var_mean: Array, D: float) -> Array:
-    """gamma from node means mu and variances over D inputs: mean mu^2 / mean variance - 1 / D, means taken over nodes
-    or networks.
+    """gamma from node means mu and variances over D inputs: mean mu^2 / mean variance - 1 / D.
 
-    The variances must be unbiased (divided by D - 1). 1 / D is what the mean of finitely many inputs fluctuates by, so
-    it goes; pass D = inf where means are exactly 0 by construction (batch normalisation after phi), because there
-    nothing fluctuates.
+    The outer means are over nodes or networks, and the variances must be unbiased (divided by D - 1). 1 / D corrects
+    for the fluctuation of a mean over D inputs; pass D = inf where means are exactly 0 by construction (batch
+    normalization after phi).
     """
     mu_sq_mean, var_mean = np.asarray(mu_sq_mean, float), np.asarray(var_mean, float)
     for field, value in (("mu_sq_mean", mu_sq_mean), ("var_mean", var_mean)):
         require(value >= 0, field, value, "a mean square, at least 0")
-    _check_inputs(D)
+    check_inputs(D)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(mu_sq_mean == 0, 0.0, mu_sq_mean / var_mean)
     return (ratio - 1 / D)[()]
 
 
 def gamma_from_cosine(c: Array) -> Array:
-    """gamma = c / (1 - c) from the mean cosine between the outputs of different inputs; inf at 1. Blind to the outputs'
-    norms."""
+    """gamma = c / (1 - c) from the mean cosine between the outputs of different inputs; inf at 1.
+
+    It does not depend on the outputs' norms.
+    """
     c = np.asarray(c, float)
     require((c >= -1) & (c <= 1), "c", c, "a cosine from -1 to 1")
     with np.errstate(divide="ignore"):
@@ -174,12 +178,11 @@ def gamma_from_cosine(c: Array) -> Array:
 def mean_cosine(outputs: Array) -> Array:
     """(...,) mean cosine of all pairs a != b among outputs (..., inputs, nodes), without forming the pairs.
 
-    |mean_a Y_a / |Y_a||^2 = (1 + (D - 1) c) / D for D inputs. An output of norm 0 has no direction and counts as
-    orthogonal to all.
+    |mean_a Y_a / |Y_a||^2 = (1 + (D - 1) c) / D for D inputs. An output of norm 0 counts as orthogonal to all others.
     """
     outputs = np.asarray(outputs, float)
     inputs = outputs.shape[-2]
-    _check_inputs(inputs)
+    check_inputs(inputs)
     norms = np.linalg.norm(outputs, axis=-1, keepdims=True)
     directions = np.divide(outputs, norms, where=norms > 0, out=np.zeros_like(outputs))
     together = np.sum(np.sum(directions, axis=-2) ** 2, axis=-1)
@@ -188,13 +191,12 @@ def mean_cosine(outputs: Array) -> Array:
 
 
 def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[float, float]:
-    """(value, standard error) of an estimate made from arrays whose first axis is the networks, by leaving one network
-    out at a time.
+    """(value, standard error) of an estimate from arrays (networks, ...), by leaving one network out at a time.
 
         error^2 = (n - 1) / n  sum_i (estimate without i - their mean)^2
 
-    Networks, not inputs: inputs of one network share its centres and are not independent. For a ratio of means, pass
-    both arrays and `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`.
+    Networks are left out, not inputs: inputs of one network share its centres and are not independent. For a ratio of
+    means, pass both arrays and `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`.
     """
     arrays = [np.asarray(values) for values in per_network]
     networks = len(arrays[0]) if arrays else 0
@@ -203,7 +205,7 @@ def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[floa
         all(len(values) == networks for values in arrays),
         "networks",
         [len(values) for values in arrays],
-        "as many in every array",
+        "the same number in every array",
     )
     without = np.array([estimate(*(np.delete(values, i, axis=0) for values in arrays)) for i in range(networks)])
     value = float(estimate(*arrays))
@@ -215,8 +217,9 @@ def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[floa
 def _expected_max(gammas: Array, classes: int) -> Array:
     """(gammas,) values of the integral in expected_max_guess."""
     step = 0.2 if classes <= 100 else 0.1  # F^(K - 1) gets steeper with K
-    half_steps = np.arange(step / 2, 7.8, step)  # never 0: Owen's T has the inverse of its first argument
-    z, t = (part.ravel() for part in np.meshgrid(*[np.concatenate([-half_steps[::-1], half_steps])] * 2, indexing="ij"))
+    half_steps = np.arange(step / 2, 7.8, step)  # never 0: the formula divides by the first argument of Owen's T
+    nodes = np.concatenate([-half_steps[::-1], half_steps])
+    z, t = (axis.ravel() for axis in np.meshgrid(nodes, nodes, indexing="ij"))
     near = z**2 + t**2 < 60
     z, t = z[near], t[near]
     weights = np.exp(-(z**2 + t**2) / 2)
@@ -236,5 +239,5 @@ def _check_gamma(gamma: Array) -> None:
     require(np.asarray(gamma) >= 0, "gamma", gamma, "a ratio of variances, at least 0")
 
 
-def _check_inputs(number: float) -> None:
+def check_inputs(number: float) -> None:
     require(number >= 2, "D", number, "at least 2 inputs")

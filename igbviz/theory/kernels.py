@@ -1,20 +1,18 @@
-"""What an activation does to Gaussian pre-activations: the integrals behind every prediction for infinitely wide
-networks.
+"""Gaussian expectations of activation functions: the integrals behind all predictions for infinitely wide networks.
 
 At a node of a wide layer, two inputs have pre-activations (u, v), Gaussian over the weights, with variance q and
-correlation c. An `Activation` knows phi itself and these expectations, elementwise for arrays q, c and d that
-broadcast:
+correlation c. An `Activation` has phi itself and these expectations, elementwise for arrays q, c and d that broadcast:
 
     mean(q)              E phi(u)
     moment(q)            V = E phi(u)^2
     moment_slope(q)      dV/dq
     covariance(q, c, d)  E phi(u) phi(v) - (E phi(u))^2       what two inputs share beyond the mean
-    private(q, c, d)     S = E phi(u)^2 - E phi(u) phi(v)     what tells them apart
+    private(q, c, d)     S = E phi(u)^2 - E phi(u) phi(v)     what distinguishes them
     slopes(q, c, d)      E phi'(u) phi'(v)
 
-d = 1 - c is passed next to c, because near c = 1 the subtraction would leave no digits. For the same reason S is never
-the difference of two moments: each formula below is a closed form without cancellation, so ratios of S keep their
-digits when gamma is 1e12.
+d = 1 - c is passed beside c, because the subtraction loses all digits near c = 1. For the same reason S is never the
+difference of two moments: each formula below is a closed form without cancellation, so ratios of S are accurate even
+at gamma = 1e12.
 
 Sources: Cho and Saul 2009 (ReLU), Williams 1997 (erf), arXiv 1606.05340 and 1611.01232 (the maps that use them); GELU
 and the cancellation-free forms by integration by parts and angle-difference identities.
@@ -32,8 +30,7 @@ Array = np.ndarray
 
 
 def require(allowed: Any, field: str, value: Any, sentence: str) -> None:
-    """Raise the one sentence a user should read unless `allowed` holds; for arrays it names the first value that is not
-    allowed."""
+    """Raise ValueError with one sentence for the user unless `allowed`; for arrays it shows the first invalid value."""
     allowed = np.asarray(allowed)
     if allowed.all():
         return
@@ -43,10 +40,10 @@ def require(allowed: Any, field: str, value: Any, sentence: str) -> None:
 
 
 class Activation:
-    """One activation function and its Gaussian expectations. Subclasses are families with one closed form each."""
+    """One activation function and its Gaussian expectations. Each subclass is a family with its own closed forms."""
 
-    steps_at: tuple[float, ...] = (0.0,)  # where phi has a kink or turns round: integration panels end there
-    grows_kinked = False  # phi looks like a kinked line, a u + b |u| with b != 0, when q goes to infinity
+    breakpoints: tuple[float, ...] = (0.0,)  # where phi has a kink or an extremum: integration panels end there
+    asymptotically_kinked = False  # phi approaches a kinked line, a u + b |u| with b != 0, as q goes to inf
 
     def __call__(self, u: Array) -> Array:
         raise NotImplementedError
@@ -70,10 +67,9 @@ class Activation:
         raise NotImplementedError
 
     def below(self, y: Array) -> Array:
-        """P(phi(Y) <= phi(y)) for a standard normal Y: the chance that y wins against one rival in a max pool."""
-        return ndtr(
-            y
-        )  # right for every non-decreasing phi; on a flat piece any order among equals gives the same maximum
+        """P(phi(Y) <= phi(y)) for a standard normal Y: the probability that y beats one rival in a max pool."""
+        # right for every non-decreasing phi: on a flat piece any order among equals gives the same maximum
+        return ndtr(y)
 
 
 class PiecewiseLinear(Activation):
@@ -84,8 +80,8 @@ class PiecewiseLinear(Activation):
 
     def __init__(self, odd: float, even: float, shift: float = 0.0) -> None:
         self.odd, self.even, self.shift = odd, even, shift
-        self.power = odd**2 + even**2  # E phi'^2, at every q
-        self.grows_kinked = even != 0
+        self.mean_square_slope = odd**2 + even**2  # E phi'^2, at every q
+        self.asymptotically_kinked = even != 0
 
     def __call__(self, u: Array) -> Array:
         return self.odd * u + self.even * np.abs(u) + self.shift
@@ -94,20 +90,19 @@ class PiecewiseLinear(Activation):
         return self.even * np.sqrt(2 * q / np.pi) + self.shift
 
     def moment(self, q: Array) -> Array:
-        return self.power * q + 2 * self.even * self.shift * np.sqrt(2 * q / np.pi) + self.shift**2
+        return self.mean_square_slope * q + 2 * self.even * self.shift * np.sqrt(2 * q / np.pi) + self.shift**2
 
     def moment_slope(self, q: Array) -> Array:
-        return self.power + self.even * self.shift * np.sqrt(2 / (np.pi * q))
+        return self.mean_square_slope + self.even * self.shift * np.sqrt(2 / (np.pi * q))
 
     def covariance(self, q: Array, c: Array, d: Array) -> Array:
-        # sin theta - 1 = -c^2 / (1 + sin theta): of order c^2, where the difference would be lost below c = 1e-8
+        # sin theta - 1 = -c^2 / (1 + sin theta), since the difference would lose all digits below c = 1e-8
         sine = np.sqrt(d * (1 + c))
         return q * (self.odd**2 * c + self.even**2 * (2 / np.pi) * (c * np.arctan2(c, sine) - c**2 / (1 + sine)))
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
         theta = 2 * np.arcsin(np.sqrt(d / 2))
-        # sin t - t cos t loses its digits at small t; three terms of its series are exact to 1e-16 of the sum below t =
-        # 0.01
+        # sin t - t cos t cancels at small t; below t = 0.01 three terms of its series have a relative error of 1e-16
         series = theta**3 * (1 / 3 - theta**2 / 30 + theta**4 / 840)
         bracket = np.where(theta < 0.01, series, np.sin(theta) - theta * np.cos(theta))
         return q * (self.odd**2 * d + self.even**2 * (d - (2 / np.pi) * bracket))
@@ -118,10 +113,8 @@ class PiecewiseLinear(Activation):
     def below(self, y: Array) -> Array:
         if abs(self.even) <= self.odd:
             return ndtr(y)
-        right, left = (
-            self.odd + self.even,
-            self.odd - self.even,
-        )  # a valley: the same value is reached once on each side of zero
+        # phi has a valley: it takes every value once on each side of zero
+        right, left = self.odd + self.even, self.odd - self.even
         mirror = np.where(y > 0, y * right / left, y * left / right)
         return np.abs(ndtr(y) - ndtr(mirror))
 
@@ -133,8 +126,8 @@ class ErfMixture(Activation):
 
         E erf(a_i u) erf(a_j v) = (2/pi) arctan(c A / R(c))            E of the slopes = (4/pi) a_i a_j / R(c)
 
-    Every sum has positive terms only, so relative accuracy is that of one term, at any q, and a mean-zero phi gives an
-    exact 0 at c = 0.
+    All terms of each sum are positive, so its relative accuracy is that of one term at any q, and the covariance is
+    exactly 0 at c = 0.
     """
 
     def __init__(self, weights: Array, scales: Array) -> None:
@@ -172,8 +165,7 @@ class ErfMixture(Activation):
     def private(self, q: Array, c: Array, d: Array) -> Array:
         c = np.asarray(c, float)[..., None]
         product, square, root = self._pairs(q, c, d)
-        # arcsin x - arcsin(c x) as the angle whose sine and cosine are sums of positive terms; both are scaled by the
-        # same factor
+        # arcsin x - arcsin(c x) as an angle whose sine and cosine, up to a common factor, are sums of positive terms
         end = np.sqrt(square)
         sine = product * (np.asarray(d, float)[..., None] * (1 + c)) * (square + product**2)
         cosine = (root + c * end) * (end * root + c * product**2)
@@ -193,14 +185,14 @@ class ErfMixture(Activation):
 class Tanh(ErfMixture):
     """tanh as a mixture of error functions.
 
-    A logistic variable is a normal one times 2 K, K of Kolmogorov's distribution (Andrews and Mallows 1974; Stefanski
-    1991). So
+    A logistic variable is a normal one times 2 K, where K has Kolmogorov's distribution (Andrews and Mallows 1974;
+    Stefanski 1991). Hence, exactly,
 
         tanh(u) = int erf(u / (sqrt(2) k)) p(k) dk
 
-    exactly. In log k the density p falls off doubly exponentially to both sides, hence the trapezoid rule converges
-    like that too: step 0.105 leaves 32 terms and a relative error of 3e-16 at every u. `terms` squeezes them into a
-    Gauss rule of that many: 10 give 1e-8.
+    In log k the density p decays doubly exponentially to both sides, and the trapezoid rule converges at that rate: a
+    step of 0.105 gives 32 terms and a relative error of 3e-16 at every u. With `terms` they are compressed into a Gauss
+    rule of that many nodes: 10 give an error of 1e-8.
     """
 
     def __init__(self, terms: int | None = None) -> None:
@@ -223,8 +215,8 @@ class Gelu(Activation):
     """
 
     turn = -0.7517915246935645  # where phi has its minimum
-    steps_at = (turn, 0.0)
-    grows_kinked = True
+    breakpoints = (turn, 0.0)
+    asymptotically_kinked = True
 
     def __call__(self, u: Array) -> Array:
         return u * ndtr(u)
@@ -249,18 +241,18 @@ class Gelu(Activation):
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
         # With b = angle of s and a = angle of q, the terms that cancel at large q are (a - b) - (cos b - cos a) = 2 (h
-        # - sin h cos m), where h = (a - b)/2 and m is pi/2 minus their mean; h - sin h and 1 - cos m are then taken on
-        # their own.
+        # - sin h cos m), where h = (a - b)/2 and m is pi/2 minus their mean; h - sin h and 1 - cos m are computed
+        # separately.
         x, s = 1 + q, q * c
         end, root = np.sqrt(1 + 2 * q), self._root(q, c, d)
         half = np.arctan2(q * (d * (1 + c)) * x, (root + c * end) * ((end / x) * (root / x) + c * (q / x) ** 2) * x) / 2
         middle = (np.arctan2(end, q) + np.arctan2(root, s)) / 2
-        lag = np.where(half < 0.01, half**3 * (1 / 6 - half**2 / 120 + half**4 / 5040), half - np.sin(half))
+        excess = np.where(half < 0.01, half**3 * (1 / 6 - half**2 / 120 + half**4 / 5040), half - np.sin(half))
         cosines = 2 * np.sin(half) * np.cos(middle)
         tail = cosines * (1 + (x / end) / root)
         return (
             q * d * (np.pi / 2 + np.arctan2(s, root))
-            + q * (2 * lag + 4 * np.sin(half) * np.sin(middle / 2) ** 2)
+            + q * (2 * excess + 4 * np.sin(half) * np.sin(middle / 2) ** 2)
             + tail
         ) / (2 * np.pi)
 
@@ -273,7 +265,7 @@ class Gelu(Activation):
     def below(self, y: Array) -> Array:
         y = np.asarray(y, float)
         target = self(y)
-        # left of the minimum phi climbs back to zero: find the point on the other side of it with the same value
+        # left of its minimum phi rises back to zero: bisect for the point of equal value on the other side
         low, high = np.where(y < self.turn, self.turn, -40.0), np.where(y < self.turn, 0.0, self.turn)
         for _ in range(60):
             middle = (low + high) / 2
@@ -294,8 +286,7 @@ def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
 
 
 def _kolmogorov_density(k: Array) -> Array:
-    """Density of Kolmogorov's distribution at k > 0: two series that are theta-function images of each other, each
-    where it is short."""
+    """Density of Kolmogorov's distribution at k > 0: two equivalent series, each used where it converges fast."""
     n = np.arange(1, 40)[:, None]
     odd = (2 * n - 1) ** 2 * np.pi**2
     small = np.sqrt(2 * np.pi) * np.sum(np.exp(-odd / (8 * k**2)) * (odd / (4 * k**4) - 1 / k**2), axis=0)
@@ -304,8 +295,7 @@ def _kolmogorov_density(k: Array) -> Array:
 
 
 def _gauss_rule(nodes: Array, weights: Array, count: int) -> tuple[Array, Array]:
-    """`count` nodes and weights with the same moments up to degree 2 count - 1, as eigenvalues of the nodes between
-    polynomials."""
+    """`count` nodes and weights with the same moments up to degree 2 count - 1 (Golub-Welsch)."""
     polynomials, _ = np.linalg.qr(np.sqrt(weights)[:, None] * np.polynomial.chebyshev.chebvander(nodes, count - 1))
     fewer, vectors = np.linalg.eigh(polynomials.T @ (nodes[:, None] * polynomials))
     return fewer, (np.sqrt(weights) @ polynomials @ vectors) ** 2
@@ -324,7 +314,7 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def kernel(activation: str | Activation) -> Activation:
-    """The activation of that name; one built by hand, such as leaky_relu(0.2), passes through."""
+    """The activation of that name; an `Activation` instance, such as leaky_relu(0.2), is returned as it is."""
     if isinstance(activation, Activation):
         return activation
     require(activation in ACTIVATIONS, "activation", activation, ", ".join(ACTIVATIONS))

@@ -1,8 +1,8 @@
-"""Work that a GPU does again and again, captured as a graph and launched whole: on request, IGBVIZ_CUDA_GRAPHS=1.
+"""CUDA graphs for the steps and probes of a run: on request, IGBVIZ_CUDA_GRAPHS=1.
 
-A step of a network is hundreds of kernels of some microseconds each, and to launch one from Python takes longer than it
-runs. A graph launches all of them at once. It reads and writes the same memory every time: what changes from one time
-to the next has to lie in a tensor that stays where it is, and nothing may be read back on the way.
+A training step is hundreds of kernels of a few microseconds each; launching one from Python takes longer than running
+it. A CUDA graph launches all of them at once. It always reads and writes the same memory: every input that changes has
+to be in a tensor at a fixed address, and nothing may be read back to the host during the work.
 """
 
 from __future__ import annotations
@@ -25,143 +25,142 @@ if TYPE_CHECKING:
     from igbviz.training.evaluation import Evaluation
     from igbviz.training.loop import Training
 
-WARM = 3  # times that work is done as written first: libraries lay out what they need, optimizers their memory
+WARMUP_CALLS = 3  # eager calls before capture, in which libraries and optimizers allocate their memory
 
 Work = Callable[[], Tensor]
 
 
 class Graph(NamedTuple):
-    """Captured work: what launches it, and the tensor that then holds its result."""
+    """A captured graph: how to launch it, and the tensor that then holds its result."""
 
     launch: Callable[[], None]
     result: Tensor
 
 
-class Captured:
-    """Work that is captured once it has been called with the same arguments some times in a row; with others it begins
-    anew.
+class CapturedFunction:
+    """A function that is captured as a graph after some calls with the same arguments; new arguments start over.
 
-    `changes()` are the tensors that it changes. A graph is taken only where it leaves all of them, and gives, the same
-    bits as the work itself. Work that cannot be captured is done as written, and a line on stderr says why. Where
-    capturing failed half way, nothing more is captured by this process: what that leaves behind in torch is not to be
-    built on.
+    `mutated()` returns the tensors that the function changes. A graph is used only if it gives the same bits as the
+    eager call, in all of these and in the result. A function that cannot be captured stays eager, and a line on stderr
+    says why. If a capture fails half way, this process captures nothing more, since torch may be left inconsistent.
     """
 
-    trusted: ClassVar[bool] = True
+    can_capture: ClassVar[bool] = True
 
     def __init__(
-        self, work: Callable[..., Tensor], device: torch.device, changes: Callable[[], Iterable[Tensor]] = tuple
+        self, work: Callable[..., Tensor], device: torch.device, mutated: Callable[[], Iterable[Tensor]] = tuple
     ) -> None:
-        self.work, self.device, self.changes = work, device, changes
+        self.work, self.device, self.mutated = work, device, mutated
         self.arguments: tuple[Any, ...] | None = None
         self.graph: Graph | None = None
-        self.times = 0
-        self.refused = False
+        self.calls = 0
+        self.is_rejected = False
 
     def __call__(self, *arguments: Any) -> Tensor:
-        """What the work gives; where it comes from a graph, good until any graph is launched again."""
+        """The result of the work; if a graph computed it, valid until any graph is launched again."""
         if arguments != self.arguments:
-            self.arguments, self.graph, self.times = arguments, None, 0
+            self.arguments, self.graph, self.calls = arguments, None, 0
         if self.graph:
             self.graph.launch()
             return self.graph.result
-        self.times += 1
+        self.calls += 1
         work = partial(self.work, *arguments)
-        if self.refused or not Captured.trusted or self.times < WARM:
+        if self.is_rejected or not CapturedFunction.can_capture or self.calls < WARMUP_CALLS:
             return work()
-        return self._watch(work) if self.times == WARM else self._capture(work)
+        return self._run_checked(work) if self.calls == WARMUP_CALLS else self._capture(work)
 
-    def _watch(self, work: Work) -> Tensor:
-        """Do the work once more as written; it is not captured where it waits for the device."""
-        result, why = WATCHES.get(self.device.type, lambda work: (work(), ""))(work)
-        if why:
-            self._refuse(why)
+    def _run_checked(self, work: Work) -> Tensor:
+        """Run eagerly once more; reject the work if it synchronizes with the device."""
+        result, reason = SYNC_CHECKS.get(self.device.type, lambda work: (work(), ""))(work)
+        if reason:
+            self._reject(reason)
         return result
 
     @torch.no_grad()
     def _capture(self, work: Work) -> Tensor:
-        """Do the work, and try whether a graph of it does the same."""
-        changed, before = list(self.changes()), []
+        """Capture the work, and keep the graph if it reproduces the eager call."""
+        mutated, before = list(self.mutated()), []
         try:
-            return self._try(work, changed, before)
-        except RuntimeError as error:  # of memory, too: there is room for the work itself
-            why = str(error.__context__ or error)
-        # Not within `except`: an exception holds all that was there when it came.
-        _copy(before, changed)
-        self._refuse(why)
+            return self._capture_and_verify(work, mutated, before)
+        except RuntimeError as error:  # also out of memory: the eager call may still fit
+            reason = str(error.__context__ or error)
+        # Outside of `except`: the exception keeps the frames alive, and their memory.
+        _copy(before, mutated)
+        self._reject(reason)
         return work()
 
-    def _try(self, work: Work, changed: list[Tensor], before: list[Tensor]) -> Tensor:
-        Captured.trusted = False  # until this has ended well
+    def _capture_and_verify(self, work: Work, mutated: list[Tensor], before: list[Tensor]) -> Tensor:
+        CapturedFunction.can_capture = False  # until the capture has succeeded
         graph = CAPTURES[self.device.type](work, self.device)
-        Captured.trusted = True
-        before += _copies(changed)
+        CapturedFunction.can_capture = True
+        before += _copies(mutated)
         graph.launch()
-        launched = _copies([*changed, graph.result])
-        _copy(before, changed)
+        launched = _copies([*mutated, graph.result])
+        _copy(before, mutated)
         result = work()
-        if all(map(torch.equal, launched, [*changed, result])):
+        if all(map(torch.equal, launched, [*mutated, result])):
             self.graph = graph
         else:
-            self._refuse("it does not give the same bits")
+            self._reject("the graph does not give the same bits")
         return result
 
-    def _refuse(self, why: str) -> None:
-        self.refused = True
-        print(f"not captured as a graph: {(why.splitlines() or [''])[0]}", file=sys.stderr)
+    def _reject(self, reason: str) -> None:
+        self.is_rejected = True
+        print(f"not captured as a graph: {(reason.splitlines() or [''])[0]}", file=sys.stderr)
 
 
 def cuda_graph(work: Work, device: torch.device) -> Graph:
-    """Capture work on a CUDA device without doing it. Raises RuntimeError where that is not possible."""
-    # A workspace of cuBLAS belongs to the graph during whose capture it was made: none may be left from, or for,
-    # another one. And no graph may be collected as garbage meanwhile.
-    collects = gc.isenabled()
+    """Capture work on a CUDA device without running it. Raises RuntimeError if it cannot be captured."""
+    # A cuBLAS workspace belongs to the graph in whose capture it was allocated, so none may be shared between graphs.
+    # And no graph may be garbage-collected during a capture.
+    gc_was_enabled = gc.isenabled()
     gc.disable()
     with torch.cuda.device(device):
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         torch._C._cuda_clearCublasWorkspaces()
         try:
-            with torch.cuda.graph(graph, *_room(device)):
+            with torch.cuda.graph(graph, *_pool_and_stream(device)):
                 result = work()
         finally:
-            torch.cuda.set_stream(stream)  # a failed capture leaves its own
+            torch.cuda.set_stream(stream)  # a failed capture leaves its own stream current
             torch._C._cuda_clearCublasWorkspaces()
-            if collects:
+            if gc_was_enabled:
                 gc.enable()
     return Graph(graph.replay, result)
 
 
 @cache
-def _room(device: torch.device) -> tuple[Any, torch.cuda.Stream]:
-    """Memory and stream of all captures: graphs are launched one after the other, and none leaves anything for another."""
+def _pool_and_stream(device: torch.device) -> tuple[Any, torch.cuda.Stream]:
+    """One memory pool and stream for all captures: graphs run one at a time, and none reads another's memory."""
     return torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
 
 
-def cuda_watch(work: Work) -> tuple[Tensor, str]:
-    """Do work on a CUDA device, and tell what in it waited for the device: nothing, where it may be captured."""
+def find_synchronization(work: Work) -> tuple[Tensor, str]:
+    """Run work on a CUDA device; returns its result and the first synchronization in it, '' if it can be captured."""
     before = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         torch.cuda.set_sync_debug_mode("warn")
         try:
             result = work()
         finally:
             torch.cuda.set_sync_debug_mode(before)
-    return result, next((str(one.message) for one in told if "called a synchronizing" in str(one.message)), "")
+    messages = (str(warning.message) for warning in caught)
+    return result, next((message for message in messages if "called a synchronizing" in message), "")
 
 
-# By type of device.
+# By device type.
 CAPTURES: dict[str, Callable[[Work, torch.device], Graph]] = {"cuda": cuda_graph}
-WATCHES: dict[str, Callable[[Work], tuple[Tensor, str]]] = {"cuda": cuda_watch}
+SYNC_CHECKS: dict[str, Callable[[Work], tuple[Tensor, str]]] = {"cuda": find_synchronization}
 
 
-def wanted(device: torch.device) -> bool:
-    """Whether somebody asked for graphs, and work on this device can be captured."""
+def is_enabled(device: torch.device) -> bool:
+    """Whether graphs are requested, and this device supports them."""
     return device.type in CAPTURES and os.environ.get("IGBVIZ_CUDA_GRAPHS") == "1"
 
 
-class Steps(Protocol):
-    """What takes optimizer steps: a training, or a stack of them."""
+class Stepper(Protocol):
+    """Anything that takes optimizer steps: a training, or a stack of them."""
 
     config: RunConfig
     device: torch.device
@@ -171,35 +170,35 @@ class Steps(Protocol):
     descend: Callable[[Tensor, Any], None]
 
     def tensors(self) -> list[Tensor]:
-        """All weights and buffers, as they lie in memory now."""
+        """All weights and buffers, at their current addresses."""
 
 
 def accelerate(training: Training) -> None:
-    """Have the steps and the probes of a training launched as graphs, where that is wanted."""
+    """Launch the steps and probes of a training as graphs, if enabled."""
     accelerate_steps(training)
-    if wanted(training.device):
+    if is_enabled(training.device):
         training.evaluation.ticks = CapturedProbe(training.evaluation)
 
 
-def accelerate_steps(steps: Steps) -> None:
-    """Have steps launched as graphs, where that is wanted: not with dropout, which is seeded between steps."""
-    if wanted(steps.device) and not steps.is_stochastic:
+def accelerate_steps(steps: Stepper) -> None:
+    """Launch steps as graphs, if enabled; not for stochastic layers, which are seeded anew in every step."""
+    if is_enabled(steps.device) and not steps.is_stochastic:
         steps.descend = CapturedStep(steps)
 
 
 class CapturedStep:
-    """`descend` of a training or a stack. Each shape of a batch has a graph of its own."""
+    """`descend` of a training or a stack, with one graph per batch shape."""
 
-    def __init__(self, steps: Steps) -> None:
-        self.steps = weakref.proxy(steps)  # a reference cycle would keep the data of a finished run
-        self.rate = torch.zeros((), device=steps.device)  # where graphs find a learning rate that moves
-        self.graphs: dict[torch.Size, tuple[Tensor, Captured]] = {}
+    def __init__(self, steps: Stepper) -> None:
+        self.steps = weakref.proxy(steps)  # a reference cycle would keep the data of a finished run alive
+        self.rate = torch.zeros((), device=steps.device)  # graphs read a scheduled learning rate from here
+        self.graphs: dict[torch.Size, tuple[Tensor, CapturedFunction]] = {}
 
     def __call__(self, rows: Tensor, loss: Any) -> None:
         steps = self.steps
         if rows.shape not in self.graphs:
             batch = rows.clone()
-            self.graphs[rows.shape] = batch, _captured_descent(steps, batch)
+            self.graphs[rows.shape] = batch, _capture_descent(steps, batch)
         batch, captured = self.graphs[rows.shape]
         batch.copy_(rows)
         if steps.config.optimizer.moves:
@@ -209,40 +208,46 @@ class CapturedStep:
         captured(loss, steps.loss_sum.data_ptr(), steps.tensors()[0].data_ptr())
 
 
-def _captured_descent(steps: Steps, batch: Tensor) -> Captured:
-    as_written = steps.__class__.descend
+def _capture_descent(steps: Stepper, batch: Tensor) -> CapturedFunction:
+    eager_descend = steps.__class__.descend
 
     def work(loss: Any, *_: int) -> Tensor:
         if steps.device.type == "cuda":
-            for group in steps.optimizer.param_groups:  # Adam wants to be told
+            for group in steps.optimizer.param_groups:  # Adam checks this flag
                 group["capturable"] = torch.cuda.is_current_stream_capturing()
-        as_written(steps, batch, loss)
+        eager_descend(steps, batch, loss)
         return steps.loss_sum
 
-    return Captured(work, steps.device, lambda: [*steps.tensors(), *moments(steps.optimizer), steps.loss_sum])
+    return CapturedFunction(
+        work, steps.device, lambda: [*steps.tensors(), *optimizer_tensors(steps.optimizer), steps.loss_sum]
+    )
 
 
 class CapturedProbe:
-    """`ticks` of an evaluation: all of a probe but its way to the host."""
+    """`ticks` of an evaluation: all of a probe but the copy to the host."""
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.evaluation = own = weakref.proxy(evaluation)
-        self.loss_sums = sums = [torch.zeros(())]  # the one to come along
-        self.captured = Captured(
-            lambda loss, *_: own.reduce(torch.cat(list(own.logits(own.images, own.wrong_images))), loss, sums[0]),
+        self.evaluation = probe = weakref.proxy(evaluation)
+        self.loss_sums = loss_sums = [
+            torch.zeros(())
+        ]  # of the current call; a list, so that the closure sees it change
+        self.captured = CapturedFunction(
+            lambda loss, *_: probe.reduce(
+                torch.cat(list(probe.logits(probe.images, probe.wrong_images))), loss, loss_sums[0]
+            ),
             evaluation.device,
         )
 
     def __call__(self, loss: Any, loss_sum: Tensor) -> Generator[None, None, dict[str, Any]]:
         self.loss_sums[0] = loss_sum
         weights = next(self.evaluation.network.parameters())
-        row = self.captured(loss, loss_sum.data_ptr(), weights.data_ptr())
-        return self.evaluation.columns(row.cpu().numpy())
-        yield  # a generator, as the other way is; this one does everything at once
+        vector = self.captured(loss, loss_sum.data_ptr(), weights.data_ptr())
+        return self.evaluation.columns(vector.cpu().numpy())
+        yield  # unreachable: makes this a generator, like `Evaluation.ticks`
 
 
-def moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """All tensors that an optimizer keeps from step to step."""
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """All tensors in the state of an optimizer."""
     return [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
 
 
@@ -251,5 +256,5 @@ def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 
 def _copy(values: Iterable[Tensor], tensors: Iterable[Tensor]) -> None:
-    for value, tensor in zip(values, tensors, strict=False):  # as many as there are
+    for value, tensor in zip(values, tensors, strict=False):  # `values` may be shorter after a failed capture
         tensor.copy_(value)

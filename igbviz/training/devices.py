@@ -1,4 +1,4 @@
-"""Where a run computes, and how exactly."""
+"""The device a run computes on, and its numerics: precision, number of threads, deterministic kernels."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import torch
 
 
 def device_of(device: str | torch.device | None) -> torch.device:
-    """The device of this name, None for the best one at hand. Raises ValueError for one that is not on this machine."""
+    """The device of this name, or the best one available for None. Raises ValueError if this machine lacks it."""
     if device is None:
         return best_device()
     try:
-        found = torch.device(device)
-        torch.empty(0, device=found)  # a good name may still be that of a device that is not here
+        checked = torch.device(device)
+        torch.empty(0, device=checked)  # a valid name may still be that of a device this machine lacks
     except (RuntimeError, AssertionError, TypeError, ValueError):
-        found = None
-    if found is None or found.type not in ("cpu", "cuda", "mps"):
+        checked = None
+    if checked is None or checked.type not in ("cpu", "cuda", "mps"):
         raise ValueError(
             f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one "
-            "at hand"
+            "available"
         )
-    return found
+    return checked
 
 
 def best_device() -> torch.device:
@@ -33,60 +33,62 @@ def best_device() -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """A device in words: 'NVIDIA H100', 'CPU'."""
+    """A readable name of a device: 'NVIDIA H100', 'CPU'."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return "CPU" if device.type == "cpu" else "Apple GPU (MPS)"
 
 
-class Threads:
-    """So many threads of a CPU. Stands around every step, where a generator of contextlib's costs one percent of a
-    small one."""
+class NumThreads:
+    """Context manager that sets torch's number of CPU threads.
 
-    __slots__ = ("before", "wanted")
+    A class because it is entered in every step, where a `contextlib` generator costs 1 % of a small one.
+    """
 
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
+    __slots__ = ("before", "threads")
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
 
     def __enter__(self) -> None:
         self.before = torch.get_num_threads()
-        if self.before != self.wanted:
-            torch.set_num_threads(self.wanted)
+        if self.before != self.threads:
+            torch.set_num_threads(self.threads)
 
     def __exit__(self, *_: object) -> None:
-        if self.before != self.wanted:
+        if self.before != self.threads:
             torch.set_num_threads(self.before)
 
 
-def arithmetic(device: torch.device, precision: str, threads: int) -> contextlib.AbstractContextManager[None]:
-    """'float32' or 'bfloat16', and on a CPU so many threads; on a GPU kernels that give the same bits every time."""
+def compute_context(device: torch.device, precision: str, threads: int) -> contextlib.AbstractContextManager[None]:
+    """Precision 'float32' or 'bfloat16', the number of CPU threads, and deterministic kernels on a CUDA device."""
     plain = device.type == "cpu" and precision == "float32"
-    return Threads(threads) if plain else _arithmetic(device, precision, threads)
+    return NumThreads(threads) if plain else _compute_context(device, precision, threads)
 
 
 @contextlib.contextmanager
-def _arithmetic(device: torch.device, precision: str, threads: int) -> Iterator[None]:
-    with Threads(threads), contextlib.ExitStack() as stack:
+def _compute_context(device: torch.device, precision: str, threads: int) -> Iterator[None]:
+    with NumThreads(threads), contextlib.ExitStack() as stack:
         if precision == "bfloat16":
             stack.enter_context(torch.autocast(device.type, torch.bfloat16))
         if device.type == "cuda":
-            stack.enter_context(repeatable())
+            stack.enter_context(deterministic_kernels())
         yield
 
 
 @contextlib.contextmanager
-def repeatable() -> Iterator[None]:
-    """On a CUDA device, kernels that give the same bits every time, and full float32 products: attention as plain
-    products, since the backward passes of its fused forms add up in any order."""
+def deterministic_kernels() -> Iterator[None]:
+    """Deterministic CUDA kernels and full float32 matrix products, without TF32.
+
+    Attention is computed as plain matrix products, since the backward passes of the fused kernels sum in any order.
+    """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    filling = torch.utils.deterministic
-    before = filling.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
-    # which would write NaN into all new memory, to find programs that read it
-    filling.fill_uninitialized_memory = False
-    torch.set_deterministic_debug_mode(
-        "warn"
-    )  # use_deterministic_algorithms would first import a compiler, for a second
+    deterministic = torch.utils.deterministic
+    before = deterministic.fill_uninitialized_memory, torch.get_deterministic_debug_mode()
+    deterministic.fill_uninitialized_memory = False  # it would write NaN into all newly allocated memory
+    # Not use_deterministic_algorithms, which first imports a compiler: a second.
+    torch.set_deterministic_debug_mode("warn")
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False),
@@ -94,5 +96,5 @@ def repeatable() -> Iterator[None]:
         ):
             yield
     finally:
-        filling.fill_uninitialized_memory, mode = before
+        deterministic.fill_uninitialized_memory, mode = before
         torch.set_deterministic_debug_mode(mode)

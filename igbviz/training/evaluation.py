@@ -1,8 +1,7 @@
-"""The probe: fixed images are shown to the network as it is, and its answers reduced to the columns of a snapshot.
+"""The probe: evaluate the network on a fixed set of images, and reduce its logits to the columns of a snapshot.
 
-The images are a seeded part of the test set with the same number of each class, and where labels are wrong on purpose
-some of the wrongly labelled training images. A probe changes nothing: the network is in evaluation mode, and whatever
-BatchNorm sees it forgets.
+The images are a seeded, class-balanced subset of the test set; with label noise, also some of the training images with
+wrong labels. A probe changes nothing: the network is in evaluation mode, and running statistics are not updated.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from igbviz.datasets import Data, probe_indices
 from igbviz.losses import Loss, upcast
 from igbviz.training import packed_inference
 from igbviz.training.data import require_every_class
-from igbviz.training.devices import arithmetic
+from igbviz.training.devices import compute_context
 from igbviz.training.memory import one_thread
-from igbviz.training.metrics import measure, named, reduced
-from igbviz.training.network import probe_chunk, probing
+from igbviz.training.metrics import measure, reduce_logits, split_columns
+from igbviz.training.network import evaluation_mode, probe_chunk
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import WRONG_LABEL_SHARES
 
 
 class Evaluation:
-    """Everything that a probe needs to know; `ticks()` makes one."""
+    """The probe images and how to evaluate the network on them; `ticks()` runs one probe."""
 
     def __init__(self, config: RunConfig, network: nn.Module, data: Data) -> None:
         facts, self.device = config.dataset.facts(), data.test_images.device
@@ -41,25 +40,30 @@ class Evaluation:
         self.batch_norm = config.probes.batch_norm
         self.precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
         self.chunk = probe_chunk(config, facts, self.device)
-        shown = min(self.chunk, len(self.labels))
-        small = self.device.type == "cpu" and all(one_thread(config, facts, images) for images in (0, shown))
-        self.threads = 1 if small else torch.get_num_threads()
+        images_per_pass = min(self.chunk, len(self.labels))
+        single_threaded = self.device.type == "cpu" and all(
+            one_thread(config, facts, images) for images in (0, images_per_pass)
+        )
+        self.threads = 1 if single_threaded else torch.get_num_threads()
 
-        self.forward, self.forget = network, lambda: None  # logits of a chunk; to be called when a probe is over
+        # The forward pass of a chunk, and what releases its buffers after a probe.
+        self.forward, self.release = network, lambda: None
         packed_inference.accelerate(self)
 
     @property
     def size(self) -> int:
-        """Images shown in a probe."""
+        """Images per probe."""
         return len(self.images) + len(self.wrong_images)
 
-    def watch_wrong_labels(self, images: Tensor, labels: Tensor, true_labels: Tensor) -> None:
-        """Also show these training images (W, C, H, W), whose labels (W,) are wrong."""
+    def add_wrong_labels(self, images: Tensor, labels: Tensor, true_labels: Tensor) -> None:
+        """Also probe these W training images (W, C, H, W) with their wrong labels (W,) and their true ones (W,)."""
         self.wrong_images, self.wrong_labels, self.true_labels = images, labels, true_labels
 
     def ticks(self, loss: Loss, loss_sum: Tensor) -> Generator[None, None, dict[str, np.ndarray]]:
-        """Show all images, chunk by chunk, and give the columns of a snapshot; `loss` is the one whose signal is
-        measured. `loss_sum` (), a number on the device, comes along as "loss_sum": everything is copied at once."""
+        """Run a probe, yielding between chunks; returns the columns of a snapshot, with the signal of `loss`.
+
+        The scalar tensor `loss_sum` is returned as a column too, so that all values are copied to the host at once.
+        """
         chunks: list[Tensor] = []
         for logits in self.logits(self.images, self.wrong_images):
             if chunks:
@@ -68,7 +72,7 @@ class Evaluation:
         return self.columns(self.reduce(torch.cat(chunks), loss, loss_sum).cpu().numpy())
 
     def logits(self, *sets: Tensor) -> Iterator[Tensor]:
-        """Logits of these sets of images, one after the other, chunk by chunk, without learning from them."""
+        """Logits (n, K) of these sets of images, chunk by chunk."""
         chunks = [
             chunk
             for images in sets
@@ -79,34 +83,37 @@ class Evaluation:
             for chunk in chunks:
                 with (
                     torch.inference_mode(),
-                    arithmetic(self.device, self.precision, self.threads),
-                    probing(self.network, self.batch_norm),
+                    compute_context(self.device, self.precision, self.threads),
+                    evaluation_mode(self.network, self.batch_norm),
                 ):
                     logits = upcast(self.forward(chunk))
                 yield logits
         finally:
-            self.forget()
+            self.release()
 
     def reduce(self, logits: Tensor, loss: Loss, loss_sum: Tensor) -> Tensor:
-        """All numbers of a probe in a row, where the logits lie: `metrics.reduced`, how many wrong labels are guessed,
-        how many true ones instead, and the sum of the losses."""
+        """All values of a probe as one vector on the device of the logits (N + W, K).
+
+        It holds `metrics.reduce_logits`, the number of images guessed as their wrong label, as their true label, and
+        `loss_sum`.
+        """
         logits, wrong_logits = logits.clone().split([len(self.images), len(self.wrong_images)])
         guess = wrong_logits.argmax(-1)
         counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.true_labels)]
-        ends = torch.stack([*counts, loss_sum]).to(loss_sum.dtype)
-        return torch.cat([reduced(logits, self.labels, loss), ends])
+        scalars = torch.stack([*counts, loss_sum]).to(loss_sum.dtype)
+        return torch.cat([reduce_logits(logits, self.labels, loss), scalars])
 
-    def columns(self, row: np.ndarray) -> dict[str, np.ndarray]:
-        """The columns of a row of `reduce`, by name."""
-        *_, memorised, resisted, loss_sum = row.tolist()
-        columns = named(row[:-3], self.classes) | {"loss_sum": loss_sum}
+    def columns(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """The columns in a vector of `reduce`, by name."""
+        *_, memorised, resisted, loss_sum = vector.tolist()
+        columns = split_columns(vector[:-3], self.classes) | {"loss_sum": loss_sum}
         if wrong := len(self.wrong_images):
             counts = (memorised, resisted, wrong - memorised - resisted)
             columns |= {name: count / wrong for name, count in zip(WRONG_LABEL_SHARES, counts, strict=True)}
         return columns
 
     def predicted_probability(self, loss: Loss) -> np.ndarray:
-        """(K,) mean softmax over the test images of a probe, as a snapshot would have it."""
+        """(K,) mean softmax over the probe's test images, rounded as in a snapshot."""
         columns = measure(torch.cat(list(self.logits(self.images))).clone(), self.labels, loss)
         record = np.zeros(1, snapshot_dtype(self.classes))
         record["mean_prob"], record["confusion"] = columns["mean_prob"], columns["confusion"]

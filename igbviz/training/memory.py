@@ -1,5 +1,7 @@
-"""What a run takes of a machine: threads, and whether it can fit into memory at all, which is asked before anything is
-allocated, because an over-committed machine kills what it likes."""
+"""Resources of a run: its number of threads, and whether it fits into memory.
+
+Memory is checked before anything is allocated: a machine that over-commits kills any process it likes.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,15 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Facts
 from igbviz.spec import ConfigError
 
-COPIES = {
-    "sgd": 4,
-    "adam": 5,
-    "adamw": 5,
-}  # of every weight: itself, its gradient, its form in a probe, what the optimizer remembers
+# Per weight: its value, its gradient, its packed form in a probe, and the optimizer's state.
+WEIGHT_COPIES = {"sgd": 4, "adam": 5, "adamw": 5}
 
 
 def require_memory(config: RunConfig, facts: Facts, free: float | None = None) -> None:
-    """Raise ConfigError when the weights alone need more than `free` bytes (default: what the machine has left)."""
+    """Raise ConfigError if the weights alone need more than `free` bytes (default: the memory available now)."""
     free = free_memory() if free is None else free
     weights = config.model.weights((facts.channels, facts.side, facts.side), len(facts.class_names))
-    needed = 4.0 * weights * COPIES[config.optimizer.name]
+    needed = 4.0 * weights * WEIGHT_COPIES[config.optimizer.name]
     if needed > free:
         raise ConfigError(
             (
@@ -32,7 +31,7 @@ def require_memory(config: RunConfig, facts: Facts, free: float | None = None) -
 
 
 def free_memory() -> float:
-    """Bytes of main memory that can be used without pushing others out; all of it where the system does not tell."""
+    """Bytes of available main memory; the total where the system reports no available memory."""
     try:
         with open("/proc/meminfo") as lines:
             return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
@@ -40,13 +39,12 @@ def free_memory() -> float:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-# Multiply-accumulates of a step below which one thread is used: two are a quarter faster on an idle machine, but three
-# times slower when something else, such as the browser that draws the curves, wants one of two cores.
-SMALL_STEP = 1e8
+# Multiply-accumulates per step below which one thread is used. Two threads are a quarter faster on an idle machine, but
+# three times slower when another program, such as the browser that draws the curves, needs one of two cores.
+SINGLE_THREAD_MACS = 1e8
 
 
-def one_thread(config: RunConfig, facts: Facts, asked: int = 0) -> bool:
-    """Whether a run has too little to do for more than one thread of a CPU: in a step, or when it is asked about so
-    many images."""
-    image = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
-    return image * (asked or 3 * config.batch_size) < SMALL_STEP
+def one_thread(config: RunConfig, facts: Facts, probed: int = 0) -> bool:
+    """Whether a run is too small for more than one CPU thread: in a step, or in a forward pass of `probed` images."""
+    macs_per_image = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
+    return macs_per_image * (probed or 3 * config.batch_size) < SINGLE_THREAD_MACS

@@ -1,4 +1,4 @@
-"""From the logits of one probe to its tables: everything is reduced where the logits lie, and copied to the host once."""
+"""Reduce the logits of a probe to its tables, on the device of the logits, with one copy to the host."""
 
 from __future__ import annotations
 
@@ -18,46 +18,48 @@ BINS = len(P_EDGES) - 1
 
 
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
-    """The probe's columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
+    """The columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
 
-    `logits` (N, K) and `labels` (N,) on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must be
-    present. Signal and silent take the probed images as one batch: a loss that drops samples from a batch gets no pull
-    from those that it would drop among these.
+    `logits` (N, K) and `labels` (N,) are on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must
+    be present. Signal and silent treat the probed images as one batch: samples that the loss would drop from such a
+    batch have zero gradient.
     """
-    return named(reduced(logits, labels, loss).cpu().numpy(), logits.shape[1])
+    return split_columns(reduce_logits(logits, labels, loss).cpu().numpy(), logits.shape[1])
 
 
 @torch.no_grad()
-def reduced(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """The columns of `measure` in a row, where the logits lie; nothing is copied to the host, or from there after the
-    first time."""
+def reduce_logits(logits: Tensor, labels: Tensor, loss) -> Tensor:
+    """The columns of `measure` as one vector, on the device of the logits.
+
+    Copies nothing to the host, and nothing from it after the first call.
+    """
     logits = upcast(logits)
     classes = logits.shape[1]
-    exact = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
+    dtype = torch.float64 if logits.device.type != "mps" else torch.float32  # MPS has no float64
     log_prob = logits.log_softmax(-1)
-    prob = log_prob.exp().to(exact)
-    truth = one_hot(prob, labels)  # (N, K); sums over a class are products with it: deterministic
-    sizes = truth.sum(0)
-    guess = logits.argmax(-1)  # log p of logits below 1e-7 is the same number for all classes
+    prob = log_prob.exp().to(dtype)
+    truth = one_hot(prob, labels)  # (N, K); a product with it sums over each class, deterministically
+    class_sizes = truth.sum(0)
+    guess = logits.argmax(-1)  # not of log p, which rounds to one value for all classes if logits are below 1e-7
     p_true = prob.gather(1, labels[:, None]).squeeze(1)
 
-    signal = _logit_gradient(logits, labels, loss).to(exact).norm(dim=1)
-    yardstick = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
-    silent = (signal < ZERO_GRADIENT_FRACTION * yardstick).to(exact)
-    p_bin = torch.bucketize(p_true, _edges(exact, logits.device))  # lower < p <= upper
+    signal = _logit_gradient(logits, labels, loss).to(dtype).norm(dim=1)
+    reference = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
+    silent = (signal < ZERO_GRADIENT_FRACTION * reference).to(dtype)
+    p_bin = torch.bucketize(p_true, _edges(dtype, logits.device))  # lower < p <= upper
 
-    parts = (
-        truth.T @ prob / sizes[:, None],
-        _count(labels * classes + guess, classes * classes, exact),
-        truth.T @ signal / sizes,
-        truth.T @ silent / sizes,
-        _count(labels * BINS + p_bin, classes * BINS, exact),
+    columns = (
+        truth.T @ prob / class_sizes[:, None],
+        _count(labels * classes + guess, classes * classes, dtype),
+        truth.T @ signal / class_sizes,
+        truth.T @ silent / class_sizes,
+        _count(labels * BINS + p_bin, classes * BINS, dtype),
     )
-    return torch.cat([part.reshape(-1) for part in parts])
+    return torch.cat([column.reshape(-1) for column in columns])
 
 
-def named(row: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """The columns that stand in a row of `reduced`."""
+def split_columns(vector: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """The columns in a vector of `reduce_logits`, by name."""
     shapes = {
         "mean_prob": (classes, classes),
         "confusion": (classes, classes),
@@ -65,8 +67,8 @@ def named(row: np.ndarray, classes: int) -> dict[str, np.ndarray]:
         "silent": (classes,),
         "p_hist": (classes, BINS),
     }
-    pieces = np.split(row, np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1])
-    return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+    values = np.split(vector, np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1])
+    return {name: column.reshape(shape) for (name, shape), column in zip(shapes.items(), values, strict=True)}
 
 
 @lru_cache
@@ -75,16 +77,18 @@ def _edges(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
-    """(N, K) d loss / d logits, sample by sample: the values are independent but for a selection that has no gradient,
-    so their sum has all gradients at once."""
+    """(N, K) gradient of each sample's loss with respect to its logits.
+
+    A sample's loss depends on other samples only through a selection without gradient, so one backward pass of the sum
+    gives all of them.
+    """
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_()
         return torch.autograd.grad(loss.in_batch(leaf, labels).sum(), leaf)[0]
 
 
 def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """How often each of 0..length-1 occurs. Whole numbers add up the same in any order, so this is deterministic on a
-    GPU, too."""
+    """Counts (length,) of the values 0 to length - 1. Integer sums are deterministic, on a GPU too."""
     return (
         torch.zeros(length, dtype=torch.int64, device=index.device)
         .scatter_add_(0, index, torch.ones_like(index))

@@ -1,4 +1,4 @@
-"""How long the steps and probes of a run take: its clock, and what is left of it."""
+"""Wall-clock time of a run's steps and probes, and the mean rates that its remaining time is estimated from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class Pace:
-    """Seconds spent by a run. `seconds` counts over interruptions; everything else since this process began."""
+    """Seconds spent by a run: `seconds` in total, over interruptions; all other counts since this process started."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -19,22 +19,22 @@ class Pace:
 
     @property
     def per_step(self) -> float:
-        """Mean seconds of an optimizer step; 0 before the first."""
+        """Mean seconds per optimizer step; 0 before the first."""
         return self.step_seconds / max(self.steps, 1)
 
     @property
     def per_image(self) -> float:
-        """Mean seconds that a probe takes for each of its images; 0 before the first."""
+        """Mean seconds of a probe per image; 0 before the first probe."""
         return self.probe_seconds / max(self.images, 1)
 
     def add_step(self, seconds: float, steps: int = 1) -> None:
-        """Count a step; with `steps=0` only time that belongs to steps counted before."""
+        """Add steps and their seconds; with `steps=0` only time that belongs to steps already counted."""
         self.steps += steps
         self.step_seconds += seconds
         self.seconds += seconds
 
     def timed_probe(self, ticks: Generator[None, None, Result], images: int) -> Generator[None, None, Result]:
-        """Drive a probe of so many images, on the clock only while it computes and not while its caller is at work."""
+        """Run a probe of `images` images, timing the probe but not its caller between ticks."""
         while True:
             started = time.perf_counter()
             try:

@@ -1,10 +1,10 @@
-"""Probes on a CPU: the same answers of a network in eval mode, sooner.
+"""Faster probes on a CPU: a packed copy of a network in eval mode, with the same logits up to rounding.
 
-BatchNorm is folded into the layer before it, ReLU joins that layer too, and maps keep their channels last. Then a 1x1
-convolution is a matrix product over pixels, and so is one whose kernel covers the whole map: written out as a matrix it
-leaves away the products with the padding, five of nine on a map of 2x2, eight of nine on a single pixel. oneDNN makes
-these products with weights that it lays out once a probe, on some processors twice as fast as the library behind
-`torch.nn.functional.linear`. The logits differ from the plain forward pass in their last digits.
+BatchNorm is folded into the layer before it, ReLU is fused into that layer, and feature maps are channels-last. Then a
+1x1 convolution is a matrix product over pixels, and so is one whose kernel covers the whole feature map. Written out as
+a matrix, the latter skips the products with the padding: five of nine on a 2x2 map, eight of nine on a single pixel.
+oneDNN computes these products from weights that are reordered once per probe; on some processors it is twice as fast as
+the library behind `torch.nn.functional.linear`.
 """
 
 from __future__ import annotations
@@ -19,67 +19,67 @@ from torch import Tensor, fx, nn
 from torch.nn.functional import conv2d, linear
 from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from igbviz.training.network import probing
+from igbviz.training.network import evaluation_mode
 
 if TYPE_CHECKING:
     from igbviz.training.evaluation import Evaluation
 
-# times as large as its kernels a convolution may be, written out as a matrix: 1.8 for 3x3 on a map of 2x2, 9 on one of
-# 3x3
-GROWTH = 2
-PIECE = 125  # images in one pass where there are convolutions: most of their maps stay in the cache
+# Largest ratio of matrix to kernel size for a convolution to be written out: 1.8 for 3x3 on a 2x2 map, 9 on 3x3.
+MAX_MATRIX_GROWTH = 2
+CONV_CHUNK = 125  # images per pass of a convolutional network: most of its feature maps stay in the cache
 
-Sides = tuple[int, ...]  # height and width of a map
+MapSize = tuple[int, ...]  # height and width of a feature map
 
 
 def accelerate(evaluation: Evaluation) -> None:
-    """Have the probes of a network in eval mode on a CPU answered by its packed form, if it has one."""
-    packs = evaluation.device.type == "cpu" and evaluation.batch_norm == "eval"
-    if packs and (network := packed(evaluation.network, getattr(torch, evaluation.precision))):
-        # What lies ready is as large as the network, or larger: the steps need not hold it.
-        evaluation.forward, evaluation.forget = network, network.refresh
+    """Let probes use the packed network: on a CPU, in eval mode, if the network can be packed."""
+    applies = evaluation.device.type == "cpu" and evaluation.batch_norm == "eval"
+    if applies and (packed := pack_network(evaluation.network, getattr(torch, evaluation.precision))):
+        # Released after each probe: packed weights take at least as much memory as the network.
+        evaluation.forward, evaluation.release = packed, packed.refresh
 
 
-class Packed:
-    """A network's forward pass, with the weights that it had when it was called first after the last `refresh`."""
+class PackedNetwork:
+    """A packed forward pass. It uses the weights as they were at the first call after the last `refresh`."""
 
     def __init__(self, network: fx.GraphModule) -> None:
         self.network = network
-        self.layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
-        self.has_maps = any(isinstance(layer, Convolution) for layer in self.layers)
+        self.layers = [layer for layer in network.modules() if isinstance(layer, PackedLinear)]
+        self.has_convs = any(isinstance(layer, PackedConv) for layer in self.layers)
 
     def refresh(self) -> None:
-        """Take over the weights and the running statistics as they are when it is called next: forget those that lie
-        ready."""
+        """Drop the packed weights: the next call packs the current weights and running statistics."""
         for layer in self.layers:
-            layer.ready.clear()
+            layer.cache.clear()
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (N, K) of images (N, C, H, W)."""
         return (
-            torch.cat([self.network(piece) for piece in images.split(PIECE)]) if self.has_maps else self.network(images)
+            torch.cat([self.network(chunk) for chunk in images.split(CONV_CHUNK)])
+            if self.has_convs
+            else self.network(images)
         )
 
 
-class Layer(nn.Module):
-    """A linear layer, with the BatchNorm and the ReLU behind it."""
+class PackedLinear(nn.Module):
+    """A linear layer fused with the BatchNorm and the ReLU after it."""
 
     fuse = staticmethod(fuse_linear_bn_weights)
 
     def __init__(self, layer: nn.Module, norm: nn.Module | None, relu: bool, dtype: torch.dtype) -> None:
         super().__init__()
         self.layer, self.norm, self.relu, self.dtype = layer, norm, relu, dtype
-        self.by_onednn = multiplies(dtype)
-        self.ready: dict[
-            Sides | None, tuple[Tensor, Tensor | None]
+        self.by_onednn = onednn_supports(dtype)
+        self.cache: dict[
+            MapSize | None, tuple[Tensor, Tensor | None]
         ] = {}  # weight and bias as last used, by the map they are for
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.times(inputs.to(self.dtype))
 
-    def folded(self) -> tuple[Tensor, Tensor | None]:
-        """Weight and bias that do the work of the BatchNorm as well."""
+    def fused_weights(self) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias with BatchNorm folded in, in the packed dtype."""
         weight, bias, norm = self.layer.weight, self.layer.bias, self.norm
         if norm is not None:
             weight, bias = self.fuse(
@@ -87,95 +87,92 @@ class Layer(nn.Module):
             )
         return weight.detach().to(self.dtype), None if bias is None else bias.detach().to(self.dtype)
 
-    def matrix(self, sides: Sides | None) -> tuple[Tensor, Tensor | None]:
-        """Weight (outputs, inputs) and bias (outputs) of the product."""
-        weight, bias = self.folded()
+    def matrix(self, size: MapSize | None) -> tuple[Tensor, Tensor | None]:
+        """Weight (outputs, inputs) and bias (outputs,) of the matrix product."""
+        weight, bias = self.fused_weights()
         return weight.flatten(1), bias
 
-    def times(self, rows: Tensor, sides: Sides | None = None) -> Tensor:
-        """The layer as a matrix product, over the last axis of `rows` (..., inputs)."""
+    def times(self, rows: Tensor, size: MapSize | None = None) -> Tensor:
+        """Apply the layer as a matrix product over the last axis of `rows` (..., inputs)."""
         rows = rows.contiguous()
-        if sides not in self.ready:
-            weight, bias = self.matrix(sides)
+        if size not in self.cache:
+            weight, bias = self.matrix(size)
             if self.by_onednn:
                 weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows[..., 0].numel())
-            self.ready[sides] = weight, bias
-        weight, bias = self.ready[sides]
+            self.cache[size] = weight, bias
+        weight, bias = self.cache[size]
         product = (
             torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
             if self.by_onednn
             else linear(rows, weight, bias)
         )
-        return (
-            product.relu_() if self.relu else product
-        )  # not left to oneDNN, whose own makes a 0 of NaN and hides a diverged network
+        # Not fused into the product: oneDNN's ReLU maps NaN to 0, which would hide a diverged network.
+        return product.relu_() if self.relu else product
 
 
-class Convolution(Layer):
-    """The same for a convolution: as a matrix product where it is one."""
+class PackedConv(PackedLinear):
+    """A convolution fused with the BatchNorm and the ReLU after it, computed as a matrix product where possible."""
 
     fuse = staticmethod(fuse_conv_bn_weights)
 
     def forward(self, maps: Tensor) -> Tensor:
-        layer, maps, sides = self.layer, maps.to(self.dtype), tuple(maps.shape[2:])
-        if self.is_dense and self.covers(sides):
-            product = self.times(maps.permute(0, 2, 3, 1).flatten(1), sides)
-            return product.view(len(maps), *self.sides_after(sides), -1).permute(0, 3, 1, 2)
+        layer, maps, size = self.layer, maps.to(self.dtype), tuple(maps.shape[2:])
+        if self.is_dense and self.covers(size):
+            product = self.times(maps.permute(0, 2, 3, 1).flatten(1), size)
+            return product.view(len(maps), *self.output_size(size), -1).permute(0, 3, 1, 2)
         if self.is_dense and layer.kernel_size == (1, 1) and layer.padding == (0, 0):
             down, right = layer.stride
             return self.times(maps[:, :, ::down, ::right].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        if None not in self.ready:
-            weight, bias = self.folded()
-            self.ready[None] = weight.clone(memory_format=torch.channels_last), bias
-        made = conv2d(maps, *self.ready[None], layer.stride, layer.padding, layer.dilation, layer.groups)
-        return made.relu_() if self.relu else made
+        if None not in self.cache:
+            weight, bias = self.fused_weights()
+            self.cache[None] = weight.clone(memory_format=torch.channels_last), bias
+        output = conv2d(maps, *self.cache[None], layer.stride, layer.padding, layer.dilation, layer.groups)
+        return output.relu_() if self.relu else output
 
     @property
     def is_dense(self) -> bool:
-        """Whether every output sees every channel of all pixels under the kernel, and the padding is known as a number."""
+        """Whether the convolution has one group, no dilation and numeric padding."""
         layer = self.layer
         return layer.groups == 1 and layer.dilation == (1, 1) and not isinstance(layer.padding, str)
 
-    def covers(self, sides: Sides) -> bool:
-        """Whether a kernel sees the whole map, and a matrix from map to map is not much larger than the kernels."""
+    def covers(self, size: MapSize) -> bool:
+        """Whether the kernel covers the whole map, and the written-out matrix is not much larger than the kernels."""
         kernel = self.layer.kernel_size
-        numbers = math.prod(sides) * math.prod(self.sides_after(sides))
-        return all(side <= reach for side, reach in zip(sides, kernel, strict=True)) and numbers <= GROWTH * math.prod(
-            kernel
-        )
+        covered = all(side <= reach for side, reach in zip(size, kernel, strict=True))
+        entries = math.prod(size) * math.prod(self.output_size(size))
+        return covered and entries <= MAX_MATRIX_GROWTH * math.prod(kernel)
 
-    def sides_after(self, sides: Sides) -> Sides:
-        """Height and width of what is made of a map of these."""
+    def output_size(self, size: MapSize) -> MapSize:
+        """Height and width of the output for a feature map of this size."""
         layer = self.layer
-        geometry = zip(sides, layer.kernel_size, layer.stride, layer.padding, strict=True)
+        geometry = zip(size, layer.kernel_size, layer.stride, layer.padding, strict=True)
         return tuple((side + 2 * padding - kernel) // stride + 1 for side, kernel, stride, padding in geometry)
 
-    def matrix(self, sides: Sides | None) -> tuple[Tensor, Tensor | None]:
-        """With sides: from all pixels and channels of a map to all those of the map that is made of it."""
-        if sides is None:
-            return super().matrix(sides)
-        weight, bias = self.folded()
-        (outputs, inputs, *kernel), made, layer = weight.shape, self.sides_after(sides), self.layer
-        matrix = weight.new_zeros(*made, outputs, *sides, inputs)
-        for place in itertools.product(*map(range, made)):
+    def matrix(self, size: MapSize | None) -> tuple[Tensor, Tensor | None]:
+        """For a map size: from all pixels and channels of the input map to all those of the output map."""
+        if size is None:
+            return super().matrix(size)
+        weight, bias = self.fused_weights()
+        (outputs, inputs, *kernel), (height, width), layer = weight.shape, self.output_size(size), self.layer
+        matrix = weight.new_zeros(height, width, outputs, *size, inputs)
+        for pixel in itertools.product(range(height), range(width)):
             starts = (
-                at * stride - padding for at, stride, padding in zip(place, layer.stride, layer.padding, strict=True)
+                i * stride - padding for i, stride, padding in zip(pixel, layer.stride, layer.padding, strict=True)
             )
-            (rows, rows_under), (columns, columns_under) = map(_overlap, starts, kernel, sides)
-            matrix[place][:, rows, columns] = weight[:, :, rows_under, columns_under].permute(0, 2, 3, 1)
-        pixels = made[0] * made[1]
+            (rows, kernel_rows), (columns, kernel_columns) = map(_overlap, starts, kernel, size)
+            matrix[pixel][:, rows, columns] = weight[:, :, kernel_rows, kernel_columns].permute(0, 2, 3, 1)
+        pixels = height * width
         return matrix.view(pixels * outputs, -1), None if bias is None else bias.repeat(pixels)
 
 
 def _overlap(start: int, kernel: int, side: int) -> tuple[slice, slice]:
-    """The part of a map's side that a kernel beginning at `start` lies on, and the part of the kernel that lies there."""
+    """The slice of a map's side under a kernel that begins at `start`, and the matching slice of the kernel."""
     first, last = max(start, 0), min(start + kernel, side)
     return slice(first, last), slice(first - start, last - start)
 
 
-def multiplies(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies in this precision here. Its operators are torch's own business: another torch may have
-    others."""
+def onednn_supports(dtype: torch.dtype) -> bool:
+    """Whether oneDNN's matrix product supports this dtype here. Its operators are private to torch and may change."""
     if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():
         return False
     if not all(
@@ -186,38 +183,37 @@ def multiplies(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def packed(network: nn.Module, dtype: torch.dtype = torch.float32) -> Packed | None:
-    """The packed form of a network, to be refreshed before use. None for one whose forward pass looks at values: it has
-    no one graph."""
+def pack_network(network: nn.Module, dtype: torch.dtype = torch.float32) -> PackedNetwork | None:
+    """The packed form of a network; None if it cannot be traced, because its forward pass branches on values."""
     try:
-        with probing(network, "eval"):
+        with evaluation_mode(network, "eval"):
             traced = fx.symbolic_trace(network)
     except (fx.proxy.TraceError, TypeError, RuntimeError):
         return None
     for node in list(traced.graph.nodes):
-        if isinstance(_layer(traced, node), nn.Identity):  # may stand between a layer and its ReLU
+        if isinstance(_layer(traced, node), nn.Identity):  # may lie between a layer and its ReLU
             node.replace_all_uses_with(node.args[0])
             traced.graph.erase_node(node)
     for node in list(traced.graph.nodes):
         layer = _layer(traced, node)
-        kinds = {nn.Linear: (Layer, nn.BatchNorm1d), nn.Conv2d: (Convolution, nn.BatchNorm2d)}.get(type(layer))
+        kinds = {nn.Linear: (PackedLinear, nn.BatchNorm1d), nn.Conv2d: (PackedConv, nn.BatchNorm2d)}.get(type(layer))
         if kinds is None or getattr(layer, "padding_mode", "zeros") != "zeros":
             continue
         kind, norm_kind = kinds
-        norm = _joined(traced, node, norm_kind)
-        relu = _joined(traced, node, nn.ReLU) is not None
+        norm = _absorb(traced, node, norm_kind)
+        relu = _absorb(traced, node, nn.ReLU) is not None
         node.target = f"packed_{node.name}"
         traced.add_submodule(node.target, kind(layer, norm, relu, dtype))
     traced.recompile()
-    return Packed(traced)
+    return PackedNetwork(traced)
 
 
 def _layer(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
     return traced.get_submodule(node.target) if node.op == "call_module" else None
 
 
-def _joined(traced: fx.GraphModule, node: fx.Node, kind: type[nn.Module]) -> nn.Module | None:
-    """The layer of this kind that alone takes what `node` makes; it leaves the graph. None where there is none."""
+def _absorb(traced: fx.GraphModule, node: fx.Node, kind: type[nn.Module]) -> nn.Module | None:
+    """Remove and return the layer of this kind that is the only user of `node`; None if there is none."""
     users = list(node.users)
     layer = _layer(traced, users[0]) if len(users) == 1 else None
     if not isinstance(layer, kind):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# What a stream is for. Part of the numerics: these never change their meaning.
-WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER, WRONG_LABELS, WRONG_PROBE, MINORITY = range(8)
+# What a stream is for. Part of the numerics: a number never changes its meaning, and new ones are added at the end.
+WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER, WRONG_LABELS, WRONG_PROBE, MINORITY, ROUNDING_NOISE = range(
+    9
+)
 
 
 def mixed(seed: int, purpose: int, when: int) -> int:

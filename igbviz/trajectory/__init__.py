@@ -1,4 +1,4 @@
-"""What a run recorded, and every curve that follows from it."""
+"""The records of a run, and every curve derived from them."""
 
 from igbviz.trajectory.trajectory import Trajectory, snapshot_dtype
 

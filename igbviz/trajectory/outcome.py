@@ -1,4 +1,4 @@
-"""What became of a run: when it left its first guess, and where it ended."""
+"""The outcome of a run: when it escaped its initial guessing bias, and its metrics at the end."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from igbviz.trajectory.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class Outcome:
-    """The last probe of a run and the one at Init., each as one number."""
+    """Scalars of the last probe of a run and of the one at Init."""
 
     balanced_accuracy: float
     true_class_probability: float  # averaged over the classes
     largest_guess_init: float
     largest_guess: float
-    classes_at_zero: int  # of whose images none is guessed right
-    silent: float  # fraction of all probed images that the loss ignores
-    escape_step: int | None  # None: the first guess has not been left
-    favoured_class: str  # that the untrained network gives most probability to
+    classes_at_zero: int  # classes with accuracy 0
+    silent: float  # fraction of all probed images with (almost) zero gradient
+    escape_step: int | None  # None: not escaped
+    favoured_class: str  # the class with the highest mean probability at Init.
 
     @property
     def escape(self) -> float:
-        """The escape step as a number to order and average: infinite for a run that has not escaped."""
+        """The escape step as a number that sorts and averages: infinite for a run that has not escaped."""
         return math.inf if self.escape_step is None else float(self.escape_step)
 
 
 def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
-    """Of a run with at least one probe. A run that diverged has not escaped, however even its last guesses were."""
+    """The outcome of a run with at least one probe. A diverged run counts as not escaped, however even its guesses."""
     first, last = trajectory[:1], trajectory[-1:]
     return Outcome(
         balanced_accuracy=float(last.balanced_accuracy()[0]),

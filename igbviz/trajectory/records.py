@@ -1,4 +1,4 @@
-"""What a worker records: numpy records of one size, so that one process can append to a file of them while many map it."""
+"""Arrays of fixed-size numpy records, which one process can append to a file while others map it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Recorded:
-    """`records` (N,) so far, oldest first, and the names of the K classes that each tells of."""
+    """The `records` (N,) so far, oldest first, and the names of the K classes."""
 
     records: np.ndarray
     class_names: tuple[str, ...] = ()
-    column: ClassVar[str]  # whose first axis is the classes
-    least: ClassVar[str]  # what it is made of, for the sentence when there is none
+    column: ClassVar[str]  # a column whose first axis is the classes
+    least: ClassVar[str]  # what at least one record is needed for, in the error message of `of`
 
     def __post_init__(self) -> None:
         names = self.class_names or tuple(str(k) for k in range(self.classes))
@@ -27,25 +27,25 @@ class Recorded:
 
     @classmethod
     def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Self:
-        """Of at least one record, as the stream has yielded them."""
+        """Build from the records that a stream has yielded; ValueError if there is none."""
         if not (records := list(records)):
             raise ValueError(f"{cls.least}, but there is none")
         return cls(np.array(records), class_names)
 
     @classmethod
     def read(cls, path: Path, dtype: np.dtype, class_names: tuple[str, ...] = ()) -> Self:
-        """The whole records of a file; a torn last one, still being written, is left out.
+        """The complete records of a file; an incomplete last one, still being written, is left out.
 
-        The file is mapped, not read: what nobody looks at costs nothing, however long the run.
+        The file is memory-mapped, so columns and records that are never accessed cost nothing.
         """
-        whole = path.stat().st_size // dtype.itemsize if path.exists() else 0
-        return cls(np.memmap(path, dtype, "r", shape=(whole,)) if whole else np.empty(0, dtype), class_names)
+        complete = path.stat().st_size // dtype.itemsize if path.exists() else 0
+        return cls(np.memmap(path, dtype, "r", shape=(complete,)) if complete else np.empty(0, dtype), class_names)
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, places: slice | np.ndarray) -> Self:
-        return type(self)(self.records[places], self.class_names)
+    def __getitem__(self, index: slice | np.ndarray) -> Self:
+        return type(self)(self.records[index], self.class_names)
 
     @property
     def classes(self) -> int:

@@ -1,9 +1,9 @@
-"""The stream of a run as arrays: what one probe records, and every curve that follows from it.
+"""The record of one probe, and the trajectory of a run: all its probes as arrays, with every curve derived from them.
 
-A probe is one look at the network over a fixed set of test images. It is stored as one fixed-size numpy record, so a
-file of records can be appended to by one process and mapped by many. Only small tables are stored; every quantity of
-the paper is derived from them here (Pellegrino, Szczecina and Fieguth, arXiv 2511.20826), none is stored twice. Shapes:
-T probes, K classes, B histogram bins.
+A probe evaluates the network on a fixed set of test images. It is stored as one fixed-size numpy record, so one process
+can append to a file of records while others map it. Only small tables are stored; every quantity of the paper
+(Pellegrino, Szczecina and Fieguth, arXiv 2511.20826) is derived from them here, and none is stored twice. Shapes: T
+probes, K classes, B histogram bins.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ from numpy.typing import ArrayLike
 
 from igbviz.trajectory.records import Recorded
 
-# Edges of the histogram of p_y, the probability of the true class. Below 0.01 four bins a decade, so that "one in a
-# million" and "one in a hundred" look as different as they are to a loss; above, steps of 0.02, so that usual cutoffs
-# (0.1, 0.5) are edges. A bin holds lower < p <= upper (the first one also p = 0): p exactly at a cutoff counts as below
-# it, as in piecewise-zero loss.
+# Edges of the histogram of p_y, the probability of the true class: four bins per decade below 0.01, since 1e-6 and 0.01
+# are very different for a loss; steps of 0.02 above, so that the usual cutoffs (0.1, 0.5) are edges. A bin holds
+# lower < p <= upper (the first one also p = 0): p exactly at a cutoff counts as below it, as in piecewise-zero loss.
 P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.02])
 
-
-# What becomes of training images with a wrong label, as shares of them that sum to 1: guessed as that label, as their
-# true class, else.
+# Fractions of the training images with a wrong label, which sum to 1: guessed as that label, as their true class, or as
+# another class.
 WRONG_LABEL_SHARES = ("memorised", "resisted", "otherwise")
 
-EVEN = 0.8  # of ln K: guesses are even from this entropy on, that of guesses spread evenly over 6.3 of ten classes
+EVEN = 0.8  # guesses count as even from this entropy on, in units of ln K: an even spread over 6.3 of 10 classes
 
 
 def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
-    """The record of one probe; `noisy` adds the shares of wrongly labelled training images. The dtype is the schema: it
-    is stored beside the data and read back from there."""
+    """The dtype of one probe; `noisy` adds the fractions of wrongly labelled training images.
+
+    The dtype is the schema: it is stored beside the data and read back from there.
+    """
     k, bins = classes, len(P_EDGES) - 1
-    shares = [(name, "<f8") for name in WRONG_LABEL_SHARES] if noisy else []
+    noise_columns = [(name, "<f8") for name in WRONG_LABEL_SHARES] if noisy else []
     return np.dtype([
         ("step", "<i8"),  # optimizer steps taken before this probe; 0 is the untrained network
         ("epoch", "<f8"),  # step / steps per epoch
         ("seconds", "<f8"),  # wall clock since training began: the only column that differs between two identical runs
         ("train_loss", "<f8"),  # mean loss of the training batches since the previous probe; NaN at step 0
         ("mean_prob", "<f4", (k, k)),  # mean softmax probability [true class, predicted class]
-        ("confusion", "<i4", (k, k)),  # counts of the largest probability [true class, predicted class]
+        ("confusion", "<i4", (k, k)),  # counts of the argmax [true class, predicted class]
         ("signal", "<f4", (k,)),  # mean Euclidean norm of d loss / d logits, by true class
-        ("silent", "<f4", (k,)),  # share of samples whose norm is under 1 % of cross-entropy's, by true class
+        ("silent", "<f4", (k,)),  # fraction of samples whose norm is under 1 % of cross-entropy's, by true class
         ("p_hist", "<i4", (k, bins)),  # counts of p_y in P_EDGES, by true class
-        *shares,
+        *noise_columns,
     ])  # fmt: skip
 
 
 def columns_of(dtype: np.dtype) -> list:
-    """A dtype as plain lists for JSON; `runs.schema` reads it back."""
+    """A dtype as plain lists for JSON; `runs.schema` reads them back."""
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 
 
 def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
-    """Indices of the probes to draw: the first in each of `per_decade` cells a decade of steps, Init. and the last.
+    """Indices of the probes to draw: Init., the last, and the first in each of `per_decade` log cells of the steps.
 
-    The cells do not depend on the length of the run, so a point once drawn stays, and only the last one moves.
+    The cells do not depend on the length of the run: a point once drawn stays, and only the last one moves.
     """
     step = np.asarray(step)
     if not len(step):
@@ -65,15 +65,17 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
 
 
 def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVEN) -> int | None:
-    """The step of the first probe from which on the evenness is at least `threshold` to the end; None when that of the
-    last probe is not, or when there is none."""
+    """The first step from which on the evenness stays at least `threshold` to the end.
+
+    None if the last probe is below the threshold, or if there is no probe.
+    """
     step, uneven = np.asarray(step), np.flatnonzero(np.asarray(evenness) < threshold)
     first = uneven[-1] + 1 if len(uneven) else 0
     return int(step[first]) if first < len(step) else None
 
 
 class Trajectory(Recorded):
-    """The probes of one run so far: `records` is (T,) of `snapshot_dtype(K)`, oldest first."""
+    """The probes of one run so far: `records` (T,) of `snapshot_dtype(K)`, oldest first."""
 
     column = "mean_prob"
     least = "a trajectory is made of at least one snapshot"
@@ -96,7 +98,7 @@ class Trajectory(Recorded):
 
     @property
     def steps_per_epoch(self) -> float:
-        """As the last probe tells; 0 before the first step. A run knows it from the start: `Run.steps_per_epoch`."""
+        """From the last probe; 0 before the first step. `Run.steps_per_epoch` knows it from the start."""
         step, epoch = (float(self.step[-1]), float(self.epoch[-1])) if len(self) else (0.0, 0.0)
         return step / epoch if step and epoch else 0.0
 
@@ -117,13 +119,12 @@ class Trajectory(Recorded):
 
     @property
     def signal(self) -> np.ndarray:
-        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: the training
-        signal."""
+        """(T, K) mean Euclidean norm of d loss / d logits over the probe images of a class: the training signal."""
         return self.records["signal"]
 
     @property
     def silent(self) -> np.ndarray:
-        """(T, K) share of the probe images of a class that the loss ignores (norm under 1 % of cross-entropy's)."""
+        """(T, K) fraction of the probe images of a class that the loss ignores (norm under 1 % of cross-entropy's)."""
         return self.records["silent"]
 
     @property
@@ -131,33 +132,33 @@ class Trajectory(Recorded):
         """(T, K, B) counts of the true class's probability in `P_EDGES`."""
         return self.records["p_hist"]
 
-    # Stored only by runs with wrong labels; NaN in the others.
+    # Stored by runs with wrong labels only; NaN in the others.
     @property
     def has_noise(self) -> bool:
-        """Whether the probes looked at training images with wrong labels."""
+        """Whether the probes include training images with wrong labels."""
         return set(WRONG_LABEL_SHARES) <= set(self.records.dtype.names)
 
     @property
     def memorised(self) -> np.ndarray:
-        """(T,) share of the wrongly labelled training images that are guessed as the wrong label they carry."""
-        return self._share("memorised")
+        """(T,) fraction of the wrongly labelled training images that are guessed as their wrong label."""
+        return self._noise_fraction("memorised")
 
     @property
     def resisted(self) -> np.ndarray:
-        """(T,) share of the wrongly labelled training images that are guessed as their true class."""
-        return self._share("resisted")
+        """(T,) fraction of the wrongly labelled training images that are guessed as their true class."""
+        return self._noise_fraction("resisted")
 
     @property
     def otherwise(self) -> np.ndarray:
-        """(T,) share of the wrongly labelled training images that are guessed as neither."""
-        return self._share("otherwise")
+        """(T,) fraction of the wrongly labelled training images that are guessed as neither."""
+        return self._noise_fraction("otherwise")
 
-    def _share(self, name: str) -> np.ndarray:
+    def _noise_fraction(self, name: str) -> np.ndarray:
         return self.records[name] if self.has_noise else np.full(len(self), np.nan)
 
-    # What follows from them.
+    # Derived quantities.
     def class_sizes(self) -> np.ndarray:
-        """(T, K) probe images of each true class; constant in time."""
+        """(T, K) probe images of each true class; the same at every probe."""
         return self.confusion.sum(-1)
 
     def true_class_probability(self) -> np.ndarray:
@@ -165,68 +166,69 @@ class Trajectory(Recorded):
         return np.diagonal(self.mean_prob, axis1=1, axis2=2)
 
     def accuracy(self) -> np.ndarray:
-        """(T, K) share of the images of a class that are guessed right (paper, Eq. 5)."""
+        """(T, K) fraction of the images of a class that are guessed right: its recall (paper, Eq. 5)."""
         return np.diagonal(self.confusion, axis1=1, axis2=2) / self.class_sizes()
 
     def predicted_probability(self) -> np.ndarray:
-        """(T, K) mean probability of each class over the whole probe set, whatever the truth (paper, Fig. 1); rows sum
-        to 1."""
+        """(T, K) mean probability of each class over all probe images (paper, Fig. 1); rows sum to 1."""
         sizes = self.class_sizes().astype(np.float64)
         return np.einsum("tk,tkj->tj", sizes / sizes.sum(-1, keepdims=True), self.mean_prob)
 
     def guess_fraction(self) -> np.ndarray:
-        """(T, K) share of the probe set that is guessed as each class (G_k in the theory of initial guessing bias)."""
+        """(T, K) fraction of the probe set that is guessed as each class (G_k in the theory of IGB); rows sum to 1."""
         return self.confusion.sum(1) / self.confusion.sum((1, 2))[:, None]
 
     def largest_guess(self) -> np.ndarray:
-        """(T,) share of the probe set that the most guessed class gets: 1/K without prejudice, 1 when there is nothing
-        else."""
+        """(T,) guess fraction of the most guessed class: 1/K without bias, 1 if every image gets the same guess."""
         return self.guess_fraction().max(-1)
 
     def silent_fraction(self) -> np.ndarray:
-        """(T,) fraction of all probe images that the loss ignores, however large their classes are."""
+        """(T,) fraction of all probe images that the loss ignores; classes count by their size."""
         sizes = self.class_sizes()
         return (self.silent * sizes).sum(-1) / sizes.sum(-1)
 
     def median_probability(self, index: int = 0) -> float:
-        """The probability of the true class that half of the images of a probe stay below. (Their mean says little:
-        with a guess that ignores the image it is 1/K.)"""
+        """The median probability of the true class over the images of a probe, interpolated in its histogram.
+
+        The mean says little: it is 1/K for any prediction that does not depend on the image.
+        """
         below = np.pad(self.p_hist[index].sum(0).cumsum(), (1, 0))
         return float(np.interp(below[-1] / 2, below, P_EDGES))
 
     def balanced_accuracy(self) -> np.ndarray:
-        """(T,) mean of the per-class accuracies."""
+        """(T,) mean of the per-class accuracies (macro-averaged recall)."""
         return self.accuracy().mean(-1)
 
     def guess_entropy(self) -> np.ndarray:
-        """(T,) entropy of the guess fractions over its largest value ln K: 0 for one class only, 1 for an even spread."""
+        """(T,) entropy of the guess fractions divided by ln K: 0 for a single class, 1 for an even spread."""
         g = self.guess_fraction()
         return np.abs(np.where(g > 0, g * np.log(np.where(g > 0, g, 1.0)), 0.0).sum(-1)) / np.log(self.classes)
 
     def escape_step(self, threshold: float = EVEN) -> int | None:
-        """The step of the first probe from which on the guesses stay even: `guess_entropy()` is at least `threshold`
-        there and at every later probe. None when the last probe, too, is below, or when there is none; 0 when the
-        network never was that prejudiced."""
+        """The first step from which on `guess_entropy()` stays at least `threshold`, at that probe and every later one.
+
+        None if the last probe is below the threshold, or if there is no probe; 0 if no probe is below it.
+        """
         return escape_step(self.step, self.guess_entropy(), threshold)
 
     def favoured(self) -> int | None:
-        """The class that the untrained network gives most probability to (largest bar of Fig. 1); None before the first
-        probe."""
+        """The class with the highest mean probability at Init. (largest bar of Fig. 1); None before the first probe."""
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
     def thinned(self, step: np.ndarray | None = None) -> Glance:
-        """The probes that a chart draws, see `thin`; `step` (T,) where it is known without reading every record."""
+        """The probes that a chart draws, see `thin`; pass `step` (T,) if known, to avoid reading every record."""
         return Glance(self.records[thin(self.step if step is None else step)], self.class_names)
 
     def to_frame(self):
-        """A tidy pandas table, one row a (probe, class): step, epoch, seconds, train_loss, class and the per-class
-        quantities; with wrong labels also their shares."""
+        """A tidy pandas table with one row per (probe, class): step, epoch, seconds, train_loss, class and the
+        quantities per class; for runs with wrong labels also their fractions."""
         import pandas as pd
 
         t, k = len(self), self.classes
-        shares = WRONG_LABEL_SHARES if self.has_noise else ()
+        noise_columns = WRONG_LABEL_SHARES if self.has_noise else ()
         per_probe = {
-            name: np.repeat(self.records[name], k) for name in ("step", "epoch", "seconds", "train_loss", *shares)
+            name: np.repeat(self.records[name], k)
+            for name in ("step", "epoch", "seconds", "train_loss", *noise_columns)
         }
         per_class = {
             "true_class_probability": self.true_class_probability(),
@@ -243,8 +245,8 @@ class Trajectory(Recorded):
 
 
 class Glance(Trajectory):
-    """The probes of a run that a chart draws, or some of them."""
+    """A thinned trajectory: the probes that a chart draws."""
 
     def thinned(self, step: np.ndarray | None = None) -> Glance:
-        """Itself: no second look at the steps, and no copy of the records."""
+        """Itself: neither reads the steps nor copies the records again."""
         return self

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz.runs import queue
+from igbviz.runs import files, queue
 
 
 class Page(NamedTuple):
@@ -65,7 +65,7 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
             link(other, page.title, icon=page.icon)
     if title:
         show_title(path)
-    cache = queue.cache_folder()  # read at every draw, so that tests can set it
+    cache = files.cache_folder()  # read at every draw, so that tests can set it
     if wake_worker:
         queue.ensure_worker(cache)
     return cache

@@ -1,8 +1,7 @@
-"""`python -m tests.benchmarks [--json FILE]`: what is promised about speed, measured side by side in one process, as
-ratios.
+"""Speed of the engine, side by side in one process, as ratios: `python -m tests.benchmarks [--json FILE]`.
 
-Medians of several alternating repeats; the machine is named. Nothing here is a test: a number that changes is for
-people to read.
+Medians of several alternating repeats; the machine is named. Nothing here is a test: the numbers are for people to
+read.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.training.loop import Training
-from igbviz.training.network import build_network, probing
+from igbviz.training.network import build_network, evaluation_mode
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import columns_of
 from igbviz.ui.live_chart import payload
@@ -38,7 +37,7 @@ REPEATS = 7
 
 
 def alternating(ways: dict[str, Callable[[], Any]], times: int = 1, repeats: int = REPEATS) -> dict[str, list[float]]:
-    """Milliseconds of each way, taken in turn so that a busy moment of the machine hits all of them."""
+    """Milliseconds of each method, in alternation, so that a busy moment of the machine affects all of them."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
         way()
@@ -52,7 +51,7 @@ def alternating(ways: dict[str, Callable[[], Any]], times: int = 1, repeats: int
 
 
 def row(case: str, taken: dict[str, list[float]]) -> dict[str, Any]:
-    """Medians, spread and the ratio of the first way to the second; printed and returned."""
+    """Medians, range and the ratio of the first method to the second; printed and returned."""
     medians = {name: statistics.median(values) for name, values in taken.items()}
     first, second = list(medians)[:2]
     ratio = medians[first] / medians[second]
@@ -75,10 +74,10 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
         network = network.to(memory_format=torch.channels_last)
     network.load_state_dict(training.network.state_dict())
     optimizer = config.optimizer.build(network.parameters())
-    place = iter(range(10**9))
+    numbers = iter(range(10**9))
 
     def bare() -> None:
-        images, labels = training.batches.of_step(next(place) % training.steps_per_epoch)
+        images, labels = training.batches.of_step(next(numbers) % training.steps_per_epoch)
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network(images), labels).backward()
         optimizer.step()
@@ -88,7 +87,7 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
             pass
 
     def forward() -> None:
-        with torch.inference_mode(), probing(network, "eval"):
+        with torch.inference_mode(), evaluation_mode(network, "eval"):
             for images in training.evaluation.images.split(training.evaluation.chunk):
                 network(images)
 
@@ -101,28 +100,28 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
     torch.set_num_threads(
         training.threads
     )  # what the engine adds, not how many threads it takes: those have a row of their own
-    found = [row(f"{name}: step, engine / bare", alternating({"engine": lambda: next(ticks), "bare": bare}, times))]
+    rows = [row(f"{name}: step, engine / bare", alternating({"engine": lambda: next(ticks), "bare": bare}, times))]
     if training.threads != threads:
-        found.append(
+        rows.append(
             row(
                 f"{name}: bare step, one thread / {threads}",
                 alternating({"one": bare, f"{threads}": on_all_cores}, times),
             )
         )
     torch.set_num_threads(training.evaluation.threads)
-    found.append(
+    rows.append(
         row(
             f"{name}: probe, engine / bare forward",
             alternating({"engine": probe, "bare": forward}, max(1, times // 20)),
         )
     )
     torch.set_num_threads(threads)
-    return found
+    return rows
 
 
 def losses(times: int = 200) -> list[dict[str, Any]]:
     """A step of the default network with each loss against the same step with cross-entropy, at batch 32."""
-    found = []
+    rows = []
     base = PRESETS["first-look"].config.with_(
         dataset={"name": "fashion-mini"}, epochs=1000, probes={"size": 100, "count": 2}
     )
@@ -136,12 +135,12 @@ def losses(times: int = 200) -> list[dict[str, Any]]:
 
     for name in LOSSES:
         ways = {name: stepping(name), "cross-entropy ": stepping("cross-entropy")}
-        found.append(row(f"step with {name} / cross-entropy", alternating(ways, times, 5)))
-    return found
+        rows.append(row(f"step with {name} / cross-entropy", alternating(ways, times, 5)))
+    return rows
 
 
 def a_long_run(probes: int) -> Trajectory:
-    """A made-up run with so many probes of ten classes."""
+    """A synthetic run with this number of probes of ten classes."""
     records = np.zeros(probes, snapshot_dtype(10))
     records["step"] = np.arange(probes)
     records["epoch"] = records["step"] / 313
@@ -151,7 +150,7 @@ def a_long_run(probes: int) -> Trajectory:
 
 
 def refresh() -> list[dict[str, Any]]:
-    """Server time and bytes of one refresh of the live view, from the file to what is sent: a long run against a short
+    """Server time and bytes of one refresh of the live view, from the file to the payload: a long run against a short
     one."""
     probes = {"schedule": "batch", "size": 10}
     ways = {}
@@ -164,7 +163,8 @@ def refresh() -> list[dict[str, Any]]:
             (run.path / "trajectory.bin").write_bytes(a_long_run(count).records.tobytes())
             names = [str(k) for k in range(10)]
             write_json(run.path / "schema.json", {
-                "columns": columns_of(snapshot_dtype(10)), "class_names": names, "steps": 50_000, "steps_per_epoch": 60_000
+                "columns": columns_of(snapshot_dtype(10)), "class_names": names,
+                "steps": 50_000, "steps_per_epoch": 60_000,
             })  # fmt: skip
 
             def once(run: Run = run, config: RunConfig = config) -> int:
@@ -193,7 +193,7 @@ def listing() -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.benchmarks")
-    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    parser.add_argument("--json", type=Path, help="also write the values there")
     parser.add_argument("--only", choices=["engine", "losses", "refresh", "listing"])
     options = parser.parse_args()
     print(

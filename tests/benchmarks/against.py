@@ -1,18 +1,20 @@
-"""Against the plain way and the floor: `python -m tests.benchmarks.against [--json FILE] [--only CASE] [--device
-cuda]`.
+"""The engine against a plain PyTorch loop and the floor.
 
-plain   `plain.py`, with torch's defaults (on a GPU these multiply in TF32 inside convolutions) and its loaders' workers
-beside a GPU ours    `Training`, which also measures what `plain.py` leaves out: signal, silent share and the histogram
-of p floor   bare forward, backward and step on batches that lie ready, and a bare forward pass over the probe images,
-in our precision limit   the operations of the network's layers over the rate of a large matrix product in our precision
+    python -m tests.benchmarks.against [--json FILE] [--only CASE] [--device cuda]
 
-In the case with "bfloat16" in its name our probes are in that precision and all else, all steps too, in float32; what
-this does to the curves is printed with it.
+plain   `plain.py` with torch's defaults (on a GPU, TF32 inside convolutions) and DataLoader workers beside a GPU
+ours    `Training`, which also measures what `plain.py` leaves out: signal, zero-gradient fraction, the histogram of p
+floor   bare forward, backward and step on prepared batches, and a bare forward pass over the probe images, in our
+        precision
+limit   the operations of the network's layers over the rate of a large matrix product in our precision
 
-The unit of a case is so many optimizer steps and one probe; nothing is extrapolated. The ways take turns, so that a
-busy moment of the machine hits all of them, and a ratio is the median of the ratios within a turn. All have the threads
-that torch takes by itself, which wait for each other as torch lets them; ours may take fewer. How many probes a log
-schedule saves is arithmetic, and is printed apart.
+In the case with "bfloat16" in its name our probes are in that precision, and everything else, steps included, in
+float32. The effect on the curves is printed with it.
+
+The unit of a case is a number of optimizer steps and one probe; nothing is extrapolated. The methods alternate, so that
+a busy moment of the machine affects all of them, and a ratio is the median of the ratios within a round. All have
+torch's default number of threads and waiting policy; ours may use fewer threads. The number of probes that a log
+schedule saves is computed, and printed separately.
 """
 # ruff: noqa: E402
 
@@ -43,22 +45,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
 from igbviz.studies.escape import processor
-from igbviz.training.cuda_graphs import WARM, wanted
+from igbviz.training.cuda_graphs import WARMUP_CALLS, is_enabled
 from igbviz.training.loop import Training
-from igbviz.training.network import build_network, probing
+from igbviz.training.network import build_network, evaluation_mode
 from igbviz.training.seeds import ORDER, mixed
 from tests.benchmarks import plain
 
 REPEATS = 5
-TEST_BATCH = 128  # of the plain way
-ENDLESS = 1e4  # epochs: no case comes to the end of its run
+TEST_BATCH = 128  # of the plain loop
+ENDLESS = 1e4  # epochs: more than any case trains
 
 Part = Callable[[], Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run, and how many optimizer steps are taken for each probe."""
+    """A run, and its number of optimizer steps per probe."""
 
     config: RunConfig
     steps: int
@@ -77,7 +79,7 @@ class Plain:
 
 
 class SameOrder(Sampler[int]):
-    """The order of the training images that a run of this seed has, another one each epoch."""
+    """The order of the training images in a run of this seed, a new one each epoch."""
 
     def __init__(self, seed: int, size: int) -> None:
         self.seed, self.size, self.epochs = seed, size, count()
@@ -91,8 +93,7 @@ class SameOrder(Sampler[int]):
 
 
 def plain_way(config: RunConfig, device: torch.device) -> Plain:
-    """For cross-entropy and plain SGD, on images in their own size; other choices of the configuration are not looked
-    at."""
+    """For cross-entropy and plain SGD, on images of their own size; other fields of the configuration are ignored."""
     data = config.dataset.load()
     network = build_network(config, data).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=config.optimizer.learning_rate)
@@ -107,15 +108,15 @@ def plain_way(config: RunConfig, device: torch.device) -> Plain:
 
 
 def plain_sets(config: RunConfig, data: Data) -> tuple[Dataset, Dataset]:
-    """Training and test set: stored images behind transforms, or tensors where the data never was anything else."""
+    """Training and test set: stored images with transforms, or tensors for generated data."""
     dataset = config.dataset
     if not isinstance(dataset, Images):
         return TensorDataset(data.train_images, data.train_labels), TensorDataset(data.test_images, data.test_labels)
     stored = dataset._read()
     mean, std = (np.ravel(value) / 255 for value in dataset._shift_and_spread(dataset._shaped(stored.train_images)))
     transform = plain.transform(getattr(dataset, "grayscale", False), dataset.scaling, mean.tolist(), std.tolist())
-    kept = first_of_each_class(stored.train_labels, dataset.examples_per_class or len(stored.train_labels))
-    train_set = plain.Pictures(stored.train_images[kept], stored.train_labels[kept], transform)
+    chosen = first_of_each_class(stored.train_labels, dataset.examples_per_class or len(stored.train_labels))
+    train_set = plain.Pictures(stored.train_images[chosen], stored.train_labels[chosen], transform)
     return train_set, plain.Pictures(stored.test_images, stored.test_labels, transform)
 
 
@@ -142,7 +143,7 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
     network = copy.deepcopy(training.network)
     optimizer = config.optimizer.build(network.parameters())
     batches = cycle([training.batches.of_step(number) for number in range(min(16, training.steps_per_epoch))])
-    pieces = [piece.contiguous() for piece in training.evaluation.images.split(training.evaluation.chunk)]
+    chunks = [chunk.contiguous() for chunk in training.evaluation.images.split(training.evaluation.chunk)]
 
     def step() -> None:
         images, labels = next(batches)
@@ -152,8 +153,8 @@ def floor_parts(case: Case, training: Training) -> tuple[Part, Part]:
         optimizer.step()
 
     def probe() -> None:
-        with torch.inference_mode(), precise(config, device), probing(network, "eval"):
-            for images in pieces:
+        with torch.inference_mode(), precise(config, device), evaluation_mode(network, "eval"):
+            for images in chunks:
                 network(images)
 
     return step, probe
@@ -181,13 +182,13 @@ def operations(training: Training) -> tuple[float, float]:
     shape, images = training.data.shape, len(training.evaluation.labels)
     with FlopCounterMode(display=False) as step:
         network(torch.empty(training.config.batch_size, *shape, device="meta")).sum().backward()
-    with FlopCounterMode(display=False) as probe, torch.no_grad(), probing(network, "eval"):
+    with FlopCounterMode(display=False) as probe, torch.no_grad(), evaluation_mode(network, "eval"):
         network(torch.empty(images, *shape, device="meta"))
     return float(step.get_total_flops()), float(probe.get_total_flops())
 
 
 def timed(part: Part, times: int, device: torch.device) -> float:
-    """Seconds until all of it is done, on a GPU too."""
+    """Seconds until all of it has finished, on a GPU too."""
     started = time.perf_counter()
     for _ in range(times):
         part()
@@ -197,12 +198,12 @@ def timed(part: Part, times: int, device: torch.device) -> float:
 
 
 def measure(name: str, case: Case, device: torch.device) -> dict[str, Any]:
-    """All seconds of a case by way, and the medians and ratios, which are printed too."""
+    """All seconds of a case by method, with medians and ratios, which are also printed."""
     training = Training(case.config.with_(epochs=ENDLESS), device)
     step_operations, probe_operations = operations(training)
     product_operations, product = matrix_product(case.config, device)
     ways = {"plain": plain_parts(case, device), "floor": floor_parts(case, training), "ours": our_parts(case, training)}
-    for _ in range(1 + WARM + 1 if wanted(device) else 1):  # until all is warm, and captured
+    for _ in range(1 + WARMUP_CALLS + 1 if is_enabled(device) else 1):  # until everything is warm and captured
         for step, _ in ways.values():
             timed(step, case.steps, device)
         ways["ours"][1]()  # is due after its steps
@@ -236,12 +237,12 @@ def report(
     ratios = {}
     for above, below in (("plain", "ours"), ("ours", "floor"), ("floor", "limit")):
         values = [a / b for a, b in zip(totals[above], totals[below], strict=True)]
-        ratios[f"{above} / {below}"] = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    words = (f"{key} {value['median']:.2f} ({value['least']:.2f}-{value['most']:.2f})" for key, value in ratios.items())
+        ratios[f"{above} / {below}"] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    words = (f"{key} {value['median']:.2f} ({value['min']:.2f}-{value['max']:.2f})" for key, value in ratios.items())
     print(f"  {',  '.join(words)}", flush=True)
     if case.config.probes.precision == "bfloat16":
-        most, mean = roughness(training)
-        print(f"  bfloat16 moves p by at most {most:.4f}, in the mean by {mean:.4f}")
+        largest, mean = roughness(training)
+        print(f"  bfloat16 moves p by at most {largest:.4f}, by {mean:.4f} on average")
     return {
         "case": name,
         "device": str(device),
@@ -258,12 +259,12 @@ def report(
 
 
 def roughness(training: Training) -> tuple[float, float]:
-    """By how much probes in bfloat16 move the probabilities of the network as it is now: at most, and in the mean."""
-    exact = Training(
+    """By how much probes in bfloat16 move the probabilities of the network as it is now: maximum and mean."""
+    float32 = Training(
         training.config.with_(probes={"size": training.config.probes.size}), training.device, training.state()
     )
     p, rough = (
-        torch.cat(list(each.evaluation.logits(each.evaluation.images))).softmax(1) for each in (exact, training)
+        torch.cat(list(each.evaluation.logits(each.evaluation.images))).softmax(1) for each in (float32, training)
     )
     moved = (p - rough).abs()
     return moved.max().item(), moved.mean().item()
@@ -272,7 +273,7 @@ def roughness(training: Training) -> tuple[float, float]:
 def fewer_probes() -> list[dict[str, Any]]:
     """Numbers of probes of the paper's schedule and of a log schedule over the same steps: arithmetic, not a
     measurement."""
-    found = []
+    rows = []
     for key in ("first-look", "paper-cross-entropy"):
         config = PRESETS[key].config
         each = config.steps_per_epoch(config.dataset.facts().train_size)
@@ -283,15 +284,15 @@ def fewer_probes() -> list[dict[str, Any]]:
         print(
             f"{key}, {steps:,} steps: {batch:,} probes by batch, {log} by a log schedule, {batch / log:.0f} times fewer"
         )
-        found.append({"preset": key, "steps": steps, "batch": batch, "log": log})
-    return found
+        rows.append({"preset": key, "steps": steps, "batch": batch, "log": log})
+    return rows
 
 
 def cases() -> dict[str, Case]:
-    """CIFAR-10 where its files are at hand, else noise in the same sizes."""
-    at_hand = any((place / "cifar-10-batches-py").is_dir() for place in Cifar10()._places())
+    """CIFAR-10 if its files are on this machine, else noise of the same size."""
+    is_available = any((place / "cifar-10-batches-py").is_dir() for place in Cifar10()._places())
     noise = {"name": "gaussian-noise", "size": 32, "train_examples": 50_000, "test_examples": 10_000}
-    dataset = {"name": "cifar10", "grayscale": True, "scaling": "raw"} if at_hand else noise
+    dataset = {"name": "cifar10", "grayscale": True, "scaling": "raw"} if is_available else noise
     first_look = PRESETS["first-look"].config
 
     def resnet(depth: int, images: int, steps: int, precision: str = "same") -> Case:
@@ -313,18 +314,18 @@ def cases() -> dict[str, Case]:
         "resnet18-10000": resnet(18, 10_000, 1),
         "resnet50-2000": resnet(50, 2_000, 8),
         "resnet50-10000": resnet(50, 10_000, 1),
-        "resnet50-10000-bfloat16": resnet(50, 10_000, 1, "bfloat16"),  # ours alone asks in bfloat16
+        "resnet50-10000-bfloat16": resnet(50, 10_000, 1, "bfloat16"),  # only our probes are in bfloat16
     }
 
 
 def main() -> None:
     chosen = cases()
     parser = argparse.ArgumentParser(
-        "python -m tests.benchmarks.against", description="Ours against the plain way and the floor."
+        "python -m tests.benchmarks.against", description="The engine against a plain PyTorch loop and the floor."
     )
-    parser.add_argument("--json", type=Path, help="also write all numbers there")
-    parser.add_argument("--only", choices=list(chosen), help="this case alone")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="this device alone")
+    parser.add_argument("--json", type=Path, help="also write all values there")
+    parser.add_argument("--only", choices=list(chosen), help="run this case alone")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="use this device alone")
     options = parser.parse_args()
     devices = [options.device] if options.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     about = {

@@ -1,10 +1,8 @@
-"""What a device is asked to do, against what else it could be asked: `python -m tests.benchmarks.choices [--device
-cuda] [--json FILE]`.
+"""Alternatives for steps and probes on one device: `python -m tests.benchmarks.choices [--device cuda] [--json FILE]`.
 
-A step as the engine takes it, captured as a graph rather than as written, with another layout, in bfloat16; a probe in
-pieces of other sizes, packed as on a CPU, with products in TF32, in bfloat16, captured. Each row says how many times
-as long as the engine's way another one takes, and by how much its logits differ. At the end, what one of the paper's
-runs would take: arithmetic on the medians.
+A step of the engine against one captured as a graph, in another memory format, in bfloat16; a probe against chunks of
+other sizes, packed as on a CPU, in TF32, in bfloat16, captured. Each row is the time of an alternative over that of the
+engine, and the difference of its logits. The time of one of the paper's runs is computed from the medians.
 """
 
 from __future__ import annotations
@@ -21,15 +19,15 @@ import torch
 from torch import Tensor
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.training.cuda_graphs import CAPTURES, WARM, Captured, CapturedStep
-from igbviz.training.devices import arithmetic, best_device, device_name
+from igbviz.training.cuda_graphs import CAPTURES, WARMUP_CALLS, CapturedFunction, CapturedStep
+from igbviz.training.devices import best_device, compute_context, device_name
 from igbviz.training.loop import Training
-from igbviz.training.network import probing
-from igbviz.training.packed_inference import packed
+from igbviz.training.network import evaluation_mode
+from igbviz.training.packed_inference import pack_network
 from tests.benchmarks.__main__ import alternating, row
 from tests.benchmarks.against import cases
 
-PIECES = (500, 1000, 2500, 5000, 10_000)
+CHUNKS = (500, 1000, 2500, 5000, 10_000)
 PAPER_EPOCHS = 20
 
 Way = Callable[[], Tensor]
@@ -44,7 +42,7 @@ def networks() -> dict[str, RunConfig]:
 
 
 def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
-    """A step of the engine, and of others that differ in one thing."""
+    """A step of the engine, and alternatives that differ in one thing."""
     config = config.with_(epochs=1e4)
     ways = {name: Training(config, device) for name in ("engine", "channels first", "channels last")}
     ways["channels first"].network.to(memory_format=torch.contiguous_format)
@@ -57,13 +55,13 @@ def steps(config: RunConfig, device: torch.device) -> dict[str, Way]:
 
 
 def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
-    """The logits of a probe as the engine asks for them, and in other ways."""
+    """The logits of a probe of the engine, and alternatives."""
     training = Training(config, device)
     images, network = training.evaluation.images, training.network
 
-    def asked(
+    def logits(
         forward: Callable[[Tensor], Tensor],
-        piece: int,
+        chunk: int,
         precision: str = "float32",
         tf32: bool = False,
         capture: bool = False,
@@ -71,37 +69,37 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
         @torch.inference_mode()
         def work() -> Tensor:
             with (
-                arithmetic(device, precision, training.evaluation.threads),
-                probing(network, "eval"),
+                compute_context(device, precision, training.evaluation.threads),
+                evaluation_mode(network, "eval"),
                 _tf32(device, tf32),
             ):
-                return torch.cat([forward(some) for some in images.split(piece)])
+                return torch.cat([forward(part) for part in images.split(chunk)])
 
-        return Captured(work, device) if capture and device.type in CAPTURES else work
+        return CapturedFunction(work, device) if capture and device.type in CAPTURES else work
 
-    folded = packed(network)
-    for layer in folded.layers if device.type == "cuda" else ():
-        layer.by_onednn = False  # has no products for a GPU
+    packed = pack_network(network)
+    for layer in packed.layers if device.type == "cuda" else ():
+        layer.by_onednn = False  # oneDNN has no matrix product for a GPU
     largest = len(images)
 
-    def packed_forward(some: Tensor) -> Tensor:
-        folded.refresh()
-        return folded.network(some)
+    def packed_forward(images: Tensor) -> Tensor:
+        packed.refresh()
+        return packed.network(images)
 
     forward, other = (
         (packed_forward, network) if training.evaluation.forward is not network else (network, packed_forward)
     )
-    sizes = sorted({min(piece, largest) for piece in PIECES} - {training.evaluation.chunk})
+    sizes = sorted({min(chunk, largest) for chunk in CHUNKS} - {training.evaluation.chunk})
     return {
-        "engine": asked(forward, training.evaluation.chunk),
-        "captured": asked(forward, training.evaluation.chunk, capture=True),
-        **{f"{piece} a piece": asked(forward, piece) for piece in sizes},
-        "not packed" if training.evaluation.forward is not network else "packed": asked(
+        "engine": logits(forward, training.evaluation.chunk),
+        "captured": logits(forward, training.evaluation.chunk, capture=True),
+        **{f"chunks of {chunk}": logits(forward, chunk) for chunk in sizes},
+        "not packed" if training.evaluation.forward is not network else "packed": logits(
             other, training.evaluation.chunk
         ),
-        "tf32": asked(forward, training.evaluation.chunk, tf32=True),
-        "packed, tf32": asked(packed_forward, training.evaluation.chunk, tf32=True),
-        "bfloat16": asked(network, training.evaluation.chunk, "bfloat16"),
+        "tf32": logits(forward, training.evaluation.chunk, tf32=True),
+        "packed, tf32": logits(packed_forward, training.evaluation.chunk, tf32=True),
+        "bfloat16": logits(network, training.evaluation.chunk, "bfloat16"),
     }
 
 
@@ -119,7 +117,7 @@ def _tf32(device: torch.device, allowed: bool) -> Iterator[None]:
 
 
 def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, repeats: int) -> list[dict[str, Any]]:
-    """A row for each other way against the engine's. One that fails is told in its place."""
+    """One row per alternative against the engine. For one that fails its error is printed instead."""
 
     def until_done(way: Way) -> Callable[[], None]:
         def run() -> None:
@@ -133,7 +131,7 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
     found = []
     for name in others:
         try:
-            for _ in range(WARM + 2):
+            for _ in range(WARMUP_CALLS + 2):
                 answers = [ways[way]().float().clone() for way in (first, name)]
             taken = alternating({way: until_done(ways[way]) for way in (name, first)}, times, repeats)
         except RuntimeError as error:
@@ -141,15 +139,15 @@ def compare(case: str, ways: dict[str, Way], device: torch.device, times: int, r
             continue
         differ = (
             (answers[0] - answers[1]).abs().max().item() if answers[0].ndim else None
-        )  # a step goes on from where it was
+        )  # steps have no logits to compare
         words = "" if differ is None else f", logits differ by {differ:.2g}"
         found.append(row(f"{case}: {name} / {first}{words}", taken) | {"differ": differ})
     return found
 
 
 def paper(seconds: dict[str, float]) -> float:
-    """Minutes of one of the paper's runs, from seconds a step and a probe: each batch of the first epoch is probed,
-    then each epoch."""
+    """Minutes of one of the paper's runs, from seconds per step and probe: every batch of the first epoch is probed,
+    then every epoch."""
     each = PRESETS["paper-cross-entropy"].config.steps_per_epoch(50_000)
     return (PAPER_EPOCHS * each * seconds["step"] + (each + PAPER_EPOCHS) * seconds["probe"]) / 60
 
@@ -157,12 +155,12 @@ def paper(seconds: dict[str, float]) -> float:
 def main() -> None:
     configs = networks()
     parser = argparse.ArgumentParser(
-        "python -m tests.benchmarks.choices", description="The engine's ways against others."
+        "python -m tests.benchmarks.choices", description="Alternatives for steps and probes against the engine."
     )
     parser.add_argument("--device", type=torch.device, default=best_device())
     parser.add_argument("--only", choices=list(configs))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="also write all numbers there")
+    parser.add_argument("--json", type=Path, help="also write all values there")
     options = parser.parse_args()
     print(f"{device_name(options.device)}, torch {torch.__version__}, {time.strftime('%Y-%m-%d %H:%M')}", flush=True)
     rows = []

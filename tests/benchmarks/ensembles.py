@@ -1,12 +1,12 @@
-"""How close ensembles come to the arithmetic they cannot avoid, and how far ahead of a plain loop they are.
+"""Ensembles against the arithmetic they cannot avoid, and against a plain loop.
 
     python -m tests.benchmarks.ensembles [--repeats 5] [--json times.json]
 
-bare    the random numbers of all weights and the matrix products of all layers, and nothing else loop    one
-`nn.Sequential` after the other: built, drawn, called, and the same measures taken layer by layer in plain torch ours
-`initialize` without loading the data
+bare    the random numbers of all weights and the matrix products of all layers, and nothing else
+loop    one `nn.Sequential` after the other: built, drawn, evaluated, and measured layer by layer in plain torch
+ours    `initialize` without loading the data
 
-The three alternate, so that whatever else the machine does hits them alike; medians of processor time and their ratios
+The three alternate, so that other load on the machine affects all of them; medians of processor time and their ratios
 are printed.
 """
 
@@ -46,17 +46,17 @@ def bare(measured: StackedNetworks) -> None:
 @torch.no_grad()
 def loop(measured: StackedNetworks) -> None:
     config = measured.config
-    seen: list[tuple[float, float, float]] = []
+    layers: list[tuple[float, float, float]] = []
     for seed in measured.seeds(range(config.networks)):
         torch.manual_seed(seed)
         network = config.model.build(measured.shape, measured.classes)
         config.initialization.apply(network, measured.classes)
         for layer in network.modules():
             if isinstance(layer, nn.Linear):
-                layer.register_forward_hook(lambda _layer, _inputs, outputs: seen.append(plain_layer(outputs)))
+                layer.register_forward_hook(lambda _layer, _inputs, outputs: layers.append(plain_layer(outputs)))
         logits = network(measured.images)
         logits.argmax(1).bincount(minlength=measured.classes), logits.mean(0), logits.std(0), logits.softmax(1).mean(0)
-        seen.append(plain_layer(logits - logits.mean(1, keepdim=True)))
+        layers.append(plain_layer(logits - logits.mean(1, keepdim=True)))
 
 
 def plain_layer(outputs: Tensor) -> tuple[float, float, float]:
@@ -67,12 +67,12 @@ def plain_layer(outputs: Tensor) -> tuple[float, float, float]:
 
 
 def ours(measured: StackedNetworks) -> None:
-    for _ in measured.blocks():
+    for _ in measured.record_batches():
         pass
 
 
 def seconds(function: Callable[[StackedNetworks], None], measured: StackedNetworks) -> float:
-    """Of processor time: of the clock on the wall other programs on a shared machine take their part."""
+    """Seconds of processor time; on a shared machine wall-clock time includes other programs."""
     started = time.process_time()
     function(measured)
     return time.process_time() - started
@@ -81,7 +81,7 @@ def seconds(function: Callable[[StackedNetworks], None], measured: StackedNetwor
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--networks", type=int, help="at most how many, where the settings' own number takes too long")
+    parser.add_argument("--networks", type=int, help="maximum number of networks per setting")
     parser.add_argument("--json", help="also write all times, in seconds, to this file")
     choices = parser.parse_args()
     report = {
@@ -102,13 +102,13 @@ def main() -> None:
         for _ in range(choices.repeats):
             for method, function in methods.items():
                 times[method].append(seconds(function, measured))
-        middle = {method: median(values) for method, values in times.items()}
+        medians = {method: median(values) for method, values in times.items()}
         spread = ", ".join(
-            f"{method} {middle[method]:.2f} s ({min(v):.2f} to {max(v):.2f})" for method, v in times.items()
+            f"{method} {medians[method]:.2f} s ({min(v):.2f} to {max(v):.2f})" for method, v in times.items()
         )
         print(
-            f"{name}\n  {spread}\n  ours / bare {middle['ours'] / middle['bare']:.2f}   loop / ours "
-            f"{middle['loop'] / middle['ours']:.2f}"
+            f"{name}\n  {spread}\n  ours / bare {medians['ours'] / medians['bare']:.2f}   loop / ours "
+            f"{medians['loop'] / medians['ours']:.2f}"
         )
         report[name] = {"networks": config.networks, "seconds": times}
     if choices.json:

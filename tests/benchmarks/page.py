@@ -1,6 +1,6 @@
 """From the click to the first drawn point, in a real browser: `python -m tests.benchmarks.page [--repeats 5]`.
 
-Cold: a fresh server and a fresh cache, so the worker starts with the page. Warm: the worker waits already.
+Cold: a fresh server and cache, so that the worker starts with the page. Warm: a worker is already waiting.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHART = ".st-key-chart-left .igbviz-live-chart[data-points]"
 
 @contextmanager
 def app(cache: Path) -> Iterator[str]:
-    """The app on a cache of its own, ready to answer."""
+    """The app on its own cache, ready to respond."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
     server = subprocess.Popen(
@@ -56,20 +56,20 @@ def app(cache: Path) -> Iterator[str]:
         end_workers(cache)
 
 
-def click_to_point(page: Page, which: int) -> float:
+def click_to_point(page: Page, index: int) -> float:
     """Seconds from the click on one of the first page's buttons to a drawn point of the run that it starts."""
     before = page.url
     started = time.perf_counter()
-    page.get_by_role("button", name="Watch").nth(which).click()
+    page.get_by_role("button", name="Watch").nth(index).click()
     page.wait_for_function(
         f"old => location.href != old && document.querySelector('{CHART}')", arg=before, timeout=60_000
     )
     return time.perf_counter() - started
 
 
-def told(what: str, seconds: list[float]) -> None:
+def report(label: str, seconds: list[float]) -> None:
     print(
-        f"{what:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = "
+        f"{label:40} median {statistics.median(seconds):.2f} s ({min(seconds):.2f}-{max(seconds):.2f}, n = "
         f"{len(seconds)})",
         flush=True,
     )
@@ -118,10 +118,10 @@ def main() -> None:
                 crowded.append(time.perf_counter() - started)
                 page.close()
         browser.close()
-    told("first page of a fresh server", opened)
-    told("click to first point, cold worker", cold)
-    told("click to first point, warm worker", warm)
-    told("Runs page with 1,000 runs", crowded[1:])
+    report("first page of a fresh server", opened)
+    report("click to first point, cold worker", cold)
+    report("click to first point, warm worker", warm)
+    report("Runs page with 1,000 runs", crowded[1:])
 
 
 if __name__ == "__main__":

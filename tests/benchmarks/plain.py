@@ -1,8 +1,7 @@
-"""The plain way: the script that one would write for this experiment with PyTorch's own parts, kept as the yardstick
-for `against`.
+"""The experiment as a plain PyTorch script: the baseline of `against`.
 
-Nothing in it is slowed down on purpose: data sets with transforms behind a DataLoader, `network.eval()` and a loop over
-the test set after a step, counting class by class, `network.train()` and on.
+Nothing in it is slow on purpose: data sets with transforms behind a DataLoader; after a step `network.eval()`, a loop
+over the test set that counts class by class, and `network.train()` again.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ transforms = torchvision.transforms
 
 
 class Pictures(Dataset):
-    """Stored images uint8 (N, C, H, W), one by one through Pillow, as torchvision's own data sets do it."""
+    """Stored images uint8 (N, C, H, W), one by one through Pillow, as in torchvision's data sets."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable[[Image.Image], Tensor]) -> None:
         self.images, self.labels, self.transform = np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels, transform
@@ -47,7 +46,7 @@ def transform(grayscale: bool, scaling: str, mean: list[float], std: list[float]
 def steps(
     network: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> Iterator[float]:
-    """Train without end, epoch after epoch; yields the loss of every step."""
+    """Train forever, epoch after epoch; yields the loss of every step."""
     while True:
         for images, labels in loader:
             images, labels = images.to(device), labels.to(device)
@@ -88,10 +87,10 @@ def train(
     """Yields (step, mean training loss since the last probe, mean probability, confusion) at each of `probe_steps`, to
     the last of them."""
     losses: list[float] = []
-    going = steps(network, train_loader, optimizer, device)
+    losses_of_steps = steps(network, train_loader, optimizer, device)
     for step in range(max(probe_steps) + 1):
         if step > 0:
-            losses.append(next(going))
+            losses.append(next(losses_of_steps))
         if step in probe_steps:
             yield (
                 step,

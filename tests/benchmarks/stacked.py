@@ -1,9 +1,9 @@
 """Many runs at once: `python -m tests.benchmarks.stacked [--json FILE]`.
 
-steps    so many runs of one kind, each taking one step: one after the other against stacked, in turn in one process,
-         with the threads that a run takes by itself
-sweeps   eight runs from the button to the last probe, with real workers: submitted one by one, which are worked on one
-         by one, against the same as a sweep, and against the same as a sweep of stacked runs
+steps    one step of several runs: one by one against stacked, alternating in one process, with the number of threads
+         of a single run
+sweeps   eight runs from submission to the last probe, with real workers: submitted one by one, as a sweep, and as a
+         sweep of stacked runs
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ SWEEP_REPEATS = 3
 
 
 def steps(device: torch.device) -> list[dict[str, Any]]:
-    """Milliseconds of a step of all, one after the other and stacked."""
-    found = []
+    """Milliseconds of a step of all runs, one by one and stacked."""
+    rows = []
     for name, config in KINDS.items():
         training = Training(config, device)
         for runs in (4, 16) if device.type == "cpu" else (8, 32):
@@ -52,8 +52,8 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
             stack = Stack([Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)])
 
             def in_turn(alone: list[Training] = alone) -> None:
-                for one in alone:
-                    one.advance()
+                for training in alone:
+                    training.advance()
                 if device.type == "cuda":
                     torch.cuda.synchronize()
 
@@ -64,18 +64,18 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
 
             ways = {"one by one": in_turn, "stacked": together}
             one = row(f"{name}, a step of {runs}: one by one / stacked", alternating(ways, 5))
-            found.append(one | {"lanes": runs})
-    return found
+            rows.append(one | {"lanes": runs})
+    return rows
 
 
 def sweeps() -> list[dict[str, Any]]:
-    """Seconds for eight runs of one epoch, singly and as a sweep, worker warm."""
-    found = []
+    """Seconds for eight short runs, one by one and as sweeps, with a warm worker."""
+    rows = []
     for name in SWEEPS:
         base = KINDS[name].with_(epochs=5, probes={"size": 1000, "count": 20})
         taken: dict[str, list[float]] = {"one by one": [], "sweep": [], "stacked sweep": []}
         with tempfile.TemporaryDirectory() as folder:
-            submit(base.with_(epochs=0.1), folder).wait()  # the worker is there and warm
+            submit(base.with_(epochs=0.1), folder).wait()  # starts and warms the worker
             for repeat in range(SWEEP_REPEATS):
                 seeds = [100 * repeat + seed for seed in range(8)]
                 started = time.perf_counter()
@@ -98,15 +98,15 @@ def sweeps() -> list[dict[str, Any]]:
         }
         said = ", ".join(f"one by one / {way} {ratio:.2f}" for way, ratio in ratios.items())
         print(f"eight runs, {name}: {words}; {said}, n = {SWEEP_REPEATS}, lanes {lanes}", flush=True)
-        found.append({"case": name, "seconds": taken, "ratios": ratios, "lanes": lanes})
-    return found
+        rows.append({"case": name, "seconds": taken, "ratios": ratios, "lanes": lanes})
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         "python -m tests.benchmarks.stacked", description="Many runs at once, against one by one."
     )
-    parser.add_argument("--json", type=Path, help="also write all numbers there")
+    parser.add_argument("--json", type=Path, help="also write all values there")
     parser.add_argument("--only", choices=["steps", "sweeps"])
     options = parser.parse_args()
     device = best_device()

@@ -1,8 +1,8 @@
 """Many viewers of one live run: `python -m tests.benchmarks.viewers [--viewers 30]`.
 
-Every viewer is a connection that speaks Streamlit's protocol: it opens the page of a run that trains, obeys the page's
-timer, and waits for the answer. No browser draws, since thirty of them sit at other machines; so all of the two cores
-is the server's and the training's.
+A viewer is a connection that speaks Streamlit's protocol: it opens the page of a training run, follows the page's timer
+and waits for each response. No browser draws, since real viewers have machines of their own; so both cores belong to
+the server and the training.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from igbviz.runs.submit import submit
 from igbviz.ui.refresh import FIRST_SECONDS
 from tests.benchmarks.page import app
 
-SECONDS, LONGEST = 12.0, 5.0  # that everybody looks, and waits for an answer
+SECONDS, TIMEOUT = 12.0, 5.0  # of viewing, and of waiting for one response
 
 
 class Viewer:
-    """What one of them met: seconds to the whole page and to the answer of every refresh, and bytes of all answers."""
+    """One viewer: seconds to the whole page and to the response of each refresh, and bytes of all responses."""
 
     def __init__(self) -> None:
         self.page = 0.0
@@ -38,7 +38,7 @@ class Viewer:
         self.every, self.fragment = 0.0, ""  # the page's timer
         self.answered = asyncio.Event()
 
-    async def look(self, address: str, run: Run, until: float) -> None:
+    async def view(self, address: str, run: Run, until: float) -> None:
         async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
             listening = asyncio.create_task(self._listen(socket))
             place = {"query_string": f"run={run.id}", "page_name": "Train"}
@@ -48,52 +48,51 @@ class Viewer:
                 self.refreshes.append(await self._ask(socket, fragment_id=self.fragment, is_auto_rerun=True, **place))
             listening.cancel()
 
-    async def _ask(self, socket: ClientConnection, **what: str | bool) -> float:
-        """Seconds from a question to the end of its answer. A timer that the page has just replaced gets none: those
-        are the limit."""
+    async def _ask(self, socket: ClientConnection, **fields: str | bool) -> float:
+        """Seconds from a request to the end of its response; TIMEOUT if the page has just replaced this timer."""
         message = BackMsg()
-        for name, value in what.items():
+        for name, value in fields.items():
             setattr(message.rerun_script, name, value)
         self.answered.clear()
         started = time.perf_counter()
         await socket.send(message.SerializeToString())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.answered.wait(), LONGEST)
+            await asyncio.wait_for(self.answered.wait(), TIMEOUT)
         return time.perf_counter() - started
 
     async def _listen(self, socket: ClientConnection) -> None:
-        async for answer in socket:
-            self.bytes += len(answer)
-            told = ForwardMsg.FromString(answer)
-            kind = told.WhichOneof("type")
+        async for response in socket:
+            self.bytes += len(response)
+            message = ForwardMsg.FromString(response)
+            kind = message.WhichOneof("type")
             if kind == "auto_rerun":
-                self.every, self.fragment = told.auto_rerun.interval, told.auto_rerun.fragment_id
-            elif kind == "script_finished" and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                self.every, self.fragment = message.auto_rerun.interval, message.auto_rerun.fragment_id
+            elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 self.answered.set()
 
 
-def watched(address: str, run: Run, count: int) -> tuple[list[Viewer], float]:
-    """So many viewers for a while, and the steps per second that the run made meanwhile."""
+def measure(address: str, run: Run, count: int) -> tuple[list[Viewer], float]:
+    """`count` viewers for SECONDS, and the run's steps per second meanwhile."""
     viewers = [Viewer() for _ in range(count)]
 
     async def everybody() -> None:
         until = time.perf_counter() + SECONDS
-        await asyncio.gather(*(viewer.look(address, run, until) for viewer in viewers))
+        await asyncio.gather(*(viewer.view(address, run, until) for viewer in viewers))
 
     first, started = run.status.step, time.perf_counter()
     asyncio.run(everybody())
     return viewers, (run.status.step - first) / (time.perf_counter() - started)
 
 
-def told(when: str, viewers: list[Viewer], pace: float) -> None:
-    refreshes = sorted(seconds for viewer in viewers for seconds in viewer.refreshes) or [LONGEST]
+def report(when: str, viewers: list[Viewer], pace: float) -> None:
+    refreshes = sorted(seconds for viewer in viewers for seconds in viewer.refreshes) or [TIMEOUT]
     late = refreshes[int(0.95 * len(refreshes))]
     kilobytes = sum(viewer.bytes for viewer in viewers) / 1e3 / len(refreshes)
     print(
-        f"{when}, {len(viewers):2} viewers: {len(refreshes) / len(viewers) / SECONDS:.2f} refreshes a second, "
+        f"{when}, {len(viewers):2} viewers: {len(refreshes) / len(viewers) / SECONDS:.2f} refreshes per second, "
         f"answered after {1e3 * statistics.median(refreshes):.0f} ms (95 %: {1e3 * late:.0f} ms, n = "
         f"{len(refreshes)}), {kilobytes:.0f} kB; whole page after {max(viewer.page for viewer in viewers):.2f} s at "
-        f"most; the run goes at {pace:,.0f} steps a second",
+        f"most; the run goes at {pace:,.0f} steps per second",
         flush=True,
     )
 
@@ -108,10 +107,10 @@ def main() -> None:
             run = submit(PRESETS["first-look"].config.with_(epochs=1000, probes={"count": 1000}, seed=number), folder)
             while len(run.trajectory()) < 20:
                 time.sleep(0.1)
-            told("a young run", *watched(socket, run, number))
+            report("a young run", *measure(socket, run, number))
             while run.status.seconds < FIRST_SECONDS:
                 time.sleep(0.1)
-            told("an older run", *watched(socket, run, number))
+            report("an older run", *measure(socket, run, number))
             run.stop()
             run.wait()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.runs import queue
+from igbviz.runs import locks
 from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory
 from tests.support import ROOT
@@ -106,7 +106,7 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
     whole = story(0).records
     run = stored(BASE, own_cache, Trajectory(whole[:20]), "running")
     done = stored(BASE.with_(loss=LOSSES[1]), own_cache, story(0, even_from=None))
-    with queue.lock(run.path / "lock"):  # as its worker would
+    with locks.lock(run.path / "lock"):  # as its worker would
         page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), [run, done]))
         seen(page)
         page.get_by_text("1 still running").wait_for(timeout=20_000)

@@ -1,4 +1,4 @@
-"""The class colours can be seen on every page and told apart by every eye, or else by their dash and pattern."""
+"""Colours of classes are visible on every page and distinguishable to everyone, or else by dash and pattern."""
 
 import re
 
@@ -54,7 +54,7 @@ def test_contrast_and_distance_agree_with_known_values():
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("color", [*COLORS, NEUTRAL])
-def test_every_colour_is_seen_on_every_page(color, page):
+def test_every_colour_is_visible_on_every_page(color, page):
     assert contrast(color, PAGES[page]) >= 3
 
 

@@ -1,4 +1,4 @@
-"""A comparison in other formats, and how much of it goes to a browser."""
+"""Export of a comparison, and the size of its figures in a browser."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def test_runs_with_other_classes_get_a_sentence(tmp_path: Path) -> None:
     same, sentences = alike([ten, three, named])
     assert same == [ten, named] and len(sentences) == 2
     assert three.run in sentences[0] and "3 classes" in sentences[0] and named.run in sentences[1]
-    those = comparison.settings([ten, three, named])
+    settings = comparison.settings([ten, three, named])
     assert (
-        len(spec(those, View())["layout"]["annotations"]) == 2 + 2 * 2
-    )  # two headings; a title and an epoch mark a row
-    assert len(frame(those, View())) == len(STEPS) * 10 * 2 + len(STEPS) * 3
+        len(spec(settings, View())["layout"]["annotations"]) == 2 + 2 * 2
+    )  # two headings; a title and a mark at epoch 1 per row
+    assert len(frame(settings, View())) == len(STEPS) * 10 * 2 + len(STEPS) * 3
 
 
 @pytest.mark.parametrize(
     "view", [View(), View("overlay"), View("overlay", collapse=False), View("overlay", "escape"), View("table")]
 )
-def test_what_is_shown_can_be_taken_away(view: View, tmp_path: Path) -> None:
-    those = comparison.settings(members(family(tmp_path, 2)))
-    table = pd.read_csv(io.BytesIO(FORMATS["CSV"][2](those, view)))
-    again = pd.read_parquet(io.BytesIO(FORMATS["Parquet"][2](those, view)))
+def test_what_is_shown_can_be_exported(view: View, tmp_path: Path) -> None:
+    settings = comparison.settings(members(family(tmp_path, 2)))
+    table = pd.read_csv(io.BytesIO(FORMATS["CSV"][2](settings, view)))
+    again = pd.read_parquet(io.BytesIO(FORMATS["Parquet"][2](settings, view)))
     assert list(table.columns) == list(again.columns) and len(table) == len(again)
-    assert set(table["setting"]) == {setting.label for setting in those}
-    page = html(those, view).decode()
+    assert set(table["setting"]) == {setting.label for setting in settings}
+    page = html(settings, view).decode()
     assert "Cross-entropy" in page and ("Plotly.newPlot" in page) == (view.tab != "table")
 
 
@@ -61,12 +61,13 @@ def test_a_plain_dictionary_is_sent_as_plotly_would(tmp_path: Path) -> None:
 
 
 def test_thirty_runs_are_under_a_megabyte(tmp_path: Path) -> None:
-    """The longest that a run draws: 200 probes of ten classes."""
+    """Of maximal length: a figure draws 200 probes of ten classes."""
     steps = np.unique(np.concatenate([[0], np.geomspace(1, 1e5, 400).round().astype(int)]))
     runs = [stored(BASE.with_(seed=seed, epochs=1000), tmp_path, story(seed, steps=steps)) for seed in range(30)]
     begun = time.process_time()
-    those = comparison.settings(members(runs))
+    settings = comparison.settings(members(runs))
     sizes = [
-        len(payload(spec(those, view))) for view in (View(), View("overlay", collapse=False), View("overlay", "escape"))
+        len(payload(spec(settings, view)))
+        for view in (View(), View("overlay", collapse=False), View("overlay", "escape"))
     ]
     assert max(sizes) < 1_000_000 and time.process_time() - begun < 2, (sizes, time.process_time() - begun)

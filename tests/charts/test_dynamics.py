@@ -1,4 +1,4 @@
-"""Pictures of many short trainings: groups over time, beginnings and ends, and the plane."""
+"""Figures of many short trainings: groups over time, result against start, and the plane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.short_trainings import member, seeds
 
 
 @pytest.mark.parametrize("measure", ["balanced_accuracy", "train_loss", "guess_entropy"])
-def test_the_picture_has_a_line_and_a_band_for_each_group(measure: str) -> None:
+def test_the_figure_has_a_line_and_a_band_for_each_group(measure: str) -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7, 0.9], 0.9, first=2)])
     figure = dynamics_charts.over_time(settings, measure, 10)
     lines = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
@@ -37,7 +37,7 @@ def test_a_group_without_members_has_no_line() -> None:
     assert len(dynamics_charts.began_and_became(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
 
 
-def test_a_dot_a_seed_at_how_it_began_and_what_it_became() -> None:
+def test_one_dot_per_seed_at_start_and_result() -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7], 0.9, first=2)])
     figure = dynamics_charts.began_and_became(settings, "balanced_accuracy", 100)
     dots = [
@@ -61,7 +61,7 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     figure = dynamics_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
     heat, crosses, _, edge = figure["data"]
     assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1
-    assert heat["zmax"] == pytest.approx(2.4), "one training that nearly broke does not hide the others"
+    assert heat["zmax"] == pytest.approx(2.4), "one training that nearly diverged does not hide the others"
     on = np.isfinite(edge["x"])
     assert edge["name"] == "edge of chaos" and 1.0 <= edge["x"][on].min() < 1.1 and edge["x"][on].max() < 2.5
     payload(figure)

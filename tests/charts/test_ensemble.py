@@ -1,5 +1,4 @@
-"""Pictures of untrained networks: valid for any number of networks and classes, and what they show is what was measured
-and predicted."""
+"""Figures of untrained networks: valid for any number of networks and classes, and true to measurement and theory."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ def no_warnings() -> Iterator[None]:
 
 
 def ensemble(networks: int = 20, classes: int = 10, gamma: float = 1.0, layers: int = 4, seed: int = 0) -> Ensemble:
-    """Networks as ideal as the theory has them, with so many inputs each."""
+    """Ideal networks of the theory, measured on INPUTS inputs each."""
     rng = np.random.default_rng(seed)
     records, bins = np.zeros(networks, ensemble_dtype(classes, layers)), len(HISTOGRAM_EDGES) - 1
     for number, record in enumerate(records):
@@ -128,25 +127,45 @@ class TestGuesses:
         measured, theoretical = (shape.x0 for shape in figure.layout.shapes)
         error = e.largest_guess().std() / 1500**0.5
         assert measured == pytest.approx(e.largest_guess().mean()) and abs(measured - theoretical) < 4 * error
-        assert f"mean {'larger' if classes == 2 else 'largest'} share {measured:.4f} ± {error:.4f}" in notes(figure)
+        assert f"mean {'larger' if classes == 2 else 'largest'} guess fraction {measured:.4f} ± {error:.4f}" in notes(
+            figure
+        )
 
     @pytest.mark.parametrize(
         ("gamma", "words"),
-        [(0.2, "neutral (γ < 1)"), (3.0, "weak prejudice (1 ≤ γ < 11.9)"), (60.0, "deep prejudice (γ ≥ 11.9)")],
+        [(0.2, "neutral (γ < 1)"), (3.0, "prejudiced (1 ≤ γ < 9.47)"), (60.0, "deeply prejudiced (γ ≥ 9.47)")],
     )
     def test_the_regime_is_named(self, gamma: float, words: str) -> None:
         figure = charts.guesses(ensemble(400, 2, gamma))
         assert words in notes(figure) and words in figure.layout.meta["words"]
 
+    @pytest.mark.parametrize("gamma", [0.2, 3.0, 60.0])
+    def test_no_cut_of_two_classes_is_stated_for_ten(self, gamma: float) -> None:
+        """Those say nothing of ten classes: at gamma = 12 the favoured one gets 77 % of the guesses, not 99 %."""
+        e = ensemble(400, 10, gamma)
+        text = notes(charts.guesses(e, gamma)) + charts.guesses(e, gamma).layout.meta["words"]
+        text += notes(charts.gamma_by_depth(e)) + " ".join(charts.CAPTIONS.values())
+        assert not any(cut in text for cut in ("γ < 1", "9.47", "11.9", "75 %", "99 %"))
+        expected = theory.expected_max_guess(e.gamma("guesses")[0], 10)
+        assert f"expected largest guess fraction {expected:.2f} (1/K = 0.1)" in text
+        assert expected == pytest.approx(e.largest_guess().mean(), abs=0.03)
+
+    def test_conditions_are_in_the_title_and_on_the_axis(self) -> None:
+        layout = charts.guesses(ensemble(40, 3)).layout
+        assert "n = 40" in layout.title.text and f"{INPUTS} inputs" in layout.xaxis.title.text
+        assert "n = 40" in charts.gamma_by_depth(ensemble(40, 3)).layout.title.text
+        assert f"{INPUTS} inputs" in network.outputs(ensemble(1, 3)).layout.title.text
+        assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.title.text
+
     def test_what_is_not_known_is_not_named(self) -> None:
-        assert "takes more than one network" in notes(charts.guesses(ensemble(1)))
-        assert "neutral or weak prejudice" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
+        assert "needs more than one network" in notes(charts.guesses(ensemble(1)))
+        assert "neutral or prejudiced" in notes(charts.guesses(ensemble(30, 2, gamma=1.1)))
         two = ensemble(2, 3)
         two.records["guesses"] = [[INPUTS, 0, 0], [20, INPUTS - 40, 20]]
-        assert "too few networks to name it" in notes(charts.guesses(two))
+        assert "too few networks to name the regime" in notes(charts.guesses(two))
         one_class = ensemble(4, 3)
         one_class.records["guesses"] = [INPUTS, 0, 0]
-        assert "every network gives all its guesses to one class: deep prejudice" in notes(charts.guesses(one_class))
+        assert "every network gives all its guesses to one class: deeply prejudiced" in notes(charts.guesses(one_class))
 
     def test_as_many_networks_as_there_may_be(self) -> None:
         few = ensemble(50, 2)
@@ -166,18 +185,18 @@ class TestLaw:
         if classes > 2 or gamma < 1:
             assert np.trapezoid(law.density, law.place) == pytest.approx(1, abs=0.02)
 
-    def test_largest_shares_are_those_of_the_theory(self) -> None:
+    def test_largest_guess_fractions_are_those_of_the_theory(self) -> None:
         centres = np.random.default_rng(0).normal(size=(2000, 3))
         sampled = theory.guess_fractions(centres, 1.0).max(-1)
-        for share in (0.25, 0.5, 0.75):
-            assert np.quantile(guess_law(1.0, 3, 10**9).quantiles, share) == pytest.approx(
-                np.quantile(sampled, share), abs=0.015
+        for quantile in (0.25, 0.5, 0.75):
+            assert np.quantile(guess_law(1.0, 3, 10**9).quantiles, quantile) == pytest.approx(
+                np.quantile(sampled, quantile), abs=0.015
             )
 
     @pytest.mark.parametrize(("classes", "gamma"), [(2, 0.0), (10, 0.0), (10, 0.5)])
     def test_counting_noise(self, classes: int, gamma: float) -> None:
-        """400 networks that are asked about 200 inputs: the mean largest share within 4 standard errors, which without
-        it would be 10."""
+        """400 networks on 200 inputs: the mean largest guess fraction within 4 standard errors, without counting noise
+        it would be off by 10."""
         largest = ensemble(400, classes, gamma).largest_guess()
         error = largest.std() / 20
         assert abs(guess_law(gamma, classes, INPUTS).mean - largest.mean()) < 4 * error
@@ -203,8 +222,16 @@ class TestDepth:
             )
             np.testing.assert_allclose(points.y[1:], value[1:], rtol=1e-6)
             np.testing.assert_allclose(points.error_y.array[1:], error[1:], rtol=1e-5, atol=1e-12)
-        assert sorted(shape.y0 for shape in figure.layout.shapes) == [theory.PREJUDICE_CUT, theory.DEEP_PREJUDICE_CUT]
-        assert all(words in notes(figure) for words in ("neutral", "weak prejudice", "deep prejudice<br>γ ≥ 11.9"))
+
+    def test_reference_lines_name_the_regimes_of_two_classes_and_the_guess_fractions_of_more(self) -> None:
+        two, ten = (charts.gamma_by_depth(ensemble(12, classes)) for classes in (2, 10))
+        assert sorted(shape.y0 for shape in two.layout.shapes) == list(theory.regime_cuts(2))
+        labels = ("neutral<br>γ < 1", "prejudiced", "deeply prejudiced<br>γ ≥ 9.47")
+        assert all(label in notes(two) for label in labels) and "prejudice" not in notes(ten)
+        assert [shape.y0 for shape in ten.layout.shapes] == [1, 10]
+        for gamma in (1, 10):
+            expected = theory.expected_max_guess(gamma, 10)
+            assert f"γ = {gamma}: largest<br>guess fraction {expected:.2f}" in notes(ten)
 
     def test_nothing_is_lost_at_the_edges(self) -> None:
         e = ensemble(12)

@@ -1,4 +1,4 @@
-"""The picture of escape times, and what of it stands in the README."""
+"""The figure of escape times, and the table in the README."""
 
 from __future__ import annotations
 
@@ -54,15 +54,18 @@ def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_shipped_is_complete_and_in_the_readme() -> None:
     shipped = read()
-    found = summaries(shipped)
-    assert set(found) == set(escape.contenders())
-    assert all(found[loss][rate].seeds >= 3 for loss in found for rate in escape.RATES)
+    by_loss = summaries(shipped)
+    assert set(by_loss) == set(escape.contenders())
+    assert all(by_loss[loss][rate].seeds >= 3 for loss in by_loss for rate in escape.RATES)
     assert README.split(MARKS[0])[1].split(MARKS[1])[0].strip() == escape.block()
     assert json.loads(escape.DATA.read_text())["provenance"]["definition"] == escape.DEFINITION
 
 
 def test_reading_needs_no_torch() -> None:
-    code = "import sys; from igbviz.charts.escape import picture; from igbviz.studies.escape import read; picture(read()); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from igbviz.charts.escape import picture; from igbviz.studies.escape import read; "
+        "picture(read()); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
 
 

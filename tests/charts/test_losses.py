@@ -1,4 +1,4 @@
-"""The maps of losses: every loss can be drawn, and a histogram loses no image."""
+"""Figures of losses: every loss can be drawn, captions speak of the force, and a histogram loses no image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.stored_runs import crowded
 @pytest.mark.parametrize("log", [True, False])
 def test_no_image_is_lost(log: bool) -> None:
     trajectory = crowded()
-    edges, shares = image_histogram(trajectory, 1, log)
+    edges, fractions = image_histogram(trajectory, 1, log)
     counts = trajectory.p_hist[1]
-    assert edges[0] == 0 and edges[-1] == 1 and shares.shape == (3, len(edges) - 1)
-    np.testing.assert_allclose(shares.sum(1), counts.sum(1) / counts.sum())
+    assert edges[0] == 0 and edges[-1] == 1 and fractions.shape == (3, len(edges) - 1)
+    np.testing.assert_allclose(fractions.sum(1), counts.sum(1) / counts.sum())
     below = counts[:, P_EDGES[1:] <= 0.1 + 1e-12].sum()
-    assert shares[:, edges[1:] <= 0.1 + 1e-12].sum() == pytest.approx(below / counts.sum())
+    assert fractions[:, edges[1:] <= 0.1 + 1e-12].sum() == pytest.approx(below / counts.sum())
 
 
 def test_no_two_losses_look_alike() -> None:
@@ -50,7 +50,7 @@ def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
         assert lines[0]["line"]["color"] == losses.loss_style(name).color
 
 
-def test_the_picture_without_a_run_with_one_class_and_with_many() -> None:
+def test_the_figure_without_a_run_with_one_class_and_with_many() -> None:
     chosen = {"mae": MeanAbsoluteError()}
     assert "yaxis2" not in losses.over_p(chosen).to_plotly_json()["layout"]
     (line, bar) = losses.over_p(chosen, run=(crowded(), 0, 1)).data
@@ -72,11 +72,11 @@ def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:
     assert len(linear["shapes"]) == 1, "on the linear axis it has a place"
 
 
-def test_a_loss_that_leaves_the_second_picture_says_so() -> None:
+def test_a_loss_off_the_scale_of_leads_says_so() -> None:
     figure = losses.over_lead({name: LOSSES[name]() for name in ("cross-entropy", "mmc")})
     named = {trace.name for trace in figure.data}
-    (told,) = named - {"Cross-entropy"}
-    assert told == "Max-Mahalanobis centres (leaves: to ±80)"
+    (name,) = named - {"Cross-entropy"}
+    assert name == "Max-Mahalanobis centres (off the scale: up to ±80)"
     assert max(np.abs(trace.y).max() for trace in figure.data) == pytest.approx(80, rel=0.01)
     assert {trace.name for trace in losses.over_lead({"mmc": LOSSES["mmc"]()}).data} == {"Max-Mahalanobis centres"}
 
@@ -90,7 +90,7 @@ def test_legends_have_room_below_the_axis(draw) -> None:
 
 
 @pytest.mark.parametrize(
-    "number, words",
+    "number, text",
     [
         (0.0, "0"),
         (1.0, "1"),
@@ -102,8 +102,15 @@ def test_legends_have_room_below_the_axis(draw) -> None:
         (20.0, "20"),
     ],
 )
-def test_short_numbers(number: float, words: str) -> None:
-    assert losses.short(number) == words
+def test_short_numbers(number: float, text: str) -> None:
+    assert losses.short(number) == text
+
+
+def test_captions_speak_of_the_force_and_of_a_zero_gradient() -> None:
+    caption = losses.LOSS_CURVES["weight"].caption
+    assert "Force on the logit" in caption and "Zero gradient (ignored) means under 1 % of cross-entropy's" in caption
+    assert force.ZERO_GRADIENT_FRACTION == 0.01
+    assert not any(word in curve.caption for curve in losses.LOSS_CURVES.values() for word in ("pull", "steer", "say"))
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -1,4 +1,4 @@
-"""Pictures of what a robust loss wins and pays, with labels that stay off each other."""
+"""Figures of a sweep of losses: accuracy against escape, with labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import robustness as robustness_charts
-from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, offsets
+from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_offsets
 from igbviz.studies import robustness
 from igbviz.ui.live_chart import payload
 from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
@@ -17,8 +17,7 @@ from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
 
 @pytest.mark.parametrize("change", [{}, {"schedule": {"name": "switch", "duration": 0.5}}])
 def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
-    """In a window of 900 pixels the picture has 536; a bold letter of a title is about seven and a half wide, a line 18
-    high."""
+    """A window of 900 pixels leaves 536 to the figure; a bold letter of a title is about 7.5 wide, a line 18 high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
     layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
         "layout"
@@ -32,18 +31,19 @@ def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, t
 
 
 @pytest.mark.parametrize("unit", ["epoch", "step"])
-def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
+def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
-    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
-    found = robustness.summaries(those, NOISE)
+    settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    summaries = robustness.summaries(settings, NOISE)
     time, trade = (
-        robustness_charts.over_time(those, NOISE, unit),
-        robustness_charts.trade_off(those, found, NOISE, unit),
+        robustness_charts.over_time(settings, NOISE, unit),
+        robustness_charts.trade_off(settings, summaries, NOISE, unit),
     )
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
     assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
     assert {trace["xaxis"] for trace in named} == {"x", "x2", "x3"}
+    assert all(f"(n = {len(settings[0].members)})" in trace["name"] for trace in named)
     assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), (
         "accuracy, then memorised"
     )
@@ -57,15 +57,15 @@ def test_the_pictures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     assert column["x0"] < stuck["x"][0] < column["x1"] and ticks["ticktext"][-1] == "<b>never</b>"
     assert ticks["tickvals"][-1] > 300 / per_unit, "never is right of the last step"
     assert plain["y"] == pytest.approx([0.48]) and plain["error_y"]["array"] == pytest.approx([0.02])
-    words = [note["text"] for note in trade["layout"]["annotations"]]
-    assert words[:3] == ["<b>Cross-entropy</b>", "<b>Generalised cross-entropy</b>", "<b>Piecewise-zero</b>"]
+    texts = [note["text"] for note in trade["layout"]["annotations"]]
+    assert texts[:3] == ["<b>Cross-entropy</b>", "<b>Generalised cross-entropy</b>", "<b>Piecewise-zero</b>"]
     assert len(payload(time)) + len(payload(trade)) < 60_000
 
 
 def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(schedule={"name": "switch", "duration": 0.5}))
-    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
-    layout = robustness_charts.over_time(those, NOISE)["layout"]
+    settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    layout = robustness_charts.over_time(settings, NOISE)["layout"]
     lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
     assert {line["xref"] for line in lines} == {"x", "x2", "x3"}
     assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
@@ -75,37 +75,37 @@ def test_nothing_is_finished_yet(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path, seeds=1)
     for run in runs:
         run.write_status(run.stored_status().model_copy(update={"state": "stopped"}))
-    those = robustness.settings(sweep, [robustness.read(run) for run in runs])
-    assert robustness.summaries(those, NOISE) == []
-    trade = robustness_charts.trade_off(those, [], NOISE)
+    settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    assert robustness.summaries(settings, NOISE) == []
+    trade = robustness_charts.trade_off(settings, [], NOISE)
     assert trade["data"] == [] and any("as soon as" in note["text"] for note in trade["layout"]["annotations"])
-    assert len(robustness_charts.over_time(those, NOISE)["data"]) == 9
+    assert len(robustness_charts.over_time(settings, NOISE)["data"]) == 9
 
 
-def boxes(points: list, words: list[str], width: int) -> list[tuple[float, float, float, float]]:
-    """Where labels and points lie: left, top, right, bottom."""
+def boxes(points: list, labels: list[str], width: int) -> list[tuple[float, float, float, float]]:
+    """The boxes of labels and points: left, top, right, bottom in pixels."""
     room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
-    found = []
-    for (across, up), word, (ax, ay) in zip(points, words, offsets(points, words), strict=True):
-        x, y, wide = across[0] * room, (1 - up[0]) * height, 3.6 * len(word)
-        found += [(x + ax - wide, y + ay - 8, x + ax + wide, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
-    return found
+    placed = []
+    for (across, up), label, (ax, ay) in zip(points, labels, label_offsets(points, labels), strict=True):
+        x, y, wide = across[0] * room, (1 - up[0]) * height, 3.6 * len(label)
+        placed += [(x + ax - wide, y + ay - 8, x + ax + wide, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
+    return placed
 
 
 @pytest.mark.parametrize("width", [WIDTHS[0], 900, WIDTHS[1]])
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_stay_off_each_other_and_off_the_points(seed: int, width: int) -> None:
+def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     crowd = [(0.4 + 0.1 * rng.random(), 0.75 + 0.05 * rng.random()) for _ in range(4)] + [
         (0.93, rng.random()) for _ in range(3)
     ]
     points = [((x, x - 0.01, x + 0.01), (y, y - 0.01, y + 0.01)) for x, y in crowd]
-    words = ["Cross-entropy", "Generalised CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
-    found = boxes(points, words, width)
+    labels = ["Cross-entropy", "Generalised CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
+    placed = boxes(points, labels, width)
     room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
-    for label in found[::2]:
+    for label in placed[::2]:
         assert label[0] >= 0 and label[1] >= 0 and label[2] <= room and label[3] <= height
-    for k, one in enumerate(found):
-        for other in found[k + 1 :]:
-            if one[2] - one[0] > 12 or other[2] - other[0] > 12:  # a label and something else
-                assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    for k, box in enumerate(placed):
+        for other in placed[k + 1 :]:
+            if box[2] - box[0] > 12 or other[2] - other[0] > 12:  # at least one of the two is a label
+                assert box[2] <= other[0] or other[2] <= box[0] or box[3] <= other[1] or other[3] <= box[1]

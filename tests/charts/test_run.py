@@ -1,5 +1,4 @@
-"""Every chart of every quantity holds for runs of any length and any number of classes; time and size keep their
-promises."""
+"""Every chart of every quantity, for runs of any length and number of classes; axis of time and size of figures."""
 
 import base64
 import json
@@ -31,7 +30,7 @@ def arrays(figure: go.Figure) -> list[np.ndarray]:
 
 
 def resolved(sent: str) -> dict:
-    """What a browser makes of a payload, without what plotly adds by itself."""
+    """A payload as the browser resolves it, without defaults that plotly adds."""
     spec = json.loads(sent)
     shared = spec.pop("shared")
 
@@ -118,10 +117,10 @@ def test_the_axis_has_decades_and_an_end_that_is_planned():
 
 @pytest.mark.parametrize("axis", [TimeAxis(1, 1), TimeAxis(1563, 0.01), TimeAxis(5e5, 1e4), TimeAxis(3, 1, "step")])
 def test_the_axis_holds_at_its_limits(axis):
-    places, words = axis.ticks()
-    assert len(places) == len(words) and sorted(places) == places
+    positions, words = axis.ticks()
+    assert len(positions) == len(words) and sorted(positions) == positions
     low, high = axis.layout()["range"]
-    assert low < np.log10(places[0]) and np.log10(places[-1]) < high
+    assert low < np.log10(positions[0]) and np.log10(positions[-1]) < high
 
 
 def test_epoch_one_and_marks_are_drawn_where_they_happen():
@@ -155,12 +154,12 @@ def test_the_end_label_hides_with_its_class():
 
 
 def test_labels_keep_their_distance_and_order():
-    wanted = np.array([0.1, 0.11, 0.1, 0.9, 0.02])
-    places = spread_apart(wanted, 0.05, 0.0, 1.0)
-    assert np.diff(np.sort(places)).min() >= 0.05 - 1e-9
-    assert places.min() >= 0 and places.max() <= 1
-    assert places[3] == pytest.approx(0.9)
-    assert np.all(np.diff(places[np.argsort(wanted, kind="stable")]) > 0)
+    targets = np.array([0.1, 0.11, 0.1, 0.9, 0.02])
+    positions = spread_apart(targets, 0.05, 0.0, 1.0)
+    assert np.diff(np.sort(positions)).min() >= 0.05 - 1e-9
+    assert positions.min() >= 0 and positions.max() <= 1
+    assert positions[3] == pytest.approx(0.9)
+    assert np.all(np.diff(positions[np.argsort(targets, kind="stable")]) > 0)
     assert np.isfinite(spread_apart(np.full(10, np.nan), 0.2, 0.0, 1.0)).all()
 
 
@@ -233,7 +232,7 @@ def test_quantities_of_wrong_labels_are_empty_without_them(quantity):
 
 
 @pytest.mark.parametrize("probes", [0, 1, 50])
-def test_wrong_labels_are_three_shares_in_one_chart(probes):
+def test_wrong_labels_are_three_fractions_in_one_chart(probes):
     run = trajectory(probes, noisy=True)
     figure = wrong_labels(run, marks=[(3, "switch")], **PLAN)
     lines = {trace.name: trace for trace in figure.data if trace.mode == "lines"}

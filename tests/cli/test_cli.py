@@ -1,14 +1,17 @@
-"""The command line: what is asked is done, what is wrong is one sentence."""
+"""The command line: each command does its work, and each wrong request is one error sentence."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from igbviz.cli import main
 from igbviz.cli.arguments import read_config
+from igbviz.cli.runs import table
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
@@ -17,11 +20,12 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError
-from tests.support.stored_runs import finished
+from tests.support.stored_runs import finished, stored
+from tests.support.trajectories import trajectory
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
@@ -43,7 +47,7 @@ def test_changes() -> None:
     )
     assert config.dataset.scaling == "unit" and config.model == PRESETS["first-look"].config.model
     assert read_config("first-look-piecewise-zero", ["loss.name=blurry"]).loss.name == "blurry", (
-        "knobs of the old loss are gone"
+        "hyperparameters of the old loss are gone"
     )
 
 
@@ -52,11 +56,11 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
     path.write_text(tiny.to_json())
     assert read_config(str(path), ["seed=4"]) == tiny.with_(seed=4)
     path.write_text(tiny.to_json(), encoding="utf-8-sig")
-    assert read_config(str(path), []) == tiny, "an editor put its mark before the text"
+    assert read_config(str(path), []) == tiny, "some editors write a byte-order mark before the text"
 
 
 @pytest.mark.parametrize(
-    ("what", "changes", "words"),
+    ("source", "changes", "message"),
     [
         ("first-luck", [], "neither a .json file nor a preset"),
         ("first-look", ["loss.cutoff"], "key=value"),
@@ -66,20 +70,20 @@ def test_configuration_file(tiny: RunConfig, tmp_path: Path) -> None:
         ("first-look", ["batch_size=lots"], "batch_size is 'lots', allowed: a whole number from 1"),
         ("first-look", ["model.name=resnet51"], "model is 'resnet51'"),
         ("first-look", ["=3"], "'=3' is not of the form key=value"),
-        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of Probes"),
+        ("first-look", ["probes=x"], "probes is 'x', allowed: the fields of ProbePlan"),
         ("first-look", ["imbalance=x"], "imbalance is 'x', allowed"),
         ("first-look", ["loss=x"], "loss is 'x', allowed"),
         ("first-look", ["seed=true"], "seed is True, allowed: a whole number"),
     ],
 )
 def test_wrong_requests_are_one_sentence(
-    what: str, changes: list[str], words: str, capsys: pytest.CaptureFixture
+    source: str, changes: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
-    with pytest.raises(ConfigError, match=words):
-        read_config(what, changes)
-    assert main(["train", what, *changes]) == 2
+    with pytest.raises(ConfigError, match=message):
+        read_config(source, changes)
+    assert main(["train", source, *changes]) == 2
     captured = capsys.readouterr()
-    assert words in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    assert message in captured.err and captured.err.count("\n") == 1 and "Traceback" not in captured.err
 
 
 def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -93,18 +97,18 @@ def test_missing_file_and_unknown_run(tmp_path: Path, capsys: pytest.CaptureFixt
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_files_that_are_not_there_or_no_text_are_named(
+def test_files_that_are_missing_or_not_text_are_named(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     run, latin = finished(tiny, tmp_path), tmp_path / "latin.json"
     latin.write_bytes(b'{"title": "\xe9"}')
-    beyond = str(tmp_path / "nowhere" / "x.csv")
+    unwritable = str(tmp_path / "nowhere" / "x.csv")
     missing = "cannot be read or written: no such file or directory"
-    for arguments, words in (
+    for arguments, message in (
         (["train", "nowhere.json"], f"nowhere.json {missing}"),
         (["import", "nowhere.zip"], f"nowhere.zip {missing}"),
-        (["export", run.id, "--out", beyond], f"{beyond} {missing}"),
-        (["export", run.id, "--out", beyond.replace("csv", "zip")], missing),
+        (["export", run.id, "--out", unwritable], f"{unwritable} {missing}"),
+        (["export", run.id, "--out", unwritable.replace("csv", "zip")], missing),
         (
             ["export", run.id, "--out", "x.png"],
             "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip",
@@ -113,8 +117,8 @@ def test_files_that_are_not_there_or_no_text_are_named(
         (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
     ):
         assert main([*arguments, "--cache", str(tmp_path)]) == 2
-        said = capsys.readouterr().err
-        assert words in said and "Errno" not in said and said.count("\n") == 1, said
+        error = capsys.readouterr().err
+        assert message in error and "Errno" not in error and error.count("\n") == 1, error
 
 
 def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -139,6 +143,26 @@ def test_show_list_and_export(tiny: RunConfig, tmp_path: Path, capsys: pytest.Ca
     assert ".csv" in capsys.readouterr().err
 
 
+def test_the_table_compares_the_same_quantities_at_init_and_now(tiny: RunConfig, tmp_path: Path) -> None:
+    """The predicted probability over all images at Init. once stood beside the true-class probability now."""
+    probes = trajectory(probes=6, classes=3)
+    assert not np.allclose(probes.predicted_probability()[0], probes.true_class_probability()[0], atol=0.01)
+    text = table(stored(tiny, tmp_path, probes, names=["a", "b", "c"]))
+    header, *lines, epoch, explanation = text.split("\n", 5)
+    assert [column.strip() for column in re.split(r"  +", header.strip())] == [
+        "class", "p at Init.", "p now", "accuracy now", "guesses at Init.", "guesses now",
+    ]  # fmt: skip
+    rows = [line.replace("*", " ").split() for line in lines]
+    assert [row[0] for row in rows] == ["a", "b", "c"]
+    probability, guesses = probes.true_class_probability(), probes.guess_fraction()
+    columns = (probability[0], probability[-1], probes.accuracy()[-1], guesses[0], guesses[-1])
+    np.testing.assert_allclose(np.array([row[1:] for row in rows], float).T, columns, atol=6e-4)
+    assert [line.find("*") >= 0 for line in lines].index(True) == probes.favoured() and text.count("*") == 2
+    assert epoch.startswith("epoch ") and "mean accuracy" in epoch
+    assert "p: mean probability of the true class over the images of that class" in explanation
+    assert "guesses: fraction of all images that are guessed as that class" in explanation
+
+
 def as_json(sweep: Sweep, folder: Path) -> str:
     path = folder / "sweep.json"
     path.write_text(sweep.to_json())
@@ -151,12 +175,12 @@ def test_sweep_from_a_file(tiny: RunConfig, tmp_path: Path, capsys: pytest.Captu
     )
     for config in sweep.configs():
         finished(config, tmp_path)
-    for what in (as_json(sweep, tmp_path), sweep.id):
-        assert main(["sweep", what, "--cache", str(tmp_path)]) == 0
+    for source in (as_json(sweep, tmp_path), sweep.id):
+        assert main(["sweep", source, "--cache", str(tmp_path)]) == 0
         output = capsys.readouterr().out
         assert output.startswith(f"sweep {sweep.id}: Two losses\n") and output.endswith("4 done\n")
         assert output.count("gce (q 0.5)") == 2 and all(config.id in output for config in sweep.configs())
-        assert ("4 runs, 4 already finished: about 0 s" in output) == (what != sweep.id)
+        assert ("4 runs, 4 already finished: about 0 s" in output) == (source != sweep.id)
 
 
 def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,11 +203,11 @@ def test_sweep_from_options(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest
         group.sweep == Sweep(base=PRESETS["first-look-blurry"].config, axes=axes, title="Mine") and len(group.runs) == 8
     )
     file = as_json(Sweep(base=tiny, axes={"seed": [0, 1, 2], "batch_size": [8, 16]}), tmp_path)
-    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option is stronger than the file"
+    assert main(["sweep", file, "--seeds", "1", "--cache", str(tmp_path)]) == 0, "an option overrides the file"
     assert len(list_groups(tmp_path)[0].runs) == 2
 
 
-def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
+def test_a_sweep_continues_after_an_interrupt_and_is_stopped_by_name(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(group: Group):
@@ -200,7 +224,7 @@ def test_sweep_goes_on_after_an_interrupt_and_is_stopped_by_name(
     assert group.progress().counts == {"stopped": 2} and "2 stopped" in capsys.readouterr().out
 
 
-def test_sweep_tells_of_failed_and_unreadable_runs(
+def test_a_sweep_reports_failed_and_unreadable_runs(
     tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1, 2]}), tmp_path)
@@ -215,7 +239,7 @@ def test_sweep_tells_of_failed_and_unreadable_runs(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "a sweep needs a .json file or an axis"),
         (["--losses", "mse"], "axes.loss is 'mse', allowed"),
@@ -225,21 +249,23 @@ def test_sweep_tells_of_failed_and_unreadable_runs(
         (["--set", "epochs="], "axes.epochs is [], allowed"),
         (["--set", "loss.gamma=1,2"], "axes.loss.gamma is not a field of cross-entropy"),
         (["--preset", "last-look", "--seeds", "2"], "'last-look' is neither"),
-        (["--seeds", "2", "--stop"], "--stop stands behind the name"),
+        (["--seeds", "2", "--stop"], "--stop needs the name"),
         (["no-such-sweep"], "sweep 'no-such-sweep' is not in the cache"),
         (["nowhere.json"], "nowhere.json cannot be read or written: no such file or directory"),
         (["--set", "=1"], "'=1' is not of the form key=values"),
     ],
 )
 def test_wrong_sweeps_are_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert main(["sweep", *arguments, "--cache", str(tmp_path)]) == 2
     captured = capsys.readouterr()
-    assert words in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
+    assert message in captured.err and captured.err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
-def test_a_run_goes_to_another_cache_as_a_zip(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_run_is_moved_to_another_cache_as_a_zip(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     run, archive = finished(tiny, tmp_path / "here"), tmp_path / "run.zip"
     assert main(["export", run.id, "--out", str(archive), "--cache", str(tmp_path / "here")]) == 0
     assert main(["import", str(archive), "--cache", str(tmp_path / "there")]) == 0

@@ -1,4 +1,4 @@
-"""The ids of runs that exist: a run is found again on disk by the hash of its choices, so none of these may change."""
+"""The ids of existing runs: a run is found on disk by the hash of its configuration, so none of these may change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_presets() -> None:
     assert {name: preset.config.id for name, preset in PRESETS.items()} == PRESET_IDS
 
 
-def test_the_gallery() -> None:
+def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
     assert len(names) == 34
     assert names == {RunConfig.from_json((GALLERY / name / "config.json").read_text()).id for name in names}

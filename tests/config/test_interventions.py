@@ -1,4 +1,4 @@
-"""Every intervention changes one thing of a run, leaves the rest alone, and says when there is nothing to change."""
+"""Every intervention changes one part of a run, leaves the rest alone, and returns None when nothing would change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable, chosen
+from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.spec import ConfigError
 from igbviz.training.loop import Training, train
 from igbviz.trajectory import Trajectory
@@ -15,8 +16,8 @@ from tests.support.tiny import TINY
 STUCK = RunConfig(**TINY | {"loss": {"name": "piecewise-zero", "cutoff": 0.4}})
 FIRST_LOOK = PRESETS["first-look-piecewise-zero"].config
 RESNET = RunConfig(model={"name": "resnet18"}, loss={"name": "mae"}, initialization={"name": "torchvision"})
-NORMALISED = STUCK.with_(model={"name": "mlp", "depth": 2, "width": 16, "normalization": "layer"})
-SUBJECTS = {"mlp": STUCK, "first look": FIRST_LOOK, "resnet": RESNET, "layer norm": NORMALISED, "plain": RunConfig()}
+NORMALIZED = STUCK.with_(model={"name": "mlp", "depth": 2, "width": 16, "normalization": "layer"})
+SUBJECTS = {"mlp": STUCK, "first look": FIRST_LOOK, "resnet": RESNET, "layer norm": NORMALIZED, "plain": RunConfig()}
 # What an intervention may change.
 FIELDS = {
     "cross-entropy-first": {"schedule"},
@@ -45,10 +46,13 @@ def test_a_change_is_a_change_and_changes_only_its_own(name: str, subject: str) 
     after = kind().apply(config)
     if after is not None:
         assert after.id != config.id and changed_fields(config, after) <= FIELDS[name]
-        assert name in applicable(config) and kind().apply(after) in (None, config), "done once it is done, or undone"
+        assert name in applicable(config) and kind().apply(after) in (None, config), (
+            "applied twice: no change, or undone"
+        )
+        assert kind().explain(config).endswith(".") and "\n" not in kind().explain(config)
 
 
-def test_what_makes_sense_where() -> None:
+def test_which_interventions_apply_where() -> None:
     def names(config: RunConfig) -> set[str]:
         return set(applicable(config))
 
@@ -56,7 +60,7 @@ def test_what_makes_sense_where() -> None:
     assert names(RunConfig()) == everywhere | {"batch-norm"}, "cross-entropy needs no other start"
     assert names(STUCK) == everywhere | {"cross-entropy-first", "batch-norm"}, "noise has no scaling"
     assert names(FIRST_LOOK) == everywhere | {"cross-entropy-first", "batch-norm", "standardised-input"}
-    assert names(NORMALISED) == everywhere | {"cross-entropy-first", "normalisation-placement"}
+    assert names(NORMALIZED) == everywhere | {"cross-entropy-first", "normalisation-placement"}
     assert names(RESNET) == everywhere | {"cross-entropy-first", "batch-statistics", "he-normal"}
     assert "batch-norm" not in names(STUCK.with_(batch_size=1))
     assert "neutral-bias" not in names(RunConfig(model={"name": "mlp", "bias": False})) | names(
@@ -68,7 +72,7 @@ def test_what_makes_sense_where() -> None:
     }
 
 
-def test_knobs() -> None:
+def test_hyperparameters() -> None:
     assert chosen({"name": "cross-entropy-first", "epochs": 1.5}).apply(STUCK).schedule.duration == 1.5
     assert chosen("cross-entropy-first").apply(STUCK).schedule.duration == 0.2, "a tenth of two epochs"
     assert chosen({"name": "cross-entropy-first", "epochs": 2}).apply(STUCK) is None, "the loss would never act"
@@ -79,7 +83,7 @@ def test_knobs() -> None:
         chosen({"name": "label-smoothing", "epsilon": 1})
 
 
-def test_the_last_layer_stays_as_it_was_told_when_weights_are_drawn_otherwise() -> None:
+def test_the_last_layer_is_treated_as_before_when_weights_are_drawn_from_another_distribution() -> None:
     scaled = RunConfig(initialization={"name": "he-normal", "last_layer": "scaled", "last_layer_scale": 0.5})
     after = chosen("xavier").apply(scaled).initialization
     assert (after.name, after.last_layer, after.last_layer_scale) == ("xavier", "scaled", 0.5)
@@ -102,7 +106,7 @@ def trajectory(config: RunConfig) -> Trajectory:
     return Trajectory.of(list(train(config, "cpu")))
 
 
-def test_a_zero_last_layer_has_no_guess() -> None:
+def test_a_zero_last_layer_starts_at_one_over_k() -> None:
     start = trajectory(chosen("zero-last-layer").apply(STUCK))
     np.testing.assert_allclose(start.predicted_probability()[0], 1 / 3, atol=1e-6)
 
@@ -118,7 +122,7 @@ def test_cross_entropy_first_learns_as_cross_entropy_does() -> None:
     assert (first.predicted_probability()[late] != second.predicted_probability()[late]).any()
 
 
-def test_another_look_does_not_change_the_training() -> None:
+def test_probing_with_batch_statistics_does_not_change_the_training() -> None:
     before = STUCK.with_(model={"name": "mlp", "depth": 2, "width": 16, "normalization": "batch"})
     ended = []
     for config in (before, chosen("batch-statistics").apply(before)):
@@ -140,3 +144,61 @@ def test_neutral_biases_leave_no_class_favoured(normalization: str) -> None:
         trajectory(chosen("neutral-bias").apply(config)).predicted_probability()[0],
     )
     assert before.max() > 0.3 and abs(after - 0.2).max() < 0.03, "the images of the probe are others"
+
+
+def gamma(config: RunConfig, scaling: str = "") -> float:
+    """Of 30 untrained networks, as the probes of this run normalize them."""
+    dataset = {"name": "fashion-mini", "scaling": scaling} if scaling else config.dataset
+    parts = {"model": config.model, "initialization": config.initialization, "batch_norm": config.probes.batch_norm}
+    ensemble = EnsembleConfig(**parts, dataset=dataset, networks=30, inputs=60)
+    return Ensemble.of(initialize(ensemble, "cpu")).gamma()[0]
+
+
+DEEP = STUCK.with_(model={"name": "mlp", "depth": 4, "width": 64})
+
+
+@pytest.mark.parametrize("statistics", ["eval", "batch"])
+@pytest.mark.parametrize("normalization", ["batch", "layer", "rms"])
+def test_what_is_said_of_the_placement_of_normalization_is_measured(normalization: str, statistics: str) -> None:
+    before = DEEP.with_(
+        model=DEEP.model.with_(normalization=normalization), probes=DEEP.probes.with_(batch_norm=statistics)
+    )
+    move = chosen("normalisation-placement")
+    after, text = move.apply(before), move.explain(before)
+    ratio = gamma(after) / gamma(before)
+    assert ("about as one-sided" in text or "looks the same" in text) == (0.7 < ratio < 1.4), (ratio, text)
+    assert ("bias with it" in text and "looks the same" not in text or "little bias is left" in text) == (ratio < 0.1)
+    assert "RMSNorm" not in text or normalization == "rms"
+    assert "then leaves in" in move.explain(after) or normalization == "rms"
+
+
+@pytest.mark.parametrize("scaling", ["standardised", "unit", "raw"])
+@pytest.mark.parametrize("changes", [{}, {"bias": False}, {"normalization": "layer"}], ids=str)
+def test_what_is_said_of_pytorchs_weights_is_measured(changes: dict, scaling: str) -> None:
+    he = FIRST_LOOK.with_(
+        model={"name": "mlp", "depth": 4, "width": 64} | changes, dataset={"name": "fashion-mini", "scaling": scaling}
+    )
+    pytorch = chosen("pytorch")
+    ratio, text = gamma(pytorch.apply(he), scaling) / gamma(he, scaling), pytorch.explain(he)
+    assert ("it is also more one-sided" in text) == (ratio > 2), (ratio, text)
+    assert ("as one-sided" in text or "only in networks so deep" in text) == (0.6 < ratio < 1.6), (ratio, text)
+
+
+def test_the_sentences_follow_the_configuration() -> None:
+    assert "from 1e-05 to 0.1" in chosen("standardised-input").explain(FIRST_LOOK)
+    adam = FIRST_LOOK.with_(optimizer={"name": "adam"})
+    for name in ("standardised-input", "batch-norm"):
+        assert "SGD" not in chosen(name).explain(adam)
+    unit = FIRST_LOOK.with_(dataset={"name": "fashion-mini", "scaling": "unit"})
+    assert "learning rate" not in chosen("standardised-input").explain(unit)
+    after = DEEP.with_(model={"name": "mlp", "placement": "after"})
+    assert "removes" in chosen("batch-norm").explain(after) and "removes" not in chosen("batch-norm").explain(DEEP)
+
+
+@pytest.mark.parametrize("name", ["he-normal", "pytorch", "xavier"])
+def test_other_weights_below_a_fixed_last_layer_are_not_said_to_change_the_guess(name: str) -> None:
+    base = STUCK.with_(initialization={"name": "orthogonal", "last_layer": "zero"})
+    assert "every class still starts at exactly 1/K" in chosen(name).explain(base)
+    np.testing.assert_allclose(trajectory(chosen(name).apply(base)).predicted_probability()[0], 1 / 3, atol=1e-6)
+    neutral = chosen(name).explain(STUCK.with_(initialization={"name": "orthogonal", "last_layer": "neutral-bias"}))
+    assert "no class is favoured" in neutral and "one-sided" not in neutral

@@ -1,4 +1,4 @@
-"""When a run is probed."""
+"""The steps at which a run is probed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_log_schedule_is_even_in_log_time() -> None:
     assert late.max() < 1.2 * late.min()
 
 
-def test_a_very_long_plan_is_made_at_once() -> None:
+def test_a_very_long_plan_is_fast() -> None:
     steps = ProbePlan(count=200).steps(3_000_000, 300)
     assert len(steps) == 200 and steps[-1] == 3_000_000
 

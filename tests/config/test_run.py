@@ -1,4 +1,4 @@
-"""A configuration is checked, explains itself, and has one identity."""
+"""A configuration is validated, its errors name field and limits, and it has one identity."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_same_choices_same_id_however_written() -> None:
     )
 
 
-def test_ids_are_for_ever() -> None:
-    """As they were when the numerics last changed: a new knob left at its default must not rename the runs of old."""
+def test_ids_never_change() -> None:
+    """The ids of numerics version 2: a new field at its default must not rename existing runs."""
     assert RunConfig().id == "fashion-mini-mlp-cross-entropy-s0-ef1424cb5c"
     assert RunConfig(**PAPER).id == "cifar10-resnet50-piecewise-zero-s0-34e9f6afca"
     assert RunConfig(label_noise={"name": "none"}, imbalance={"ratio": 1, "majority": 3}).id == RunConfig().id
 
 
-def test_wrong_labels_and_imbalance_stand_in_the_name() -> None:
-    spoiled = RunConfig(
+def test_wrong_labels_and_imbalance_are_part_of_the_name() -> None:
+    corrupted = RunConfig(
         label_noise={"name": "symmetric", "rate": 0.4}, imbalance={"ratio": 10, "majority": "unfavoured"}
     )
-    assert spoiled.id.startswith("fashion-mini-symmetric-noise-40-imbalance-10-1-unfavoured-mlp-cross-entropy-s0-")
+    assert corrupted.id.startswith("fashion-mini-symmetric-noise-40-imbalance-10-1-unfavoured-mlp-cross-entropy-s0-")
     ratios = {RunConfig(imbalance={"ratio": 10, "majority": who}).id for who in ("favoured", "unfavoured", 0, 1)}
     rates = {
         RunConfig(label_noise={"name": name, "rate": rate}).id
@@ -63,7 +63,7 @@ def test_wrong_labels_and_imbalance_stand_in_the_name() -> None:
     assert len(ratios) == len(rates) == 4
 
 
-def test_what_a_folder_holds_is_looked_at_when_the_run_begins() -> None:
+def test_the_contents_of_a_folder_are_checked_when_the_run_begins() -> None:
     folder = {"name": "image-folder", "folder": "/nowhere"}
     config = RunConfig(dataset=folder, label_noise={"name": "matrix", "matrix": [[0.9, 0.1], [0, 1]]})
     with pytest.raises(
@@ -82,7 +82,7 @@ def test_seeds_of_one_setting_are_a_group() -> None:
     assert RunConfig(seed=1).group == RunConfig(seed=2).group != RunConfig(seed=1, batch_size=16).group
 
 
-def test_where_the_files_lie_is_no_choice() -> None:
+def test_the_folder_of_the_files_is_not_part_of_the_identity() -> None:
     assert RunConfig(dataset={"name": "mnist", "folder": "/a"}).id == RunConfig(dataset={"name": "mnist"}).id
 
 
@@ -94,7 +94,7 @@ def test_a_folder_is_the_same_however_it_is_spelled(name: str, tmp_path: Path, m
         return RunConfig(dataset={"name": name, "folder": folder})
 
     whole = config(f"{tmp_path}/d")
-    assert whole.dataset.folder == f"{tmp_path}/d", "one that is in order stays"
+    assert whole.dataset.folder == f"{tmp_path}/d", "a normalized path stays"
     for spelled in ("d", "./d/", f"{tmp_path}/d/", f"{tmp_path}/x/../d", f"{tmp_path}//d", f"/{tmp_path}/d"):
         assert config(spelled) == whole and config(spelled).id == whole.id, spelled
     for folder in ("~", "~/data/cifar10", "~somebody/d", "~/../d"):
@@ -110,7 +110,7 @@ def test_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "expected"),
     [
         ({"batch_size": 0}, ["batch_size", "0", "from 1"]),
         ({"epochs": -1}, ["epochs", "-1", "above 0"]),
@@ -147,17 +147,17 @@ def test_frozen() -> None:
         ({"loss": {"name": "blurry", "detach_weight": 1}}, ["loss.detach_weight is 1", "true or false"]),
     ],
 )
-def test_wrong_values_are_one_sentence(values: dict, words: list[str]) -> None:
+def test_wrong_values_are_one_sentence(values: dict, expected: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         RunConfig(**values)
     text = str(caught.value)
-    assert all(word in text for word in words), text
+    assert all(part in text for part in expected), text
     assert "\n" not in text and text.count("allowed") + text.count("its fields are") == 1, text
     with pytest.raises(ConfigError, match="allowed|its fields are"):
         RunConfig.from_json(json.dumps(values))
 
 
-def test_whole_floats_and_integers_stand_for_each_other() -> None:
+def test_whole_floats_and_integers_are_interchangeable() -> None:
     assert RunConfig(batch_size=16.0, epochs=2) == RunConfig(batch_size=16, epochs=2.0)
     assert RunConfig(probes={"size": 60.0}).probes.size == 60
     with pytest.raises(ConfigError, match="^batch_size is 16.5, allowed: a whole number"):
@@ -172,7 +172,7 @@ def test_several_wrong_values_are_all_named() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", "null", '"resnet"', '{"self": 1}', '{"seed": ' + "9" * 5000 + "}", "[" * 99_999]
 )
-def test_json_that_is_no_configuration(text: str) -> None:
+def test_json_that_is_not_a_configuration(text: str) -> None:
     with pytest.raises(ConfigError):
         RunConfig.from_json(text)
 
@@ -193,7 +193,7 @@ def test_a_field_that_is_given_twice_is_refused(text: str) -> None:
         RunConfig.from_json(text)
 
 
-def test_a_registry_says_what_it_has() -> None:
+def test_a_registry_lists_its_names() -> None:
     from igbviz import losses, models
     from igbviz.config import presets
 
@@ -222,3 +222,25 @@ def test_neutral_biases_need_a_bias(model) -> None:
         ConfigError, match="^initialization.last_layer is neutral-bias with .*, allowed: same, zero or scaled"
     ):
         RunConfig(model=model, initialization={"last_layer": "neutral-bias", "name": "he-normal"})
+
+
+def test_the_seed_is_not_said_to_fix_the_trajectory_on_another_processor() -> None:
+    assert "another trajectory" in RunConfig.model_fields["seed"].description
+    noise = RunConfig.model_fields["rounding_noise"]
+    assert noise.default == 0 and noise.title == "Repeat with rounding noise"
+    with pytest.raises(ConfigError, match="^rounding_noise is -1, allowed: a whole number from 0 to 2147483647$"):
+        RunConfig(rounding_noise=-1)
+
+
+def test_rounding_noise_is_part_of_the_identity_of_a_repeat() -> None:
+    assert RunConfig(rounding_noise=0).id == RunConfig().id
+    assert len({RunConfig(rounding_noise=n).id for n in range(3)}) == 3
+    assert RunConfig(rounding_noise=1).canonical()["rounding_noise"] == 1
+
+
+def test_cross_entropys_presets_do_not_claim_that_all_classes_rise_together() -> None:
+    from igbviz.config import PRESETS
+
+    for name, preset in PRESETS.items():
+        if name.endswith("cross-entropy"):
+            assert "need not rise together" in preset.look_for

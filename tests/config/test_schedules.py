@@ -1,4 +1,4 @@
-"""Which loss drives which step."""
+"""Which loss each step descends."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_mix_is_linear() -> None:
     mix = Mix(duration=1)
     logits, labels = torch.randn(6, 4), torch.arange(6) % 4
     start, end = CrossEntropy().values(logits, labels), LOSS.values(logits, labels)
-    for step, share in ((0, 0.0), (3, 0.3), (9, 0.9)):
+    for step, weight in ((0, 0.0), (3, 0.3), (9, 0.9)):
         blend = mix.at(step, 10, LOSS)
-        torch.testing.assert_close(blend.values(logits, labels), (1 - share) * start + share * end)
+        torch.testing.assert_close(blend.values(logits, labels), (1 - weight) * start + weight * end)
         torch.testing.assert_close(blend.batch_loss(logits, labels), blend.values(logits, labels).mean())
     assert mix.at(10, 10, LOSS) is LOSS
 

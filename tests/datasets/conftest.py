@@ -1,4 +1,4 @@
-"""Folders of a test's own for data, and no network."""
+"""Temporary data folders, and no network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from igbviz.datasets import base, public
 
 @pytest.fixture
 def data_root(tmp_path, monkeypatch):
-    """Nothing outside of this test's own folder is read or written."""
+    """Nothing outside the temporary folder of the test is read or written."""
     root = tmp_path / "data"
     monkeypatch.setenv("IGBVIZ_DATA", str(root))
     monkeypatch.setattr(base, "PROJECT_DATA", tmp_path / "nothing here")

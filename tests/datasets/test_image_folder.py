@@ -1,4 +1,4 @@
-"""A folder of images: read in the order of names, refused in one sentence, decoded once."""
+"""A folder of images: read in the order of names, errors in one sentence, decoded once."""
 
 import numpy as np
 import pytest
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.usefixtures("data_root")
 
 
 def test_grey_is_luma_in_folders_and_in_archives_alike(folder):
-    colours, grey = (ImageFolder(folder=str(folder), grayscale=flag, scaling="raw").load() for flag in (False, True))
-    assert colours.shape == (3, 10, 12) and grey.shape == (1, 10, 12)
+    colors, grey = (ImageFolder(folder=str(folder), grayscale=flag, scaling="raw").load() for flag in (False, True))
+    assert colors.shape == (3, 10, 12) and grey.shape == (1, 10, 12)
     weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    assert ((colours.train_images * weights).sum(1) - grey.train_images[:, 0]).abs().max() <= 0.501
-    assert torch.equal(luma(colours.train_images.byte()), grey.train_images.byte())
+    assert ((colors.train_images * weights).sum(1) - grey.train_images[:, 0]).abs().max() <= 0.501
+    assert torch.equal(luma(colors.train_images.byte()), grey.train_images.byte())
 
 
 def test_an_image_folder_is_read_in_the_order_of_names(folder):
@@ -32,7 +32,7 @@ def test_an_image_folder_is_read_in_the_order_of_names(folder):
         assert np.array_equal(image.permute(1, 2, 0), np.asarray(Image.open(folder / "train" / f"{path}.png")))
 
 
-def test_images_of_many_kinds_and_sizes_become_one_size(folder):
+def test_images_of_many_modes_and_sizes_get_one_size(folder):
     Image.new("L", (30, 31), 200).save(folder / "train" / "dog" / "0.png")
     Image.new("RGBA", (5, 5), (1, 2, 3, 4)).save(folder / "test" / "cat" / "0.PNG")
     (folder / "train" / "dog" / "notes.txt").write_text("not an image, not counted")
@@ -41,7 +41,7 @@ def test_images_of_many_kinds_and_sizes_become_one_size(folder):
     assert ImageFolder(folder=str(folder), size=16).load().shape == (3, 16, 16)
 
 
-def test_grey_of_sixteen_bits_is_scaled_and_not_cut_off(folder):
+def test_16_bit_grey_is_scaled_and_not_clipped(folder):
     values = np.arange(0, 65536, 512, dtype=np.uint16)[:120].reshape(10, 12)
     for place, suffix in enumerate(("png", "tif", "pgm")):
         (folder / "train" / "cat" / f"{place}.png").unlink()
@@ -52,10 +52,10 @@ def test_grey_of_sixteen_bits_is_scaled_and_not_cut_off(folder):
 
 
 def test_facts_of_a_folder_follow_the_folder(folder):
-    description = ImageFolder(folder=str(folder), grayscale=True)
-    assert description.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
+    dataset = ImageFolder(folder=str(folder), grayscale=True)
+    assert dataset.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
     (folder / "train" / "cat" / "1.png").unlink()
-    assert description.facts().train_size == 5
+    assert dataset.facts().train_size == 5
 
 
 def break_nothing_chosen(folder):
@@ -108,28 +108,28 @@ BROKEN = {name: function for name, function in list(globals().items()) if name.s
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_what_is_wrong_with_a_folder_is_one_sentence(broken, folder, data_root):
-    description, names = broken(folder)
-    sentence(description.load, *names)
-    assert not list(data_root.glob("decoded/*")), "nothing half decoded is kept"
+def test_a_broken_folder_is_reported_in_one_sentence(broken, folder, data_root):
+    dataset, names = broken(folder)
+    sentence(dataset.load, *names)
+    assert not list(data_root.glob("decoded/*")), "no incomplete array is cached"
 
 
-def test_too_many_pixels_are_refused_before_the_work(folder, monkeypatch):
-    monkeypatch.setattr(image_folder, "LARGEST", 1000)
+def test_too_many_pixels_are_refused_before_decoding(folder, monkeypatch):
+    monkeypatch.setattr(image_folder, "MAX_VALUES", 1000)
     monkeypatch.setattr(image_folder, "_decode", None)
     sentence(ImageFolder(folder=str(folder)).load, folder, "10 images of 3 x 10 x 12", "size")
     sentence(FashionMini(size=14).load, "10000 images of 1 x 14 x 14")
     sentence(GaussianNoise().load, "12000 images")
 
 
-def test_decoded_images_are_kept_until_the_folder_changes(folder, data_root, monkeypatch):
+def test_decoded_images_are_cached_until_the_folder_changes(folder, data_root, monkeypatch):
     decodings = []
     decode = image_folder._decode
-    monkeypatch.setattr(image_folder, "_decode", lambda *wanted: decodings.append(wanted) or decode(*wanted))
-    description = ImageFolder(folder=str(folder))
-    first = description.load()
-    assert same(first, description.load()) and len(decodings) == 2, "train and test, once each"
-    assert len(list(data_root.glob("decoded/*"))) == 1, "and no unfinished file is left"
+    monkeypatch.setattr(image_folder, "_decode", lambda *args: decodings.append(args) or decode(*args))
+    dataset = ImageFolder(folder=str(folder))
+    first = dataset.load()
+    assert same(first, dataset.load()) and len(decodings) == 2, "train and test, once each"
+    assert len(list(data_root.glob("decoded/*"))) == 1, "and no temporary file is left"
 
     for other in ({"grayscale": True}, {"size": 16}):
         assert not torch.equal(
@@ -138,7 +138,7 @@ def test_decoded_images_are_kept_until_the_folder_changes(folder, data_root, mon
     assert len(decodings) == 6
 
     Image.new("RGB", (12, 10)).save(folder / "train" / "cat" / "0.png")
-    assert not same(first, description.load()) and len(decodings) == 8
+    assert not same(first, dataset.load()) and len(decodings) == 8
 
 
 DAMAGE = {
@@ -149,18 +149,18 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_torn_kept_file_is_decoded_anew(damage, folder, data_root):
-    description = ImageFolder(folder=str(folder))
-    first = description.load()
-    (kept,) = data_root.glob("decoded/*.npz")
-    whole = kept.read_bytes()
-    kept.write_bytes(damage(whole))
-    assert kept.read_bytes() != whole
-    assert same(first, description.load())
-    assert kept.read_bytes() == whole, "and repaired"
+def test_a_damaged_cache_file_is_decoded_again(damage, folder, data_root):
+    dataset = ImageFolder(folder=str(folder))
+    first = dataset.load()
+    (cached,) = data_root.glob("decoded/*.npz")
+    whole = cached.read_bytes()
+    cached.write_bytes(damage(whole))
+    assert cached.read_bytes() != whole
+    assert same(first, dataset.load())
+    assert cached.read_bytes() == whole, "and repaired"
 
 
-def test_nowhere_to_keep_only_costs_the_time(folder, tmp_path, monkeypatch):
+def test_a_cache_that_is_not_writable_is_no_error(folder, tmp_path, monkeypatch):
     first = ImageFolder(folder=str(folder)).load()
     (tmp_path / "a file").touch()
     monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "a file" / "in the way"))

@@ -1,4 +1,4 @@
-"""Wrong labels: exact shares, the right direction, the same for every loss, and only where they belong."""
+"""Wrong labels: exact fractions, the right classes, the same for every loss, and only in the training set."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ KINDS = {
 NOISY = {"label_noise": {"name": "symmetric", "rate": 0.4}}
 
 
-def table(labels: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:
-    """Counts [true class, given class]."""
+def table(labels: np.ndarray, corrupted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [true class, label]."""
     counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (labels, given), 1)
+    np.add.at(counts, (labels, corrupted), 1)
     return counts
 
 
-def test_every_kind_is_tried() -> None:
+def test_every_kind_is_tested() -> None:
     assert set(KINDS) == set(LABEL_NOISE)
 
 
 @pytest.mark.parametrize("noise", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("sizes", [(100, 100, 100), (7, 1, 260), (0, 3, 10)])
-def test_the_shares_are_exact(noise, sizes: tuple[int, ...]) -> None:
+def test_the_fractions_are_exact(noise, sizes: tuple[int, ...]) -> None:
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(3), sizes))
     for seed in range(20):
         counts = table(labels, noise.given(labels, 3, seed), 3)
@@ -43,7 +43,7 @@ def test_the_shares_are_exact(noise, sizes: tuple[int, ...]) -> None:
         np.testing.assert_array_equal(
             counts.sum(1) - np.diag(counts), np.floor(expected.sum(1) - np.diag(expected) + 0.5)
         )
-        assert (abs(counts - expected) < 1.5).all(), "one for the rounding of the rest, half for that of the whole"
+        assert (abs(counts - expected) < 1.5).all(), "1 for rounding the parts, 0.5 for rounding the total"
         assert (counts[noise.transition(3) == 0] == 0).all()
 
 
@@ -57,7 +57,8 @@ def test_transitions_are_probabilities(noise) -> None:
 
 
 def test_small_classes_are_right_on_average() -> None:
-    """Four images at a rate of 0.5 have two wrong labels for nine classes: over many seeds each class gets as many."""
+    """Four images at a rate of 0.5 have two wrong labels for nine classes: over many seeds all classes get equally
+    many."""
     labels = np.repeat(np.arange(10), 4)
     counts = sum(table(labels, Symmetric(rate=0.5).given(labels, 10, seed), 10) for seed in range(900))
     assert (np.diag(counts) == 1800).all()
@@ -65,13 +66,13 @@ def test_small_classes_are_right_on_average() -> None:
     assert others.mean() == 200 and abs(others - 200).max() < 5 * np.sqrt(200)
 
 
-def test_chance_decides_which_images() -> None:
+def test_the_choice_of_images_is_seeded() -> None:
     labels = np.repeat(np.arange(3), 100)
     first, again, other = (Symmetric().given(labels, 3, seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_a_higher_rate_adds_wrong_labels_to_those_of_a_lower_one() -> None:
+def test_the_wrong_labels_of_a_lower_rate_are_a_subset() -> None:
     labels = np.repeat(np.arange(3), 100)
     few, many = (Symmetric(rate=rate).given(labels, 3, 5) != labels for rate in (0.2, 0.6))
     assert few.sum() == 60 and many.sum() == 180 and (few <= many).all()
@@ -79,9 +80,9 @@ def test_a_higher_rate_adds_wrong_labels_to_those_of_a_lower_one() -> None:
 
 def test_pair_flip_goes_to_the_next_class() -> None:
     labels = np.repeat(np.arange(4), 50)
-    given = PairFlip(rate=0.2).given(labels, 4, 0)
-    wrong = given != labels
-    assert wrong.sum() == 40 and (given[wrong] == (labels[wrong] + 1) % 4).all()
+    corrupted = PairFlip(rate=0.2).given(labels, 4, 0)
+    wrong = corrupted != labels
+    assert wrong.sum() == 40 and (corrupted[wrong] == (labels[wrong] + 1) % 4).all()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_matrix_can_be_typed(text: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_one_sentence(noise: dict, sentence: str) -> None:
+def test_invalid_values_are_one_sentence(noise: dict, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         RunConfig(label_noise=noise)
     assert str(caught.value).startswith(sentence) and "; label_noise" not in str(caught.value)
@@ -153,7 +154,7 @@ def test_only_training_labels_and_the_same_for_every_loss(tiny: RunConfig) -> No
     assert not other_seed.data.train_labels.equal(noisy.data.train_labels)
 
 
-def test_the_network_is_asked_about_wrong_labels_only(tiny: RunConfig) -> None:
+def test_probes_evaluate_wrong_labels_only(tiny: RunConfig) -> None:
     training = Training(tiny.with_(**NOISY), "cpu")
     clean = tiny.dataset.load()
     places = [
@@ -165,11 +166,11 @@ def test_the_network_is_asked_about_wrong_labels_only(tiny: RunConfig) -> None:
     assert (training.evaluation.wrong_labels != training.evaluation.true_labels).all()
     few = Training(tiny.with_(label_noise={"name": "symmetric", "rate": 0.05}), "cpu")
     assert len(few.evaluation.wrong_images) == int((few.data.train_labels != clean.train_labels).sum()) == 13, (
-        "all of them where they are few"
+        "all of them if there are few"
     )
 
 
-def test_the_shares_against_the_networks_own_guesses(tiny: RunConfig) -> None:
+def test_the_fractions_match_the_guesses_of_the_network(tiny: RunConfig) -> None:
     training = Training(tiny.with_(**NOISY), "cpu")
     for tick in training.ticks():
         if tick is not None and tick["step"] in (0, 1, 32):
@@ -182,7 +183,7 @@ def test_the_shares_against_the_networks_own_guesses(tiny: RunConfig) -> None:
             assert tick["memorised"] + tick["resisted"] + tick["otherwise"] == pytest.approx(1, abs=1e-12)
 
 
-def test_no_wrong_label_no_columns(tiny: RunConfig) -> None:
+def test_without_wrong_labels_there_are_no_columns(tiny: RunConfig) -> None:
     plain, none = (
         Trajectory.of(train(config, "cpu"))
         for config in (tiny, tiny.with_(label_noise={"name": "symmetric", "rate": 0}))
@@ -191,9 +192,9 @@ def test_no_wrong_label_no_columns(tiny: RunConfig) -> None:
     assert plain.mean_prob.tobytes() == none.mean_prob.tobytes()
 
 
-def test_noise_can_be_learned_by_heart(tiny: RunConfig) -> None:
-    """Random images, a wide network, many passes: cross-entropy ends up believing every wrong label; mean absolute
-    error does not."""
+def test_label_noise_can_be_memorized(tiny: RunConfig) -> None:
+    """Random images, a wide network, many epochs: cross-entropy memorizes the wrong labels; mean absolute error does
+    not."""
     changes = NOISY | {
         "model": {"name": "mlp", "depth": 2, "width": 128},
         "optimizer": {"name": "adam", "learning_rate": 1e-3},

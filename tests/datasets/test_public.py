@@ -1,4 +1,4 @@
-"""Known data sets: found where people put them, or downloaded once."""
+"""Public data sets: found in the usual folders, or downloaded once."""
 
 import pickle
 import threading
@@ -12,9 +12,7 @@ import pytest
 import torch
 
 from igbviz import datasets
-from igbviz.datasets import (
-    DATASETS,
-)
+from igbviz.datasets import DATASETS
 from tests.support.datasets import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
 
 pytestmark = pytest.mark.usefixtures("data_root")
@@ -22,16 +20,16 @@ pytestmark = pytest.mark.usefixtures("data_root")
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("name", LIKE_MNIST)
-def test_idx_files_are_found_where_people_put_them(name, packed, data_root, tmp_path, offline):
+def test_idx_files_are_found_in_the_usual_folders(name, packed, data_root, tmp_path, offline):
     cls = LIKE_MNIST[name]
-    for number, inner in enumerate((".", "raw", cls.torchvision_place, name), start=3):
+    for number, inner in enumerate((".", "raw", cls.torchvision_subfolder, name), start=3):
         images = write_idx(tmp_path / "own" / str(number) / inner, packed, labels=range(number))
         data = cls(folder=str(tmp_path / "own" / str(number)), scaling="raw").load()
         assert torch.equal(
             data.train_images[:, 0].byte(), torch.from_numpy(images)
         ) and data.train_labels.tolist() == list(range(number))
     write_idx(data_root, packed)
-    sentence(cls().load)  # in a shared folder nobody knows whose files these are
+    sentence(cls().load)  # in a shared folder the files may belong to another data set
     write_idx(data_root / name, packed)
     assert str(data_root / name) in cls().load().source
 
@@ -63,13 +61,13 @@ def test_offline_one_sentence_says_what_to_put_where(name, offline, data_root, t
     sentence(cls(folder=str(tmp_path / "own")).load, cls.files, tmp_path / "own")
 
 
-def test_a_download_folder_that_cannot_be_written_is_said(offline, tmp_path, monkeypatch):
+def test_a_download_folder_that_is_not_writable_is_reported(offline, tmp_path, monkeypatch):
     (tmp_path / "a file").touch()
     monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "a file" / "in the way"))
     sentence(DATASETS["mnist"]().load, "a file/in the way")
 
 
-def test_what_is_missing_is_downloaded_once(tmp_path, data_root, monkeypatch):
+def test_missing_files_are_downloaded_once(tmp_path, data_root, monkeypatch):
     from igbviz._torchvision import torchvision
 
     mnist = torchvision.datasets.MNIST
@@ -88,7 +86,7 @@ def test_what_is_missing_is_downloaded_once(tmp_path, data_root, monkeypatch):
 
 
 class Trap:
-    """A pickle that leaves a trace if anyone reads it."""
+    """A pickle that creates a file when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -142,13 +140,13 @@ def test_svhn_is_read_from_its_two_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
-def test_facts_of_the_known_sets_add_up(name):
+def test_facts_of_the_public_data_sets_add_up(name):
     cls = DOWNLOADED[name]
     facts = cls.stored_facts
-    assert cls().facts() == facts, "the counts by class add up to the training set"
+    assert cls().facts() == facts, "the counts per class add up to the training set"
     assert len(set(facts.class_names)) == len(facts.class_names)
     assert cls(examples_per_class=1).facts().train_size == len(facts.class_names)
     assert cls(examples_per_class=5600).facts().train_size < facts.train_size or name == "cifar10" or name == "cifar100"
     assert cls(size=64).facts().side == 64
-    assert cls(folder="anywhere").canonical() == {"name": name}, "where files lie does not change a number"
+    assert cls(folder="anywhere").canonical() == {"name": name}, "the folder of the files is not part of the identity"
     assert ("grayscale" in cls.knobs()) == (facts.channels == 3)

@@ -1,4 +1,4 @@
-"""What an ensemble is described by, and what is refused before it starts."""
+"""The configuration of an ensemble, and what is refused before it starts."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class TestConfig:
         with pytest.raises(ConfigError, match="not JSON"):
             EnsembleConfig.from_json("{")
 
-    def test_what_cannot_be_done_is_refused_before_it_starts(self) -> None:
+    def test_too_few_images_or_too_little_memory_is_refused_before_it_starts(self) -> None:
         with pytest.raises(ConfigError, match="inputs is 301, allowed: at most the 300 test images"):
             next(initialize(EnsembleConfig(**SMALL | {"inputs": 301}), "cpu"))
         huge = EnsembleConfig(model={"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64})
         with pytest.raises(ConfigError, match="model needs about .* GB of memory .* allowed"):
             next(initialize(huge, "cpu"))
-        plain, sloped = (
+        plain, with_gradients = (
             EnsembleConfig(model={"name": "mlp", "depth": 50}, gradients=choice) for choice in (False, True)
         )
         facts = Facts(1, 28, tuple("0123456789"), 10, 1000)
         require_room(plain, facts, free=5e7)
         with pytest.raises(ConfigError):
-            require_room(sloped, facts, free=5e7)
+            require_room(with_gradients, facts, free=5e7)
 
 
 def test_an_ensemble_keeps_its_bias() -> None:

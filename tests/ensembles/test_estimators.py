@@ -24,7 +24,7 @@ from tests.support.untrained import ESTIMATORS
 
 
 class TestEstimators:
-    def test_jackknife_is_that_of_the_theory(self) -> None:
+    def test_jackknife_equals_that_of_the_theory(self) -> None:
         squares, variances = np.random.default_rng(0).random((2, 12))
         ours = jackknife_of_means(lambda mu, var: gamma_variance_ratio(mu, var, 100), squares, variances)
         np.testing.assert_allclose(
@@ -32,7 +32,7 @@ class TestEstimators:
         )
         assert jackknife_of_means(lambda mean: mean, [1.0])[1] == np.inf
 
-    def test_two_classes_are_the_closed_forms(self) -> None:
+    def test_two_classes_agree_with_the_closed_forms(self) -> None:
         counts = np.random.default_rng(0).binomial(100, 0.3, 50)
         agreement = agreement_of_guesses(np.stack([counts, 100 - counts], 1)).mean()
         assert gamma_from_cosine(correlation_from_agreement(agreement, 2)) == pytest.approx(
@@ -53,7 +53,9 @@ class TestEstimators:
         generator = torch.Generator().manual_seed(classes)
         networks, inputs = 1500, 60
         centres = gamma**0.5 * torch.randn(networks, 1, classes, generator=generator)
-        shift = 3 * torch.randn(networks, inputs, 1, generator=generator)  # of all logits alike: no guess depends on it
+        shift = 3 * torch.randn(
+            networks, inputs, 1, generator=generator
+        )  # common to all logits: no guess depends on it
         columns = measure_logits(centres + torch.randn(networks, inputs, classes, generator=generator) + shift)
         records = np.zeros(networks, ensemble_dtype(classes))
         for name, values in columns.items():

@@ -1,4 +1,4 @@
-"""Ensembles against the theory of wide networks, and networks that are drawn one by one."""
+"""Ensembles against the theory of wide networks, and networks drawn one by one."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class TestTheory:
 
     @pytest.mark.parametrize("kind", ["batch", "layer", "rms"])
     @pytest.mark.parametrize("placement", ["before", "after"])
-    def test_normalisation(self, kind: str, placement: str) -> None:
+    def test_normalization(self, kind: str, placement: str) -> None:
         e = Ensemble.of(initialize(wide(depth=3, width=400, normalization=kind, placement=placement), "cpu"))
         value, error = e.gamma_by_depth("cosine").T
         expected = normalized_gamma(f"{kind}-{placement}", 4)
         assert (np.abs(value - expected)[:3] < 0.05 * expected[:3] + 4 * error[:3] + 4e-3).all()
 
-    def test_batch_norm_that_was_never_run_changes_nothing(self) -> None:
+    def test_fresh_batch_norm_in_eval_mode_has_no_effect(self) -> None:
         config = wide(depth=2, width=64, normalization="batch", networks=2)
         normal, plain = (
             Ensemble.of(initialize(EnsembleConfig(**dict(config) | change), "cpu"))
@@ -76,14 +76,14 @@ class TestTheory:
         assert growth == pytest.approx(np.log(gradient_gain("tanh", 3, 0.05, 8, cumulative=True)[-1]), abs=0.15)
 
 
-class TestOthers:
-    COLOUR = {"name": "gaussian-noise", "channels": 3, "size": 32, "train_examples": 200, "test_examples": 60}
+class TestSingleNetworks:
+    COLOR = {"name": "gaussian-noise", "channels": 3, "size": 32, "train_examples": 200, "test_examples": 60}
 
-    def test_a_fresh_resnet_guesses_one_class_until_batches_are_compared(self) -> None:
+    def test_a_fresh_resnet_is_far_less_biased_with_batch_statistics(self) -> None:
         gamma = {}
         for mode in ("eval", "after", "batch"):
             options = {
-                "dataset": self.COLOUR,
+                "dataset": self.COLOR,
                 "model": {"name": "resnet18"},
                 "initialization": {"name": "torchvision"},
                 "networks": 2,
@@ -92,7 +92,7 @@ class TestOthers:
             gamma[mode], _ = e.gamma("cosine")
         assert gamma["eval"] > 10 * gamma["batch"] and gamma["eval"] > gamma["after"] > gamma["batch"]
 
-    def test_records_have_no_layers_and_sum_up(self) -> None:
+    def test_records_have_no_layers_and_fractions_sum_to_1(self) -> None:
         e = ensemble(model={"name": "cnn", "depth": 2, "width": 4, "normalization": "batch"}, gradients=True)
         assert (
             len(e) == 5
@@ -108,12 +108,14 @@ class TestOthers:
             ensemble(model={"name": "cnn", "depth": 2, "width": 4}).records.tobytes()
         )
 
-    def test_pieces_add_up_to_the_whole_gradient(self) -> None:
+    def test_gradients_of_chunks_sum_to_the_whole(self) -> None:
         config = EnsembleConfig(**SMALL | {"model": {"name": "cnn", "depth": 1, "width": 4}, "gradients": True})
         whole = SingleNetworks(config, torch.device("cpu"))
-        pieces = SingleNetworks(config, torch.device("cpu"))
-        pieces.batch = 7
-        np.testing.assert_allclose(pieces.columns(range(2))["gradient"], whole.columns(range(2))["gradient"], rtol=1e-4)
+        chunked = SingleNetworks(config, torch.device("cpu"))
+        chunked.batch_size = 7
+        np.testing.assert_allclose(
+            chunked.columns(range(2))["gradient"], whole.columns(range(2))["gradient"], rtol=1e-4
+        )
 
     def test_trained_weights(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from igbviz._torchvision import torchvision

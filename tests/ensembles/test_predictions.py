@@ -9,7 +9,14 @@ import torch
 
 from igbviz import theory
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
-from igbviz.ensembles.predictions import RISING, VARIANCES, layer_variances, measured_start, pooled, predicted_gamma
+from igbviz.ensembles.predictions import (
+    MONOTONIC_SLOPES,
+    VARIANCES,
+    layer_variances,
+    measured_start,
+    pooled,
+    predicted_gamma,
+)
 from igbviz.models import INITIALIZATIONS
 from igbviz.theory import kernel
 from igbviz.theory.signal_propagation import Layer
@@ -54,13 +61,13 @@ class TestTheory:
         found = predicted_gamma(config({"sigma_w2": 1.5, "sigma_b2": 0.05}, "batch", **model))
         np.testing.assert_allclose(found.gamma, theory.normalized_gamma(placement, 7, activation, 1.5, 0.05), rtol=1e-9)
 
-    @pytest.mark.parametrize("activation", RISING)
+    @pytest.mark.parametrize("activation", MONOTONIC_SLOPES)
     def test_pooling(self, activation: str) -> None:
-        phi, slope = kernel(activation), RISING[activation]
+        phi, slope = kernel(activation), MONOTONIC_SLOPES[activation]
         for k in (2, 4, 9):
             mean, shared, private = pooled(phi, slope, k, at(0))
             assert shared == 0 and mean**2 / private == pytest.approx(theory.max_pool_gamma(activation, k), rel=1e-9)
-        for gamma in (1e-3, 0.5, 10, 1e4, 1e10):  # the largest of one node is that node
+        for gamma in (1e-3, 0.5, 10, 1e4, 1e10):  # pooling over one node is no pooling
             layer = at(gamma, 2.0)
             np.testing.assert_allclose(
                 pooled(phi, slope, 1, layer),
@@ -77,10 +84,10 @@ class TestTheory:
             h, g = (phi(np.sqrt(q) * u).max(0) for u in (common, c * common + np.sqrt(1 - c**2) * own))
             sampled = h.mean(), np.cov(h, g)[0, 1], ((h - g) ** 2).mean() / 2
             np.testing.assert_allclose(
-                pooled(phi, RISING[activation], 3, at(gamma, q)), sampled, rtol=0.01
+                pooled(phi, MONOTONIC_SLOPES[activation], 3, at(gamma, q)), sampled, rtol=0.01
             )  # 5 standard errors
 
-    def test_a_measured_start_replaces_the_first_layer(self) -> None:
+    def test_a_measured_first_layer_replaces_the_first_layer(self) -> None:
         expected = theory.gamma_by_depth("tanh", 1.5, 0.05, 4, c0=0.6)
         init, variance = {"sigma_w2": 1.5, "sigma_b2": 0.05}, float(theory.variance_by_depth("tanh", 1.5, 0.05, 1)[0])
         found = predicted_gamma(config(init, activation="tanh"), float(expected[0]), variance)
@@ -127,13 +134,13 @@ class TestTranslation:
         assert (predicted_gamma(config({"sigma_w2": 0, "sigma_b2": 1})).gamma == np.inf).all()
         assert np.isnan(predicted_gamma(config({"sigma_w2": 0})).gamma).all()
 
-    def test_batch_norm_in_eval_mode_is_nothing(self) -> None:
+    def test_batch_norm_in_eval_mode_has_no_effect(self) -> None:
         found = predicted_gamma(config(normalization="batch", placement="after"))
         np.testing.assert_array_equal(found.gamma, predicted_gamma(config()).gamma)
-        assert found.basis.endswith("BatchNorm in eval mode, which changes nothing yet")
+        assert found.basis.endswith("BatchNorm in eval mode, which has no effect before training")
 
     @pytest.mark.parametrize(
-        "silent",
+        "outside",
         [
             config(batch_norm="after", normalization="batch"),
             config(activation="gelu", max_pool=2),
@@ -144,13 +151,13 @@ class TestTranslation:
         ],
         ids=lambda config: f"{config.dataset.name} {config.model.name} {config.batch_norm}",
     )
-    def test_no_theory_no_guess(self, silent: EnsembleConfig) -> None:
-        assert predicted_gamma(silent) is None
+    def test_no_prediction_where_the_theory_does_not_apply(self, outside: EnsembleConfig) -> None:
+        assert predicted_gamma(outside) is None
 
 
 class TestExperiment:
-    """20 networks of width 400 on 300 inputs: gamma within 4 standard errors, and what finite width does, 2 % and 1 /
-    400.
+    """20 networks of width 400 on 300 inputs: gamma within 4 standard errors, plus 2 % and 1/400 for finite
+    width.
 
     Batch statistics after the activation make every mean over the inputs exactly 0, so the estimator's - 1 / D is left
     over there.
@@ -171,7 +178,7 @@ class TestExperiment:
         ],
         ids=str,
     )
-    def test_networks_do_what_is_predicted(self, init: dict, batch_norm: str, model: dict) -> None:
+    def test_networks_agree_with_the_prediction(self, init: dict, batch_norm: str, model: dict) -> None:
         chosen = config(init, batch_norm, **model)
         left_over = 1 / INPUTS if model.get("placement") == "after" and batch_norm == "batch" else 0
         predicted = predicted_gamma(chosen).gamma
@@ -180,7 +187,7 @@ class TestExperiment:
         assert (np.abs(value - expected) < 4 * error + 0.02 * expected + 1 / 400).all(), (value, error, expected)
 
     def test_real_images_start_from_what_was_measured(self) -> None:
-        """They are not equally alike, which theory cannot know: 10 % are allowed for it."""
+        """Their correlations differ, which the theory ignores: 10 % are allowed for that."""
         chosen = config({"name": "pytorch"}, dataset={"name": "fashion-mini"}, activation="tanh")
         ensemble = measured(chosen)
         expected = predicted_gamma(chosen, **measured_start(ensemble)).gamma

@@ -1,4 +1,4 @@
-"""Reading an ensemble: a tidy table, and sentences for wrong questions."""
+"""Reading an ensemble: a tidy table, and error sentences for wrong arguments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class TestReader:
         assert len(frame) == 20 and frame["class"].tolist()[:5] == ["cat", "dog", "owl", "emu", "cat"]
         np.testing.assert_allclose(frame.groupby("network")["guess_fraction"].max(), e[:].largest_guess())
 
-    def test_wrong_questions_are_a_sentence(self) -> None:
+    def test_wrong_arguments_are_a_sentence(self) -> None:
         e = ensemble()
-        for ask in (e.gamma, e.gamma_by_depth):
+        for estimate in (e.gamma, e.gamma_by_depth):
             with pytest.raises(ValueError, match="estimator is 'mean', allowed: one of variance, cosine"):
-                ask("mean")
+                estimate("mean")
         with pytest.raises(ValueError, match="2 names"):
             Ensemble(e.records, ("a", "b"))
 

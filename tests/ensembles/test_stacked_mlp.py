@@ -1,4 +1,4 @@
-"""Stacked networks are the same as one by one, whatever they are made of."""
+"""Stacked networks give the same records as single ones, for every architecture."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.ensembles.networks import Overflow, StackedNetworks, blocks
+from igbviz.ensembles.networks import Overflow, StackedNetworks, record_batches
 from igbviz.models import INITIALIZATIONS
 from igbviz.models.layers import ACTIVATIONS
 from igbviz.theory import (
     mean_cosine,
 )
-from igbviz.training.network import probing
+from igbviz.training.network import evaluation_mode
 from tests.support.untrained import SMALL, ensemble
 
 SHAPES = [
@@ -58,22 +58,29 @@ class TestStacked:
         assert (e.records["spread"] == 0).all() == (last == "zero")
         assert len(np.unique(e.records["layer_variance"][:, 0])) == 5
 
-    def test_a_network_does_not_depend_on_its_block(self) -> None:
+    def test_a_record_does_not_depend_on_its_batch(self) -> None:
         for changes in (
             {},
             {"model": {"name": "mlp", "depth": 3, "width": 20, "normalization": "batch"}, "batch_norm": "after"},
         ):
             config = EnsembleConfig(**SMALL | {"networks": 9} | changes)
-            whole = np.concatenate(list(blocks(config, "cpu")))
-            for largest in (1, 3):
-                assert np.concatenate(list(blocks(config, "cpu", largest))).tobytes() == whole.tobytes()
+            whole = np.concatenate(list(record_batches(config, "cpu")))
+            for max_batch in (1, 3):
+                assert np.concatenate(list(record_batches(config, "cpu", max_batch))).tobytes() == whole.tobytes()
             fewer = EnsembleConfig(**SMALL | changes)
-            assert np.concatenate(list(blocks(fewer, "cpu"))).tobytes() == whole[:5].tobytes()
+            assert np.concatenate(list(record_batches(fewer, "cpu"))).tobytes() == whole[:5].tobytes()
 
-    def test_the_first_picture_is_there_at_once(self) -> None:
-        assert [len(block) for block in blocks(EnsembleConfig(**SMALL | {"networks": 21}), "cpu")] == [1, 1, 2, 4, 8, 5]
+    def test_the_first_record_is_available_at_once(self) -> None:
+        assert [len(batch) for batch in record_batches(EnsembleConfig(**SMALL | {"networks": 21}), "cpu")] == [
+            1,
+            1,
+            2,
+            4,
+            8,
+            5,
+        ]
 
-    def test_seeds_decide_everything_and_nothing_else_is_touched(self) -> None:
+    def test_records_depend_on_the_seed_alone(self) -> None:
         before = torch.get_rng_state()
         first = ensemble()
         assert torch.equal(torch.get_rng_state(), before)
@@ -81,46 +88,48 @@ class TestStacked:
         assert ensemble().records.tobytes() == first.records.tobytes()
         assert (ensemble(seed=1).records["centre"] != first.records["centre"]).all()
 
-    def test_without_and_with_gradients_the_same_numbers(self) -> None:
-        plain, sloped = ensemble().records, ensemble(gradients=True).records
-        assert all((plain[name] == sloped[name]).all() for name in plain.dtype.names)
+    def test_gradients_do_not_change_the_other_columns(self) -> None:
+        plain, with_gradients = ensemble().records, ensemble(gradients=True).records
+        assert all((plain[name] == with_gradients[name]).all() for name in plain.dtype.names)
 
-    def test_too_large_numbers_are_a_sentence(self) -> None:
+    def test_overflow_is_a_sentence(self) -> None:
         model, weights = {"name": "mlp", "depth": 60, "width": 10}, {"name": "gaussian", "sigma_w2": 1000}
-        with pytest.raises(Overflow, match="outputs of network 0 are too large"):
+        with pytest.raises(Overflow, match="outputs of network 0 became infinite or NaN"):
             ensemble(model=model, initialization=weights)
 
 
 def one_by_one(config: EnsembleConfig) -> list[dict[str, np.ndarray]]:
-    """The records of an ensemble as modules would give them, in double precision, with nothing of the stacked code."""
-    subject, found = StackedNetworks(config, torch.device("cpu")), []
-    for seed in subject.seeds(range(config.networks)):
-        network = config.model.build(subject.shape, subject.classes)
+    """The records of an ensemble from plain modules in double precision, without any of the stacked code."""
+    sampler, records = StackedNetworks(config, torch.device("cpu")), []
+    for seed in sampler.seeds(range(config.networks)):
+        network = config.model.build(sampler.shape, sampler.classes)
         torch.manual_seed(seed)
-        config.initialization.apply(network, subject.classes)
+        config.initialization.apply(network, sampler.classes)
         network.double().train()
         if config.batch_norm == "after":
-            for images in subject.training_batches(500):
+            for images in sampler.training_batches(500):
                 network(images.double())
-        seen: list[torch.Tensor] = []
+        outputs_by_layer: list[torch.Tensor] = []
         linear = [layer for layer in network if isinstance(layer, nn.Linear)]
         for layer in linear:
-            layer.register_forward_hook(lambda _layer, _inputs, outputs, seen=seen: seen.append(outputs))
-        with probing(network, "batch" if config.batch_norm == "batch" else "eval"):
-            logits = network(subject.images.double())
-        loss = cross_entropy(logits, subject.labels)
-        slopes = torch.autograd.grad(loss, [layer.weight for layer in linear] + seen)
-        logits, seen = logits.detach(), [outputs.detach() for outputs in seen]
+            layer.register_forward_hook(
+                lambda _layer, _inputs, outputs, outputs_by_layer=outputs_by_layer: outputs_by_layer.append(outputs)
+            )
+        with evaluation_mode(network, "batch" if config.batch_norm == "batch" else "eval"):
+            logits = network(sampler.images.double())
+        loss = cross_entropy(logits, sampler.labels)
+        gradients = torch.autograd.grad(loss, [layer.weight for layer in linear] + outputs_by_layer)
+        logits, outputs_by_layer = logits.detach(), [outputs.detach() for outputs in outputs_by_layer]
         centred = logits - logits.mean(1, keepdim=True)
-        found.append({
-            "guesses": logits.argmax(1).bincount(minlength=subject.classes),
+        records.append({
+            "guesses": logits.argmax(1).bincount(minlength=sampler.classes),
             "centre": logits.mean(0), "spread": logits.std(0), "probability": logits.softmax(1).mean(0),
-            "variance": centred.var(0).sum() / (subject.classes - 1), "cosine": mean_cosine(centred),
-            "nodes": [outputs.shape[1] for outputs in seen],
-            "layer_centre": [outputs.mean(0).square().mean() for outputs in seen],
-            "layer_variance": [outputs.var(0).mean() for outputs in seen],
-            "layer_cosine": [mean_cosine(outputs) for outputs in seen],
-            "gradient": [slope.norm() for slope in slopes[: len(linear)]],
-            "backward": [slope.norm() * len(logits) ** 0.5 for slope in slopes[len(linear) :]],
+            "variance": centred.var(0).sum() / (sampler.classes - 1), "cosine": mean_cosine(centred),
+            "nodes": [outputs.shape[1] for outputs in outputs_by_layer],
+            "layer_centre": [outputs.mean(0).square().mean() for outputs in outputs_by_layer],
+            "layer_variance": [outputs.var(0).mean() for outputs in outputs_by_layer],
+            "layer_cosine": [mean_cosine(outputs) for outputs in outputs_by_layer],
+            "gradient": [gradient.norm() for gradient in gradients[: len(linear)]],
+            "backward": [gradient.norm() * len(logits) ** 0.5 for gradient in gradients[len(linear) :]],
         })  # fmt: skip
-    return found
+    return records

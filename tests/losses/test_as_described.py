@@ -1,11 +1,13 @@
-"""What a loss says of itself, and where its knobs end."""
+"""Descriptions of losses: their texts are true, and hyperparameters end where they say."""
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from igbviz.losses import LOSSES, LossOfP
+from igbviz.losses.force import force_at, one_favoured
 from igbviz.spec import ConfigError, kinds
 from tests.support.losses import every, value_and_gradient, worst_logits
 
@@ -34,7 +36,7 @@ def test_every_loss_explains_itself(name, knobs):
         for limit in limits.items()
     ],
 )
-def test_knobs_end_where_they_say(name, knob, rule, bound):
+def test_hyperparameters_end_where_they_say(name, knob, rule, bound):
     beyond = {"ge": bound - 1e-6, "gt": bound, "le": bound + 1, "lt": bound}[rule]
     for wrong in (beyond, float("nan"), "much"):
         with pytest.raises(ConfigError, match=f"^{knob} is .*, allowed: a number"):
@@ -44,6 +46,28 @@ def test_knobs_end_where_they_say(name, knob, rule, bound):
             LOSSES[name](**{knob: bound}), worst_logits()[0].double(), worst_logits()[1]
         )
         assert values.isfinite().all() and gradient.isfinite().all()
+
+
+def test_effects_are_what_the_gradients_do():
+    """The sentences on the page, checked on ten classes: logits of the true class, the favourite and the others."""
+    lead, label = np.array([0.0, 2.0, 5.0, 10.0]), np.zeros(4, int)
+
+    def gradient(name):
+        return LOSSES[name]().gradient(one_favoured(lead, 10), label)
+
+    plain, nce, nfl = gradient("cross-entropy"), gradient("nce"), gradient("nfl")
+    assert (nce[:, 1] > 0).all() and (nce[:, 1] < 0.05 * plain[:, 1]).all(), "hardly, which is not never"
+    assert "hardly pushes the favourite down" in LOSSES["nce"].effect
+    assert (np.diff(-nce[:, 0]) < 0).all() and (nfl[2:, 1] < nce[2:, 1]).all()
+    assert np.allclose(gradient("logit-norm")[1:, 1] / gradient("logit-norm")[1:, 0], 0, atol=1e-6)
+    assert 0.75 < (gradient("focal")[:, 0] / plain[:, 0]).min() and (gradient("focal")[:, 0] / plain[:, 0]).max() < 1.25
+    assert (gradient("label-smoothing")[2:, 2] < 0).all(), "improbable classes are raised whatever the label"
+    assert 0.75 < (gradient("bootstrapping-hard")[1:, 0] / plain[1:, 0]).min()
+    for pair, p, nce_is_larger in (("nce-rce", 5e-4, True), ("nce-rce", 0.01, False), ("nfl-rce", 5e-4, True)):
+        active, passive = force_at(LOSSES[pair](beta=0.0), p, 10), force_at(LOSSES[pair](alpha=0.0), p, 10)
+        assert (active > passive) == nce_is_larger
+    anl = LOSSES["anl-ce"](alpha=0.0)
+    assert force_at(anl, 1e-9, 10) == 0 < force_at(anl, 1e-3, 10)
 
 
 def test_losses_are_described_and_drawn_without_torch():

@@ -1,4 +1,4 @@
-"""What all losses share: the gradient without torch, numpy arrays, the weight of a loss of p, and a step."""
+"""Common behaviour of all losses: the gradient without torch, numpy arrays, the weight of a loss of p, a step."""
 
 from __future__ import annotations
 
@@ -55,9 +55,7 @@ def test_the_weight_is_the_slope_of_f(name):
 @every_p_only
 def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
     loss, log_p = LOSSES[name](), np.concatenate([-np.geomspace(1e-12, 1e4, 200), [0.0]])
-    last_digit = (
-        1e-15 if name == "custom" else 1e-300
-    )  # a typed 1 - p is taken as it stands: no more digits than those of 1
+    last_digit = 1e-15 if name == "custom" else 1e-300  # a typed 1 - p is evaluated as written, with the rounding of 1
     for curve in (loss.f, loss.weight):
         np.testing.assert_allclose(
             curve(log_p, np), curve(torch.tensor(log_p), torch).numpy(), rtol=1e-12, atol=last_digit
@@ -67,7 +65,7 @@ def test_f_and_weight_are_the_same_in_numpy_and_torch(name):
 
 
 @every_p_only
-def test_a_loss_of_p_is_cross_entropy_with_one_number_a_sample(name):
+def test_a_loss_of_p_is_cross_entropy_with_one_weight_per_sample(name):
     loss = LOSSES[name]()
     logits, labels = draw()
     gradient, plain = (
@@ -86,7 +84,7 @@ def test_a_step_descends_the_mean(name, knobs):
 
 @every(CASES)
 def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
-    """`descend` may take a shorter way: the same value, and the same gradients on logits and parameters."""
+    """`descend` may skip autograd: the same value, and the same gradients of logits and parameters."""
     loss, (logits, labels) = LOSSES[name](**knobs), draw()
     found = []
     for shorter in (False, True):
@@ -104,7 +102,7 @@ def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
         torch.testing.assert_close(short, plain)
 
 
-def test_checks_tell_who_is_ignored_and_who_is_pushed_down():
+def test_checks_find_zero_gradients_and_wrong_pushes():
     def found(name, **knobs):
         return [(kind, round(low, 2), round(high, 2)) for kind, low, high, _ in LOSSES[name](**knobs).checks()]
 
@@ -121,7 +119,7 @@ def test_checks_tell_who_is_ignored_and_who_is_pushed_down():
         (torch.zeros(4), torch.tensor([0, 1, 2, 3]), "do not fit"),
         (torch.zeros(2, 4), torch.tensor([0, 4]), "labels run from 0 to 4, allowed: 0 to 3"),
         (torch.zeros(2, 4), torch.tensor([-1, 0]), "labels run from -1 to 0, allowed: 0 to 3"),
-        (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), "labels are of type torch.float32, allowed: whole numbers"),
+        (torch.zeros(2, 4), torch.tensor([0.0, 1.0]), "labels are of type torch.float32, allowed: integers"),
         (torch.zeros(2, 1), torch.tensor([0, 0]), "logits have 1 classes, allowed: at least 2"),
     ],
 )
@@ -136,7 +134,7 @@ def test_wrong_labels_are_named(logits, labels, sentence):
 
 
 @every(CASES)
-def test_small_label_types_will_do(name, knobs):
+def test_small_label_types_are_accepted(name, knobs):
     logits, labels = draw()
     torch.testing.assert_close(
         LOSSES[name](**knobs)(logits, labels.to(torch.uint8)), LOSSES[name](**knobs)(logits, labels)

@@ -1,4 +1,4 @@
-"""Formulas typed by users: what is read, what is refused and why, and that the derivative is the derivative."""
+"""Formulas typed by users: which are accepted, which are refused and why, and that the derivative is right."""
 
 import time
 import warnings
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES, Custom
-from igbviz.losses.custom import FUNCTIONS, LONGEST, evaluate, symbols
+from igbviz.losses.custom import FUNCTIONS, MAX_LENGTH, evaluate, symbols
 from igbviz.spec import ConfigError
 
 GOOD = {  # formula: (parameters, the same in numpy, and its derivative by p)
@@ -48,7 +48,7 @@ def test_value_and_weight_are_the_formula_and_its_derivative(formula):
 
 
 @pytest.mark.parametrize("formula", GOOD)
-def test_autograd_agrees_with_the_carried_derivative(formula):
+def test_autograd_agrees_with_the_derivative(formula):
     parameters = GOOD[formula][0]
     log_p = torch.linspace(-5, -0.02, 100, dtype=torch.float64, requires_grad=True)
     value, slope = evaluate(formula, parameters, log_p, torch)
@@ -71,7 +71,7 @@ def test_beyond_its_range_a_formula_goes_on_as_a_straight_line():
     np.testing.assert_allclose(loss.weight(log_p, np), 1)
 
 
-def test_the_tidied_text_is_the_identity():
+def test_the_normalized_text_is_the_identity():
     one, same = Custom(formula=" -p ** g  * log( p )"), Custom(formula="-p^g*log(p)", parameters={"g": 0.7})
     assert one == same and hash(one) == hash(same) and one.canonical() == {"name": "custom"}
     assert Custom(formula=one.formula).formula == one.formula
@@ -80,7 +80,7 @@ def test_the_tidied_text_is_the_identity():
     assert LOSSES["custom"].model_validate(other.canonical()) == other
 
 
-def test_symbols_become_sliders_and_idle_numbers_are_dropped():
+def test_symbols_become_sliders_and_unused_numbers_are_dropped():
     assert symbols("-a*p**g*log(p)+a") == ["a", "g"] and symbols("exp(p)") == []
     assert Custom(formula="-b*log(p)", parameters={"a": 1, "b": 2}).parameters == {"b": 2.0}
 
@@ -117,31 +117,19 @@ def test_latex_never_has_two_signs_or_two_exponents_side_by_side(formula, latex)
 @pytest.mark.parametrize(
     "formula",
     [
-        "__import__('os')", "p.real", "[p]", "p if p else "
-            "1", "lambda: "
-            "p", "p > "
-            "0.1", "p and "
-            "p", "p[0]", "f'{p}'", "'p'", "(p, "
-            "p)",
-        "p // "
-        "2", "p % "
-            "2", "~p", "not "
-            "p", "1j * "
-            "p", "True * "
-            "p", "None", "1e13 * "
-            "p", "log", "exp + "
-            "p", "log(p, "
-            "2)", "log()", "log(x=p)",
-        "min(p)", "min(*p, p)", "p(2)", "eval(p)", "open(p)", "(p := 2)", "p @ p", "p << 2", "π * p",
+        "__import__('os')", "p.real", "[p]", "p if p else 1", "lambda: p", "p > 0.1", "p and p", "p[0]",
+        "f'{p}'", "'p'", "(p, p)", "p // 2", "p % 2", "~p", "not p", "1j * p", "True * p", "None", "1e13 * p",
+        "log", "exp + p", "log(p, 2)", "log()", "log(x=p)", "min(p)", "min(*p, p)", "p(2)", "eval(p)",
+        "open(p)", "(p := 2)", "p @ p", "p << 2", "π * p",
     ],
 )  # fmt: skip
-def test_only_arithmetic_is_let_through(formula):
+def test_only_arithmetic_is_accepted(formula):
     with pytest.raises(ConfigError, match="^formula holds .*, allowed: numbers up to 1e12, names"):
         Custom(formula=formula)
 
 
 @pytest.mark.parametrize("formula", ["", "  ", "p +", "(p", "p\0", "p = 1", "import os", "p; p", "-log(p)*lambda"])
-def test_what_is_no_formula_cannot_be_read(formula):
+def test_text_that_is_no_formula_cannot_be_read(formula):
     with pytest.raises(ConfigError, match="^formula is .*cannot be read as a formula: .*, allowed: "):
         Custom(formula=formula)
 
@@ -150,11 +138,12 @@ def test_what_is_no_formula_cannot_be_read(formula):
     "formula, place",
     [
         ("log(p-0.5)", "1e-30"), ("sqrt(0.3-p)", "0.3"), ("1/(p-0.5)", "0.5"), ("1/(p-0.31234567)", "0.3123"),
-        ("log(abs(p-0.777777))", "0.7778"), ("1/sin(1000*p+0.3)", "0."), ("exp(1/p)", "1e-30"), ("p/p*9**9**9", "1e-30"), ("p/0", "1e-30"),
+        ("log(abs(p-0.777777))", "0.7778"), ("1/sin(1000*p+0.3)", "0."), ("exp(1/p)", "1e-30"),
+        ("p/p*9**9**9", "1e-30"), ("p/0", "1e-30"),
         ("(0-2)**p", "1e-30"), ("max(0,p-0.3)**0.5", "0.3"), ("sqrt(max(0,p-0.3))", "0.3"),
     ],
 )  # fmt: skip
-def test_poles_and_what_is_not_real_are_named_with_their_place(formula, place):
+def test_poles_and_complex_values_are_named_with_their_place(formula, place):
     with pytest.raises(ConfigError, match="not a finite real number with a finite slope at p = ") as problem:
         Custom(formula=formula)
     assert f"at p = {place}" in str(problem.value) and str(problem.value).startswith("formula is ")
@@ -174,8 +163,10 @@ def test_a_pole_is_found_wherever_it_lies_on_the_grid_or_off_it(formula):
 @pytest.mark.parametrize(
     "formula, place",
     [
-        ("1/(1-10*p)", "0.1"), ("p/(10*p-1)", "0.1"), ("1/(p**2-0.01)", "0.1"), ("1/log(10*p)", "0.1"), ("-log(p)/(p-0.1)", "0.1"),
-        ("tanh(p)/(p-0.05)", "0.05"), ("(p-0.1)**-1", "0.1"), ("1e-9/(p-0.33333)", "0.3333"), ("tanh(1/(p-0.3333))", "0.3333"),
+        ("1/(1-10*p)", "0.1"), ("p/(10*p-1)", "0.1"), ("1/(p**2-0.01)", "0.1"), ("1/log(10*p)", "0.1"),
+        ("-log(p)/(p-0.1)", "0.1"),
+        ("tanh(p)/(p-0.05)", "0.05"), ("(p-0.1)**-1", "0.1"), ("1e-9/(p-0.33333)", "0.3333"),
+        ("tanh(1/(p-0.3333))", "0.3333"),
     ],
 )  # fmt: skip
 def test_poles_within_rounding_of_a_round_number_are_refused(formula, place):
@@ -187,37 +178,40 @@ def test_poles_within_rounding_of_a_round_number_are_refused(formula, place):
 
 @pytest.mark.parametrize(
     "formula",
-    ["-log(p)", "p**-0.5", "1-p", "(1-p**0.7)/0.7", "-p**0.7*log(p)", "abs(p-0.1)", "max(0.1,p)", "min(1,1/abs(p-0.5))", "1/(p+1e-6)",
-     "1/(1.001-p)", "tanh(50*(p-0.3))", "1/((p-0.3)**2+1e-8)", "(p-0.1)**2", "sin(900*p)", "exp(-p/0.01)", "sqrt(1-p)"],
+    ["-log(p)", "p**-0.5", "1-p", "(1-p**0.7)/0.7", "-p**0.7*log(p)", "abs(p-0.1)", "max(0.1,p)", "min(1,1/abs(p-0.5))",
+     "1/(p+1e-6)", "1/(1.001-p)", "tanh(50*(p-0.3))", "1/((p-0.3)**2+1e-8)", "(p-0.1)**2", "sin(900*p)",
+     "exp(-p/0.01)", "sqrt(1-p)"],
 )  # fmt: skip
-def test_healthy_formulas_are_let_through(formula):
+def test_healthy_formulas_are_accepted(formula):
     Custom(formula=formula, parameters={})
 
 
 @pytest.mark.parametrize(
-    "formula, "
-    "size", [("1/p**2", "value is "
-        "1e+60"), ("-p**g*log(p)", "value is "
-        "6.91e+46"), ("-p**-1.15", "value is "
-        "-3.16e+34"),
-                      ("1e12*p**-0.8", "value is 1e+36"), ("sin(1e12*p)*1e12*1e12", "pull is ")],
-)  # fmt: skip
-def test_what_single_precision_cannot_hold_is_refused(formula, size):
+    "formula, size",
+    [
+        ("1/p**2", "value is 1e+60"),
+        ("-p**g*log(p)", "value is 6.91e+46"),
+        ("-p**-1.15", "value is -3.16e+34"),
+        ("1e12*p**-0.8", "value is 1e+36"),
+        ("sin(1e12*p)*1e12*1e12", "force is "),
+    ],
+)
+def test_values_beyond_single_precision_are_refused(formula, size):
     with pytest.raises(
-        ConfigError, match="allowed: at most 1e.33, since training counts in single precision$"
+        ConfigError, match="allowed: at most 1e.33, since training computes in single precision$"
     ) as problem:
         Custom(formula=formula, parameters={"g": -1.5})
     assert size in str(problem.value) and ";" not in str(problem.value)
 
 
 @pytest.mark.parametrize("formula", ["max(p,0.3)+max(0,0.2-p)**g", "max(0.3,p)+sqrt(0)"])
-def test_what_stands_still_has_no_slope_even_under_a_root(formula):
+def test_a_constant_has_no_slope_even_under_a_root(formula):
     loss = Custom(formula=formula, parameters={"g": 1.5})
     assert loss.weight(np.log([0.25]), np)[0] == 0
 
 
 @pytest.mark.parametrize("formula", ["1/p", "p**-1.05", "-p**-0.5*log(p)"])
-def test_what_is_let_through_is_finite_in_single_precision(formula):
+def test_accepted_formulas_are_finite_in_single_precision(formula):
     logits, labels = torch.zeros(3, 10), torch.tensor([7, 7, 7])
     logits[0, 3], logits[1, 3], logits[2, 3] = 60, 75, 1e4
     logits.requires_grad_()
@@ -236,7 +230,10 @@ def test_what_is_let_through_is_finite_in_single_precision(formula):
         ({"parameters": {"g": True}}, "parameters.g is True"),
         ({"parameters": 3}, "parameters are 3, allowed: a number for each name in the formula"),
         ({"formula": 7}, "formula is 7, allowed: text"),
-        ({"formula": "p" * (LONGEST + 1)}, f"formula has {LONGEST + 1} characters, allowed: at most {LONGEST}"),
+        (
+            {"formula": "p" * (MAX_LENGTH + 1)},
+            f"formula has {MAX_LENGTH + 1} characters, allowed: at most {MAX_LENGTH}",
+        ),
     ],
 )
 def test_wrong_choices_are_one_sentence(choices, sentence):
@@ -247,8 +244,9 @@ def test_wrong_choices_are_one_sentence(choices, sentence):
 
 @pytest.mark.parametrize(
     "formula",
-    ["9**9**9**9**9*p", "exp(exp(exp(exp(p/p*9.5))))", "(" * 99 + "p" + ")" * 99, "-" * 199 + "p", "**".join(["p"] * 60),
-     "exp(" * 39 + "p" + ")" * 39, "((((9*p)**99)**99)**99)**99", "9" * 200, "max(p," * 28 + "p" + ")" * 28],
+    ["9**9**9**9**9*p", "exp(exp(exp(exp(p/p*9.5))))", "(" * 99 + "p" + ")" * 99, "-" * 199 + "p",
+     "**".join(["p"] * 60), "exp(" * 39 + "p" + ")" * 39, "((((9*p)**99)**99)**99)**99", "9" * 200,
+     "max(p," * 28 + "p" + ")" * 28],
 )  # fmt: skip
 def test_no_formula_keeps_the_server_busy(formula):
     start = time.process_time()

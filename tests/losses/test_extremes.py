@@ -1,4 +1,4 @@
-"""Every loss at the ends: of its knobs, of the precision, and of what a network can produce."""
+"""Every loss at the limits of its hyperparameters, of the precision, and of what a network can produce."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
 
 
 def hopeless_logits():
-    """Rows whose true class has log p = minus infinity: masked away, or so far down that single precision overflows."""
+    """Rows whose true class has log p = -inf: masked out, or so low that single precision overflows."""
     rows = [[0.0, -math.inf, 0.0], [3e38, -3e38, 0.0], [-3e38, -3e38, 3e38], [1.0, 2.0, 3.0]]
     return torch.tensor(rows), torch.tensor([1, 1, 1, 1])
 
@@ -53,7 +53,7 @@ OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossO
 
 
 @every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
-def test_an_infinite_logit_makes_no_gradient_that_is_no_number(name, knobs):
+def test_an_infinite_logit_makes_no_nan_gradient(name, knobs):
     loss, (logits, labels) = LOSSES[name](**knobs), hopeless_logits()
     values, gradient = value_and_gradient(loss, logits, labels)
     assert not values.isnan().any() and gradient.isfinite().all()
@@ -66,7 +66,7 @@ def test_an_infinite_logit_makes_no_gradient_that_is_no_number(name, knobs):
 
 
 @pytest.mark.parametrize("name", ["piecewise-zero", "blurry"])
-def test_a_sample_of_no_probability_is_ignored_by_the_losses_that_ignore_the_improbable(name):
+def test_a_sample_of_probability_zero_has_zero_gradient_where_the_improbable_are_ignored(name):
     logits, labels = hopeless_logits()
     values, gradient = value_and_gradient(LOSSES[name](), logits[:3], labels[:3])
     assert not values.any() and not gradient.any()
@@ -80,7 +80,7 @@ LIMITS = [
 
 
 @every(LIMITS)
-def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name, knobs):
+def test_the_ends_of_the_hyperparameters_are_finite_and_as_exact_in_single_precision(name, knobs):
     loss, (logits, labels) = LOSSES[name](**knobs), worst_logits()
     values, gradient = value_and_gradient(loss, logits, labels)
     assert values.isfinite().all() and gradient.isfinite().all()
@@ -93,7 +93,7 @@ def test_the_ends_of_the_knobs_are_finite_and_as_exact_in_single_precision(name,
 @pytest.mark.parametrize(
     "name", ["cross-entropy", "focal", "sce", "label-smoothing", "bootstrapping-hard", "curriculum"]
 )
-def test_a_hopeless_sample_still_pulls_with_full_force(name):
+def test_a_very_improbable_sample_still_has_full_force(name):
     """No hidden clamp: at p = exp(-1e4) the gradient is what the formula says, not zero."""
     logits, labels = torch.zeros(1, 10), torch.tensor([7])
     logits[0, 3] = 1e4

@@ -1,4 +1,4 @@
-"""Zones of p where a loss pushes one way, and one measure of force for all losses."""
+"""Zones of p by the sign of the force, and one measure of force for all losses."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_zones_cover_all_p_and_agree_with_the_force(name: str) -> None:
         assert zone.describe()
 
 
-def test_zones_stand_at_the_right_p() -> None:
+def test_zones_are_at_the_right_p() -> None:
     silent, right = force.zones(PiecewiseZero(cutoff=0.1))
     assert (silent.kind, right.kind) == ("silent", "right") and silent.high == pytest.approx(0.1, rel=1e-12)
     silent, wrong, right = force.zones(Blurry(gamma=0.7))
     assert [zone.kind for zone in (silent, wrong, right)] == ["silent", "wrong", "right"]
-    assert wrong.high == pytest.approx(math.exp(-1 / 0.7), rel=1e-9), "where it only turns round it is not silent"
+    assert wrong.high == pytest.approx(math.exp(-1 / 0.7), rel=1e-9), "a mere change of sign is no zero-gradient zone"
     assert Blurry(gamma=0.7).weight(np.log([silent.high]), np)[0] == pytest.approx(-force.ZERO_GRADIENT_FRACTION)
     assert force.zones(MeanAbsoluteError())[0].high == pytest.approx(force.ZERO_GRADIENT_FRACTION)
     assert [zone.kind for zone in force.zones(CrossEntropy())] == ["right"]

@@ -1,4 +1,4 @@
-"""Every loss of the registry against plain float64 formulas, known numbers, and other losses at the ends of its knobs."""
+"""Every loss against plain float64 formulas, known numbers, and other losses at the ends of its hyperparameters."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from igbviz.losses import LOSSES
-from igbviz.losses.of_logits import simplex
+from igbviz.losses.of_logits import simplex_corners
 from tests.support.losses import (
     CASES,
     A,
@@ -46,14 +46,14 @@ def soft_hinge(z, y):
 
 
 def far_corner(z, y, symmetric):
-    return ((z - 10 * torch.tensor(simplex(z.shape[1], symmetric))[y]) ** 2).sum(1)
+    return ((z - 10 * torch.tensor(simplex_corners(z.shape[1], symmetric))[y]) ** 2).sum(1)
 
 
 def bootstrapped(z, y, b):
     return -b * own(z.log_softmax(1), y) - (1 - b) * z.log_softmax(1).max(1).values
 
 
-REFERENCE = {  # of logits z, labels y, p = p_y and all knobs k: the printed formula, no guards
+REFERENCE = {  # of logits z, labels y, p = p_y and hyperparameters k: the printed formula, no guards
     "cross-entropy": lambda z, y, p, k: -p.log(),
     "blurry": lambda z, y, p, k: -((p.detach() if k.detach_weight else p) ** k.gamma) * p.log(),
     "piecewise-zero": lambda z, y, p, k: -p.log() * (p > k.cutoff),
@@ -114,7 +114,7 @@ def test_value_and_gradient_are_those_of_the_plain_formula(name, knobs):
 
 
 LOGITS, LABEL = [0.31, -1.27, 0.84, 1.92, -0.45, 1.36, -2.03, 0.07, -0.66, 0.59], 5
-# value, and slope by the true logit, at these logits (p_y = 0.2068), where published code and exact arithmetic agree
+# value, and slope in the true logit, at these logits (p_y = 0.2068), where published code and exact arithmetic agree
 NUMBERS = {
     "cross-entropy": (1.5759869, -0.79319664),
     "blurry": (0.52292922, 0.027158905),
@@ -153,7 +153,7 @@ def test_known_numbers(name):
 
 
 @pytest.mark.parametrize(
-    "name, knobs, pulls",  # at p = 1e-6, 0.1, 0.9
+    "name, knobs, forces",  # at p = 1e-6, 0.1, 0.9
     [
         ("blurry", {}, (-5.5e-4, -0.122, 0.860)),
         ("blurry", {"detach_weight": True}, (6.3e-5, 0.200, 0.929)),
@@ -166,8 +166,8 @@ def test_known_numbers(name):
         ("phuber-ce", {}, (2e-6, 0.2, 1.0)),
     ],
 )
-def test_known_pulls(name, knobs, pulls):
-    assert LOSSES[name](**knobs).weight(np.log([1e-6, 0.1, 0.9]), np) == pytest.approx(pulls, rel=0.02)
+def test_known_forces(name, knobs, forces):
+    assert LOSSES[name](**knobs).weight(np.log([1e-6, 0.1, 0.9]), np) == pytest.approx(forces, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_known_pulls(name, knobs, pulls):
     ],
     ids=name_of,
 )
-def test_a_loss_at_the_end_of_its_knob_is_another_loss(left, right, tolerance):
+def test_a_loss_at_the_end_of_its_range_is_another_loss(left, right, tolerance):
     logits, labels = draw()
     for ours, theirs in zip(
         value_and_gradient(LOSSES[left[0]](**left[1]), logits, labels),

@@ -1,11 +1,11 @@
-"""Losses of more than one sample or of more than p: active negative ones, curriculum, centres, and cutoffs at one in K."""
+"""Losses of the whole batch or of all logits: active negative, curriculum, centres, and cutoffs at 1/K."""
 
 import numpy as np
 import pytest
 import torch
 
 from igbviz.losses import LOSSES
-from igbviz.losses.of_logits import simplex
+from igbviz.losses.of_logits import simplex_corners
 from tests.support.losses import draw, value_and_gradient
 
 
@@ -20,8 +20,8 @@ def test_active_negative_losses_charge_for_all_parameters(name):
 
 
 @pytest.mark.parametrize("name", ["anl-ce", "anl-fl"])
-def test_where_no_class_is_above_p_min_the_negative_twin_is_silent(name):
-    """As with hundreds of classes before the first step: nothing is left to be normalised, 0 / 0 in the formula."""
+def test_where_no_class_is_above_p_min_the_negative_part_has_zero_gradient(name):
+    """As with hundreds of classes before the first step: the formula is 0 / 0."""
     loss = LOSSES[name](p_min=1e-2)
     for logits in (torch.zeros(1, 100), draw(classes=200, scale=0.1)[0][:1].float()):
         values, gradient = value_and_gradient(loss, logits, torch.tensor([3]))
@@ -55,7 +55,7 @@ def test_the_curriculum_takes_the_easiest_samples_that_fit_its_budget(noise_rate
         logits, labels = draw(scale=scale, seed=seed)
         logits[:20, :].scatter_add_(1, labels[:20, None], torch.full((20, 1), 2 * scale, dtype=torch.float64))
         chosen = selected(logits, labels, noise_rate)
-        assert sorted(chosen) == loss.kept(logits, labels).nonzero().flatten().tolist()
+        assert sorted(chosen) == loss.selected(logits, labels).nonzero().flatten().tolist()
         torch.testing.assert_close(loss.batch_loss(logits, labels), loss(logits, labels)[chosen].mean())
 
 
@@ -78,14 +78,14 @@ def test_an_even_guess_is_at_a_cutoff_of_one_in_k(name, knob, dtype):
         for level in (0.0, 3.7):
             logits, labels = torch.full((1, classes), level, dtype=dtype), torch.tensor([0])
             assert not value_and_gradient(loss, logits, labels)[1].any(), classes
-            logits[0, 0] += 1e-4  # and not much more is above it
+            logits[0, 0] += 1e-4  # slightly more is above it
             assert value_and_gradient(loss, logits, labels)[1].any(), classes
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])
 def test_the_centres_are_a_regular_simplex_and_each_is_guessed_as_itself(classes, symmetric):
-    centres = simplex(classes, symmetric)
+    centres = simplex_corners(classes, symmetric)
     cosines = np.full((classes, classes), -1 / (classes - 1))
     np.fill_diagonal(cosines, 1)
     np.testing.assert_allclose(centres @ centres.T, cosines, atol=1e-12)

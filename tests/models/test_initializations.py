@@ -1,5 +1,5 @@
-"""Every initialisation draws the distribution that it promises, from the global generator, and treats the last layer as
-told."""
+"""Every initialization draws its documented distribution from the global generator, and treats the last layer as
+configured."""
 
 import math
 
@@ -45,7 +45,7 @@ def assert_variance(weight, expected):
 
 @pytest.mark.parametrize("name", VARIANCES)
 @pytest.mark.parametrize("model", [Mlp(width=200), Cnn(width=16)], ids=lambda model: model.name)
-def test_weights_have_the_promised_variance(name, model):
+def test_weights_have_the_documented_variance(name, model):
     for layer in linear_maps(drawn(model, INITIALIZATIONS[name]())):
         weight = layer.weight.detach()
         fan_in = weight[0].numel()
@@ -55,7 +55,7 @@ def test_weights_have_the_promised_variance(name, model):
 
 
 @pytest.mark.parametrize("model", [Mlp(width=20, normalization="batch"), Cnn(width=4)], ids=lambda model: model.name)
-def test_torchvision_and_pytorch_are_the_same_in_our_own_networks(model):
+def test_torchvision_and_pytorch_are_the_same_for_mlp_and_cnn(model):
     as_built = drawn(model, AsBuilt(), seed=7)
     network = model.build(SHAPE, CLASSES)
     torch.manual_seed(7)
@@ -83,7 +83,7 @@ def test_attention_is_three_maps(initialization, variance):
             assert not layer.in_proj_bias.any()
 
 
-def test_orthogonal_maps_are_rotations_times_root_two():
+def test_orthogonal_maps_are_orthogonal_times_root_two():
     network = drawn(Mlp(width=40), Orthogonal())
     for layer in linear_maps(network):
         weight = layer.weight.detach()
@@ -111,7 +111,7 @@ class TestEvery:
         assert all(map(torch.equal, first, again))
         assert all(parameter.requires_grad and parameter.is_leaf and parameter.isfinite().all() for parameter in first)
 
-    def test_leaves_normalisation_alone_and_biases_at_zero(self, name, model):
+    def test_leaves_normalization_alone_and_biases_at_zero(self, name, model):
         for layer in drawn(model, INITIALIZATIONS[name]()).modules():
             if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
                 assert (layer.weight == 1).all() and (layer.bias == 0).all()

@@ -97,7 +97,7 @@ def test_invalid_values_in_a_link_give_the_default(query: dict[str, str], own_ca
 def test_all_seeds_of_a_setting_by_its_group(own_cache: Path) -> None:
     runs = family(own_cache, 3)
     test = page(PAGE, group=runs[1].config.group)
-    assert chart(test)["words"].startswith("3 runs side by side, a row each: seed 0")
+    assert chart(test)["words"].startswith("3 runs side by side, one row per run: seed 0")
 
 
 def test_all_runs_of_a_sweep_by_its_name(own_cache: Path) -> None:

@@ -79,7 +79,7 @@ def test_neutral_and_prejudiced_starts(small: RunConfig, own_cache: Path) -> Non
     test = page(PAGE, sweep=group.id)
     time, dots = charts(test)
     assert time.startswith("Balanced accuracy, mean of each group over log time: ") and "all (n = 8)" in time
-    assert dots == "Balanced accuracy after 4 steps against the largest guess fraction at Init., a dot a seed"
+    assert dots == "Balanced accuracy after 4 steps against the largest guess fraction at Init., one dot per seed"
     assert "neutral minus prejudiced is " in said(test) or "None of the 8 networks began" in said(test)
     assert f"less than **{dynamics.cut(3):.2f}** of the guesses" in said(test)
     assert test.number_input(key=f"bias-{group.sweep.base.id}-depth").value == 1, "the form begins with what is shown"

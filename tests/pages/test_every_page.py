@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import PRESETS, RunConfig
+from igbviz.losses import LOSSES
 from igbviz.runs.submit import submit
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.views import robustness
@@ -67,6 +68,16 @@ def test_pages_that_explain_seeds_speak_of_rounding(name: str, own_cache: Path) 
         assert ROUNDING in robustness.CAVEAT
     else:
         assert any(ROUNDING in text.value for text in [*test.markdown, *test.caption])
+
+
+@pytest.mark.parametrize(("name", "box"), [("Runs", "find"), ("Compare", "compare-find")])
+def test_a_loss_is_found_by_its_name_and_by_its_title(name: str, box: str, tiny: RunConfig, own_cache: Path) -> None:
+    robust = finished(tiny.with_(loss={"name": "gce"}), own_cache)
+    finished(tiny, own_cache)
+    test = page(ROOT / f"pages/{name}.py")
+    for text in ("gce", LOSSES["gce"].title):
+        test.text_input(key=box).set_value(text).run()
+        assert list(test.dataframe[0].value["id"]) == [robust.id], text
 
 
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:

@@ -36,7 +36,8 @@ def captions(test: AppTest) -> str:
 def test_without_a_run_there_is_a_way_to_one() -> None:
     test = page(PAGE)
     assert "Train a network once" in test.info[0].value
-    assert not test.select_slider and "is silent below p = 0.00013" in captions(test)
+    assert not test.select_slider and "has zero gradient below p = 0.00013" in captions(test)
+    assert "under 1 % of cross-entropy's, except where it only changes its sign" in captions(test)
 
 
 def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
@@ -45,7 +46,7 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     assert not test.info
     share, family = (table.value for table in test.dataframe)
     assert len(share) == 3 and share.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
-    assert len(family) == len(LOSSES) and "weight at 1/3" not in family  # column names stay, only headings change
+    assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, only headings change
     test.select_slider(key="moment").set_value(5).run()
     test.selectbox(key="only").select(1).run()
     test.segmented_control(key="scale").set_value("linear").run()
@@ -75,7 +76,7 @@ def test_the_zones_follow_the_loss_and_its_hyperparameters(tiny: RunConfig, own_
     test = page(PAGE)
     test.selectbox(key="focus").select("piecewise-zero").run()
     test.number_input(key="losses-piecewise-zero-cutoff").set_value(0.25).run()
-    assert not test.exception and "is silent below p = 0.25" in captions(test)
+    assert not test.exception and "has zero gradient below p = 0.25" in captions(test)
     choose(test, "cross-entropy", "mae")  # the shaded one is gone
     assert test.selectbox(key="focus").value in ("cross-entropy", "mae")
 

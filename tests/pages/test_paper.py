@@ -100,7 +100,7 @@ def test_all_seeds_as_bands(own_cache: Path) -> None:
     runs = family(own_cache, 3)
     test = look(seed="all", unit="step")
     first, second = charts(test)
-    assert "3 seeds" in first["words"] and second["words"] == "12 runs in 4 rows: medians and bands over seeds"
+    assert "3 seeds" in first["words"] and second["words"] == "12 runs in 4 rows: medians and ranges over seeds"
     assert len(second["data"]) == 4 * 2 * 3 * 3, "rows, columns, roles; two edges and a median"
     assert rows_of(second) == [experiment.TITLES[loss] for loss in LOSSES]
     assert "steps" in second["layout"]["xaxis7"]["title"]["text"]

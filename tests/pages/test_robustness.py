@@ -68,7 +68,7 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
     )
     assert "Not all runs are finished" in said(test)
     trade, time = charts(test)
-    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44..0.47), never" in trade and "memorised" in time
+    assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44..0.47), never" in trade and "memorized" in time
     table = test.dataframe[0].value
     assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table[
         "n"
@@ -157,7 +157,7 @@ def test_torn_and_deleted_runs_leave_the_others_alone(own_cache: Path) -> None:
 def cures_of_a_run() -> None:
     import streamlit as st
 
-    from igbviz.runs.queue import cache_folder
+    from igbviz.runs.files import cache_folder
     from igbviz.runs.run import Run
     from igbviz.ui.views import interventions
 

@@ -16,7 +16,7 @@ from tests.support.tiny import TINY
 
 def form() -> None:
     from igbviz.config import RunConfig
-    from igbviz.runs.queue import cache_folder
+    from igbviz.runs.files import cache_folder
     from igbviz.ui.views import sweep_form
     from tests.support.tiny import TINY
 
@@ -24,7 +24,7 @@ def form() -> None:
 
 
 def group_page() -> None:
-    from igbviz.runs.queue import cache_folder
+    from igbviz.runs.files import cache_folder
     from igbviz.ui.groups import linked_group
     from igbviz.ui.views import sweep
 

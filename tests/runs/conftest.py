@@ -1,4 +1,4 @@
-"""What runs are tested on: no worker but where a test asks for one, and a finished run."""
+"""Fixtures for runs: no worker except in tests marked `worker`, and a finished run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from tests.support.stored_runs import finished
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs stay queued, except in tests marked `worker`."""
     if "worker" not in request.keywords:
         monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.fixture
 def run(tiny: RunConfig, tmp_path: Path) -> Run:
-    """A finished run in a cache of its own."""
-    made = finished(tiny, tmp_path / "from")
-    annotations.change(made, name="mine", tags=["keep"], note="look here")
-    (made.path / "log.txt").write_text("hello\n")
-    return made
+    """A finished, annotated run in its own cache."""
+    run = finished(tiny, tmp_path / "from")
+    annotations.change(run, name="mine", tags=["keep"], note="look here")
+    (run.path / "log.txt").write_text("hello\n")
+    return run
 
 
 @pytest.fixture(scope="session")
 def undisturbed(slow_tiny: RunConfig) -> np.ndarray:
-    """The records of the slow run when nobody stops or kills its worker."""
+    """The records of the slow run when its worker is neither stopped nor killed."""
     return np.array(list(train(slow_tiny)))

@@ -1,4 +1,4 @@
-"""What people say about a run: kept, bounded, shown as text, and never in the way of the run itself."""
+"""Annotations of a run: stored, bounded, shown as text, and without effect on the run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_without_a_file_there_are_none(run: Run) -> None:
     assert annotations.read(run) == Annotations() == Annotations(name="", tags=(), note="", archived=False)
 
 
-def test_they_stay_and_leave_the_run_alone(run: Run) -> None:
+def test_they_are_stored_and_leave_the_run_unchanged(run: Run) -> None:
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
     annotations.change(run, name="The stuck one", tags=["lesson 1"], note="Look at class 3.\nAnd at 8.", archived=True)
     assert annotations.read(Run(run.path)) == Annotations(
@@ -58,39 +58,41 @@ def test_submitting_a_labelled_run_again_keeps_them(run: Run, tiny: RunConfig) -
 @pytest.mark.parametrize(
     "text", ['{"name": "a', "[]", '"a"', '{"name": 3}', '{"tags": "a"}', '{"name": null}', "[" * 100_000, "\udcff", ""]
 )
-def test_a_torn_or_foreign_file_is_no_labels(run: Run, text: str) -> None:
+def test_a_damaged_or_foreign_file_is_read_as_empty(run: Run, text: str) -> None:
     (run.path / annotations.FILE).write_bytes(text.encode(errors="surrogateescape"))
     assert annotations.read(run) == Annotations()
-    assert annotations.change(run, name="whole again") == annotations.read(run) == Annotations(name="whole again")
+    assert annotations.change(run, name="new") == annotations.read(run) == Annotations(name="new")
 
 
-def test_a_field_of_a_later_version_costs_nothing(run: Run) -> None:
+def test_a_field_of_a_later_version_is_ignored(run: Run) -> None:
     write_text(run.path / annotations.FILE, json.dumps({"name": "a", "colour": "red"}))
     assert annotations.read(run).name == "a"
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "message"),
     [
-        ({"name": "n" * 101}, "name is 101 letters long, allowed: at most 100"),
-        ({"note": "n" * 5001}, "note is 5001 letters long, allowed: at most 5000"),
-        ({"tags": ["t" * 41]}, "tags hold 't+', which is 41 letters long, allowed: at most 40"),
-        ({"tags": [str(n) for n in range(21)]}, "tags are 21, allowed: at most 20 a run"),
+        ({"name": "n" * 101}, "name has 101 characters, allowed: at most 100"),
+        ({"note": "n" * 5001}, "note has 5001 characters, allowed: at most 5000"),
+        ({"tags": ["t" * 41]}, "tags contain 't+', which has 41 characters, allowed: at most 40"),
+        ({"tags": [str(n) for n in range(21)]}, "tags are 21, allowed: at most 20 per run"),
         ({"tags": "abc"}, "tags are 'abc', allowed: a list of words"),
         ({"tags": [3]}, "allowed: a list of words"),
         ({"name": 3}, "name is 3, allowed: text"),
     ],
 )
-def test_too_much_is_one_sentence_and_changes_nothing(run: Run, fields: dict, words: str) -> None:
+def test_a_text_that_is_too_long_is_one_sentence_and_changes_nothing(run: Run, fields: dict, message: str) -> None:
     annotations.change(run, name="before")
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         annotations.change(run, **fields)
     assert annotations.read(run) == Annotations(name="before")
 
 
 def test_names_and_tags_are_one_line_each_and_tags_distinct() -> None:
-    odd = Annotations(name="  a\n\tb\x00\u2028c ", tags=["x", " x ", "", "\n", "y\nz"], note=" first\n\x07second\n")
-    assert odd == Annotations(name="a b c", tags=("x", "y z"), note="first\nsecond")
+    annotated = Annotations(
+        name="  a\n\tb\x00\u2028c ", tags=["x", " x ", "", "\n", "y\nz"], note=" first\n\x07second\n"
+    )
+    assert annotated == Annotations(name="a b c", tags=("x", "y z"), note="first\nsecond")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_odd_characters_come_back_as_they_were(run: Run, name: str) -> None:
     assert annotations.read(run) == Annotations(name=name, tags=(name,), note=name)
 
 
-def test_half_a_letter_is_dropped(run: Run) -> None:
+def test_a_lone_surrogate_is_dropped(run: Run) -> None:
     assert annotations.change(run, name="a\ud800b").name == "ab"
 
 
@@ -115,17 +117,17 @@ def test_a_shipped_run_stays_as_it_is(run: Run) -> None:
 
 def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
     run.delete()
-    with pytest.raises(RunError, match="not there any more"):
+    with pytest.raises(RunError, match="no longer exists"):
         annotations.change(run, name="ghost")
     assert not run.path.exists()
 
 
-def test_plain_leaves_markdown_nothing_to_read() -> None:
+def test_plain_escapes_all_markdown() -> None:
     text = "[x](http://evil) ![](pixel) <b> *b* _c_ `d` # t 1. one $x$ :red[x] ~s~ a|b \\ naïve"
     plain = messages.plain(text)
     assert re.sub(r"\\(.)", r"\1", plain) == text
     assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), (
-        "every sign that could mean something is escaped"
+        "every character with a meaning in Markdown is escaped"
     )
     assert messages.plain("a\n\n# b") == r"a \# b"
 
@@ -149,12 +151,14 @@ TYPED = [
 
 
 @pytest.mark.parametrize("typed", TYPED)
-def test_a_sentence_quotes_what_was_typed(typed: str) -> None:
-    told = messages.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
-    assert told.startswith("optimizer.learning_rate is ") and told.endswith(", allowed: a number from 1e-05 to 100")
+def test_a_sentence_quotes_typed_text(typed: str) -> None:
+    sentence = messages.quoting(f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100")
+    assert sentence.startswith("optimizer.learning_rate is ") and sentence.endswith(
+        ", allowed: a number from 1e-05 to 100"
+    )
     assert (
-        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", told)
+        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", sentence)
         == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
     )
-    bare = re.sub(r"\\.", "", told.removeprefix("optimizer.learning_rate"))
+    bare = re.sub(r"\\.", "", sentence.removeprefix("optimizer.learning_rate"))
     assert not set(bare) & set("*`$<&~[]@_") and "://" not in bare and "www." not in bare

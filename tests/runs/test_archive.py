@@ -1,4 +1,4 @@
-"""Runs that travel as a zip archive, there and back."""
+"""Runs that are exported to a zip archive and imported again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import Initializing
-from igbviz.runs import annotations, archive, library, queue
+from igbviz.runs import annotations, archive, library, locks, queue
 from igbviz.runs.archive import ArchiveError, export_runs, import_runs
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
@@ -23,10 +23,10 @@ from tests.support.stored_runs import finished
 from tests.support.trajectories import same
 
 
-def test_there_and_back_is_the_same_to_the_byte(run: Run, tmp_path: Path) -> None:
+def test_export_and_import_are_byte_identical(run: Run, tmp_path: Path) -> None:
     (run.path / "checkpoint.pt").write_bytes(b"cos\nsystem\n")
-    taken = import_runs(packed(run), tmp_path / "to")
-    assert taken.new == [run.id] and not taken.known and not taken.refused
+    imported = import_runs(packed(run), tmp_path / "to")
+    assert imported.new == [run.id] and not imported.known and not imported.refused
     copy = Run.open(run.id, tmp_path / "to")
     assert files_of(copy) == files_of(run) and set(os.listdir(copy.path)) == {*archive.FILES}
     assert same(copy.trajectory().records, run.trajectory().records) and copy.config == run.config
@@ -37,35 +37,35 @@ def test_there_and_back_is_the_same_to_the_byte(run: Run, tmp_path: Path) -> Non
 
 def test_many_in_one_archive(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     other, waiting = finished(tiny.with_(seed=1), run.cache, "failed"), submit(tiny.with_(seed=2), run.cache)
-    taken = import_runs(packed(run, other, waiting), tmp_path / "to")
-    assert taken.new == [run.id, other.id, waiting.id]
-    assert [Run.open(name, tmp_path / "to").status.state for name in taken.new] == ["done", "failed", "stopped"]
-    assert not queue.waiting(tmp_path / "to"), "nothing is worked on because somebody sent it"
+    imported = import_runs(packed(run, other, waiting), tmp_path / "to")
+    assert imported.new == [run.id, other.id, waiting.id]
+    assert [Run.open(name, tmp_path / "to").status.state for name in imported.new] == ["done", "failed", "stopped"]
+    assert not queue.waiting(tmp_path / "to"), "an imported run is not queued"
 
 
-def test_an_ensemble_travels_too(tmp_path: Path) -> None:
+def test_an_ensemble_is_exported_and_imported(tmp_path: Path) -> None:
     data = {"name": "gaussian-noise", "size": 8, "train_examples": 16, "test_examples": 20, "classes": 3}
-    made = submit(
+    ensemble = submit(
         EnsembleConfig(
             dataset=data, model={"name": "mlp", "depth": 2, "width": 8}, networks=4, inputs=20, gradients=True
         ),
         tmp_path,
     )
-    job = Initializing(made.config, "cpu")
-    made.records.write_bytes(b"".join(record.tobytes() for record in job.ticks()))
-    write_json(made.path / "schema.json", {
-        "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": job.data.source, **job.facts(),
-        "device": "CPU", "threads": 1, "torch": "x", "date": "today",
+    job = Initializing(ensemble.config, "cpu")
+    ensemble.records.write_bytes(b"".join(record.tobytes() for record in job.ticks()))
+    write_json(ensemble.path / "schema.json", {
+        "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": job.data.source,
+        **job.facts(), "device": "CPU", "threads": 1, "torch": "x", "date": "today",
     })  # fmt: skip
-    made.write_status(
+    ensemble.write_status(
         Status(
             state="done",
             **{key: value for key, value in job.progress().items() if key in ("step", "steps", "snapshots")},
         )
     )
-    assert import_runs(packed(made), tmp_path / "to").new == [made.id]
-    copy = Run.open(made.id, tmp_path / "to")
-    assert files_of(copy) == files_of(made) and len(copy.ensemble().records) == 4
+    assert import_runs(packed(ensemble), tmp_path / "to").new == [ensemble.id]
+    copy = Run.open(ensemble.id, tmp_path / "to")
+    assert files_of(copy) == files_of(ensemble) and len(copy.ensemble().records) == 4
 
 
 def test_equal_runs_make_equal_archives(run: Run, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_the_same_run_twice_is_one(run: Run, tmp_path: Path) -> None:
     file = packed(run)
     import_runs(file, tmp_path / "to")
     annotations.change(Run.open(run.id, tmp_path / "to"), name="renamed here")
-    taken = import_runs(file, tmp_path / "to")
-    assert taken.known == [run.id] and not taken.new and not taken.refused
+    imported = import_runs(file, tmp_path / "to")
+    assert imported.known == [run.id] and not imported.new and not imported.refused
     assert len(library.rows(tmp_path / "to")) == 1 and library.rows(tmp_path / "to")[0]["name"] == "renamed here"
 
 
@@ -91,29 +91,29 @@ def test_a_shipped_run_is_here_already(run: Run, tmp_path: Path) -> None:
     assert import_runs(file, tmp_path / "to").known == [run.id] and not (tmp_path / "to" / "runs").exists()
 
 
-def test_a_run_in_the_middle_of_its_work(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_run_in_training(tiny: RunConfig, tmp_path: Path) -> None:
     run = finished(tiny, tmp_path / "from", "running")
     itemsize = run.trajectory().records.dtype.itemsize
     with open(run.records, "ab") as file:
-        file.write(bytes(itemsize - 1))  # the next record, half written
-    with queue.lock(run.path / "lock"):
+        file.write(bytes(itemsize - 1))  # the next record, partly written
+    with locks.lock(run.path / "lock"):
         file = packed(run)
     assert import_runs(file, tmp_path / "to").new == [run.id]
     copy = Run.open(run.id, tmp_path / "to")
     assert len(copy.trajectory()) == len(run.trajectory()) == 12 and copy.records.stat().st_size == 12 * itemsize
-    assert copy.status.state == "stopped" and "begins again" in copy.status.message and copy.status.pid is None
+    assert copy.status.state == "stopped" and "starts again" in copy.status.message and copy.status.pid is None
     copy.resume()
     assert copy.status.state == "queued"
 
 
 def test_unreadable_runs_are_left_out_with_a_sentence(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
-    torn, gone = submit(tiny.with_(seed=1), run.cache), submit(tiny.with_(seed=2), run.cache)
-    (torn.path / "config.json").write_text("{")
-    gone.delete()
+    damaged, deleted = submit(tiny.with_(seed=1), run.cache), submit(tiny.with_(seed=2), run.cache)
+    (damaged.path / "config.json").write_text("{")
+    deleted.delete()
     file = io.BytesIO()
-    left_out = export_runs([torn, run, gone], file)
+    left_out = export_runs([damaged, run, deleted], file)
     assert len(left_out) == 2 and all(
-        name in sentence for name, sentence in zip((torn.id, gone.id), left_out, strict=True)
+        name in sentence for name, sentence in zip((damaged.id, deleted.id), left_out, strict=True)
     )
     assert import_runs(file, tmp_path / "to").new == [run.id]
 
@@ -125,8 +125,8 @@ def test_the_end_of_a_long_log_is_kept(run: Run, tmp_path: Path) -> None:
     assert text.endswith(b"aathe end") and len(text) == archive.FILES["log.txt"]
 
 
-def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArchiveError, match="2001 runs are chosen, allowed: at most 2000"):
+def test_an_archive_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ArchiveError, match="2001 runs are selected, allowed: at most 2000"):
         export_runs([run] * 2001, io.BytesIO())
     monkeypatch.setattr(archive, "MAX_CONTENT", 1000)
     with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB in one archive"):
@@ -134,9 +134,9 @@ def test_too_much_for_one_archive(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_archive_at_a_time(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = queue.lock
-    monkeypatch.setattr(queue, "lock", lambda path, timeout=0.1: really(path, timeout))
-    with really(tmp_path / "to" / "arrivals.lock"), pytest.raises(ArchiveError, match="try again in a moment"):
+    lock = locks.lock
+    monkeypatch.setattr(locks, "lock", lambda path, timeout=0.1: lock(path, timeout))
+    with lock(tmp_path / "to" / "arrivals.lock"), pytest.raises(ArchiveError, match="try again in a moment"):
         import_runs(packed(run), tmp_path / "to")
 
 
@@ -147,7 +147,7 @@ def test_odd_labels_come_in_as_text(run: Run, tmp_path: Path) -> None:
     assert library.rows(tmp_path / "to")[0]["title"] == name
 
 
-def test_torn_labels_cost_only_the_labels(run: Run, tmp_path: Path) -> None:
+def test_damaged_labels_lose_only_the_labels(run: Run, tmp_path: Path) -> None:
     (run.path / "labels.json").write_text('{"name": ')
     assert import_runs(packed(run), tmp_path / "to").new == [run.id]
     assert library.rows(tmp_path / "to")[0]["name"] == ""

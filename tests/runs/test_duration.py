@@ -1,4 +1,4 @@
-"""The time of a run before it starts, and whether it fits."""
+"""The estimated duration of a run, and whether it fits into memory."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.runs.duration import estimate, note
+from igbviz.runs.duration import estimate, record_pace
 from igbviz.spec import ConfigError
 from igbviz.training.memory import free_memory, require_memory
 
 
-def test_nothing_has_run_yet(tiny: RunConfig, tmp_path: Path) -> None:
+def test_without_measurements_it_is_a_rough_guess(tiny: RunConfig, tmp_path: Path) -> None:
     expected = estimate(tiny, tmp_path)
     assert expected.steps == 32 and expected.probes == 12 and 0 < expected.seconds < 10 and "rough" in expected.basis
 
 
 def test_a_measured_pace_is_used(tiny: RunConfig, tmp_path: Path) -> None:
-    note(tiny, tiny.dataset.facts(), tmp_path, step=0.5, image=0.01)
+    record_pace(tiny, tiny.dataset.facts(), tmp_path, step=0.5, image=0.01)
     expected = estimate(tiny, tmp_path)
     assert expected.seconds == pytest.approx(32 * 0.5 + 12 * 60 * 0.01) and "measured" in expected.basis
     larger = tiny.with_(model={"name": "mlp", "depth": 2, "width": 512})
@@ -28,7 +28,7 @@ def test_a_measured_pace_is_used(tiny: RunConfig, tmp_path: Path) -> None:
     )
 
 
-def test_a_torn_memory_of_paces_only_costs_the_estimate(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_damaged_file_of_paces_is_ignored(tiny: RunConfig, tmp_path: Path) -> None:
     for text in ("{", "[]", '{"x": 1}', '{"x": {"step": 1}}'):
         (tmp_path / "speeds.json").write_text(text)
         assert "rough" in estimate(tiny, tmp_path).basis
@@ -39,7 +39,7 @@ def test_missing_data_is_a_sentence(tmp_path: Path) -> None:
         estimate(RunConfig(dataset={"name": "image-folder", "folder": "/no/such"}), tmp_path)
 
 
-def test_what_cannot_fit_is_refused_before_it_starts(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_network_that_does_not_fit_is_refused_before_it_starts(tiny: RunConfig, tmp_path: Path) -> None:
     huge = tiny.with_(model={"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64})
     with pytest.raises(ConfigError, match="model needs about .* GB of memory .* allowed"):
         estimate(huge, tmp_path)

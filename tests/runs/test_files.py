@@ -1,4 +1,4 @@
-"""Files and sizes of the cache."""
+"""Files of the cache: sizes as text."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from igbviz.runs import files
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")]
 )
-def test_sizes_in_words(count: int, words: str) -> None:
+def test_sizes_as_text(count: int, words: str) -> None:
     assert files.in_words(count) == words

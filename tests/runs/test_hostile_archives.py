@@ -1,4 +1,4 @@
-"""Archives that mean no good. Each holds one good run, which is taken whatever stands beside it."""
+"""Hostile archives. Each also contains one valid run, which is imported in every case."""
 
 from __future__ import annotations
 
@@ -33,58 +33,64 @@ def column(index: int, value: list) -> Callable[[dict], object]:
 FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
     "checkpoint": (
         lambda c: c | {"checkpoint.pt": b"cos\nsystem\n(S'true'\ntR."},
-        "holds 'checkpoint.pt', allowed: config.json",
+        "contains 'checkpoint.pt', allowed: config.json",
     ),
-    "pickle": (lambda c: c | {"trajectory.pkl": b"\x80\x04."}, "holds 'trajectory.pkl'"),
-    "lock": (lambda c: c | {"lock": b""}, "holds 'lock'"),
-    "folder in it": (lambda c: c | {"deep/config.json": b"{}"}, "holds 'deep/config.json'"),
-    "way out": (lambda c: c | {"../../../evil.txt": b"x"}, "holds '../../../evil.txt'"),
-    "way out to a known name": (lambda c: c | {"../config.json": b"x"}, "holds '../config.json'"),
+    "pickle": (lambda c: c | {"trajectory.pkl": b"\x80\x04."}, "contains 'trajectory.pkl'"),
+    "lock": (lambda c: c | {"lock": b""}, "contains 'lock'"),
+    "folder in it": (lambda c: c | {"deep/config.json": b"{}"}, "contains 'deep/config.json'"),
+    "way out": (lambda c: c | {"../../../evil.txt": b"x"}, "contains '../../../evil.txt'"),
+    "way out to a known name": (lambda c: c | {"../config.json": b"x"}, "contains '../config.json'"),
     "no config": (lambda c: {k: v for k, v in c.items() if k != "config.json"}, "lacks config.json"),
     "no status": (lambda c: {k: v for k, v in c.items() if k != "status.json"}, "lacks status.json"),
-    "torn config": (lambda c: c | {"config.json": b'{"loss": {'}, "cannot be read: config.json"),
+    "cut-off config": (lambda c: c | {"config.json": b'{"loss": {'}, "cannot be read: config.json"),
     "foreign config": (
         lambda c: c | {"config.json": b'{"spam": 1}'},
         "cannot be read: config.json: spam is not a field",
     ),
     "config that is a list": (lambda c: c | {"config.json": b"[1]"}, "cannot be read: config.json"),
-    "bottomless config": (lambda c: c | {"config.json": b"[" * 100_000}, "config.json"),
+    "deeply nested config": (lambda c: c | {"config.json": b"[" * 100_000}, "config.json"),
     "no text": (lambda c: c | {"config.json": b"\xff\xfe\x00"}, "cannot be read: config.json"),
     "another run's config": (lambda c: changed(c, "config.json", lambda v: v.update(seed=7)), "describes another run"),
-    "torn status": (lambda c: c | {"status.json": b'{"state": "do'}, "status.json is torn"),
-    "dancing status": (lambda c: changed(c, "status.json", lambda v: v.update(state="dancing")), "status.json is torn"),
+    "cut-off status": (lambda c: c | {"status.json": b'{"state": "do'}, "status.json is damaged"),
+    "unknown state": (
+        lambda c: changed(c, "status.json", lambda v: v.update(state="dancing")),
+        "status.json is damaged",
+    ),
     "status beyond bounds": (
         lambda c: changed(c, "status.json", lambda v: v.update(step=10**300)),
-        "counts beyond all bounds",
+        "counts that are too large",
     ),
-    "torn records": (lambda c: c | {"trajectory.bin": c["trajectory.bin"][:-1]}, "trajectory.bin is torn"),
+    "cut-off records": (lambda c: c | {"trajectory.bin": c["trajectory.bin"][:-1]}, "trajectory.bin is damaged"),
     "records without schema": (lambda c: {k: v for k, v in c.items() if k != "schema.json"}, "no schema.json"),
-    "torn schema": (lambda c: c | {"schema.json": b'{"columns": [['}, "schema.json is torn"),
-    "bottomless schema": (lambda c: c | {"schema.json": b"[" * 100_000}, "schema.json is torn"),
+    "cut-off schema": (lambda c: c | {"schema.json": b'{"columns": [['}, "schema.json is damaged"),
+    "deeply nested schema": (lambda c: c | {"schema.json": b"[" * 100_000}, "schema.json is damaged"),
     "column of objects": (
         lambda c: changed(c, "schema.json", column(0, ["step", "|O", []])),
-        "a column 'step' of '|O'",
+        "a column 'step' of type '|O'",
     ),
-    "column of text": (lambda c: changed(c, "schema.json", column(0, ["step", "<U9", []])), "a column 'step' of '<U9'"),
+    "column of text": (
+        lambda c: changed(c, "schema.json", column(0, ["step", "<U9", []])),
+        "a column 'step' of type '<U9'",
+    ),
     "column that the records lack": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", []])),
-        "trajectory.bin is torn",
+        "trajectory.bin is damaged",
     ),
     "unknown column of objects": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "|O", []])),
-        "a column 'spam' of '|O'",
+        "a column 'spam' of type '|O'",
     ),
     "unknown column of many types": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8,|O", []])),
-        "a column 'spam' of '<f8,|O'",
+        "a column 'spam' of type '<f8,|O'",
     ),
     "unknown column of another world": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [10**9, 10**9]])),
-        "a record that cannot be",
+        "an impossible record",
     ),
     "unknown columns whose sizes overflow": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].extend([[w, "|b1", [2**31 - 1]] for w in "xyz"])),
-        "a record that cannot be: it has more than 2147483647 bytes",
+        "an impossible record: it has more than 2147483647 bytes",
     ),
     "unknown column of nothing": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["spam", "<f8", [0]])),
@@ -93,7 +99,7 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
     "enormous column": (lambda c: changed(c, "schema.json", column(0, ["step", "<i8", [10**9]])), "a column 'step'"),
     "column twice": (
         lambda c: changed(c, "schema.json", lambda v: v["columns"].append(["step", "<i8", []])),
-        "or has one twice",
+        "lacks a column or repeats one",
     ),
     "lacking column": (lambda c: changed(c, "schema.json", lambda v: v["columns"].pop()), "lacks a column"),
     "other classes": (
@@ -118,29 +124,29 @@ FOREIGN: dict[str, tuple[Callable[[Files], Files], str]] = {
 
 
 def refused(file: io.BytesIO, good: Run, cache: Path) -> str:
-    """The one sentence about what was refused; the good run came in, and nothing else is anywhere."""
+    """The sentence about the refused run; asserts that the valid run, and nothing else, was imported."""
     before = {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)}
-    taken = import_runs(file, cache)
-    assert taken.new == [good.id] and len(taken.refused) == 1, taken
+    imported = import_runs(file, cache)
+    assert imported.new == [good.id] and len(imported.refused) == 1, imported
     assert os.listdir(cache / "runs") == [good.id] and files_of(Run.open(good.id, cache)) == files_of(good)
     assert {path for path in cache.parent.rglob("*") if cache not in (path, *path.parents)} == before
     assert set(os.listdir(cache)) <= {"runs", "submit.lock", "arrivals.lock"}
-    assert "\n" not in taken.refused[0] and taken.refused[0].endswith(".")
-    return taken.refused[0]
+    assert "\n" not in imported.refused[0] and imported.refused[0].endswith(".")
+    return imported.refused[0]
 
 
-@pytest.mark.parametrize(("spoil", "words"), FOREIGN.values(), ids=FOREIGN)
-def test_a_run_that_is_not_in_order_is_refused_alone(
-    spoil: Callable[[Files], Files], words: str, tiny: RunConfig, run: Run, tmp_path: Path
+@pytest.mark.parametrize(("damage", "message"), FOREIGN.values(), ids=FOREIGN)
+def test_an_invalid_run_is_refused_alone(
+    damage: Callable[[Files], Files], message: str, tiny: RunConfig, run: Run, tmp_path: Path
 ) -> None:
     bad = tiny.with_(seed=5)
-    content = spoil(files_of(run) | {"config.json": bad.to_json().encode()})
+    content = damage(files_of(run) | {"config.json": bad.to_json().encode()})
     sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
-    assert words in sentence and bad.id in sentence
+    assert message in sentence and bad.id in sentence
 
 
-def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
-    """What the test above spoils is in order."""
+def test_the_run_without_damage_is_imported(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
+    """Without the damage of the test above, the run is imported."""
     other = tiny.with_(seed=5)
     content = files_of(run) | {"config.json": other.to_json().encode()}
     assert import_runs(zipped(folder(other.id, content)), tmp_path / "to").new == [other.id]
@@ -148,13 +154,13 @@ def test_the_hostile_runs_would_be_good_ones_otherwise(tiny: RunConfig, run: Run
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil/config.json", "/etc/passwd", "//x", "..", "C:\\evil\\config.json", "UPPER/config.json", ".hidden/config.json", "read-me.txt",
-     "__MACOSX/config.json", "a "
-         "b/config.json", "x" * 152 + "/config.json", "<b>x</b>/config.json", "~/config.json", "é/config.json"],
+    ["../evil/config.json", "/etc/passwd", "//x", "..", "C:\\evil\\config.json", "UPPER/config.json", "read-me.txt",
+     ".hidden/config.json", "__MACOSX/config.json", "a b/config.json", "x" * 152 + "/config.json", "~/config.json",
+     "<b>x</b>/config.json", "é/config.json"],
 )  # fmt: skip
 def test_names_never_leave_the_cache(name: str, run: Run, tmp_path: Path) -> None:
     sentence = refused(zipped({name: b"{}"} | folder(run.id, files_of(run))), run, tmp_path / "to")
-    assert "does not lie in the folder of a run" in sentence and len(sentence) < 250
+    assert "is not in a run's folder" in sentence and len(sentence) < 250
 
 
 def test_a_null_byte_hides_nothing(run: Run, tmp_path: Path) -> None:
@@ -180,14 +186,16 @@ def test_a_file_twice(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
             folder(run.id, files_of(run)) | {f"{bad}/config.json": b"{}"},
             (zipfile.ZipInfo(f"{bad}/config.json"), b"{}"),
         )
-    assert "holds config.json twice" in refused(file, run, tmp_path / "to")
+    assert "contains config.json twice" in refused(file, run, tmp_path / "to")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_unusual_packing(method: int, tiny: RunConfig, run: Run, tmp_path: Path) -> None:
     entry = zipfile.ZipInfo(f"{tiny.with_(seed=5).id}/config.json")
     entry.compress_type = method
-    assert "unusual way" in refused(zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to")
+    assert "compressed by another method" in refused(
+        zipped(folder(run.id, files_of(run)), (entry, b"{}")), run, tmp_path / "to"
+    )
 
 
 def test_a_bomb_by_ratio(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
@@ -201,7 +209,7 @@ def test_a_bomb_by_size(tiny: RunConfig, run: Run, tmp_path: Path, monkeypatch: 
     bad = tiny.with_(seed=5)
     content = files_of(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
     sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
-    assert "log.txt has 1.0 MB, allowed: at most 1.0 MB" in sentence
+    assert "log.txt is 1.0 MB large, allowed: at most 1.0 MB" in sentence
     monkeypatch.setattr(archive, "MAX_CONTENT", 100_000)
     with pytest.raises(ArchiveError, match="unpacked, allowed: at most 100.0 kB"):
         import_runs(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
@@ -212,7 +220,7 @@ def test_a_bomb_that_lies_about_its_size(tiny: RunConfig, run: Run, tmp_path: Pa
     bad = tiny.with_(seed=5).id
     file = zipped({f"{bad}/config.json": b" " * 900_000, f"{bad}/status.json": b"{}"} | folder(run.id, files_of(run)))
     raw = file.getvalue()
-    assert raw.count(struct.pack("<L", 900_000)) == 2  # once before the file, once in the table of contents
+    assert raw.count(struct.pack("<L", 900_000)) == 2  # once before the file, once in the directory
     sentence = refused(io.BytesIO(raw.replace(struct.pack("<L", 900_000), struct.pack("<L", 10))), run, tmp_path / "to")
     assert f"run {bad}: config.json is damaged" in sentence
 
@@ -231,21 +239,21 @@ def test_a_flipped_bit(tiny: RunConfig, run: Run, tmp_path: Path) -> None:
 
 def test_more_than_the_disk_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "free", lambda _: 2000)
-    with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB, half of what is free on the disk"):
+    with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB, half of the free disk space"):
         import_runs(packed(run), tmp_path / "to")
 
 
 def _long_directory(raw: bytes) -> bytes:
-    place = raw.rfind(b"PK\5\6")
-    return raw[: place + 12] + struct.pack("<L", 9_000_000) + raw[place + 16 :]
+    start = raw.rfind(b"PK\5\6")
+    return raw[: start + 12] + struct.pack("<L", 9_000_000) + raw[start + 16 :]
 
 
-NO_ARCHIVES = {
+INVALID_ARCHIVES = {
     "nothing": (lambda raw: b"", "is not a zip archive"),
     "text": (lambda raw: b"hello", "is not a zip archive"),
-    "torn": (lambda raw: raw[: len(raw) // 2], "is not a zip archive"),
+    "cut off": (lambda raw: raw[: len(raw) // 2], "is not a zip archive"),
     "empty": (lambda raw: zipped({}).getvalue(), "the archive is empty"),
-    "table of contents without end": (_long_directory, "far more files than 2000 runs have"),
+    "endless directory": (_long_directory, "far more files than 2000 runs have"),
     "64-bit directory": (
         lambda raw: raw[: raw.rfind(b"PK\5\6")] + b"PK\6\7" + bytes(16) + raw[raw.rfind(b"PK\5\6") :],
         "far more files",
@@ -257,17 +265,17 @@ NO_ARCHIVES = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "words"), NO_ARCHIVES.values(), ids=NO_ARCHIVES)
-def test_no_archive(spoil: Callable[[bytes], bytes], words: str, run: Run, tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=words):
-        import_runs(io.BytesIO(spoil(packed(run).getvalue())), tmp_path / "to")
+@pytest.mark.parametrize(("damage", "message"), INVALID_ARCHIVES.values(), ids=INVALID_ARCHIVES)
+def test_an_invalid_archive(damage: Callable[[bytes], bytes], message: str, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=message):
+        import_runs(io.BytesIO(damage(packed(run).getvalue())), tmp_path / "to")
     assert not (tmp_path / "to" / "runs").exists()
 
 
-def test_a_run_whose_beginning_is_lost_is_refused(run: Run, tmp_path: Path) -> None:
+def test_an_archive_without_its_beginning_is_refused(run: Run, tmp_path: Path) -> None:
     raw = packed(run).getvalue()
-    taken = import_runs(io.BytesIO(raw[len(raw) // 2 :]), tmp_path / "to")
-    assert not taken.new and "is damaged" in taken.refused[0]
+    imported = import_runs(io.BytesIO(raw[len(raw) // 2 :]), tmp_path / "to")
+    assert not imported.new and "is damaged" in imported.refused[0]
 
 
 def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

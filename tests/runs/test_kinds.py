@@ -1,4 +1,4 @@
-"""The kinds of run: each is told from its configuration, and says all that the rest of the program asks of it."""
+"""The kinds of run: each is recognized by its configuration, and its job records what its schema reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def configs(tiny: RunConfig) -> dict[str, RunConfig | EnsembleConfig]:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_kind_is_told_from_a_configuration(kind: Kind, configs: dict) -> None:
+def test_a_kind_is_recognized_by_its_configuration(kind: Kind, configs: dict) -> None:
     config = configs[kind.name]
     assert kind_of(config) is kind is kind_of_values(config.model_dump())
     assert as_config(config) is config and as_config(config.model_dump()) == config
@@ -35,26 +35,26 @@ def test_a_kind_is_told_from_a_configuration(kind: Kind, configs: dict) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_job_records_what_its_kind_reads(kind: Kind, configs: dict, tmp_path: Path) -> None:
+def test_a_job_records_what_its_schema_reads(kind: Kind, configs: dict, tmp_path: Path) -> None:
     job = kind.job(configs[kind.name], "cpu", None, None)
     records = [record for record in job.ticks() if record is not None]
     (tmp_path / "trajectory.bin").write_bytes(b"".join(record.tobytes() for record in records))
     columns = [(name, job.dtype[name].base.str, list(job.dtype[name].shape)) for name in job.dtype.names]
-    described = kind.schema.model_validate({"columns": columns, "class_names": list(job.data.class_names)})
-    assert described.dtype() == job.dtype
-    recorded = described.read(tmp_path / "trajectory.bin")
+    schema = kind.schema.model_validate({"columns": columns, "class_names": list(job.data.class_names)})
+    assert schema.dtype() == job.dtype
+    recorded = schema.read(tmp_path / "trajectory.bin")
     assert type(recorded) is kind.schema.recorded and recorded.records.tobytes() == np.array(records).tobytes()
 
 
 @pytest.mark.parametrize("values", [{}, {"spam": 1}, [1], "networks", 3, None])
-def test_whatever_is_no_ensemble_is_meant_as_a_training(values: object) -> None:
+def test_values_without_a_field_of_an_ensemble_are_a_training(values: object) -> None:
     assert kind_of_values(values) is TRAINED
     if values != {}:
         with pytest.raises(ConfigError):
             as_config(values)
 
 
-def test_what_was_recorded_is_asked_for_by_its_name(configs: dict, tmp_path: Path, monkeypatch) -> None:
+def test_records_are_read_only_as_their_kind(configs: dict, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("igbviz.runs.queue.ensure_worker", lambda *_, **__: None)
     training, ensemble = (submit(config, tmp_path) for config in configs.values())
     assert training.kind is TRAINED and ensemble.kind is UNTRAINED
@@ -66,9 +66,7 @@ def test_what_was_recorded_is_asked_for_by_its_name(configs: dict, tmp_path: Pat
         training.ensemble()
 
 
-def test_steps_per_epoch_as_recorded_else_as_planned_else_as_the_last_probe_has_it(
-    tiny: RunConfig, own_cache: Path
-) -> None:
+def test_steps_per_epoch_are_recorded_else_planned_else_from_the_last_probe(tiny: RunConfig, own_cache: Path) -> None:
     run = finished(tiny, own_cache)
     recorded = run.schema["steps_per_epoch"]
     assert run.steps_per_epoch == recorded == round(run.trajectory().steps_per_epoch)

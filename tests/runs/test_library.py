@@ -1,4 +1,4 @@
-"""The rows of the list of runs, finding in them, and what they take of the disk."""
+"""The rows of the list of runs, the search in them, and their disk usage."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations, files, library, queue, trash
+from igbviz.runs import annotations, files, library, locks, trash
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from tests.support.library import done, files_of, row
 
 
-def test_an_empty_cache_has_none(tmp_path: Path) -> None:
+def test_an_empty_cache_has_no_rows(tmp_path: Path) -> None:
     assert library.rows(tmp_path / "nowhere") == [] and trash.trashed(tmp_path / "nowhere") == []
 
 
-def test_runs_whose_losses_differ_in_a_knob_have_other_titles(tiny: RunConfig, tmp_path: Path) -> None:
+def test_runs_whose_losses_differ_in_a_hyperparameter_have_different_titles(tiny: RunConfig, tmp_path: Path) -> None:
     losses = {"blurry": {}, "blurry (detach weight)": {"detach_weight": True}, "blurry (gamma 0.5)": {"gamma": 0.5}}
-    for title, knobs in losses.items():
-        run = done(tiny.with_(loss={"name": "blurry"} | knobs), tmp_path)
+    for title, hyperparameters in losses.items():
+        run = done(tiny.with_(loss={"name": "blurry"} | hyperparameters), tmp_path)
         assert row(run)["title"] == f"{title} · mlp · gaussian-noise · seed 0"
     own = done(tiny.with_(loss={"name": "custom", "formula": "(1-p)**2", "parameters": {}}), tmp_path)
     assert row(own)["title"].startswith("custom (formula (1-p)**2")
 
 
-def test_a_row_says_what_the_run_is(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_row_describes_the_run(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, submitted=1.7e9)
-    found = row(run)
-    assert found == {
+    shown = row(run)
+    assert shown == {
         "id": run.id,
         "state": "done",
         "kind": "trained",
@@ -60,17 +60,17 @@ def test_labels_are_in_the_row(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     assert row(run)["name"] == ""
     annotations.change(run, name="The stuck one", tags=["a"], note="look", archived=True)
-    found = row(run)
-    assert (found["name"], found["title"], found["tags"], found["remark"], found["archived"]) == (
+    shown = row(run)
+    assert (shown["name"], shown["title"], shown["tags"], shown["remark"], shown["archived"]) == (
         "The stuck one", "The stuck one", ("a",), "look", True,
     )  # fmt: skip
 
 
 def test_an_ensemble_is_untrained_and_has_no_loss(tmp_path: Path) -> None:
     run = submit({"networks": 20, "inputs": 50, "seed": 3}, tmp_path)
-    found = row(run)
-    assert found["kind"] == "untrained" and found["loss"] == "" and found["epochs"] is None and found["seed"] == 3
-    assert found["title"] == "untrained · mlp · gaussian-noise · seed 3"
+    shown = row(run)
+    assert shown["kind"] == "untrained" and shown["loss"] == "" and shown["epochs"] is None and shown["seed"] == 3
+    assert shown["title"] == "untrained · mlp · gaussian-noise · seed 3"
 
 
 def test_newest_first(tiny: RunConfig, tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_newest_first(tiny: RunConfig, tmp_path: Path) -> None:
 def test_only_changed_folders_are_read_again(tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(30)]
     library.rows(tmp_path)
-    read, really = [], library._row
-    monkeypatch.setattr(library, "_row", lambda path, **more: read.append(path.name) or really(path, **more))
+    read, original = [], library._row
+    monkeypatch.setattr(library, "_row", lambda path, **more: read.append(path.name) or original(path, **more))
     assert len(library.rows(tmp_path)) == 30 and read == []
     runs[3].write_status(Status(state="stopped"))
     annotations.change(runs[4], name="x")
@@ -111,13 +111,13 @@ def test_growing_records_count(tiny: RunConfig, tmp_path: Path) -> None:
     with open(run.path / "trajectory.bin", "ab") as file:
         file.write(bytes(1000))
     run.write_status(run.stored_status())
-    assert row(run)["bytes"] - before == pytest.approx(1000, abs=30)  # the status holds a date of its own
+    assert row(run)["bytes"] - before == pytest.approx(1000, abs=30)  # the status contains the time
 
 
-def test_whether_a_run_is_worked_on_is_looked_at_every_time(tiny: RunConfig, tmp_path: Path) -> None:
+def test_whether_a_worker_is_alive_is_checked_every_time(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path, state="running")
     assert row(run)["state"] == "lost"
-    with queue.lock(run.path / "lock"):
+    with locks.lock(run.path / "lock"):
         library.rows(tmp_path)
         assert row(run)["state"] == "running"
     assert row(run)["state"] == "lost"
@@ -125,7 +125,7 @@ def test_whether_a_run_is_worked_on_is_looked_at_every_time(tiny: RunConfig, tmp
 
 def test_a_caller_may_change_its_rows(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
-    row(run)["state"] = "spoiled"
+    row(run)["state"] = "changed"
     assert row(run)["state"] == "done"
 
 
@@ -135,11 +135,11 @@ def test_a_caller_may_change_its_rows(tiny: RunConfig, tmp_path: Path) -> None:
 def test_odd_values_do_not_reach_the_table(tiny: RunConfig, tmp_path: Path, text: str) -> None:
     run = done(tiny, tmp_path)
     (run.path / "config.json").write_text(text)
-    found = row(run)
-    assert found["loss"] in ("", "cross-entropy") and found["seed"] is None and found["epochs"] in (None, 2.0)
+    shown = row(run)
+    assert shown["loss"] in ("", "cross-entropy") and shown["seed"] is None and shown["epochs"] in (None, 2.0)
 
 
-def test_a_shipped_run_is_marked_and_gives_way_to_ones_own(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_shipped_run_is_marked_and_hidden_by_an_own_one(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     (tmp_path / "gallery").mkdir()
     shipped = Run(run.path.rename(tmp_path / "gallery" / run.id))
@@ -157,8 +157,8 @@ def test_find(tiny: RunConfig, tmp_path: Path) -> None:
     two.write_status(two.stored_status().model_copy(update={"state": "failed"}))
     rows = library.rows(tmp_path)
 
-    def ids(**asked) -> list[str]:
-        return [row["id"] for row in library.find(rows, **asked)]
+    def ids(**criteria) -> list[str]:
+        return [row["id"] for row in library.find(rows, **criteria)]
 
     assert ids() == [one.id, two.id] and ids(archived=True) == [one.id, two.id, three.id]
     assert ids(words="naïve") == [one.id] and ids(words="STUCK 3") == [two.id] and ids(words="stuck nowhere") == []

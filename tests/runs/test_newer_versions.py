@@ -1,4 +1,4 @@
-"""Runs that a newer version recorded, with columns that this one does not know: they open, and they travel."""
+"""Runs of a newer version, with columns that this one does not support: they are read, exported and imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.archive import export_runs, import_runs
-from igbviz.runs.listing import is_whole, list_runs
+from igbviz.runs.listing import is_complete, list_runs
 from igbviz.runs.run import Run
 from igbviz.trajectory.trajectory import columns_of
 from tests.support.stored_ensembles import SMALL, drawn
@@ -20,7 +20,7 @@ from tests.support.stored_runs import finished
 
 
 def as_of_a_newer_version(run: Run) -> np.ndarray:
-    """Put unknown columns before, between and behind those of a run; what the known ones hold."""
+    """Insert unknown columns before, between and after those of a run; returns the records without them."""
     old = np.array(run.recorded().records)
     columns = columns_of(old.dtype)
     columns = [["age", "|u1", []], *columns[:3], ["sharpness", "<f4", [2, 3]], *columns[3:], ["mood", "<c16", [5]]]
@@ -38,19 +38,19 @@ def run(request: pytest.FixtureRequest, tiny: RunConfig, own_cache: Path) -> Run
     return finished(tiny, own_cache) if request.param == "trained" else drawn(EnsembleConfig(**SMALL), own_cache)
 
 
-def test_unknown_columns_are_passed_over(run: Run) -> None:
+def test_unknown_columns_are_skipped(run: Run) -> None:
     thinned = np.array(run.glance().records)
     old = as_of_a_newer_version(run)
-    for found, before in ((run.recorded(), old), (run.glance(), thinned)):
-        assert found.records.dtype.names == old.dtype.names
+    for recorded, before in ((run.recorded(), old), (run.glance(), thinned)):
+        assert recorded.records.dtype.names == old.dtype.names
         for name in old.dtype.names:
-            assert found.records[name].dtype == before[name].dtype
-            assert found.records[name].tobytes() == before[name].tobytes()
-    assert is_whole(run) and [line.state for line in list_runs(run.cache)] == ["done"]
+            assert recorded.records[name].dtype == before[name].dtype
+            assert recorded.records[name].tobytes() == before[name].tobytes()
+    assert is_complete(run) and [line.state for line in list_runs(run.cache)] == ["done"]
     assert len(run.recorded().to_frame())
 
 
-def test_a_run_with_unknown_columns_travels(run: Run, tmp_path: Path) -> None:
+def test_a_run_with_unknown_columns_is_exported_and_imported(run: Run, tmp_path: Path) -> None:
     old = as_of_a_newer_version(run)
     file = io.BytesIO()
     assert export_runs([run], file) == []
@@ -61,7 +61,7 @@ def test_a_run_with_unknown_columns_travels(run: Run, tmp_path: Path) -> None:
     assert all(copy.recorded().records[name].tobytes() == old[name].tobytes() for name in old.dtype.names)
 
 
-def test_a_last_record_in_part_is_left_out(run: Run) -> None:
+def test_a_partly_written_last_record_is_left_out(run: Run) -> None:
     old = as_of_a_newer_version(run)
     run.records.write_bytes(run.records.read_bytes()[:-1])
     assert len(run.recorded()) == len(old) - 1

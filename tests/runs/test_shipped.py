@@ -1,4 +1,4 @@
-"""The runs that ship with the program are whole, are what they say, and stay apart from the user's own."""
+"""The shipped runs are complete, match their configurations, and are separate from the user's own."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.support.stored_runs import finished
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
 
 
-def test_there_is_something_to_see_on_a_fresh_clone() -> None:
+def test_a_fresh_clone_has_runs_to_show() -> None:
     losses = {(run.config.loss.name, run.config.seed) for run in shipped_runs(ROOT / "cache", model="resnet50")}
     assert losses >= {(loss, seed) for loss in ("cross-entropy", "piecewise-zero", "blurry") for seed in (0, 1, 2)}
     assert sum(file.stat().st_size for folder in GALLERY for file in folder.iterdir()) < 8e6
 
 
 @pytest.mark.parametrize("folder", GALLERY, ids=lambda folder: folder.name)
-def test_a_shipped_run_is_whole(folder: Path) -> None:
+def test_a_shipped_run_is_complete(folder: Path) -> None:
     run = Run(folder)
     status, schema, trajectory = run.status, run.schema, run.trajectory()
     assert run.config.id == run.id and status.state == "done" and len(trajectory) == status.snapshots
@@ -38,7 +38,7 @@ def test_a_shipped_run_is_whole(folder: Path) -> None:
     assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
 
 
-def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) -> None:
+def test_a_shipped_run_is_returned_unless_an_own_one_is_requested(own_cache: Path, tiny) -> None:
     run = finished(tiny, own_cache)
     (own_cache / "gallery").mkdir()
     shutil.move(run.path, own_cache / "gallery" / run.id)
@@ -48,18 +48,18 @@ def test_a_shipped_run_comes_back_until_one_wants_an_own(own_cache: Path, tiny) 
     assert Run.open(run.id, own_cache).path.parent.name == "runs" and len(queue.waiting(own_cache)) == 1
 
 
-def test_only_the_images_of_cifar10_are_looked_for_elsewhere(own_cache: Path, tiny) -> None:
+def test_only_a_folder_of_cifar10_is_replaced(own_cache: Path, tiny) -> None:
     folder = tiny.with_(
         dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"}
     )
     run = submit(folder, own_cache)
     for names in (CIFAR10, ("cat", "dog")):
         write_json(run.path / "schema.json", {"class_names": list(names)})
-        known = names == CIFAR10
+        is_cifar10 = names == CIFAR10
         assert (
             config_to_repeat(run).dataset.canonical() == {"name": "cifar10", "grayscale": True, "scaling": "raw"}
-        ) == known
-        assert (config_to_repeat(run) == folder) != known, "nobody else's images become CIFAR-10"
+        ) == is_cifar10
+        assert (config_to_repeat(run) == folder) != is_cifar10, "no other folder becomes CIFAR-10"
     assert all(
         tuple(shown.schema["class_names"]) == CIFAR10 for shown in shipped_runs(ROOT / "cache", model="resnet50")
     )

@@ -1,4 +1,4 @@
-"""The folder of a run and the list of runs, without a worker: nobody is started in these tests."""
+"""The folder of a run and the list of runs, without a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import queue
+from igbviz.runs import locks, queue
 from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
@@ -47,7 +47,7 @@ def test_stop_resume_delete_of_a_waiting_run(tiny: RunConfig, tmp_path: Path) ->
     run.delete()
 
 
-def test_a_finished_run_comes_back_as_it_is(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_finished_run_is_returned_unchanged(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     queue.dequeue(tmp_path, run.id)
     run.write_status(Status(state="done", step=32, steps=32))
@@ -58,18 +58,18 @@ def test_running_without_a_worker_is_lost(tiny: RunConfig, tmp_path: Path) -> No
     run = submit(tiny, tmp_path)
     run.write_status(Status(state="running", step=3, steps=32))
     assert run.status.state == "lost" and list_runs(tmp_path)[0].state == "lost"
-    assert run.status.message == "The worker process is gone; the run goes on by itself."
-    with queue.lock(run.path / "lock"):
+    assert run.status.message == "The worker process is gone; the run continues by itself."
+    with locks.lock(run.path / "lock"):
         assert run.status.state == "running" and list_runs(tmp_path)[0].state == "running"
 
 
-def test_a_run_that_was_copied_while_it_ran_can_be_resumed(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_run_that_was_copied_in_training_can_be_resumed(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path / "there")
     run.write_status(Status(state="running", step=3, steps=32))
     shutil.copytree(run.path, tmp_path / "here" / "runs" / run.id)
     copy = Run.open(run.id, tmp_path / "here")
     assert copy.status.state == "lost" and copy.status.message.endswith(
-        "resumed, the run goes on from its last checkpoint."
+        "if resumed, the run continues from its checkpoint."
     )
     copy.resume()
     assert copy.status.state == "queued"
@@ -89,19 +89,19 @@ def test_a_link_to_nowhere(tmp_path: Path) -> None:
 
 
 DAMAGES = {
-    "torn config": ("config.json", '{"loss": {"na'),
+    "cut-off config": ("config.json", '{"loss": {"na'),
     "foreign config": ("config.json", '{"spam": 1}'),
-    "torn status": ("status.json", '{"state": "do'),
+    "cut-off status": ("status.json", '{"state": "do'),
     "foreign status": ("status.json", '{"state": "dancing"}'),
     "status that is a list": ("status.json", "[1, 2]"),
     "no status": ("status.json", None),
-    "torn schema": ("schema.json", '{"columns": [["step"'),
+    "cut-off schema": ("schema.json", '{"columns": [["step"'),
     "foreign schema": ("schema.json", '{"columns": 3, "class_names": []}'),
 }
 
 
 @pytest.mark.parametrize(("file", "text"), DAMAGES.values(), ids=DAMAGES)
-def test_damaged_files_are_one_sentence_and_harm_nobody_else(
+def test_damaged_files_are_one_sentence_and_do_not_affect_other_runs(
     tiny: RunConfig, tmp_path: Path, file: str, text: str | None
 ) -> None:
     good, bad = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
@@ -113,7 +113,7 @@ def test_damaged_files_are_one_sentence_and_harm_nobody_else(
     assert "\n" not in str(caught.value)
     states = {line.run.id: line for line in list_runs(tmp_path)}
     assert states[good.id].state == "queued" and good.status.state == "queued"
-    if file == "status.json" or "torn config" in str(text):
+    if file == "status.json" or "cut-off config" in str(text):
         assert states[bad.id].state == "unreadable" and file in states[bad.id].problem
     bad.delete()
     assert [line.run.id for line in list_runs(tmp_path)] == [good.id]
@@ -128,7 +128,7 @@ def test_damaged_files_are_one_sentence_and_harm_nobody_else(
         ("config.json", "\udcff"),
     ],
 )
-def test_odd_values_in_the_files_of_one_run_leave_the_list_alone(
+def test_invalid_values_in_the_files_of_one_run_do_not_affect_the_list(
     tiny: RunConfig, tmp_path: Path, file: str, text: str
 ) -> None:
     good, bad = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
@@ -137,14 +137,14 @@ def test_odd_values_in_the_files_of_one_run_leave_the_list_alone(
     assert states == {good.id: "queued", bad.id: "unreadable"}
 
 
-def test_another_folder_for_the_data_reaches_the_run(tmp_path: Path) -> None:
+def test_a_new_data_folder_is_stored_in_the_run(tmp_path: Path) -> None:
     first = submit({"dataset": {"name": "mnist"}}, tmp_path)
     first.write_status(Status(state="failed"))
     second = submit({"dataset": {"name": "mnist", "folder": "/somewhere"}}, tmp_path)
     assert second == first and second.config.dataset.folder == "/somewhere" and second.status.state == "queued"
 
 
-def test_a_run_whose_data_are_gone_can_still_be_looked_at(tmp_path: Path) -> None:
+def test_a_run_whose_data_are_missing_can_still_be_read(tmp_path: Path) -> None:
     run = submit({"dataset": {"name": "image-folder", "folder": "/nowhere"}}, tmp_path)
     run.write_status(Status(state="failed", message="no data"))
     assert len(run.trajectory()) == 0
@@ -184,17 +184,17 @@ def test_wait_gives_up(tiny: RunConfig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("act", [Run.resume, Run.stop])
-def test_a_deleted_run_does_not_come_back(tiny: RunConfig, tmp_path: Path, act) -> None:
+def test_a_deleted_run_stays_deleted(tiny: RunConfig, tmp_path: Path, act) -> None:
     run = submit(tiny, tmp_path)
     run.delete()
-    with pytest.raises(RunError, match="somebody deleted it"):
+    with pytest.raises(RunError, match="it was deleted"):
         act(run)
     assert not run.path.exists()
 
 
-def test_one_torn_run_does_not_keep_the_others_from_the_queue(tiny: RunConfig, tmp_path: Path) -> None:
-    torn = submit(tiny.with_(seed=1), tmp_path)
-    (torn.path / "status.json").write_text("{")
-    with pytest.raises(RunError, match="torn"):
-        submit_all([tiny, torn.config, tiny.with_(seed=2)], tmp_path)
+def test_one_damaged_run_does_not_keep_the_others_out_of_the_queue(tiny: RunConfig, tmp_path: Path) -> None:
+    damaged = submit(tiny.with_(seed=1), tmp_path)
+    (damaged.path / "status.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        submit_all([tiny, damaged.config, tiny.with_(seed=2)], tmp_path)
     assert tiny.id in {entry.run_id for entry in queue.waiting(tmp_path)}

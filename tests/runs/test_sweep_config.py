@@ -1,4 +1,4 @@
-"""What a sweep describes: its runs in order, its identity, and what cannot be one."""
+"""The configuration of a sweep: its runs in order, its identity, and invalid sweeps."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class TestSweep:
         assert sweep.configs() == expected
         assert sweep.choices()[expected[2].id] == {"loss": {"name": "gce", "q": 0.7}, "seed": 0}
 
-    def test_json_there_and_back(self, sweep: Sweep) -> None:
+    def test_json_round_trip(self, sweep: Sweep) -> None:
         again = Sweep.from_json(sweep.to_json())
         assert again == sweep and again.id == sweep.id and again.configs() == sweep.configs()
 
-    def test_a_file_says_only_what_it_wants(self, tiny: RunConfig) -> None:
+    def test_missing_fields_have_defaults(self, tiny: RunConfig) -> None:
         text = json.dumps({"axes": {"seed": [0, 1], "model.depth": [2, 3]}, "title": "How deep?"})
         assert [config.model.depth for config in Sweep.from_json(text).configs()] == [2, 3, 2, 3]
         assert Sweep.from_json(text).id.startswith("how-deep-")
 
-    def test_descriptions_ranges_and_names_are_values(self, tiny: RunConfig, sweep: Sweep) -> None:
+    def test_specs_ranges_and_names_are_values(self, tiny: RunConfig, sweep: Sweep) -> None:
         losses = [LOSSES["cross-entropy"](), LOSSES["gce"](q=0.7)]
         assert Sweep(base=tiny, axes={"loss": losses, "seed": range(2)}) == sweep.model_copy(
             update={"axes": sweep.axes | {"loss": [loss.model_dump() for loss in losses]}}
@@ -40,8 +40,8 @@ class TestSweep:
         assert Sweep(axes={"loss.name": ["gce"]}).configs() == Sweep(axes={"loss": ["gce"]}).configs()
 
     def test_the_same_runs_are_the_same_sweep(self, sweep: Sweep) -> None:
-        turned = {path: values[::-1] for path, values in reversed(TWO_BY_TWO.items())}
-        assert Sweep(base=TINY, axes=turned).id == sweep.id
+        reversed_axes = {path: values[::-1] for path, values in reversed(TWO_BY_TWO.items())}
+        assert Sweep(base=TINY, axes=reversed_axes).id == sweep.id
         assert Sweep(base=TINY | {"seed": 7}, axes=TWO_BY_TWO).id == sweep.id
         assert Sweep(base=TINY, axes=TWO_BY_TWO | {"seed": [0, 2]}).id != sweep.id
         assert Sweep(base=TINY, axes=TWO_BY_TWO, title="mine").id != sweep.id
@@ -49,7 +49,7 @@ class TestSweep:
     def test_duplicates_are_one_run(self) -> None:
         assert len(Sweep(base=TINY, axes={"seed": [0, 1, 0], "batch_size": [16, 16]}).configs()) == 2
 
-    def test_a_part_comes_before_its_knobs(self) -> None:
+    def test_a_part_comes_before_its_hyperparameters(self) -> None:
         sweep = Sweep(
             base=TINY, axes={"loss.q": [0.3, 0.5], "loss": ["gce", "truncated-gce"], "optimizer.learning_rate": [0.1]}
         )
@@ -86,7 +86,7 @@ class TestSweep:
             ({"intervention": ["he-normal"]}, "axes.intervention is 'he-normal', which changes nothing"),
         ],
     )
-    def test_what_cannot_be_is_one_sentence(self, axes, sentence: str) -> None:
+    def test_an_invalid_sweep_is_one_sentence(self, axes, sentence: str) -> None:
         with pytest.raises(ConfigError, match=f"^{sentence}") as caught:
             Sweep(base={"batch_size": 1}, axes=axes)
         assert "\n" not in str(caught.value)
@@ -96,7 +96,7 @@ class TestSweep:
         assert parse_values('[{"name": "gce", "q": 0.5}, "mae"]') == [{"name": "gce", "q": 0.5}, "mae"]
         assert parse_values(" ") == []
 
-    def test_values_in_words(self) -> None:
+    def test_labels_of_values(self) -> None:
         values = [{"name": "gce", "q": 0.7}, {"name": "mae"}, 1e-05, "all", None, True, {"duration": 2}]
         assert [label(value) for value in values] == [
             "gce (q 0.7)",
@@ -109,7 +109,7 @@ class TestSweep:
         ]
 
 
-def test_cures_are_one_group(tiny: RunConfig) -> None:
+def test_interventions_are_one_group(tiny: RunConfig) -> None:
     sweep = cures(
         tiny.with_(loss={"name": "gce"}, seed=3),
         ["zero-last-layer", {"name": "cross-entropy-first", "epochs": 0.5}],
@@ -119,5 +119,5 @@ def test_cures_are_one_group(tiny: RunConfig) -> None:
     assert configs[0] == tiny.with_(loss={"name": "gce"}, seed=3) and [config.seed for config in configs] == [3, 4] * 3
     assert configs[2].initialization.last_layer == "zero" and configs[5].schedule.duration == 0.5
     assert Sweep.from_json(sweep.to_json()).id == sweep.id
-    everything = cures(tiny.with_(loss={"name": "gce"}))
-    assert len(everything.configs()) == len(everything.axes["intervention"]) > 5
+    complete = cures(tiny.with_(loss={"name": "gce"}))
+    assert len(complete.configs()) == len(complete.axes["intervention"]) > 5

@@ -1,4 +1,4 @@
-"""A group of runs: entering it twice adds nothing, and it is watched and stopped as one."""
+"""A group of runs: submitting it twice adds nothing, and it is watched and stopped as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.runs import queue
+from igbviz.runs import locks
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
@@ -22,7 +22,7 @@ from tests.support.tiny import TINY, TWO_BY_TWO
 
 
 class TestPlan:
-    def test_what_is_finished_is_not_counted_again(self, sweep: Sweep, tmp_path: Path) -> None:
+    def test_finished_runs_cost_nothing(self, sweep: Sweep, tmp_path: Path) -> None:
         before = plan(sweep, tmp_path)
         assert (before.runs, before.finished) == (4, 0) and before.seconds > 0 and "rough" in before.basis
         finished(sweep.configs()[0], tmp_path)
@@ -32,9 +32,10 @@ class TestPlan:
         half.write_status(Status(state="stopped", step=16, steps=32))
         assert plan(sweep, tmp_path).seconds == pytest.approx(0.625 * before.seconds)
 
-    def test_what_cannot_start_is_said_before_anything_starts(self, tmp_path: Path) -> None:
-        for part, error in (({"dataset": {"name": "image-folder", "folder": "/no/such"}}, DataError),
-                            ({"model": {"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64}}, ConfigError)):  # fmt: skip
+    def test_an_impossible_run_is_an_error_before_any_run_starts(self, tmp_path: Path) -> None:
+        missing = {"dataset": {"name": "image-folder", "folder": "/no/such"}}
+        huge = {"model": {"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64}}
+        for part, error in ((missing, DataError), (huge, ConfigError)):
             with pytest.raises(error):
                 submit_sweep(Sweep(base=TINY | part, axes={"seed": [0, 1]}), tmp_path)
         assert not list(tmp_path.iterdir())
@@ -52,7 +53,7 @@ class TestGroup:
         assert (group.path / "sweep.json").read_bytes() == written
         assert len(queued(tmp_path)) == len(list_runs(tmp_path)) == 4 and list_groups(tmp_path) == [group]
 
-    def test_finished_runs_are_taken_as_they_are(self, sweep: Sweep, tmp_path: Path) -> None:
+    def test_finished_runs_are_unchanged(self, sweep: Sweep, tmp_path: Path) -> None:
         runs = [
             finished(config, tmp_path, state)
             for config, state in zip(sweep.configs(), ("done", "diverged", "stopped"), strict=False)
@@ -63,7 +64,7 @@ class TestGroup:
         assert group.progress().counts == {"queued": 2, "done": 1, "diverged": 1}
         assert [(run.path / "trajectory.bin").read_bytes() for run in runs] == records
 
-    def test_a_shipped_run_is_not_made_again(self, sweep: Sweep, tmp_path: Path) -> None:
+    def test_a_shipped_run_is_not_repeated(self, sweep: Sweep, tmp_path: Path) -> None:
         run = finished(sweep.configs()[0], tmp_path)
         (tmp_path / "gallery").mkdir()
         run.path.rename(tmp_path / "gallery" / run.id)
@@ -80,11 +81,11 @@ class TestGroup:
         for run in (one, two):
             run.write_status(Status(state="done", step=32, steps=32, seconds=10.0))
         three.write_status(Status(state="running", step=8, steps=32, eta=7.5))
-        with queue.lock(three.path / "lock"):
+        with locks.lock(three.path / "lock"):
             middle = group.progress()
             assert middle.counts == {"queued": 1, "running": 1, "done": 2} and middle.share == pytest.approx(2.25 / 4)
             assert middle.eta == pytest.approx(10.0 + 7.5), (
-                "a run takes the ten seconds that the others took, not what was guessed"
+                "a run takes the measured ten seconds of the others, not the estimate"
             )
         assert group.progress().counts == {"queued": 1, "done": 2, "lost": 1}
         for run in (three, four):
@@ -107,7 +108,7 @@ class TestGroup:
         first.stop()
         assert second.progress().counts == {"queued": 1, "stopped": 1} and not second.sharing()
 
-    def test_deleted_and_torn_runs(self, sweep: Sweep, tmp_path: Path) -> None:
+    def test_deleted_and_damaged_runs(self, sweep: Sweep, tmp_path: Path) -> None:
         group = submit_sweep(sweep, tmp_path)
         group.runs[0].delete()
         (group.runs[0].path / "status.json").write_text('{"state": "do')
@@ -115,20 +116,18 @@ class TestGroup:
         assert progress.counts == {"queued": 2, "unreadable": 1, "missing": 1} and len(group.runs) == 3
         group.stop()
         group.resume()
-        assert group.progress().counts == {"queued": 2, "unreadable": 1, "missing": 1}, (
-            "what was deleted is not brought back"
-        )
+        assert group.progress().counts == {"queued": 2, "unreadable": 1, "missing": 1}, "a deleted run stays deleted"
         submit_sweep(sweep, tmp_path)
-        assert group.progress().counts == {"queued": 3, "unreadable": 1}, "unless it is asked for"
+        assert group.progress().counts == {"queued": 3, "unreadable": 1}, "unless the sweep is submitted again"
         for run in group.runs:
             run.delete()
-        gone = group.progress()
-        assert (gone.counts, gone.share, gone.eta, gone.ended) == ({"missing": 4}, 0.0, None, True)
+        deleted = group.progress()
+        assert (deleted.counts, deleted.share, deleted.eta, deleted.ended) == ({"missing": 4}, 0.0, None, True)
 
     @pytest.mark.parametrize(
         "text", ["{", "[]", "3", '{"sweep": {}}', '{"sweep": {}, "expected": [], "submitted": 0}', None]
     )
-    def test_a_torn_sweep_is_a_sentence_and_harms_nobody_else(
+    def test_a_damaged_sweep_is_one_sentence_and_does_not_affect_others(
         self, text: str | None, sweep: Sweep, tmp_path: Path
     ) -> None:
         good, bad = submit_sweep(sweep, tmp_path), submit_sweep(Sweep(base=TINY, axes={"seed": [5]}), tmp_path)
@@ -140,7 +139,7 @@ class TestGroup:
             Group.open(bad.id, tmp_path)
         assert "\n" not in str(caught.value) and list_groups(tmp_path) == [good] and not good.sharing()
         submit_sweep(Sweep(base=TINY, axes={"seed": [5]}), tmp_path)
-        assert Group.open(bad.id, tmp_path).progress().counts == {"queued": 1}, "entering it again mends it"
+        assert Group.open(bad.id, tmp_path).progress().counts == {"queued": 1}, "submitting it again repairs it"
 
     def test_an_axis_of_another_program(self, sweep: Sweep, tmp_path: Path) -> None:
         group = submit_sweep(sweep, tmp_path)
@@ -168,13 +167,13 @@ class TestGroup:
         run = finished(tiny, tmp_path)
         group = submit_sweep(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
         done, waiting = group.members()
-        trajectory, found = run.trajectory(), done.outcome()
+        trajectory, result = run.trajectory(), done.outcome()
         assert (
-            found.balanced_accuracy == trajectory.balanced_accuracy()[-1]
-            and found.largest_guess == trajectory.guess_fraction()[-1].max()
+            result.balanced_accuracy == trajectory.balanced_accuracy()[-1]
+            and result.largest_guess == trajectory.guess_fraction()[-1].max()
         )
-        assert found.favoured_class == trajectory.class_names[trajectory.favoured()]
-        assert found.escape_step == trajectory.escape_step() is not None and waiting.outcome() is None
+        assert result.favoured_class == trajectory.class_names[trajectory.favoured()]
+        assert result.escape_step == trajectory.escape_step() is not None and waiting.outcome() is None
         run.write_status(Status(state="diverged", step=9, steps=32))
         assert group.members()[0].outcome().escape_step is None
         (run.path / "schema.json").write_text("{")
@@ -183,7 +182,7 @@ class TestGroup:
 
 
 @pytest.mark.worker
-def test_a_sweep_is_worked_off_and_stays_worked_off(sweep: Sweep, cache: Path) -> None:
+def test_a_sweep_is_trained_once(sweep: Sweep, cache: Path) -> None:
     group = submit_sweep(sweep, cache)
     shares = [progress.share for progress in group.follow(every=0.05, timeout=90)]
     end = group.progress()

@@ -1,4 +1,4 @@
-"""Runs that are deleted, taken back, and gone for good."""
+"""Runs that are deleted, restored, and removed for good."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations, library, queue, trash
+from igbviz.runs import annotations, library, locks, queue, trash
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from tests.support.library import done, files_of, row
@@ -32,7 +32,7 @@ def test_undo_restores_exactly(tiny: RunConfig, tmp_path: Path) -> None:
     assert not queue.waiting(tmp_path)
 
 
-def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: Path) -> None:
+def test_runs_deleted_together_share_their_time(tiny: RunConfig, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path) for seed in range(3)]
     trash.trash(runs[:2])
     trash.trash(runs[2:])
@@ -41,7 +41,7 @@ def test_what_was_deleted_together_shares_its_stroke(tiny: RunConfig, tmp_path: 
     assert items[0].stroke > items[1].stroke
 
 
-def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_queued_run_leaves_the_queue_and_is_queued_again(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     before = run.stored_status()
     assert trash.trash([run]) == [] and not queue.waiting(tmp_path)
@@ -50,7 +50,7 @@ def test_a_waiting_run_leaves_the_queue_and_comes_back_to_it(tiny: RunConfig, tm
     assert run.stored_status().model_copy(update={"updated": before.updated}) == before
 
 
-def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_stopped_run_is_restored_as_stopped(tiny: RunConfig, tmp_path: Path) -> None:
     run = submit(tiny, tmp_path)
     run.stop()
     before = files_of(run.path)
@@ -59,29 +59,29 @@ def test_a_stopped_run_comes_back_stopped(tiny: RunConfig, tmp_path: Path) -> No
     assert files_of(run.path) == before and not queue.waiting(tmp_path)
 
 
-def test_a_run_that_is_worked_on_is_asked_to_stop_first(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_run_in_training_is_stopped_first(tiny: RunConfig, tmp_path: Path) -> None:
     run, other = done(tiny, tmp_path, state="running"), done(tiny.with_(seed=1), tmp_path)
-    with queue.lock(run.path / "lock"):
+    with locks.lock(run.path / "lock"):
         (problem,) = trash.trash([run, other], timeout=0.1)
-        assert problem == f"run {run.id} is still being worked on after 0.1 s: try again in a moment."
+        assert problem == f"run {run.id} is still in use by its worker after 0.1 s: try again in a moment."
         assert (run.path / "stop").exists() and run.path.is_dir()
     assert [item.id for item in trash.trashed(tmp_path)] == [other.id]
 
 
 @pytest.mark.worker
-def test_a_running_run_is_stopped_and_goes_on_when_it_is_taken_back(slow_tiny: RunConfig, cache: Path) -> None:
+def test_a_running_run_is_stopped_and_continues_when_it_is_restored(slow_tiny: RunConfig, cache: Path) -> None:
     run = submit(slow_tiny, cache)
     until(lambda: run.status.snapshots >= 20)
     assert trash.trash([run], timeout=30) == [] and not run.path.exists()
     (item,) = trash.trashed(cache)
-    kept = item.path.joinpath("trajectory.bin").read_bytes()
-    assert len(kept) and (item.path / "checkpoint.pt").exists()
+    records = item.path.joinpath("trajectory.bin").read_bytes()
+    assert len(records) and (item.path / "checkpoint.pt").exists()
     trash.restore(item, cache)
-    until(lambda: len(run.records.read_bytes()) > len(kept))
-    assert run.records.read_bytes().startswith(kept), "it went on, and did not begin again"
+    until(lambda: len(run.records.read_bytes()) > len(records))
+    assert run.records.read_bytes().startswith(records), "it continued and did not start again"
 
 
-def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path: Path) -> None:
+def test_unreadable_runs_can_be_deleted_and_restored(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     (run.path / "status.json").write_text("{")
     before = files_of(run.path)
@@ -90,28 +90,28 @@ def test_unreadable_runs_can_be_deleted_and_taken_back(tiny: RunConfig, tmp_path
     assert files_of(run.path) == before
 
 
-def test_what_cannot_be_deleted_is_told_and_the_rest_is(tiny: RunConfig, tmp_path: Path) -> None:
-    shipped, gone, good = (done(tiny.with_(seed=seed), tmp_path) for seed in range(3))
+def test_undeletable_runs_are_reported_and_the_others_deleted(tiny: RunConfig, tmp_path: Path) -> None:
+    shipped, missing, good = (done(tiny.with_(seed=seed), tmp_path) for seed in range(3))
     (tmp_path / "gallery").mkdir()
     shipped = Run(shipped.path.rename(tmp_path / "gallery" / shipped.id))
-    gone.delete()
-    problems = trash.trash([shipped, gone, good])
-    assert len(problems) == 2 and "ships with the program" in problems[0] and "not there any more" in problems[1]
+    missing.delete()
+    problems = trash.trash([shipped, missing, good])
+    assert len(problems) == 2 and "ships with the program" in problems[0] and "no longer exists" in problems[1]
     assert shipped.path.is_dir() and [item.id for item in trash.trashed(tmp_path)] == [good.id]
     assert not (shipped.path / "stop").exists()
 
 
-def test_a_run_made_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) -> None:
+def test_a_run_created_again_is_not_overwritten(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     trash.trash([run])
     submit(tiny, tmp_path)
     (item,) = trash.trashed(tmp_path)
-    with pytest.raises(RunError, match="made again"):
+    with pytest.raises(RunError, match="created again"):
         trash.restore(item, tmp_path)
     trash.trash([run])
     assert len(trash.trashed(tmp_path)) == 2, "both stay until the trash is emptied"
     assert trash.restore(item, tmp_path).stored_status().state == "done"
-    with pytest.raises(RunError, match="not in the trash any more"):
+    with pytest.raises(RunError, match="no longer in the trash"):
         trash.restore(trash.Trashed(item.path), tmp_path / "elsewhere")
 
 
@@ -125,4 +125,4 @@ def test_only_old_deletions_are_removed_for_good(tiny: RunConfig, tmp_path: Path
     assert trash.empty(tmp_path, trash.KEPT_DAYS) == 1
     assert [item.id for item in trash.trashed(tmp_path)] == [runs[1].id]
     assert trash.empty(tmp_path) == 1 and trash.empty(tmp_path) == 0
-    assert os.listdir(tmp_path / "trash") == ["holiday-pictures"], "what is no deleted run is nobody's to remove"
+    assert os.listdir(tmp_path / "trash") == ["holiday-pictures"], "other folders in the trash stay"

@@ -1,4 +1,4 @@
-"""The real background process: what it writes, and that nothing stops it from ending the same."""
+"""The real background process: what it writes, and that an interrupted run ends with the same records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Stack
-from tests.support.processes import is_held_or_was, until, worker_processes
+from tests.support.processes import helper_has_started, until, worker_processes
 from tests.support.trajectories import same
 
 pytestmark = pytest.mark.worker
@@ -43,19 +43,19 @@ def test_kill_minus_nine_changes_nothing(
         os.kill(pid, signal.SIGKILL)
         until(lambda killed=pid: run.status.state == "done" or run.status.pid not in (None, killed))
     assert run.wait(120).state == "done"
-    assert same(run.trajectory().records, undisturbed), "byte for byte as an undisturbed run"
+    assert same(run.trajectory().records, undisturbed), "byte for byte the records of an undisturbed run"
 
 
-def test_killed_with_its_keeper_it_goes_on_at_the_next_look(
+def test_killed_with_its_keeper_it_continues_when_the_status_is_read(
     slow_tiny: RunConfig, undisturbed: np.ndarray, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IGBVIZ_CHECKPOINT_SECONDS", "0.05")
     run = submit(slow_tiny, cache)
     until(lambda: run.status.snapshots > 20)
-    for number in worker_processes(cache):
-        os.kill(number, signal.SIGKILL)
+    for pid in worker_processes(cache):
+        os.kill(pid, signal.SIGKILL)
     until(lambda: not run.is_alive)
-    assert run.stored_status().state == "running", "nobody was there to say otherwise"
+    assert run.stored_status().state == "running", "no process was left to change the status"
     assert run.wait(120).state == "done"
     assert same(run.trajectory().records, undisturbed)
 
@@ -79,26 +79,26 @@ def test_ten_at_once_are_one_run(tiny: RunConfig, cache: Path) -> None:
 def test_a_lost_gpu_ends_its_run_and_its_worker(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
-    """After such an error a process can do nothing more on its GPU: the keeper starts another one, which goes on with
-    the next run."""
+    """After such an error a process can no longer use its GPU: the keeper starts another one, which trains the next
+    run."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     lost, following = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
 
     def fails(training: Training, *_: object) -> None:
         raise error
 
-    with monkeypatch.context() as here:
-        here.setattr(Training, "descend", fails)
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "descend", fails)
         with pytest.raises(RuntimeError):
             worker.take_one(tmp_path, torch.device("cpu"))
-    told = f"The GPU failed ({str(error).splitlines()[0]}): resume the run;"
-    assert lost.status.state == "failed" and lost.status.message.startswith(told)
+    message = f"The GPU failed ({str(error).splitlines()[0]}): resume the run;"
+    assert lost.status.state == "failed" and lost.status.message.startswith(message)
     while worker.take_one(tmp_path, torch.device("cpu")):
         pass
     assert (lost.status.state, following.status.state) == ("failed", "done")
 
 
-def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(
+def test_an_error_in_a_step_of_a_stack_ends_one_run(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
@@ -117,7 +117,7 @@ def test_an_error_in_a_step_of_all_lanes_ends_one_of_them(
     assert sorted(run.status.state for run in group.runs) == ["done", "done", "failed"] and not errors
 
 
-def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(
+def test_a_run_that_lacked_only_its_last_probe_records_no_pace(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
@@ -133,12 +133,12 @@ def test_a_run_that_only_lacked_its_last_probe_notes_no_pace(
     assert not (tmp_path / "speeds.json").exists()
 
 
-def test_what_else_lies_in_the_queue_is_nobodys_turn(
+def test_other_files_in_the_queue_are_ignored(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
-    torn, run = submit(tiny.with_(seed=1), tmp_path), submit(tiny, tmp_path)
-    (torn.path / "status.json").write_text("{")
+    damaged, run = submit(tiny.with_(seed=1), tmp_path), submit(tiny, tmp_path)
+    (damaged.path / "status.json").write_text("{")
     (tmp_path / "runs" / "no-run-at-all").mkdir()
     queue_folder = tmp_path / "queue"
     for name in ("notes.txt", ".DS_Store", "1-", "1-Run", "1-../x", "-x", f"x-{run.id}"):
@@ -148,18 +148,20 @@ def test_what_else_lies_in_the_queue_is_nobodys_turn(
     for name in ("0-deleted-run", "0-no-run-at-all"):
         (queue_folder / name).write_text("")
     before = {
-        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents
+        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and damaged.path not in path.parents
     }
-    assert [entry.run_id for entry in queue.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", torn.id, run.id]
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == ["deleted-run", "no-run-at-all", damaged.id, run.id]
     assert worker.take_one(tmp_path, torch.device("cpu"))
     assert {
-        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and torn.path not in path.parents
+        path for path in tmp_path.rglob("*") if queue_folder not in path.parents and damaged.path not in path.parents
     } == before
     assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id] and not capsys.readouterr().out
 
 
-def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the lanes is stopped on the way and goes on alone."""
+def test_a_sweep_is_trained_on_every_core_and_in_stacks(
+    tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run of a stack is stopped, and continues alone when it is resumed."""
     narrow = tiny.with_(
         model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20}, stacked=True
     )
@@ -167,18 +169,20 @@ def test_a_sweep_goes_on_every_core_and_in_lanes(tiny: RunConfig, cache: Path, m
         Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache
     )
     until(lambda: any(run.schema.get("lanes", 1) > 1 and run.status.snapshots > 10 for run in group.runs))
-    left = next(run for run in group.runs if run.schema.get("lanes", 1) > 1 and run.stored_status().state == "running")
-    left.stop()
-    assert left.wait(20).state in ("stopped", "done")
-    left.resume()
+    stopped = next(
+        run for run in group.runs if run.schema.get("lanes", 1) > 1 and run.stored_status().state == "running"
+    )
+    stopped.stop()
+    assert stopped.wait(20).state in ("stopped", "done")
+    stopped.resume()
     assert group.wait(120).counts == {"done": 18} and not queue.waiting(cache)
-    lanes = {
+    stack_sizes = {
         name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name)
         for name in ("curriculum", "gce")
     }
-    assert lanes["curriculum"] == 1 and lanes["gce"] > 1
+    assert stack_sizes["curriculum"] == 1 and stack_sizes["gce"] > 1
     for run in group.runs[::4]:
         alone = np.array(list(train(run.config.with_(stacked=False))))
         np.testing.assert_allclose(run.trajectory().records["mean_prob"][:8], alone["mean_prob"][:8], atol=1e-4)
     if len(os.sched_getaffinity(0)) > 1:
-        assert is_held_or_was(cache, 1)
+        assert helper_has_started(cache, 1)

@@ -1,4 +1,4 @@
-"""What becomes of a run in the hands of a worker: one worker, which outlives them all."""
+"""The outcomes of runs in a worker: one worker, which survives all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.training.loop import train
-from tests.support.processes import end_workers, is_held_or_was, until
+from tests.support.processes import end_workers, helper_has_started, until
 from tests.support.trajectories import same
 
 pytestmark = pytest.mark.worker
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.worker
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One for all of these tests, with the worker that the first of them starts; each has runs of its own."""
+    """One cache for all tests here, with the worker that the first of them starts; each test has its own runs."""
     folder = tmp_path_factory.mktemp("worker") / "cache"
     folder.mkdir()
     yield folder
@@ -39,11 +39,11 @@ def test_from_submit_to_done(tiny: RunConfig, cache: Path) -> None:
         status.state == "done" and status.step == status.steps == 32 and status.snapshots == 12 and status.eta is None
     )
     trajectory = run.trajectory()
-    assert same(trajectory.records, np.array(list(train(tiny)))), "the worker adds nothing and loses nothing"
+    assert same(trajectory.records, np.array(list(train(tiny)))), "the worker stores exactly the records of the stream"
     assert {"device", "torch", "threads", "data", "steps_per_epoch"} <= set(run.schema)
     assert not (run.path / "checkpoint.pt").exists() and not queue.waiting(cache)
     again = submit(tiny, cache)
-    assert again == run and again.status.state == "done", "a finished run comes back from disk"
+    assert again == run and again.status.state == "done", "a finished run is read from disk"
 
 
 def test_stop_then_resume_is_bit_equal(slow_tiny: RunConfig, undisturbed: np.ndarray, cache: Path) -> None:
@@ -82,7 +82,7 @@ def test_divergence_keeps_the_curves(tiny: RunConfig, cache: Path) -> None:
     status = run.wait(90)
     assert status.state == "diverged" and "step" in status.message and "learning rate" in status.message
     assert len(run.trajectory()) >= 1
-    assert submit(wild, cache).status.state == "diverged", "the same numbers would diverge again"
+    assert submit(wild, cache).status.state == "diverged", "a diverged run would diverge again"
 
 
 def test_failures_are_one_sentence(tiny: RunConfig, cache: Path) -> None:
@@ -93,11 +93,11 @@ def test_failures_are_one_sentence(tiny: RunConfig, cache: Path) -> None:
     status = huge.wait(120)
     assert status.state == "failed" and "memory" in status.message and "lower" in status.message.lower()
     fine = submit(tiny.with_(seed=7), cache)
-    assert fine.wait(90).state == "done", "the worker lives on"
+    assert fine.wait(90).state == "done", "the worker is still alive"
 
 
 def stopped_run(config: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run that no worker has seen, to be damaged before it starts."""
+    """A run that has not started, so that a test can damage it."""
     with monkeypatch.context() as patch:
         patch.setattr(queue, "ensure_worker", lambda *_, **__: None)
         run = submit(config, cache)
@@ -105,7 +105,7 @@ def stopped_run(config: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch)
     return run
 
 
-def test_a_run_that_kills_its_worker_is_given_up(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_kills_its_worker_fails(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = stopped_run(tiny.with_(seed=4), cache, monkeypatch)
     (run.path / "stop").unlink()
     run.write_status(Status(state="running", attempts=3, step=5, steps=32))
@@ -116,7 +116,7 @@ def test_a_run_that_kills_its_worker_is_given_up(tiny: RunConfig, cache: Path, m
     assert run.wait(60).state == "done"
 
 
-def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """/dev/full refuses every byte: a disk without space, for one file."""
     run = stopped_run(tiny.with_(seed=5), cache, monkeypatch)
     (run.path / "trajectory.bin").symlink_to("/dev/full")
@@ -128,7 +128,7 @@ def test_a_full_disk_is_told(tiny: RunConfig, cache: Path, monkeypatch: pytest.M
     assert run.wait(60).state == "done", "space was freed"
 
 
-def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_checkpoint_costs_only_time(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = stopped_run(tiny.with_(seed=6), cache, monkeypatch)
     (run.path / "checkpoint.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
     (run.path / "trajectory.bin").write_bytes(b"x" * 1000)
@@ -138,8 +138,7 @@ def test_a_torn_checkpoint_only_costs_time(tiny: RunConfig, cache: Path, monkeyp
 
 
 def test_an_ensemble_is_a_run_like_any_other(cache: Path) -> None:
-    """Untrained networks go through the same queue; stopped and resumed, they are the networks of an undisturbed
-    stream."""
+    """An ensemble uses the same queue; stopped and resumed, it has the networks of an undisturbed stream."""
     noise = {"name": "gaussian-noise", "size": 8, "train_examples": 10, "test_examples": 400}
     config = EnsembleConfig(dataset=noise, model={"name": "mlp", "depth": 20, "width": 128}, inputs=400, networks=250)
     run = submit(config, cache)
@@ -161,12 +160,12 @@ def test_an_ensemble_that_overflows_says_so(cache: Path) -> None:
     run = submit(EnsembleConfig(dataset=noise, model={"name": "mlp", "depth": 100, "width": 64, "activation": "linear"},
                                 initialization=wild, inputs=20, networks=3), cache)  # fmt: skip
     status = run.wait(60)
-    assert status.state == "diverged" and "too large to be numbers" in status.message
+    assert status.state == "diverged" and "became infinite or NaN" in status.message
 
 
-def test_single_runs_stay_one_at_a_time(tiny: RunConfig, cache: Path) -> None:
+def test_single_runs_are_trained_one_at_a_time(tiny: RunConfig, cache: Path) -> None:
     runs = [submit(tiny.with_(seed=seed), cache) for seed in range(20, 23)]
     for run in runs:
         assert run.wait(90).state == "done" and run.schema["lanes"] == 1
         assert same(run.trajectory().records, np.array(list(train(run.config))))
-    assert not is_held_or_was(cache, 1)
+    assert not helper_has_started(cache, 1)

@@ -1,4 +1,4 @@
-"""What several test modules share: a module an idea."""
+"""Code shared by several test modules, one module per subject."""
 
 from pathlib import Path
 

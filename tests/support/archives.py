@@ -1,4 +1,4 @@
-"""Archives of runs, made from whole runs or file by file."""
+"""Archives of runs, built from runs or file by file."""
 
 from __future__ import annotations
 

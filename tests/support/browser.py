@@ -1,4 +1,4 @@
-"""A visitor's hands and eyes: a page that notes who it talks to, fields, and what a chart shows."""
+"""Browser tests: open a page and record its requests, fill in fields, read a chart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ ROW, HEAD = 35, 35  # pixels of the table of runs
 
 
 def visit(browser, address: str, **options):
-    """A new page at this address; `outside` are its requests to any other machine."""
+    """Open a page at this address. Its attribute `outside` lists the requests to other machines."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
     page.outside = []
     page.on(
@@ -23,14 +23,14 @@ def visit(browser, address: str, **options):
 
 
 def number(page, name: str, key: str, value: str) -> None:
-    """Type into a number field, called `name` on the page."""
+    """Type `value` into the number field with this key; `name` is its label."""
     field = page.locator(f".st-key-{key} input")
     field.fill(value)
     field.press("Enter")
 
 
 def seen(page) -> tuple[str, str, list]:
-    """What the figure says of itself, how many points it has, and the lines it draws."""
+    """The aria-label of the figure, its number of points, and name, color, width, length and first y of each line."""
     chart = page.locator(f"{CHART}[data-points]")
     chart.wait_for(timeout=60_000)
     lines = page.evaluate(

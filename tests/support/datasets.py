@@ -1,4 +1,4 @@
-"""Data sets as they lie on disk, and comparing those that were read."""
+"""Write data sets to disk, and compare data sets that were read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIKE_MNIST = {name: cls for name, cls in DATASETS.items() if issubclass(cls, Idx
 
 
 def write_idx(place: Path, packed: bool, labels=(0, 1, 2, 1, 0), side: int = 4) -> np.ndarray:
-    """Four IDX files; returns the training images in them."""
+    """Write four IDX files, compressed if `packed`; returns the training images."""
     place.mkdir(parents=True, exist_ok=True)
     images = np.random.default_rng(len(labels)).integers(0, 256, (len(labels), side, side), dtype=np.uint8)
     for part in ("train", "t10k"):
@@ -39,7 +39,7 @@ def write_idx(place: Path, packed: bool, labels=(0, 1, 2, 1, 0), side: int = 4) 
 
 
 def sentence(action, *names) -> str:
-    """The message of the DataError that `action` raises: one line that holds all the names."""
+    """The message of the DataError that `action` raises; asserts that it is one line with all the names."""
     with pytest.raises(DataError) as caught:
         action()
     message = str(caught.value)

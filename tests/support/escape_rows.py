@@ -1,4 +1,4 @@
-"""Made-up rows of escape times."""
+"""Synthetic rows of escape times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs for the library: finished without a training, their files, and their rows."""
+"""Runs for the library, finished without a training; their files and rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def done(config: RunConfig, cache: Path, **status) -> Run:
 
 
 def files_of(path: Path) -> dict[str, bytes]:
-    """All that a run is, without its lock."""
+    """The files of a run with their content, without its lock."""
     return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "lock"}
 
 

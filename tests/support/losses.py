@@ -1,4 +1,4 @@
-"""Every loss with its knobs in several positions, and logits to try it on."""
+"""Every loss with several values of its hyperparameters, and logits to evaluate it on."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def own(table, y):
 
 
 def worst_logits():
-    """Rows with one logit far above or below the rest, for a label that is that class and for one that is not; and no
-    logits at all."""
+    """(n, 10) logits with one far above or below the rest, and (n,) labels: that class, then another. Some rows are
+    constant."""
     rows = [
         torch.zeros(10),
         torch.full((10,), 1e4),

@@ -1,4 +1,4 @@
-"""Made-up runs on wrong labels: a loss that learns them by heart and one that does not."""
+"""Synthetic runs on corrupted labels: one loss memorizes them, one does not."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ UNEQUAL = RunConfig(**TINY | {"imbalance": {"ratio": 4, "majority": "favoured"}}
 
 
 def story(
-    accuracy: list[float], escapes_at: int | None, heart: float = 0.5, favoured: int = 1, unfavoured: int = 2
+    accuracy: list[float], escapes_at: int | None, memorized: float = 0.5, favoured: int = 1, unfavoured: int = 2
 ) -> Trajectory:
-    """A made-up run of three classes with 100 images each: this balanced accuracy at each probe; until it escapes, one
-    class is guessed."""
+    """A synthetic run of three classes with 100 images each, with this balanced accuracy at each probe. Until it
+    escapes, one class gets all wrong guesses. `memorized` is the final fraction of memorized labels."""
     records = np.zeros(len(STEPS), snapshot_dtype(3, noisy=True))
     records["step"], records["epoch"], records["seconds"] = STEPS, STEPS / 100, STEPS / 10
     for record, share in zip(records, accuracy, strict=True):
@@ -42,12 +42,12 @@ def story(
         record["confusion"][:, favoured] += 100 - record["confusion"].sum(1)
         record["mean_prob"] = 0.3
         record["mean_prob"][:, favoured], record["mean_prob"][:, unfavoured] = 0.5, 0.2
-    records["memorised"], records["resisted"] = np.linspace(0, heart, len(STEPS)), 0.4
+    records["memorised"], records["resisted"] = np.linspace(0, memorized, len(STEPS)), 0.4
     records["otherwise"] = 1 - records["memorised"] - records["resisted"]
     return Trajectory(records)
 
 
-PLAIN = [0.0, 0.1, 0.4, 0.8, 0.7, 0.6, 0.5]  # at its best at step 10
+PLAIN = [0.0, 0.1, 0.4, 0.8, 0.7, 0.6, 0.5]  # best at step 10
 
 
 ROBUST = [0.0, 0.0, 0.1, 0.2, 0.5, 0.7, 0.7]
@@ -57,12 +57,12 @@ STUCK = [0.0, 0.0, 0.1, 0.2, 0.2, 0.2, 0.2]
 
 
 def sweep_of_three(cache: Path, seeds: int = 3, base: RunConfig = BASE) -> tuple[Sweep, list[Run]]:
-    """Cross-entropy leaves at step 3 and forgets, gce at step 30 and stays, piecewise-zero never leaves."""
+    """Cross-entropy escapes at step 3 and gets worse, gce escapes at step 30 and stays, piecewise-zero never does."""
     sweep = over_losses(base, ("cross-entropy", "gce", "piecewise-zero"), seeds)
     stories = {"cross-entropy": (PLAIN, 3, 0.9), "gce": (ROBUST, 30, 0.1), "piecewise-zero": (STUCK, None, 0.0)}
     runs = []
     for config in sweep.configs():
-        curve, escape, heart = stories[config.loss.name]
+        curve, escape, memorized = stories[config.loss.name]
         lower = [max(0.0, share - 0.02 * config.seed) for share in curve]
-        runs.append(stored(config, cache, story(lower, escape, heart)))
+        runs.append(stored(config, cache, story(lower, escape, memorized)))
     return sweep, runs

@@ -1,4 +1,4 @@
-"""Comparing numbers of the theory."""
+"""Compare values of the theory."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ EXTREMES = [(0, 0), (0, 0.1), (0.5, 0), (1, 0), (4, 0), (4, 1), (1e-3, 1e-3)]  #
 MATCHED = 2 * PI / (PI - 1)  # the weight variance at which relu - 1/sqrt(2 pi) keeps q = 1
 
 
-def same(found, expected, relative=1e-10, absolute=0.0):
-    np.testing.assert_allclose(found, expected, rtol=relative, atol=absolute)
+def same(actual, expected, relative=1e-10, absolute=0.0):
+    np.testing.assert_allclose(actual, expected, rtol=relative, atol=absolute)

@@ -1,4 +1,4 @@
-"""The pages, headless: opened with a query, and read as a person would."""
+"""The pages without a browser: open them with a query, and read their texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPEN_A_RUN = {"Train", "Initialisation", "Losses"}  # the pages that read `run` 
 
 
 def as_read(element) -> str:
-    """What a sentence on the page says, read as Markdown: what somebody typed stands in it with backslashes."""
+    """The text of a sentence on a page, with the backslashes of escaped Markdown removed."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", element.value)
 
 

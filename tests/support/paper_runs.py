@@ -1,4 +1,4 @@
-"""Made-up runs whose classes go where the paper says, and runs of its sets."""
+"""Synthetic runs whose classes behave as the paper says, and configurations of its sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = np.array([0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 5
 
 
 def classes(first: float, others: float, second: float | None = None) -> np.ndarray:
-    """(K,) class 0, which the network favours, all others, and class 1 where it goes its own way."""
+    """(K,) values: `first` for class 0, which the network favours, `second` for class 1 if set, else `others`."""
     values = np.full(K, float(others))
     values[0], values[1] = first, others if second is None else second
     return values
@@ -28,8 +28,10 @@ START, EVEN = classes(1, 0), classes(0.1, 0.1)
 def made(
     p: dict, accuracy: dict, last: int = 2000, signal: float = 1.0, steps: np.ndarray = STEPS, rest: str = "favoured"
 ) -> Trajectory:
-    """A run whose per-class values go straight from one given step to the next. What a class does not get goes to the
-    favoured one, or evenly to all others."""
+    """A run whose per-class values are interpolated linearly between the given steps.
+
+    `rest` says where the remaining probability of a class goes: to the favoured class, or evenly to all others.
+    """
     steps = steps[steps <= last]
     records = np.zeros(len(steps), snapshot_dtype(K))
     records["step"], records["epoch"], records["signal"] = steps, steps / PER_EPOCH, signal
@@ -37,11 +39,11 @@ def made(
         np.stack([np.interp(steps, list(path), [values[k] for values in path.values()]) for k in range(K)], -1)
         for path in (p, accuracy)
     )
-    for record, own, known in zip(records, probability, right, strict=True):
+    for record, own, correct in zip(records, probability, right, strict=True):
         record["mean_prob"] = _table(own, rest)
         record["confusion"] = np.diff(
-            np.round(np.cumsum(_table(known, rest), -1) * IMAGES), prepend=0
-        )  # rounded, but IMAGES in all
+            np.round(np.cumsum(_table(correct, rest), -1) * IMAGES), prepend=0
+        )  # rounded so that each row sums to IMAGES
     return Trajectory(records)
 
 
@@ -56,7 +58,7 @@ def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
 
 
 def rising(last: int = 2000, **more) -> Trajectory:
-    """As the paper tells of cross-entropy: down, together, and up as a group."""
+    """Cross-entropy in the paper: the favoured class falls, the classes meet and rise as a group."""
     p = {0: START, 1: classes(0.4, 0.05), 10: EVEN, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
     return made(p, {0: START, 5: START, 20: EVEN, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more)
 
@@ -66,13 +68,13 @@ def stuck(last: int = 2000, **more) -> Trajectory:
 
 
 def favouring(last: int = 2000) -> Trajectory:
-    """As the paper tells of piecewise-zero: together, and then the favoured class alone."""
+    """Piecewise-zero in the paper: the classes meet, then the favoured class rises alone."""
     p = {0: START, 1: classes(0.4, 0.05), 10: classes(0.12, 0.09), 100: classes(0.5, 0.02), 2000: classes(0.9, 0.01)}
     return made(p, {0: START}, last)
 
 
 def usurped(last: int = 2000) -> Trajectory:
-    """Another class takes over."""
+    """The classes meet, then another class dominates."""
     p = {0: START, 10: EVEN, 40: classes(0, 0, 0.9)}
     return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even")
 

@@ -1,4 +1,4 @@
-"""Streamlit servers on free ports, gone with whoever asked for them."""
+"""Streamlit servers on free ports, which end with the context that started them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from tests.support.processes import end_workers, until
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Callable[..., str]]:
-    """start(app, env=None, theme=None, base="") -> address. The servers and their workers end with the context; what
-    they printed is in the folder, as are the caches they work on."""
+    """Yield start(app, env=None, theme=None, base="") -> address. The servers and their workers end with the context.
+
+    `folder` holds the output of the servers and their caches.
+    """
     started = []
 
     def start(app: str | Path, env: dict[str, str] | None = None, theme: str | None = None, base: str = "") -> str:
@@ -58,7 +60,7 @@ def servers(folder: Path) -> Iterator[Callable[..., str]]:
                 server.kill()
                 server.wait()
             output.close()
-        end_workers(folder)  # last: a page that is still open has its server call a worker back
+        end_workers(folder)  # last, since a page that is still open makes its server start a worker
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""Made-up short trainings."""
+"""Synthetic short trainings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ STEP = np.array([0, 1, 10, 100])
 def member(
     config: RunConfig, began: float, accuracy: float, state: str = "done", step: np.ndarray = STEP, loss: float = 1.0
 ) -> Member:
-    """A made-up training: its largest guess fraction at Init., and its accuracy, rising evenly in log time to this
-    value."""
+    """A synthetic training with largest guess fraction `began` at Init.; its accuracy rises from 0.1 to `accuracy`."""
     rising = np.linspace(0.1, accuracy, len(step))
     measures = dict.fromkeys(MEASURES, rising) | {"train_loss": np.full(len(step), loss)}
     return Member(

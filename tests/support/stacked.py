@@ -1,4 +1,4 @@
-"""Runs as one stack, driven as a worker drives them."""
+"""Train runs as one stack, in the same way as a worker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from igbviz.trajectory import Trajectory
 
 
 def together(trainings: Sequence[Training], stacks: list[Stack] | None = None) -> list[Trajectory | None]:
-    """As a worker drives them. The stack is put into `stacks`, for those who want to look at it."""
-    stack, found = Stack(trainings), {id(training): [] for training in trainings}
+    """The trajectory of each training, None without a probe. The stack is appended to `stacks`, if given."""
+    stack, snapshots_of = Stack(trainings), {id(training): [] for training in trainings}
     if stacks is not None:
         stacks.append(stack)
     working = list(trainings)
@@ -21,7 +21,7 @@ def together(trainings: Sequence[Training], stacks: list[Stack] | None = None) -
         for training in list(working):
             try:
                 training.require_finite()
-                found[id(training)] += [snapshot for snapshot in training.look() if snapshot is not None]
+                snapshots_of[id(training)] += [snapshot for snapshot in training.look() if snapshot is not None]
             except Diverged:
                 working.remove(training)
                 stack.drop(training)
@@ -32,7 +32,7 @@ def together(trainings: Sequence[Training], stacks: list[Stack] | None = None) -
                         stack.drop(training)
         if working:
             stack.advance()
-    return [Trajectory.of(snapshots) if (snapshots := found[id(training)]) else None for training in trainings]
+    return [Trajectory.of(snapshots) if (snapshots := snapshots_of[id(training)]) else None for training in trainings]
 
 
 def alike(one: Trajectory, other: Trajectory, tolerance: float = 1e-4) -> None:

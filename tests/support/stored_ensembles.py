@@ -1,4 +1,4 @@
-"""Ensembles of untrained networks as a worker leaves them."""
+"""Ensembles of untrained networks on disk, as a worker leaves them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = {
 
 
 def drawn(config: EnsembleConfig, cache: Path, networks: int | None = None) -> Run:
-    """An ensemble as a worker leaves it after so many networks, made in this process."""
+    """An ensemble as a worker leaves it after `networks` networks (default: all), computed in this process."""
     run = submit(config, cache)
     job = Initializing(config, "cpu")
     records = list(job.ticks())[:networks]

@@ -1,4 +1,4 @@
-"""Runs as a worker leaves them: made in this process, or written down without a training."""
+"""Runs on disk as a worker leaves them: trained in this process, or written without a training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from igbviz.trajectory.trajectory import columns_of
 
 
 def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
-    """A run as a worker leaves it, made in this process."""
+    """A run as a worker leaves it, trained in this process."""
     run = submit(config, cache)
     training = Training(config, "cpu")
     records = [snapshot for snapshot in training.ticks() if snapshot is not None]
@@ -53,8 +53,8 @@ STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 400, 60).round().astype(i
 def story(
     seed: int = 0, classes: int = 10, even_from: int | None = 20, steps: np.ndarray = STEPS, per_epoch: int = 100
 ) -> Trajectory:
-    """A made-up run: class `seed` gets every guess until step `even_from`, then the guesses are right. Per class 20
-    images."""
+    """A synthetic run with 20 images per class: class `seed` gets every guess until step `even_from`, then all
+    guesses are right."""
     records = np.zeros(len(steps), snapshot_dtype(classes))
     records["step"], records["epoch"], records["seconds"] = steps, steps / per_epoch, steps / 10
     records["train_loss"] = np.where(steps == 0, np.nan, 2 - steps / 1000)
@@ -89,7 +89,7 @@ def stored(
 
 
 def family(cache: Path, seeds: int = 3) -> list[Run]:
-    """Three losses by so many seeds; cross-entropy escapes at step 20, 21, ..., the others never."""
+    """Three losses with `seeds` seeds each; cross-entropy escapes at step 20, 21, ..., the others never."""
     return [
         stored(BASE.with_(loss=loss, seed=seed), cache, story(seed, even_from=20 + seed if loss == LOSSES[0] else None))
         for seed in range(seeds)
@@ -98,7 +98,7 @@ def family(cache: Path, seeds: int = 3) -> list[Run]:
 
 
 def crowded(classes: int = 3, probes: int = 2) -> Trajectory:
-    """Random images: the histogram and what the charts ask for beside it."""
+    """A trajectory with a random histogram of p, and the other columns that its chart reads."""
     random = np.random.default_rng(0)
     records = np.zeros(probes, snapshot_dtype(classes))
     records["p_hist"] = random.integers(0, 40, records["p_hist"].shape)

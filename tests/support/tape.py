@@ -1,4 +1,4 @@
-"""CUDA graphs without a GPU: what is captured is noted on a tape and played from it."""
+"""CUDA graphs without a GPU: captured operations are recorded on a tape and replayed from it."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from igbviz.training.cuda_graphs import Graph
 
-# What a GPU refuses while it captures: to read a value back, or to fetch one from the host.
+# Operations that a GPU refuses during capture: reading a value back, or copying one from the host.
 REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::lift_fresh")
 
 
 class Tape(TorchDispatchMode):
-    """Puts down every operation with its arguments and results, and keeps how the memory was that it found."""
+    """Records every operation with its arguments and results, and a copy of the memory from before the capture."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.done: list[tuple[Any, Any, Any, list[Any]]] = []
-        self.made: set[int] = set()
-        self.found: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+        self.operations: list[tuple[Any, Any, Any, list[Any]]] = []
+        self.created: set[int] = set()
+        self.original: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = operation._schema.name
         if name in REFUSED:
             raise RuntimeError(f"{name} is not permitted while a stream is capturing")
         for memory in _memory((args, kwargs)):
-            if memory.data_ptr() not in self.made:
-                self.found.setdefault(memory.data_ptr(), (memory, memory.clone()))
-        args, kwargs = tree_map_only(
-            Tensor, Tensor.detach, (args, kwargs or {})
-        )  # the memory, wherever a parameter points later
+            if memory.data_ptr() not in self.created:
+                self.original.setdefault(memory.data_ptr(), (memory, memory.clone()))
+        # Detached tensors keep the memory, even if a parameter is reassigned later.
+        args, kwargs = tree_map_only(Tensor, Tensor.detach, (args, kwargs or {}))
         result = operation(*args, **kwargs)
-        self.made |= {memory.data_ptr() for memory in _memory(result)} - set(self.found)
-        self.done.append((operation, args, kwargs, tree_leaves(result)))
+        self.created |= {memory.data_ptr() for memory in _memory(result)} - set(self.original)
+        self.operations.append((operation, args, kwargs, tree_leaves(result)))
         return result
 
     def rewind(self) -> None:
-        """Capturing does nothing yet."""
-        for memory, before in self.found.values():
+        """Restore the memory: a capture does not execute anything."""
+        for memory, before in self.original.values():
             memory.copy_(before)
 
     @torch.inference_mode()
     def launch(self) -> None:
-        for operation, args, kwargs, results in self.done:
-            for kept, fresh in zip(results, tree_leaves(operation(*args, **kwargs)), strict=True):
-                if isinstance(kept, Tensor) and kept.data_ptr() != fresh.data_ptr():
-                    kept.copy_(fresh)
+        """Run the recorded operations, writing into the recorded results."""
+        for operation, args, kwargs, results in self.operations:
+            for result, new in zip(results, tree_leaves(operation(*args, **kwargs)), strict=True):
+                if isinstance(result, Tensor) and result.data_ptr() != new.data_ptr():
+                    result.copy_(new)
 
 
 def on_tape(work: Callable[[], Tensor], device: torch.device) -> Graph:

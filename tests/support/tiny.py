@@ -1,4 +1,4 @@
-"""A run small enough for every test: 16 steps an epoch, two epochs, 12 probes."""
+"""A run small enough for every test: 16 steps per epoch, two epochs, 12 probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up trajectories, and comparing records."""
+"""Synthetic trajectories, and comparing records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from igbviz.trajectory import Trajectory, snapshot_dtype
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal to the bit in all but the wall clock."""
+    """Whether two arrays of records are bitwise equal, except for the wall clock."""
     return a.dtype == b.dtype and all(
         a[name].tobytes() == b[name].tobytes() for name in a.dtype.names if name != "seconds"
     )

@@ -1,4 +1,4 @@
-"""What untrained networks guess: the law of two classes and of several, and gamma estimated from sampled networks."""
+"""Guess fractions of untrained networks: two classes and more, regimes, and gamma estimated from samples."""
 
 import itertools
 import math
@@ -13,15 +13,15 @@ from tests.support.numbers import PI, same
 # --- guesses ---
 
 
-def test_two_class_law():
+def test_distribution_of_two_classes():
     p = np.array([0.01, 0.1, 0.25, 0.5, 0.9])
     same(theory.guess_pdf(p, 1), np.ones(5), 1e-14)
     same(theory.guess_cdf(p, 1), p, 1e-13)
     same(theory.guess_quantile(p, 1), p, 1e-13)
     for gamma in (0.1, 0.467, 1, 3, 20):
         c = gamma / (1 + gamma)
-        # integrals over x = Phi^-1(g), where the integrand is a bell; by symmetry over the left half, whose g have all
-        # their digits
+        # integrals over x = Phi^-1(g), where the integrand is bell-shaped; by symmetry over the left half, where g is
+        # accurate
         x = np.arange(-36, 0.005, 0.01)
         g, width = ndtr(x), np.exp(-(x**2) / 2) / math.sqrt(2 * PI) * np.where(x < -0.005, 0.02, 0.01)
         mass = theory.guess_pdf(g, gamma) * width
@@ -35,7 +35,7 @@ def test_two_class_law():
         same(np.maximum(guesses, 1 - guesses).mean(), theory.expected_max_guess(gamma, 2), 1e-5)
 
 
-def test_law_at_its_limits():
+def test_distribution_at_its_limits():
     inf, ends = np.inf, np.array([-0.1, 0, 0.3, 0.5, 1, 1.1])
     same(theory.guess_pdf(ends, 0), [0, 0, 0, inf, 0, 0])
     same(theory.guess_pdf(ends, inf), [0, inf, 0, 0, inf, 0])
@@ -48,7 +48,7 @@ def test_law_at_its_limits():
     same(theory.guess_variance([0, 1e-9, inf]), [0, 1e-9 / (2 * PI), 0.25], 1e-8)
 
 
-def test_shares_of_several_classes():
+def test_fractions_of_several_classes():
     expected = [0.13780601335066114, 0.001978652995194892, 0.07937507826919896, 0.7808402553849451]
     same(theory.guess_fractions([0.5, -1.0, 0.25, 1.5], 2.0), expected, 1e-12)
     z = np.random.default_rng(0).normal(size=(5, 3, 7))
@@ -63,7 +63,7 @@ def test_shares_of_several_classes():
     same(theory.guess_fractions([1.0, 2.0, 0.0], 0), [1 / 3] * 3, 1e-13)
 
 
-def test_expected_share_of_the_favourite():
+def test_expected_fraction_of_the_favourite():
     gamma = np.array([0, 0.1, 1, 10, 1e6, np.inf])
     same(theory.expected_max_guess(gamma, 2), 0.5 + np.arctan(np.sqrt(gamma)) / PI, 1e-14)
     for classes, table in {
@@ -81,21 +81,29 @@ def test_expected_share_of_the_favourite():
     assert abs(sampled.mean() - theory.expected_max_guess(2.0, 5)) < 4 * sampled.std() / math.sqrt(4000)
 
 
-def test_regimes():
+def test_cuts_of_phase_diagrams_are_medians_of_two_classes():
     cut = theory.DEEP_PREJUDICE_CUT
     same(cut, 11.896, 1e-4)
     for threshold, gamma in ((0.75, theory.PREJUDICE_CUT), (0.99, cut)):
         same(2 * theory.guess_cdf(1 - threshold, gamma), 0.5, 1e-12)
-    found = [theory.regime(gamma) for gamma in (0, 0.999, 1, 11.8, 11.9, np.inf)]
-    assert found == ["neutral"] * 2 + ["weak prejudice"] * 2 + ["deep prejudice"] * 2
+
+
+def test_regimes_follow_the_expected_largest_guess_fraction():
+    names = [theory.regime(gamma, classes=2) for gamma in (0, 0.999, 1, 9.4, 9.5, np.inf)]
+    assert names == ["neutral"] * 2 + ["prejudiced"] * 2 + ["deeply prejudiced"] * 2
+    # ten classes: 42 % of the guesses at gamma = 0.9 are not neutral, and 77 % at gamma = 12 are not nearly all
+    names = [theory.regime(gamma) for gamma in (0, 0.028, 0.9, 12, 70, 72)]
+    assert names == ["neutral"] * 2 + ["prejudiced"] * 3 + ["deeply prejudiced"]
+    same(theory.regime_cuts(2), (1, math.tan(0.4 * PI) ** 2))
+    for classes in (3, 10, 100):
+        same(theory.expected_max_guess(theory.regime_cuts(classes), classes), (1.5 / classes, 0.9), 1e-9)
 
 
 # --- finite networks and data ---
 
 
 def sampled_gammas(name, sigma_w2, depth, width=300, networks=40, inputs=400):
-    """Node means squared and variances of every layer, (networks, depth) each, and the shares of node 0 against node 1
-    at the last."""
+    """Squared node means, variances and mean cosines, (networks, depth) each, and guess fractions of pairs of nodes."""
     rng = np.random.default_rng(3)
     phi = theory.kernel(name)
     means, variances, guesses, cosines = (
@@ -127,7 +135,9 @@ def test_sampled_relu_networks():
     expected = theory.gamma_by_depth("relu", 2, 0, 4)
     for layer in range(4):
         gamma, error = theory.jackknife(ratio_of_means, means[:, layer], variances[:, layer])
-        assert abs(gamma - expected[layer]) < 4 * error + 0.03 * expected[layer]  # finite width takes about 1 % a layer
+        assert (
+            abs(gamma - expected[layer]) < 4 * error + 0.03 * expected[layer]
+        )  # finite width lowers it by about 1 % per layer
         gamma, error = theory.jackknife(lambda c: theory.gamma_from_cosine(c.mean()), cosines[:, layer])
         assert abs(gamma - expected[layer]) < 4 * error + 0.02 * expected[layer]
     assert abs(theory.gamma_from_guesses(guesses, 400) / expected[-1] - 1) < 0.1
@@ -149,7 +159,22 @@ def test_gamma_from_sampled_guesses_is_unbiased():
         guesses = theory.guess_quantile(rng.uniform(size=40_000), gamma)
         counted = rng.binomial(50, guesses) / 50  # few inputs: the counting noise is large
         assert theory.gamma_from_guesses(counted, 50) == pytest.approx(gamma, rel=0.05, abs=0.005)
+        both = np.stack([counted, 1 - counted], axis=1)
+        same(theory.gamma_from_guesses(both, 50), theory.gamma_from_guesses(counted, 50), 1e-12, 1e-12)
+        variance = np.mean((counted - 0.5) ** 2 - counted * (1 - counted) / 49)  # of G_0: the closed form
+        c = math.sin(2 * PI * variance)
+        same(theory.gamma_from_guesses(counted, 50), c / (1 - c), 1e-9, 1e-12)
     assert theory.gamma_from_guesses(np.array([0.0, 1.0, 1.0]), 100) == np.inf
+
+
+@pytest.mark.parametrize("classes", [3, 10])
+def test_gamma_from_sampled_guesses_of_many_classes(classes):
+    rng = np.random.default_rng(1)
+    for gamma in (0.0, 0.5, 8.6):
+        fractions = theory.guess_fractions(rng.normal(size=(6000, classes)), gamma)
+        counted = np.stack([rng.multinomial(50, row / row.sum()) for row in fractions]) / 50
+        assert theory.gamma_from_guesses(counted, 50) == pytest.approx(gamma, rel=0.06, abs=0.005)
+    assert theory.gamma_from_guesses(np.eye(classes), 100) == np.inf
 
 
 def test_estimators_at_their_limits():

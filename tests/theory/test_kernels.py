@@ -1,4 +1,4 @@
-"""Averages over Gaussian inputs that a layer takes: closed forms against plain sums."""
+"""Gaussian expectations of activations: closed forms against plain sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order, chaos and the edge between them, against depth itself."""
+"""Order, chaos and the edge between them, against many iterated layers."""
 
 import itertools
 import math
@@ -91,7 +91,7 @@ def test_fixed_points_that_do_not_exist():
     assert theory.fixed_point("linear", 0.5, 0) == (0, 0.5, 0) and theory.gamma_star("linear", 4, 1) == pytest.approx(
         1 / 3
     )
-    # GELU at (2, 0) dies out while gamma settles; with a larger variance it explodes, and is then a ReLU
+    # GELU at (2, 0) vanishes while gamma converges; with a larger variance it explodes, and acts as a ReLU
     q_star, chi_1, c_star = theory.fixed_point("gelu", 2, 0)
     assert q_star == 0 and chi_1 == 0.5 and c_star == pytest.approx(theory.correlation_by_depth("gelu", 2, 0, 200)[-1])
     assert theory.fixed_point("gelu", 3, 0.1) == (inf, 1.5, 1)
@@ -110,7 +110,7 @@ def test_depth_scales():
     assert theory.depth_scales("relu", 2, 0) == (inf, inf) and theory.depth_scales("relu", 3, 0.1) == (inf, inf)
     same(
         theory.depth_scales("relu", 1, 0), (1 / math.log(2), inf), 1e-14
-    )  # correlations of a bias-free ReLU net creep as a power
+    )  # without bias, correlations of ReLU approach 1 as a power of depth
     same(theory.depth_scales("relu", 1, 0.1), (1 / math.log(2), 1 / math.log(2)), 1e-14)
     assert theory.depth_scales("tanh", 0, 0.1) == (0, 0)
     edge = theory.depth_scales("tanh", theory.edge_of_chaos("tanh", 0.05), 0.05)

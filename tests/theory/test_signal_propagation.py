@@ -11,7 +11,7 @@ from scipy import integrate
 from igbviz import theory
 from tests.support.numbers import EXTREMES, MATCHED, NAMES, PI, same
 
-# gamma^1 .. gamma^21, from an independent computation
+# gamma^1 to gamma^21, from an independent computation
 RELU_HE = [
     0.0,
     0.4669422069242593,
@@ -61,7 +61,7 @@ TANH_ORDERED = [
 TANH_ORDERED_CHI = [0.5842784522820855, 0.7709234964074378, 0.852848487013744, 0.8931319666777348, 0.9140498826648783]
 
 
-# --- references that share nothing with the module but the problem ---
+# --- independent references ---
 
 
 def correlated_moment(name, q, s):
@@ -130,7 +130,7 @@ def test_gamma_of_the_reference_networks():
 def test_gamma_against_sixty_digits(name, sigma_w2, sigma_b2, c0, q0):
     """As deep as gamma = 1e12 and beyond, where 1 - c is below float64's resolution of c."""
     expected = gamma_reference(name, sigma_w2, sigma_b2, 40, c0, q0)
-    within = expected < 1e25  # the reference itself runs out of digits later
+    within = expected < 1e25  # the reference itself loses its digits beyond
     same(theory.gamma_by_depth(name, sigma_w2, sigma_b2, 40, c0, q0)[within], expected[within], 1e-11, 1e-40)
 
 
@@ -146,7 +146,7 @@ def test_tanh_variance_and_gradient_by_adaptive_quadrature():
             phi.moment(q): lambda u: math.tanh(u) ** 2,
             phi.slopes(q, 1.0, 0.0): lambda u: math.cosh(min(u, 100)) ** -4,
         }
-        for found, f in expectations.items():
+        for value, f in expectations.items():
             density = 2 / math.sqrt(2 * PI * q)
             expected, _ = integrate.quad(
                 lambda u, f=f, q=q, density=density: density * f(u) * math.exp(-(u**2) / (2 * q)),
@@ -155,7 +155,7 @@ def test_tanh_variance_and_gradient_by_adaptive_quadrature():
                 points=[1],
                 epsabs=0,
             )
-            same(found, expected, 1e-9)
+            same(value, expected, 1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,8 +186,8 @@ def test_relu_without_bias_has_one_curve_for_every_weight_variance():
     assert abs(gamma[99] / 100**2 - 0.0274) < 1e-4 and np.all(np.diff(gamma) > 0)  # towards 2 l^2 / (9 pi^2), slowly
 
 
-def test_default_initialisation_of_torch():
-    """U(-1/sqrt n, 1/sqrt n) weights and biases, n = 1000: the most prejudiced of all."""
+def test_default_initialization_of_torch():
+    """U(-1/sqrt n, 1/sqrt n) weights and biases, n = 1000: the most prejudiced initialization here."""
     relu, tanh = (theory.gamma_by_depth(name, 1 / 3, 1 / 3000, 10) for name in ("relu", "tanh"))
     same(relu[[1, 4, 9]], [0.4768, 6.746, 4.48e4], 1e-3)
     same(tanh[[4, 9]], [0.2249, 56.3], 1e-3)
@@ -207,7 +207,7 @@ def test_very_deep_networks_never_give_nan(name, sigma):
 def test_mean_zero_activations_stay_at_zero():
     for name, sigma_w2 in itertools.product(("tanh", "erf", "linear"), (0.5, 1.0, 3.0)):
         assert np.all(theory.gamma_by_depth(name, sigma_w2, 0, 200) == 0)
-    # but remember a correlation that they were given
+    # but preserve the correlation of the data
     for c0, expected in ((0.5, 0.4828), (0.9, 0.8915)):
         assert abs(theory.correlation_by_depth("tanh", 0.5, 0, 200, c0)[-1] - expected) < 1e-4
     assert np.all(np.isinf(theory.gamma_by_depth("tanh", 2, 0, 5, c0=1)))
@@ -220,7 +220,7 @@ def test_cumulative_gain_is_the_product():
     assert abs(math.log(total[-1]) - 3.113) < 2e-2  # measured in sampled networks of width 1000: 3.111 +- 0.016
 
 
-# --- pooling and normalisation ---
+# --- pooling and normalization ---
 
 
 def test_max_pooling():
@@ -234,12 +234,12 @@ def test_max_pooling():
 
 
 @pytest.mark.parametrize("name", ["gelu", "abs"])
-def test_max_pooling_of_activations_that_turn_round(name):
+def test_max_pooling_of_non_monotonic_activations(name):
     best = theory.kernel(name)(np.random.default_rng(0).normal(size=(400_000, 3))).max(axis=1)
     assert abs(best.mean() ** 2 / best.var() / theory.max_pool_gamma(name, 3) - 1) < 0.01
 
 
-def test_normalised_relu():
+def test_normalized_relu():
     plain = theory.gamma_by_depth("relu", 2, 0, 8)
     for placement in ("none", "layer-before", "rms-before", "rms-after"):
         same(theory.normalized_gamma(placement, 8), plain, 1e-12)
@@ -248,8 +248,8 @@ def test_normalised_relu():
         theory.normalized_gamma("layer-after", 8) == 0
     )
     same(theory.normalized_gamma("batch-after", 8, sigma_b2=0.1), np.full(8, 0.05), 1e-14)
-    # correlated data: layer normalisation after phi forgets them by pi / (2 (pi - 1)) a layer, batch normalisation at
-    # once
+    # correlated data: layer normalization after phi reduces gamma by pi / (2 (pi - 1)) per layer, batch normalization
+    # removes it at once
     gamma = theory.normalized_gamma("layer-after", 60, c0=0.5)
     same(gamma[-1] / gamma[-2], PI / (2 * (PI - 1)), 1e-6)
     same(theory.normalized_gamma("batch-before", 3, c0=0.5)[1:], np.full(2, 1 / (PI - 1)), 1e-13)

@@ -1,4 +1,4 @@
-"""What the theory is not defined for is a sentence that names the argument."""
+"""Invalid arguments raise one sentence with argument, value and what is allowed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ from igbviz import theory
         (lambda: theory.guess_quantile(1.5, 1.0), "p is 1.5, allowed: a probability from 0 to 1"),
         (lambda: theory.max_pool_gamma("relu", 0), "k is 0, allowed"),
         (lambda: theory.normalized_gamma("batch", 5), "placement is 'batch', allowed: none, batch-before"),
-        (lambda: theory.gamma_from_guesses([0.2, 1.2], 10), "G is 1.2, allowed: shares from 0 to 1"),
+        (lambda: theory.gamma_from_guesses([0.2, 1.2], 10), "G is 1.2, allowed: fractions from 0 to 1"),
+        (lambda: theory.gamma_from_guesses([[0.2, 0.3, 0.1]], 10), "G.sum(axis=1) is 0.6, allowed: 1, the fractions"),
+        (lambda: theory.gamma_from_guesses([[0.2], [0.3]], 10), "classes is 1, allowed"),
+        (lambda: theory.gamma_from_guesses(np.zeros((2, 2, 2)), 10), "G.ndim is 3, allowed: 1 for one of two classes"),
+        (lambda: theory.regime(1.0, 1), "classes is 1, allowed"),
         (lambda: theory.gamma_from_guesses([0.2], 1), "D is 1, allowed: at least 2"),
         (lambda: theory.gamma_variance_ratio(-1.0, 1.0, 10), "mu_sq_mean is -1.0, allowed"),
         (lambda: theory.gamma_from_cosine(2.0), "c is 2.0, allowed"),

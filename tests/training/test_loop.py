@@ -1,4 +1,4 @@
-"""The stream itself: probes before and between steps, bit-equal repeats, resume, and what the arithmetic does."""
+"""The training loop: probes before and between steps, bit-equal repeats and resumes, threads and precision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from igbviz.config import RunConfig
 from igbviz.spec import ConfigError
-from igbviz.training.devices import repeatable
+from igbviz.training.devices import deterministic_kernels
 from igbviz.training.loop import Diverged, Training, train
 from igbviz.training.network import build_network
 from igbviz.trajectory import Trajectory
@@ -27,28 +27,28 @@ def run(config: RunConfig) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "asked, spins", [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")]
+    "variables, spins", [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")]
 )
-def test_how_threads_wait_is_up_to_who_says_so(asked: dict[str, str], spins: str) -> None:
+def test_environment_variables_decide_how_threads_wait(variables: dict[str, str], spins: str) -> None:
     free = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     lines = "import igbviz, os; print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT'))"
-    found = subprocess.run(
-        [sys.executable, "-c", lines], env=free | asked, capture_output=True, text=True, check=True
+    output = subprocess.run(
+        [sys.executable, "-c", lines], env=free | variables, capture_output=True, text=True, check=True
     ).stdout
-    assert found.split() == [asked.get("OMP_WAIT_POLICY", "PASSIVE"), spins]
+    assert output.split() == [variables.get("OMP_WAIT_POLICY", "PASSIVE"), spins]
 
 
-def test_a_probe_takes_more_threads_only_where_it_has_work_for_them(tiny) -> None:
+def test_only_large_probes_use_more_threads(tiny) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         small, large = Training(tiny, "cpu"), Training(RunConfig(probes={"size": 1000}), "cpu")
         assert (small.threads, small.evaluation.threads, large.threads, large.evaluation.threads) == (1, 1, 1, 2)
-        answers = []
+        logits = []
         for threads in (1, 2):
             large.evaluation.threads = threads
-            answers.append(torch.cat(list(large.evaluation.logits(large.evaluation.images))))
-        torch.testing.assert_close(*answers)
+            logits.append(torch.cat(list(large.evaluation.logits(large.evaluation.images))))
+        torch.testing.assert_close(*logits)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -83,20 +83,20 @@ def test_a_mapping_describes_a_run(tiny: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("config", [None, 3, [("seed", 1)]])
-def test_what_describes_no_run_is_refused_at_once(config) -> None:
+def test_an_invalid_config_is_refused_at_once(config) -> None:
     with pytest.raises(ConfigError, match="is not a RunConfig: give its fields as a mapping$"):
         train(config)
 
 
 @pytest.mark.parametrize("device", ["tpu", "meta", "", "cuda:99", 3.5])
-def test_a_device_that_is_not_here_is_one_sentence(tiny: RunConfig, device) -> None:
+def test_an_unavailable_device_is_one_sentence(tiny: RunConfig, device) -> None:
     with pytest.raises(ValueError, match="^device is '.*', allowed: cpu, cuda or mps if this machine has it") as caught:
         train(tiny, device)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "curriculum", "anl-ce"])
-def test_gradients_that_the_caller_turned_off(tiny: RunConfig, loss: str) -> None:
+def test_gradients_that_the_caller_disabled(tiny: RunConfig, loss: str) -> None:
     config = tiny.with_(loss={"name": loss})
     with torch.no_grad():
         without = run(config)
@@ -122,7 +122,7 @@ def test_first_probe_is_the_untrained_network(tiny: RunConfig) -> None:
 
 
 def test_against_a_plain_loop(tiny: RunConfig) -> None:
-    """The whole trajectory, recomputed by the textbook."""
+    """The whole trajectory, recomputed by a textbook loop."""
     config = tiny.with_(
         loss={"name": "blurry", "gamma": 0.5}, optimizer={"name": "sgd", "learning_rate": 0.05, "momentum": 0.5}
     )
@@ -148,14 +148,14 @@ def test_against_a_plain_loop(tiny: RunConfig) -> None:
         np.testing.assert_allclose(record["mean_prob"], expected[int(record["step"])], rtol=2e-4, atol=1e-6)
 
 
-def test_every_image_is_seen_once_an_epoch(tiny: RunConfig) -> None:
+def test_every_epoch_visits_every_image_once(tiny: RunConfig) -> None:
     training = Training(tiny.with_(batch_size=18), "cpu")
-    seen = torch.cat([training.batches.of_step(step)[0] for step in range(training.steps_per_epoch)])
-    assert len(seen) == 256 and len(seen.flatten(1).unique(dim=0)) == 256
+    images = torch.cat([training.batches.of_step(step)[0] for step in range(training.steps_per_epoch)])
+    assert len(images) == 256 and len(images.flatten(1).unique(dim=0)) == 256
     again = torch.cat(
         [training.batches.of_step(step)[0] for step in range(training.steps_per_epoch, 2 * training.steps_per_epoch)]
     )
-    assert not torch.equal(seen, again), "another order in the next epoch"
+    assert not torch.equal(images, again), "another order in the next epoch"
 
 
 VARIANTS = {
@@ -220,7 +220,7 @@ def test_a_probe_changes_nothing(tiny: RunConfig) -> None:
 
 
 def test_batch_statistics_are_far_less_biased_at_init() -> None:
-    """A fresh BatchNorm in eval mode is the identity; over a batch it takes every node's mean away."""
+    """A fresh BatchNorm in eval mode is the identity; with batch statistics it subtracts every node's mean."""
     noise = {"name": "gaussian-noise", "size": 32, "train_examples": 64, "test_examples": 200}
     largest = {"eval": 0.0, "batch": 0.0}
     for mode in largest:
@@ -249,14 +249,14 @@ def test_switch_starts_as_cross_entropy(tiny: RunConfig) -> None:
     assert switched["silent"][0].max() == 0 and switched["silent"][-1].max() > 0
 
 
-def test_silent_loss_leaves_the_network_alone(tiny: RunConfig) -> None:
-    """Piecewise-zero with everybody below the cutoff is no training at all."""
+def test_a_loss_with_zero_gradient_does_not_train(tiny: RunConfig) -> None:
+    """Piecewise-zero with all images below the cutoff changes no weight."""
     records = run(tiny.with_(loss={"name": "piecewise-zero", "cutoff": 0.999999}, initialization={"name": "he-normal"}))
     np.testing.assert_array_equal(records["mean_prob"][0], records["mean_prob"][-1])
     assert records["silent"].min() == 1
 
 
-def test_divergence_is_told_with_its_step(tiny: RunConfig) -> None:
+def test_divergence_names_its_step(tiny: RunConfig) -> None:
     wild = tiny.with_(
         optimizer={"name": "sgd", "learning_rate": 100.0}, epochs=50, model={"name": "mlp", "depth": 6, "width": 64}
     )
@@ -269,8 +269,8 @@ def test_divergence_is_told_with_its_step(tiny: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "piecewise-zero", "blurry"])
-def test_a_loss_cannot_hide_a_broken_network(tiny: RunConfig, loss: str) -> None:
-    """Piecewise-zero calls a sample with p = NaN ignored, with loss 0; the run must notice all the same."""
+def test_a_loss_cannot_hide_a_diverged_network(tiny: RunConfig, loss: str) -> None:
+    """Piecewise-zero calls a sample with p = NaN ignored, with loss 0; the run must still diverge."""
     training = Training(tiny.with_(loss={"name": loss}), "cpu")
     ticks = training.ticks()
     next(ticks)
@@ -280,7 +280,7 @@ def test_a_loss_cannot_hide_a_broken_network(tiny: RunConfig, loss: str) -> None
         list(ticks)
 
 
-def test_classes_that_no_test_image_shows_are_a_sentence(tiny: RunConfig) -> None:
+def test_a_class_without_test_images_is_a_sentence(tiny: RunConfig) -> None:
     many = tiny.with_(
         dataset={"name": "gaussian-noise", "size": 8, "classes": 50, "train_examples": 200, "test_examples": 60}
     )
@@ -297,7 +297,7 @@ def test_bfloat16_is_close_to_float32(tiny: RunConfig) -> None:
     np.testing.assert_allclose(full["mean_prob"], half["mean_prob"], atol=0.03)
 
 
-def test_learning_rate_in_time(tiny: RunConfig) -> None:
+def test_learning_rate_schedule(tiny: RunConfig) -> None:
     optimizer = tiny.with_(
         optimizer={"name": "sgd", "learning_rate": 1.0, "warmup_steps": 4, "decay": "cosine"}
     ).optimizer
@@ -314,8 +314,8 @@ def test_gpu_or_none(tiny: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}], ids=["momentum", "adam"])
-def test_a_checkpoint_of_another_device_goes_on_here(tiny: RunConfig, optimizer: dict) -> None:
-    """On a GPU the kernels of a ResNet in bfloat16 lie with their channels last, here they do not."""
+def test_a_checkpoint_of_another_device_can_be_resumed(tiny: RunConfig, optimizer: dict) -> None:
+    """On a GPU the kernels of a ResNet in bfloat16 are channels-last, here they are not."""
     config = tiny.with_(model={"name": "resnet18"}, optimizer={"learning_rate": 0.001} | optimizer, epochs=0.5)
     here = Training(config, "cpu")
     for _ in range(3):
@@ -331,8 +331,8 @@ def test_a_checkpoint_of_another_device_goes_on_here(tiny: RunConfig, optimizer:
     assert all(map(torch.equal, here.network.state_dict().values(), resumed.network.state_dict().values()))
 
 
-def test_a_gpus_kernels_are_asked_to_repeat_themselves() -> None:
-    def asked() -> tuple:
+def test_cuda_kernels_are_deterministic() -> None:
+    def settings() -> tuple:
         return (
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -341,7 +341,7 @@ def test_a_gpus_kernels_are_asked_to_repeat_themselves() -> None:
             torch.backends.cuda.flash_sdp_enabled(),
         )
 
-    before = asked()
-    with repeatable():
-        assert asked() == (True, True, False, True, False) and torch.backends.cudnn.enabled
-    assert asked() == before
+    before = settings()
+    with deterministic_kernels():
+        assert settings() == (True, True, False, True, False) and torch.backends.cudnn.enabled
+    assert settings() == before

@@ -54,27 +54,29 @@ def test_a_guess_is_the_largest_logit_however_small(scale: float) -> None:
     assert (small == large).all() and (large.sum(0) > 0).all()
 
 
-def mixed(share: float) -> Mixture:
-    return Mixture(Curriculum(noise_rate=0.4), share)
+def mixture(fraction: float) -> Mixture:
+    return Mixture(Curriculum(noise_rate=0.4), fraction)
 
 
-@pytest.mark.parametrize("loss", [Curriculum(), Curriculum(noise_rate=0.6), mixed(0.5)], ids=["", "0.6", "mixed"])
-def test_samples_that_the_curriculum_drops_do_not_pull(loss) -> None:
+@pytest.mark.parametrize("loss", [Curriculum(), Curriculum(noise_rate=0.6), mixture(0.5)], ids=["", "0.6", "mixed"])
+def test_samples_that_the_curriculum_drops_have_no_signal(loss) -> None:
     logits, labels = torch.randn(97, 4, generator=torch.Generator().manual_seed(1)) * 5, torch.arange(97) % 4
     selection = loss.loss if isinstance(loss, Mixture) else loss
     leaf = logits.clone().requires_grad_()
     selection(leaf, labels).sum().backward()
-    kept = selection.kept(logits, labels)
+    kept = selection.selected(logits, labels)
     assert 0 < kept.sum() < 97
-    pull = leaf.grad * kept[:, None]
+    gradient = leaf.grad * kept[:, None]
     if isinstance(loss, Mixture):
-        pull = loss.share * pull + (1 - loss.share) * (logits.softmax(1) - torch.eye(4)[labels])
+        gradient = loss.share * gradient + (1 - loss.share) * (logits.softmax(1) - torch.eye(4)[labels])
     measured = measure(logits, labels, loss)
-    expected = [pull[labels == k].norm(dim=1).mean() for k in range(4)]
+    expected = [gradient[labels == k].norm(dim=1).mean() for k in range(4)]
     np.testing.assert_allclose(measured["signal"], expected, rtol=1e-5)
     if loss is selection:
         silent = [1 - kept[labels == k].double().mean() for k in range(4)]
-        assert (measured["silent"] >= np.array(silent)).all(), "dropped ones are silent, and so are hinges at 0"
+        assert (measured["silent"] >= np.array(silent)).all(), (
+            "dropped samples have zero gradient, and so do hinges at 0"
+        )
 
 
 def test_tables_add_up() -> None:
@@ -82,7 +84,7 @@ def test_tables_add_up() -> None:
     measured = measure(logits, labels, CrossEntropy())
     np.testing.assert_allclose(measured["mean_prob"].sum(1), 1, rtol=1e-6)
     assert measured["confusion"].sum() == measured["p_hist"].sum() == 50
-    assert (measured["silent"] == 0).all(), "cross-entropy ignores nobody"
+    assert (measured["silent"] == 0).all(), "cross-entropy has no zero gradient"
 
 
 def test_piecewise_zero_is_silent_exactly_at_and_below_the_cutoff() -> None:

@@ -1,4 +1,4 @@
-"""The plain way of the benchmarks gives our trajectory: what is compared in speed is the same work."""
+"""The plain PyTorch loop of the benchmarks gives the same trajectory: their timings compare the same work."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def compare(config: RunConfig) -> None:
         np.testing.assert_allclose(record["mean_prob"], probability, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(record["train_loss"], loss, rtol=1e-4)
         moved = np.abs(record["confusion"] - confusion).sum()
-        assert moved <= 2, "one image between two equal guesses may fall to either side, no more"
+        assert moved <= 2, "at most one image, tied between two classes, may be guessed differently"
     assert np.abs(ours[-1]["mean_prob"] - ours[0]["mean_prob"]).max() > 0.01, (
-        "or nothing was learned, and all would agree"
+        "without learning, any two loops would agree"
     )
 
 
@@ -90,12 +90,12 @@ def test_other_ways_are_measured_beside_the_engines(tiny: RunConfig, capsys: pyt
         for ways in (steps(tiny, CPU), probes(tiny, CPU))
         for row in compare_ways("tiny", ways, CPU, times=1, repeats=2)
     ]
-    told = capsys.readouterr().out
-    assert len(told.splitlines()) == len(rows) == len(steps(tiny, CPU)) + len(probes(tiny, CPU)) - 2, "all ways work"
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) == len(rows) == len(steps(tiny, CPU)) + len(probes(tiny, CPU)) - 2, "all ways work"
     assert all(row["differ"] is None or row["differ"] < 0.1 for row in rows)
 
 
-def test_a_way_that_fails_is_told(capsys: pytest.CaptureFixture) -> None:
+def test_a_way_that_fails_is_reported(capsys: pytest.CaptureFixture) -> None:
     def fails() -> torch.Tensor:
         raise RuntimeError("no such products here\nbecause")
 

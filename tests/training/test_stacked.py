@@ -1,4 +1,4 @@
-"""Runs as lanes of one stack: the numbers that they have alone, within float tolerance, and nothing of each other."""
+"""Stacked runs: over a few steps the values of the runs alone, to float tolerance, and independent of each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def family(base: RunConfig, **changes) -> list[RunConfig]:
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-def test_a_stacked_run_is_near_the_run_alone(tiny: RunConfig, changes: dict) -> None:
+def test_a_stacked_run_is_close_to_the_run_alone(tiny: RunConfig, changes: dict) -> None:
     configs = family(tiny, **changes)
     for config, lane in zip(configs, together([Training(config, "cpu") for config in configs]), strict=True):
         alike(lane, Trajectory.of(list(train(config, "cpu"))))
@@ -54,7 +54,7 @@ def test_schedules_and_wrong_labels_are_each_runs_own(tiny: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("changes", [VARIANTS["BatchNorm"], VARIANTS["adam"]], ids=["BatchNorm", "adam"])
-def test_a_run_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> None:
+def test_a_run_that_leaves_can_resume_alone(tiny: RunConfig, changes: dict) -> None:
     configs = family(tiny, **changes)[:3]
     lanes = [Training(config, "cpu") for config in configs]
     stack = Stack(lanes)
@@ -62,7 +62,7 @@ def test_a_run_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> No
         stack.advance()
     state = lanes[1].state()
     assert all(value.untyped_storage().nbytes() == value.nbytes for value in state["network"].values()), (
-        "only its own part is stored"
+        "only its own slice is stored"
     )
     stack.drop(lanes[1])
     for _ in range(4):
@@ -78,16 +78,16 @@ def test_a_run_that_leaves_can_go_on_alone(tiny: RunConfig, changes: dict) -> No
         for value, expected in zip(
             lane.network.state_dict().values(), alone.network.state_dict().values(), strict=True
         ):
-            torch.testing.assert_close(value, expected, rtol=1e-2, atol=5e-4)  # Adam makes much of the last digits
+            torch.testing.assert_close(value, expected, rtol=1e-2, atol=5e-4)  # Adam amplifies rounding
 
 
-def test_one_that_diverges_does_not_touch_the_others(tiny: RunConfig) -> None:
+def test_a_diverged_run_does_not_affect_the_others(tiny: RunConfig) -> None:
     configs = family(tiny)[:3]
     lanes = [Training(config, "cpu") for config in configs]
     with torch.no_grad():
         lanes[1].parameters[0].fill_(math.inf)
-    first, broken, last = together(lanes)
-    assert broken is None and lanes[1].step == 0
+    first, diverged, last = together(lanes)
+    assert diverged is None and lanes[1].step == 0
     for config, lane in ((configs[0], first), (configs[2], last)):
         alike(lane, Trajectory.of(list(train(config, "cpu"))))
 
@@ -112,13 +112,13 @@ def test_what_may_share_a_stack(tiny: RunConfig) -> None:
     assert max_runs(Training(stochastic, "cpu")) == 1 < max_runs(Training(tiny, "cpu"))
 
 
-def test_a_run_is_stacked_only_when_asked_for_and_then_another_run(tiny: RunConfig) -> None:
+def test_stacking_is_opt_in_and_part_of_the_id(tiny: RunConfig) -> None:
     assert stack_key(tiny) is None
     stacked = tiny.with_(stacked=True)
     assert stacked.id != tiny.id and tiny.with_(stacked=False).id == tiny.id
 
 
-def test_trainings_know_nothing_of_their_stack(tiny: RunConfig) -> None:
+def test_trainings_hold_no_reference_to_their_stack(tiny: RunConfig) -> None:
     trainings = [Training(config, "cpu") for config in family(tiny)[:2]]
     before = [set(vars(training)) for training in trainings]
     stack = Stack(trainings)

@@ -1,4 +1,4 @@
-"""Every derived curve against a count by hand, and files that were cut off."""
+"""Every derived curve against values computed by hand, and truncated files."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_file_round_trip_and_torn_tail(tmp_path: Path) -> None:
     assert len(Trajectory.read(tmp_path / "missing", snapshot_dtype(3))) == 0
 
 
-def test_shares_of_wrong_labels_where_there_are_any() -> None:
+def test_fractions_of_wrong_labels_are_recorded_only_with_wrong_labels() -> None:
     clean, noisy = by_hand(), Trajectory(np.zeros(2, snapshot_dtype(3, noisy=True)))
     noisy.records["confusion"] = clean.confusion
     noisy.records["memorised"], noisy.records["resisted"], noisy.records["otherwise"] = [0.25, 0.5], [0.5, 0.25], 0.25
@@ -102,7 +102,7 @@ def test_shares_of_wrong_labels_where_there_are_any() -> None:
     assert noisy.to_frame()["memorised"].tolist() == [0.25] * 3 + [0.5] * 3
     assert not clean.has_noise and np.isnan([clean.memorised, clean.resisted, clean.otherwise]).all()
     assert clean.memorised.shape == (2,) and "memorised" not in clean.to_frame()
-    assert snapshot_dtype(3).names == snapshot_dtype(3, noisy=True).names[:-3], "old files are read as ever"
+    assert snapshot_dtype(3).names == snapshot_dtype(3, noisy=True).names[:-3], "old files stay readable"
 
 
 def test_wrong_number_of_names() -> None:
@@ -116,6 +116,6 @@ def test_edges_resolve_small_probabilities_and_hold_the_usual_cutoffs() -> None:
     assert ((P_EDGES > 1e-5) & (P_EDGES < 1.01e-2)).sum() >= 12
 
 
-def test_nothing_makes_no_trajectory() -> None:
+def test_a_trajectory_needs_a_snapshot() -> None:
     with pytest.raises(ValueError, match="^a trajectory is made of at least one snapshot"):
         Trajectory.of([])

@@ -54,7 +54,7 @@ def _bias(results: Results) -> str:
         "belongs to the network, and a **width**, which comes from the images. The guess is the output furthest to "
         "the right.\n\nThe number **γ** (gamma) compares the two: how far the centres lie apart, squared, over how "
         f"wide the hills are, squared. Over all hundred networks γ = **{gamma:.2g}**: "
-        f"{theory.regime(max(gamma, 0.0))}. {which}"
+        f"{theory.regime(max(gamma, 0.0), results['clothes'].classes)}. {which}"
     )
 
 

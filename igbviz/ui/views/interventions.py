@@ -37,7 +37,10 @@ def draw(run: Run) -> None:
         picked = [
             name
             for name in applicable(config)
-            if st.checkbox(f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name].help}", key=f"cure-{run.id}-{name}")
+            if st.checkbox(
+                f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name]().explain(config)}",
+                key=f"cure-{run.id}-{name}",
+            )
         ]
         seeds = st.number_input(
             "Seeds",

@@ -50,9 +50,10 @@ def draw(cache: Path) -> None:
     """The whole page. Every change redraws all of it, in about a tenth of a second."""
     st.markdown(
         "A loss decides **which images contribute a gradient**. If the loss is a function of p, the probability of the "
-        "true class, each image contributes the gradient of cross-entropy times a weight w(p). A network with a strong "
-        "first guess (initial guessing bias, IGB) assigns almost every image a small p: where w is 0 there, the image "
-        "is ignored (zero gradient), and where w is negative, the image is pushed away from its own class."
+        "true class, each image contributes the gradient of cross-entropy times a factor w(p), the **force** of the "
+        "loss. A network with a strong first guess (initial guessing bias, IGB) assigns almost every image a small p: "
+        "where w is 0 there, the image is ignored (zero gradient), and where w is negative, the image is pushed away "
+        "from its own class."
     )
     names = st.multiselect(
         "Losses",
@@ -165,9 +166,9 @@ def _caption(
             if len(shaded) <= losses.MAX_ZONES
             else "changes its sign too often to be shaded"
         )
+        sentences.append(f"**{of_p[focus].title}** {description}.")
         sentences.append(
-            f"**{of_p[focus].title}** {description}. Silent (zero gradient) means: less than 1 % of "
-            "cross-entropy's gradient."
+            "Zero gradient means: a force under 1 % of cross-entropy's, except where it only changes its sign."
         )
     if missing := [loss.title for name, loss in chosen.items() if name not in of_p]:
         sentences.append(
@@ -269,8 +270,8 @@ def _contributions(shown: Shown) -> None:
         with table:
             silent, wrong = (np.average(fractions[:, k], weights=trajectory.class_sizes()[index]) for k in (1, 2))
             st.markdown(
-                f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} of the images silent "
-                f"(zero gradient), {wrong:.0%} pushed the wrong way**"
+                f"**{LOSSES[focus].title} at {_moment(trajectory, index)}: {silent:.0%} of the images with zero "
+                f"gradient, {wrong:.0%} pushed the wrong way**"
             )
             st.dataframe(frame, hide_index=True, column_config=percent, height=min(420, 38 + 35 * len(frame)))
             st.caption(
@@ -326,15 +327,15 @@ def _table(classes: int) -> None:
     frame = pd.DataFrame(_ranking(classes))
     frame["train"] = [f"Train?loss={name}" for name in frame["name"]]
     frame["of p only"] = frame["of p only"].map({True: "p", False: "all logits"})
-    weights = ["even", "rare"]
+    forces = ["even", "rare"]
     st.dataframe(
-        frame.style.format(losses.short, subset=weights),  # the cells stay numbers, so that they sort as such
+        frame.style.format(losses.short, subset=forces),  # the cells stay numbers, so that they sort as such
         hide_index=True,
         column_order=["title", "even", "rare", "train", "effect", "of p only", "source"],
         column_config={
             "title": st.column_config.TextColumn("loss", width=220),
-            "even": st.column_config.NumberColumn(f"weight at 1/{classes}"),
-            "rare": st.column_config.NumberColumn("weight at 1e-4"),
+            "even": st.column_config.NumberColumn(f"force at 1/{classes}"),
+            "rare": st.column_config.NumberColumn("force at 1e-4"),
             "train": st.column_config.LinkColumn("train", display_text="train with it", width=80),
             "effect": st.column_config.TextColumn("on a class with low probability, it ...", width=560),
             "of p only": st.column_config.TextColumn("depends on", width=90),
@@ -344,7 +345,7 @@ def _table(classes: int) -> None:
         key="family",
     )
     st.caption(
-        "Weight: the gradient on the true class's logit relative to that of cross-entropy, at the default "
+        "Force: the gradient on the true class's logit in units of that of cross-entropy, at the default "
         "hyperparameters; for a loss of p this is w(p). Losses of all logits are evaluated where one wrong class leads "
         f"the {classes - 1} others, which are equal, by so much that the true class has this p. At 1/{classes} all "
         "logits are equal and LogitNorm would divide by zero, so the value is taken just below. Click on a heading to "

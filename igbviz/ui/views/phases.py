@@ -106,9 +106,9 @@ def _show_prediction(point: Point) -> None:
     largest = theory.expected_max_guess(min(float(gamma), 1e6), CLASSES)
     st.markdown(
         f"At this point: **{phase(fixed)}**, χ₁ = {fixed.chi_1:.4g}, c\\* = {fixed.c_star:.4g}, "
-        f"q\\* = {fixed.q_star:.4g}. After {point.depth} layers γ = **{gamma:.3g}**: of {CLASSES} classes the most "
-        f"guessed one gets {largest:.2f} of the guesses on average ({1 / CLASSES:.2f} without bias; for two classes "
-        f"this γ means *{theory.regime(gamma)}*)."
+        f"q\\* = {fixed.q_star:.4g}. After {point.depth} layers γ = **{gamma:.3g}**: "
+        f"{theory.regime(gamma, CLASSES)} for {CLASSES} classes, of which the most guessed one gets {largest:.2f} of "
+        f"the guesses on average ({1 / CLASSES:.2f} without bias)."
     )
     st.markdown(" ".join(consequences(point, fixed)))
 
