@@ -30,11 +30,11 @@ def made_up(config: RunConfig | EnsembleConfig) -> np.ndarray:
     classes, rng = 10, np.random.default_rng(0)
     if isinstance(config, EnsembleConfig):
         records = np.zeros(config.networks, ensemble_dtype(classes, config.model.depth + 1))
-        shares = rng.dirichlet(np.full(classes, 0.3), config.networks)
+        fractions = rng.dirichlet(np.full(classes, 0.3), config.networks)
         records["network"] = np.arange(config.networks)
-        records["guesses"] = np.floor(shares * config.inputs)
-        records["guesses"][np.arange(config.networks), shares.argmax(1)] += config.inputs - records["guesses"].sum(1)
-        records["centre"], records["spread"], records["probability"] = rng.normal(size=shares.shape), 1, shares
+        records["guesses"] = np.floor(fractions * config.inputs)
+        records["guesses"][np.arange(config.networks), fractions.argmax(1)] += config.inputs - records["guesses"].sum(1)
+        records["centre"], records["spread"], records["probability"] = rng.normal(size=fractions.shape), 1, fractions
         records["histogram"] = 15
         records["variance"], records["cosine"], records["nodes"] = 1, 0.5, 256
         records["layer_variance"] = 1

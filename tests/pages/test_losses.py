@@ -44,8 +44,8 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     run = finished(tiny, own_cache)
     test = page(PAGE, run=run.id)
     assert not test.info
-    share, family = (table.value for table in test.dataframe)
-    assert len(share) == 3 and share.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
+    fractions, family = (table.value for table in test.dataframe)
+    assert len(fractions) == 3 and fractions.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
     assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, only headings change
     test.select_slider(key="moment").set_value(5).run()
     test.selectbox(key="only").select(1).run()

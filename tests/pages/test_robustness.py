@@ -88,7 +88,7 @@ def test_a_link_shows_its_sweep_and_fills_the_form(own_cache: Path) -> None:
         test.multiselect[0].value == ["cross-entropy", "gce"]
         and test.button(key="robust-start-noise").label == "Start 4 runs"
     )
-    assert "4 already finished" in said(test) and "Not all runs" not in said(test), "the knob of gce is kept"
+    assert "4 already finished" in said(test) and "Not all runs" not in said(test), "the hyperparameter of gce is kept"
     assert len(charts(test)) == 2 and "n = 2 seeds" in charts(test)[0]
     assert query(test) == {"sweep": group.id, "view": "noise", "unit": "step"}
     test.segmented_control(key="robust-view").set_value("imbalance").run()
