@@ -3,11 +3,11 @@
 from igbviz.runs.files import cache_folder
 from igbviz.runs.queue import ensure_worker
 
-# before anything else: it needs a second or two to wake up, and somebody may press a button by then
+# first of all: a worker takes a second or two to start, and a button may be pressed soon
 ensure_worker(cache_folder())
 
 from igbviz.ui import shell
 from igbviz.ui.views import home
 
-cache = shell.frame("app.py", title=False)  # it is headed by what the program is for
+cache = shell.frame("app.py", title=False)  # the view has a title of its own
 home.draw(cache)

@@ -1,4 +1,4 @@
-"""From bias to training: what the first prejudice does to learning."""
+"""From bias to training: how the initial guessing bias affects learning."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import dynamics

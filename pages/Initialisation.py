@@ -1,4 +1,4 @@
-"""Untrained networks: draw many, watch what they guess, compare with theory."""
+"""Untrained networks: draw many, see what they guess, and compare with theory."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import ensemble

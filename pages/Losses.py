@@ -1,4 +1,4 @@
-"""Every loss at every p, and how much of a real run stands where it is silent."""
+"""Every loss as a function of p, and the fraction of a run's images that get no gradient from it."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import losses

@@ -1,4 +1,4 @@
-"""The paper: its experiment in one click, its figures, its claims."""
+"""The paper: its experiment, its figures and its claims."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import paper

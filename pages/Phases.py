@@ -1,4 +1,4 @@
-"""The plane of initialisations: where networks are ordered or chaotic, and how prejudiced they begin."""
+"""The phase diagram: where networks are ordered or chaotic, and how strong their initial guessing bias is."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import phases

@@ -1,4 +1,4 @@
-"""What a robust loss buys, and what it costs."""
+"""Robust losses: what they gain with noisy labels or imbalanced classes, and what they cost."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import robustness

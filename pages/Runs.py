@@ -1,4 +1,4 @@
-"""Every run on this machine: find, label, delete, take back, carry away and bring in."""
+"""Every run on this machine: find, label, delete, restore, export and import."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import runs

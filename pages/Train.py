@@ -1,4 +1,4 @@
-"""Describe a run, start it, watch it."""
+"""Configure a run, start it and watch it."""
 
 from igbviz.ui import shell
 from igbviz.ui.views import train

@@ -1,1 +1,1 @@
-"""What the pages share. The only package that imports Streamlit."""
+"""Widgets, charts and views shared by the pages; the only package that imports Streamlit."""

@@ -1,4 +1,4 @@
-"""Which losses leave the first guess, and when: the measurement that ships with the program, on two pages."""
+"""The shipped measurement of which losses escape the first guess, and when, as two pages show it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from igbviz.ui.live_chart import live_chart, payload
 
 
 def draw() -> None:
-    st.header("Who escapes?", anchor=False)
+    st.header("Which losses escape?", anchor=False)
     figure, height, numbers = _measured()
     live_chart(figure, key="losses-escape", height=height)
     st.caption(
-        "One network with a strong first guess, trained with every loss from the same seeds. Left: the step from "
-        "which on its guesses stay evenly spread; right: how accurate it ends. Dots are medians, bars go from least "
-        "to most."
+        "One network with a strong first guess (initial guessing bias, IGB), trained with every loss from the same "
+        "seeds. Left: the step from which its guesses stay evenly spread over the classes; right: its accuracy at the "
+        "end. Dots are medians over the seeds, bars reach from the minimum to the maximum."
     )
-    with st.expander("The numbers, and how they were measured", icon=":material/table:"):
+    with st.expander("The numbers and how they were measured", icon=":material/table:"):
         st.markdown(numbers)
 
 

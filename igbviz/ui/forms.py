@@ -1,4 +1,4 @@
-"""Widgets made from the fields of a description, and numbers of the page that are checked as strictly."""
+"""Widgets built from the fields of a spec, and range checks for the numbers of a page that belong to none."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formul
 
 
 def choose_part(label: str, registry: Mapping[str, type[Spec]], start: Spec, key: str) -> dict[str, Any]:
-    """A selector for one of the descriptions in a registry and the widgets of its hyperparameters; the chosen values as
-    a mapping."""
+    """A selector for one spec of a registry and the widgets of its hyperparameters; their values, unchecked."""
     names = list(registry)
     name = st.selectbox(
         label, names, index=names.index(start.name), format_func=lambda n: registry[n].title_of(n), key=f"{key}-name"
@@ -33,29 +32,31 @@ def choose_part(label: str, registry: Mapping[str, type[Spec]], start: Spec, key
     values = start.model_dump() if start.name == name else {}
     chosen = {"name": name} | widgets(part, values, f"{key}-{name}")
     if issubclass(part, Loss):
-        with contextlib.suppress(ConfigError):  # said by whoever builds the whole configuration
+        with contextlib.suppress(ConfigError):  # reported where the whole configuration is built
             formula.latex(stacked_formula(part(**chosen)))
     return chosen
 
 
 def stacked_formula(loss: Loss) -> str:
-    """A loss in LaTeX for a narrow place, the side bar or a card: its parts below each other."""
+    """A loss in LaTeX with its parts below each other, for the side bar or a card."""
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
 def part_title(part: type[Spec], name: str) -> str:
-    """How a description is called on the page; its own name where one class stands for several."""
+    """The title of a spec on the page; its own name where one class covers several names."""
     several = len(get_args(part.model_fields["name"].annotation)) > 1
     return name if several else getattr(part, "title", name)
 
 
 def widgets(part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
-    """A widget for every hyperparameter of a description, with its help; returns what they are set to, which nobody has
-    checked yet. With `drag`, numbers that have two limits get sliders."""
+    """Draw a widget with help for every hyperparameter of a spec; return their values, unchecked.
+
+    With `drag`, numbers that have two limits get sliders.
+    """
     chosen = {}
     for name, field in part.knobs().items():
         value = values.get(name, field.default)
-        if get_origin(field.annotation) is dict:  # a number for each name that a formula asks for
+        if get_origin(field.annotation) is dict:  # one number for each parameter that occurs in a formula
             chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")
         elif drag and (span := sliders.of_field(field)):
             chosen[name] = sliders.number(field_title(name, field), span, value, f"{key}-{name}", field.description)
@@ -71,7 +72,7 @@ def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str
             name: sliders.number(name, sliders.around(start), start, f"{key}-{name}") for name, start in starts.items()
         }
     except ConfigError:
-        return dict(values)  # the formula cannot be read; the sentence about it comes with the whole configuration
+        return dict(values)  # an unreadable formula is reported where the whole configuration is built
 
 
 def field_title(name: str, field: FieldInfo) -> str:
@@ -79,8 +80,7 @@ def field_title(name: str, field: FieldInfo) -> str:
 
 
 def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
-    """One widget, made from the type and the help of a field. Whoever describes something with its value checks the
-    limits."""
+    """One widget, built from the type and the help of a field; the spec made from its value checks the limits."""
     label = field_title(name, field)
     alternatives = {get_origin(kind) or kind: (kind, bounds) for kind, bounds in kinds(field)}
     common = {"help": field.description, "key": key}
@@ -90,20 +90,20 @@ def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         return st.toggle(label, value=value, **common)
     if options and number is None:
         return st.selectbox(label, options, index=options.index(value), **common)
-    if options:  # a number or a word, as in 'all'
+    if options:  # a number or a word such as 'all'
         if st.toggle(
             f"{label}: {options[0]}", value=value in options, key=f"{key}-{options[0]}", help=field.description
         ):
             return options[0]
         value = 2000 if value in options else value
     if number is not None:
-        # Without its limits, which the browser would keep silently: what is typed then is what is checked, and told of.
+        # Without limits: a browser enforces them silently, so the value checked would not be the value typed.
         return st.number_input(
             label,
             value=None if value is None else number(value),
             step=1 if number is int else _step(value),
             format="%d" if number is int else "%g",
-            placeholder="as it is",
+            placeholder="unchanged",
             **common,
         )
     text = st.text_input(label, value=value or "", **common)
@@ -111,7 +111,7 @@ def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
 
 
 def in_range(name: str, value: float, lowest: float, highest: float) -> float:
-    """A number of the page that is no field of a description, checked. Raises ConfigError."""
+    """Return a number of the page that is no field of a spec, after checking its range. Raises ConfigError."""
     if not lowest <= value <= highest:
         kind = "a whole number" if isinstance(highest, int) else "a number"
         raise ConfigError(((name,), f"is {value:.15g}, allowed: {kind} from {lowest:.15g} to {highest:.15g}"))
@@ -119,8 +119,10 @@ def in_range(name: str, value: float, lowest: float, highest: float) -> float:
 
 
 def clamped(name: str, value: float, lowest: float, highest: float) -> float:
-    """The number where it is allowed, else a sentence on the page and the nearest one that is: for what is drawn
-    whatever is typed."""
+    """The number if it is allowed; else show an error and return the nearest allowed number.
+
+    For charts that have to be drawn whatever is typed.
+    """
     try:
         return in_range(name, value, lowest, highest)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Groups of runs on a page: opened from a link, offered to be started, and how far they are."""
+"""Groups of runs on a page: opened from a link, started with a button, and their progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from igbviz.ui.query import turn_to
 
 
 def linked_group(cache: Path) -> Group | None:
-    """The group that the address names; a friendly sentence and None when there is no such group."""
+    """The group that the address names; a warning and None when there is no such group."""
     if "sweep" not in st.query_params:
         return None
     try:
@@ -32,16 +32,16 @@ def linked_group(cache: Path) -> Group | None:
 
 
 def show_other_question(group: Group) -> None:
-    """That the group was not made for this page, and the way to the one that shows every group."""
+    """Say that the group was not made for this page, and link to the page that shows every group."""
     st.warning(
-        f"Sweep {group.id} asks another question than this page; all its runs stand on the page that compares.",
+        f"Sweep {group.id} does not answer a question of this page. The page Compare shows all its runs.",
         icon=":material/info:",
     )
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
 def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
-    """How many runs, how long, and the button; one sentence where that cannot be."""
+    """The number of runs, their expected duration and the button; an error where they cannot start."""
     try:
         sweep = describe()
         expected = plan(sweep, cache)
@@ -52,7 +52,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
         if st.button(
             f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key
         ):
-            with st.spinner("Putting them into the queue ..."):
+            with st.spinner("Queueing the runs ..."):
                 group = submit_sweep(sweep, cache)
             turn_to(sweep=group.id)
     except (ConfigError, DataError, RunError, OSError) as error:
@@ -77,12 +77,12 @@ def progress_of(path: str) -> Progress:
 
 
 def show_progress(group: Group, progress: Progress) -> None:
-    """States with their counts, the buttons for all of its runs, and a bar."""
+    """State counts, buttons for all runs of the group, and a progress bar."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for state, count in progress.counts.items():
             color, icon = LOOKS[state]
             st.badge(f"{count} {state}", color=color, icon=icon)
-        st.caption(f"{duration_in_words(progress.eta)} to go" if progress.eta is not None else "nothing is going on")
+        st.caption(f"{duration_in_words(progress.eta)} to go" if progress.eta is not None else "no run is active")
         if any(state in progress.counts for state in WAITING) and st.button(
             "Stop all", icon=":material/stop:", key="sweep-stop"
         ):
@@ -97,4 +97,4 @@ def show_progress(group: Group, progress: Progress) -> None:
             st.rerun()
     st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
     if missing := progress.counts.get("missing"):
-        st.caption(f"{missing} of its runs were deleted; starting the same sweep again makes them anew.")
+        st.caption(f"{missing} of its runs were deleted; starting the same sweep again trains them anew.")

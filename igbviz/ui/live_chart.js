@@ -1,10 +1,10 @@
-// One mounted chart: {node, wanted, drawn, ...}. Streamlit calls the default export again at every change of data or theme.
+// Mounted charts: {node, wanted, drawn, ...} by element. Streamlit calls the default export at every change of data or theme.
 const charts = new WeakMap();
 
-// plotly.js is 5 MB: once per browser tab, whatever number of charts and pages.
+// plotly.js is 5 MB, so it is loaded once per browser tab for all charts and pages.
 function loadPlotly(address) {
   window.igbvizPlotly ??= new Promise((done, failed) => {
-    // A page may live at /train and the app behind a prefix; the address of Streamlit's own script knows both.
+    // A page may be at /train and the app behind a prefix; the address of Streamlit's own script contains both.
     const own = document.querySelector('script[src*="static/js/"]');
     const script = document.createElement("script");
     script.src = new URL(address, own ? new URL("../../", own.src) : document.baseURI).href;
@@ -18,7 +18,7 @@ function loadPlotly(address) {
   return window.igbvizPlotly;
 }
 
-// Puts shared arrays and texts back into the places that refer to them.
+// Replace references by the shared arrays and texts.
 function resolved(value, shared) {
   if (Array.isArray(value)) return value.map((inner) => resolved(inner, shared));
   if (value === null || typeof value !== "object") return value;
@@ -47,7 +47,7 @@ function dressed(layout, theme) {
   };
 }
 
-// What the viewer sees, zoom and hidden classes included, on an opaque background and sharp enough for a projector.
+// Download the chart as shown, with zoom and hidden classes, on an opaque background and at three times the resolution.
 function download(node, format) {
   const { background } = themeOf(node);
   const name = (node.layout.title?.text || node.layout.meta?.name || "chart").replace(/<[^>]*>/g, "").replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase();
@@ -56,7 +56,7 @@ function download(node, format) {
   return window.Plotly.downloadImage(figure, { format, filename: name, ...size });
 }
 
-// Made once: with a new configuration Plotly.react starts a new chart, and the zoom is gone.
+// Created once: with a new configuration object Plotly.react starts a new chart and resets the zoom.
 let settings;
 function configuration(Plotly) {
   const button = (format, icon) => ({
@@ -75,8 +75,8 @@ function configuration(Plotly) {
   return settings;
 }
 
-// In a figure whose meta says "linked": what the pointer shows in one panel is marked in all others, the same moment by an upright
-// line, the same legend group by a dot and its value. Plotly's own hover would answer with a box for every line of every panel.
+// In a figure with meta.linked, mark the hovered point in all other panels: its x by a vertical line, its legend group by a dot and
+// its value. Plotly's own unified hover would show a box for every line of every panel.
 function linked(node, { x, xaxis: own, yaxis: ownY, fullData: { legendgroup: group } }) {
   const make = (name, attributes, parent) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -89,18 +89,18 @@ function linked(node, { x, xaxis: own, yaxis: ownY, fullData: { legendgroup: gro
   const { text, background } = themeOf(node);
   for (const { xaxis, yaxis } of Object.values(node._fullLayout._plots)) {
     const left = xaxis.d2p(x);
-    if (!(left >= 0 && left <= xaxis._length)) continue; // zoomed out of sight
-    const upright = { x1: xaxis._offset + left, x2: xaxis._offset + left, y1: yaxis._offset, y2: yaxis._offset + yaxis._length };
-    make("line", { ...upright, stroke: text, "stroke-width": 1, opacity: 0.6 }, layer);
+    if (!(left >= 0 && left <= xaxis._length)) continue; // outside of the zoomed range
+    const vertical = { x1: xaxis._offset + left, x2: xaxis._offset + left, y1: yaxis._offset, y2: yaxis._offset + yaxis._length };
+    make("line", { ...vertical, stroke: text, "stroke-width": 1, opacity: 0.6 }, layer);
     for (const trace of node._fullData) {
       const here = trace.visible === true && trace.xaxis === xaxis._id && trace.yaxis === yaxis._id && trace.legendgroup === group;
       if (!here || trace.hoverinfo === "skip" || trace.mode !== "lines") continue;
       const away = Array.from(trace.x, (other) => Math.abs(xaxis.d2p(other) - left));
       const nearest = away.indexOf(Math.min(...away));
-      if (!(away[nearest] < xaxis._length / 20) || !Number.isFinite(trace.y[nearest])) continue; // this run has not come so far
+      if (!(away[nearest] < xaxis._length / 20) || !Number.isFinite(trace.y[nearest])) continue; // this run ends earlier
       const at = { cx: xaxis._offset + xaxis.d2p(trace.x[nearest]), cy: yaxis._offset + yaxis.d2p(trace.y[nearest]) };
       make("circle", { ...at, r: 4, fill: trace.line.color, stroke: background, "stroke-width": 1.5 }, layer);
-      if (xaxis._id === own._id && yaxis._id === ownY._id) continue; // plotly's own label says it
+      if (xaxis._id === own._id && yaxis._id === ownY._id) continue; // has Plotly's own label
       const side = left < 0.85 * xaxis._length ? 1 : -1;
       const look = `font:13px ${node._fullLayout.font.family};paint-order:stroke;stroke:${background};stroke-width:4px;fill:${text}`;
       const anchor = side > 0 ? "start" : "end";
@@ -110,13 +110,13 @@ function linked(node, { x, xaxis: own, yaxis: ownY, fullData: { legendgroup: gro
 }
 
 async function draw(chart) {
-  if (chart.busy) return; // the one who is drawing looks again when done
+  if (chart.busy) return; // the running call draws the newest figure before it ends
   chart.busy = true;
   try {
     const Plotly = await loadPlotly(chart.address);
     while (!chart.gone && chart.wanted !== chart.drawn) {
       if (chart.node._dragging) {
-        await new Promise((later) => setTimeout(later, 100)); // do not pull the chart away under a zoom
+        await new Promise((later) => setTimeout(later, 100)); // do not redraw while the viewer drags a zoom box
         continue;
       }
       const { wanted, node } = chart;
@@ -157,7 +157,7 @@ function listen(chart, Plotly) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!data.figure) {
-    loadPlotly(data.plotly).catch(console.error); // asked for before there is anything to draw
+    loadPlotly(data.plotly).catch(console.error); // preload without a figure
     return;
   }
   let chart = charts.get(parentElement);
@@ -169,7 +169,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart = { node };
     charts.set(parentElement, chart);
   }
-  chart.node.style.height = `${data.height}px`; // before plotly.js is there, so that the page does not jump
+  chart.node.style.height = `${data.height}px`; // set before plotly.js has loaded, so that the page does not jump
   chart.height = data.height;
   chart.address = data.plotly;
   chart.figure = data.figure;
@@ -177,7 +177,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.wanted = data.height + JSON.stringify(themeOf(chart.node)) + data.figure;
   draw(chart);
 
-  // Streamlit also calls this when a newer update overtakes this one: the chart only goes when its place on the page has gone.
+  // Streamlit also calls this when a newer update overtakes this one, so purge only when the element has left the page.
   return () => {
     if (parentElement.isConnected) return;
     chart.gone = true;

@@ -1,9 +1,9 @@
-"""The chart that grows while one looks at it: the only Streamlit component of the app.
+"""A chart that is updated in place while a run goes on: the only Streamlit component of the app.
 
-`st.plotly_chart` draws a new chart whenever its data changes, and the viewer's zoom is gone. Here the figure goes to
-`Plotly.react` on the same piece of the page, so that zoom and hidden classes survive every update. All points are sent
-each time, since Streamlit may drop an update that a newer one overtakes; thinned figures keep that small, and `payload`
-sends an array that traces share only once.
+`st.plotly_chart` draws a new chart whenever its data changes, which resets the viewer's zoom. This component calls
+`Plotly.react` on the same DOM node, so zoom and hidden classes survive every update. Every update sends all points,
+since Streamlit may drop an update that a newer one overtakes; figures are thinned to keep that small, and `payload`
+sends an array shared by several traces only once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _mount = st.components.v2.component(
 def live_chart(
     figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False
 ) -> dict[str, Any] | None:
-    """Draw or update a figure, or its `payload`, made once for many viewers (then say its height).
+    """Draw or update a figure or its `payload`, which many viewers can share (pass its height then).
 
-    With `on_click`, a click on a point reruns and is returned once as {"x", "y", "name", "point"}.
+    With `on_click`, a click on a point reruns the page and is returned once as {"x", "y", "name", "point"}.
     """
     if not isinstance(figure, str):
         height, figure = height or figure.layout.height, payload(figure)
@@ -42,16 +42,14 @@ def live_chart(
 
 
 def warm_up() -> None:
-    """Have the browser load plotly.js now, so that the first chart of this tab need not wait for it."""
+    """Make the browser load plotly.js now, so that the first chart of this tab does not have to wait for it."""
     _mount(key="warm-up", data={"plotly": _plotly_address()})
 
 
 def payload(figure: go.Figure | dict[str, Any]) -> str:
-    """The figure as JSON. Arrays (as base64) and long texts stand once in "shared"; those who use one hold {"$shared":
-    its index}.
+    """The figure as JSON; arrays (base64) and long texts stand once in "shared" and are replaced by {"$shared": index}.
 
-    A figure may also come as a plain dictionary with float32 arrays, unchecked: that saves plotly's three milliseconds
-    a line.
+    A figure may also be a plain dictionary with float32 arrays, which skips plotly's validation: about 3 ms per line.
     """
     shared: dict[Any, int] = {}
 
@@ -75,14 +73,14 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
 
 
 def _plotly_address() -> str:
-    """Where the server has plotly.js, relative to the app.
+    """The address of plotly.js on the server, relative to the app.
 
-    Declaring a (never mounted) component of the old kind makes Streamlit serve a folder: here the one of the installed
-    plotly package, so that nothing is copied and no network is needed. Done at each draw, because a declaration outside
-    of a page's run is not kept.
+    Declaring a component of the old kind makes Streamlit serve a folder, even if it is never mounted. That folder is
+    the installed plotly package, so nothing is copied and no network is needed. Declared at each draw, because
+    Streamlit forgets declarations made outside of a page's run.
     """
     return f"component/{declare_component('plotly', path=PLOTLY_FOLDER).name}/plotly.min.js?v={plotly.__version__}"
 
 
 def _nothing() -> None:
-    """A trigger is only returned to those who registered a callback for it."""
+    """A callback that does nothing: Streamlit returns a trigger only if one is registered."""

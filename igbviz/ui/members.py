@@ -1,7 +1,7 @@
-"""The members of a comparison on a page: what state their runs are in, and what was read of them, once for everybody.
+"""The members of a comparison on a page: the states of their runs and their records, cached for all viewers.
 
-A `Stamp` names the state of a run; it changes when there is something new to read. What a page reads or draws of runs
-is cached by their stamps, so that thirty viewers of a growing run read each of its states once, whichever pages they
+A `Stamp` identifies the state of a run; it changes when there is something new to read. What a page reads or draws from
+runs is cached by their stamps, so thirty viewers of a growing run read each of its states once, whichever pages they
 are on.
 """
 
@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, run: Run, state: str | None = None) -> Stamp:
-        """The run as it stands; `state` where it is known already. Raises RunError or OSError."""
+        """The run in its current state; pass `state` to skip reading it. Raises RunError or OSError."""
         return cls(str(run.path), run.record_bytes, state or run.status.state)
 
     @classmethod
@@ -37,7 +37,7 @@ class Stamp(NamedTuple):
         return cls(str(run.path), 0, UNREADABLE)
 
     @property
-    def goes_on(self) -> bool:
+    def is_active(self) -> bool:
         return self.state in WAITING
 
     @property
@@ -46,7 +46,7 @@ class Stamp(NamedTuple):
 
 
 def stamps_of(runs: Iterable[Run]) -> tuple[list[Stamp], list[str]]:
-    """Where the runs stand now, and what is wrong with those that cannot say so."""
+    """The stamps of the runs that can be read, and an error message for each of the others."""
     stamps, problems = [], []
     for run in runs:
         try:
@@ -57,12 +57,12 @@ def stamps_of(runs: Iterable[Run]) -> tuple[list[Stamp], list[str]]:
 
 
 def member_of(stamp: Stamp, read: Reader = Member.read) -> Member | None:
-    """The run in this state, as `read` reads it; None before its first probe. Raises RunError or OSError."""
+    """The run in this state, read by `read`; None before its first probe. Raises RunError or OSError."""
     return _member(stamp, f"{read.__module__}.{read.__qualname__}", read)
 
 
 def members_of(stamps: Iterable[Stamp], read: Reader = Member.read) -> tuple[list[Member], list[Stamp], list[str]]:
-    """The runs that have a probe, the stamps of those that have none yet, and what is wrong with the others."""
+    """Members for runs that have a probe, stamps of runs without one, and an error message for each unreadable run."""
     members, unprobed, problems = [], [], []
     for stamp in stamps:
         try:
@@ -78,16 +78,16 @@ def members_of(stamps: Iterable[Stamp], read: Reader = Member.read) -> tuple[lis
 
 
 def without_probe(stamps: Iterable[Stamp]) -> list[str]:
-    """What there is to say of runs that cannot be compared because nothing of them was probed."""
-    waiting = [stamp.run.id for stamp in stamps if stamp.goes_on]
+    """Messages about runs that cannot be compared because they have no probe."""
+    waiting = [stamp.run.id for stamp in stamps if stamp.is_active]
     sentences = [
         f"run {stamp.run.id} has nothing to compare: it is {stamp.state} and has no probe"
         for stamp in stamps
-        if not stamp.goes_on
+        if not stamp.is_active
     ]
     if waiting:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
-        sentences.append(f"still without a probe, and shown as soon as there is one: {names}")
+        sentences.append(f"shown as soon as they have a probe: {names}")
     return sentences
 
 
@@ -96,8 +96,8 @@ def sentence(problem: object) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-# Streamlit cannot hash a function, so the reader's name stands for it in the key. As many entries as the sweeps of a
-# class have runs: a run that is pushed out is read anew by each of its viewers' pages.
+# Streamlit cannot hash a function, so its name is the key. The cache is large enough for all sweeps of a class: an
+# evicted run would be read again at every redraw.
 @st.cache_resource(max_entries=2048, show_spinner=False)
 def _member(stamp: Stamp, reader: str, _read: Reader) -> Member | None:
     return _read(stamp.run)

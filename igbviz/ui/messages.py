@@ -1,4 +1,4 @@
-"""Words for the user: text that somebody typed, shown as text; durations; and what is wrong, in a sentence."""
+"""Messages for the user: typed text escaped for Markdown, durations in words, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import streamlit as st
 
 
 def plain(text: str) -> str:
-    """A text as Markdown that shows exactly this text: no link, picture, formula, colour or icon comes out of it."""
+    """Escape a text so that Markdown shows exactly this text: no link, image, formula, color or icon."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def quoting(sentence: str) -> str:
-    """The same for a sentence of ours that quotes what somebody typed. Only signs that would mean something where they
-    stand are escaped: names such as learning_rate, numbers and commas stay as they are, also for whoever reads the
-    page's source."""
+    """Escape a sentence that quotes typed text, but only where a character has a meaning in Markdown.
+
+    Names such as learning_rate, numbers and commas stay readable in the page's source.
+    """
     meaningful = r"[*`$<&~|@\\\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=www)\.|^[#>+=-]"
     return re.sub(f"({meaningful})", r"\\\1", " ".join(sentence.split()))
 
@@ -32,11 +33,10 @@ def duration_in_words(seconds: float | None) -> str:
 
 
 def show_error(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
-    """What cannot be as it was described, in a sentence. What somebody typed is shown as text: `**` in a formula is no
-    bold print."""
+    """Show a wrong value as an error. Typed text is shown as it is: `**` in a formula is not bold print."""
     place.error(quoting(f"{problem}."), icon=icon)
 
 
 def show_dead_link(problem: object) -> None:
-    """A link that cannot be followed, in a sentence; what the link said is shown as text."""
+    """Warn that a link cannot be followed; text from the link is escaped."""
     st.warning(plain(f"This link leads nowhere: {problem}."), icon=":material/link_off:")

@@ -1,5 +1,4 @@
-"""How far a run is, on the page: its state as a badge and in words, a bar, and what can be done with it. The same for
-both kinds of run."""
+"""The progress of a run of either kind on the page: its state, a bar, and buttons to stop, resume or repeat it."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ def state_badge(state: str) -> None:
 
 
 def draw(run: Run, status: Status, key: str = "") -> None:
-    """State, sentence, buttons and bar. To be called within a fragment."""
+    """State, progress in words, buttons and bar. To be called within a fragment."""
     went_wrong = status.state in ("failed", "diverged")
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
@@ -52,8 +51,8 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 turn_to(run=again.id)
-    # Always the same number of pieces above the charts: Streamlit mounts anew, zoom and all, what changes its place on
-    # the page.
+    # Always the same number of elements above the charts: Streamlit remounts a chart whose position changes, and its
+    # zoom is lost.
     bar = st.empty()
     if status.state == "running" and status.steps:
         bar.progress(min(status.step / status.steps, 1.0))

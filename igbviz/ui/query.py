@@ -1,4 +1,4 @@
-"""The query in the address of a page: what a link asks for, and what is put there so that it can be sent on."""
+"""The query in the address of a page: reading what a link requests, and writing the view so that it can be shared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from igbviz.ui.messages import show_dead_link
 
 
 def from_query(name: str, allowed: Collection[str], otherwise: str) -> str:
-    """What the address says of this, where that is possible; else `otherwise`, with a sentence if it says something
-    else."""
+    """The value of `name` in the address if it is allowed; else `otherwise`, with a warning unless it is absent."""
     value = st.query_params.get(name, otherwise)
     if value in allowed:
         return value
@@ -25,7 +24,7 @@ def from_query(name: str, allowed: Collection[str], otherwise: str) -> str:
 
 
 def set_query(**query: str | None) -> None:
-    """Put these into the address, None out of it; only what changes is sent."""
+    """Write these into the address and remove those that are None; unchanged ones are not sent again."""
     for name, value in query.items():
         if value is None and name in st.query_params:
             del st.query_params[name]
@@ -34,31 +33,31 @@ def set_query(**query: str | None) -> None:
 
 
 def turn_to(**query: str) -> NoReturn:
-    """Turn the page to this run, these runs or this sweep: they become its whole address, so that the link opens them
-    anywhere."""
+    """Open this run, these runs or this sweep: they become the whole address, so that the link opens them anywhere."""
     st.query_params.from_dict(query)
     st.rerun()
 
 
 def loss_to_query(loss: Loss) -> dict[str, str]:
-    """What a link to the Train page says so that its form opens with this loss: its name, and as JSON the knobs that
-    were turned."""
-    turned = {name: value for name, value in loss.canonical().items() if name != "name"}
-    return {"loss": loss.name} | ({"knobs": json.dumps(turned, separators=(",", ":"))} if turned else {})
+    """The query with which the Train page opens its form with this loss: its name, and as JSON the hyperparameters that
+    differ from their defaults."""
+    changed = {name: value for name, value in loss.canonical().items() if name != "name"}
+    return {"loss": loss.name} | ({"knobs": json.dumps(changed, separators=(",", ":"))} if changed else {})
 
 
 def loss_from_query(query: Mapping[str, str]) -> Loss | None:
-    """The loss that a link asks for; None where it asks for none. Raises ConfigError for one that does not exist, and
-    for knobs that make no loss."""
+    """The loss that a link names, or None. Raises ConfigError for an unknown loss or impossible hyperparameters."""
     name, knobs = query.get("loss"), query.get("knobs", "{}")
     if name is None:
         return None
     if name not in LOSSES:
         raise ConfigError((("loss",), f"is {name[:80]!r}, allowed: one of {', '.join(LOSSES)}"))
     try:
-        turned = json.loads(knobs)
+        changed = json.loads(knobs)
     except (ValueError, RecursionError):
-        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the knobs of {name}")) from None
-    if not isinstance(turned, dict):
-        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the knobs of {name}"))
-    return LOSSES[name].model_validate(turned | {"name": name})
+        raise ConfigError(
+            (("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the hyperparameters of {name}")
+        ) from None
+    if not isinstance(changed, dict):
+        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the hyperparameters of {name}"))
+    return LOSSES[name].model_validate(changed | {"name": name})

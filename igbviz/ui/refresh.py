@@ -1,7 +1,7 @@
-"""The part of a page that is drawn again by a timer, and how often.
+"""The part of a page that a timer redraws, and how often.
 
-Every page that follows a run goes through `fragment`, so that all of them stop when there is nothing left to follow and
-all say the same of a run that has vanished meanwhile.
+Every page that follows a run uses `fragment`, so all of them stop when the run has ended and show the same error when
+it has vanished.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ import streamlit as st
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
 
-FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a young run is looked at more often: its first steps are the story
-RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between two looks at a run that somebody else may resume
-CROWD, PRESENT = 6, 5.0  # so many viewers are looked after at the slow pace; who looked within so many seconds is one
+FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a new run is redrawn more often: its first steps matter most
+RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between redraws of a run that another viewer may resume
+CROWD, PRESENT = 6, 5.0  # above this number of viewers the pace is slow; a viewer is a browser seen in the last seconds
 
 
 def fragment(draw: Callable[[], float | None], every: float | None) -> None:
-    """Call `draw` now and again every so many seconds; None is never. `draw` returns how often that should be from now
-    on, and where this differs the whole page is drawn once more, since a timer cannot be changed from within: that of
-    an ended run stops, that of an older one slows down."""
+    """Call `draw` now and then every `every` seconds; None means once only.
+
+    `draw` returns the interval to use from now on. If that differs, the whole page is drawn once more, since a timer
+    cannot be changed from within: it stops when a run has ended and slows down when a run is no longer new.
+    """
 
     @st.fragment(run_every=every)
     def again() -> None:
         try:
             pace = draw()
         except (RunError, OSError) as error:
-            st.error(f"{error}. Somebody deleted it, or its files were changed.", icon=":material/broken_image:")
+            st.error(f"{error}. It was deleted, or its files were changed.", icon=":material/broken_image:")
             return
         if pace != every:
             st.rerun()
@@ -39,24 +41,27 @@ def fragment(draw: Callable[[], float | None], every: float | None) -> None:
 
 
 def pace(*statuses: Status) -> float | None:
-    """Seconds between two looks at these runs; None when all have ended for good. A class of thirty gets the slow pace
-    from the start: at the fast one its server would take from the run the core that it trains on."""
-    going = [status for status in statuses if not status.ended]
-    if not going:
+    """Seconds between redraws of these runs; None when all have ended for good.
+
+    A class of thirty gets the slow pace from the start: at the fast one the server would compete with the training for
+    its core.
+    """
+    active = [status for status in statuses if not status.ended]
+    if not active:
         return RESTING if any(status.state in RESUMABLE for status in statuses) else None
-    return FAST if min(status.seconds for status in going) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
+    return FAST if min(status.seconds for status in active) < FIRST_SECONDS and _viewers() <= CROWD else SLOW
 
 
 def _viewers() -> int:
-    """How many browsers, this one included, look at something that moves."""
-    now, last_looks = time.monotonic(), _last_looks()
-    last_looks[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
-    for viewer, when in list(last_looks.items()):
+    """The number of browsers, this one included, that show something that is being redrawn."""
+    now, last_seen = time.monotonic(), _last_seen()
+    last_seen[st.session_state.setdefault("viewer", uuid.uuid4().hex)] = now
+    for viewer, when in list(last_seen.items()):
         if now - when > PRESENT:
-            last_looks.pop(viewer, None)
-    return len(last_looks)
+            last_seen.pop(viewer, None)
+    return len(last_seen)
 
 
 @st.cache_resource(show_spinner=False)
-def _last_looks() -> dict[str, float]:
+def _last_seen() -> dict[str, float]:
     return {}

@@ -1,4 +1,4 @@
-"""Runs as pages come by them: listed, started, opened from a link, and read, once for all viewers."""
+"""Runs on the pages: listed, started, opened from a link and read, cached for all viewers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from igbviz.losses import LOSSES
 from igbviz.runs import library
 from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
 from igbviz.runs.run import Run, RunError
@@ -16,7 +17,7 @@ from igbviz.spec import ConfigError
 from igbviz.trajectory.trajectory import Glance
 from igbviz.ui.messages import show_dead_link, show_error
 
-# Kept for a moment and shared, not copied: thirty viewers of a list look at the folders once.
+# Cached for two seconds and shared, not copied: thirty viewers of a list cause one scan of the folders.
 
 
 @st.cache_resource(ttl=2, max_entries=4, show_spinner=False)
@@ -25,19 +26,17 @@ def _rows(cache: str) -> list[library.Row]:
 
 
 def run_rows(cache: Path) -> list[library.Row]:
-    """One mapping a run for a table, newest first; see `library.rows`. To be read only: other viewers look at the same
-    list."""
+    """One mapping per run for a table, newest first; see `library.rows`. Read only: all viewers share the list."""
     return _rows(str(cache))
 
 
 def forget_rows() -> None:
-    """Read the list afresh next time: something was changed from this page."""
+    """Read the list anew next time, after a change made on this page."""
     _rows.clear()
 
 
 def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:
-    """Submit a run; one sentence on the page and None when that cannot be done. `own`: not the one that ships with the
-    program."""
+    """Submit a run; an error on the page and None if that fails. `own`: not the shipped one."""
     try:
         return submit(config, cache, own=own)
     except (ConfigError, RunError, OSError) as error:
@@ -46,17 +45,21 @@ def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False
 
 
 def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
-    """The run of a link; a friendly sentence and None when there is no such run. One of the other kind turns to its own
-    page."""
+    """The run of a link; a warning and None if it does not exist. A run of the other kind opens on its own page."""
     try:
         run = Run.open(run_id, cache)
     except RunError as error:
         show_dead_link(error)
         return None
-    with contextlib.suppress(RunError):  # an unreadable run is told of by whoever shows it
+    with contextlib.suppress(RunError):  # the view of an unreadable run reports it
         if run.kind is not kind:
             st.switch_page(page_of(run.config), query_params={"run": run.id})
     return run
+
+
+def loss_title(name: str) -> str:
+    """The title of a loss as pages show it; the name itself of a loss that no longer exists."""
+    return LOSSES[name].title_of(name) if name in LOSSES else name
 
 
 def page_of(config: Config) -> str:
@@ -64,10 +67,10 @@ def page_of(config: Config) -> str:
     return f"pages/{kind_of(config).page}"
 
 
-# Everybody who watches the same run at the same moment shares what was read of it: the key is the length of its file.
+# All viewers of a run share what was read from it: the key is the length of its file.
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def shown_trajectory(path: str, size: int) -> Glance:
-    """The probes that charts draw, of the run in this folder when its records had `size` bytes."""
+    """The probes that charts draw, from the run in this folder when its records had `size` bytes."""
     return Run(Path(path)).glance()

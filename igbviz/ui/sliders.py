@@ -1,7 +1,7 @@
-"""Numbers that one drags: a slider with steps of a useful size, and beside it a box that holds the exact value.
+"""A slider with steps of a useful size, and beside it a box that holds the exact value.
 
-The box is the number; the slider stands at the nearest of its steps. So a value that no step has, from a link or typed,
-stays as it is until somebody moves the slider.
+The box holds the number; the slider shows the nearest of its steps. A value between two steps, typed or from a link,
+therefore stays as it is until the slider is moved.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from pydantic.fields import FieldInfo
 
 from igbviz.spec import kinds
 
-WIDE = 100  # a range is stepped through in decades where its ends, or it and the default, are so far apart
-FINE, COARSE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)  # steps of a decade, for few and for many of them
+WIDE = 100  # a range gets logarithmic steps where its ends, or its end and the default, differ by this factor
+FINE, COARSE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)  # steps per decade, for few and for many decades
 
 
 class Range(NamedTuple):
-    """What the box takes, and where the slider may stand: `step` by step, or, where that is None, at stops in every
-    decade."""
+    """The limits of the box and the stops of the slider: `step` apart, or logarithmic where `step` is None."""
 
     low: float
     high: float
@@ -35,7 +34,7 @@ class Range(NamedTuple):
 
 
 def of_field(field: FieldInfo) -> Range | None:
-    """The range of a number with two limits; None for every other field."""
+    """The range of a float with two limits; None for every other field."""
     ((kind, bounds), *others) = kinds(field)
     low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
     if kind is not float or others or low is None or high is None:
@@ -49,9 +48,9 @@ def of_field(field: FieldInfo) -> Range | None:
     )
 
 
-def evenly(low: float, high: float, least: int = 100) -> Range:
-    """At least so many steps of 1, 2 or 5 times a power of ten, at its multiples."""
-    rough = 1.001 * (high - low) / least
+def evenly(low: float, high: float, min_steps: int = 100) -> Range:
+    """At least `min_steps` steps of 1, 2 or 5 times a power of ten, at its multiples."""
+    rough = 1.001 * (high - low) / min_steps
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * size for size in (5, 2, 1) if power * size <= rough)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
@@ -60,8 +59,7 @@ def evenly(low: float, high: float, least: int = 100) -> Range:
 
 
 def around(value: float) -> Range:
-    """For a number with limits far away, such as a parameter of a formula: some times its own size to both sides of
-    zero."""
+    """A range for a number without close limits, such as a formula's parameter: symmetric, a few times its size."""
     size = 10.0 ** math.floor(math.log10(max(abs(value), 1.0)))
     top = next(size * times for times in (5, 10, 20, 50) if size * times >= 2 * abs(value))
     return evenly(-top, top, 200)._replace(low=-1e6, high=1e6)
@@ -77,7 +75,7 @@ def _decades(low: float, high: float, default: float, closed: bool) -> list[floa
 
 
 def number(label: str, span: Range, value: float, key: str, help: str | None = None) -> float:
-    """The slider and its box; the number that the box holds. `value` is where both begin."""
+    """Draw the slider and its box; return the number in the box. Both begin at `value`."""
     slider = f"{key}-slider"
     if key not in st.session_state:
         st.session_state[key] = min(max(float(value), span.low), span.high)
@@ -89,7 +87,7 @@ def number(label: str, span: Range, value: float, key: str, help: str | None = N
         drag.select_slider(label, span.stops, format_func="{:g}".format, **common)
     else:
         drag.slider(label, span.stops[0], span.stops[-1], step=span.step, format="%g", **common)
-    # Without its limits, as every box of a knob: whoever describes something with the number says what is allowed.
+    # Without limits, as for every hyperparameter: the spec made from the number checks it.
     return exact.number_input(
         f"{label}, exactly",
         step=span.step or _tenth(value),

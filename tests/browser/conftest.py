@@ -1,4 +1,4 @@
-"""What every browser test needs: a Chromium, and the app on a server of a test or a module."""
+"""Fixtures of the browser tests: Chromium, and the app on a server per test or per module."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
 
 @pytest.fixture(autouse=True)
 def no_page_left(browser) -> Iterator[None]:
-    """A page that stays open asks its server, gone or not, for news."""
+    """A page left open keeps polling its server, even after the server has stopped."""
     yield
     for context in browser.contexts:
         context.close()

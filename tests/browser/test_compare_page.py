@@ -1,4 +1,4 @@
-"""A visitor who compares: ticks runs, points at a line, sends the link, takes files away, and watches runs that go on."""
+"""The Compare page in a browser: select runs, point at a line, share the link, download, and follow active runs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def address_of(server: str, runs: list[Run], query: str = "") -> str:
     return f"{server}/Compare?runs={','.join(run.id for run in runs)}{query}"
 
 
-def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path: Path) -> None:
+def test_tick_point_share_and_export(serve, browser, own_cache: Path, tmp_path: Path) -> None:
     runs = family(own_cache, 2)
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)})
     page = visit(browser, f"{address}/Compare")
-    page.get_by_text("6 of 6 runs; 0 chosen").wait_for(timeout=60_000)
+    page.get_by_text("6 of 6 runs; 0 selected").wait_for(timeout=60_000)
     for row, chosen in ((0, 1), (2, 2), (5, 3)):
         box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
         page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * (row + 0.5))
-        page.get_by_text(f"6 of 6 runs; {chosen} chosen").wait_for(timeout=20_000)
+        page.get_by_text(f"6 of 6 runs; {chosen} selected").wait_for(timeout=20_000)
     until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
     find = page.locator(".st-key-compare-find input")
     find.fill("cross-entropy")
     find.press("Enter")
-    page.get_by_text("of them not among these rows").wait_for(timeout=20_000)
-    assert seen(page)[0].startswith("3 runs"), "what a search hides stays chosen"
+    page.get_by_text("of them hidden by the filters").wait_for(timeout=20_000)
+    assert seen(page)[0].startswith("3 runs"), "what a search hides stays selected"
 
     page.get_by_text("steps", exact=True).click()
     page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)
@@ -65,14 +65,16 @@ def test_tick_point_send_and_take_away(serve, browser, own_cache: Path, tmp_path
     assert not page.outside and not other.outside
 
 
-def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache: Path) -> None:
+def test_the_pointer_marks_the_same_step_in_every_panel(serve, browser, own_cache: Path) -> None:
     runs = family(own_cache, 1)
     page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), runs))
     seen(page)
     place = page.evaluate(f"""() => {{
-        const g = document.querySelector('{CHART}'), box = g.getBoundingClientRect(), at = g._fullData.findIndex(t => t.x.length > 30);
+        const g = document.querySelector('{CHART}'), box = g.getBoundingClientRect();
+        const at = g._fullData.findIndex(t => t.x.length > 30);
         const {{ x, y, name }} = g._fullData[at], {{ xaxis, yaxis }} = g._fullLayout._plots.xy, i = 40;
-        return [box.left + xaxis._offset + xaxis.d2p(x[i]), box.top + yaxis._offset + yaxis.d2p(y[i]), xaxis.d2p(x[i]), name];
+        const left = xaxis.d2p(x[i]), top = yaxis.d2p(y[i]);
+        return [box.left + xaxis._offset + left, box.top + yaxis._offset + top, left, name];
     }}""")
     page.mouse.move(place[0] - 4, place[1] - 4)
     page.mouse.move(place[0], place[1], steps=3)
@@ -84,10 +86,12 @@ def test_the_pointer_marks_the_same_moment_everywhere(serve, browser, own_cache:
         and marks.locator("text").count() == 5
     )
     page.wait_for_function(
-        f"""at => {{  // on the way there the pointer passed another probe, and Plotly looks at most every 50 ms
+        f"""at => {{  // the pointer passes another probe on its way, and Plotly updates every 50 ms at most
         const plots = Object.values(document.querySelector('{CHART}')._fullLayout._plots);
-        const lines = [...document.querySelectorAll('{CHART} .igbviz-linked line')].map(line => Number(line.getAttribute('x1')));
-        return plots.length === lines.length && plots.every(p => lines.some(x => Math.abs(x - p.xaxis._offset - at) < 1));
+        const lines = [...document.querySelectorAll('{CHART} .igbviz-linked line')];
+        const marked = lines.map(line => Number(line.getAttribute('x1')));
+        const isMarked = p => marked.some(x => Math.abs(x - p.xaxis._offset - at) < 1);
+        return plots.length === lines.length && plots.every(isMarked);
     }}""",
         arg=place[2],
         timeout=20_000,
@@ -105,7 +109,7 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
     with locks.lock(run.path / "lock"):  # as its worker would
         page = visit(browser, address_of(serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}), [run, done]))
         seen(page)
-        page.get_by_text("1 still going on").wait_for(timeout=20_000)
+        page.get_by_text("1 still running").wait_for(timeout=20_000)
         page.evaluate(f"document.querySelector('{CHART}').__mine = 1")
         longest = f"document.querySelector('{CHART}')._fullData.findLast(t => t.yaxis === 'y').x.length"
         assert page.evaluate(longest) == 20
@@ -114,11 +118,11 @@ def test_a_run_that_goes_on_grows_in_place(serve, browser, own_cache: Path) -> N
         until(lambda: page.wait_for_timeout(100) or page.evaluate(longest) == len(whole), 30, "a longer line")
         assert page.evaluate(f"document.querySelector('{CHART}').__mine") == 1, "in the same chart"
     run.write_status(run.stored_status().model_copy(update={"state": "done"}))
-    page.get_by_text("1 still going on").wait_for(state="detached", timeout=30_000)
+    page.get_by_text("1 still running").wait_for(state="detached", timeout=30_000)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
+def test_screenshot(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
     runs = family(own_cache, 3)
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme)
     page = visit(browser, address_of(address, runs), color_scheme=theme)

@@ -1,5 +1,4 @@
-"""A class in a real browser: every lesson is walked to its end, guesses are kept, and a presenter's keys turn the
-pages."""
+"""The lessons in a browser: each from beginning to end, guesses are kept, and a presenter's keys turn the pages."""
 
 from __future__ import annotations
 
@@ -27,16 +26,15 @@ pytestmark = pytest.mark.browser
 
 
 def made_up(config: RunConfig | EnsembleConfig) -> np.ndarray:
-    """Records of the shape that this run would have, at once: what a class is taught with must not take a class's time
-    to test."""
+    """Made-up records of the shape that this run would have, so that the test need not train."""
     classes, rng = 10, np.random.default_rng(0)
     if isinstance(config, EnsembleConfig):
         records = np.zeros(config.networks, ensemble_dtype(classes, config.model.depth + 1))
-        shares = rng.dirichlet(np.full(classes, 0.3), config.networks)
+        fractions = rng.dirichlet(np.full(classes, 0.3), config.networks)
         records["network"] = np.arange(config.networks)
-        records["guesses"] = np.floor(shares * config.inputs)
-        records["guesses"][np.arange(config.networks), shares.argmax(1)] += config.inputs - records["guesses"].sum(1)
-        records["centre"], records["spread"], records["probability"] = rng.normal(size=shares.shape), 1, shares
+        records["guesses"] = np.floor(fractions * config.inputs)
+        records["guesses"][np.arange(config.networks), fractions.argmax(1)] += config.inputs - records["guesses"].sum(1)
+        records["centre"], records["spread"], records["probability"] = rng.normal(size=fractions.shape), 1, fractions
         records["histogram"] = 15
         records["variance"], records["cosine"], records["nodes"] = 1, 0.5, 256
         records["layer_variance"] = 1
@@ -63,7 +61,7 @@ def made_up(config: RunConfig | EnsembleConfig) -> np.ndarray:
 
 
 def put(config: RunConfig | EnsembleConfig, cache: Path) -> None:
-    """A finished run with these records, as a worker leaves it."""
+    """A finished run with these records, as a worker writes it."""
     run, records = submit(config, cache), made_up(config)
     facts = config.dataset.facts()
     write_json(
@@ -99,7 +97,7 @@ def app(serve, cache: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def walk(page, name: str, artefacts: Path | None = None) -> None:
-    """From the first step to the last by clicking, with a guess wherever one is asked for."""
+    """Click from the first step to the last, with a guess wherever one is requested."""
     lesson = LESSONS[name]
     for number, step in enumerate(lesson.steps, start=1):
         page.get_by_role("heading", name=step.title, exact=True).wait_for(timeout=30_000)

@@ -1,5 +1,4 @@
-"""The live chart in a real browser: what the viewer did to it survives every update, in light and dark, behind any
-prefix."""
+"""The live chart in a browser: zoom and hidden classes survive every update, in both themes and behind any prefix."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ def page(browser):
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory) -> Iterator[str]:
-    """The address of one server for all sessions that only look."""
+    """The address of one server for all tests that change nothing."""
     with servers(tmp_path_factory.mktemp("growing")) as start:
         yield start(APP)
 
@@ -39,7 +38,7 @@ def drawn(page, selector: str = CHART) -> None:
 
 
 def state(page) -> dict:
-    """What the viewer may have changed, and a mark on the node itself."""
+    """The state that the viewer may have changed, and a mark on the DOM node itself."""
     return page.evaluate(
         """(selector) => {
             const chart = document.querySelector(selector);
@@ -47,7 +46,9 @@ def state(page) -> dict:
                 tag: chart.viewersTag ?? null,
                 x: chart._fullLayout.xaxis.range.map((edge) => edge.toFixed(6)),
                 y: chart._fullLayout.yaxis.range.map((edge) => edge.toFixed(6)),
-                hidden: chart._fullData.filter((trace) => trace.visible === "legendonly").map((trace) => trace.legendgroup),
+                hidden: chart._fullData
+                    .filter((trace) => trace.visible === "legendonly")
+                    .map((trace) => trace.legendgroup),
             };
         }""",
         CHART,
@@ -92,7 +93,7 @@ def test_zoom_and_hidden_classes_survive_updates(growing, page):
 
 
 def test_an_overtaken_update_does_not_take_the_chart_away(growing, page):
-    """Streamlit cleans up after an update that a newer one overtook, while the chart is still wanted."""
+    """Streamlit cleans up after an update that a newer one overtook, while the chart is still on the page."""
     page.goto(growing)
     drawn(page)
     left = page.evaluate(
@@ -130,7 +131,8 @@ def test_the_chart_wears_the_theme(serve, page, artefacts, theme):
     text, wanted = page.evaluate(
         """(selector) => {
             const chart = document.querySelector(selector);
-            return [chart._fullLayout.font.color, getComputedStyle(chart).getPropertyValue("--st-text-color")].map((c) => c.toLowerCase());
+            const colors = [chart._fullLayout.font.color, getComputedStyle(chart).getPropertyValue("--st-text-color")];
+            return colors.map((color) => color.toLowerCase());
         }""",
         CHART,
     )

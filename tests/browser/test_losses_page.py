@@ -1,5 +1,4 @@
-"""A visitor of the page of losses: turn a knob and see the picture move, move in time, go and train; in light and in
-dark."""
+"""The page of losses in a browser: change a hyperparameter and the probe, follow the link to train; in both themes."""
 
 from __future__ import annotations
 
@@ -32,14 +31,14 @@ def opened(browser, address: str, **options):
 
 
 def photograph(page, path: Path) -> None:
-    """The whole page: Streamlit scrolls a part of it, so the window is made as high as that is."""
+    """The whole page: Streamlit scrolls one element, so the window is made as high as that element."""
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1400, "height": height})
     page.wait_for_timeout(1500)
     page.screenshot(path=path)
 
 
-def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> None:
+def test_hyperparameters_and_the_probe_change_the_chart(serve, browser, own_cache: Path) -> None:
     finished(PRESETS["first-look-piecewise-zero"].config.with_(epochs=0.2), own_cache)
     page = opened(browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}))
 
@@ -67,7 +66,7 @@ def test_knobs_and_time_move_the_picture(serve, browser, own_cache: Path) -> Non
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_how_it_looks(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
+def test_screenshot(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
     finished(PRESETS["first-look-blurry"].config.with_(epochs=0.05), own_cache)
     page = opened(
         browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme), color_scheme=theme

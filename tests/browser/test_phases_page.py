@@ -1,4 +1,4 @@
-"""A visitor of the phase diagram: click a point of the plane, and go on from there."""
+"""The phase diagram in a browser: click a point of the plane, and follow the buttons from there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def value(page, key: str) -> float:
 
 
 def click_into_the_map(page, across: float, up: float) -> None:
-    """At these shares of the plane's width and height, from the lower left."""
+    """Click at these fractions of the plane's width and height, from the lower left."""
     box = page.locator(f"{MAP} .nsewdrag").bounding_box()
     x, y = box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"]
     page.mouse.move(x - 3, y - 3)
@@ -53,7 +53,7 @@ def test_a_click_sets_the_point_and_the_buttons_go_on_from_it(shared_app, browse
     )
     clicked = value(page, "phase-w"), value(page, "phase-b")
 
-    page.get_by_role("button", name="Initialise here").click()
+    page.get_by_role("button", name="Initialize here").click()
     page.wait_for_url("**/Initialisation?run=*", timeout=30_000)
     page.get_by_role("heading", name="Before training").wait_for(timeout=30_000)
     (listed,) = list_runs(cache)

@@ -1,5 +1,4 @@
-"""The whole way with a real browser: a sweep from the form, side by side, a link, an archive, another cache, the same
-picture."""
+"""A sweep in a browser: from the form to the comparison, a link, an archive, and the same chart in another cache."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 
 def whole(page, panels: int) -> tuple:
-    """What the grid shows once all of its rows are there."""
+    """The contents of the grid once all of its rows are drawn."""
     until(
         lambda: page.wait_for_timeout(100) or seen(page)[0].startswith(f"{panels} runs"), 60, f"a grid of {panels} runs"
     )
@@ -59,9 +58,9 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     fresh = tmp_path / "fresh"
     elsewhere = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(fresh)})
     page = visit(browser, f"{elsewhere}/Runs")
-    page.get_by_text("Bring runs in").click(timeout=60_000)
+    page.get_by_text("Import runs").click(timeout=60_000)
     page.locator("input[type=file]").set_input_files(archive)
-    page.get_by_role("button", name="Bring in", exact=True).click()
+    page.get_by_role("button", name="Import", exact=True).click()
     until(lambda: len(list_runs(fresh)) == 6, 60, "six runs in the other cache")
     ids = sorted((line.run for line in list_runs(cache)), key=lambda run: first[0].find(run.id))
     page.goto(f"{elsewhere}/Compare?runs={','.join(run.id for run in ids)}")

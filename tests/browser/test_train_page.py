@@ -1,4 +1,4 @@
-"""A visitor with a real browser: press the button, see points arrive, zoom, reload, share the link, stop, resume."""
+"""The Train page in a browser: start a run, watch it grow, zoom, reload, share the link, stop and resume it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def points(page, chart: str = LEFT) -> int:
 
 
 def long_run(page) -> None:
-    """Describe a run of some minutes in the form and start it."""
+    """Set up a run of some minutes in the form and start it."""
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
     page.get_by_text("Training", exact=True).click()
     number(page, "Epochs", "first-look-cross-entropy-epochs", "400")
@@ -128,7 +128,7 @@ def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Pat
 
 
 def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(shared_app, browser) -> None:
-    """It lies over the top of it: what it paints would cut off dots and strokes of the letters."""
+    """The header overlaps the heading: a background would cut off parts of its letters."""
     address, _ = shared_app
     page = visit(browser, f"{address}/Train?sweep=none")
     first = page.locator("[data-testid=stMain] [data-testid=stAlert]")
@@ -139,7 +139,7 @@ def test_the_bar_at_the_top_hides_nothing_of_the_first_heading(shared_app, brows
 
 
 def test_in_a_narrow_window_every_chart_has_the_whole_width(shared_app, browser) -> None:
-    """Beside the menu, 900 pixels leave two charts under 220 each, of which labels take 160."""
+    """Beside the menu, 900 pixels leave each of two charts less than 220, of which labels take 160."""
     address, _ = shared_app
     page = visit(browser, address)
     page.get_by_role("button", name="Watch").first.click()
@@ -163,7 +163,8 @@ def test_the_turned_names_of_classes_do_not_run_into_the_words_below_them(shared
     page.get_by_role("button", name="Watch").first.click()
     page.locator(".st-key-chart-bars .igbviz-live-chart[data-points]").wait_for(timeout=60_000)
     overlap = """() => {
-        const under = [...document.querySelectorAll(".st-key-chart-bars .xtick")].map((tick) => tick.getBoundingClientRect().bottom);
+        const ticks = [...document.querySelectorAll(".st-key-chart-bars .xtick")];
+        const under = ticks.map((tick) => tick.getBoundingClientRect().bottom);
         return Math.max(...under) - document.querySelector(".st-key-chart-bars .xtitle").getBoundingClientRect().top;
     }"""
     assert page.evaluate(overlap) <= 1

@@ -1,4 +1,4 @@
-"""The page that compares, headless: from a link, in every view, with damaged and waiting runs, and how long it takes."""
+"""The Compare page, headless: opened from a link, in every view, with damaged and waiting runs, and its duration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def link(*runs: Run, **query: str) -> AppTest:
 
 
 def chart(test: AppTest) -> dict:
-    """The layout's meta of the figure that was sent, and how many bytes it has."""
+    """The meta of the figure sent to the page, and the figure's size in bytes."""
     (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component") if "figure" in part.proto.json]
     figure = json.loads(sent["figure"])
     words = figure["layout"]["meta"]["words"]
@@ -41,7 +41,7 @@ def sentences(test: AppTest) -> str:
     return " ".join(warning.value for warning in test.warning)
 
 
-def test_nothing_chosen_shows_what_to_choose_from(own_cache: Path) -> None:
+def test_without_a_selection_the_table_is_open(own_cache: Path) -> None:
     family(own_cache, 1)
     test = page(PAGE)
     assert "Tick two or more" in test.info[0].value and len(test.dataframe[0].value) == 3
@@ -63,7 +63,7 @@ def test_a_link_shows_its_view(own_cache: Path) -> None:
     assert len(test.dataframe[2].value) == 6 and "Train?run=" in test.dataframe[2].value["run"][0]
 
 
-def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
+def test_the_address_holds_the_view(own_cache: Path) -> None:
     runs = family(own_cache, 2)
     test = link(*runs)
     test.segmented_control(key="compare-tab").set_value("overlay").run()
@@ -90,7 +90,7 @@ def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
 @pytest.mark.parametrize(
     "query", [{"tab": "x"}, {"unit": "years", "quantity": "luck", "tab": "overlay"}, {"rows": "-1"}, {"rows": "a"}]
 )
-def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
+def test_invalid_values_in_a_link_give_the_default(query: dict[str, str], own_cache: Path) -> None:
     assert "2 runs" in chart(link(*family(own_cache, 1)[:2], **query))["words"]
 
 
@@ -150,7 +150,7 @@ def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
     runs = family(own_cache, 2)
     test = link(*runs[:2])
     test.multiselect(key="compare-loss").set_value(["cross-entropy"]).run()
-    assert set(test.dataframe[0].value["loss"]) == {"cross-entropy"} and "1 of them not among" in test.caption[0].value
+    assert set(test.dataframe[0].value["loss"]) == {"Cross-entropy"} and "1 of them hidden" in test.caption[0].value
     test.text_input(key="compare-find").set_value("nothing like it").run()
     assert not len(test.dataframe[0].value) and chart(test)["words"].startswith("2 runs")
     test.button(key="compare-none").click().run()
@@ -178,7 +178,7 @@ def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.Monkey
     runs = [stored(BASE.with_(seed=seed), own_cache, story(seed), "running") for seed in range(2)]
     monkeypatch.setattr(Run, "is_alive", True)
     test = link(*runs)
-    assert "2 still going on" in test.caption[1].value
+    assert "2 still running" in test.caption[1].value
     shorter = chart(test)["bytes"]
     more = story(0, steps=BASE.probes.steps(400, 100)).records
     (runs[0].path / "trajectory.bin").write_bytes(more.tobytes())
@@ -191,7 +191,7 @@ def test_without_a_browser_there_is_no_pdf_but_a_sentence(own_cache: Path, monke
     test = link(*family(own_cache, 1))
     buttons = {button.proto.label: button.proto.disabled for button in test.get("download_button")}
     assert buttons == {"HTML": False, "PDF": True, "CSV": False, "Parquet": False}
-    assert "needs a Chromium" in test.caption[-1].value
+    assert "needs Chromium" in test.caption[-1].value
 
 
 def test_thirty_runs_open_in_two_seconds(own_cache: Path) -> None:

@@ -1,5 +1,4 @@
-"""The page from bias to training, headless: from a link, from a point, in its three views, growing, and with what is
-not there."""
+"""The page from bias to training, headless: from a link or a point, in its three views, growing, without runs."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ def small() -> RunConfig:
 
 
 def made(sweep: Sweep, cache: Path, runs: int | None = None) -> Group:
-    """A group with so many of its runs finished, in this process; the others wait."""
+    """A group of which the first runs are finished, in this process; the others are queued."""
     group = submit_sweep(sweep, cache)
     for config in sweep.configs()[:runs]:
         finished(config, cache)
@@ -42,7 +41,7 @@ def made(sweep: Sweep, cache: Path, runs: int | None = None) -> Group:
 
 
 def charts(test: AppTest) -> dict[str, dict]:
-    """What is said of each figure that was sent to the page, by the words it begins with."""
+    """The descriptions of the figures sent to the page, by their first words."""
     found = {}
     for part in test.get("bidi_component"):
         figure = json.loads(json.loads(part.proto.json)["figure"])
@@ -98,7 +97,7 @@ def test_the_picture_grows_with_the_runs(small: RunConfig, own_cache: Path) -> N
     assert "all (n = 6)" in next(iter(charts(test))) and "queued" not in said(test)
 
 
-def test_what_is_looked_at_stands_in_the_address(small: RunConfig, own_cache: Path) -> None:
+def test_the_address_holds_the_view(small: RunConfig, own_cache: Path) -> None:
     group = made(dynamics.over_seeds(small, 3), own_cache)
     test = page(PAGE, sweep=group.id)
     test.segmented_control(key="bias-quantity-False").set_value("guess_entropy").run()
@@ -110,7 +109,7 @@ def test_what_is_looked_at_stands_in_the_address(small: RunConfig, own_cache: Pa
 
 
 @pytest.mark.parametrize("query", [{"view": "x"}, {"quantity": "luck"}, {"at": "-3"}, {"at": "1e9"}])
-def test_nonsense_in_a_link_is_the_default(query: dict[str, str], small: RunConfig, own_cache: Path) -> None:
+def test_invalid_values_in_a_link_give_the_default(query: dict[str, str], small: RunConfig, own_cache: Path) -> None:
     group = made(dynamics.over_seeds(small, 2), own_cache)
     assert "Balanced accuracy after 4 steps" in list(charts(page(PAGE, sweep=group.id, **query)))[1]
 
@@ -153,7 +152,7 @@ def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) 
     assert test.number_input(key=f"bias-{group.sweep.base.id}-steps").value == 4
 
 
-def test_another_question_about_the_same_setting_finds_what_was_made(small: RunConfig, own_cache: Path) -> None:
+def test_another_view_of_the_same_setting_finds_its_sweep(small: RunConfig, own_cache: Path) -> None:
     many = made(dynamics.over_seeds(small, 2), own_cache)
     grid = made(dynamics.over_plane(small, largest_b=0.625), own_cache, runs=3)  # a quarter beyond the point
     test = page(PAGE, sweep=many.id)
@@ -163,12 +162,12 @@ def test_another_question_about_the_same_setting_finds_what_was_made(small: RunC
     assert address(test)["sweep"] == grid.id and "3 of 60 points trained" in next(iter(charts(test)))
 
 
-def test_what_is_not_there_is_one_friendly_sentence(tiny: RunConfig, own_cache: Path) -> None:
+def test_a_missing_sweep_is_one_friendly_sentence(tiny: RunConfig, own_cache: Path) -> None:
     for name in ("nowhere", "../../etc/passwd", "<script>"):
         assert "leads nowhere" in page(PAGE, sweep=name).warning[0].value
     assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
-    assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
+    assert "does not answer a question of this page" in page(PAGE, sweep=other.id).warning[0].value
     torn = made(dynamics.over_seeds(tiny, 2), own_cache)
     (torn.path / "sweep.json").write_text("{")
     assert "leads nowhere" in page(PAGE, sweep=torn.id).warning[0].value
@@ -208,6 +207,6 @@ def test_the_phase_diagram_leads_here(own_cache: Path) -> None:
 
 
 def test_a_link_from_the_edge_of_the_phase_diagram_opens(own_cache: Path) -> None:
-    """A quarter more than the largest variance that the phase diagram offers is more than the map's own fields take."""
+    """The map reaches a quarter beyond the point, which at the edge exceeds the limits of its own fields."""
     test = page(PAGE, view="plane", activation="tanh", depth="10", sigma_w2="25.0", sigma_b2="5.0", at="9" * 5000)
     assert [field.value for field in test.number_input if "up to" in field.label] == [25.0, 5.0]

@@ -1,4 +1,4 @@
-"""Every page, headless: on an empty cache, with runs of every kind, and what a form says to a wrong number."""
+"""Every page, headless: on an empty cache, with runs of every kind, and with wrong numbers in its form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import PRESETS, RunConfig
+from igbviz.losses import LOSSES
 from igbviz.runs.submit import submit
+from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.views import robustness
 from tests.support import ROOT
 from tests.support.pages import OPEN_A_RUN, PAGES, as_read, page
 from tests.support.stored_runs import finished
@@ -41,13 +44,40 @@ def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -
         ("Dynamics", "seeds", 1, "Seeds is 1, allowed: a whole number from 2 to 150.", "bias-start"),
     ],
 )
-def test_the_other_forms_say_it_too(
+def test_other_forms_report_wrong_numbers(
     name: str, box: str, value: float, sentence: str, button: str, own_cache: Path
 ) -> None:
     test = page(ROOT / f"pages/{name}.py")
     next(number for number in test.number_input if number.key.endswith(box)).set_value(value).run()
     assert not test.exception and any(as_read(error).startswith(sentence) for error in test.error), test.error
     assert not any(shown.key and shown.key.startswith(button) for shown in test.button)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_page_claims_what_some_runs_contradict(path: Path) -> None:
+    """Classes rise one by one in a first look, and accuracy does not lag behind the probability there."""
+    said = " ".join(str(text.value) for kind in ("markdown", "caption", "info") for text in getattr(page(path), kind))
+    for claim in ("all classes rise", "accuracy lags", "lags behind", "always chaotic", "vanishes at any depth"):
+        assert claim not in said.lower(), claim
+
+
+@pytest.mark.parametrize("name", ["Paper", "Robustness", "Train"])
+def test_pages_that_explain_seeds_speak_of_rounding(name: str, own_cache: Path) -> None:
+    test = page(ROOT / f"pages/{name}.py")
+    if name == "Robustness":
+        assert ROUNDING in robustness.CAVEAT
+    else:
+        assert any(ROUNDING in text.value for text in [*test.markdown, *test.caption])
+
+
+@pytest.mark.parametrize(("name", "box"), [("Runs", "find"), ("Compare", "compare-find")])
+def test_a_loss_is_found_by_its_name_and_by_its_title(name: str, box: str, tiny: RunConfig, own_cache: Path) -> None:
+    robust = finished(tiny.with_(loss={"name": "gce"}), own_cache)
+    finished(tiny, own_cache)
+    test = page(ROOT / f"pages/{name}.py")
+    for text in ("gce", LOSSES["gce"].title):
+        test.text_input(key=box).set_value(text).run()
+        assert list(test.dataframe[0].value["id"]) == [robust.id], text
 
 
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:

@@ -1,5 +1,4 @@
-"""The page of untrained networks: described, drawn, watched, changed in one thing, and what it says when something is
-wrong."""
+"""The page of untrained networks, headless: its form, its charts, one change side by side, and its errors."""
 
 from __future__ import annotations
 
@@ -29,17 +28,17 @@ def test_any_part_of_an_ensemble_is_shown(own_cache: Path, networks: int | None)
     assert ("wide-network theory" in text) == (networks != 0)
 
 
-def test_a_network_that_was_not_drawn_is_told_of(own_cache: Path) -> None:
+def test_a_network_beyond_the_ensemble_is_an_error(own_cache: Path) -> None:
     shown = page(PAGE, run=drawn(EnsembleConfig(**SMALL), own_cache).id)
     last = SMALL["networks"] - 1
     shown.number_input(key="network").set_value(last + 7).run()
-    sentence = f"Look at network is {last + 7}, allowed: a whole number from 0 to {last}; shown: {last}."
+    sentence = f"Network shown is {last + 7}, allowed: a whole number from 0 to {last}; shown: {last}."
     assert not shown.exception and [as_read(error) for error in shown.error] == [sentence]
 
 
 def test_a_network_without_theory_and_with_gradients(own_cache: Path) -> None:
     cnn = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2, "gradients": True}), own_cache)
-    assert "drawn at the measured one" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
+    assert "drawn at the measured γ" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
 
 
 def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:

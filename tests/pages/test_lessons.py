@@ -1,5 +1,4 @@
-"""The lessons on the page, headless: guessing, running, what became of the guess, steering, links, and the presenter's
-view."""
+"""The lessons, headless: guesses, runs, results, navigation, links, and the presenter view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of losses, headless: without a run, with one, with every loss, with a formula that is none."""
+"""The page of losses, headless: without a run, with one, with every loss, and with an invalid formula."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     run = finished(tiny, own_cache)
     test = page(PAGE, run=run.id)
     assert not test.info
-    share, family = (table.value for table in test.dataframe)
-    assert len(share) == 3 and share.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
-    assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, headings are dressed
+    fractions, family = (table.value for table in test.dataframe)
+    assert len(fractions) == 3 and fractions.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
+    assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, only headings change
     test.select_slider(key="moment").set_value(5).run()
     test.selectbox(key="only").select(1).run()
     test.segmented_control(key="scale").set_value("linear").run()
@@ -54,7 +54,7 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     assert not test.exception
 
 
-def test_a_loss_that_selects_its_samples_says_who_is_asked(tiny: RunConfig, own_cache: Path) -> None:
+def test_a_loss_that_selects_images_says_which(tiny: RunConfig, own_cache: Path) -> None:
     plain, run = finished(tiny, own_cache), finished(tiny.with_(loss={"name": "curriculum"}), own_cache)
     assert "the probed images are taken as one batch" in captions(page(PAGE, run=run.id))
     assert "taken as one batch" not in captions(page(PAGE, run=plain.id))
@@ -62,16 +62,16 @@ def test_a_loss_that_selects_its_samples_says_who_is_asked(tiny: RunConfig, own_
     assert "the probed images are taken as one batch" in captions(test)
 
 
-def test_the_chooser_tells_own_formulas_apart_and_begins_with_a_finished_run(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_run_selector_shows_formulas_and_starts_with_a_finished_run(tiny: RunConfig, own_cache: Path) -> None:
     done = finished(tiny, own_cache)
     finished(tiny.with_(loss={"name": "custom"}), own_cache, "stopped")
     finished(tiny.with_(loss={"name": "custom", "formula": "1-p"}), own_cache, "diverged")
     box = page(PAGE).selectbox(key="images")
-    assert box.value == done.id and box.options[-1].startswith("cross-entropy · mlp")
+    assert box.value == done.id and box.options[-1].startswith("Cross-entropy · mlp")
     assert [option.partition(" · ")[0] for option in box.options[:2]] == ["f = 1-p", "f = -p**g*log(p), g = 0.7"]
 
 
-def test_the_shades_follow_the_loss_and_its_knobs(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_zones_follow_the_loss_and_its_hyperparameters(tiny: RunConfig, own_cache: Path) -> None:
     finished(tiny, own_cache)
     test = page(PAGE)
     test.selectbox(key="focus").select("piecewise-zero").run()
@@ -89,7 +89,7 @@ def test_every_loss_can_be_chosen(first: int) -> None:
     text = captions(test)
     assert all(LOSSES[name].source in text for name in names)
     aside = [LOSSES[name].title for name in names if not LOSSES[name].depends_on_p_only]
-    assert all(title in text.partition("Not in this picture")[2] for title in aside)
+    assert all(title in text.partition("Not in this chart")[2] for title in aside)
 
 
 def test_no_loss_at_all_and_none_of_p(tiny: RunConfig, own_cache: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_formula_of_ones_own(own_cache: Path) -> None:
         assert test.selectbox(key="focus").options == ["Cross-entropy"]
 
 
-def test_a_wrong_formula_is_told_as_it_was_typed(own_cache: Path) -> None:
-    """Two asterisks are a power there, and no bold print in the sentence."""
+def test_a_wrong_formula_is_quoted_as_typed(own_cache: Path) -> None:
+    """Two asterisks are a power in a formula and must not become bold print."""
     test = choose(page(PAGE), "custom")
     test.text_input(key="losses-custom-formula").set_value("-p**g*log(p)**2/0").run()
     assert (
@@ -124,8 +124,8 @@ def test_a_wrong_formula_is_told_as_it_was_typed(own_cache: Path) -> None:
     )
 
 
-def test_a_knob_typed_beyond_its_limits_is_a_sentence(own_cache: Path) -> None:
-    """With limits of its own a box in a browser would show what was typed, and the picture what was before."""
+def test_a_hyperparameter_beyond_its_limits_is_a_sentence(own_cache: Path) -> None:
+    """A browser would show a typed value beyond the box's own limits, but send the value before."""
     test = choose(page(PAGE), "blurry", "gce")
     assert not any(number.proto.has_min or number.proto.has_max for number in test.number_input)
     test.number_input(key="losses-gce-q").set_value(7.0).run()
@@ -154,7 +154,7 @@ def test_every_slider_acts_at_once(own_cache: Path) -> None:
     assert not test.exception and not test.error and json.loads(link_of(test)["knobs"]) == {"tau": 1e12}
 
 
-def test_train_this_carries_what_was_typed(own_cache: Path) -> None:
+def test_the_train_link_carries_typed_values(own_cache: Path) -> None:
     test = choose(page(PAGE), "custom")
     assert test.number_input(key="losses-custom-parameters-g").value == 0.7 and link_of(test) == {"loss": "custom"}
     test.text_input(key="losses-custom-formula").set_value("(1-p**q)/q").run()
@@ -169,14 +169,14 @@ def test_train_this_carries_what_was_typed(own_cache: Path) -> None:
 
 
 @pytest.mark.parametrize("knobs", ["{", "3", '{"gamma":99}', '{"nonsense":1}', "[" * 5000, '{"gamma":"*x*"}'])
-def test_a_link_with_wrong_knobs_is_a_sentence(knobs: str, own_cache: Path) -> None:
+def test_a_link_with_wrong_hyperparameters_is_a_sentence(knobs: str, own_cache: Path) -> None:
     test = page(ROOT / "pages/Train.py", loss="blurry", knobs=knobs)
     assert "leads nowhere" in test.warning[0].value and not test.error
     assert test.selectbox(key="first-look-cross-entropy-loss-name").value == "cross-entropy"
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_default_of_every_knob_is_what_its_slider_shows(name: str) -> None:
+def test_every_slider_shows_the_default_of_its_hyperparameter(name: str) -> None:
     for key, field in LOSSES[name].knobs().items():
         those = sliders.of_field(field)
         if those is not None:
@@ -193,7 +193,7 @@ def test_a_parameter_has_room_on_both_sides(value: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["blurry", "custom", "nce", "nonsense"])
-def test_train_this_fills_the_form(name: str, own_cache: Path) -> None:
+def test_the_train_link_fills_the_form(name: str, own_cache: Path) -> None:
     test = page(ROOT / "pages/Train.py", loss=name)
     key = f"first-look-cross-entropy{'' if name == 'nonsense' else '-' + name}-loss-name"
     assert test.selectbox(key=key).value == ("cross-entropy" if name == "nonsense" else name)
@@ -214,7 +214,7 @@ def test_the_page_does_without_torch(tmp_path: Path) -> None:
 
 
 def test_the_side_bar_has_the_parts_of_a_long_formula_below_each_other(own_cache: Path) -> None:
-    """Side by side they took up to 626 of its 206 pixels."""
+    """Side by side they took up to 626 pixels; the side bar has 206."""
     (formula,) = page(ROOT / "pages/Train.py", loss="sce").sidebar.latex
     assert (
         forms.SIDE_BY_SIDE in LOSSES["sce"]().latex()

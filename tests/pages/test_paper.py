@@ -29,7 +29,7 @@ PAGE = ROOT / "pages/Paper.py"
 
 
 def family(cache: Path, seeds: int = 2, which: str = "quick", last: int = 20, **changes) -> list[Run]:
-    """All losses of a set; piecewise-zero keeps its favourite, the others rise."""
+    """All losses of a set; piecewise-zero keeps its favoured class, with the others all classes rise."""
     return [
         stored(
             SETS[which].config(loss).with_(seed=seed, **changes),
@@ -48,7 +48,7 @@ def look(**query: str) -> AppTest:
 
 
 def charts(test: AppTest) -> list[dict]:
-    """The figures that were sent, from top to bottom, with their words."""
+    """The figures sent to the page, from top to bottom, with their descriptions."""
     sent = [
         json.loads(json.loads(part.proto.json)["figure"])
         for part in test.get("bidi_component")
@@ -126,7 +126,7 @@ def test_every_claim_with_its_verdict(own_cache: Path) -> None:
     said = text(test)
     assert not charts(test) and all(claim.text in said for claim in CLAIMS.values())
     assert "holds in 2 of 2 seeds" in said and "not measured far enough (0 of 2 seeds)" in said
-    assert "epoch 0.2 of 20" in said and "Measured up to epoch 0.2 of this set's 1" in said
+    assert "epoch 0.2 of 20" in said and "Measured up to epoch 0.2 of 1:" in said
     assert "8 runs of 0.2 epochs, seeds 0, 1: 9 probes of 200 images" in said
     assert "| Piecewise-zero | ✓ 0.09 to 0.12 at step 10 | ✓" in said
 
@@ -137,7 +137,7 @@ def test_shipped_runs_from_a_folder_count(own_cache: Path) -> None:
     assert "CIFAR-10 from a folder of images" in text(look(set="full"))
 
 
-def test_a_claim_that_waits_is_told_when_the_run_has_gone_on(own_cache: Path) -> None:
+def test_an_open_claim_is_checked_when_the_run_has_gone_on(own_cache: Path) -> None:
     run = family(own_cache, 1, last=20)[0]
     assert "mean 0.11, lowest 0.11; epoch 0.2 of 1" not in text(look()), "that is another view"
     assert "; epoch 0.2 of 1" in text(look(view="claims"))
@@ -167,7 +167,7 @@ def test_an_alternative_beside_ours(own_cache: Path) -> None:
     )
 
 
-def test_damaged_runs_are_told_and_the_others_shown(own_cache: Path) -> None:
+def test_damaged_runs_are_reported_and_the_others_shown(own_cache: Path) -> None:
     runs = family(own_cache, 2, dataset=FOLDER)
     (runs[0].path / "schema.json").write_text("{")
     (runs[2].path / "config.json").write_text("[]")
@@ -182,12 +182,12 @@ def test_damaged_runs_are_told_and_the_others_shown(own_cache: Path) -> None:
 @pytest.mark.parametrize(
     "query", [{"set": "x"}, {"view": "luck", "unit": "years"}, {"seed": "-1"}, {"with": "he"}, {"with": "rate "}]
 )
-def test_nonsense_in_a_link_is_the_default(query: dict[str, str], own_cache: Path) -> None:
+def test_invalid_values_in_a_link_give_the_default(query: dict[str, str], own_cache: Path) -> None:
     family(own_cache, 1)
     assert len(charts(look(**query))) == 3
 
 
-def test_what_is_set_stands_in_the_address(own_cache: Path) -> None:
+def test_the_address_holds_the_view(own_cache: Path) -> None:
     family(own_cache, 2)
     test = look()
     test.segmented_control(key="paper-seed-0-1-all").set_value("all").run()
@@ -213,7 +213,7 @@ def test_run_starts_the_sweep_once(own_cache: Path) -> None:
     assert [each.id for each in list_groups(own_cache)] == [group.id]
     test.button(key="paper-stop-").click().run()
     assert not test.exception and Group.open(group.id, own_cache).progress().ended
-    assert "12 stopped. **Run** lets them go on" in text(test)
+    assert "12 stopped. **Run** resumes them" in text(test)
 
 
 def test_an_alternative_is_run_from_its_choice(own_cache: Path) -> None:
@@ -233,7 +233,7 @@ def test_finished_runs_need_no_run_button(own_cache: Path) -> None:
     assert len(charts(test)) == 3
 
 
-def test_a_folder_that_is_not_there_is_said(own_cache: Path) -> None:
+def test_a_missing_folder_is_reported(own_cache: Path) -> None:
     test = look()
     test.text_input(key="paper-folder").set_value("/no/such/folder").run()
     assert not test.exception and plain("/no/such/folder") in text(test)

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from igbviz import theory
 from igbviz.runs import queue
 from igbviz.runs.listing import list_runs
+from igbviz.ui.views.phases import CAVEATS, Point, consequences, phase
 from tests.support import ROOT
 
 
@@ -40,13 +41,89 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("box", "value", "said"),
     [("w", 1000.0, "is 1000, allowed: a number from 0.01 to 25; shown: 25"), ("b", -1.0, "shown: 0")],
 )
-def test_a_point_beyond_the_plane_is_told_of(
+def test_a_point_beyond_the_plane_is_an_error(
     box: str, value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With limits of its own a box in a browser would show what was typed, and the page the point before."""
+    """A browser would show a typed value beyond the box's own limits, but send the value before."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
     assert not page.error and not any(number.proto.has_min or number.proto.has_max for number in page.number_input)
     page.number_input(key=f"phase-{box}").set_value(value).run()
     assert not page.exception and said in page.error[0].value.replace("\\", "")
+
+
+def _reading(activation: str, sigma_w2: float, sigma_b2: float) -> str:
+    fixed = theory.fixed_point(activation, sigma_w2, sigma_b2)
+    return " ".join([phase(fixed), *consequences(Point(activation, sigma_w2, sigma_b2, 20), fixed)]).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("activation", "sigma_w2", "sigma_b2", "said", "not_said"),
+    [
+        ("tanh", 0.5, 0, ["ordered", "signal dies out", "γ = 0 at every depth", "vanish"], ["the same"]),
+        ("tanh", 1, 0, ["on the edge", "γ = 0 at every depth"], ["the same"]),
+        ("tanh", 1, 0.05, ["ordered", "become the same (c* = 1)", "γ grows"], ["dies out"]),
+        ("tanh", 3, 0.05, ["chaotic", "stay apart", "γ settles at 0.427"], ["the same"]),
+        ("relu", 3, 0.05, ["chaotic", "variance explodes", "become the same"], ["stay apart"]),
+        ("leaky-relu", 3, 0.05, ["chaotic", "become the same"], ["stay apart"]),
+        ("abs", 3, 0.05, ["chaotic", "become the same"], ["stay apart"]),
+        ("gelu", 3, 0.05, ["chaotic", "become the same"], ["stay apart"]),
+        ("shifted-relu", 2.71, 0.041, ["do not reach this q*"], ["γ settles", "stay apart"]),
+    ],
+)
+def test_what_is_said_of_a_point_follows_from_the_theory_at_it(
+    activation: str, sigma_w2: float, sigma_b2: float, said: list[str], not_said: list[str]
+) -> None:
+    text = _reading(activation, sigma_w2, sigma_b2)
+    assert all(words in text for words in said), text
+    assert not any(words in text for words in not_said), text
+
+
+def test_the_sentences_agree_with_the_recursion() -> None:
+    """Each sentence at points of the plane against two hundred layers, which `fixed_point` does not iterate."""
+    for activation in theory.ACTIVATIONS:
+        for sigma_w2, sigma_b2 in ((0.5, 0), (0.5, 0.2), (1.5, 0), (1.5, 0.2), (3, 0), (3, 0.2)):
+            text = _reading(activation, sigma_w2, sigma_b2)
+            gamma = theory.gamma_by_depth(activation, sigma_w2, sigma_b2, 200)
+            point = activation, sigma_w2, sigma_b2
+            assert ("γ = 0 at every depth" in text) == (gamma.max() == 0), point
+            assert ("γ grows without bound" in text) == (gamma[-1] > 1.5 * gamma[99]), point
+            gain = theory.gradient_gain(activation, sigma_w2, sigma_b2, 200)[-1]
+            assert ("ordered" in text) == (gain < 0.995) and ("chaotic" in text) == (gain > 1.005), point
+
+
+def test_the_counterexamples_of_the_caveats() -> None:
+    """Neutral networks that are not chaotic, and chaotic ones in which inputs become the same."""
+    assert "always chaotic" not in CAVEATS
+    for sigma_w2, chi_1 in ((0.5, 0.5), (1.0, 1.0)):
+        assert theory.fixed_point("tanh", sigma_w2, 0) == (0.0, pytest.approx(chi_1), 0.0)
+        assert not theory.gamma_by_depth("tanh", sigma_w2, 0, 100).any()
+        assert f"tanh at ({sigma_w2:g}, 0)" in CAVEATS
+    for activation in ("relu", "leaky-relu", "abs", "gelu"):
+        fixed = theory.fixed_point(activation, 3, 0.05)
+        assert fixed.chi_1 > 1 and fixed.c_star == 1 and fixed.q_star == float("inf")
+    assert theory.gamma_by_depth("tanh", 1.76, 0.05, 20)[-1] == pytest.approx(2.2, abs=0.05)
+    assert theory.gamma_by_depth("gelu", 2, 0, 100).argmax() + 1 == 13
+
+
+def test_what_the_caveats_say_of_scales() -> None:
+    """xi is an e-folding length of the distance to c*, and chi_1 the growth of a squared difference."""
+    fixed, xi = theory.fixed_point("tanh", 3, 0.05), round(theory.depth_scales("tanh", 3, 0.05)[1])
+    distance = abs(theory.correlation_by_depth("tanh", 3, 0.05, 60 + xi) - fixed.c_star)
+    assert distance[59 + xi] / distance[59] == pytest.approx(0.37, abs=0.01)
+    near = theory.correlation_by_depth("tanh", 3, 0.05, 5, c0=1 - 1e-7, q0=1.0)
+    assert (1 - near[4]) / (1 - near[3]) == pytest.approx(fixed.chi_1, rel=0.02), "1 - c is a squared difference"
+
+
+def test_no_network_is_called_neutral_beside_a_large_guess_fraction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The regimes are cuts for two classes: at gamma = 0.9 one of ten classes still gets 0.42 of the guesses."""
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(theory, "gamma_by_depth", lambda *_, **__: [0.9])
+    monkeypatch.setattr("igbviz.charts.theory.by_depth", lambda *_: {})
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
+    (said,) = (text.value for text in page.markdown if text.value.startswith("At this point"))
+    assert "0.42" in said and "neutral" not in said

@@ -1,4 +1,4 @@
-"""The page on robustness and the section of cures, headless: shipped runs, links, the form, and what is not there."""
+"""The robustness page and the interventions of a run, headless: shipped runs, links, the form, and missing runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = ROOT / "pages/Robustness.py"
 
 
 def charts(test: AppTest) -> list[str]:
-    """What the figures that were sent say of themselves."""
+    """The descriptions of the figures sent to the page."""
     found = []
     for part in test.get("bidi_component"):
         if "figure" in part.proto.json:
@@ -88,7 +88,7 @@ def test_a_link_shows_its_sweep_and_fills_the_form(own_cache: Path) -> None:
         test.multiselect[0].value == ["cross-entropy", "gce"]
         and test.button(key="robust-start-noise").label == "Start 4 runs"
     )
-    assert "4 already finished" in said(test) and "Not all runs" not in said(test), "the knob of gce is kept"
+    assert "4 already finished" in said(test) and "Not all runs" not in said(test), "the hyperparameter of gce is kept"
     assert len(charts(test)) == 2 and "n = 2 seeds" in charts(test)[0]
     assert query(test) == {"sweep": group.id, "view": "noise", "unit": "step"}
     test.segmented_control(key="robust-view").set_value("imbalance").run()
@@ -124,7 +124,7 @@ def test_wrong_links_and_other_sweeps_are_friendly(own_cache: Path) -> None:
     assert "leads nowhere" in page(PAGE, sweep="of-no-such-name").warning[0].value
     assert "view is 'luck', allowed: one of noise, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=BASE, axes={"batch_size": [8, 16]}), own_cache)
-    assert "asks another question" in page(PAGE, sweep=other.id).warning[0].value
+    assert "does not answer a question of this page" in page(PAGE, sweep=other.id).warning[0].value
 
 
 def test_impossible_choices_are_a_sentence(own_cache: Path) -> None:
@@ -172,16 +172,16 @@ def drawn(run: Run) -> AppTest:
     return test
 
 
-def test_cures_say_whether_the_run_is_stuck(own_cache: Path) -> None:
+def test_interventions_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     _, runs = sweep_of_three(own_cache, seeds=1)
     left, late, stuck = map(drawn, runs)
-    assert "left its first guess at step 3." in said(left) and "at step 30" in said(late)
-    assert "had not left its first guess: 87 % of its guesses are 1" in said(stuck)
+    assert "escaped its first guess at step 3." in said(left) and "at step 30" in said(late)
+    assert "had not escaped its first guess: 87 % of its guesses are 1" in said(stuck)
     assert {box.key for box in stuck.checkbox} == {f"cure-{runs[2].id}-{name}" for name in applicable(runs[2].config)}
     assert not stuck.button, "nothing is ticked yet"
 
 
-def test_cures_are_started_and_compared(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interventions_are_started_and_compared(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple] = []
     monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: shown.append((page, query_params["sweep"])))
     _, runs = sweep_of_three(own_cache, seeds=1)
@@ -197,7 +197,7 @@ def test_cures_are_started_and_compared(own_cache: Path, monkeypatch: pytest.Mon
     assert shown == [("pages/Compare.py", group.id)] and runs[2].id in group.run_ids and len(group.run_ids) == 1 + count
 
 
-def test_no_cures_for_what_cannot_be_read(own_cache: Path) -> None:
+def test_no_interventions_for_an_unreadable_run(own_cache: Path) -> None:
     _, runs = sweep_of_three(own_cache, seeds=1)
     (runs[0].path / "config.json").write_text("{")
     assert not drawn(runs[0]).checkbox and not drawn(runs[0]).error

@@ -1,4 +1,4 @@
-"""The page of all runs, headless: what a person can do there, and that no text of anybody is taken for more than text."""
+"""The page of all runs, headless: its actions, and that typed text is never rendered as Markdown."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def ticked(test: AppTest) -> list[str]:
 
 
 def words(test: AppTest) -> str:
-    """Everything that goes through Markdown."""
+    """All text of the page that is rendered as Markdown."""
     return "\n".join(
         element.value for kind in ("markdown", "caption", "warning", "error", "info") for element in test.get(kind)
     )
@@ -74,17 +74,17 @@ def words(test: AppTest) -> str:
 
 def test_nothing_yet(own_cache: Path) -> None:
     test = page()
-    assert "Nothing has run here yet" in test.info[0].value and not test.dataframe
+    assert "There are no runs here yet" in test.info[0].value and not test.dataframe
 
 
-def test_the_table_says_it_all(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_columns_of_the_table(tiny: RunConfig, own_cache: Path) -> None:
     one, two = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache, state="failed", message="Out of memory")
     annotations.change(one, name="mine", tags=["keep"], note="look")
     test = page()
     frame = test.dataframe[0].value.set_index("id")
     assert list(frame.index) == [one.id, two.id]
     assert list(frame.loc[one.id, ["name", "state", "dataset", "model", "loss", "seed", "bytes", "remark"]]) == [
-        "mine", "done", "gaussian-noise", "mlp", "cross-entropy", 0, one.size(), "look",
+        "mine", "done", "gaussian-noise", "mlp", "Cross-entropy", 0, one.size(), "look",
     ]  # fmt: skip
     assert list(frame.loc[one.id, "tags"]) == ["keep"] and frame.loc[two.id, "note"] == "Out of memory"
     assert "free on this disk" in words(test) and "2 of 2 runs" in words(test)
@@ -153,7 +153,7 @@ def test_tags_for_several_at_once(tiny: RunConfig, own_cache: Path) -> None:
     annotations.change(runs[2], tags=["b"])
     test = tick(page(), 0, 1)
     add, drop = (
-        next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Take off tags")
+        next(field for field in test.multiselect if field.label == label) for label in ("Add tags", "Remove tags")
     )
     assert list(drop.options) == ["a", "b"]
     add.select("b")
@@ -208,11 +208,11 @@ def test_an_undo_that_is_not_possible_is_a_sentence(tiny: RunConfig, own_cache: 
     assert not test.exception and "was created again" in test.warning[0].value.replace("\\", "")
 
 
-def test_the_last_run_can_be_deleted_and_taken_back(tiny: RunConfig, own_cache: Path) -> None:
+def test_the_last_run_can_be_deleted_and_restored(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
     test = tick(page(), 0)
     test.button(key="delete").click().run()
-    assert "Nothing has run here yet" in test.info[0].value
+    assert "There are no runs here yet" in test.info[0].value
     test.button(key="undo").click().run()
     assert shown(test) == [run.id]
 
@@ -295,7 +295,7 @@ def test_unreadable_runs_can_be_deleted(tiny: RunConfig, own_cache: Path) -> Non
     assert not run.path.exists() and not test.exception
 
 
-def test_no_text_is_more_than_text(tiny: RunConfig, own_cache: Path) -> None:
+def test_typed_text_is_not_rendered_as_markdown(tiny: RunConfig, own_cache: Path) -> None:
     run, other = done(tiny, own_cache, message=NASTY), done(tiny.with_(seed=1), own_cache)
     for one in (run, other):
         annotations.change(one, name=NASTY[:100], tags=[NASTY[:30]], note=NASTY)
@@ -321,7 +321,7 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert archive.import_runs(file, tmp_path / "to").new == [run.id]
 
 
-def test_too_much_to_export_is_said_before_it_is_tried(
+def test_too_large_an_export_is_an_error_before_it_starts(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
@@ -330,7 +330,7 @@ def test_too_much_to_export_is_said_before_it_is_tried(
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 
 
-def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
+def test_import(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     runs = [done(tiny.with_(seed=seed), tmp_path / "elsewhere") for seed in range(3)]
     annotations.change(runs[0], name="from far away")
     done(tiny.with_(seed=2), own_cache)
@@ -338,8 +338,8 @@ def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
     archive.export_runs(runs, file)
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
-    assert not test.exception and "Came in: **2**. Here already, and left as they are: **1**." in words(test)
+    next(button for button in test.button if button.label == "Import").click().run()
+    assert not test.exception and "Imported: **2**. Already here, unchanged: **1**." in words(test)
     assert len(shown(test)) == 3 and ticked(test) == [runs[0].id, runs[1].id]
     assert "from far away" in list(test.dataframe[0].value["name"])
 
@@ -347,11 +347,11 @@ def test_bring_in(tiny: RunConfig, own_cache: Path, tmp_path: Path) -> None:
 def test_a_bad_archive_is_a_sentence(own_cache: Path) -> None:
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", b"no zip at all", "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
+    next(button for button in test.button if button.label == "Import").click().run()
     assert not test.exception and "not a zip archive" in test.error[0].value.replace("\\", "")
 
 
-def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
+def test_rejected_runs_are_shown_as_text(own_cache: Path) -> None:
     import zipfile
 
     file = io.BytesIO()
@@ -359,17 +359,17 @@ def test_refused_runs_are_told_as_text(own_cache: Path) -> None:
         archive.writestr("[y](http:evil)/config.json", "{}")
     test = page()
     test.file_uploader(key="archive-file").set_value(("runs.zip", file.getvalue(), "application/zip"))
-    next(button for button in test.button if button.label == "Bring in").click().run()
-    assert "Refused: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
+    next(button for button in test.button if button.label == "Import").click().run()
+    assert "Rejected: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
 
 
-def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
+def test_import_reports_the_last_archive_only(own_cache: Path) -> None:
     import zipfile
 
     def bring_in(name: str = "", content: bytes = b"") -> None:
         if name:
             test.file_uploader(key="archive-file").set_value((name, content, "application/zip"))
-        next(button for button in test.button if button.label == "Bring in").click().run()
+        next(button for button in test.button if button.label == "Import").click().run()
         assert not test.exception
 
     file = io.BytesIO()
@@ -377,17 +377,17 @@ def test_bring_in_speaks_of_the_last_archive_only(own_cache: Path) -> None:
         archive.writestr("a.txt", "no run")
     test = page()
     bring_in("strange.zip", file.getvalue())
-    assert "Refused: **1**." in words(test) and not test.error
+    assert "Rejected: **1**." in words(test) and not test.error
     bring_in("torn.zip", b"no zip at all")
-    assert "Refused" not in words(test) and "not a zip archive" in test.error[0].value
+    assert "Rejected" not in words(test) and "not a zip archive" in test.error[0].value
     test.file_uploader(key="archive-file").set_value(None)
     bring_in()
-    assert "An archive is missing" in test.error[0].value
+    assert "The archive is missing" in test.error[0].value
 
 
 @pytest.mark.parametrize("name", ["Runs", "Compare"])
-def test_a_part_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
-    """A hundred steps of 313 are 0.3194888178913738 epochs: without digits of its own a column showed them all."""
+def test_a_fraction_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
+    """A hundred steps of 313 are 0.3194888178913738 epochs: a column without a format shows all digits."""
     done(tiny.with_(epochs=0.3194888178913738), own_cache)
     test = drawn(AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page(f"pages/{name}.py"))
     assert json.loads(test.dataframe[0].proto.columns)["epochs"]["type_config"]["format"] == "%.4g"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from igbviz.losses import LOSSES
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
 from tests.support.stored_runs import finished, queued
@@ -88,7 +89,7 @@ def test_the_page_of_a_group(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.M
     table = test.dataframe[0].value
     assert (
         list(table["state"]) == ["done", "queued", "queued", "missing"]
-        and list(table["loss"]) == ["cross-entropy"] * 2 + ["gce (q 0.7)"] * 2
+        and list(table["loss"]) == ["Cross-entropy"] * 2 + [f"{LOSSES['gce'].title} (q 0.7)"] * 2
     )
     assert (
         table["run"][0] == f"Train?run={sweep.configs()[0].id}"
@@ -113,7 +114,7 @@ def test_a_group_with_torn_files_and_one_that_shares(
     test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
     assert list(test.dataframe[0].value["state"]) == ["queued", "done", "unreadable", "queued"]
     assert test.dataframe[0].value["accuracy"].isna().all()
-    assert other.id in said(test) and "one and the same" in said(test)
+    assert other.id in said(test) and "They are shared" in said(test)
 
 
 def test_a_link_to_no_group_is_friendly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The page that trains, headless: the form, links, and a run in every state."""
+"""The Train page, headless: the form, links, and a run in every state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.ui.provenance import ROUNDING
 from tests.support import ROOT
 from tests.support.pages import as_read, page
 from tests.support.stored_runs import finished
@@ -28,9 +29,7 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])
-def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(
-    state: str, tiny: RunConfig, own_cache: Path
-) -> None:
+def test_an_error_is_shown_in_a_box_and_no_empty_file_is_offered(state: str, tiny: RunConfig, own_cache: Path) -> None:
     run = submit(tiny, own_cache)
     run.write_status(Status(state=state, message="Images of *cats* are not there."))
     test = page(ROOT / "pages/Train.py", run=run.id)
@@ -40,6 +39,15 @@ def test_what_went_wrong_stands_in_a_box_and_nothing_empty_is_offered(
     assert downloads(test) == {"get.json"}
     run = finished(tiny.with_(seed=1), own_cache, state)
     assert downloads(page(ROOT / "pages/Train.py", run=run.id)) == {"get.json", "get.csv", "get.parquet", "get.html"}
+
+
+def test_rounding_noise_is_a_field_of_the_form_and_the_page_says_why(own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py")
+    assert any(ROUNDING in text.value for text in test.markdown)
+    (box,) = (number for number in test.number_input if number.key.endswith("-rounding_noise"))
+    box.set_value(3).run()
+    test.button(key="train").click().run()
+    assert Run.open("".join(test.query_params["run"]), own_cache).config.rounding_noise == 3
 
 
 def downloads(test: AppTest) -> set[str]:
@@ -101,7 +109,7 @@ def test_every_preset_fills_the_form_with_itself(own_cache: Path) -> None:
 
 
 def test_every_part_can_be_chosen(own_cache: Path) -> None:
-    """Each loss, network, data set ... draws its knobs without an error."""
+    """Each loss, network, data set ... draws its hyperparameters without an error."""
     from igbviz.config.optimizers import OPTIMIZERS
     from igbviz.config.schedules import SCHEDULES
     from igbviz.datasets import DATASETS

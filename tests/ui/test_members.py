@@ -1,4 +1,4 @@
-"""What pages share of the runs that they compare."""
+"""The members of a comparison that pages share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nothing_cached():
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the runs that were read, one for each time."""
+    """The names of the runs read, once per read."""
     names, read = [], Member.read.__func__
 
     def counted(cls, run: Run) -> Member | None:
@@ -56,7 +56,7 @@ def test_a_study_that_reads_more_of_a_run_does_not_change_what_others_see(tmp_pa
     assert "majority_accuracy" not in member_of(stamp).measures
 
 
-def test_what_there_is_to_say_of_runs_that_cannot_be_compared(tmp_path: Path) -> None:
+def test_messages_about_runs_that_cannot_be_compared(tmp_path: Path) -> None:
     fine = stored(BASE, tmp_path, story())
     torn, unsaid = (stored(BASE.with_(seed=seed), tmp_path, story()) for seed in (1, 2))
     (torn.path / "schema.json").write_text("{")
@@ -68,11 +68,11 @@ def test_what_there_is_to_say_of_runs_that_cannot_be_compared(tmp_path: Path) ->
     shown, unprobed, problems = members_of(stamps)
     assert [member.run for member in shown] == [fine.id]
     assert len(problems) == 1 and torn.id in problems[0]
-    assert [stamp.run for stamp in unprobed] == [waiting, empty] and [stamp.goes_on for stamp in unprobed] == [
+    assert [stamp.run for stamp in unprobed] == [waiting, empty] and [stamp.is_active for stamp in unprobed] == [
         True,
         False,
     ]
     assert without_probe(unprobed) == [
         f"run {empty.id} has nothing to compare: it is failed and has no probe",
-        f"still without a probe, and shown as soon as there is one: {waiting.id}",
+        f"shown as soon as they have a probe: {waiting.id}",
     ]

@@ -1,4 +1,4 @@
-"""How often a page looks at a run."""
+"""How often a page redraws a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from igbviz.ui import refresh
 
 @pytest.fixture
 def browsers(monkeypatch: pytest.MonkeyPatch):
-    """Look at a run from any of several browsers, at any time."""
-    refresh._last_looks.clear()
+    """The pace of a run for one of several browsers at a given time."""
+    refresh._last_seen.clear()
     sessions: dict[int, dict] = {}
 
     def look(browser: int, at: float, *seconds: float, state: str = "running") -> float | None:
@@ -20,18 +20,18 @@ def browsers(monkeypatch: pytest.MonkeyPatch):
         return refresh.pace(*(Status(state=state, seconds=passed) for passed in seconds))
 
     yield look
-    refresh._last_looks.clear()
+    refresh._last_seen.clear()
 
 
-def test_a_young_run_is_looked_at_more_often(browsers) -> None:
+def test_a_new_run_is_redrawn_more_often(browsers) -> None:
     assert browsers(0, 0.0, 1.0) == refresh.FAST
     assert browsers(0, 0.0, refresh.FIRST_SECONDS) == refresh.SLOW
     assert browsers(0, 0.0, 100.0, 1.0) == refresh.FAST, "one of two runs is young"
     assert browsers(0, 0.0, 1.0, state="done") is None
 
 
-def test_a_stopped_run_is_looked_at_now_and_then(browsers) -> None:
-    """Another browser may resume it: this one would say for ever that it has stopped."""
+def test_a_stopped_run_is_redrawn_now_and_then(browsers) -> None:
+    """Another browser may resume it; without redraws this one would show it as stopped for ever."""
     for state in ("stopped", "failed"):
         assert browsers(0, 0.0, 1.0, state=state) == refresh.RESTING
     assert browsers(0, 0.0, 1.0, state="diverged") is None, "it cannot be resumed"

@@ -1,1 +1,1 @@
-"""What a page shows: one module or a few a page."""
+"""One module per page of the app, with the side bars and sections that are large enough for their own."""

@@ -1,7 +1,7 @@
-"""The page from bias to training: a form, a sweep of short trainings, and three ways to look at it while it goes on.
+"""The page from bias to training: a form, a sweep of short training runs, and three views of it while it runs.
 
-The address holds all of it: `sweep`, `view`, `quantity` and `at` (the step looked at); or, before anything was started,
-the point to start from: `activation`, `sigma_w2`, `sigma_b2`, `depth`.
+The address holds its state: `sweep`, `view`, `quantity` and `at` (the step shown); or, before a sweep is started, the
+point that the form starts from: `activation`, `sigma_w2`, `sigma_b2`, `depth`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from igbviz.ui.groups import linked_group, progress_of, show_other_question, sho
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, member_of
 from igbviz.ui.messages import show_error
+from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, set_query
 
 QUANTITIES = ("balanced_accuracy", "train_loss", "guess_entropy")
-MOST_STEPS, MOST_SEEDS, MOST_POINTS = 10_000, 150, 30
-LARGEST_W, LARGEST_B = 25.0, 5.0  # of the plane, as on the page of phases
+MAX_STEPS, MAX_SEEDS, MAX_POINTS = 10_000, 150, 30
+MAX_SIGMA_W2, MAX_SIGMA_B2 = 25.0, 5.0  # of the plane, as on the page of phases
 POINT = ("activation", "depth", "sigma_w2", "sigma_b2")
 
 
@@ -50,37 +51,37 @@ class View:
 VIEWS = {
     "starts": View(
         "Neutral or prejudiced",
-        "The same setting again and again, only with other random weights. Some networks begin neutral, some "
-        "prejudiced: do they learn differently?",
-        "Line: mean of a group; band: one standard error up and down; dotted: 1/K. The average over all seeds mixes "
-        "the two groups. A start is *neutral* when its most guessed class gets less than **{cut:.2f}** of the "
-        "guesses, else *prejudiced*: with {classes} classes a network with γ = 1 gives it so much on average, and "
-        "there theory parts the two. The cut is a convention; the dots show what lies near it. At Init. the groups "
-        "differ in their guesses because they were chosen so; the question is for how long. Who looks at many steps "
-        "finds a difference by chance at some of them.",
+        "One setting with many random initializations. Some networks begin neutral, some prejudiced (with a strong "
+        "initial guessing bias, IGB): do they learn differently?",
+        "Line: mean of a group; band: ± one standard error; dotted: 1/K. The average over all seeds mixes the two "
+        "groups. A start is *neutral* if its most guessed class gets less than **{cut:.2f}** of the guesses, otherwise "
+        "*prejudiced*: with {classes} classes this is the mean at γ = 1, where theory draws the line. The cut is a "
+        "convention; the dots show which networks lie near it. At Init. the groups differ in their guesses by "
+        "definition; the question is how long they do. If you look at many steps, some of them show a difference by "
+        "chance.",
     ),
     "plane": View(
         "Trainability",
-        "One short training at every point of the phase diagram, all with the same seed, learning rate and number of "
-        "steps: where do networks learn?",
-        "Bright cells have learned. Deep in the ordered phase (left of the edge of chaos) signals fade before they "
-        "reach the last layer; far in the chaotic one gradients explode, and some trainings diverge (crosses). Empty "
-        "cells are not trained yet. Another learning rate gives another map, and one seed a cell has its luck; the "
-        "scale of a loss ends at twice its median.",
+        "One short training run at every point of a grid on the phase diagram, all with the same seed, learning rate "
+        "and number of steps: where do networks learn?",
+        "Bright cells have learned. Deep in the ordered phase (left of the edge of chaos) the differences between "
+        "inputs fade before they reach the last layer; far in the chaotic one gradients explode, and some runs diverge "
+        "(crosses). Empty cells are not trained yet. Another learning rate gives another map, and with one seed per "
+        "cell some of the differences are chance. The color scale of a loss ends at twice its median.",
     ),
     "majority": View(
         "Class imbalance",
-        "The same networks on data where one class has more images: the class that they favour from the start, or "
-        "the one that they favour least. Does a prejudice help when it agrees with the data?",
-        "Line: mean over the seeds; band: one standard error up and down; dotted: 1/K. The test images are balanced, "
-        "so accuracy counts every class the same. With equal classes there are more training images, so the picture "
-        "ends where the unbalanced ones have done their steps.",
+        "The same networks on imbalanced data, where the majority class is the one that they favour at Init., or the "
+        "one that they favour least. Does a prejudice help when it agrees with the data?",
+        "Line: mean over the seeds; band: ± one standard error; dotted: 1/K. The test images are balanced, so accuracy "
+        "weights all classes equally. Balanced training data have more images, so the chart ends where the runs on "
+        "imbalanced data have done their steps.",
     ),
 }
 
 
 def draw(cache: Path) -> None:
-    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    """The whole page. A timer that ends with the last run redraws the part that changes."""
     group, sweep = _linked(cache)
     kind = dynamics.kind(sweep) if sweep else None
     view = st.segmented_control(
@@ -94,11 +95,11 @@ def draw(cache: Path) -> None:
         describe = _form(view, sweep)
         with top:
             start_button(describe, cache, f"bias-start-{view}")
-    if kind != view:  # the same setting may have been looked at in this way before
+    if kind != view:  # a sweep of this setting may exist for this view
         group, sweep = _existing_group(describe, cache)
     if group is None:
         st.info(
-            "Choose a setting on the left and press **Start**. The picture grows while the networks train.",
+            "Choose a setting on the left and press **Start**. The charts grow while the networks train.",
             icon=":material/info:",
         )
         return
@@ -106,7 +107,7 @@ def draw(cache: Path) -> None:
 
 
 def _linked(cache: Path) -> tuple[Group | None, Sweep | None]:
-    """What the address asks for; a friendly sentence where that is not there."""
+    """The sweep that the address names; a warning where there is none."""
     if not (group := linked_group(cache)):
         return None, None
     sweep = sweep_of(str(group.path))
@@ -129,67 +130,67 @@ def _existing_group(describe: Callable[[], Sweep], cache: Path) -> tuple[Group |
 
 
 def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
-    """The widgets of a view; what they describe, not yet checked."""
+    """Draw the widgets of a view; return a function that checks them and builds the sweep."""
     base, steps = _base(shown)
-    key = f"bias-{base.id}"  # another start is another set of widgets
+    key = f"bias-{base.id}"  # another base needs new widgets
     axes = shown.axes if shown and dynamics.kind(shown) == view else {}
-    with st.expander("Network and start", expanded=True, icon=":material/hub:"):
+    with st.expander("Network and initialization", expanded=True, icon=":material/hub:"):
         network = {
             name: _widget(Mlp, name, getattr(base.model, name), key) for name in ("activation", "depth", "width")
         }
         start: dict[str, Any] | Gaussian = base.initialization
         if view != "plane":
-            start = forms.choose_part("Initialisation", INITIALIZATIONS, base.initialization, f"{key}-start")
+            start = forms.choose_part("Initialization", INITIALIZATIONS, base.initialization, f"{key}-start")
     with st.expander("Training", icon=":material/trending_down:"):
         steps = st.number_input(
             "Optimizer steps",
-            value=_clipped(1, steps, MOST_STEPS),
+            value=_clipped(1, steps, MAX_STEPS),
             step=1,
             key=f"{key}-steps",
-            help="Short on purpose.",
+            help="Few on purpose: the question is how runs begin.",
         )
         rate = _widget(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = forms.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
         data = forms.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
         seed = _widget(RunConfig, "seed", base.seed, key)
 
-    def training() -> RunConfig:
+    def run_config() -> RunConfig:
         changed = base.with_(
             model=base.model.model_dump() | network, initialization=start, loss=loss, dataset=data, seed=seed,
             optimizer=base.optimizer.model_dump() | {"learning_rate": rate},
         )  # fmt: skip
-        return dynamics.with_steps(changed, forms.in_range("Optimizer steps", steps, 1, MOST_STEPS))
+        return dynamics.with_steps(changed, forms.in_range("Optimizer steps", steps, 1, MAX_STEPS))
 
     if view == "plane":
         point = base.initialization if isinstance(base.initialization, Gaussian) else Gaussian()
         left, right = st.columns(2)
         points = (
-            _clipped(2, len(axes.get(ACROSS, range(10))), MOST_POINTS),
-            _clipped(2, len(axes.get(UP, range(6))), MOST_POINTS),
+            _clipped(2, len(axes.get(ACROSS, range(10))), MAX_POINTS),
+            _clipped(2, len(axes.get(UP, range(6))), MAX_POINTS),
         )
         across = left.number_input("Points of σ²w", value=points[0], step=1, key=f"{key}-across")
         up = right.number_input("Points of σ²b", value=points[1], step=1, key=f"{key}-up")
-        to_w = float(_clipped(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), LARGEST_W))
-        to_b = float(_clipped(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), LARGEST_B))
-        largest_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
-        largest_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
+        to_w = float(_clipped(0.1, max(axes.get(ACROSS, [4.0, 1.25 * point.sigma_w2])), MAX_SIGMA_W2))
+        to_b = float(_clipped(0.01, max(axes.get(UP, [0.5, 1.25 * point.sigma_b2])), MAX_SIGMA_B2))
+        max_w = left.number_input("σ²w up to", value=to_w, key=f"{key}-largest-w")
+        max_b = right.number_input("σ²b up to", value=to_b, key=f"{key}-largest-b")
         return lambda: dynamics.over_plane(
-            training(),
-            forms.in_range("Points of σ²w", across, 2, MOST_POINTS),
-            forms.in_range("Points of σ²b", up, 2, MOST_POINTS),
-            forms.in_range("σ²w up to", largest_w, 0.1, LARGEST_W),
-            forms.in_range("σ²b up to", largest_b, 0.01, LARGEST_B),
+            run_config(),
+            forms.in_range("Points of σ²w", across, 2, MAX_POINTS),
+            forms.in_range("Points of σ²b", up, 2, MAX_POINTS),
+            forms.in_range("σ²w up to", max_w, 0.1, MAX_SIGMA_W2),
+            forms.in_range("σ²b up to", max_b, 0.01, MAX_SIGMA_B2),
         )
     seeds = len(axes.get("seed", range(SEEDS if view == "starts" else 8)))
-    many = st.number_input(
+    seed_count = st.number_input(
         "Seeds",
-        value=_clipped(2, seeds, MOST_SEEDS),
+        value=_clipped(2, seeds, MAX_SEEDS),
         step=1,
         key=f"{key}-{view}-seeds",
-        help="Networks that differ in their random weights.",
+        help=f"Networks that differ in their random weights. {ROUNDING}",
     )
     if view == "starts":
-        return lambda: dynamics.over_seeds(training(), forms.in_range("Seeds", many, 2, MOST_SEEDS))
+        return lambda: dynamics.over_seeds(run_config(), forms.in_range("Seeds", seed_count, 2, MAX_SEEDS))
     ratio = max([choice.get("ratio", 1) for choice in axes.get("imbalance", [])], default=RATIO)
     ratio = st.number_input(
         "Class imbalance",
@@ -199,15 +200,19 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         help=Imbalance.model_fields["ratio"].description,
     )
     return lambda: dynamics.over_majorities(
-        training(), forms.in_range("Class imbalance", ratio, 2, 1000), forms.in_range("Seeds", many, 2, MOST_SEEDS)
+        run_config(),
+        forms.in_range("Class imbalance", ratio, 2, 1000),
+        forms.in_range("Seeds", seed_count, 2, MAX_SEEDS),
     )
 
 
 def _base(shown: Sweep | None) -> tuple[RunConfig, int]:
-    """The training that the form begins with and its steps: of what is shown, else of the point in the address."""
+    """The run that the form starts from and its steps: of the sweep shown, else of the point in the address."""
     try:
         if shown:
-            return shown.base, dynamics.planned_steps(shown.configs()[-1])  # the last one is never the longer one
+            return shown.base, dynamics.planned_steps(
+                shown.configs()[-1]
+            )  # balanced classes, the longer runs, never come last
         base = dynamics.at_point({name: st.query_params[name] for name in POINT if name in st.query_params})
         return base, dynamics.planned_steps(base)
     except (ConfigError, DataError, OSError) as error:
@@ -219,7 +224,7 @@ def _widget(part: type, name: str, value: Any, key: str) -> Any:
     return forms.widget(name, part.model_fields[name], value, f"{key}-{name}")
 
 
-# The pictures.
+# The charts.
 
 
 def _show(view: str, group: Group, sweep: Sweep) -> None:
@@ -231,22 +236,22 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
         return
     quantity, step = _choose_view(view, steps)
 
-    def look() -> float | None:
-        # however many pieces they have, the charts keep their place, and with it their zoom
+    def update() -> float | None:
+        # containers of their own, so that the charts keep their position on the page, and with it their zoom
         head, text = st.container(), st.empty()
         now = progress_of(str(group.path))
         with head:
             show_progress(group, now)
-        pictures = _pictures(view, str(group.path), quantity, step, _stamps(now))
-        text.markdown(pictures["words"])
+        shown = _figures(view, str(group.path), quantity, step, _stamps(now))
+        text.markdown(shown["sentence"])
         for column, (name, figure, height) in zip(
-            st.columns(len(pictures["figures"]) or 1), pictures["figures"], strict=False
+            st.columns(len(shown["figures"]) or 1), shown["figures"], strict=False
         ):
             with column:
                 live_chart(figure, key=f"bias-{name}", height=height)
         return None if now.ended else refresh.SLOW
 
-    refresh.fragment(look, None if progress.ended else refresh.SLOW)
+    refresh.fragment(update, None if progress.ended else refresh.SLOW)
     classes = len(config.dataset.facts().class_names)
     st.caption(VIEWS[view].caption.format(cut=dynamics.cut(classes), classes=classes))
     st.caption(MEASURES[quantity].caption)
@@ -254,12 +259,12 @@ def _show(view: str, group: Group, sweep: Sweep) -> None:
 
 
 def _clipped(low: Any, value: Any, high: Any) -> Any:
-    """A value from a link as a widget can take it."""
+    """A value from a link, within the limits of its widget."""
     return min(max(value, low), high)
 
 
 def _choose_view(view: str, steps: list[int]) -> tuple[str, int]:
-    """The quantity, and the step after which it is looked at: of the plane always the last."""
+    """The quantity, and the step at which it is shown: for the plane always the last."""
     linked_quantity, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
@@ -274,7 +279,7 @@ def _choose_view(view: str, steps: list[int]) -> tuple[str, int]:
         if view == "plane" or len(steps) < 2:
             return quantity, steps[-1]
         value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
-        step = st.select_slider("Look after step", steps, value=value, key=f"bias-at-{steps[-1]}")
+        step = st.select_slider("At step", steps, value=value, key=f"bias-at-{steps[-1]}")
         set_query(at=str(step))
     return quantity, step
 
@@ -283,30 +288,30 @@ def _stamps(progress: Progress) -> tuple[Stamp, ...]:
     return tuple(Stamp.of(m.run, m.state) for m in progress.members if m.status is not None and m.run is not None)
 
 
-# Everybody who watches the same sweep at the same moment shares what was drawn.
+# All viewers of a sweep share its figures.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _pictures(view: str, group: str, quantity: str, step: int, stamps: tuple[Stamp, ...]) -> dict[str, Any]:
-    """The sentence, and the figures as (name, payload, height)."""
+def _figures(view: str, group: str, quantity: str, step: int, stamps: tuple[Stamp, ...]) -> dict[str, Any]:
+    """The sentence above the charts, and the figures as (name, payload, height)."""
     sweep = sweep_of(group)
     members = [member for stamp in stamps if (member := member_of(stamp)) is not None]
     if not members:
-        return {"words": "The first network is being prepared ...", "figures": []}
+        return {"sentence": "The first network is being prepared ...", "figures": []}
     if view == "plane":
         plane = dynamics.plane(sweep, members, quantity)
-        words = dynamics.describe_plane(plane, step)
+        sentence = dynamics.describe_plane(plane, step)
         drawn = {"plane": dynamics_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
     elif view == "starts":
-        settings, words = dynamics.starts(members), dynamics.describe_starts(members, quantity, step)
+        settings, sentence = dynamics.starts(members), dynamics.describe_starts(members, quantity, step)
         drawn = {
             "time": dynamics_charts.over_time(settings, quantity, step),
             "dots": dynamics_charts.began_and_became(settings, quantity, step),
         }
     else:
-        settings, words = dynamics.majorities(members), dynamics.describe_majorities(members, quantity, step)
+        settings, sentence = dynamics.majorities(members), dynamics.describe_majorities(members, quantity, step)
         drawn = {"majority": dynamics_charts.over_time(settings, quantity, step)}
     return {
-        "words": words,
+        "sentence": sentence,
         "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()],
     }

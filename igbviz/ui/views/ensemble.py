@@ -1,5 +1,4 @@
-"""Untrained networks on the page: what each of them guesses, how all of them are prejudiced, and what theory says; one
-ensemble or two side by side."""
+"""The page of untrained networks: their guesses, the bias of the ensemble and its theory; one ensemble or two."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ HEIGHT = 400  # pixels
 
 
 def draw(cache: Path) -> None:
-    """The whole page: the form in the side bar, and beside it the ensemble that the address names, or two of them."""
+    """The whole page: the form in the side bar, and beside it the one or two ensembles that the address names."""
     runs = [
         run
         for name in ("run", "against")
@@ -44,11 +43,11 @@ def draw(cache: Path) -> None:
 
 def _introduction() -> None:
     st.markdown(
-        "Nothing has been learned yet, and still most networks have an opinion: over all inputs they favour one "
-        "class. Choose an architecture on the left and press **Draw the networks**. They arrive one by one, each "
-        "with its own weights, and all are asked about the same inputs.\n\nYou will see the outputs of one network, "
-        "how strongly all of them are prejudiced, how the prejudice grows with depth, and the line that theory draws "
-        "through it. Then change one thing, and look at both side by side."
+        "Before they have learned anything, many networks favour one class over all inputs. This is called initial "
+        "guessing bias (IGB). Choose an architecture on the left and press **Draw the networks**: many networks with "
+        "random weights are evaluated one by one on the same inputs.\n\nYou see the outputs of one network, how strong "
+        "the bias of all of them is, how it changes with depth, and what theory predicts. Then change one thing and "
+        "compare the two ensembles side by side."
     )
 
 
@@ -57,18 +56,18 @@ def _view(runs: list[Run]) -> None:
     try:
         configs, statuses = [run.config for run in runs], [run.status for run in runs]
         for run in runs:
-            run.ensemble()  # a torn schema is told of here
+            run.ensemble()  # raises if the schema cannot be read
     except RunError as error:
         st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
         return
     _what_if(runs[0], configs[0])
-    fewest = min(config.networks for config in configs)
+    min_networks = min(config.networks for config in configs)
     network = st.number_input(
-        "Look at network", value=0, step=1, key="network", help="The charts of a single network show this one."
+        "Network shown", value=0, step=1, key="network", help="Number of the network in the charts of a single network."
     )
-    network = forms.clamped("Look at network", network, 0, fewest - 1)
+    network = forms.clamped("Network shown", network, 0, min_networks - 1)
 
-    def look() -> float | None:
+    def update() -> float | None:
         now = [run.status for run in runs]
         columns = st.columns(len(runs))
         for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
@@ -78,36 +77,36 @@ def _view(runs: list[Run]) -> None:
         _charts(runs, network)
         return refresh.pace(*now)
 
-    refresh.fragment(look, refresh.pace(*statuses))
+    refresh.fragment(update, refresh.pace(*statuses))
     _train_these(configs[0])
     for run in runs:
         if schema := run.schema:
             inputs, weights = (
                 provenance.counted(schema, "inputs", "inputs"),
-                provenance.counted(schema, "parameters", "weights a network"),
+                provenance.counted(schema, "parameters", "weights per network"),
             )
             provenance.draw(run, inputs, weights)
 
 
 def _title(config: EnsembleConfig) -> str:
     model, start = config.model, config.initialization
-    words = [f"{config.networks} × {model.name}"]
-    words += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
-    words += [
+    parts = [f"{config.networks} × {model.name}"]
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
+    parts += [
         start.name,
         *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name"),
     ]
     if model.has_batch_norm:
-        words.append(
+        parts.append(
             {"eval": "eval mode", "batch": "batch statistics", "after": f"eval after {config.passes} batches"}[
                 config.batch_norm
             ]
         )
-    return ", ".join(words) + f" · {config.dataset.name} · seed {config.seed}"
+    return ", ".join(parts) + f" · {config.dataset.name} · seed {config.seed}"
 
 
 def _what_if(run: Run, config: EnsembleConfig) -> None:
-    """Buttons that change one thing and put the two ensembles side by side."""
+    """Buttons that change one thing and show the two ensembles side by side."""
     st.markdown("**What if ...**")
     with st.container(horizontal=True):
         for key, (change, other) in changes(config).items():
@@ -118,7 +117,7 @@ def _what_if(run: Run, config: EnsembleConfig) -> None:
 
 
 def _train_these(config: EnsembleConfig) -> None:
-    """On from here: how networks that begin like these learn."""
+    """A link to the page that shows how networks with this initialization learn."""
     model, start = config.model, config.initialization
     if model.name == "mlp" and start.name == "gaussian":
         point = {
@@ -136,7 +135,7 @@ def _train_these(config: EnsembleConfig) -> None:
 
 
 def _charts(runs: list[Run], network: int) -> None:
-    """Charts that keep their places while networks arrive: two in a row, or the same one of two ensembles."""
+    """Charts at fixed positions while networks arrive: two per row, or the same chart of two ensembles."""
     drawn = [_drawn(str(run.path), run.record_bytes, network) for run in runs]
     if not any(drawn):
         st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
@@ -158,13 +157,15 @@ def _charts(runs: list[Run], network: int) -> None:
                 st.caption(charts["basis"])
 
 
-# Everybody who watches the same ensemble at the same moment shares its figures: the key is the length of its file.
+# All viewers of an ensemble share its figures: the key is the length of its file.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
-    """Payloads of the charts by kind, the table of estimates and what the theory's line assumes; empty before the first
-    network."""
+    """Payloads of the charts by kind, the table of estimates and the assumptions of the theory's line.
+
+    Empty before the first network.
+    """
     run = Run(Path(path))
     ensemble, config = run.ensemble(), run.config
     if not len(ensemble):
@@ -172,7 +173,7 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
     prediction = _prediction(config, ensemble)
     gamma = (
         prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)
-    )  # the law of the guesses holds at any gamma
+    )  # the distribution of the guesses is defined for every gamma
     charts = {
         "outputs": network_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
         "guesses": ensemble_charts.guesses(ensemble, float(gamma), height=HEIGHT),
@@ -185,7 +186,7 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
     basis = (
         f"Line: {prediction.basis}."
         if prediction
-        else "Theory has no γ for this architecture; the law of the guesses is drawn at the measured one."
+        else "Theory has no γ for this architecture; the distribution of guess fractions is drawn at the measured γ."
     )
     return {kind: payload(figure) for kind, figure in charts.items()} | {
         "table": ensemble_charts.estimators(ensemble),

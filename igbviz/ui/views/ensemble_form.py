@@ -1,5 +1,4 @@
-"""The side bar of the Initialisation page: an ensemble of untrained networks described with widgets, and the button
-that draws it."""
+"""The side bar of the page of untrained networks: the form of an ensemble and the button that draws it."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 
 SHOWN = "(the networks shown)"
-COUNTED = ("networks", "inputs", "seed")
-LOOKED_AT = ("batch_norm", "passes", "gradients", "pretrained")
+SIZES = ("networks", "inputs", "seed")
+MEASUREMENTS = ("batch_norm", "passes", "gradients", "pretrained")
 
 
 @dataclass(frozen=True)
@@ -36,27 +35,27 @@ _GREY_32 = _NOISE | {"size": 32, "test_examples": 500}
 STARTS = {
     "relu": Start(
         "ReLU, ten layers, noise",
-        "The theory's own setting: γ grows like the square of the depth.",
+        "The setting of the theory: γ grows like the square of the depth.",
         EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10}),
     ),
     "two-classes": Start(
         "Two classes",
-        "The law of the share of one class: a hill for weak bias, a bath tub for strong.",
+        "The distribution of the guess fraction of one class: one hump for weak bias, U-shaped for strong bias.",
         EnsembleConfig(dataset=_NOISE | {"classes": 2}, model={"name": "mlp", "depth": 10}, networks=500),
     ),
     "tanh": Start(
         "tanh without biases",
-        "Neutral at every depth: no class is preferred.",
+        "Without biases and on uncorrelated inputs, neutral at every depth: no class is favoured.",
         EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10, "activation": "tanh"}),
     ),
     "fashion": Start(
         "ReLU, three layers, clothes",
-        "Real images are alike from the start, and the prejudice is stronger than on noise.",
+        "Real images are correlated, so the bias is stronger than on noise.",
         EnsembleConfig(dataset={"name": "fashion-mini"}, model={"name": "mlp", "depth": 3}),
     ),
     "resnet50": Start(
-        "ResNet-50, fresh, noise",
-        "In eval mode nearly every input gets the same guess; compare with batch statistics.",
+        "ResNet-50, untrained, noise",
+        "With BatchNorm in eval mode nearly every input gets the same guess; compare with batch statistics.",
         EnsembleConfig(
             dataset=_GREY_32,
             model={"name": "resnet50"},
@@ -69,7 +68,7 @@ STARTS = {
 
 
 def draw(cache: Path, shown: Run | None) -> None:
-    """Draw the form; pressing its button submits the ensemble and turns the page to it."""
+    """Draw the form; its button submits the ensemble and opens it."""
     key, base = _base(shown)
     top = st.container()
     try:
@@ -109,11 +108,11 @@ def _choices(base: EnsembleConfig, key: str) -> dict[str, Any]:
         return {name: forms.widget(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with st.expander("Networks", expanded=True, icon=":material/hub:"):
-        chosen = single(COUNTED) | {"model": part("Architecture", "model", MODELS)}
-    with st.expander("Initialisation", icon=":material/casino:"):
-        chosen |= {"initialization": part("Initialisation", "initialization", INITIALIZATIONS)}
+        chosen = single(SIZES) | {"model": part("Architecture", "model", MODELS)}
+    with st.expander("Initialization", icon=":material/casino:"):
+        chosen |= {"initialization": part("Initialization", "initialization", INITIALIZATIONS)}
     with st.expander("Inputs", icon=":material/image:"):
         chosen |= {"dataset": part("Data", "dataset", DATASETS)}
     with st.expander("What is measured", icon=":material/straighten:"):
-        chosen |= single(LOOKED_AT)
+        chosen |= single(MEASUREMENTS)
     return chosen

@@ -1,4 +1,4 @@
-"""The first page: what this is, three first looks, the runs that ship, the latest runs, and what was measured."""
+"""The home page: three first looks, the shipped runs, the latest runs, and which losses escape."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from igbviz.ui.runs import run_rows, start_run
 
 FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")
 STARTS = {
-    "torchvision": "As the paper's presets have it: raw input, torchvision's initialisation, learning rate 0.001.",
-    "he-normal": "Another start as sure of itself, and ten times the learning rate: standardised input, He normal in "
-    "every layer.",
+    "torchvision": "As in the paper's presets: raw input, torchvision's initialization, learning rate 0.001.",
+    "he-normal": "Another start with a bias as strong, and ten times the learning rate: standardized input, He normal "
+    "initialization in every layer.",
 }
 
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
+    st.title("Watch a network lose (or keep) its initial guessing bias", anchor=False)
     st.markdown(
-        "An untrained network is not neutral: it tends to give one class almost all the probability. The loss decides "
-        "what happens next. Press a button; a small network trains in the background on this machine, and you see "
-        "which classes ever come alive."
+        "An untrained network is rarely neutral: many architectures give one class most of the probability before they "
+        "have seen a single label. This is called initial guessing bias (IGB). The loss decides what happens next. "
+        "Press a button: a small network trains in the background on this machine, and you see which classes it learns "
+        "to recognize."
     )
     _first_looks(cache)
     _shipped(cache)
@@ -48,24 +49,23 @@ def _first_looks(cache: Path) -> None:
 
 
 def _shipped(cache: Path) -> None:
-    """The paper's network, from both starts, each with a link a loss."""
+    """The paper's network from both starts, with one link per loss."""
     shipped = [run for run in shipped_runs(cache, model="resnet50") if run.config.seed == 0]
     by_start = {start: [run for run in shipped if run.config.initialization.name == start] for start in STARTS}
     if not any(by_start.values()):
         return
     st.subheader("The paper's network, already trained", anchor=False)
     st.caption(
-        "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first "
-        "step on."
+        "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step."
     )
     for start, runs in by_start.items():
         st.caption(STARTS[start])
         with st.container(horizontal=True):
             for run in runs:
                 loss = run.config.loss
-                held = ", weight held fixed" if getattr(loss, "detach_weight", False) else ""
-                shell.link("pages/Train.py", f"{loss.title}{held}", icon=":material/package_2:", run=run.id)
-    shell.link("pages/Paper.py", "What the paper says, checked", icon=":material/fact_check:")
+                detached = ", weight detached" if getattr(loss, "detach_weight", False) else ""
+                shell.link("pages/Train.py", f"{loss.title}{detached}", icon=":material/package_2:", run=run.id)
+    shell.link("pages/Paper.py", "The paper's claims, checked", icon=":material/fact_check:")
 
 
 def _latest(cache: Path) -> None:

@@ -1,5 +1,4 @@
-"""Under a run: what might cure a stuck start, each change explained; the chosen ones are trained beside the run and
-compared with it."""
+"""Interventions below a run: changes that might cure a stuck start, each explained, trained and compared with it."""
 
 from __future__ import annotations
 
@@ -17,20 +16,23 @@ from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui import forms
 from igbviz.ui.messages import duration_in_words, show_error
+from igbviz.ui.provenance import ROUNDING
 
-MOST_SEEDS = 20
+MAX_SEEDS = 20
 
 
 def draw(run: Run) -> None:
-    """The whole section, for a training that can be read; nothing for anything else."""
+    """The whole section for a readable training run; nothing for anything else."""
     try:
         config, diagnosis = shipped.config_to_repeat(run), _diagnosis(run)
     except RunError:
-        return  # whoever shows the run says so
+        return  # the view of the run reports it
     if kind_of(config) is not TRAINED:
         return
     with st.expander("What might cure a stuck start?", icon=":material/healing:"):
-        st.markdown(f"{diagnosis}Tick changes to try, one run each. This run comes along for comparison.")
+        st.markdown(
+            f"{diagnosis}Tick the changes to try. Each is trained as a run of its own and compared with this one."
+        )
         st.caption(ESCAPE_IN_WORDS)
         picked = [
             name
@@ -41,7 +43,11 @@ def draw(run: Run) -> None:
             )
         ]
         seeds = st.number_input(
-            "Seeds", value=1, step=1, help=f"Runs of each, from seed {config.seed} on.", key=f"cure-{run.id}-seeds"
+            "Seeds",
+            value=1,
+            step=1,
+            help=f"Runs per change, with consecutive seeds from {config.seed}. {ROUNDING}",
+            key=f"cure-{run.id}-seeds",
         )
         if not picked:
             return
@@ -50,9 +56,9 @@ def draw(run: Run) -> None:
 
 
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
-    """How many runs, how long, and the button; the group once it was pressed, and one sentence where that cannot be."""
+    """The number of runs, their duration and the button; the group once it is pressed, an error if it cannot start."""
     try:
-        sweep = cures(config, picked, forms.in_range("Seeds", seeds, 1, MOST_SEEDS))
+        sweep = cures(config, picked, forms.in_range("Seeds", seeds, 1, MAX_SEEDS))
         expected = plan(sweep, run.cache)
         new = expected.runs - expected.finished
         st.caption(
@@ -66,14 +72,14 @@ def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group 
 
 
 def _diagnosis(run: Run) -> str:
-    """Whether this run has left its first guess, in a sentence; empty before its first probe."""
+    """A sentence on whether this run has escaped its first guess; empty before its first probe."""
     trajectory = run.trajectory()
     if not len(trajectory):
         return ""
     guesses, step = trajectory[-1:].guess_fraction()[0], trajectory.escape_step()
-    most = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
+    largest = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
     if step is None:
-        return f"At its last probe this run had not left its first guess: {most}. "
-    return (
-        f"This run left its first guess at step {step:,}. " if step else "This run's guesses were even from the start. "
-    )
+        return f"At its last probe this run had not escaped its first guess: {largest}. "
+    if step:
+        return f"This run escaped its first guess at step {step:,}. "
+    return "This run's guesses were evenly spread from the start. "

@@ -1,7 +1,6 @@
-"""A lesson on the page: one step at a time, guesses before answers, and a view for projectors that is steered by
-keyboard.
+"""A lesson on the page: one step at a time, guesses before answers, and a presenter view that is steered by keyboard.
 
-Where one is stands in the address, so that a link opens the same step. What was guessed belongs to the session alone.
+The address holds lesson and step, so that a link opens the same step. Guesses are kept in the session only.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from igbviz.ui.messages import duration_in_words, plain, show_dead_link
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
 
-HEIGHT = 430  # pixels of a chart: with its words it fits on a projector
+HEIGHT = 430  # pixels of a chart: with its text it fits on a projector
 BADGES: dict[Verdict, tuple[str, str]] = {
     "right": ("green", ":material/check:"),
     "near": ("blue", ":material/near_me:"),
     "off": ("orange", ":material/lightbulb:"),
 }
-# A projector: large type, no side bar, and the second pair of keys on buttons that nobody has to see.
+# Presenter view: large type, no side bar, and invisible buttons for the second pair of keys.
 LARGE = """<style>
 [data-testid=stSidebar], [data-testid=stHeader], .st-key-lesson-remote {display: none}
 .block-container {padding: 1.5rem 4vw 1rem}
@@ -53,12 +52,12 @@ LARGE = """<style>
 .block-container [data-testid=stCaptionContainer] :is(p, li) {font-size: 1.15rem}
 .block-container button :is(p, span) {font-size: 1.25rem}
 </style>"""
-# Lines that are read stay short, and the first one stands below the bar of buttons.
+# Lines of text stay short, and the first one starts below the header.
 NARROW = "<style>.block-container {padding-top: 3.75rem} .st-key-lesson-words {max-width: 52rem}</style>"
 
 
 def draw(cache: Path) -> None:
-    """The whole page: the step that the address names, or the six lessons to choose from."""
+    """The whole page: the step that the address names, or the list of lessons."""
     name = st.query_params.get("lesson")
     if name not in LESSONS:
         if name is not None:
@@ -76,24 +75,25 @@ def draw(cache: Path) -> None:
     else:
         st.subheader(step.title, anchor=False)
     body = st.container()
-    steering = st.container(horizontal=True, vertical_alignment="center")
+    navigation = st.container(horizontal=True, vertical_alignment="center")
     with body:
         _step(name, lesson, step, cache)
     blocked = isinstance(step, Guess) and _answer(name, step) is None and not presenting
-    with steering:
-        _steer(name, number, blocked)
+    with navigation:
+        _navigation(name, number, blocked)
 
 
 def step_number(text: str, steps: int) -> int:
-    """The step that an address asks for; the nearest there is, the first one for what is no number."""
+    """The step that an address names, clipped to the existing ones; the first one if it is not a number."""
     return min(max(int(text), 1), steps) if text.isdecimal() and len(text) < 9 else 1
 
 
 def _choose() -> None:
     shell.show_title("pages/Lessons.py")
     st.markdown(
-        "Six short lessons, each a few minutes long: **guess, run, look, explain**. The networks train here, in "
-        "seconds. You guess before anything is shown; being wrong is the interesting part."
+        "Six short lessons of a few minutes each: **guess, run, look, explain**. The networks train here, in seconds. "
+        "You guess before anything is shown; being wrong is the interesting part. The subject is initial guessing bias "
+        "(IGB): the preference of an untrained network for some classes, and what training makes of it."
     )
     names = list(LESSONS)
     for first in range(0, len(names), 3):
@@ -108,10 +108,12 @@ def _choose() -> None:
                 if st.button("Begin", icon=":material/school:", key=f"begin-{name}"):
                     _go(name, 1)
                     st.rerun()
-    st.caption("On a projector: begin a lesson, press *Presenter view*, and steer with the arrow keys or a remote.")
+    st.caption(
+        "On a projector: begin a lesson, press *Presenter view*, and turn the pages with the arrow keys or a remote."
+    )
 
 
-# Steering.
+# Navigation.
 
 
 def _go(name: str, number: int) -> None:
@@ -125,37 +127,36 @@ def _present(on: bool) -> None:
         st.query_params.pop("presenter", None)
 
 
-def _steer(name: str, number: int, blocked: bool) -> None:
-    """Back, next and the switch to the presenter's view. Only there do keys turn the pages: elsewhere they belong to
-    the widgets."""
+def _navigation(name: str, number: int, blocked: bool) -> None:
+    """Buttons for back, next and the presenter view. Only there do keys turn pages: elsewhere widgets use them."""
     presenting, last = st.query_params.get("presenter") == "1", len(LESSONS[name].steps)
     keys = (
         {"back": ("Left", "PageUp"), "next": ("Right", "PageDown")}
         if presenting
         else {"back": (None, None), "next": (None, None)}
     )
-    turns = {"back": (number - 1, number == 1), "next": (number + 1, number == last or blocked)}
+    targets = {"back": (number - 1, number == 1), "next": (number + 1, number == last or blocked)}
     looks = {
         "back": ("Back", {"icon": ":material/arrow_back:"}),
         "next": ("Next", {"icon": ":material/arrow_forward:", "icon_position": "right", "type": "primary"}),
     }
-    for way, (to, disabled) in turns.items():
+    for way, (to, disabled) in targets.items():
         label, look = looks[way]
         st.button(
             label, key=f"lesson-{way}", on_click=_go, args=(name, to), disabled=disabled, shortcut=keys[way][0],
-            help="Guess first; there is nothing to lose." if blocked and way == "next" else None, **look,
+            help="Make a guess first; it does not have to be right." if blocked and way == "next" else None, **look,
         )  # fmt: skip
-    words, icon = (
+    label, icon = (
         ("Leave presenter view", ":material/close_fullscreen:")
         if presenting
         else ("Presenter view", ":material/present_to_all:")
     )
-    st.button(words, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
+    st.button(label, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
     if not presenting:
         shell.link("pages/Lessons.py", "All lessons", icon=":material/school:")
     else:
-        with st.container(key="lesson-remote"):  # a button has one key, a presenter's remote sends others
-            for way, (to, disabled) in turns.items():
+        with st.container(key="lesson-remote"):  # a button has one shortcut, and a presenter's remote sends other keys
+            for way, (to, disabled) in targets.items():
                 st.button(
                     way,
                     key=f"lesson-remote-{way}",
@@ -173,15 +174,20 @@ def _step(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
     if isinstance(step, Guess):
         _guess(name, step)
     elif isinstance(step, Go):
-        _words(step.body)
-        _with_results(lesson, step, cache, lambda _: st.success("Done. Next: what came out.", icon=":material/check:"))
+        _text(step.body)
+        _with_results(
+            lesson,
+            step,
+            cache,
+            lambda _: st.success("Done. The results are on the next page.", icon=":material/check:"),
+        )
     elif isinstance(step, Explore):
         _explore(name, lesson, step, cache)
     else:
         _with_results(lesson, step, cache, lambda runs: _show(name, lesson, step, runs))
 
 
-def _words(text: str) -> None:
+def _text(text: str) -> None:
     with st.container(key="lesson-words"):
         st.markdown(text)
 
@@ -191,17 +197,17 @@ def _slot(name: str, guess: Guess) -> str:
 
 
 def _answer(name: str, guess: Guess) -> str | float | None:
-    """What was guessed in this session; None before."""
+    """The guess made in this session, or None."""
     return st.session_state.get(_slot(name, guess))
 
 
 def _keep(slot: str, value: str | float | None = None, widget: str = "") -> None:
-    """Remember a guess beyond the step that asked for it: a widget that is no longer drawn forgets what it holds."""
+    """Store a guess for later steps: a widget that is no longer drawn loses its value."""
     st.session_state[slot] = st.session_state[widget] if widget else value
 
 
 def _guess(name: str, guess: Guess) -> None:
-    _words(guess.question)
+    _text(guess.question)
     slot, answer = _slot(name, guess), _answer(name, guess)
     revealed = slot in st.session_state.setdefault("lesson-revealed", set())
     with st.container(key="lesson-guess", width=620):
@@ -233,9 +239,9 @@ def _guess(name: str, guess: Guess) -> None:
                 disabled=revealed,
             )
     if revealed:
-        st.caption("You have seen the answer; your guess stays as it was.")
+        st.caption("You have seen the answer, so your guess can no longer be changed.")
     elif answer is not None:
-        st.caption(f"Your guess: **{_in_words(guess, answer)}**. You may still change it.")
+        st.caption(f"Your guess: **{_in_words(guess, answer)}**. You can still change it.")
 
 
 def _in_words(guess: Guess, answer: str | float) -> str:
@@ -243,13 +249,13 @@ def _in_words(guess: Guess, answer: str | float) -> str:
 
 
 def _explore(name: str, lesson: Lesson, step: Explore, cache: Path) -> None:
-    _words(step.body)
+    _text(step.body)
     run = _find(lesson.runs[step.run], cache) if step.run else None
     with st.container(border=True, width=620):
         shell.link(step.page, step.label, icon=":material/explore:", **({"run": run.id} if run else {}))
-    made = [(guess, answer) for guess in lesson.guesses().values() if (answer := _answer(name, guess)) is not None]
-    if made:
-        st.caption(f"You made {len(made)} of {len(lesson.guesses())} guesses in this lesson.")
+    answered = sum(_answer(name, guess) is not None for guess in lesson.guesses().values())
+    if answered:
+        st.caption(f"You made {answered} of {len(lesson.guesses())} guesses in this lesson.")
     following = dict(zip(LESSONS, [*LESSONS][1:], strict=False)).get(name)
     if following:
         query = {"lesson": following, "step": "1"} | (
@@ -259,7 +265,7 @@ def _explore(name: str, lesson: Lesson, step: Explore, cache: Path) -> None:
 
 
 def _find(config: Config, cache: Path) -> Run | None:
-    """The run of this configuration, if somebody has started it."""
+    """The run of this configuration, or None if it was never started."""
     try:
         return Run.open(config.id, cache)
     except RunError:
@@ -267,7 +273,7 @@ def _find(config: Config, cache: Path) -> Run | None:
 
 
 def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Callable[[dict[str, Run]], Any]) -> None:
-    """What needs runs: the button that starts them, how far they are, and what they are for when all have ended."""
+    """A step that needs runs: the button that starts them, their progress, and `show` once all have finished."""
     runs = {name: _find(lesson.runs[name], cache) for name in lesson.needs(step)}
     try:
         statuses = {name: run.status for name, run in runs.items() if run is not None}
@@ -281,14 +287,14 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
         st.caption(_duration(lesson, step))
         for name in waiting:
             if name in statuses:
-                st.caption(f"The last time it ended early: {statuses[name].message}")
+                st.caption(f"The last attempt ended early: {statuses[name].message}")
         if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
             started = [start_run(lesson.runs[name], cache) for name in waiting]
             if all(started):
                 st.rerun()
         return
 
-    def look() -> float | None:
+    def update() -> float | None:
         now = {name: run.status for name, run in runs.items()}
         if all(status.state in FINISHED for status in now.values()):
             show(runs)
@@ -297,11 +303,11 @@ def _with_results(lesson: Lesson, step: Go | Look | Text, cache: Path, show: Cal
                 _progress(lesson.runs[name], status)
         return refresh.pace(*now.values())
 
-    refresh.fragment(look, refresh.pace(*statuses.values()))
+    refresh.fragment(update, refresh.pace(*statuses.values()))
 
 
 def _progress(config: Config, status: Status) -> None:
-    """How far one run is."""
+    """The progress of one run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(status.state)
         st.caption(plain(progress.sentence(status, kind_of(config).unit)))
@@ -311,22 +317,22 @@ def _progress(config: Config, status: Status) -> None:
 def _duration(lesson: Lesson, step: Step) -> str:
     needed = set(lesson.needs(step))
     seconds = sum(go.seconds for go in lesson.steps if isinstance(go, Go) and needed & set(go.runs))
-    return f"About {duration_in_words(seconds)} on two cores; what somebody here has run before is there at once."
+    return f"About {duration_in_words(seconds)} on two cores; runs that already exist here are reused."
 
 
 def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) -> None:
-    """Words, pictures, and what became of the guesses."""
+    """The text and charts of a step, and the guesses beside the results."""
     results = {key: _result(str(run.path), run.record_bytes) for key, run in runs.items()}
-    _words(step.body(results) if callable(step.body) else step.body)
+    _text(step.body(results) if callable(step.body) else step.body)
     for column, (place, picture) in zip(st.columns(max(len(step.pictures), 1)), enumerate(step.pictures), strict=False):
         with column:
             st.markdown(f"**{picture.title}**")
             run, config = runs.get(picture.run), lesson.runs[picture.run]
             if picture.kind in OF_SETTINGS:
-                drawn = _of_settings(picture.kind, config.id)
+                chart = _of_settings(picture.kind, config.id)
             else:
-                drawn = _drawn(picture.kind, str(run.path), run.record_bytes)
-            live_chart(drawn, key=f"lesson-chart-{place}-{picture.kind}", height=HEIGHT)
+                chart = _chart(picture.kind, str(run.path), run.record_bytes)
+            live_chart(chart, key=f"lesson-chart-{place}-{picture.kind}", height=HEIGHT)
             st.caption(picture.look_for)
     if isinstance(step, Look):
         for guess in step.guesses:
@@ -334,21 +340,21 @@ def _show(name: str, lesson: Lesson, step: Look | Text, runs: dict[str, Run]) ->
 
 
 def _reveal(name: str, guess: Guess, results: Results) -> None:
-    """The guess next to what came out."""
+    """The guess beside the result."""
     outcome, answer = guess.solution(results), _answer(name, guess)
     st.session_state.setdefault("lesson-revealed", set()).add(_slot(name, guess))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{guess.title}**")
             if answer is not None:
-                how = verdict(guess, answer, outcome)
-                color, icon = BADGES[how]
-                st.badge(KIND_WORDS[how], color=color, icon=icon)
-        before = f"You guessed **{_in_words(guess, answer)}**. " if answer is not None else ""
-        st.markdown(f"{before}It was **{_in_words(guess, outcome.value)}**. {outcome.sentence}")
+                result = verdict(guess, answer, outcome)
+                color, icon = BADGES[result]
+                st.badge(KIND_WORDS[result], color=color, icon=icon)
+        prefix = f"You guessed **{_in_words(guess, answer)}**. " if answer is not None else ""
+        st.markdown(f"{prefix}It was **{_in_words(guess, outcome.value)}**. {outcome.sentence}")
 
 
-# Shared by all who take the lesson: the key is the length of the run's file.
+# All viewers of a lesson share its results: the key is the length of the run's file.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -358,7 +364,7 @@ def _result(path: str, size: int) -> Any:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _drawn(kind: str, path: str, size: int) -> str:
+def _chart(kind: str, path: str, size: int) -> str:
     run = Run(Path(path))
     per_epoch = run.steps_per_epoch if run.kind is TRAINED else None
     return payload(figure(kind, _result(path, size), run.config, HEIGHT, per_epoch))

@@ -1,9 +1,8 @@
-"""The page "The paper": the experiment in one click, its figures in the paper's layout, its claims with what was
-measured, and which choices are its own and which are ours.
+"""The page "The paper": its experiment in one click, its figures and claims with our measurements, and our choices.
 
 The address holds the view: `set` (quick, full, small), `view` (figures, claims, choices), `seed` (a number, or all),
-`unit`, and `with`, an alternative that is shown beside our choice. What many viewers share is made once: the keys are
-the lengths of the runs' files.
+`unit`, and `with`, an alternative that is shown beside our choice. Viewers share the figures: the keys are the lengths
+of the runs' files.
 """
 
 from __future__ import annotations
@@ -24,89 +23,93 @@ from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, 
 from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import member_of, sentence
+from igbviz.ui.provenance import ROUNDING, ROUNDING_MEASURED
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
-EVERY = 2.0  # seconds between two looks while something goes on
+EVERY = 2.0  # seconds between redraws while a run is active
 
 
 def draw(cache: Path) -> None:
-    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    """The whole page. A timer that ends with the last run redraws the part that changes."""
     st.markdown(
-        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one prejudiced network with three "
-        "losses and looked after every batch. Here their experiment is run again, over several seeds: their two "
-        "figures, and each result with what was measured."
+        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one network with a strong "
+        "initial guessing bias (IGB) with three losses, and measured it after every batch. Here the experiment is "
+        "repeated with several seeds: their two figures, and each of their claims with our measurements."
     )
+    st.caption(f"{ROUNDING} {ROUNDING_MEASURED} A difference of a few steps, or of one seed, may therefore be chance.")
     set_name = from_query("set", SETS, "quick")
     linked = st.query_params.get("with", "")
     other = linked if linked in experiment.alternatives(set_name) else ""
     folder = paper_runs.cards(set_name, cache)
     variants = [""] + [other] * bool(other)
-    goes_on = any(paper_runs.is_going(set_name, variant, folder, cache) for variant in variants)
-    seeds = _seeds(paper_runs.seen_runs(cache, set_name, variant)[0] for variant in variants)
+    is_active = any(paper_runs.is_going(set_name, variant, folder, cache) for variant in variants)
+    seeds = _seeds(paper_runs.measured_runs(cache, set_name, variant)[0] for variant in variants)
     view, seed, unit = _options(seeds)
 
-    def look() -> float | None:
+    def update() -> float | None:
         st.subheader(f"{SETS[set_name].title}: {VIEWS[view].lower()}", anchor=False)
         unfinished = [paper_runs.show_progress(set_name, variant, folder, cache) for variant in variants]
-        # however many sentences, the charts keep their place on the page, and with it their zoom
+        # one container, so that the charts keep their position on the page, and with it their zoom
         place = st.container()
-        runs_and_problems = {variant: paper_runs.seen_runs(cache, set_name, variant) for variant in variants}
+        runs_and_problems = {variant: paper_runs.measured_runs(cache, set_name, variant) for variant in variants}
         for problem in (problem for _, problems in runs_and_problems.values() for problem in problems):
             place.warning(sentence(problem), icon=":material/broken_image:")
-        seen = {variant: runs for variant, (runs, _) in runs_and_problems.items()}
-        _what_these_are(set_name, seen, place)
+        runs_by_variant = {variant: runs for variant, (runs, _) in runs_and_problems.items()}
+        _show_provenance(set_name, runs_by_variant, place)
         if view == "choices":
             paper_tables.draw_choices(set_name, other, folder, cache)
-        elif not any(seen.values()):
+        elif not any(runs_by_variant.values()):
             st.info("No run of this set has been measured yet: press **Run** above.", icon=":material/info:")
         elif view == "claims":
-            paper_tables.draw_claims(seen)
+            paper_tables.draw_claims(runs_by_variant)
         else:
-            _figures(seen, seed, unit)
-        if _seeds(seen.values()) != seeds:
+            _figures(runs_by_variant, seed, unit)
+        if _seeds(runs_by_variant.values()) != seeds:
             st.rerun()  # there is another seed to choose
         return EVERY if any(unfinished) else None
 
-    refresh.fragment(look, EVERY if goes_on else None)
+    refresh.fragment(update, EVERY if is_active else None)
 
 
-def _seeds(several: Iterable[Sequence[PaperRun]]) -> list[int]:
-    return sorted({one.seed for runs in several for one in runs})
+def _seeds(run_lists: Iterable[Sequence[PaperRun]]) -> list[int]:
+    return sorted({run.seed for runs in run_lists for run in runs})
 
 
-def _what_these_are(set_name: str, seen: Mapping[str, Sequence[PaperRun]], place: Any) -> None:
-    """Never a number without what it was measured on."""
+def _show_provenance(set_name: str, runs_by_variant: Mapping[str, Sequence[PaperRun]], place: Any) -> None:
+    """What the numbers below were measured on."""
     if not SETS[set_name].is_paper:
         place.warning(
-            "This is a stand-in: a small network on other images. What holds here need not hold for the paper's "
+            "This set is a stand-in: a small network on other images. Its results need not hold for the paper's "
             "network.",
             icon=":material/science:",
         )
-    for variant, runs in seen.items():
+    for variant, runs in runs_by_variant.items():
         if runs:
             before = f"**{ALTERNATIVES[variant].title}.** " if variant else ""
             place.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
         elif variant:
             place.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
         longest = SETS[set_name].config().epochs
-        if runs and max(one.epoch for one in runs) < longest * 0.99:
+        last = max((run.epoch for run in runs), default=longest)
+        if last < longest * 0.99:
             place.info(
-                f"Measured up to epoch {max(one.epoch for one in runs):.3g} of this set's {longest:g}: "
-                "claims about later times stay open until **Run** has gone that far.",
+                f"Measured up to epoch {last:.3g} of {longest:g}: claims about later times stay open until **Run** has "
+                "gone that far.",
                 icon=":material/hourglass_empty:",
             )
 
 
-# What is shown of them.
+# The views.
 
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     names = [*map(str, seeds), ALL]
     linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
-    seed = seed if (seed := st.query_params.get("seed")) in names else names[0]  # of another set, perhaps
+    linked_seed = st.query_params.get("seed")
+    seed = linked_seed if linked_seed in names else names[0]  # the address may name a seed of another set
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "View", list(VIEWS), default=linked, required=True, key="paper-view", format_func=VIEWS.get
@@ -132,74 +135,73 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     return view, seed, unit
 
 
-def _figures(seen: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> None:
+def _figures(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> None:
     """Figure 1 and Figure 2 of one network, or of all seeds."""
     st.markdown("**Figure 1: before the first step**")
-    shown = [(variant, runs, seed) for variant, runs in seen.items()]
+    shown = [(variant, runs, seed) for variant, runs in runs_by_variant.items()]
     if len(shown) == 1 and seed != ALL:
         shown.append((*shown[0][:2], ALL))  # the one network, and beside it all of them
     for place, (variant, runs, seed_shown) in zip(st.columns(max(2, len(shown))), shown, strict=False):
         with place:
-            _figure_1(variant, runs, seed_shown, titled=len(seen) > 1)
-    st.markdown("**Figure 2: what the losses make of it**")
-    members = {variant: _members(runs) for variant, runs in seen.items()}
+            _figure_1(variant, runs, seed_shown, titled=len(runs_by_variant) > 1)
+    st.markdown("**Figure 2: during training, one loss per row**")
+    members = {variant: _members(runs) for variant, runs in runs_by_variant.items()}
     if seed == ALL:
         rows = [
             (_row_title(loss, variant), picked)
             for loss in LOSSES
             for variant, own in members.items()
-            if (picked := [member for one, member in own if one.loss == loss])
+            if (picked := [member for run, member in own if run.loss == loss])
         ]
         spec = bands(rows, unit)
         caption = (
-            "Lines: medians over the seeds; bands: from the least to the most of them. Each network favours a class "
-            "of its own, so the lines are roles: the class that it favours at Init., the highest and the median of "
-            "the nine others."
+            "Lines: medians over the seeds; bands: from the minimum to the maximum. Each network favours its own "
+            "class, so each line is a role: the class that the network favours at Init., and the maximum and the "
+            "median of the nine others."
         )
     else:
         picked = [
-            (one, variant, member)
+            (run, variant, member)
             for loss in LOSSES
             for variant, own in members.items()
-            for one, member in own
-            if one.loss == loss and str(one.seed) == seed
+            for run, member in own
+            if run.loss == loss and str(run.seed) == seed
         ]
         if not picked:
-            st.info("This seed has no run.", icon=":material/info:")
+            st.info("There is no run of this seed.", icon=":material/info:")
             return
-        unequal = len({f"{one.epoch:.3g}" for one, *_ in picked}) > 1  # rows of unequal length say how long they are
+        unequal = len({f"{run.epoch:.3g}" for run, *_ in picked}) > 1  # rows of unequal length show their last epoch
         settings = [
-            Setting(_row_title(one.loss, variant) + f" · to epoch {one.epoch:.3g}" * unequal, place, (member,))
-            for place, (one, variant, member) in enumerate(picked)
+            Setting(_row_title(run.loss, variant) + f" · to epoch {run.epoch:.3g}" * unequal, place, (member,))
+            for place, (run, variant, member) in enumerate(picked)
         ]
         spec = comparison.grid(settings, [member.run for *_, member in picked], unit)
         caption = (
-            "A row a loss, probability of the true class left, accuracy right. ★ and the bold line: the class "
-            "favoured at Init. Dashed: the end of the first epoch; dotted: 1/K. Point at a line, and its class is "
-            "marked at the same moment everywhere."
+            "One row per loss; left the probability of the true class, right the accuracy (recall). ★ and the bold "
+            "line: the class favoured at Init. Dashed: the end of the first epoch; dotted: 1/K. Point at a line to "
+            "mark its class at the same time in every panel."
         )
     live_chart(payload(spec), key=f"paper-figure-2-{seed == ALL}", height=spec["layout"]["height"])
     st.caption(caption)
-    names = ",".join(one.run.id for runs in seen.values() for one in runs if seed in (ALL, str(one.seed)))
+    names = ",".join(run.run.id for runs in runs_by_variant.values() for run in runs if seed in (ALL, str(run.seed)))
     shell.link("pages/Compare.py", "Compare these runs in other ways", icon=":material/compare:", runs=names)
 
 
 def _figure_1(variant: str, runs: Sequence[PaperRun], seed: str, titled: bool) -> None:
-    networks = {
-        one.seed: one.trajectory[:1] for one in reversed(runs)
-    }  # the losses of a seed begin with the same network
+    # all losses of a seed start from the same network
+    networks = {run.seed: run.trajectory[:1] for run in reversed(runs)}
     title = (ALTERNATIVES[variant].title if variant else "Our choice") if titled else ""
     if seed == ALL and networks:
         figure = payload(untrained_by_rank({number: networks[number] for number in sorted(networks)}, title))
         caption = (
             f"Mean over {len(networks)} untrained network{'s' * (len(networks) > 1)}, the classes by rank, since each "
-            "favours its own; upright lines: from the least to the most of them; dots: the classes, in their colours."
+            "favours its own; vertical lines: from the minimum to the maximum; dots: the classes, in their colors."
         )
     elif seed.isdigit() and int(seed) in networks:
         figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340, checked=False))
-        caption = "Mean probability of each class over the probed test images, whatever they show."
+        caption = "Mean probability of each class over all probed test images, whatever their labels."
     else:
-        st.caption("No network of this seed.")
+        st.caption("There is no network of this seed.")
         return
     live_chart(figure, key=f"paper-figure-1-{variant}-{seed == ALL}", height=340)
     st.caption(caption)
@@ -210,5 +212,5 @@ def _row_title(loss: str, variant: str) -> str:
 
 
 def _members(runs: Sequence[PaperRun]) -> list[tuple[PaperRun, Member]]:
-    pairs = [(one, member_of(stamp)) for one, stamp in zip(runs, paper_runs.stamps(runs), strict=True)]
-    return [(one, member) for one, member in pairs if member is not None]
+    pairs = [(run, member_of(stamp)) for run, stamp in zip(runs, paper_runs.stamps(runs), strict=True)]
+    return [(run, member) for run, member in pairs if member is not None]

@@ -1,4 +1,4 @@
-"""The runs behind the page "The paper": three sizes with their buttons, how far they are, and what was measured."""
+"""The runs behind the page "The paper": three sets with their buttons, progress and results."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from igbviz.ui.runs import forget_rows, run_rows
 
 
 def cards(set_name: str, cache: Path) -> str:
-    """The three sizes with their buttons. Returns the folder that CIFAR-10 is read from, if one is named."""
+    """The three sets with their buttons; returns the folder that CIFAR-10 is read from, if one is named."""
     folder = st.session_state.get("paper-folder", "").strip()
-    for column, (name, one) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
+    for column, (name, paper_set) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
         with column.container(border=True, height="stretch"):
-            st.markdown(f"**{one.title}**" + (" · shown below" if name == set_name else ""))
-            st.markdown(one.words)
+            st.markdown(f"**{paper_set.title}**" + (" · shown below" if name == set_name else ""))
+            st.markdown(paper_set.words)
             expected = planned(name, "", folder, cache)
             if expected is not None:
                 st.caption(_plan_in_words(expected))
-            measured = len(seen_runs(cache, name, "")[0])
+            measured = len(measured_runs(cache, name, "")[0])
             with st.container(horizontal=True):
                 label = f"Show {measured} run{'s' * (measured != 1)}" if measured else "Show"
                 if st.button(label, key=f"paper-show-{name}", icon=":material/visibility:", disabled=name == set_name):
@@ -48,8 +48,8 @@ def cards(set_name: str, cache: Path) -> str:
         st.text_input(
             "Folder with train/<class>/* and test/<class>/*",
             key="paper-folder",
-            placeholder="empty: the original files, downloaded or found by torchvision",
-            help="For machines that cannot download the original files. JPEG pictures are not quite the original "
+            placeholder="empty: torchvision finds or downloads the original files",
+            help="For machines that cannot download the original files. JPEG images differ slightly from the original "
             "pixels.",
         )
     return folder
@@ -66,7 +66,7 @@ def _plan_in_words(expected: Plan) -> str:
 
 
 def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan | None:
-    """None, and a sentence on the page, when the runs could not start."""
+    """The plan of these runs; None, and a message on the page, if they could not start."""
     try:
         return plan(experiment.sweep(set_name, alternative, folder), cache)
     except (ConfigError, DataError, OSError) as error:
@@ -75,7 +75,7 @@ def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan |
 
 
 def submit(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
-    """Start what is not finished; False, and a sentence on the page, when it cannot start."""
+    """Start the unfinished runs; False, and an error on the page, if they cannot start."""
     try:
         submit_sweep(experiment.sweep(set_name, alternative, folder), cache)
     except (ConfigError, DataError, RunError, OSError) as error:
@@ -93,27 +93,27 @@ def _group(set_name: str, alternative: str, folder: str, cache: Path) -> Group |
 
 
 def is_going(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
-    """Whether any of these runs waits or is worked on."""
+    """Whether any of these runs is queued or running."""
     group = _group(set_name, alternative, folder, cache)
     return group is not None and not group.progress().ended
 
 
 def show_progress(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
-    """The bar of a group that goes on, always in the same place; whether it does."""
+    """The progress bar of an active group, always at the same position; returns whether the group is active."""
     place = st.container()
     group = _group(set_name, alternative, folder, cache)
     if group is None:
         return False
     progress = group.progress()
-    words = f"{ALTERNATIVES[alternative].title}: {progress}" if alternative else str(progress)
+    summary = f"{ALTERNATIVES[alternative].title}: {progress}" if alternative else str(progress)
     if progress.ended:
         if "failed" in progress.counts or "stopped" in progress.counts:
-            place.caption(f"{words}. **Run** lets them go on.")
+            place.caption(f"{summary}. **Run** resumes them.")
             _show_reasons(progress.members, place)
         return False
     with place.container(horizontal=True, vertical_alignment="center"):
         left = f"; {duration_in_words(progress.eta)} to go" if progress.eta is not None else ""
-        st.progress(progress.share, f"{words}{left}")
+        st.progress(progress.share, f"{summary}{left}")
         if st.button("Stop all", icon=":material/stop:", key=f"paper-stop-{alternative}"):
             group.stop()
             st.rerun()
@@ -121,7 +121,7 @@ def show_progress(set_name: str, alternative: str, folder: str, cache: Path) -> 
 
 
 def _show_reasons(members: Sequence[Any], place: Any) -> None:
-    """The reasons of those that failed, each once."""
+    """The distinct error messages of the failed runs."""
     reasons = {
         member.status.message
         for member in members
@@ -131,11 +131,11 @@ def _show_reasons(members: Sequence[Any], place: Any) -> None:
         place.error(plain(reason), icon=":material/error:")
 
 
-def seen_runs(cache: Path, set_name: str, alternative: str) -> tuple[list[PaperRun], list[str]]:
-    """What was measured of these runs, and a sentence for each that cannot be read."""
+def measured_runs(cache: Path, set_name: str, alternative: str) -> tuple[list[PaperRun], list[str]]:
+    """The runs of this set with a probe, and an error message for each that cannot be read."""
     return experiment.farthest_runs(run_rows(cache), cache, set_name, alternative)
 
 
 def stamps(runs: Sequence[PaperRun]) -> tuple[Stamp, ...]:
-    """The state in which these runs were read, which may be an earlier one than that on the disk by now."""
-    return tuple(Stamp(str(one.run.path), one.trajectory.records.nbytes, one.state) for one in runs)
+    """Stamps of the state in which these runs were read, which may be older than the one on the disk."""
+    return tuple(Stamp(str(run.run.path), run.trajectory.records.nbytes, run.state) for run in runs)

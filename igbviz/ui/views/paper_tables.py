@@ -1,5 +1,4 @@
-"""Two views of the page "The paper" that are words and numbers: its claims with what was measured, and its choices with
-ours."""
+"""Two views of the page "The paper": its claims with our measurements, and its choices beside ours."""
 
 from __future__ import annotations
 
@@ -30,43 +29,44 @@ STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
 MARKS = {True: "✓", False: "✗", None: "…"}
 
 
-def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
-    """Each claim with its verdict and the numbers behind it; all of them as a file."""
-    measured = {variant: _findings(paper_runs.stamps(runs), runs) for variant, runs in seen.items()}
+def draw_claims(runs_by_variant: Mapping[str, Sequence[PaperRun]]) -> None:
+    """Each claim with its verdict and the numbers behind it, and all of them as a download."""
+    measured = {variant: _findings(paper_runs.stamps(runs), runs) for variant, runs in runs_by_variant.items()}
     verdicts = {
         name: {variant: claims.verdict(findings[name]) for variant, findings in measured.items()} for name in CLAIMS
     }
     kinds = [own[""].kind for own in verdicts.values()]
-    words = {
+    labels = {
         "holds": "hold",
         "depends": "depend",
         "fails": "do not hold",
         "short": "open",
-        "moot": "cannot be asked",
+        "moot": "not applicable",
         "none": "without runs",
     }
     with st.container(horizontal=True):
         for kind, (color, icon) in VERDICT_LOOKS.items():
             if kind in kinds:
-                st.badge(f"{kinds.count(kind)} {words[kind]}", color=color, icon=icon)
+                st.badge(f"{kinds.count(kind)} {labels[kind]}", color=color, icon=icon)
     st.caption(
-        "✓ holds, ✗ does not, … not measured far enough, – cannot be asked, as what it speaks of does not happen. "
-        "The sentences are paraphrases, and the limits in the definitions are ours. A verdict over one seed is no "
-        "more than an example."
+        "✓ holds, ✗ does not hold, … not measured far enough, – not applicable: the precondition never occurs. The "
+        "claims are paraphrased, and the thresholds in the definitions are ours. A verdict from one seed is no more "
+        "than an example."
     )
     for name, claim in CLAIMS.items():
         with st.container(border=True):
             st.markdown(f"**{claim.text}**  :gray[{claim.where}]")
             for variant, verdict in verdicts[name].items():
                 color, icon = VERDICT_LOOKS[verdict.kind]
-                before = f"{ALTERNATIVES[variant].title}: " if variant else "Our choice: " if len(seen) > 1 else ""
-                st.badge(before + verdict.words, color=color, icon=icon)
+                ours = "Our choice: " if len(runs_by_variant) > 1 else ""
+                prefix = f"{ALTERNATIVES[variant].title}: " if variant else ours
+                st.badge(prefix + verdict.words, color=color, icon=icon)
             left, right = st.columns([2, 3])
             left.caption(f"Checked: {claim.definition[0].lower()}{claim.definition[1:]}")
             if rows := _numbers({variant: findings[name] for variant, findings in measured.items()}):
                 right.markdown(rows)
-    for variant, runs in seen.items():
-        trajectories = {(one.loss, one.seed): one.trajectory for one in runs}
+    for variant, runs in runs_by_variant.items():
+        trajectories = {(run.loss, run.seed): run.trajectory for run in runs}
         st.download_button(
             "CSV" + (f", {ALTERNATIVES[variant].title}" if variant else ""),
             data=lambda trajectories=trajectories: claims.frame(trajectories).to_csv(index=False).encode(),
@@ -79,15 +79,17 @@ def draw_claims(seen: Mapping[str, Sequence[PaperRun]]) -> None:
 
 
 def _numbers(findings: Mapping[str, Sequence[CheckedClaim]]) -> str:
-    """The measured numbers as a table: a row a loss, a column a seed."""
-    seeds = sorted({one.seed for own in findings.values() for one in own})
+    """The measured numbers as a table: one row per loss, one column per seed."""
+    seeds = sorted({check.seed for own in findings.values() for check in own})
     if not seeds:
         return ""
     lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
     for variant, own in findings.items():
-        for loss in dict.fromkeys(one.loss for one in own):
+        for loss in dict.fromkeys(check.loss for check in own):
             cells = {
-                one.seed: f"{'–' if one.moot else MARKS[one.holds]} {one.number}" for one in own if one.loss == loss
+                check.seed: f"{'–' if check.moot else MARKS[check.holds]} {check.number}"
+                for check in own
+                if check.loss == loss
             }
             name = "untrained network" if loss == UNTRAINED else TITLES[loss]
             name += f" · {ALTERNATIVES[variant].title}" if variant else ""
@@ -96,13 +98,13 @@ def _numbers(findings: Mapping[str, Sequence[CheckedClaim]]) -> str:
 
 
 def draw_choices(set_name: str, other: str, folder: str, cache: Path) -> None:
-    """What the paper says of each choice and what is used here; and what may be tried in its place."""
+    """What the paper says of each choice, what is used here, and the alternatives that can be run."""
     paper_config, config = SETS["full"].config(), SETS[set_name].config()
     is_full = set_name == "full"
     head = [
         "choice",
-        "by the paper",
-        "what it says, and what we make of it",
+        "in the paper",
+        "what it says, and what we use",
         "full set",
         *([] if is_full else [f"{SETS[set_name].title.lower()} set"]),
     ]
@@ -121,7 +123,8 @@ def draw_choices(set_name: str, other: str, folder: str, cache: Path) -> None:
         lines.append("| " + " | ".join(cells) + " |")
     st.markdown("\n".join(lines))
     st.markdown(
-        "**What if it is meant otherwise?** Each is the same 12 runs with one choice changed, shown beside ours."
+        "**What if the paper means something else?** Each alternative repeats the 12 runs with one choice changed; its "
+        "runs are shown beside ours."
     )
     names = [name for choice in CHOICES for name in choice.others if name in experiment.alternatives(set_name)]
     titles = {name: choice.title for choice in CHOICES for name in choice.others}
@@ -135,15 +138,17 @@ def draw_choices(set_name: str, other: str, folder: str, cache: Path) -> None:
 
 
 def _alternative_button(set_name: str, name: str, other: str, folder: str, cache: Path) -> None:
-    seen = len(paper_runs.seen_runs(cache, set_name, name)[0])
+    count = len(paper_runs.measured_runs(cache, set_name, name)[0])
     expected = paper_runs.planned(set_name, name, folder, cache)
     with st.container(horizontal=True):
         if name == other:
             if st.button("Show ours alone", key=f"paper-alone-{name}", icon=":material/visibility_off:"):
                 set_query(**{"with": None})
                 st.rerun()
-        elif seen and st.button(
-            f"Show {seen} run{'s' * (seen > 1)} beside ours", key=f"paper-beside-{name}", icon=":material/compare:"
+        elif count and st.button(
+            f"Show {count} run{'s' * (count > 1)} beside ours",
+            key=f"paper-beside-{name}",
+            icon=":material/compare:",
         ):
             set_query(**{"with": name})
             st.rerun()
@@ -156,10 +161,10 @@ def _alternative_button(set_name: str, name: str, other: str, folder: str, cache
                 st.rerun()
 
 
-# Everybody who looks at the same runs at the same moment shares what was read of them.
+# All viewers of the same runs share the checked claims.
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _findings(stamps: tuple[Stamp, ...], _runs: Sequence[PaperRun]) -> dict[str, list[CheckedClaim]]:
-    trajectories: dict[tuple[str, int], Trajectory] = {(one.loss, one.seed): one.trajectory for one in _runs}
+    trajectories: dict[tuple[str, int], Trajectory] = {(run.loss, run.seed): run.trajectory for run in _runs}
     return {name: claims.check_claim(claim, trajectories) for name, claim in CLAIMS.items()}

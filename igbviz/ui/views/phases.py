@@ -1,8 +1,11 @@
-"""The plane of initialisations: where networks are ordered or chaotic, and how prejudiced they begin. A click or two
-numbers choose a point of it, and from there one goes on to draw networks or to train them."""
+"""The phase diagram: where very deep networks are ordered or chaotic, and how strong their initial guessing bias is.
+
+A click or two numbers choose a point of the plane; buttons lead from there to drawing networks or training them.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,22 +18,38 @@ from igbviz.ui import forms
 from igbviz.ui.live_chart import live_chart
 from igbviz.ui.runs import start_run
 
-CAVEATS = (
-    "- **Ordered** (χ₁ < 1): two inputs become the same, gradients vanish, and with biases γ grows exponentially "
-    "with depth. **Chaotic** (χ₁ > 1): inputs separate, gradients explode, γ stays finite.\n- *γ is infinite at "
-    "the edge of chaos* holds for infinite depth only: tanh at σ²b = 0.05 has γ = 2.2 after 20 layers.\n- *tanh "
-    "has no bias* holds for σ²b = 0 and uncorrelated data only; with biases in the ordered phase it is deeply "
-    "prejudiced.\n- *Depth makes the bias grow* holds for ReLU (like the square of the depth), not for GELU at "
-    "(2, 0) beyond 13 layers.\n- For ReLU, c\\* = 1 everywhere: the phase shows in χ₁ and in how fast c gets "
-    "there.\n- A plain network without bias at every depth (γ\\* = 0) is always chaotic: neutrality and "
-    "trainability exclude each other.\n- PyTorch's default, σ²w = 1/3 and σ²b = 1/(3n), is deep in the ordered "
-    "phase.\n\nTheory for infinitely wide, fully connected networks and uncorrelated inputs: Schoenholz et al. "
-    "2017 (arXiv 1611.01232), Francazi et al. 2024 (arXiv 2306.00809), Bassi et al. 2025 (arXiv 2505.12096)."
-)
+EXPLODED = 1e6  # a variance beyond it does not come back
+CLASSES = 10  # of the guess fractions that are predicted
+SETTLING = 1000  # layers, enough for the variance to reach its limit
+CAVEATS = """
+- **Ordered** (χ₁ < 1): gradients vanish with depth, and nearby inputs become the same. With biases (σ²b > 0) all inputs
+  do: c\\* = 1, and γ grows exponentially with depth. Without biases tanh, erf and linear networks keep uncorrelated
+  inputs uncorrelated: c\\* = 0, and γ = 0 at every depth.
+- **Chaotic** (χ₁ > 1): gradients explode. Where q\\* is finite, inputs stay apart (c\\* < 1) and γ stays finite. Where
+  the variance explodes, activations that are kinked, or look kinked to large inputs, still lead to c\\* = 1: ReLU,
+  leaky ReLU, |x| and GELU at (3, 0.05).
+- For ReLU c\\* = 1 in both phases: they differ in χ₁ and in how fast c gets there.
+- χ₁ is the factor by which the *squared* difference of two nearby inputs grows per layer; the difference itself grows
+  by √χ₁.
+- ξ is an e-folding length: over ξ layers the distance to c\\* shrinks to about 37 % of what it was.
+- *γ is infinite at the edge of chaos* holds for infinite depth and with biases: tanh at (1.76, 0.05) has γ = 2.2 after
+  20 layers, tanh at (1, 0) has γ = 0 at every depth.
+- *tanh has no bias* holds for σ²b = 0 and uncorrelated inputs only; with biases in the ordered phase its prejudice is
+  deep.
+- *Depth makes the bias grow* holds for ReLU (like the square of the depth), not for GELU at (2, 0) beyond 13 layers.
+- *Neutral networks cannot be trained*, because γ\\* = 0 implies χ₁ > 1, holds for infinite depth, a finite q\\* > 0
+  and a curved activation. Without these it fails: with γ = 0 at every depth, tanh at (0.5, 0) is ordered and tanh at
+  (1, 0) lies on the edge, where q\\* = 0. Twenty tanh layers at (1, 0) and (1.2, 0) trained as well as at (1.76, 0.05):
+  accuracies of 0.72 to 0.81 against 0.76 and 0.79, two seeds each, ten classes.
+- PyTorch's default, σ²w = 1/3 and σ²b = 1/(3n), is deep in the ordered phase.
+
+Theory for infinitely wide, fully connected networks and uncorrelated inputs: Schoenholz et al. 2017 (arXiv 1611.01232),
+Francazi et al. 2024 (arXiv 2306.00809), Bassi et al. 2025 (arXiv 2505.12096).
+"""
 
 
 class Point(NamedTuple):
-    """A setting of the theory: a place on the plane, with activation and depth."""
+    """A point of the plane, with activation and depth."""
 
     activation: str
     sigma_w2: float
@@ -40,18 +59,20 @@ class Point(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.caption("Order, chaos and the first prejudice")
+    st.caption(
+        "Order, chaos and the initial guessing bias (IGB): where deep networks begin prejudiced, and where they train."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = sorted(theory.ACTIVATIONS)
         activation = st.selectbox("Activation", names, index=names.index("tanh"), key="phase-activation", width=200)
         quantity = st.segmented_control(
-            "Colour", list(theory_charts.MAPS), default="gamma_star", required=True, key="phase-quantity",
+            "Color", list(theory_charts.MAPS), default="gamma_star", required=True, key="phase-quantity",
             format_func=lambda name: theory_charts.MAPS[name].title.split(",")[0],
         )  # fmt: skip
     left, right = st.columns([3, 2])
     with right:
         point = _choose_point(activation)
-        _say(point)
+        _show_prediction(point)
         _go_on(point, cache)
     with left:
         _map(point, quantity)
@@ -66,9 +87,9 @@ def draw(cache: Path) -> None:
 def _choose_point(activation: str) -> Point:
     st.session_state.setdefault("phase-w", 1.76)
     st.session_state.setdefault("phase-b", 0.05)
-    # a click of the last run; widgets are set before they are drawn
+    # the click of the last rerun; a widget's value can only be set before it is drawn
     st.session_state.update(st.session_state.pop("phase-clicked", {}))
-    st.markdown("**A point of the plane** (or click into the map)")
+    st.markdown("**A point of the plane** (or click on the map)")
     sigma_w2 = st.number_input(
         "Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g"
     )
@@ -78,20 +99,62 @@ def _choose_point(activation: str) -> Point:
     return Point(activation, sigma_w2, sigma_b2, st.slider("Layers", 2, 100, 20, key="phase-depth"))
 
 
-def _say(point: Point) -> None:
-    """What theory predicts at this point."""
+def _show_prediction(point: Point) -> None:
+    """The numbers of the theory at this point, and what they mean there."""
     fixed = theory.fixed_point(point.activation, point.sigma_w2, point.sigma_b2)
     gamma = theory.gamma_by_depth(*point)[-1]
-    phase = "on the edge of chaos" if abs(fixed.chi_1 - 1) < 0.005 else "ordered" if fixed.chi_1 < 1 else "chaotic"
+    largest = theory.expected_max_guess(min(float(gamma), 1e6), CLASSES)
     st.markdown(
-        f"At this point: **{phase}**, χ₁ = {fixed.chi_1:.4g}, c\\* = {fixed.c_star:.4g}, q\\* = {fixed.q_star:.4g}. "
-        f"After {point.depth} layers γ = **{gamma:.3g}**: {theory.regime(gamma, 10)}; the largest of ten guess fractions "
-        f"is {theory.expected_max_guess(min(float(gamma), 1e6), 10):.2f} on average (0.10 without bias)."
+        f"At this point: **{phase(fixed)}**, χ₁ = {fixed.chi_1:.4g}, c\\* = {fixed.c_star:.4g}, "
+        f"q\\* = {fixed.q_star:.4g}. After {point.depth} layers γ = **{gamma:.3g}**: "
+        f"{theory.regime(gamma, CLASSES)} for {CLASSES} classes, of which the most guessed one gets {largest:.2f} of "
+        f"the guesses on average ({1 / CLASSES:.2f} without bias)."
     )
+    st.markdown(" ".join(consequences(point, fixed)))
+
+
+def phase(fixed: theory.FixedPoint) -> str:
+    """The name of the phase, by chi_1."""
+    return "on the edge of chaos" if abs(fixed.chi_1 - 1) < 0.005 else "ordered" if fixed.chi_1 < 1 else "chaotic"
+
+
+def consequences(point: Point, fixed: theory.FixedPoint) -> list[str]:
+    """Sentences on variance, inputs and gradients of very deep networks at this point, for normalized inputs."""
+    gradients = {
+        "ordered": "Gradients vanish with depth.",
+        "chaotic": "Gradients explode with depth.",
+        "on the edge of chaos": "Gradients neither vanish nor explode exponentially fast.",
+    }[phase(fixed)]
+    if fixed.q_star == 0:
+        variance = ["With depth the signal dies out (q\\* = 0)."]
+    elif fixed.q_star == math.inf:
+        variance = ["With depth the variance explodes (q\\* = ∞)."]
+    elif fixed.chi_1 > 1 and _explodes(point):
+        return [
+            "Normalized inputs do not reach this q\\*: their variance explodes. The q\\* and c\\* shown are those of "
+            "smaller inputs.",
+            gradients,
+        ]
+    else:
+        variance = []
+    if fixed.c_star == 0:
+        inputs = "Uncorrelated inputs stay uncorrelated, so γ = 0 at every depth."
+    elif fixed.c_star == 1:
+        inputs = "All inputs become the same (c\\* = 1), and γ grows without bound."
+    else:
+        gamma = fixed.c_star / (1 - fixed.c_star)
+        inputs = f"Inputs stay apart (c\\* < 1), and γ settles at {gamma:.3g}."
+    return [*variance, inputs, gradients]
+
+
+def _explodes(point: Point) -> bool:
+    """Whether the variance of normalized inputs grows without bound although a finite fixed point exists."""
+    variances = theory.variance_by_depth(point.activation, point.sigma_w2, point.sigma_b2, SETTLING)
+    return bool(variances[-1] > EXPLODED)
 
 
 def _go_on(point: Point, cache: Path) -> None:
-    """From theory to networks: draw some here, train one, or many."""
+    """Buttons from theory to networks: draw many, train one, or train many at this point."""
     hidden = max(1, point.depth - 1)
     here = {
         "initialization": {"name": "gaussian", "sigma_w2": point.sigma_w2, "sigma_b2": point.sigma_b2},
@@ -99,10 +162,10 @@ def _go_on(point: Point, cache: Path) -> None:
     }
     with st.container(horizontal=True):
         draws = st.button(
-            "Initialise here",
+            "Initialize here",
             icon=":material/casino:",
             key="phase-initialize",
-            help="Draw a hundred such networks on noise.",
+            help="Draw a hundred such networks and feed them noise.",
         )
         if draws and (run := start_run(EnsembleConfig(**here), cache)):
             st.switch_page("pages/Initialisation.py", query_params={"run": run.id})
@@ -122,19 +185,19 @@ def _go_on(point: Point, cache: Path) -> None:
                 "starts",
                 "Train many here",
                 "scatter_plot",
-                "Short trainings from many seeds: do neutral and prejudiced starts differ?",
+                "Short training runs from many seeds: do neutral and prejudiced starts learn differently?",
             ),
-            ("plane", "Map trainability", "grid_on", "One short training at every point of this plane."),
+            ("plane", "Map trainability", "grid_on", "One short training run at every point of a grid on this plane."),
         ):
             if st.button(label, icon=f":material/{icon}:", key=f"phase-{view}", help=help_):
                 st.switch_page("pages/Dynamics.py", query_params=query | {"view": view})
 
 
 def _map(point: Point, quantity: str) -> None:
-    """The plane around the point; a click into it moves the point there."""
-    largest_w, largest_b = max(4.0, 1.25 * point.sigma_w2), max(0.5, 1.25 * point.sigma_b2)
+    """The plane around the point; a click on it moves the point there."""
+    max_w, max_b = max(4.0, 1.25 * point.sigma_w2), max(0.5, 1.25 * point.sigma_b2)
     at = (point.sigma_w2, point.sigma_b2)
-    figure = theory_charts.phase_map(point.activation, quantity, largest_w, largest_b, at)
+    figure = theory_charts.phase_map(point.activation, quantity, max_w, max_b, at)
     clicked = live_chart(figure, key="phase-map", on_click=True)
     st.caption(theory_charts.MAPS[quantity].caption)
     if clicked:

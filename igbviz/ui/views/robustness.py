@@ -1,7 +1,7 @@
-"""The page on robustness: a form, a sweep of losses, and what they win and pay, drawn while it goes on.
+"""The robustness page: a form, a sweep of losses, and charts of what they gain and cost that grow while it runs.
 
-The address holds all of it: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows
-what the form describes, as far as it was run before: at first the runs that ship with the program.
+The address holds its state: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows
+the existing runs of the setting in the form: at first the runs that ship with the program.
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ from igbviz.ui.groups import linked_group, progress_of, show_other_question, sho
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import plain
+from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, set_query
 
-MOST_SEEDS = 50
+MAX_SEEDS = 50
 CAVEAT = (
-    "Line and point: median of the seeds; band and bars: from the least to the most of them. *At its best* is read "
-    "off the same test images, so it is more than stopping early could promise. One network, one learning rate: "
-    "another setting may order the losses otherwise."
+    "Lines and points: medians over the seeds; bands and bars: from the minimum to the maximum. *At its best* is "
+    "selected on the same test images, so it is an optimistic estimate of early stopping. This is one network with one "
+    f"learning rate: another setting may rank the losses differently. {ROUNDING}"
 )
 
 
-class Shown(NamedTuple):
-    """What is drawn: the sentences, the charts as (name, payload, height), and the table."""
+class Contents(NamedTuple):
+    """The contents of the page: sentences, charts as (name, payload, height), and the table."""
 
     sentences: list[str]
     figures: list[tuple[str, str, int]]
@@ -54,7 +55,7 @@ class Shown(NamedTuple):
 
 
 def draw(cache: Path) -> None:
-    """The whole page. What moves is drawn again by a timer that ends with the last run."""
+    """The whole page. A timer that ends with the last run redraws the part that changes."""
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
     linked_view = from_query("view", QUESTIONS, "noise")
@@ -73,10 +74,10 @@ def draw(cache: Path) -> None:
         sweep = linked or describe()
         stamps = _stamps(sweep, cache)
     except (ConfigError, DataError, RunError, OSError):
-        return  # the form says why
+        return  # the form reports why
     if not stamps:
         st.info(
-            "Choose losses on the left and press **Start**. The pictures grow while the networks train.",
+            "Choose losses on the left and press **Start**. The charts grow while the networks train.",
             icon=":material/info:",
         )
         return
@@ -84,7 +85,7 @@ def draw(cache: Path) -> None:
 
 
 def _linked(cache: Path) -> Sweep | None:
-    """What the address asks for; a friendly sentence where that is not there."""
+    """The sweep that the address names; a warning where there is none."""
     if not (group := linked_group(cache)):
         return None
     sweep = sweep_of(str(group.path))
@@ -98,9 +99,9 @@ def _linked(cache: Path) -> Sweep | None:
 
 
 def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
-    """The widgets; what they describe, not yet checked."""
+    """Draw the widgets; return a function that checks them and builds the sweep."""
     base = shown.base if shown else QUESTIONS[view].base
-    key = f"robust-{view}-{base.id}"  # another start is another set of widgets
+    key = f"robust-{view}-{base.id}"  # another base needs new widgets
     before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in robustness.LOSSES_SHOWN]
     names = st.multiselect(
         "Losses",
@@ -108,17 +109,19 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
         format_func=lambda name: LOSSES[name].title_of(name),
         key=f"{key}-losses",
-        help="Each with its usual knobs, or with those of the sweep shown.",
+        help="Each with its default hyperparameters, or with those of the sweep shown.",
     )
     losses = [loss for name in names for loss in [old for old in before if old["name"] == name] or [{"name": name}]]
     changes: dict[str, Any] = {}
     if view == "noise":
         kinds = {name: noise for name, noise in LABEL_NOISE.items() if name != "none"}
-        changes["label_noise"] = forms.choose_part("Wrong labels", kinds, base.label_noise, f"{key}-noise")
+        changes["label_noise"] = forms.choose_part("Label noise", kinds, base.label_noise, f"{key}-noise")
     else:
         changes["imbalance"] = _imbalance(base.imbalance, key)
     seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
-    many = st.number_input("Seeds", value=min(seeds, MOST_SEEDS), step=1, key=f"{key}-seeds", help="Runs of each loss.")
+    seed_count = st.number_input(
+        "Seeds", value=min(seeds, MAX_SEEDS), step=1, key=f"{key}-seeds", help="Runs per loss, with consecutive seeds."
+    )
     with st.expander("Network, data, training", icon=":material/hub:"):
         for label, name, registry in (
             ("Network", "model", MODELS),
@@ -130,9 +133,9 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             changes[name] = forms.widget(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 
     def describe() -> Sweep:
-        if "imbalance" in changes:  # a ratio of 1 is a run's right, but no question of this page
+        if "imbalance" in changes:  # a run may have a ratio of 1, but this page compares nothing then
             forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
-        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", many, 1, MOST_SEEDS))
+        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", seed_count, 1, MAX_SEEDS))
 
     return describe
 
@@ -142,20 +145,20 @@ def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
     ratio = st.number_input(
         fields["ratio"].title, value=max(2, start.ratio), step=1, key=f"{key}-ratio", help=fields["ratio"].description
     )
-    words = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."}
+    options = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."}
     if isinstance(start.majority, int):
-        words[start.majority] = f"class {start.majority}"
+        options[start.majority] = f"class {start.majority}"
     majority = st.radio(
         fields["majority"].title,
-        list(words),
-        index=list(words).index(start.majority),
-        format_func=words.get,
+        list(options),
+        index=list(options).index(start.majority),
+        format_func=options.get,
         key=f"{key}-majority",
     )
     return {"ratio": ratio, "majority": majority}
 
 
-# What came of it.
+# The results.
 
 
 def _show(view: str, sweep: Sweep, cache: Path) -> None:
@@ -172,23 +175,23 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     set_query(unit=unit if unit != "epoch" else None)
     group = _group(sweep, cache)
 
-    def look() -> float | None:
-        # whatever they say, the charts keep their place, and with it their zoom
+    def update() -> float | None:
+        # containers of their own, so that the charts keep their position on the page, and with it their zoom
         head, text = st.container(), st.container()
         stamps = _stamps(sweep, cache)
         with head:
             _show_progress(group, sweep, stamps)
-        shown, problems = _pictures(view, sweep.to_json(), tuple(stamps), unit)
+        contents, problems = _contents(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
             text.warning(f"{problem}.", icon=":material/broken_image:")
-        going = any(stamp.goes_on for stamp in stamps)
-        _draw(shown, len(stamps) < len(sweep.configs()) or going, text)
-        return refresh.SLOW if going else None
+        active = any(stamp.is_active for stamp in stamps)
+        _draw(contents, len(stamps) < len(sweep.configs()) or active, text)
+        return refresh.SLOW if active else None
 
-    going = any(stamp.goes_on for stamp in _stamps(sweep, cache))
-    refresh.fragment(look, refresh.SLOW if going else None)
+    active = any(stamp.is_active for stamp in _stamps(sweep, cache))
+    refresh.fragment(update, refresh.SLOW if active else None)
     st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
-    captions = {what.title: what.caption for what in question.measures.values()}
+    captions = {measure.title: measure.caption for measure in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
     runs = ",".join(config.id for config in sweep.configs())
     shell.link(
@@ -197,35 +200,35 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     )  # fmt: skip
 
 
-def _draw(shown: Shown, unfinished: bool, text: Any) -> None:
-    if unfinished and shown.sentences:
-        text.caption("Not all runs are finished: what is said below is about those that are, and may change.")
-    text.markdown("\n".join(f"- {sentence}" for sentence in shown.sentences))
-    if not shown.figures:
+def _draw(contents: Contents, unfinished: bool, text: Any) -> None:
+    if unfinished and contents.sentences:
+        text.caption("Not all runs are finished: the statements below cover the finished ones and may change.")
+    text.markdown("\n".join(f"- {sentence}" for sentence in contents.sentences))
+    if not contents.figures:
         text.info("The first network is being prepared ...", icon=":material/hourglass_top:")
-    for name, figure, height in shown.figures:
+    for name, figure, height in contents.figures:
         live_chart(figure, key=f"robust-{name}", height=height)
-    if len(shown.table):
+    if len(contents.table):
         st.dataframe(
-            shown.table, hide_index=True, key="robust-table", height=38 + 35 * len(shown.table),
+            contents.table, hide_index=True, key="robust-table", height=38 + 35 * len(contents.table),
             column_config={"loss": st.column_config.TextColumn("loss", pinned=True)},
         )  # fmt: skip
-        st.caption("Median (least..most) of n finished seeds, at the last probe.")
+        st.caption("Median (minimum–maximum) over n finished seeds, at the last probe.")
 
 
 def _show_progress(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
-    """How far the runs are; those that ship with the program say where they come from."""
+    """The progress of the runs, and the provenance of shipped ones."""
     if group is not None:
         show_progress(group, progress_of(str(group.path)))
         return
     finished = sum(stamp.state in ENDED for stamp in stamps)
     shipped = next((run for stamp in stamps if is_shipped(run := stamp.run)), None)
-    words = f"{finished} of {len(sweep.configs())} runs are finished"
+    sentence = f"{finished} of {len(sweep.configs())} runs are finished"
     if shipped and {"device", "torch", "date"} <= set(schema := shipped.schema):
-        words += (
+        sentence += (
             f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
         )
-    st.caption(plain(f"{words}."))
+    st.caption(plain(f"{sentence}."))
 
 
 def _group(sweep: Sweep, cache: Path) -> Group | None:
@@ -236,13 +239,13 @@ def _group(sweep: Sweep, cache: Path) -> Group | None:
 
 
 def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
-    """The runs of the sweep that are there, as they stand now; of an unreadable one its folder."""
+    """Stamps of the existing runs of the sweep; an unreadable run has a stamp, too."""
     stamps = []
     for config in sweep.configs():
         try:
             run = Run.open(config.id, cache)
         except RunError:
-            continue  # not begun, or deleted
+            continue  # not started, or deleted
         try:
             stamps.append(Stamp.of(run))
         except RunError:
@@ -250,16 +253,16 @@ def _stamps(sweep: Sweep, cache: Path) -> list[Stamp]:
     return stamps
 
 
-# Everybody who watches the same sweep at the same moment shares what was drawn.
+# All viewers of a sweep share its figures.
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _pictures(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Shown, list[str]]:
-    """What is drawn, and a sentence for each run that cannot be read."""
+def _contents(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) -> tuple[Contents, list[str]]:
+    """The contents of the page, and an error message for each unreadable run."""
     question, sweep = QUESTIONS[view], Sweep.from_json(sweep_json)
     members, _, problems = members_of(stamps, robustness.read)
     if not members:
-        return Shown([], [], pd.DataFrame()), problems
+        return Contents([], [], pd.DataFrame()), problems
     settings = robustness.settings(sweep, members)
     summaries = robustness.summaries(settings, question)
     drawn = {
@@ -267,4 +270,4 @@ def _pictures(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) 
         "time": robustness_charts.over_time(settings, question, unit),
     }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
-    return Shown(robustness.sentences(summaries, question), figures, robustness.table(summaries, question)), problems
+    return Contents(robustness.sentences(summaries, question), figures, robustness.table(summaries, question)), problems

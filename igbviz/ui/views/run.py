@@ -1,4 +1,4 @@
-"""A run on the page: how far it is, the two live charts, the state at one moment, and everything one may take away."""
+"""A run on the page: its progress, the two live charts, the state at one probe, and the exports."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ HEIGHT, BARS_HEIGHT = 480, 360  # pixels
 
 
 def view(run: Run) -> None:
-    """The whole view. Only what moves is drawn again, by a timer that ends with the run."""
+    """The whole view. A timer that ends with the run redraws only the part that changes."""
     try:
         status, config, recorded = run.status, run.config, len(run.trajectory())
-        if problem := listed(run.path).problem:  # what it says it has is not there
+        if problem := listed(run.path).problem:  # recorded files are missing
             raise RunError(f"run {run.id} cannot be read: {problem}")
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
@@ -48,29 +48,29 @@ def view(run: Run) -> None:
             "Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format
         )
 
-    def look() -> float | None:
+    def update() -> float | None:
         now = run.status
         progress.draw(run, now)
         _charts(run, quantity, unit, now)
         return refresh.pace(now)
 
-    refresh.fragment(look, refresh.pace(status))
-    _take_away(run, bool(recorded) or not status.ended)
+    refresh.fragment(update, refresh.pace(status))
+    _exports(run, bool(recorded) or not status.ended)
 
 
 def _title(config: RunConfig) -> str:
     loss = config.loss
     if isinstance(loss, Custom):
-        knobs = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
+        settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
     else:
-        knobs = [
+        settings = [
             f"{sweep_config.title(name)} {sweep_config.label(value)}"
             for name, value in loss.canonical().items()
             if name != "name"
         ]
-    words = ", ".join(knobs)
+    detail = f" ({', '.join(settings)})" if settings else ""
     data = ", ".join(filter(None, (config.dataset.name, config.label_noise.label, config.imbalance.label)))
-    return f"{loss.title}{f' ({words})' if words else ''} · {config.model.name} · {data} · seed {config.seed}"
+    return f"{loss.title}{detail} · {config.model.name} · {data} · seed {config.seed}"
 
 
 def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
@@ -81,7 +81,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
             st.info(
-                "Waiting for its turn: one run at a time on a device, first come first served.",
+                "Queued: each device trains one run at a time, in the order of submission.",
                 icon=":material/hourglass_empty:",
             )
         return
@@ -97,7 +97,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
     slider = st.container()
     if status.ended and len(trajectory) > 1:
         index = slider.select_slider(
-            "Look back in time",
+            "Show an earlier probe",
             range(len(trajectory)),
             value=index,
             key="moment",
@@ -105,8 +105,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
         )
     live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)
     st.caption(
-        f"Where the network puts its probability at {_moment(trajectory, index)}, averaged over all probed images, "
-        "whatever they show."
+        f"Mean probability of each class over all probed images at {_moment(trajectory, index)}, whatever their labels."
     )
 
 
@@ -115,15 +114,14 @@ def _moment(trajectory: Trajectory, index: int) -> str:
     return f"step {step:,}" if step else "init"
 
 
-# Everybody who watches the same run at the same moment shares one figure, ready to be sent: the key is the length of
-# the file.
+# All viewers of a run share one figure, ready to be sent: the key is the length of the records' file.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
-    look = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
-    return payload(run_curves(shown, run.config, quantity, unit, **look))
+    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
+    return payload(run_curves(shown, run.config, quantity, unit, **options))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -131,11 +129,11 @@ def _bars(path: str, size: int, index: int) -> str:
     return payload(charts.bars(shown_trajectory(path, size), index, height=BARS_HEIGHT, checked=False))
 
 
-def _take_away(run: Run, recorded: bool) -> None:
-    """What one may have as files: the configuration always, the rest where there are records, or may be soon."""
+def _exports(run: Run, has_records: bool) -> None:
+    """Downloads: the configuration always, the rest if there are records or may be soon."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, (suffix, mime, make) in run_export.FORMATS.items():
-            if not recorded and make is not run_export.json:
+            if not has_records and make is not run_export.json:
                 continue
             st.download_button(
                 label,

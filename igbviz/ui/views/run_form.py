@@ -1,4 +1,4 @@
-"""The side bar of the Train page: a run described with widgets, what it will cost, and the button that starts it."""
+"""The side bar of the Train page: the form of a run, its expected duration, and the button that starts it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ SHOWN_RUN = "(settings of the run shown)"
 
 
 def draw(cache: Path, shown: Run | None) -> RunConfig | None:
-    """Draw the form and return what it describes, if that is a run; pressing its button submits it and turns the page
-    to it. `shown` is the run on the page, to start from."""
+    """Draw the form and return its configuration, None if it is not valid; the button submits and opens the run.
+
+    `shown` is the run on the page, whose settings the form starts from.
+    """
     key, base = _base(shown)
     top = st.container()
     try:
@@ -53,7 +55,7 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
 
 def _base(shown: Run | None) -> tuple[str, RunConfig]:
     names = [name for name in PRESETS if name != "first-look"] + ([SHOWN_RUN] if shown else [])
-    start = SHOWN_RUN if shown else DEFAULT  # somebody who follows a link to a run finds its settings here
+    start = SHOWN_RUN if shown else DEFAULT  # a link to a run also opens its settings
     name = st.selectbox(
         "Preset",
         names,
@@ -67,11 +69,10 @@ def _base(shown: Run | None) -> tuple[str, RunConfig]:
         except RunError as error:
             st.warning(f"{error}.")
             name = DEFAULT
-    if name == DEFAULT and (loss := _linked_loss()):  # a link from the page of losses
-        turned = (
-            f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""
-        )  # widgets begin anew for every link
-        return f"{name}-{loss.name}{turned}", PRESETS[name].config.with_(loss=loss)
+    if name == DEFAULT and (loss := _linked_loss()):  # a link from the Losses page
+        # other hyperparameters are another key, so that the widgets start from those of the link
+        suffix = f"-{digest(loss.canonical())}" if len(loss.canonical()) > 1 else ""
+        return f"{name}-{loss.name}{suffix}", PRESETS[name].config.with_(loss=loss)
     st.caption(PRESETS[name].look_for)
     return name, PRESETS[name].config
 
@@ -98,7 +99,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Network", icon=":material/hub:"):
         chosen |= {
             "model": part("Network", "model", MODELS),
-            "initialization": part("Initialisation", "initialization", INITIALIZATIONS),
+            "initialization": part("Initialization", "initialization", INITIALIZATIONS),
         }
     with st.expander("Data", icon=":material/image:"):
         chosen |= {
@@ -109,7 +110,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
     with st.expander("Training", icon=":material/fitness_center:"):
         chosen |= {
             "optimizer": part("Optimizer", "optimizer", OPTIMIZERS),
-            **single("batch_size", "epochs", "seed", "precision"),
+            **single("batch_size", "epochs", "seed", "rounding_noise", "precision"),
         }
     with st.expander("Probes", icon=":material/monitoring:"):
         chosen |= {"probes": forms.widgets(ProbePlan, base.probes.model_dump(), f"{key}-probes")}
@@ -117,22 +118,22 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
 
 
 def _imbalance(dataset: dict[str, Any], start: Imbalance, key: str) -> dict[str, Any]:
-    knobs = Imbalance.knobs()
-    chosen = {"ratio": forms.widget("ratio", knobs["ratio"], start.ratio, f"{key}-ratio")}
+    fields = Imbalance.knobs()
+    chosen = {"ratio": forms.widget("ratio", fields["ratio"], start.ratio, f"{key}-ratio")}
     if chosen["ratio"] == 1:
         return chosen
     try:
         names = DATASETS[dataset["name"]](**dataset).facts().class_names
     except (ConfigError, DataError, OSError):
-        names = ()  # said above the form
+        names = ()  # reported above the form
     labels = {"favoured": "favoured at Init.", "unfavoured": "least favoured at Init."} | dict(enumerate(names))
     options = list(labels)
     chosen["majority"] = st.selectbox(
-        knobs["majority"].title,
+        fields["majority"].title,
         options,
         index=options.index(start.majority) if start.majority in options else 0,
         format_func=lambda option: labels.get(option, str(option)),
-        help=knobs["majority"].description,
+        help=fields["majority"].description,
         key=f"{key}-majority-{dataset['name']}",
     )
     return chosen

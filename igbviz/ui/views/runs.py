@@ -1,5 +1,4 @@
-"""The page of all runs: find them, name them, put them away, delete them and take them back, carry them to another
-machine."""
+"""The page of all runs: find, label, archive, delete, restore, export and import them."""
 
 from __future__ import annotations
 
@@ -21,12 +20,12 @@ from igbviz.runs.sweeps import RESUMABLE, WAITING
 from igbviz.spec import ConfigError
 from igbviz.ui import refresh, shell
 from igbviz.ui.messages import plain
-from igbviz.ui.runs import forget_rows, run_rows
+from igbviz.ui.runs import forget_rows, loss_title, run_rows
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
-UNDO_SECONDS = 900  # that the last deletion is offered to be undone above the list; later it lies in the trash below
-MOST_COMPARED = 100
+UNDO_SECONDS = 900  # for which the last deletion can be undone above the list; afterwards it is in the trash below
+MAX_COMPARED = 100
 ORDERS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "newest first": lambda rows: rows,
     "oldest first": lambda rows: rows[::-1],
@@ -41,7 +40,7 @@ COLUMNS = {
     "dataset": "Data set",
     "model": "Network",
     "loss": "Loss",
-    "knobs": "Its knobs",
+    "knobs": "Hyperparameters",
     "seed": st.column_config.NumberColumn("Seed", format="%d"),
     "epochs": st.column_config.NumberColumn("Epochs", format="%.4g"),
     "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
@@ -58,23 +57,23 @@ COLUMNS = {
 def draw(cache: Path) -> None:
     """The whole page."""
     trash.empty(cache, trash.KEPT_DAYS)
-    with st.container(key="said"):  # both always there, so that the table keeps its place on the page
+    with st.container(key="said"):  # both always drawn, so that the table keeps its position on the page
         _show_messages()
     with st.container(key="undo-bar"):
         _undo(cache)
     rows = run_rows(cache)
     if rows:
         filters, order = _filters(rows)
-        going = any(row["state"] in WAITING for row in rows)
-        refresh.fragment(lambda: _runs(cache, filters, order), REFRESH if going else None)
+        is_active = any(row["state"] in WAITING for row in rows)
+        refresh.fragment(lambda: _runs(cache, filters, order), REFRESH if is_active else None)
     else:
-        st.info("Nothing has run here yet.", icon=":material/info:")
+        st.info("There are no runs here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
-    _bring_in(cache)
+    _import(cache)
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
-        f"The runs take {in_words(usage.runs)}, deleted ones {in_words(usage.trash)}, data sets and the like "
+        f"The runs use {in_words(usage.runs)}, deleted runs {in_words(usage.trash)}, data sets and other files "
         f"{in_words(usage.rest)}; {in_words(usage.free)} are free on this disk."
     )
 
@@ -85,7 +84,7 @@ def _usage(cache: str) -> library.Usage:
 
 
 def _again(*sentences: str) -> None:
-    """Draw the page afresh after a change, with what there is to say about it."""
+    """Redraw the page after a change, with messages about it."""
     st.session_state["library-said"] = sentences
     forget_rows()
     _usage.clear()
@@ -97,23 +96,36 @@ def _show_messages() -> None:
         st.warning(plain(sentence), icon=":material/info:")
 
 
-# Finding.
+# Search.
 
 
 def _filters(rows: Sequence[Row]) -> tuple[dict[str, Any], str]:
-    """What `library.find` is asked for, and the order. All of it stands in the address."""
+    """The arguments of `library.find`, and the order. The address holds all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         filters: dict[str, Any] = {"words": st.text_input("Find", placeholder="words", key="find", bind="query-params")}
         for column, label in FILTERS.items():
             values = sorted({value for row in rows for value in _values(row[column])})
-            if len(values) > (
-                column != "tags"
-            ):  # one value that all runs have cannot be chosen by; a tag is something not all have
-                filters[column] = st.multiselect(label, values, placeholder="all", key=column, bind="query-params")
+            # a single value that all runs share filters nothing; a single tag does, since not all runs have one
+            if len(values) > (column != "tags"):
+                filters[column] = st.multiselect(
+                    label, values, placeholder="all", key=column, bind="query-params", **_as_titles(column)
+                )
         order = st.selectbox("Order", list(ORDERS), key="order", bind="query-params")
         if any(row["archived"] for row in rows):
-            filters["archived"] = st.toggle("Archived too", key="archived", bind="query-params")
+            filters["archived"] = st.toggle("Include archived", key="archived", bind="query-params")
     return filters, order
+
+
+def _matching(rows: Sequence[Row], words: str, **filters: Any) -> list[Row]:
+    """The rows that `library.find` finds, with losses searched by their names or by the titles in the table."""
+    titled = [{**row, "loss": loss_title(row["loss"])} for row in rows]
+    ids = {row["id"] for version in (rows, titled) for row in library.find(version, words, archived=True)}
+    return [row for row in library.find(rows, **filters) if row["id"] in ids]
+
+
+def _as_titles(column: str) -> dict[str, Any]:
+    """The options with which a widget shows the names in a column as titles."""
+    return {"format_func": loss_title} if column == "loss" else {}
 
 
 def _values(value: str | Iterable[str]) -> Iterable[str]:
@@ -121,9 +133,9 @@ def _values(value: str | Iterable[str]) -> Iterable[str]:
 
 
 def _runs(cache: Path, filters: dict[str, Any], order: str) -> float | None:
-    """The list and what one can do with the ticked runs; when to look again, while something runs."""
+    """The list and the actions for the ticked runs; returns the seconds to the next redraw while a run is active."""
     rows = run_rows(cache)
-    matching = ORDERS[order](library.find(rows, **filters))
+    matching = ORDERS[order](_matching(rows, **filters))
     pages = max(1, -(-len(matching) // PAGE))
     table, first = st.container(), 0
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -143,21 +155,25 @@ def _runs(cache: Path, filters: dict[str, Any], order: str) -> float | None:
 
 
 def _table(shown: Sequence[Row]) -> list[Row]:
-    """The ticked rows. A tick belongs to a run, not to a line: it moves along when runs come and go."""
+    """The ticked rows. A tick belongs to a run, not to a row number: it moves along when runs come and go."""
     names = [row["id"] for row in shown]
     ticked = st.session_state.pop("library-tick", None)
     before = st.session_state.get("library-names", names)
     if ticked is None and before != names and "library-table" in st.session_state:
         ticked = [before[line] for line in st.session_state["library-table"]["selection"]["rows"] if line < len(before)]
     if ticked is not None:
-        lines = [line for line, name in enumerate(names) if name in set(ticked)]
-        st.session_state["library-table"] = {"selection": {"rows": lines}}
+        positions = [position for position, name in enumerate(names) if name in set(ticked)]
+        st.session_state["library-table"] = {"selection": {"rows": positions}}
     st.session_state["library-names"] = names
     frame = pd.DataFrame(
-        [{**row, "origin": "ships with igbviz" if row["shipped"] else ""} for row in shown], columns=list(COLUMNS)
+        [
+            {**row, "loss": loss_title(row["loss"]), "origin": "ships with igbviz" if row["shipped"] else ""}
+            for row in shown
+        ],
+        columns=list(COLUMNS),
     )
     empty = [name for name in ("name", "knobs", "tags", "remark", "origin") if not frame[name].map(len).any()]
-    lines = st.dataframe(
+    selected = st.dataframe(
         frame,
         hide_index=True,
         on_select="rerun",
@@ -168,38 +184,37 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         key="library-table",
         alt=f"{len(frame)} runs",
     ).selection.rows
-    return [shown[line] for line in lines if line < len(shown)]
+    return [shown[position] for position in selected if position < len(shown)]
 
 
-# Doing something with the ticked runs.
+# Actions for the ticked runs.
 
 
 def _actions(chosen: list[Row], cache: Path) -> None:
     own = [row for row in chosen if not row["shipped"]]
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
-            label, icon = ("Open", "open_in_new") if own else ("Look, or run it yourself", "play_circle")
+            label, icon = ("Open", "open_in_new") if own else ("Open, or run it yourself", "play_circle")
             shell.link("pages/Train.py", label, icon=f":material/{icon}:", run=chosen[0]["id"])
-        elif 1 < len(chosen) <= MOST_COMPARED:
+        elif 1 < len(chosen) <= MAX_COMPARED:
             shell.link(
                 "pages/Compare.py", "Compare", icon=":material/compare:", runs=",".join(row["id"] for row in chosen)
             )
-        saved = st.session_state.setdefault(
-            "library-saved", 0
-        )  # another key is another popover, and a new one is closed
+        # a new key makes a new popover, which starts closed
+        saved = st.session_state.setdefault("library-saved", 0)
         with st.popover("Label", icon=":material/label:", disabled=not own, key=f"label-{saved}"):
             _label(own, cache)
         _button("Stop", "stop", [row for row in own if row["state"] in WAITING], cache, _each(Run.stop))
         _button("Resume", "play_arrow", [row for row in own if row["state"] in RESUMABLE], cache, _each(Run.resume))
-        away = bool(own) and all(row["archived"] for row in own)
-        label, icon = ("Unarchive", "unarchive") if away else ("Archive", "archive")
-        _button(label, icon, own, cache, _each(partial(annotations.change, archived=not away)))
+        archived = bool(own) and all(row["archived"] for row in own)
+        label, icon = ("Unarchive", "unarchive") if archived else ("Archive", "archive")
+        _button(label, icon, own, cache, _each(partial(annotations.change, archived=not archived)))
         _button("Delete", "delete", own, cache, trash.trash)
         _export(chosen, cache)
 
 
 def _button(label: str, icon: str, rows: list[Row], cache: Path, act: Callable[[list[Run]], list[str]]) -> None:
-    """A button that does one thing to all these runs, and says for which of them it could not be done."""
+    """A button that applies one action to all these runs and reports those for which it failed."""
     if st.button(label, icon=f":material/{icon}:", disabled=not rows, key=label.lower()):
         with st.spinner(f"{label} ..."):
             problems = act(_opened(rows, cache))
@@ -224,13 +239,13 @@ def _opened(rows: Iterable[Row], cache: Path) -> list[Run]:
 
 
 def _label(rows: list[Row], cache: Path) -> None:
-    """The form inside the popover: everything for one run, tags to add and to drop for several."""
+    """The form inside the popover: all labels of one run, or tags to add to or remove from several."""
     if not rows:
         return
     everywhere = sorted({tag for row in run_rows(cache) for tag in row["tags"]})
     runs = _opened(rows, cache)
     now = annotations.read(runs[0])
-    # changed elsewhere, the form begins anew with what holds now
+    # labels changed elsewhere make a new form with the current values
     key = f"label-{hash((now, *(row['id'] for row in rows)))}"
     with st.form(key, border=False):
         if len(rows) == 1:
@@ -258,7 +273,7 @@ def _label(rows: list[Row], cache: Path) -> None:
                 key=f"{key}-add",
             )
             carried = sorted({tag for row in rows for tag in row["tags"]})
-            drop = st.multiselect("Take off tags", carried, placeholder="choose", key=f"{key}-drop")
+            drop = st.multiselect("Remove tags", carried, placeholder="choose", key=f"{key}-drop")
             change = partial(annotations.change, add=add, drop=drop)
         if st.form_submit_button("Save", type="primary", key=f"{key}-save"):
             st.session_state["library-saved"] += 1
@@ -268,7 +283,7 @@ def _label(rows: list[Row], cache: Path) -> None:
 def _export(chosen: list[Row], cache: Path) -> None:
     try:
         archive.require_exportable([row["bytes"] for row in chosen])
-        problem = "" if chosen else "Tick the runs that shall go into the archive."
+        problem = "" if chosen else "Tick the runs to export."
     except archive.ArchiveError as error:
         problem = f"{error}."
     st.download_button(
@@ -281,8 +296,8 @@ def _export(chosen: list[Row], cache: Path) -> None:
         disabled=bool(problem),
         key="export",
         help=problem
-        or "A zip archive with configuration, records and labels, for the same page on another machine. "
-        "Runs that cannot be read are left out.",
+        or "A zip archive with configurations, records and labels, to be imported on another machine. Runs that "
+        "cannot be read are left out.",
     )
 
 
@@ -292,22 +307,22 @@ def _archive(runs: list[Run]) -> io.BytesIO:
     return file
 
 
-def _bring_in(cache: Path) -> None:
-    """Runs from an archive."""
-    with st.expander("Bring runs in", icon=":material/upload:", key="take-in"):
+def _import(cache: Path) -> None:
+    """A form that imports runs from an archive."""
+    with st.expander("Import runs", icon=":material/upload:", key="take-in"):
         with st.form("take-in-form", border=False, clear_on_submit=True):
-            most = archive.MAX_ARCHIVE // 2**20
+            max_size = archive.MAX_ARCHIVE // 2**20  # MB
             file = st.file_uploader(
                 "An archive that was exported here or on another machine",
                 "zip",
-                max_upload_size=most,
+                max_upload_size=max_size,
                 key="archive-file",
             )
-            pressed = st.form_submit_button("Bring in", key="bring-in")
+            pressed = st.form_submit_button("Import", key="bring-in")
         if pressed:
-            st.session_state.pop("library-taken", None)  # what became of the archive before
+            st.session_state.pop("library-taken", None)  # the result of the archive before
         if pressed and file is None:
-            st.error("An archive is missing, allowed: a zip file that Export has made.", icon=":material/error:")
+            st.error("The archive is missing, allowed: a zip file made by Export.", icon=":material/error:")
         elif pressed:
             try:
                 with st.spinner("Unpacking and checking ..."):
@@ -317,24 +332,24 @@ def _bring_in(cache: Path) -> None:
             except (archive.ArchiveError, OSError) as error:
                 st.error(plain(f"{error}."), icon=":material/error:")
         if taken := st.session_state.get("library-taken"):
-            counts = {"Came in": taken.new, "Here already, and left as they are": taken.known, "Refused": taken.refused}
-            st.markdown(". ".join(f"{what}: **{len(names)}**" for what, names in counts.items() if names) + ".")
+            counts = {"Imported": taken.new, "Already here, unchanged": taken.known, "Rejected": taken.refused}
+            st.markdown(". ".join(f"{label}: **{len(names)}**" for label, names in counts.items() if names) + ".")
             if taken.refused:
                 st.text("\n".join(taken.refused))
 
 
-# Taking deletions back.
+# Restoring deleted runs.
 
 
 def _undo(cache: Path) -> None:
-    """The last deletion, for some minutes. It lies on the disk, so a reload or another browser shows it too."""
+    """A button that undoes the last deletion, for some minutes. It is on the disk, so every browser shows it."""
     items = trash.trashed(cache)
     last = [item for item in items if item.stroke == items[0].stroke]
     if not last or time.time_ns() - last[0].stroke > UNDO_SECONDS * 1e9:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        what = f"run `{last[0].id}`" if len(last) == 1 else f"{len(last)} runs"
-        st.markdown(f":material/delete: Deleted: {what}")
+        deleted = f"run `{last[0].id}`" if len(last) == 1 else f"{len(last)} runs"
+        st.markdown(f":material/delete: Deleted: {deleted}")
         if st.button("Undo", icon=":material/undo:", key="undo"):
             _restore(last, cache)
 
@@ -353,9 +368,7 @@ def _restore(items: Iterable[trash.Trashed], cache: Path) -> None:
 def _trash(cache: Path) -> None:
     items = trash.trashed(cache)
     with st.expander(f"Trash: {len(items)}", icon=":material/delete:", key="trash"):
-        st.caption(
-            f"Deleted runs are kept for {trash.KEPT_DAYS} days; their space is free once they are removed for good."
-        )
+        st.caption(f"Deleted runs are kept for {trash.KEPT_DAYS} days; removing them permanently frees their space.")
         if not items:
             return
         latest = items[:PAGE]
@@ -364,7 +377,7 @@ def _trash(cache: Path) -> None:
             "deleted": [time.strftime("%Y-%m-%d %H:%M", time.localtime(item.stroke / 1e9)) for item in latest],
             "bytes": [item.bytes for item in latest],
         })  # fmt: skip
-        lines = st.dataframe(
+        selected = st.dataframe(
             table,
             hide_index=True,
             on_select="rerun",
@@ -375,8 +388,8 @@ def _trash(cache: Path) -> None:
             alt=f"{len(latest)} deleted runs",
         ).selection.rows
         with st.container(horizontal=True):
-            if st.button("Take back", icon=":material/undo:", disabled=not lines, key="take-back"):
-                _restore([latest[line] for line in lines], cache)
-            if st.button("Remove all for good", icon=":material/delete_forever:", key="empty-trash"):
+            if st.button("Restore", icon=":material/undo:", disabled=not selected, key="take-back"):
+                _restore([latest[line] for line in selected], cache)
+            if st.button("Delete all permanently", icon=":material/delete_forever:", key="empty-trash"):
                 trash.empty(cache)
                 _again()

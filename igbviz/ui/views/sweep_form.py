@@ -1,4 +1,4 @@
-"""The side bar's second half on the Train page: many runs from one form."""
+"""The second half of the Train page's side bar: many runs from one form."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
 from igbviz.spec import Spec
 from igbviz.ui import forms
 from igbviz.ui.groups import start_button
+from igbviz.ui.provenance import ROUNDING
 
 RATE = "optimizer.learning_rate"
 
 
 def draw(base: RunConfig, cache: Path) -> None:
-    """Axes over the configuration of the form; what is left empty stays as it is there. The button turns the page to
-    the new group."""
+    """Axes over the configuration of the form; an empty axis keeps its value. The button opens the new group."""
     axes = {
         "loss": _parts("Losses", "loss", base, LOSSES),
-        "initialization": _parts("Initialisations", "initialization", base, INITIALIZATIONS),
+        "initialization": _parts("Initializations", "initialization", base, INITIALIZATIONS),
     }
     rates = st.text_input(
         "Learning rates",
         placeholder=f"{base.optimizer.learning_rate:g}",
-        help="Numbers between commas, as in 0.01, 0.1.",
+        help="Numbers separated by commas, such as 0.01, 0.1.",
         key="sweep-rates",
     )
     axes[RATE] = parse_values(rates)
@@ -38,20 +38,27 @@ def draw(base: RunConfig, cache: Path) -> None:
         list(_paths(base)),
         index=None,
         placeholder="none",
-        help="Any other choice of a run.",
+        help="Any other field of a run's configuration.",
         key="sweep-path",
     )
     if path:
         now = _at(base, path)
         axes[path] = parse_values(
             st.text_input(
-                f"Values of {path}", placeholder=str(now), help="Values between commas.", key=f"sweep-values-{path}"
+                f"Values of {path}",
+                placeholder=str(now),
+                help="Values separated by commas.",
+                key=f"sweep-values-{path}",
             )
         )
     seeds = st.number_input(
-        "Seeds", value=3, step=1, help=f"Runs of each combination, from seed {base.seed} on.", key="sweep-seeds"
+        "Seeds",
+        value=3,
+        step=1,
+        help=f"Runs per combination, with consecutive seeds from {base.seed}. {ROUNDING}",
+        key="sweep-seeds",
     )
-    title = st.text_input("Name", placeholder="of the group; may stay empty", max_chars=80, key="sweep-title")
+    title = st.text_input("Name", placeholder="of the group (optional)", max_chars=80, key="sweep-title")
     chosen = {path: values for path, values in axes.items() if values}
 
     def describe() -> Sweep:
@@ -62,7 +69,7 @@ def draw(base: RunConfig, cache: Path) -> None:
 
 
 def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Spec]]) -> list[dict[str, Any]]:
-    """The chosen parts with their defaults; the form's own keeps its knobs."""
+    """The chosen parts with their defaults; the form's own part keeps its hyperparameters."""
     own = getattr(base, field)
     names = st.multiselect(
         label,
@@ -75,11 +82,10 @@ def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Spe
 
 
 def _paths(base: RunConfig) -> Iterator[str]:
-    """Every single choice of a run that has no widget of its own here, with dots: 'model.depth', 'loss.cutoff',
-    'epochs'."""
+    """Dotted paths of all fields of a run that have no widget here: 'model.depth', 'loss.cutoff', 'epochs'."""
     for name in RunConfig.model_fields:
         part = getattr(base, name)
-        inner = [f"{name}.{knob}" for knob in part.knobs()] if isinstance(part, Spec) else [name]
+        inner = [f"{name}.{hyperparameter}" for hyperparameter in part.knobs()] if isinstance(part, Spec) else [name]
         yield from (path for path in inner if path not in (RATE, "seed"))
 
 

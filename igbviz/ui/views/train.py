@@ -1,4 +1,4 @@
-"""The page that trains: the form in the side bar, and beside it the run or the sweep that the address names."""
+"""The Train page: the form in the side bar, and beside it the run or the sweep that the address names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from igbviz.ui import shell
 from igbviz.ui.groups import linked_group
 from igbviz.ui.live_chart import warm_up
+from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.runs import open_run
 from igbviz.ui.views import interventions, run_form, sweep, sweep_form
 from igbviz.ui.views import run as run_view
@@ -37,7 +38,10 @@ def _introduction() -> None:
     st.markdown(
         "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close "
         "the page, reload it or send its link to somebody else, and the run goes on.\n\nThe charts begin at "
-        "**Init.**, the network before its first step, and run on a logarithmic time axis, because the first "
-        "prejudice is won or lost within the first batches. On the left the probability a class gets, on the right "
-        "how many of its images are recognised; the class that the untrained network favours is drawn bold."
+        "**Init.**, the network before its first step. Their time axis is logarithmic, because much of the initial "
+        "guessing bias (IGB) is lost or kept within the first batches. The left chart shows, for each class, the mean "
+        "probability that the network assigns to it on its own images; the right one the fraction of these images that "
+        "are classified correctly (per-class accuracy, or recall). The class that the untrained network favours is "
+        f"drawn bold.\n\n{ROUNDING} Compare several seeds before you trust a difference, or repeat one seed with "
+        "rounding noise."
     )
