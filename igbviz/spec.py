@@ -104,7 +104,7 @@ class Spec(BaseModel):
         return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
 
     @classmethod
-    def knobs(cls) -> dict[str, FieldInfo]:
+    def hyperparameters(cls) -> dict[str, FieldInfo]:
         """The hyperparameters, in order: all fields but the name."""
         return {key: field for key, field in cls.model_fields.items() if key != "name"}
 
@@ -115,13 +115,15 @@ class Spec(BaseModel):
         return name if several else getattr(cls, "title", name)
 
     @classmethod
-    def changed_knobs(cls, values: Mapping[str, Any]) -> str:
+    def changed_hyperparameters(cls, values: Mapping[str, Any]) -> str:
         """The hyperparameters in these values that are not at their defaults, as in 'detach weight, q 0.5'.
 
         The values may be unchecked; long ones are cut off.
         """
         changed = {
-            key: values[key] for key, field in cls.knobs().items() if values.get(key, field.default) != field.default
+            key: values[key]
+            for key, field in cls.hyperparameters().items()
+            if values.get(key, field.default) != field.default
         }
         return ", ".join(
             key.replace("_", " ") + ("" if value is True else f" {value}"[:60]) for key, value in changed.items()

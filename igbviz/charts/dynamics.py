@@ -58,7 +58,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     }  # fmt: skip
 
 
-def began_and_became(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
+def result_against_start(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
     """One dot per network: a measure after `step` steps against the largest guess fraction at Init.
 
     A vertical line marks the cut between the groups.

@@ -15,7 +15,7 @@ from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
 from igbviz.charts.style import annotation, titled_figure
 from igbviz.ensembles import Ensemble
-from igbviz.ensembles.predictions import GuessLaw, Prediction, guess_law
+from igbviz.ensembles.predictions import GuessDistribution, Prediction, guess_distribution
 
 MEASURED, THEORY = class_style(0).color, class_style(1).color
 BINS = 20  # of the histogram of guess fractions; more where theory expects a narrow one
@@ -60,7 +60,11 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     two = ensemble.classes == 2
     fractions = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
     low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
-    law = None if gamma is None or np.isnan(gamma) else guess_law(float(gamma), ensemble.classes, ensemble.inputs)
+    law = (
+        None
+        if gamma is None or np.isnan(gamma)
+        else guess_distribution(float(gamma), ensemble.classes, ensemble.inputs)
+    )
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
     counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
     measured = counts / (networks * (edges[1] - edges[0]))
@@ -228,7 +232,7 @@ def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str,
     ]
 
 
-def _bins(law: GuessLaw | None, low: float, inputs: int) -> int:
+def _bins(law: GuessDistribution | None, low: float, inputs: int) -> int:
     """Number of bins: enough for a narrow law, but with room for a few counts of `inputs` in each."""
     bins = BINS
     if law is not None:

@@ -15,7 +15,7 @@ from igbviz.charts.style import AXIS, FONT, frame
 from igbviz.runs.files import PROJECT, write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
-from igbviz.studies.seed_summary import format_share, format_spread, format_step
+from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
 README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
@@ -48,7 +48,7 @@ def picture(rows: list[Row]) -> go.Figure:
                 rate,
                 "x2",
                 lambda summary: summary.accuracy,
-                lambda summary: format_spread(summary.accuracy, format_share),
+                lambda summary: format_spread(summary.accuracy, format_fraction),
             ),
         )
     ]

@@ -19,7 +19,7 @@ from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
-from igbviz.studies.seed_summary import format_share, format_spread, format_step
+from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
 HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
@@ -125,7 +125,7 @@ def trade_off(
     for summary in summaries:
         style = class_style(summary.index)
         x, (y, low_y, high_y) = [position(summary, step) for step in summary.escape], summary.final
-        final, escape = format_spread(summary.final, format_share), format_spread(summary.escape, format_step)
+        final, escape = format_spread(summary.final, format_fraction), format_spread(summary.escape, format_step)
         traces.append(
             {
                 "type": "scatter",
@@ -196,7 +196,8 @@ def trade_off(
     counts = sorted({summary.n for summary in summaries})
     title = f"{definition.title} at the end against escape" + (f" · n = {counts[0]} seeds" if len(counts) == 1 else "")
     values = "; ".join(
-        f"{summary.label}: {format_spread(summary.final, format_share)}, {format_spread(summary.escape, format_step)}"
+        f"{summary.label}: {format_spread(summary.final, format_fraction)}, "
+        f"{format_spread(summary.escape, format_step)}"
         for summary in summaries
     )
     return {

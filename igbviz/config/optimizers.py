@@ -43,7 +43,7 @@ class Optimizer(Spec):
         return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
     @property
-    def moves(self) -> bool:
+    def rate_changes(self) -> bool:
         """Whether the learning rate changes during training."""
         return self.warmup_steps > 0 or self.decay != "constant"
 

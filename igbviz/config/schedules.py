@@ -21,8 +21,8 @@ class Mixture:
     def values(self, logits: Any, labels: Any) -> Any:
         return self._mixed(CrossEntropy().values(logits, labels), self.loss.values(logits, labels))
 
-    def in_batch(self, logits: Any, labels: Any) -> Any:
-        return self._mixed(CrossEntropy().in_batch(logits, labels), self.loss.in_batch(logits, labels))
+    def values_in_batch(self, logits: Any, labels: Any) -> Any:
+        return self._mixed(CrossEntropy().values_in_batch(logits, labels), self.loss.values_in_batch(logits, labels))
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
         return self._mixed(

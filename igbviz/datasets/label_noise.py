@@ -34,7 +34,7 @@ class LabelNoise(Spec):
     def require_classes(self, classes: int) -> None:
         """Raise ConfigError if this noise is defined for another number of classes."""
 
-    def wrong_share(self, classes: int) -> float:
+    def wrong_fraction(self, classes: int) -> float:
         """The fraction of wrong labels if all classes have equal sizes."""
         return 1 - float(np.trace(self.transition(classes))) / classes
 
@@ -151,7 +151,7 @@ class Matrix(LabelNoise):
 
     @property
     def label(self) -> str:
-        return f"matrix noise {100 * self.wrong_share(len(self.matrix)):.3g} %"
+        return f"matrix noise {100 * self.wrong_fraction(len(self.matrix)):.3g} %"
 
     def transition(self, classes: int) -> np.ndarray:
         rows = np.array(self.matrix)

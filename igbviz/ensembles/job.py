@@ -13,10 +13,10 @@ from igbviz.ensembles.config import EnsembleConfig
 from igbviz.ensembles.networks import Overflow, network_sampler
 from igbviz.training.devices import device_of
 
-__all__ = ["Initializing", "Overflow"]
+__all__ = ["EnsembleJob", "Overflow"]
 
 
-class Initializing:
+class EnsembleJob:
     """Draws and measures networks. A network's record depends on its index alone, so resuming needs only the index."""
 
     doing = "Drawing networks ..."

@@ -26,7 +26,7 @@ from igbviz.models.layers import Resize
 from igbviz.spec import ConfigError
 from igbviz.training.devices import compute_context, device_of
 from igbviz.training.network import evaluation_mode, to_device
-from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, mixed
+from igbviz.training.seeds import ENSEMBLE_ORDER, ENSEMBLE_WEIGHTS, derived_seed
 
 # Images per forward pass of a network that is not stacked, and per training batch; part of the results of BatchNorm.
 BATCH_SIZE = 500
@@ -121,13 +121,13 @@ class NetworkSampler:
         raise NotImplementedError
 
     def seeds(self, indices: range) -> list[int]:
-        return [mixed(self.config.seed, ENSEMBLE_WEIGHTS, index) for index in indices]
+        return [derived_seed(self.config.seed, ENSEMBLE_WEIGHTS, index) for index in indices]
 
     def training_batches(self, size: int) -> Iterator[Tensor]:
         """config.passes batches of training images, the same for every network, in a new order each epoch."""
         size, passed, epoch = min(size, len(self.data.train_labels)), 0, 0
         while passed < self.config.passes:
-            generator = torch.Generator().manual_seed(mixed(self.config.seed, ENSEMBLE_ORDER, epoch))
+            generator = torch.Generator().manual_seed(derived_seed(self.config.seed, ENSEMBLE_ORDER, epoch))
             order = torch.randperm(len(self.data.train_labels), generator=generator).to(self.device)
             for rows in order[: len(order) // size * size].split(size)[: self.config.passes - passed]:
                 yield self.data.train_images[rows]

@@ -26,7 +26,7 @@ from igbviz.models import Mlp
 from igbviz.theory import Activation, expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile, kernel
 from igbviz.theory.estimators import correlation_from_agreement
 from igbviz.theory.kernels import Array
-from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, affine, first_layer
+from igbviz.theory.signal_propagation import LARGEST, MIN_VARIANCE, Layer, affine, first_layer
 
 Variances = tuple[float, float]  # sigma_w2: fan_in times the variance of the weights; sigma_b2: variance of the biases
 
@@ -74,7 +74,7 @@ def predicted_gamma(
 
     Gaussian noise is uncorrelated. Real images are not, so for them the recursion starts from the measured gamma of the
     first layer (below 0 counts as 0), assuming the same correlation between all images. The variance of the first layer
-    is that of inputs with mean square 1, unless measured too. `measured_start` returns both.
+    is that of inputs with mean square 1, unless measured too. `measured_first_layer` returns both.
     """
     model = config.model
     if not isinstance(model, Mlp) or config.initialization.name not in VARIANCES:
@@ -102,7 +102,7 @@ def predicted_gamma(
     return Prediction(gammas, _basis(config, variances, first_layer_gamma))
 
 
-def measured_start(ensemble: Ensemble) -> dict[str, float]:
+def measured_first_layer(ensemble: Ensemble) -> dict[str, float]:
     """The measured first layer as keywords of `predicted_gamma`: gamma from cosines, and the mean square of its
     outputs."""
     first = ensemble.records["layer_centre"][:, 0] + ensemble.records["layer_variance"][:, 0]
@@ -126,7 +126,7 @@ def layer_variances(config: EnsembleConfig) -> list[Variances]:
     return [*variances[:-1], last.get(initialization.last_layer, variances[-1])]
 
 
-class GuessLaw(NamedTuple):
+class GuessDistribution(NamedTuple):
     """Distribution over networks of a guess fraction: its density at `place`, and the mean of the largest fraction.
 
     `quantiles` (Q,) are equally likely values, from which histograms are computed.
@@ -143,35 +143,35 @@ class GuessLaw(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def guess_law(gamma: float, classes: int, inputs: int) -> GuessLaw:
+def guess_distribution(gamma: float, classes: int, inputs: int) -> GuessDistribution:
     """The distribution over networks of G_0 for two classes, of max_k G_k for more, estimated on `inputs` inputs.
 
-    A finite number of inputs spreads the fractions further, as does a slightly larger gamma: `counted_gamma`. For more
-    than two classes there is no closed form; the density is a kernel density estimate over networks whose centres are a
-    fixed Sobol sequence.
+    A finite number of inputs spreads the fractions further, as does a slightly larger gamma: `finite_sample_gamma`. For
+    more than two classes there is no closed form; the density is a kernel density estimate over networks whose centres
+    are a fixed Sobol sequence.
     """
-    counted = counted_gamma(gamma, classes, inputs)
+    counted = finite_sample_gamma(gamma, classes, inputs)
     mean = float(expected_max_guess(counted, classes))
     if classes == 2:
         quantiles = guess_quantile((np.arange(2000) + 0.5) / 2000, counted)
     else:
         quantiles = np.sort(_largest_fractions(counted, classes))
     if counted == np.inf or quantiles[0] == quantiles[-1]:
-        return GuessLaw(np.empty(0), np.empty(0), mean, quantiles)
+        return GuessDistribution(np.empty(0), np.empty(0), mean, quantiles)
     low = 0.0 if classes == 2 else 1 / classes
     inner = np.linspace(low, 1, 202)[1:-1]
     place = np.unique(np.concatenate([inner, quantiles[:: len(quantiles) // 100]]))
     place = place[(place > 0) & (place < 1)]
     if classes == 2:
-        return GuessLaw(place, guess_pdf(place, counted), mean, quantiles)
+        return GuessDistribution(place, guess_pdf(place, counted), mean, quantiles)
     # In the variable ndtri(G) the density has one mode and no edge, even if half of the fractions are close to 1.
     sample, x = ndtri(np.clip(quantiles, 1e-12, 1 - 1e-12)), ndtri(place)
     width = 1.2 * sample.std() * len(sample) ** -0.2
     bells = np.exp(-(((x[:, None] - sample) / width) ** 2) / 2).mean(1)
-    return GuessLaw(place, bells / width * np.exp(x**2 / 2), mean, quantiles)
+    return GuessDistribution(place, bells / width * np.exp(x**2 / 2), mean, quantiles)
 
 
-def counted_gamma(gamma: float, classes: int, inputs: int) -> float:
+def finite_sample_gamma(gamma: float, classes: int, inputs: int) -> float:
     """The gamma at which infinitely many inputs give guess fractions as spread out as these `inputs` do at `gamma`.
 
     With A the probability that two inputs get the same guess, D inputs have E sum_k G_k^2 = A + (1 - A) / D. Two inputs
@@ -229,7 +229,7 @@ def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer:
         layer = Layer(np.float64(1), np.float64(0), np.float64(1))
     elif before != "none":
         layer = layer._replace(q=np.float64(1))
-    within = layer._replace(q=np.clip(layer.q, SMALLEST, LARGEST))
+    within = layer._replace(q=np.clip(layer.q, MIN_VARIANCE, LARGEST))
     if model.max_pool > 1:
         mean, shared, private = pooled(phi, MONOTONIC_SLOPES[model.activation], model.max_pool, within)
     else:

@@ -36,7 +36,7 @@ class Loss(Spec):
     effect: ClassVar[str]  # what it does to a class that the network considers improbable
     depends_on_p_only: ClassVar[bool] = False
     # for a loss that drops samples from a batch: one sentence on which of the probed images have a gradient
-    selects: ClassVar[str] = ""
+    selection_note: ClassVar[str] = ""
 
     def __call__(self, logits: Any, labels: Any) -> Any:
         """(batch,) values. Raises ConfigError for labels outside 0..classes-1 or shapes that do not fit."""
@@ -48,7 +48,7 @@ class Loss(Spec):
         """(batch,) values of checked logits in at least float32; differentiable in torch and by complex step."""
         raise NotImplementedError
 
-    def in_batch(self, logits: Any, labels: Any) -> Any:
+    def values_in_batch(self, logits: Any, labels: Any) -> Any:
         """(batch,) values in a batch of exactly these samples: zero, without a gradient, for samples the loss drops."""
         return self.values(logits, labels)
 

@@ -100,7 +100,7 @@ class Curriculum(Loss):
     effect: ClassVar[str] = (
         "tends to drop it from the batch as too hard, so early training sees mostly the favoured class"
     )
-    selects: ClassVar[str] = (
+    selection_note: ClassVar[str] = (
         "This loss drops samples batch by batch; here the probed images are taken as one batch, and those that it "
         "would drop have zero gradient."
     )
@@ -108,7 +108,7 @@ class Curriculum(Loss):
     def values(self, logits: Any, labels: Any) -> Any:
         return self._hinges(_margin(logits, labels), logits, labels)
 
-    def in_batch(self, logits: Any, labels: Any) -> Any:
+    def values_in_batch(self, logits: Any, labels: Any) -> Any:
         return self.values(logits, labels).where(self.selected(logits, labels), 0.0)
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Iterable[Any] = ()) -> Any:

@@ -81,8 +81,8 @@ def _export(run: Run, archive: zipfile.ZipFile) -> None:
         length -= length % itemsize  # the last record may be partly written
         if length > FILES["trajectory.bin"]:
             raise ArchiveError(
-                f"run {run.id}: trajectory.bin is {files.in_words(length)} large, allowed: at most "
-                f"{files.in_words(FILES['trajectory.bin'])}"
+                f"run {run.id}: trajectory.bin is {files.format_bytes(length)} large, allowed: at most "
+                f"{files.format_bytes(FILES['trajectory.bin'])}"
             )
         _write(contents, run, archive)
         with archive.open(_entry(run, "trajectory.bin"), "w") as target:
@@ -102,8 +102,8 @@ def require_exportable(sizes: list[int]) -> None:
         raise ArchiveError(f"{len(sizes)} runs are selected, allowed: at most {MAX_RUNS} in one archive")
     if sum(sizes) > MAX_CONTENT:
         raise ArchiveError(
-            f"the selected runs have {files.in_words(sum(sizes))}, allowed: at most {files.in_words(MAX_CONTENT)} "
-            "in one archive"
+            f"the selected runs have {files.format_bytes(sum(sizes))}, allowed: at most "
+            f"{files.format_bytes(MAX_CONTENT)} in one archive"
         )
 
 
@@ -159,7 +159,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
     length = file.seek(0, os.SEEK_END)
     if length > MAX_ARCHIVE:
         raise ArchiveError(
-            f"the archive is {files.in_words(length)} large, allowed: at most {files.in_words(MAX_ARCHIVE)}"
+            f"the archive is {files.format_bytes(length)} large, allowed: at most {files.format_bytes(MAX_ARCHIVE)}"
         )
     _require_short_directory(file, length)
     try:
@@ -196,12 +196,12 @@ def _require_room(folders: dict[str, list[zipfile.ZipInfo]], cache: Path) -> Non
         raise ArchiveError(f"the archive contains {len(folders)} runs, allowed: at most {MAX_RUNS}")
     content = sum(entry.file_size for entries in folders.values() for entry in entries)
     if content > MAX_CONTENT:
-        allowed = f"at most {files.in_words(MAX_CONTENT)}"
+        allowed = f"at most {files.format_bytes(MAX_CONTENT)}"
     elif content > (room := files.free(cache) // 2):
-        allowed = f"at most {files.in_words(room)}, half of the free disk space"
+        allowed = f"at most {files.format_bytes(room)}, half of the free disk space"
     else:
         return
-    raise ArchiveError(f"the archive has {files.in_words(content)} unpacked, allowed: {allowed}")
+    raise ArchiveError(f"the archive has {files.format_bytes(content)} unpacked, allowed: {allowed}")
 
 
 def _import(
@@ -251,8 +251,8 @@ def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.Zip
             )
         if entry.file_size > FILES[file]:
             raise ArchiveError(
-                f"run {name}: {file} is {files.in_words(entry.file_size)} large, allowed: at most "
-                f"{files.in_words(FILES[file])}"
+                f"run {name}: {file} is {files.format_bytes(entry.file_size)} large, allowed: at most "
+                f"{files.format_bytes(FILES[file])}"
             )
         if entry.file_size > max(_MIN_CHECKED, MAX_RATIO * entry.compress_size):
             raise ArchiveError(f"run {name}: {file} unpacks to more than {MAX_RATIO} times its size, which no run does")

@@ -46,7 +46,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     steps = config.total_steps(train_size)
     probes = len(config.probes.steps(steps, steps_per_epoch))
     probe_images = facts.test_size if config.probes.size == "all" else min(config.probes.size, facts.test_size)
-    probe_images += min(probe_images, round(train_size * config.label_noise.wrong_share(classes)))
+    probe_images += min(probe_images, round(train_size * config.label_noise.wrong_fraction(classes)))
     paces = _read(cache)
     pace = paces.get(_key(config, facts))
     flops = _flops(config, facts)

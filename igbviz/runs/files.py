@@ -62,7 +62,7 @@ def entries(path: str | Path) -> list[os.DirEntry]:
         return []
 
 
-def in_words(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes as text in a fitting unit: '3.2 kB', '81.8 GB'."""
     for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
         if count >= 10**power:

@@ -16,13 +16,13 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.schema import Schema, TrainedSchema, UntrainedSchema
-from igbviz.training.memory import one_thread
+from igbviz.training.memory import fits_one_thread
 
 if TYPE_CHECKING:
     import torch
 
     from igbviz.datasets import Data
-    from igbviz.ensembles.job import Initializing
+    from igbviz.ensembles.job import EnsembleJob
     from igbviz.training.loop import Training
 
 Config = RunConfig | EnsembleConfig
@@ -37,8 +37,8 @@ class Kind:
     config: type[Config]
     field: str  # a field that only configurations of this kind have; empty for the default kind
     schema: type[Schema]  # validates and reads its records
-    job: Callable[[Any, torch.device, dict[str, Any] | None, Data | None], Training | Initializing]
-    one_thread: Callable[[Any, Facts], bool]  # whether it uses one thread, so that each core of a CPU may run one
+    job: Callable[[Any, torch.device, dict[str, Any] | None, Data | None], Training | EnsembleJob]
+    fits_one_thread: Callable[[Any, Facts], bool]  # whether it uses one thread, so that each core of a CPU may run one
     unit: str  # of progress: what `Status.step` counts
     page: str  # the file in pages/ that shows it
 
@@ -53,10 +53,10 @@ def _training(
 
 def _initializing(
     config: EnsembleConfig, device: torch.device, state: dict[str, Any] | None = None, data: Data | None = None
-) -> Initializing:
-    from igbviz.ensembles.job import Initializing  # imports torch
+) -> EnsembleJob:
+    from igbviz.ensembles.job import EnsembleJob  # imports torch
 
-    return Initializing(config, device, state)
+    return EnsembleJob(config, device, state)
 
 
 TRAINED = Kind(
@@ -66,7 +66,7 @@ TRAINED = Kind(
     field="",
     schema=TrainedSchema,
     job=_training,
-    one_thread=one_thread,
+    fits_one_thread=fits_one_thread,
     unit="step",
     page="Train.py",
 )
@@ -77,7 +77,7 @@ UNTRAINED = Kind(
     field="networks",
     schema=UntrainedSchema,
     job=_initializing,
-    one_thread=lambda config, facts: False,
+    fits_one_thread=lambda config, facts: False,
     unit="network",
     page="Initialisation.py",
 )

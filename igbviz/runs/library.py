@@ -19,7 +19,7 @@ from igbviz.runs.files import entries, free, stamp
 from igbviz.runs.kinds import kind_of_values
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run
-from igbviz.runs.trash import trashed
+from igbviz.runs.trash import list_trash
 
 Row = dict[str, Any]
 _TEXT_COLUMNS = (
@@ -78,7 +78,7 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
         part: _text((config.get(part) or {}).get("name")) for part in ("dataset", "model", "initialization", "loss")
     }
     kind = kind_of_values(config)
-    hyperparameters = LOSSES[parts["loss"]].changed_knobs(config["loss"]) if parts["loss"] in LOSSES else ""
+    hyperparameters = LOSSES[parts["loss"]].changed_hyperparameters(config["loss"]) if parts["loss"] in LOSSES else ""
     loss = f"{parts['loss']} ({hyperparameters})" if hyperparameters else parts["loss"]
     loss_or_kind = loss if "loss" in kind.config.model_fields else kind.name
     choices = (loss_or_kind, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
@@ -160,7 +160,7 @@ def usage(cache: str | Path, rows: Iterable[Row]) -> Usage:
     """The disk usage of these rows, the trash and the rest of the cache. Symbolic links are not followed."""
     own = sum(row["bytes"] for row in rows if not row["shipped"])
     rest = sum(_tree_size(entry) for entry in entries(cache) if entry.name not in ("runs", "trash"))
-    return Usage(own, sum(item.bytes for item in trashed(cache)), rest, free(cache))
+    return Usage(own, sum(item.bytes for item in list_trash(cache)), rest, free(cache))
 
 
 def _tree_size(entry: os.DirEntry) -> int:

@@ -1,6 +1,6 @@
 """Train one run in a worker: append the records of its job to the run's folder, and record there how it ends.
 
-A job is a Training or an Initializing. `ticks()` drives it and yields records of `dtype`; between ticks, `state()` is
+A job is a Training or an EnsembleJob. `ticks()` drives it and yields records of `dtype`; between ticks, `state()` is
 all that is needed to resume it in another process. `progress()` gives the fields of the status, `facts()` the
 provenance of the results.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from igbviz.datasets import Data
-from igbviz.ensembles.job import Initializing, Overflow
+from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import duration
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError
@@ -35,7 +35,7 @@ CHECKPOINT_SECONDS = float(os.environ.get("IGBVIZ_CHECKPOINT_SECONDS", 1.0))  # 
 CHECKPOINT_FRACTION = 0.02  # maximum fraction of the time for saving; large networks save less often
 MAX_ATTEMPTS = 3  # a run fails when its worker dies this often without progress
 
-Job = Training | Initializing
+Job = Training | EnsembleJob
 
 
 class Stopped(Exception):

@@ -196,7 +196,7 @@ def label(value: Any) -> str:
     return UNCHANGED if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def cures(
+def intervention_sweep(
     config: RunConfig, interventions: Iterable[str | dict[str, Any] | Intervention] | None = None, seeds: int = 1
 ) -> Sweep:
     """A sweep over a run without and with each of these interventions, with `seeds` seeds from the run's own on.

@@ -20,12 +20,12 @@ from igbviz.runs import queue, shipped
 from igbviz.runs.locks import lock
 from igbviz.runs.run import Run, RunError
 
-KEPT_DAYS = 7  # for which a deleted run can be restored
+TRASH_DAYS = 7  # for which a deleted run can be restored
 _TRASHED = re.compile(r"(\d{20})-(.+)")
 
 
 @dataclass(frozen=True)
-class Trashed:
+class TrashedRun:
     """A deleted run that can still be restored."""
 
     path: Path
@@ -35,7 +35,7 @@ class Trashed:
         return _TRASHED.fullmatch(self.path.name)[2]
 
     @property
-    def stroke(self) -> int:
+    def deleted_at(self) -> int:
         """The time of the deletion in nanoseconds since 1970; equal for runs that were deleted together."""
         return int(_TRASHED.fullmatch(self.path.name)[1])
 
@@ -101,16 +101,16 @@ def _undo_stop(run: Run) -> None:
         run.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn."}))
 
 
-def trashed(cache: str | Path) -> list[Trashed]:
+def list_trash(cache: str | Path) -> list[TrashedRun]:
     """The runs that can be restored, last deleted first."""
     try:
         names = sorted(os.listdir(Path(cache) / "trash"), reverse=True)
     except FileNotFoundError:
         return []
-    return [Trashed(Path(cache) / "trash" / name) for name in names if _TRASHED.fullmatch(name)]
+    return [TrashedRun(Path(cache) / "trash" / name) for name in names if _TRASHED.fullmatch(name)]
 
 
-def restore(item: Trashed, cache: str | Path) -> Run:
+def restore(item: TrashedRun, cache: str | Path) -> Run:
     """Restore a deleted run; one that had not ended is queued again.
 
     Raises RunError when it is no longer in the trash, or was created again in the meantime.
@@ -137,7 +137,7 @@ def restore(item: Trashed, cache: str | Path) -> Run:
 def empty(cache: str | Path, older_than_days: float = 0.0) -> int:
     """Remove runs for good that were deleted at least `older_than_days` ago; returns how many."""
     newest = time.time_ns() - older_than_days * 86_400e9
-    old = [item for item in trashed(cache) if item.stroke <= newest]
+    old = [item for item in list_trash(cache) if item.deleted_at <= newest]
     for item in old:
         shutil.rmtree(item.path, ignore_errors=True)
     return len(old)

@@ -147,7 +147,7 @@ def _uses_one_thread(run) -> bool:
 
     try:
         config = run.config
-        return run.kind.one_thread(config, config.dataset.facts())
+        return run.kind.fits_one_thread(config, config.dataset.facts())
     except (RunError, DataError):
         return False  # the worker that trains it will report the error
 

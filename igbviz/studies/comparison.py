@@ -18,27 +18,27 @@ from igbviz.config import RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Spec
-from igbviz.studies.seed_summary import format_share, format_spread, format_step, median_and_range
+from igbviz.studies.seed_summary import format_fraction, format_spread, format_step, median_and_range
 from igbviz.trajectory.outcome import Outcome, outcome
 from igbviz.trajectory.quantities import MEASURES, PER_CLASS
-from igbviz.trajectory.trajectory import EVEN
+from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 
 
 # Columns of an `Outcome`: title and format.
 OUTCOMES = {
-    "balanced_accuracy": ("balanced accuracy", format_share),
-    "true_class_probability": ("true-class probability", format_share),
-    "largest_guess_init": ("largest guess, Init.", format_share),
-    "largest_guess": ("largest guess, end", format_share),
+    "balanced_accuracy": ("balanced accuracy", format_fraction),
+    "true_class_probability": ("true-class probability", format_fraction),
+    "largest_guess_init": ("largest guess, Init.", format_fraction),
+    "largest_guess": ("largest guess, end", format_fraction),
     "classes_at_zero": ("classes at zero", "{:.3g}".format),
-    "silent": ("ignored images", format_share),
+    "silent": ("ignored images", format_fraction),
     "escape": ("escape step", format_step),
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{EVEN:g} ln K to the end, or to the last probe so far of a run that is not finished."
+    f"{EVENNESS_THRESHOLD:g} ln K to the end, or to the last probe so far of a run that is not finished."
 )
 
 

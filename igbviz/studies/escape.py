@@ -26,19 +26,19 @@ from igbviz.config.run import NUMERICS
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
-from igbviz.studies.seed_summary import Spread, format_share, format_spread, format_step, median_and_range
+from igbviz.studies.seed_summary import Spread, format_fraction, format_spread, format_step, median_and_range
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import outcome
-from igbviz.trajectory.trajectory import EVEN, escape_step
+from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD, escape_step
 
 DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
-OTHER_THRESHOLDS = (0.7, 0.9)  # of ln K, beside EVEN
+OTHER_THRESHOLDS = (0.7, 0.9)  # of ln K, beside EVENNESS_THRESHOLD
 DEFINITION = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
-    f"{EVEN:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the logits of "
-    "cross-entropy and of the loss, over standard normal logits with evenly spread labels."
+    f"{EVENNESS_THRESHOLD:g} ln K to the end. Matched rate: the preset's, times the ratio of the RMS gradients on the "
+    "logits of cross-entropy and of the loss, over standard normal logits with evenly spread labels."
 )
 
 
@@ -92,7 +92,7 @@ class Row:
 
     @property
     def escape(self) -> int | None:
-        return self.escape_at(EVEN)
+        return self.escape_at(EVENNESS_THRESHOLD)
 
     def escape_at(self, threshold: float) -> int | None:
         """As `Trajectory.escape_step`; a run that diverged has not escaped."""
@@ -258,11 +258,11 @@ def table(rows: list[Row]) -> str:
     ]
     for loss, kinds in summaries(rows).items():
         preset, matched = kinds["preset"], kinds["matched"]
-        guess, silent = (format_share(end) for end in (preset.largest_guess, preset.silent))
-        accuracy = format_spread(preset.accuracy, format_share)
+        guess, silent = (format_fraction(end) for end in (preset.largest_guess, preset.silent))
+        accuracy = format_spread(preset.accuracy, format_fraction)
         left = f"{_escaped(preset)} | {format_spread(preset.escape, format_step)} | {accuracy} | {guess} | {silent}"
         factor = f"{matched.learning_rate / preset.learning_rate:.3g}"
-        right_accuracy = format_spread(matched.accuracy, format_share)
+        right_accuracy = format_spread(matched.accuracy, format_fraction)
         right = f"{factor} | {_escaped(matched)} | {format_spread(matched.escape, format_step)} | {right_accuracy}"
         lines.append(f"| {loss} | {left} | {right} |")
     return "\n".join(lines)
@@ -291,20 +291,20 @@ def other_thresholds(rows: list[Row]) -> str:
             loss: sum(row.escape_at(threshold) is not None for row in rows if (row.loss, row.rate) == (loss, "preset"))
             for loss in summaries(rows)
         }
-        for threshold in (EVEN, *OTHER_THRESHOLDS)
+        for threshold in (EVENNESS_THRESHOLD, *OTHER_THRESHOLDS)
     }
     seeds = {loss: kinds["preset"].seeds for loss, kinds in summaries(rows).items()}
     always = sum(all(counts[threshold][loss] == seeds[loss] for threshold in counts) for loss in seeds)
     thresholds = " and at ".join(f"{threshold:g}" for threshold in OTHER_THRESHOLDS)
     sentences = [
-        f"Other thresholds, at the preset's rate: {always} of {len(seeds)} losses escape in every seed at {EVEN:g} ln "
-        f"K, and also at {thresholds} ln K."
+        f"Other thresholds, at the preset's rate: {always} of {len(seeds)} losses escape in every seed at "
+        f"{EVENNESS_THRESHOLD:g} ln K, and also at {thresholds} ln K."
     ]
     for threshold in OTHER_THRESHOLDS:
         groups: dict[tuple[int, int, int], list[str]] = {}
         for loss, number in counts[threshold].items():
-            if number != counts[EVEN][loss]:
-                groups.setdefault((number, seeds[loss], counts[EVEN][loss]), []).append(f"`{loss}`")
+            if number != counts[EVENNESS_THRESHOLD][loss]:
+                groups.setdefault((number, seeds[loss], counts[EVENNESS_THRESHOLD][loss]), []).append(f"`{loss}`")
         changes = [
             f"{', '.join(losses)} in {number} of {of} instead of {before}"
             for (number, of, before), losses in sorted(groups.items(), reverse=True)

@@ -18,7 +18,7 @@ from igbviz.losses import LOSSES, Loss
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
 from igbviz.studies.comparison import OUTCOMES, Member, Setting, labels
-from igbviz.studies.seed_summary import Spread, format_share, format_spread, format_step, median_and_range
+from igbviz.studies.seed_summary import Spread, format_fraction, format_spread, format_step, median_and_range
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import MEASURES, Quantity
 
@@ -229,8 +229,8 @@ def _summary(setting: Setting, question: Question) -> LossSummary:
 
 
 COLUMNS: dict[str, tuple[str, Callable[[LossSummary], str]]] = {
-    "final": ("at the end", lambda result: format_spread(result.final, format_share)),
-    "best": ("at its best", lambda result: format_spread(result.best, format_share)),
+    "final": ("at the end", lambda result: format_spread(result.final, format_fraction)),
+    "best": ("at its best", lambda result: format_spread(result.best, format_fraction)),
     "best_epoch": ("best after epochs", lambda result: format_spread(result.best_epoch, "{:.2g}".format)),
     "escape": (OUTCOMES["escape"][0], lambda result: format_spread(result.escape, format_step)),
 }
@@ -245,7 +245,7 @@ def table(results: Sequence[LossSummary], question: Question) -> pd.DataFrame:
         }
         others = list(question.measures)[1:]
         row |= {
-            question.measures[name].title.lower(): format_spread(result.ends[name], format_share) for name in others
+            question.measures[name].title.lower(): format_spread(result.ends[name], format_fraction) for name in others
         }
         rows.append(row | ({"diverged": result.diverged} if any(other.diverged for other in results) else {}))
     return pd.DataFrame(rows)
@@ -281,13 +281,14 @@ def _better_before(results: Sequence[LossSummary], question: Question) -> list[s
         ]
     first, memorized = worse[0], ""
     if "memorised" in first.ends:
-        memorized = f", with {format_spread(first.ends['memorised'], format_share)} of the wrong labels memorized"
+        memorized = f", with {format_spread(first.ends['memorised'], format_fraction)} of the wrong labels memorized"
     sentence = (
-        f"**Early stopping** would help {first.label}: it is at its best, {format_spread(first.best, format_share)}, "
-        f"after {format_spread(first.best_epoch, '{:.2g}'.format)} epochs and ends at {_final(first)}{memorized}."
+        f"**Early stopping** would help {first.label}: it is at its best, "
+        f"{format_spread(first.best, format_fraction)}, after {format_spread(first.best_epoch, '{:.2g}'.format)} "
+        f"epochs and ends at {_final(first)}{memorized}."
     )
     if others := worse[1:]:
-        losses = _listed(others, lambda result: format_share(result.lost[0]))
+        losses = _listed(others, lambda result: format_fraction(result.lost[0]))
         sentence += f" Others end below their best, too, by a median of: {losses}."
     highest = max(results, key=lambda result: result.final[0])
     if highest is not first:
@@ -315,7 +316,7 @@ def _left(results: Sequence[LossSummary]) -> list[str]:
 
 
 def _final(result: LossSummary) -> str:
-    return format_spread(result.final, format_share)
+    return format_spread(result.final, format_fraction)
 
 
 def _when(result: LossSummary) -> str:

@@ -24,5 +24,5 @@ def format_step(step: float) -> str:
     return f"{step:.0f}" if np.isfinite(step) else "never"
 
 
-def format_share(fraction: float) -> str:
+def format_fraction(fraction: float) -> str:
     return "–" if np.isnan(fraction) else f"{fraction:.2f}"

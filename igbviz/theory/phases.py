@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 
 from igbviz.theory.kernels import Activation, Array, ErfMixture, PiecewiseLinear, Tanh, kernel, require
-from igbviz.theory.signal_propagation import LARGEST, SMALLEST, Layer, check_variances, first_layer, next_layer
+from igbviz.theory.signal_propagation import LARGEST, MIN_VARIANCE, Layer, check_variances, first_layer, next_layer
 
 QUANTITIES = ("gamma_star", "c_star", "chi_1", "depth_scale")
 ROUNDING = 1e-14  # slopes this close to 1 count as 1
@@ -79,7 +79,7 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
     """
     phi = kernel(activation)
     end = deep_limit(phi, sigma_w2, sigma_b2)
-    chi_q = sigma_w2 * phi.moment_slope(np.clip(end.q, SMALLEST, LARGEST))
+    chi_q = sigma_w2 * phi.moment_slope(np.clip(end.q, MIN_VARIANCE, LARGEST))
     return float(_depth_scale(np.where(end.q == np.inf, 1.0, chi_q))), float(
         _depth_scale(correlation_slope(phi, sigma_w2, end))
     )
@@ -161,7 +161,7 @@ def deep_limit(phi: Activation, sigma_w2: Array, sigma_b2: Array) -> Layer:
 
 def gradient_growth(phi: Activation, sigma_w2: Array, layer: Layer) -> Array:
     """chi_1 = sigma_w2 E phi'^2."""
-    q = np.clip(layer.q, SMALLEST, LARGEST)
+    q = np.clip(layer.q, MIN_VARIANCE, LARGEST)
     return sigma_w2 * phi.slopes(q, np.ones_like(q), np.zeros_like(q))
 
 
@@ -315,7 +315,7 @@ def _iso_gamma_by_variance(phi: Activation, gamma: float, c: float, d: float, si
         right = np.clip(right - np.where(np.isfinite(step), step, 0.0), low, high)
         here = bias(right) - sigma_b2
     # below the first cell, sigma_b2 < 1e-18, the line has reached the axis, where the signal vanishes
-    sigma_w2 = _weight_variance(phi, np.where(first == 0, SMALLEST, right), c, d)
+    sigma_w2 = _weight_variance(phi, np.where(first == 0, MIN_VARIANCE, right), c, d)
     return np.where(reached.any(axis=1), sigma_w2, np.inf)
 
 

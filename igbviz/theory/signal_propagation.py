@@ -28,7 +28,7 @@ PLACEMENTS = ("none", "batch-before", "batch-after", "layer-before", "layer-afte
 
 # Integrals are evaluated for variances within these bounds: beyond them their ratios equal their limits, and squares
 # would overflow or underflow.
-SMALLEST, LARGEST = 1e-100, 1e100
+MIN_VARIANCE, LARGEST = 1e-100, 1e100
 
 
 class Layer(NamedTuple):
@@ -59,7 +59,7 @@ def affine(sigma_w2: float, sigma_b2: float, moment: Array, shared: Array, priva
 
 def next_layer(phi: Activation, sigma_w2: float, sigma_b2: float, layer: Layer) -> Layer:
     """One step of the recursion; elementwise for arrays."""
-    q = np.clip(layer.q, SMALLEST, LARGEST)
+    q = np.clip(layer.q, MIN_VARIANCE, LARGEST)
     mean, private = phi.mean(q), phi.private(q, layer.c, layer.d)
     shared = mean**2 + phi.covariance(q, layer.c, layer.d)
     moment = phi.moment(q)
@@ -110,7 +110,7 @@ def gradient_gain(
     1611.01232).
     """
     phi = kernel(activation)
-    q = np.clip(variance_by_depth(phi, sigma_w2, sigma_b2, depth, q0), SMALLEST, LARGEST)
+    q = np.clip(variance_by_depth(phi, sigma_w2, sigma_b2, depth, q0), MIN_VARIANCE, LARGEST)
     gain = sigma_w2 * phi.slopes(q, np.ones_like(q), np.zeros_like(q))
     if not cumulative:
         return gain
@@ -153,7 +153,7 @@ def normalized_gamma(
             normalized = Layer(unit, zero, unit) if centred else layer._replace(q=unit)
             layer = next_layer(phi, sigma_w2, sigma_b2, normalized)
             continue
-        q = np.clip(layer.q, SMALLEST, LARGEST)
+        q = np.clip(layer.q, MIN_VARIANCE, LARGEST)
         shared, private = phi.covariance(q, layer.c, layer.d), phi.private(q, layer.c, layer.d)
         if placement == "batch-after":
             shared = zero

@@ -201,7 +201,7 @@ class CapturedStep:
             self.graphs[rows.shape] = batch, _capture_descent(steps, batch)
         batch, captured = self.graphs[rows.shape]
         batch.copy_(rows)
-        if steps.config.optimizer.moves:
+        if steps.config.optimizer.rate_changes:
             for group in steps.optimizer.param_groups:
                 self.rate.fill_(group["lr"])
                 group["lr"] = self.rate

@@ -10,7 +10,7 @@ from torch import Tensor
 from igbviz.config import RunConfig
 from igbviz.datasets import Data, probe_indices
 from igbviz.spec import ConfigError
-from igbviz.training.seeds import MINORITY, ORDER, WRONG_LABELS, WRONG_PROBE, mixed
+from igbviz.training.seeds import MINORITY, ORDER, WRONG_LABELS, WRONG_PROBE, derived_seed
 
 
 class Batches:
@@ -30,7 +30,7 @@ class Batches:
     def order(self, epoch: int) -> Tensor:
         """(N,) row indices of the training images, in the order of this epoch."""
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(mixed(self.seed, ORDER, epoch))
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, ORDER, epoch))
             self._order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
             self._epoch = epoch
         return self._order
@@ -56,14 +56,14 @@ def corrupt_training_data(data: Data, config: RunConfig, majority: int | None) -
     """
     device, source = data.train_labels.device, data.source
     if majority is not None:
-        seed = mixed(config.seed, MINORITY, 0)
+        seed = derived_seed(config.seed, MINORITY, 0)
         rows = torch.from_numpy(config.imbalance.kept(data.train_labels.cpu().numpy(), majority, seed)).to(device)
         source += (
             f"; {len(rows)} left to train on, {config.imbalance.ratio}:1 in favour of {data.class_names[majority]}"
         )
         data = replace(data, train_images=data.train_images[rows], train_labels=data.train_labels[rows], source=source)
     true_labels = data.train_labels
-    seed = mixed(config.seed, WRONG_LABELS, 0)
+    seed = derived_seed(config.seed, WRONG_LABELS, 0)
     labels = torch.from_numpy(config.label_noise.given(true_labels.cpu().numpy(), data.classes, seed)).to(device)
     if wrong := int((labels != true_labels).sum()):
         data = replace(data, train_labels=labels, source=f"{source}; {wrong} of {len(labels)} training labels wrong")
@@ -73,7 +73,7 @@ def corrupt_training_data(data: Data, config: RunConfig, majority: int | None) -
 def choose_wrong_labels(labels: Tensor, true_labels: Tensor, limit: int, seed: int) -> Tensor:
     """Row indices of the wrongly labelled training images to probe: a seeded choice of at most `limit`."""
     wrong = (labels != true_labels).nonzero().squeeze(1)
-    chosen = probe_indices(true_labels[wrong].cpu(), limit, mixed(seed, WRONG_PROBE, 0))
+    chosen = probe_indices(true_labels[wrong].cpu(), limit, derived_seed(seed, WRONG_PROBE, 0))
     return wrong[chosen.to(wrong.device)]
 
 

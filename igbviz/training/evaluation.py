@@ -19,11 +19,11 @@ from igbviz.losses import Loss, upcast
 from igbviz.training import packed_inference
 from igbviz.training.data import require_every_class
 from igbviz.training.devices import compute_context
-from igbviz.training.memory import one_thread
+from igbviz.training.memory import fits_one_thread
 from igbviz.training.metrics import measure, reduce_logits, split_columns
 from igbviz.training.network import evaluation_mode, probe_chunk
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.trajectory import WRONG_LABEL_SHARES
+from igbviz.trajectory.trajectory import WRONG_LABEL_FRACTIONS
 
 
 class Evaluation:
@@ -42,7 +42,7 @@ class Evaluation:
         self.chunk = probe_chunk(config, facts, self.device)
         images_per_pass = min(self.chunk, len(self.labels))
         single_threaded = self.device.type == "cpu" and all(
-            one_thread(config, facts, images) for images in (0, images_per_pass)
+            fits_one_thread(config, facts, images) for images in (0, images_per_pass)
         )
         self.threads = 1 if single_threaded else torch.get_num_threads()
 
@@ -109,7 +109,7 @@ class Evaluation:
         columns = split_columns(vector[:-3], self.classes) | {"loss_sum": loss_sum}
         if wrong := len(self.wrong_images):
             counts = (memorised, resisted, wrong - memorised - resisted)
-            columns |= {name: count / wrong for name, count in zip(WRONG_LABEL_SHARES, counts, strict=True)}
+            columns |= {name: count / wrong for name, count in zip(WRONG_LABEL_FRACTIONS, counts, strict=True)}
         return columns
 
     def predicted_probability(self, loss: Loss) -> np.ndarray:

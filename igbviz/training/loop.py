@@ -30,7 +30,7 @@ from igbviz.training import checkpoints, cuda_graphs
 from igbviz.training.data import Batches, choose_wrong_labels, corrupt_training_data
 from igbviz.training.devices import compute_context, device_of
 from igbviz.training.evaluation import Evaluation
-from igbviz.training.memory import one_thread, require_memory
+from igbviz.training.memory import fits_one_thread, require_memory
 from igbviz.training.network import build_network, guard_nonfinite, seeded_dropout, to_device
 from igbviz.training.pace import Pace
 from igbviz.trajectory import snapshot_dtype
@@ -86,7 +86,7 @@ class Training:
         self.network = to_device(network, self.device, config.model.channels_last_on_cpu, config.precision)
         self.parameters = list(self.network.parameters())
         self.is_stochastic = any(map(is_stochastic, self.network.modules()))
-        single_threaded = self.device.type == "cpu" and one_thread(config, facts)
+        single_threaded = self.device.type == "cpu" and fits_one_thread(config, facts)
         self.threads = 1 if single_threaded else torch.get_num_threads()
         self.evaluation = Evaluation(config, self.network, self.clean_data)
 
@@ -175,7 +175,7 @@ class Training:
 
     def set_learning_rate(self, optimizer: torch.optim.Optimizer) -> None:
         """Set the learning rate of the next step, if it follows a schedule."""
-        if self.config.optimizer.moves:
+        if self.config.optimizer.rate_changes:
             for group in optimizer.param_groups:
                 group["lr"] = self.config.optimizer.rate_at(self.step, self.steps)
 

@@ -44,7 +44,7 @@ def free_memory() -> float:
 SINGLE_THREAD_MACS = 1e8
 
 
-def one_thread(config: RunConfig, facts: Facts, probed: int = 0) -> bool:
+def fits_one_thread(config: RunConfig, facts: Facts, probed: int = 0) -> bool:
     """Whether a run is too small for more than one CPU thread: in a step, or in a forward pass of `probed` images."""
     macs_per_image = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
     return macs_per_image * (probed or 3 * config.batch_size) < SINGLE_THREAD_MACS

@@ -20,9 +20,9 @@ BINS = len(P_EDGES) - 1
 def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
     """The columns of a snapshot: mean_prob, confusion, signal, silent, p_hist.
 
-    `logits` (N, K) and `labels` (N,) are on one device; `loss` has `in_batch(logits, labels) -> (N,)`. Every class must
-    be present. Signal and silent treat the probed images as one batch: samples that the loss would drop from such a
-    batch have zero gradient.
+    `logits` (N, K) and `labels` (N,) are on one device; `loss` has `values_in_batch(logits, labels) -> (N,)`. Every
+    class must be present. Signal and silent treat the probed images as one batch: samples that the loss would drop from
+    such a batch have zero gradient.
     """
     return split_columns(reduce_logits(logits, labels, loss).cpu().numpy(), logits.shape[1])
 
@@ -84,7 +84,7 @@ def _logit_gradient(logits: Tensor, labels: Tensor, loss) -> Tensor:
     """
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_()
-        return torch.autograd.grad(loss.in_batch(leaf, labels).sum(), leaf)[0]
+        return torch.autograd.grad(loss.values_in_batch(leaf, labels).sum(), leaf)[0]
 
 
 def _count(index: Tensor, length: int, dtype: torch.dtype) -> Tensor:

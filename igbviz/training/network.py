@@ -16,7 +16,7 @@ from igbviz.config import RunConfig
 from igbviz.datasets import Data, Facts
 from igbviz.losses import upcast
 from igbviz.models import last_layer
-from igbviz.training.seeds import DROPOUT, ROUNDING_NOISE, WEIGHTS, mixed
+from igbviz.training.seeds import DROPOUT, ROUNDING_NOISE, WEIGHTS, derived_seed
 
 PROBE_CHUNK = 500  # images per forward pass of a probe; with batch statistics it is part of the result
 # Upper limit on a CPU; on a GPU the images of 32x32 pixels per pass, enough to fill it without exhausting its memory.
@@ -38,7 +38,7 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
     Leaves torch's global random state unchanged.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(mixed(config.seed, WEIGHTS, 0))
+        torch.default_generator.manual_seed(derived_seed(config.seed, WEIGHTS, 0))
         network = config.model.build(data.shape, data.classes)
         config.initialization.apply(network, data.classes)
         network.train()
@@ -46,7 +46,7 @@ def build_network(config: RunConfig, data: Data) -> nn.Module:
             chosen = torch.randperm(len(data.train_images))[:NEUTRAL_BIAS_IMAGES].to(data.train_images.device)
             neutralize(network, data.train_images[chosen].cpu(), data.classes)
     if config.rounding_noise:
-        add_rounding_noise(network, mixed(config.seed, ROUNDING_NOISE, config.rounding_noise))
+        add_rounding_noise(network, derived_seed(config.seed, ROUNDING_NOISE, config.rounding_noise))
     return network
 
 
@@ -128,7 +128,7 @@ def evaluation_mode(network: nn.Module, batch_norm: str) -> Iterator[None]:
 def seeded_dropout(seed: int, step: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators by (seed, step), so that a resumed run repeats its dropout; restored on exit."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(mixed(seed, DROPOUT, step))
+        torch.manual_seed(derived_seed(seed, DROPOUT, step))
         yield
 
 

@@ -10,6 +10,6 @@ WEIGHTS, ORDER, DROPOUT, ENSEMBLE_WEIGHTS, ENSEMBLE_ORDER, WRONG_LABELS, WRONG_P
 )
 
 
-def mixed(seed: int, purpose: int, when: int) -> int:
+def derived_seed(seed: int, purpose: int, when: int) -> int:
     """A 63-bit seed for the stream of this purpose at this moment (a step, an epoch, the number of a network)."""
     return int(np.random.SeedSequence([seed, purpose, when]).generate_state(1, np.uint64)[0] >> 1)

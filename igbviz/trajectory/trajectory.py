@@ -20,9 +20,11 @@ P_EDGES = np.concatenate([[0.0], np.logspace(-8, -2, 25), np.arange(1, 51) * 0.0
 
 # Fractions of the training images with a wrong label, which sum to 1: guessed as that label, as their true class, or as
 # another class.
-WRONG_LABEL_SHARES = ("memorised", "resisted", "otherwise")
+WRONG_LABEL_FRACTIONS = ("memorised", "resisted", "otherwise")
 
-EVEN = 0.8  # guesses count as even from this entropy on, in units of ln K: an even spread over 6.3 of 10 classes
+EVENNESS_THRESHOLD = (
+    0.8  # guesses count as even from this entropy on, in units of ln K: an even spread over 6.3 of 10 classes
+)
 
 
 def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
@@ -31,7 +33,7 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
     The dtype is the schema: it is stored beside the data and read back from there.
     """
     k, bins = classes, len(P_EDGES) - 1
-    noise_columns = [(name, "<f8") for name in WRONG_LABEL_SHARES] if noisy else []
+    noise_columns = [(name, "<f8") for name in WRONG_LABEL_FRACTIONS] if noisy else []
     return np.dtype([
         ("step", "<i8"),  # optimizer steps taken before this probe; 0 is the untrained network
         ("epoch", "<f8"),  # step / steps per epoch
@@ -64,7 +66,7 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
 
-def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVEN) -> int | None:
+def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVENNESS_THRESHOLD) -> int | None:
     """The first step from which on the evenness stays at least `threshold` to the end.
 
     None if the last probe is below the threshold, or if there is no probe.
@@ -136,7 +138,7 @@ class Trajectory(Recorded):
     @property
     def has_noise(self) -> bool:
         """Whether the probes include training images with wrong labels."""
-        return set(WRONG_LABEL_SHARES) <= set(self.records.dtype.names)
+        return set(WRONG_LABEL_FRACTIONS) <= set(self.records.dtype.names)
 
     @property
     def memorised(self) -> np.ndarray:
@@ -204,7 +206,7 @@ class Trajectory(Recorded):
         g = self.guess_fraction()
         return np.abs(np.where(g > 0, g * np.log(np.where(g > 0, g, 1.0)), 0.0).sum(-1)) / np.log(self.classes)
 
-    def escape_step(self, threshold: float = EVEN) -> int | None:
+    def escape_step(self, threshold: float = EVENNESS_THRESHOLD) -> int | None:
         """The first step from which on `guess_entropy()` stays at least `threshold`, at that probe and every later one.
 
         None if the last probe is below the threshold, or if there is no probe; 0 if no probe is below it.
@@ -215,9 +217,9 @@ class Trajectory(Recorded):
         """The class with the highest mean probability at Init. (largest bar of Fig. 1); None before the first probe."""
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
-    def thinned(self, step: np.ndarray | None = None) -> Glance:
+    def thinned(self, step: np.ndarray | None = None) -> ThinnedTrajectory:
         """The probes that a chart draws, see `thin`; pass `step` (T,) if known, to avoid reading every record."""
-        return Glance(self.records[thin(self.step if step is None else step)], self.class_names)
+        return ThinnedTrajectory(self.records[thin(self.step if step is None else step)], self.class_names)
 
     def to_frame(self):
         """A tidy pandas table with one row per (probe, class): step, epoch, seconds, train_loss, class and the
@@ -225,7 +227,7 @@ class Trajectory(Recorded):
         import pandas as pd
 
         t, k = len(self), self.classes
-        noise_columns = WRONG_LABEL_SHARES if self.has_noise else ()
+        noise_columns = WRONG_LABEL_FRACTIONS if self.has_noise else ()
         per_probe = {
             name: np.repeat(self.records[name], k)
             for name in ("step", "epoch", "seconds", "train_loss", *noise_columns)
@@ -244,9 +246,9 @@ class Trajectory(Recorded):
         )
 
 
-class Glance(Trajectory):
+class ThinnedTrajectory(Trajectory):
     """A thinned trajectory: the probes that a chart draws."""
 
-    def thinned(self, step: np.ndarray | None = None) -> Glance:
+    def thinned(self, step: np.ndarray | None = None) -> ThinnedTrajectory:
         """Itself: neither reads the steps nor copies the records again."""
         return self

@@ -54,7 +54,7 @@ def widgets(part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = 
     With `drag`, numbers that have two limits get sliders.
     """
     chosen = {}
-    for name, field in part.knobs().items():
+    for name, field in part.hyperparameters().items():
         value = values.get(name, field.default)
         if get_origin(field.annotation) is dict:  # one number for each parameter that occurs in a formula
             chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")

@@ -47,17 +47,19 @@ def loss_to_query(loss: Loss) -> dict[str, str]:
 
 def loss_from_query(query: Mapping[str, str]) -> Loss | None:
     """The loss that a link names, or None. Raises ConfigError for an unknown loss or impossible hyperparameters."""
-    name, knobs = query.get("loss"), query.get("knobs", "{}")
+    name, hyperparameters = query.get("loss"), query.get("knobs", "{}")
     if name is None:
         return None
     if name not in LOSSES:
         raise ConfigError((("loss",), f"is {name[:80]!r}, allowed: one of {', '.join(LOSSES)}"))
     try:
-        changed = json.loads(knobs)
+        changed = json.loads(hyperparameters)
     except (ValueError, RecursionError):
         raise ConfigError(
-            (("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the hyperparameters of {name}")
+            (("knobs",), f"are {hyperparameters[:80]!r}, allowed: a JSON object of the hyperparameters of {name}")
         ) from None
     if not isinstance(changed, dict):
-        raise ConfigError((("knobs",), f"are {knobs[:80]!r}, allowed: a JSON object of the hyperparameters of {name}"))
+        raise ConfigError(
+            (("knobs",), f"are {hyperparameters[:80]!r}, allowed: a JSON object of the hyperparameters of {name}")
+        )
     return LOSSES[name].model_validate(changed | {"name": name})

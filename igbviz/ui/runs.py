@@ -14,7 +14,7 @@ from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
-from igbviz.trajectory.trajectory import Glance
+from igbviz.trajectory.trajectory import ThinnedTrajectory
 from igbviz.ui.messages import show_dead_link, show_error
 
 # Cached for two seconds and shared, not copied: thirty viewers of a list cause one scan of the folders.
@@ -71,6 +71,6 @@ def page_of(config: Config) -> str:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def shown_trajectory(path: str, size: int) -> Glance:
+def shown_trajectory(path: str, size: int) -> ThinnedTrajectory:
     """The probes that charts draw, from the run in this folder when its records had `size` bytes."""
     return Run(Path(path)).glance()

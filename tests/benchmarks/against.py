@@ -48,7 +48,7 @@ from igbviz.studies.escape import processor
 from igbviz.training.cuda_graphs import WARMUP_CALLS, is_enabled
 from igbviz.training.loop import Training
 from igbviz.training.network import build_network, evaluation_mode
-from igbviz.training.seeds import ORDER, mixed
+from igbviz.training.seeds import ORDER, derived_seed
 from tests.benchmarks import plain
 
 REPEATS = 5
@@ -88,7 +88,7 @@ class SameOrder(Sampler[int]):
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(mixed(self.seed, ORDER, next(self.epochs)))
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, ORDER, next(self.epochs)))
         yield from torch.randperm(self.size, generator=generator).tolist()
 
 

@@ -34,12 +34,12 @@ def test_the_figure_has_a_line_and_a_band_for_each_group(measure: str) -> None:
 def test_a_group_without_members_has_no_line() -> None:
     figure = dynamics_charts.over_time(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
     assert not any("prejudiced" in trace.get("name", "") for trace in figure["data"])
-    assert len(dynamics_charts.began_and_became(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
+    assert len(dynamics_charts.result_against_start(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
 
 
 def test_one_dot_per_seed_at_start_and_result() -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7], 0.9, first=2)])
-    figure = dynamics_charts.began_and_became(settings, "balanced_accuracy", 100)
+    figure = dynamics_charts.result_against_start(settings, "balanced_accuracy", 100)
     dots = [
         (round(float(x), 3), round(float(y), 3), seed)
         for t in figure["data"]

@@ -14,7 +14,7 @@ from igbviz import theory
 from igbviz.charts import ensemble as charts
 from igbviz.charts import network
 from igbviz.ensembles import Ensemble, ensemble_dtype
-from igbviz.ensembles.predictions import Prediction, counted_gamma, guess_law
+from igbviz.ensembles.predictions import Prediction, finite_sample_gamma, guess_distribution
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 from igbviz.ui.live_chart import payload
 
@@ -178,10 +178,10 @@ class TestLaw:
     @pytest.mark.parametrize("classes", [2, 3, 10, 100])
     @pytest.mark.parametrize("gamma", [0.0, 0.3, 3.0])
     def test_it_has_the_mean_that_theory_knows(self, classes: int, gamma: float) -> None:
-        law = guess_law(gamma, classes, 1000)
+        law = guess_distribution(gamma, classes, 1000)
         largest = np.maximum(law.quantiles, 1 - law.quantiles) if classes == 2 else law.quantiles
         assert largest.mean() == pytest.approx(law.mean, rel=0.005)
-        assert law.mean == pytest.approx(theory.expected_max_guess(counted_gamma(gamma, classes, 1000), classes))
+        assert law.mean == pytest.approx(theory.expected_max_guess(finite_sample_gamma(gamma, classes, 1000), classes))
         if classes > 2 or gamma < 1:
             assert np.trapezoid(law.density, law.place) == pytest.approx(1, abs=0.02)
 
@@ -189,7 +189,7 @@ class TestLaw:
         centres = np.random.default_rng(0).normal(size=(2000, 3))
         sampled = theory.guess_fractions(centres, 1.0).max(-1)
         for quantile in (0.25, 0.5, 0.75):
-            assert np.quantile(guess_law(1.0, 3, 10**9).quantiles, quantile) == pytest.approx(
+            assert np.quantile(guess_distribution(1.0, 3, 10**9).quantiles, quantile) == pytest.approx(
                 np.quantile(sampled, quantile), abs=0.015
             )
 
@@ -199,13 +199,15 @@ class TestLaw:
         it would be off by 10."""
         largest = ensemble(400, classes, gamma).largest_guess()
         error = largest.std() / 20
-        assert abs(guess_law(gamma, classes, INPUTS).mean - largest.mean()) < 4 * error
+        assert abs(guess_distribution(gamma, classes, INPUTS).mean - largest.mean()) < 4 * error
         if gamma == 0:
             assert largest.mean() - theory.expected_max_guess(gamma, classes) > 10 * error
 
     def test_ends(self) -> None:
-        assert counted_gamma(np.inf, 3, 100) == np.inf and counted_gamma(0.5, 10, 10**9) == pytest.approx(0.5, rel=1e-3)
-        sure = guess_law(np.inf, 10, 100)
+        assert finite_sample_gamma(np.inf, 3, 100) == np.inf and finite_sample_gamma(0.5, 10, 10**9) == pytest.approx(
+            0.5, rel=1e-3
+        )
+        sure = guess_distribution(np.inf, 10, 100)
         assert sure.mean == 1 and not len(sure.place)
 
 

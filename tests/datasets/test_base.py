@@ -29,7 +29,7 @@ def test_every_data_set_has_defaults_and_help(name):
     dataset = DATASETS[name]()
     assert dataset.canonical() == {"name": name}
     assert dataset.title and dataset.help.endswith(".")
-    assert all(field.description for field in dataset.knobs().values())
+    assert all(field.description for field in dataset.hyperparameters().values())
 
 
 @pytest.mark.parametrize("name", [name for name in DATASETS if name not in DOWNLOADED])

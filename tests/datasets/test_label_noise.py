@@ -53,7 +53,7 @@ def test_transitions_are_probabilities(noise) -> None:
     np.testing.assert_allclose(rows.sum(1), 1)
     assert rows.min() >= 0
     labels = np.repeat(np.arange(3), 1000)
-    assert (noise.given(labels, 3, 0) != labels).mean() == pytest.approx(noise.wrong_share(3), abs=1e-3)
+    assert (noise.given(labels, 3, 0) != labels).mean() == pytest.approx(noise.wrong_fraction(3), abs=1e-3)
 
 
 def test_small_classes_are_right_on_average() -> None:

@@ -149,4 +149,4 @@ def test_facts_of_the_public_data_sets_add_up(name):
     assert cls(examples_per_class=5600).facts().train_size < facts.train_size or name == "cifar10" or name == "cifar100"
     assert cls(size=64).facts().side == 64
     assert cls(folder="anywhere").canonical() == {"name": name}, "the folder of the files is not part of the identity"
-    assert ("grayscale" in cls.knobs()) == (facts.channels == 3)
+    assert ("grayscale" in cls.hyperparameters()) == (facts.channels == 3)

@@ -9,7 +9,7 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
+def fits_one_thread() -> Iterator[None]:
     """Two threads would wait for each other when another program is running."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

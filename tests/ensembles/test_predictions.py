@@ -13,7 +13,7 @@ from igbviz.ensembles.predictions import (
     MONOTONIC_SLOPES,
     VARIANCES,
     layer_variances,
-    measured_start,
+    measured_first_layer,
     pooled,
     predicted_gamma,
 )
@@ -190,7 +190,7 @@ class TestExperiment:
         """Their correlations differ, which the theory ignores: 10 % are allowed for that."""
         chosen = config({"name": "pytorch"}, dataset={"name": "fashion-mini"}, activation="tanh")
         ensemble = measured(chosen)
-        expected = predicted_gamma(chosen, **measured_start(ensemble)).gamma
+        expected = predicted_gamma(chosen, **measured_first_layer(ensemble)).gamma
         value, error = ensemble.gamma_by_depth("cosine").T
         assert value[0] == pytest.approx(expected[0]) and expected[0] > 0.2
         assert (np.abs(value - expected) < 4 * error + 0.1 * expected).all(), (value, error, expected)

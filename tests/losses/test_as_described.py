@@ -13,7 +13,7 @@ from tests.support.losses import every, value_and_gradient, worst_logits
 
 
 @every([(name, {}) for name in LOSSES])
-def test_every_loss_explains_itself(name, knobs):
+def test_every_loss_explains_itself(name, hyperparameters):
     cls = LOSSES[name]
     assert all(
         isinstance(text, str) and text for text in (cls.title, cls.formula, cls.source, cls.effect, cls().latex())
@@ -21,7 +21,7 @@ def test_every_loss_explains_itself(name, knobs):
     assert cls().canonical() == {"name": name} and cls() == cls() and hash(cls()) == hash(cls())
     assert cls.model_validate(cls().model_dump()) == cls()
     assert issubclass(cls, LossOfP) == cls.depends_on_p_only
-    assert all(field.description for field in cls.knobs().values())
+    assert all(field.description for field in cls.hyperparameters().values())
     with pytest.raises(ConfigError, match="is not a field of"):
         cls(unheard_of=1)
 
@@ -31,7 +31,7 @@ def test_every_loss_explains_itself(name, knobs):
     [
         (name, knob, *limit)
         for name, cls in LOSSES.items()
-        for knob, field in cls.knobs().items()
+        for knob, field in cls.hyperparameters().items()
         for _, limits in kinds(field)
         for limit in limits.items()
     ],

@@ -23,14 +23,14 @@ from tests.support.losses import (
 
 
 @every(ATTACHED)
-def test_the_gradient_is_the_slope_of_the_value(name, knobs):
+def test_the_gradient_is_the_slope_of_the_value(name, hyperparameters):
     logits, labels = draw(batch=4, classes=5, seed=3)
-    assert torch.autograd.gradcheck(lambda z: LOSSES[name](**knobs)(z, labels), logits.requires_grad_())
+    assert torch.autograd.gradcheck(lambda z: LOSSES[name](**hyperparameters)(z, labels), logits.requires_grad_())
 
 
 @every(CASES)
-def test_the_gradient_without_torch_is_that_of_autograd(name, knobs):
-    loss = LOSSES[name](**knobs)
+def test_the_gradient_without_torch_is_that_of_autograd(name, hyperparameters):
+    loss = LOSSES[name](**hyperparameters)
     for logits, labels in (draw(), draw(classes=3, scale=10), (worst_logits()[0].double(), worst_logits()[1])):
         expected = value_and_gradient(loss, logits, labels)[1].numpy()
         scale = np.abs(expected).max(1, keepdims=True)
@@ -38,9 +38,9 @@ def test_the_gradient_without_torch_is_that_of_autograd(name, knobs):
 
 
 @every(CASES)
-def test_values_of_numpy_arrays_are_those_of_tensors(name, knobs):
+def test_values_of_numpy_arrays_are_those_of_tensors(name, hyperparameters):
     logits, labels = draw()
-    loss = LOSSES[name](**knobs)
+    loss = LOSSES[name](**hyperparameters)
     np.testing.assert_allclose(loss(logits.numpy(), labels.numpy()), loss(logits, labels), rtol=1e-12, atol=1e-14)
 
 
@@ -77,15 +77,15 @@ def test_a_loss_of_p_is_cross_entropy_with_one_weight_per_sample(name):
 
 
 @every([(name, {}) for name in LOSSES if name != "curriculum"])
-def test_a_step_descends_the_mean(name, knobs):
+def test_a_step_descends_the_mean(name, hyperparameters):
     logits, labels = draw()
     torch.testing.assert_close(LOSSES[name]().batch_loss(logits, labels), LOSSES[name]()(logits, labels).mean())
 
 
 @every(CASES)
-def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
+def test_a_step_goes_down_the_gradient_of_the_batch(name, hyperparameters):
     """`descend` may skip autograd: the same value, and the same gradients of logits and parameters."""
-    loss, (logits, labels) = LOSSES[name](**knobs), draw()
+    loss, (logits, labels) = LOSSES[name](**hyperparameters), draw()
     found = []
     for shorter in (False, True):
         leaf = logits.clone().requires_grad_()
@@ -103,8 +103,10 @@ def test_a_step_goes_down_the_gradient_of_the_batch(name, knobs):
 
 
 def test_checks_find_zero_gradients_and_wrong_pushes():
-    def found(name, **knobs):
-        return [(kind, round(low, 2), round(high, 2)) for kind, low, high, _ in LOSSES[name](**knobs).checks()]
+    def found(name, **hyperparameters):
+        return [
+            (kind, round(low, 2), round(high, 2)) for kind, low, high, _ in LOSSES[name](**hyperparameters).checks()
+        ]
 
     assert found("cross-entropy") == found("mae") == found("blurry", detach_weight=True) == []
     assert found("piecewise-zero") == [("silent", 0, 0.1)]
@@ -134,8 +136,8 @@ def test_wrong_labels_are_named(logits, labels, sentence):
 
 
 @every(CASES)
-def test_small_label_types_are_accepted(name, knobs):
+def test_small_label_types_are_accepted(name, hyperparameters):
     logits, labels = draw()
     torch.testing.assert_close(
-        LOSSES[name](**knobs)(logits, labels.to(torch.uint8)), LOSSES[name](**knobs)(logits, labels)
+        LOSSES[name](**hyperparameters)(logits, labels.to(torch.uint8)), LOSSES[name](**hyperparameters)(logits, labels)
     )

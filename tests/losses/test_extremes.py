@@ -23,11 +23,11 @@ from tests.support.losses import (
 @pytest.mark.parametrize(
     "dtype, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-4), (torch.float16, 4e-3), (torch.bfloat16, 2e-2)]
 )
-def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtype, tolerance):
+def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, hyperparameters, dtype, tolerance):
     logits, labels = draw()
     rounded = logits.to(dtype)
-    values, gradient = value_and_gradient(LOSSES[name](**knobs), rounded, labels)
-    exact, slope = value_and_gradient(LOSSES[name](**knobs), rounded.double(), labels)
+    values, gradient = value_and_gradient(LOSSES[name](**hyperparameters), rounded, labels)
+    exact, slope = value_and_gradient(LOSSES[name](**hyperparameters), rounded.double(), labels)
     assert values.dtype == gradient.dtype == dtype
     torch.testing.assert_close(values.double(), exact, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(
@@ -37,9 +37,9 @@ def test_values_have_the_dtype_of_the_logits_and_gradients_too(name, knobs, dtyp
 
 @every(CASES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_value_and_gradient_are_finite_for_the_worst_logits(name, knobs, dtype):
+def test_value_and_gradient_are_finite_for_the_worst_logits(name, hyperparameters, dtype):
     logits, labels = worst_logits()
-    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits.to(dtype), labels)
+    values, gradient = value_and_gradient(LOSSES[name](**hyperparameters), logits.to(dtype), labels)
     assert values.isfinite().all() and gradient.isfinite().all()
 
 
@@ -53,8 +53,8 @@ OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossO
 
 
 @every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
-def test_an_infinite_logit_makes_no_nan_gradient(name, knobs):
-    loss, (logits, labels) = LOSSES[name](**knobs), hopeless_logits()
+def test_an_infinite_logit_makes_no_nan_gradient(name, hyperparameters):
+    loss, (logits, labels) = LOSSES[name](**hyperparameters), hopeless_logits()
     values, gradient = value_and_gradient(loss, logits, labels)
     assert not values.isnan().any() and gradient.isfinite().all()
     leaf = logits.clone().requires_grad_()
@@ -80,8 +80,8 @@ LIMITS = [
 
 
 @every(LIMITS)
-def test_the_ends_of_the_hyperparameters_are_finite_and_as_exact_in_single_precision(name, knobs):
-    loss, (logits, labels) = LOSSES[name](**knobs), worst_logits()
+def test_the_ends_of_the_hyperparameters_are_finite_and_as_exact_in_single_precision(name, hyperparameters):
+    loss, (logits, labels) = LOSSES[name](**hyperparameters), worst_logits()
     values, gradient = value_and_gradient(loss, logits, labels)
     assert values.isfinite().all() and gradient.isfinite().all()
     values, gradient = value_and_gradient(loss, draw(scale=5)[0].float(), draw()[1])

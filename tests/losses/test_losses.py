@@ -101,8 +101,8 @@ REFERENCE = {  # of logits z, labels y, p = p_y and hyperparameters k: the print
 
 
 @every(CASES)
-def test_value_and_gradient_are_those_of_the_plain_formula(name, knobs):
-    loss = LOSSES[name](**knobs)
+def test_value_and_gradient_are_those_of_the_plain_formula(name, hyperparameters):
+    loss = LOSSES[name](**hyperparameters)
     for classes, scale in ((10, 0.3), (10, 2.0), (2, 1.0), (100, 4.0)):
         logits, labels = draw(classes=classes, scale=scale)
         values, gradient = value_and_gradient(loss, logits, labels)
@@ -153,7 +153,7 @@ def test_known_numbers(name):
 
 
 @pytest.mark.parametrize(
-    "name, knobs, forces",  # at p = 1e-6, 0.1, 0.9
+    "name, hyperparameters, forces",  # at p = 1e-6, 0.1, 0.9
     [
         ("blurry", {}, (-5.5e-4, -0.122, 0.860)),
         ("blurry", {"detach_weight": True}, (6.3e-5, 0.200, 0.929)),
@@ -166,8 +166,8 @@ def test_known_numbers(name):
         ("phuber-ce", {}, (2e-6, 0.2, 1.0)),
     ],
 )
-def test_known_forces(name, knobs, forces):
-    assert LOSSES[name](**knobs).weight(np.log([1e-6, 0.1, 0.9]), np) == pytest.approx(forces, rel=0.02)
+def test_known_forces(name, hyperparameters, forces):
+    assert LOSSES[name](**hyperparameters).weight(np.log([1e-6, 0.1, 0.9]), np) == pytest.approx(forces, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_a_detached_blurry_loss_trains_exactly_as_gce():
 
 
 @every([case for case in CASES if case != ("mmc", {})])  # its published centres give each class its own coordinates
-def test_classes_may_be_numbered_in_any_order(name, knobs):
+def test_classes_may_be_numbered_in_any_order(name, hyperparameters):
     logits, labels = draw()
     order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
-    values, gradient = value_and_gradient(LOSSES[name](**knobs), logits, labels)
-    again, turned = value_and_gradient(LOSSES[name](**knobs), logits[:, order], order.argsort()[labels])
+    values, gradient = value_and_gradient(LOSSES[name](**hyperparameters), logits, labels)
+    again, turned = value_and_gradient(LOSSES[name](**hyperparameters), logits[:, order], order.argsort()[labels])
     torch.testing.assert_close(values, again)
     torch.testing.assert_close(gradient[:, order], turned)

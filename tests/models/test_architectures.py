@@ -40,7 +40,7 @@ FAMILIES = [
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def fits_one_thread():
     torch.manual_seed(0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

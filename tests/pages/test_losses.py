@@ -169,15 +169,15 @@ def test_the_train_link_carries_typed_values(own_cache: Path) -> None:
 
 
 @pytest.mark.parametrize("knobs", ["{", "3", '{"gamma":99}', '{"nonsense":1}', "[" * 5000, '{"gamma":"*x*"}'])
-def test_a_link_with_wrong_hyperparameters_is_a_sentence(knobs: str, own_cache: Path) -> None:
-    test = page(ROOT / "pages/Train.py", loss="blurry", knobs=knobs)
+def test_a_link_with_wrong_hyperparameters_is_a_sentence(hyperparameters: str, own_cache: Path) -> None:
+    test = page(ROOT / "pages/Train.py", loss="blurry", hyperparameters=hyperparameters)
     assert "leads nowhere" in test.warning[0].value and not test.error
     assert test.selectbox(key="first-look-cross-entropy-loss-name").value == "cross-entropy"
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_slider_shows_the_default_of_its_hyperparameter(name: str) -> None:
-    for key, field in LOSSES[name].knobs().items():
+    for key, field in LOSSES[name].hyperparameters().items():
         those = sliders.of_field(field)
         if those is not None:
             assert those.nearest(field.default) == pytest.approx(field.default, rel=1e-9), key

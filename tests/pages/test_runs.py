@@ -220,13 +220,13 @@ def test_the_last_run_can_be_deleted_and_restored(tiny: RunConfig, own_cache: Pa
 def test_an_old_deletion_is_offered_in_the_trash_only(tiny: RunConfig, own_cache: Path) -> None:
     run = done(tiny, own_cache)
     trash.trash([run])
-    (item,) = trash.trashed(own_cache)
-    item.path.rename(item.path.with_name(f"{item.stroke - int(3600e9):020d}-{item.id}"))
+    (item,) = trash.list_trash(own_cache)
+    item.path.rename(item.path.with_name(f"{item.deleted_at - int(3600e9):020d}-{item.id}"))
     test = page()
     assert "undo" not in {button.key for button in test.button}
     assert list(test.dataframe[0].value["id"]) == [run.id]
     test.button(key="empty-trash").click().run()
-    assert not trash.trashed(own_cache) and not test.exception
+    assert not trash.list_trash(own_cache) and not test.exception
 
 
 def test_stop_and_resume(tiny: RunConfig, own_cache: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.ensembles.job import Initializing
+from igbviz.ensembles.job import EnsembleJob
 from igbviz.runs import annotations, archive, library, locks, queue
 from igbviz.runs.archive import ArchiveError, export_runs, import_runs
 from igbviz.runs.files import write_json
@@ -51,7 +51,7 @@ def test_an_ensemble_is_exported_and_imported(tmp_path: Path) -> None:
         ),
         tmp_path,
     )
-    job = Initializing(ensemble.config, "cpu")
+    job = EnsembleJob(ensemble.config, "cpu")
     ensemble.records.write_bytes(b"".join(record.tobytes() for record in job.ticks()))
     write_json(ensemble.path / "schema.json", {
         "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": job.data.source,

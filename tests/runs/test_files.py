@@ -11,4 +11,4 @@ from igbviz.runs import files
     ("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (81_780_000_000, "81.8 GB")]
 )
 def test_sizes_as_text(count: int, words: str) -> None:
-    assert files.in_words(count) == words
+    assert files.format_bytes(count) == words

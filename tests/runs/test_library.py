@@ -16,7 +16,7 @@ from tests.support.library import done, files_of, row
 
 
 def test_an_empty_cache_has_no_rows(tmp_path: Path) -> None:
-    assert library.rows(tmp_path / "nowhere") == [] and trash.trashed(tmp_path / "nowhere") == []
+    assert library.rows(tmp_path / "nowhere") == [] and trash.list_trash(tmp_path / "nowhere") == []
 
 
 def test_runs_whose_losses_differ_in_a_hyperparameter_have_different_titles(tiny: RunConfig, tmp_path: Path) -> None:
@@ -177,6 +177,6 @@ def test_usage(tiny: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "data" / "deep" / "images").write_bytes(bytes(12_345))
     (tmp_path / "data" / "elsewhere").symlink_to("/")
     usage = library.usage(tmp_path, library.rows(tmp_path))
-    assert usage.runs == run.size() and usage.trash == trash.trashed(tmp_path)[0].bytes > 0
+    assert usage.runs == run.size() and usage.trash == trash.list_trash(tmp_path)[0].bytes > 0
     assert 12_345 <= usage.rest < 13_000 and usage.free > 0
     assert files.free(tmp_path / "not" / "yet" / "there") > 0

@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.losses import LOSSES
-from igbviz.runs.sweep_config import MAX_RUNS, Sweep, cures, label, parse_values
+from igbviz.runs.sweep_config import MAX_RUNS, Sweep, intervention_sweep, label, parse_values
 from igbviz.spec import ConfigError
 from tests.support.tiny import TINY, TWO_BY_TWO
 
@@ -110,7 +110,7 @@ class TestSweep:
 
 
 def test_interventions_are_one_group(tiny: RunConfig) -> None:
-    sweep = cures(
+    sweep = intervention_sweep(
         tiny.with_(loss={"name": "gce"}, seed=3),
         ["zero-last-layer", {"name": "cross-entropy-first", "epochs": 0.5}],
         seeds=2,
@@ -119,5 +119,5 @@ def test_interventions_are_one_group(tiny: RunConfig) -> None:
     assert configs[0] == tiny.with_(loss={"name": "gce"}, seed=3) and [config.seed for config in configs] == [3, 4] * 3
     assert configs[2].initialization.last_layer == "zero" and configs[5].schedule.duration == 0.5
     assert Sweep.from_json(sweep.to_json()).id == sweep.id
-    complete = cures(tiny.with_(loss={"name": "gce"}))
+    complete = intervention_sweep(tiny.with_(loss={"name": "gce"}))
     assert len(complete.configs()) == len(complete.axes["intervention"]) > 5

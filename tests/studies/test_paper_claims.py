@@ -12,7 +12,7 @@ from igbviz.studies.paper.experiment import LOSSES, farthest_runs
 from igbviz.trajectory import Trajectory
 from tests.support import ROOT
 from tests.support.paper_runs import (
-    EVEN,
+    EVENNESS_THRESHOLD,
     START,
     STEPS,
     classes,
@@ -28,12 +28,12 @@ from tests.support.paper_runs import (
 MOOT = "moot"  # the precondition of the claim never occurs
 NO_FIRST = STEPS[STEPS != 1]
 OTHERS_SILENT = classes(0, 1)
-LOW_ACCURACY = made({0: START, 10: EVEN, 100: classes(0.3, 0.3)}, {0: START})
+LOW_ACCURACY = made({0: START, 10: EVENNESS_THRESHOLD, 100: classes(0.3, 0.3)}, {0: START})
 
 
 def meeting(step: int) -> Trajectory:
     """No two classes farther apart than 2/K from the first probe at or after this step on."""
-    return made({0: START, step - 1: START, step: EVEN}, {0: START})
+    return made({0: START, step - 1: START, step: EVENNESS_THRESHOLD}, {0: START})
 
 
 CASES = [
@@ -52,10 +52,10 @@ CASES = [
     ("accuracy-lags", (rising(3),), True),
     ("accuracy-lags", (stuck(70),), None),
     ("accuracy-lags", (stuck(100),), MOOT),
-    ("accuracy-lags", (made({0: START, 20: EVEN}, {0: START, 5: EVEN}, 20),), False),
-    ("accuracy-lags", (made({0: START, 5: EVEN}, {0: START, 5: EVEN}),), False),
+    ("accuracy-lags", (made({0: START, 20: EVENNESS_THRESHOLD}, {0: START, 5: EVENNESS_THRESHOLD}, 20),), False),
+    ("accuracy-lags", (made({0: START, 5: EVENNESS_THRESHOLD}, {0: START, 5: EVENNESS_THRESHOLD}),), False),
     # Balanced, but only from half an epoch on.
-    ("ce-balances", (made({0: START, 20: START, 50: EVEN}, {0: START}),), False),
+    ("ce-balances", (made({0: START, 20: START, 50: EVENNESS_THRESHOLD}, {0: START}),), False),
     # One other class takes all: the mean of the others is 1/9, their median 0.
     ("ce-balances", (made({0: START, 5: classes(0, 0, 1)}, {0: START}, 100),), False),
     # Balanced for a moment, then one class for everything again: piecewise-zero, and blurry as printed.
@@ -77,7 +77,7 @@ CASES = [
     ("blurry-group", (rising(100),), True),
     ("blurry-group", (usurped(),), False),
     ("blurry-group", (usurped(70),), None),
-    ("blurry-slower", (made({0: START, 40: EVEN}, {0: START}), rising(10)), True),
+    ("blurry-slower", (made({0: START, 40: EVENNESS_THRESHOLD}, {0: START}), rising(10)), True),
     ("blurry-slower", (rising(), rising()), False),
     ("blurry-slower", (stuck(100), rising()), True),  # never is later
     ("blurry-slower", (meeting(10), meeting(8)), False),  # two steps: rounding

@@ -39,7 +39,7 @@ def name_of(case):
 
 
 def every(cases):
-    return pytest.mark.parametrize("name, knobs", cases, ids=map(name_of, cases))
+    return pytest.mark.parametrize("name, hyperparameters", cases, ids=map(name_of, cases))
 
 
 every_p_only = pytest.mark.parametrize("name", [name for name, cls in LOSSES.items() if cls.depends_on_p_only])

@@ -24,7 +24,7 @@ def classes(first: float, others: float, second: float | None = None) -> np.ndar
     return values
 
 
-START, EVEN = classes(1, 0), classes(0.1, 0.1)
+START, EVENNESS_THRESHOLD = classes(1, 0), classes(0.1, 0.1)
 
 
 def made(
@@ -67,8 +67,10 @@ def _table(diagonal: np.ndarray, rest: str) -> np.ndarray:
 
 def rising(last: int = 2000, **more) -> Trajectory:
     """Cross-entropy as in the paper: the favoured class falls, the classes meet and rise as a group."""
-    p = {0: START, 1: classes(0.4, 0.05), 10: EVEN, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
-    return made(p, {0: START, 5: START, 20: EVEN, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more)
+    p = {0: START, 1: classes(0.4, 0.05), 10: EVENNESS_THRESHOLD, 100: classes(0.3, 0.3), 2000: classes(0.6, 0.6)}
+    return made(
+        p, {0: START, 5: START, 20: EVENNESS_THRESHOLD, 100: classes(0.4, 0.4), 2000: classes(0.7, 0.7)}, last, **more
+    )
 
 
 def stuck(last: int = 2000, **more) -> Trajectory:
@@ -83,17 +85,17 @@ def favouring(last: int = 2000, **more) -> Trajectory:
 
 def usurped(last: int = 2000, **more) -> Trajectory:
     """The classes meet, then another one than the favoured takes over."""
-    p = {0: START, 10: EVEN, 40: classes(0, 0, 0.9)}
-    return made(p, {0: START, 10: EVEN, 40: classes(0, 0, 1)}, last, rest="even", **more)
+    p = {0: START, 10: EVENNESS_THRESHOLD, 40: classes(0, 0, 0.9)}
+    return made(p, {0: START, 10: EVENNESS_THRESHOLD, 40: classes(0, 0, 1)}, last, rest="even", **more)
 
 
 def collapsing(end: float, last: int = 2000, **more) -> Trajectory:
     """The classes meet, then one takes over and the others sink to `end` within 50 steps."""
-    return made({0: START, 10: EVEN, 60: classes(end, end, 1 - 9 * end)}, {0: START}, last, **more)
+    return made({0: START, 10: EVENNESS_THRESHOLD, 60: classes(end, end, 1 - 9 * end)}, {0: START}, last, **more)
 
 
 def even() -> Trajectory:
-    return made({0: EVEN}, {0: EVEN}, rest="even")
+    return made({0: EVENNESS_THRESHOLD}, {0: EVENNESS_THRESHOLD}, rest="even")
 
 
 FOLDER = {"name": "image-folder", "folder": "~/somewhere/else", "grayscale": True, "scaling": "raw"}

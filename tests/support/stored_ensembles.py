@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.ensembles import EnsembleConfig
-from igbviz.ensembles.job import Initializing
+from igbviz.ensembles.job import EnsembleJob
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
@@ -24,7 +24,7 @@ SMALL = {
 def drawn(config: EnsembleConfig, cache: Path, networks: int | None = None) -> Run:
     """An ensemble as a worker leaves it after `networks` networks (default: all), computed in this process."""
     run = submit(config, cache)
-    job = Initializing(config, "cpu")
+    job = EnsembleJob(config, "cpu")
     records = list(job.ticks())[:networks]
     write_json(run.path / "schema.json", {
         "columns": columns_of(job.dtype), "class_names": list(job.data.class_names), "data": "noise", **job.facts(),

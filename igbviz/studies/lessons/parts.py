@@ -129,7 +129,7 @@ class Lesson:
 
 
 Verdict = Literal["right", "near", "off"]
-KIND_WORDS: dict[Verdict, str] = {
+VERDICT_TEXTS: dict[Verdict, str] = {
     "right": "Well guessed.",
     "near": "Not far off.",
     "off": "A surprise, and worth more than a lucky guess.",

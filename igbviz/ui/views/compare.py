@@ -71,10 +71,10 @@ def draw(cache: Path) -> None:
         stamps, torn = stamps_of(runs)
         members, unprobed, unread = members_of(stamps)
         problems = [*missing, *torn, *unread, *without_probe(unprobed)]
-        mixed = alike(members)[1] if members and view.tab == "grid" else []
+        overlapping = alike(members)[1] if members and view.tab == "grid" else []
         # one container, so that the charts keep their position on the page, and with it their zoom
         place = st.container()
-        for text in [*map(sentence, problems), *mixed]:
+        for text in [*map(sentence, problems), *overlapping]:
             place.warning(text, icon=":material/info:")
         if members:
             _show(members, stamps, view)
@@ -283,7 +283,9 @@ def _caption(view: View, settings: Sequence[Setting]) -> str:
         caption = " ".join(
             [
                 caption,
-                *sorted({member.config.loss.selects for setting in settings for member in setting.members} - {""}),
+                *sorted(
+                    {member.config.loss.selection_note for setting in settings for member in setting.members} - {""}
+                ),
             ]
         )
     return caption + (band if view.collapse else " One line per run; the seeds of a setting share a line style.")

@@ -306,7 +306,7 @@ def _figures(view: str, group: str, quantity: str, step: int, stamps: tuple[Stam
         settings, sentence = dynamics.starts(members), dynamics.describe_starts(members, quantity, step)
         drawn = {
             "time": dynamics_charts.over_time(settings, quantity, step),
-            "dots": dynamics_charts.began_and_became(settings, quantity, step),
+            "dots": dynamics_charts.result_against_start(settings, quantity, step),
         }
     else:
         settings, sentence = dynamics.majorities(members), dynamics.describe_majorities(members, quantity, step)

@@ -12,7 +12,7 @@ import streamlit as st
 from igbviz.charts import ensemble as ensemble_charts
 from igbviz.charts import network as network_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
-from igbviz.ensembles.predictions import Prediction, measured_start, predicted_gamma
+from igbviz.ensembles.predictions import Prediction, measured_first_layer, predicted_gamma
 from igbviz.ensembles.variations import changes
 from igbviz.runs.kinds import UNTRAINED
 from igbviz.runs.run import Run, RunError
@@ -196,5 +196,5 @@ def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
 
 def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:
     layered = "layer_centre" in ensemble.records.dtype.names
-    start = measured_start(ensemble) if layered and config.dataset.name != "gaussian-noise" else {}
+    start = measured_first_layer(ensemble) if layered and config.dataset.name != "gaussian-noise" else {}
     return predicted_gamma(config, **{name: value for name, value in start.items() if np.isfinite(value)})

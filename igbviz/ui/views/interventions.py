@@ -10,7 +10,7 @@ from igbviz.datasets import DataError
 from igbviz.runs import shipped
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.sweep_config import cures
+from igbviz.runs.sweep_config import intervention_sweep
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
@@ -58,7 +58,7 @@ def draw(run: Run) -> None:
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:
     """The number of runs, their duration and the button; the group once it is pressed, an error if it cannot start."""
     try:
-        sweep = cures(config, picked, forms.in_range("Seeds", seeds, 1, MAX_SEEDS))
+        sweep = intervention_sweep(config, picked, forms.in_range("Seeds", seeds, 1, MAX_SEEDS))
         expected = plan(sweep, run.cache)
         new = expected.runs - expected.finished
         st.caption(

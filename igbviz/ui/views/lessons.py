@@ -17,8 +17,8 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import (
-    KIND_WORDS,
     OF_SETTINGS,
+    VERDICT_TEXTS,
     Config,
     Explore,
     Go,
@@ -349,7 +349,7 @@ def _reveal(name: str, guess: Guess, results: Results) -> None:
             if answer is not None:
                 result = verdict(guess, answer, outcome)
                 color, icon = BADGES[result]
-                st.badge(KIND_WORDS[result], color=color, icon=icon)
+                st.badge(VERDICT_TEXTS[result], color=color, icon=icon)
         prefix = f"You guessed **{_in_words(guess, answer)}**. " if answer is not None else ""
         st.markdown(f"{prefix}It was **{_in_words(guess, outcome.value)}**. {outcome.sentence}")
 

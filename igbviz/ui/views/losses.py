@@ -286,8 +286,8 @@ def _contributions(shown: Shown) -> None:
         live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
         st.caption(
             f"The gradient per class with the loss that this run was trained with ({run.config.loss.title}). "
-            f"{quantities.QUANTITIES['signal'].caption} {run.config.loss.selects} The vertical line marks the probe "
-            "selected above."
+            f"{quantities.QUANTITIES['signal'].caption} {run.config.loss.selection_note} The vertical line marks the "
+            "probe selected above."
         )
 
 

@@ -118,7 +118,7 @@ def _choices(base: RunConfig, key: str) -> dict[str, Any]:
 
 
 def _imbalance(dataset: dict[str, Any], start: Imbalance, key: str) -> dict[str, Any]:
-    fields = Imbalance.knobs()
+    fields = Imbalance.hyperparameters()
     chosen = {"ratio": forms.widget("ratio", fields["ratio"], start.ratio, f"{key}-ratio")}
     if chosen["ratio"] == 1:
         return chosen

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.runs import annotations, archive, library, trash
-from igbviz.runs.files import in_words
+from igbviz.runs.files import format_bytes
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweeps import RESUMABLE, WAITING
@@ -56,7 +56,7 @@ COLUMNS = {
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    trash.empty(cache, trash.KEPT_DAYS)
+    trash.empty(cache, trash.TRASH_DAYS)
     with st.container(key="said"):  # both always drawn, so that the table keeps its position on the page
         _show_messages()
     with st.container(key="undo-bar"):
@@ -73,8 +73,8 @@ def draw(cache: Path) -> None:
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
-        f"The runs use {in_words(usage.runs)}, deleted runs {in_words(usage.trash)}, data sets and other files "
-        f"{in_words(usage.rest)}; {in_words(usage.free)} are free on this disk."
+        f"The runs use {format_bytes(usage.runs)}, deleted runs {format_bytes(usage.trash)}, data sets and other files "
+        f"{format_bytes(usage.rest)}; {format_bytes(usage.free)} are free on this disk."
     )
 
 
@@ -343,9 +343,9 @@ def _import(cache: Path) -> None:
 
 def _undo(cache: Path) -> None:
     """A button that undoes the last deletion, for some minutes. It is on the disk, so every browser shows it."""
-    items = trash.trashed(cache)
-    last = [item for item in items if item.stroke == items[0].stroke]
-    if not last or time.time_ns() - last[0].stroke > UNDO_SECONDS * 1e9:
+    items = trash.list_trash(cache)
+    last = [item for item in items if item.deleted_at == items[0].deleted_at]
+    if not last or time.time_ns() - last[0].deleted_at > UNDO_SECONDS * 1e9:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         deleted = f"run `{last[0].id}`" if len(last) == 1 else f"{len(last)} runs"
@@ -354,7 +354,7 @@ def _undo(cache: Path) -> None:
             _restore(last, cache)
 
 
-def _restore(items: Iterable[trash.Trashed], cache: Path) -> None:
+def _restore(items: Iterable[trash.TrashedRun], cache: Path) -> None:
     back, problems = [], []
     for item in items:
         try:
@@ -366,15 +366,15 @@ def _restore(items: Iterable[trash.Trashed], cache: Path) -> None:
 
 
 def _trash(cache: Path) -> None:
-    items = trash.trashed(cache)
+    items = trash.list_trash(cache)
     with st.expander(f"Trash: {len(items)}", icon=":material/delete:", key="trash"):
-        st.caption(f"Deleted runs are kept for {trash.KEPT_DAYS} days; removing them permanently frees their space.")
+        st.caption(f"Deleted runs are kept for {trash.TRASH_DAYS} days; removing them permanently frees their space.")
         if not items:
             return
         latest = items[:PAGE]
         table = pd.DataFrame({
             "id": [item.id for item in latest],
-            "deleted": [time.strftime("%Y-%m-%d %H:%M", time.localtime(item.stroke / 1e9)) for item in latest],
+            "deleted": [time.strftime("%Y-%m-%d %H:%M", time.localtime(item.deleted_at / 1e9)) for item in latest],
             "bytes": [item.bytes for item in latest],
         })  # fmt: skip
         selected = st.dataframe(

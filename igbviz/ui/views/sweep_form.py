@@ -85,7 +85,11 @@ def _paths(base: RunConfig) -> Iterator[str]:
     """Dotted paths of all fields of a run that have no widget here: 'model.depth', 'loss.cutoff', 'epochs'."""
     for name in RunConfig.model_fields:
         part = getattr(base, name)
-        inner = [f"{name}.{hyperparameter}" for hyperparameter in part.knobs()] if isinstance(part, Spec) else [name]
+        inner = (
+            [f"{name}.{hyperparameter}" for hyperparameter in part.hyperparameters()]
+            if isinstance(part, Spec)
+            else [name]
+        )
         yield from (path for path in inner if path not in (RATE, "seed"))
 
 
