@@ -168,9 +168,9 @@ def test_the_train_link_carries_typed_values(own_cache: Path) -> None:
     assert Run.open(run, own_cache).config.loss.model_dump() == expected
 
 
-@pytest.mark.parametrize("knobs", ["{", "3", '{"gamma":99}', '{"nonsense":1}', "[" * 5000, '{"gamma":"*x*"}'])
+@pytest.mark.parametrize("hyperparameters", ["{", "3", '{"gamma":99}', '{"nonsense":1}', "[" * 5000, '{"gamma":"*x*"}'])
 def test_a_link_with_wrong_hyperparameters_is_a_sentence(hyperparameters: str, own_cache: Path) -> None:
-    test = page(ROOT / "pages/Train.py", loss="blurry", hyperparameters=hyperparameters)
+    test = page(ROOT / "pages/Train.py", loss="blurry", knobs=hyperparameters)
     assert "leads nowhere" in test.warning[0].value and not test.error
     assert test.selectbox(key="first-look-cross-entropy-loss-name").value == "cross-entropy"
 
