@@ -99,11 +99,11 @@ def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> N
     page.reload()
     page.locator(f"{LEFT}[data-points]").wait_for(timeout=30_000)
     assert listed.run.id in page.url
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").wait_for(timeout=20_000)
     assert listed.run.status.state == "stopped"
     page.get_by_role("button", name="Resume").click()
-    page.get_by_role("button", name="Stop").wait_for(timeout=20_000)
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").wait_for(timeout=20_000)
     until(lambda: listed.run.status.state == "running", 30, "going on")
 
     page.close()  # nobody looks, and the server goes; the run does not care

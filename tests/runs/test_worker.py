@@ -163,10 +163,10 @@ def test_a_sweep_is_trained_on_every_core_and_in_stacks(
 ) -> None:
     """One run of a stack is stopped, and continues alone when it is resumed."""
     narrow = tiny.with_(
-        model={"name": "mlp", "depth": 6, "width": 8}, epochs=60, probes={"size": 60, "count": 20}, stacked=True
+        model={"name": "mlp", "depth": 6, "width": 8}, epochs=30, probes={"size": 60, "count": 20}, stacked=True
     )
     group = submit_sweep(
-        Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(6))}), cache
+        Sweep(base=narrow, axes={"loss": ["cross-entropy", "gce", "curriculum"], "seed": list(range(4))}), cache
     )
     until(lambda: any(run.schema.get("lanes", 1) > 1 and run.status.snapshots > 10 for run in group.runs))
     stopped = next(
@@ -175,13 +175,13 @@ def test_a_sweep_is_trained_on_every_core_and_in_stacks(
     stopped.stop()
     assert stopped.wait(20).state in ("stopped", "done")
     stopped.resume()
-    assert group.wait(120).counts == {"done": 18} and not queue.waiting(cache)
+    assert group.wait(120).counts == {"done": 12} and not queue.waiting(cache)
     stack_sizes = {
         name: max(run.schema["lanes"] for run in group.runs if run.config.loss.name == name)
         for name in ("curriculum", "gce")
     }
     assert stack_sizes["curriculum"] == 1 and stack_sizes["gce"] > 1
-    for run in group.runs[::4]:
+    for run in group.runs[::5]:
         alone = np.array(list(train(run.config.with_(stacked=False))))
         np.testing.assert_allclose(run.trajectory().records["mean_prob"][:8], alone["mean_prob"][:8], atol=1e-4)
     if len(os.sched_getaffinity(0)) > 1:

@@ -23,5 +23,4 @@ def largest_move(preset: str) -> float:
 def test_rounding_is_amplified_where_the_network_learns_and_not_where_it_is_stuck() -> None:
     assert "can amplify" in ROUNDING and "may follow" in ROUNDING, "not every run does"
     assert "0.06 to 0.08" in ROUNDING_MEASURED and largest_move("first-look-cross-entropy") > 0.01
-    for stuck in ("first-look-piecewise-zero", "first-look-blurry"):
-        assert "less than 1e-5" in ROUNDING_MEASURED and largest_move(stuck) < 1e-5, stuck
+    assert "less than 1e-5" in ROUNDING_MEASURED and largest_move("first-look-piecewise-zero") < 1e-5
