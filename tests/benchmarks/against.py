@@ -290,7 +290,7 @@ def fewer_probes() -> list[dict[str, Any]]:
 
 def cases() -> dict[str, Case]:
     """CIFAR-10 if its files are on this machine, else noise of the same size."""
-    is_available = any((place / "cifar-10-batches-py").is_dir() for place in Cifar10()._places())
+    is_available = any((place / "cifar-10-batches-py").is_dir() for place in Cifar10()._folders())
     noise = {"name": "gaussian-noise", "size": 32, "train_examples": 50_000, "test_examples": 10_000}
     dataset = {"name": "cifar10", "grayscale": True, "scaling": "raw"} if is_available else noise
     first_look = PRESETS["first-look"].config
