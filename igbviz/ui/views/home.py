@@ -23,7 +23,7 @@ STARTS = {
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Watch a network lose (or keep) its initial guessing bias", anchor=False)
+    st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
     st.markdown(
         "An untrained network is rarely neutral: many architectures give one class most of the probability before they "
         "have seen a single label. This is called initial guessing bias (IGB). The loss decides what happens next. "
