@@ -1,4 +1,4 @@
-"""Phrases that read as translated, or that treat images as persons, stay out of the program, its pages and the README."""
+"""Phrases that read as translated, or treat images as persons, stay out of the program, its pages and the README."""
 
 from __future__ import annotations
 

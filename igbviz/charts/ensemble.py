@@ -39,13 +39,13 @@ CAPTIONS = {
     "outputs": "One untrained network: the distribution of each class's logit over the inputs, with its mean, the "
     "centre, as a vertical line. The further the centres lie apart compared with the widths of the curves, the more of "
     "the guesses go to the class with the highest centre, whatever the input shows (initial guessing bias, IGB).",
-    "guesses": "The guess fraction of a class is the fraction of the inputs that a network guesses as this class. The "
-    "histogram shows its distribution over untrained networks: of the first of two classes, or of the favoured class "
-    "where there are more. Without bias it lies at 1/K; the larger γ, the more of the guesses the favoured class gets. "
-    "Theory counts guesses on equally many inputs.",
-    "gamma_by_depth": "The bias γ of each layer: the variance of the centres of its outputs over nodes in units of the "
-    "variance of an output over inputs. Above 1, outputs differ more by the node than by the input. Error bars are "
-    "standard errors over networks.",
+    "guesses": "The guess fraction of a class is the fraction of the inputs that a network guesses as this class. "
+    "The histogram shows its distribution over untrained networks: of the first of two classes, or of the "
+    "favoured class where there are more. Without bias it lies close to 1/K; the larger γ, the more of the "
+    "guesses the favoured class gets. Theory counts guesses on equally many inputs.",
+    "gamma_by_depth": "The bias γ of each layer: the variance, over nodes, of the centres of its outputs, divided by "
+    "the variance of an output over inputs. Above 1, outputs differ more from node to node than from input to "
+    "input. Error bars are standard errors over networks.",
     "class_probabilities": "Probability of each class, averaged over all inputs, in one untrained network. Without "
     "bias every class would have 1/K.",
 }

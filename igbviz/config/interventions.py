@@ -165,7 +165,8 @@ class NormalizationPlacement(Intervention):
         effect = (
             "With batch statistics, as in training, BatchNorm then removes the mean of each node, and the bias with it."
             if moved_after
-            else "With batch statistics, as in training, BatchNorm then leaves in the mean that the activation adds."
+            else "With batch statistics, as in training, each BatchNorm then removes the mean that the layer below "
+            "adds; only that of the last activation is left."
         )
         if config.probes.batch_norm == "eval":
             effect += (

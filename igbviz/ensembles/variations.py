@@ -133,7 +133,7 @@ def _expect_deeper(_: EnsembleConfig, config: EnsembleConfig) -> str:
         return "Batch statistics subtract every node's mean in each layer: the bias does not grow with depth."
     if not _pushes(config) and not _has_random_biases(config):
         if _is_neutral(config):
-            return "No layer pushes the inputs one way: without bias at any depth (γ = 0)."
+            return "No layer pushes the inputs one way: there is no bias at any depth (γ = 0)."
         return "No layer pushes the inputs one way: what the images have in common does not grow with depth."
     if config.model.has_batch_norm and config.batch_norm == "after":
         return f"Every layer pushes all inputs alike; the next BatchNorm subtracts about {_run_in(config):.0%} of that."
@@ -147,7 +147,8 @@ def _expect_before(_: EnsembleConfig, config: EnsembleConfig) -> str:
     if model.has_batch_norm:
         return _expect_batch_norm(config, "what one layer adds is left, at any depth")
     if _has_random_biases(config):
-        return f"{_name(config)} keeps signals at one size, and with it the weight of the random biases beside them."
+        name = _name(config)
+        return f"{name} keeps signals at one size, so the random biases weigh as much in deep layers as in the first."
     if model.activation in HOMOGENEOUS_ACTIVATIONS:
         return f"{_name(config)} only rescales each input here: nearly the same guesses as with no normalization."
     return f"{_name(config)} keeps signals at one size, so the activation acts alike in every layer."

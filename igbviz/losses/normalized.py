@@ -31,7 +31,7 @@ ALF = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
 ANL = "Ye, Li, Dai, Wang 2023 (NeurIPS)"
 NCE = r"\frac{\log p_y}{\sum_k \log p_k}"
 NFL = r"\frac{(1 - p_y)^{\gamma} \log p_y}{\sum_k (1 - p_k)^{\gamma} \log p_k}"
-FOCAL_HELP = "Power of the focal factor; 0 is cross-entropy."
+FOCAL_HELP = "Power of the focal factor; at 0 the focal part is plain cross-entropy."
 
 
 def label_fraction(terms: Any, slopes: Any, target: Any) -> tuple[Any, Any]:
@@ -63,7 +63,7 @@ class NormalizedCrossEntropy(Normalized):
     """Normalized cross-entropy (NCE)."""
 
     name: Literal["nce"] = "nce"
-    title: ClassVar[str] = "Normalised cross-entropy"
+    title: ClassVar[str] = "Normalized cross-entropy"
     formula: ClassVar[str] = NCE
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
@@ -77,7 +77,7 @@ class NormalizedFocal(Normalized):
     name: Literal["nfl"] = "nfl"
     gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
     detach_weight: bool = Field(False, description=DETACH_HELP)
-    title: ClassVar[str] = "Normalised focal"
+    title: ClassVar[str] = "Normalized focal"
     formula: ClassVar[str] = NFL
     source: ClassVar[str] = APL
     effect: ClassVar[str] = "raises it as normalised cross-entropy does, and pushes a leading favourite down even less"
@@ -111,7 +111,7 @@ class NceRce(ActivePassive):
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "below p of about 0.002 it has only NCE's weak force; above, the much larger RCE takes over (ten classes)"
+        "has only NCE's weak force below p of about 0.002; above it, the much larger RCE takes over (ten classes)"
     )
 
     def passive(self) -> LossOfP:
@@ -125,7 +125,7 @@ class NceMae(ActivePassive):
     title: ClassVar[str] = "NCE + MAE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta (1 - p_y)"
     source: ClassVar[str] = APL
-    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since mean absolute error adds only p"
+    effect: ClassVar[str] = "has only NCE's weak force where p is small, since mean absolute error adds only p"
 
     def passive(self) -> LossOfP:
         return MeanAbsoluteError()
@@ -141,7 +141,7 @@ class NflRce(ActivePassive):
     formula: ClassVar[str] = rf"\alpha {NFL} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
     effect: ClassVar[str] = (
-        "below p of about 0.002 it has only NFL's weak force; above, the much larger RCE takes over (ten classes)"
+        "has only NFL's weak force below p of about 0.002; above it, the much larger RCE takes over (ten classes)"
     )
 
     def normalized_loss(self) -> LossOfP:
@@ -161,7 +161,7 @@ class NceAgce(ActivePassive):
     title: ClassVar[str] = "NCE + AGCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AGCE is in proportion to p"
+    effect: ClassVar[str] = "has only NCE's weak force where p is small, since that of AGCE is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricGCE(a=self.a, q=self.q)
@@ -177,7 +177,7 @@ class NceAul(ActivePassive):
     title: ClassVar[str] = "NCE + AUL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a - p_y)^q - (a - 1)^q}}{{q}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AUL is in proportion to p"
+    effect: ClassVar[str] = "has only NCE's weak force where p is small, since that of AUL is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricUnhinged(a=self.a, q=self.q)
@@ -192,7 +192,7 @@ class NceAel(ActivePassive):
     title: ClassVar[str] = "NCE + AEL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta e^{{-p_y / a}}"
     source: ClassVar[str] = ALF
-    effect: ClassVar[str] = "where p is small it has only NCE's weak force, since that of AEL is in proportion to p"
+    effect: ClassVar[str] = "has only NCE's weak force where p is small, since that of AEL is in proportion to p"
 
     def passive(self) -> LossOfP:
         return AsymmetricExponential(a=self.a)

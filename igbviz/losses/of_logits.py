@@ -98,7 +98,7 @@ class Curriculum(Loss):
     )
     source: ClassVar[str] = "Lyu, Tsang 2019 (arXiv 1905.10045)"
     effect: ClassVar[str] = (
-        "tends to drop it from the batch as too hard, so early training sees mostly the favoured class"
+        "tends to drop its images from the batch as too hard, so early training sees mostly those of the favoured class"
     )
     selection_note: ClassVar[str] = (
         "This loss drops samples batch by batch; here the probed images are taken as one batch, and those that it "

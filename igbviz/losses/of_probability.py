@@ -29,7 +29,7 @@ class CrossEntropy(LossOfP):
     title: ClassVar[str] = "Cross-entropy"
     formula: ClassVar[str] = r"-\log p_y"
     source: ClassVar[str] = "Good 1952; paper, Eq. 1"
-    effect: ClassVar[str] = "raises it with full force, however small p is, so it leaves the initial guess"
+    effect: ClassVar[str] = "raises it with full force, however small p is, so the network leaves the initial guess"
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         return -log_p
@@ -62,7 +62,7 @@ class Blurry(LossOfP):
     formula: ClassVar[str] = r"-p_y^{\gamma} \log p_y"
     source: ClassVar[str] = "Pellegrino, Szczecina, Fieguth 2024 (arXiv 2511.16512); paper, Eq. 2"
     effect: ClassVar[str] = (
-        "pushes it further down below p = exp(-1/gamma), unless the weight is detached; then it raises it, but weakly"
+        "pushes it further down where p is below exp(-1/gamma); with the weight detached raises it, but weakly"
     )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
@@ -135,11 +135,11 @@ class MeanAbsoluteError(LossOfP):
 
 
 class GeneralizedCrossEntropy(LossOfP):
-    """Generalised cross-entropy, Lq: between cross-entropy and mean absolute error, by one hyperparameter."""
+    """Generalized cross-entropy, Lq: between cross-entropy and mean absolute error, by one hyperparameter."""
 
     name: Literal["gce"] = "gce"
     q: float = Field(0.7, gt=0, le=1, description="Near 0 it is cross-entropy, at 1 mean absolute error.")
-    title: ClassVar[str] = "Generalised cross-entropy"
+    title: ClassVar[str] = "Generalized cross-entropy"
     formula: ClassVar[str] = r"\frac{1 - p_y^{q}}{q}"
     source: ClassVar[str] = "Zhang, Sabuncu 2018 (arXiv 1805.07836)"
     effect: ClassVar[str] = "raises it with force p^q: the right way, but the weaker the less probable it is"
@@ -280,7 +280,7 @@ class AsymmetricExponential(LossOfP):
 
 
 class PHuberCrossEntropy(LossOfP):
-    """Partially Huberised cross-entropy: a straight line in p where cross-entropy would be steeper than tau."""
+    """Partially Huberized cross-entropy: a straight line in p where cross-entropy would be steeper than tau."""
 
     name: Literal["phuber-ce"] = "phuber-ce"
     tau: float = Field(
@@ -289,7 +289,7 @@ class PHuberCrossEntropy(LossOfP):
         le=1e12,
         description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.",
     )
-    title: ClassVar[str] = "Partially Huberised cross-entropy"
+    title: ClassVar[str] = "Partially Huberized cross-entropy"
     formula: ClassVar[str] = (
         r"\begin{cases} -\log p_y & p_y > 1/\tau \\ 1 + \log \tau - \tau p_y & p_y \le 1/\tau \end{cases}"
     )

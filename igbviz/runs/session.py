@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from igbviz.datasets import Data
+from igbviz.datasets import Data, DataError
 from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import duration
 from igbviz.runs.files import write_json
@@ -51,25 +51,42 @@ def work_on(run: Run, device: torch.device, peers: Sequence[Run] = ()) -> Iterat
     first.begin()
     max_peers = max_runs(first.job) - 1 if isinstance(first.job, Training) else 0
     yield from ((peer, False) for peer in peers[max_peers:])
-    sessions = [first, *(Session(peer, device, first.job.clean_data) for peer in peers[:max_peers])]
-    for session in sessions[1:]:
-        session.begin()
+    sessions = [first]
+    for peer in peers[:max_peers]:
+        try:
+            sessions.append(Session(peer, device, first.job.clean_data))
+        except OSError:  # its folder cannot be written: the others are trained without it
+            yield peer, False
+        else:
+            sessions[-1].begin()
     yield from ((session.run, True) for session in sessions if session.is_over)
     sessions = [session for session in sessions if not session.is_over]
-    if len(sessions) > 1 and len({session.job.steps_per_epoch for session in sessions}) == 1:
-        yield from ((session.run, True) for session in _train_stacked(sessions))
+    if stack := _stack_of(sessions):
+        yield from ((session.run, True) for session in _train_stacked(sessions, stack))
     else:
         for session in sessions:
             session.work()
             yield session.run, True
 
 
-def _train_stacked(sessions: Sequence[Session]) -> Iterator[Session]:
+def _stack_of(sessions: Sequence[Session]) -> Stack | None:
+    """The trainings of several sessions as one stack, if they are at the same step and there is memory for it."""
+    if len(sessions) < 2 or len({(session.job.steps_per_epoch, session.job.step) for session in sessions}) > 1:
+        return None
+    try:
+        return Stack([session.job for session in sessions])
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise
+        print(f"{time.ctime()}: {len(sessions)} runs are trained one by one: {error}", file=sys.stderr)
+        return None
+
+
+def _train_stacked(sessions: Sequence[Session], stack: Stack) -> Iterator[Session]:
     """Train the sessions as one stack; yields each session when it is over."""
     for session in sessions:
         with session.record_errors():
             session.open(len(sessions))
-    stack = Stack([session.job for session in sessions])
     while sessions:
         for session in sessions:
             if session.is_over:
@@ -172,21 +189,21 @@ class Session:
                 for record in ticks:
                     self.append(record)
             self.finish()
-            if isinstance(self.job, Training) and self.job.pace.steps:
-                config, pace = self.job.config, self.job.pace
-                duration.record_pace(config, config.dataset.facts(), self.run.cache, pace.per_step, pace.per_image)
+            self._record_pace()
 
     @contextlib.contextmanager
     def record_errors(self) -> Iterator[None]:
         """Record a stop or an error in the block in the run's folder, and end the session."""
         try:
-            yield
-        except Stopped:
-            self._save()
-            self._end("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
-        except (Diverged, Overflow) as error:
-            self._end("diverged", str(error), **self.job.progress())
-            self.checkpoint.unlink(missing_ok=True)
+            try:
+                yield
+            except Stopped:
+                self._save()
+                self._end("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
+            except (Diverged, Overflow) as error:
+                self._end("diverged", str(error), **self.job.progress())
+                with contextlib.suppress(OSError):
+                    self.checkpoint.unlink(missing_ok=True)
         except Exception as error:  # the one broad except: the run's folder is the only place to report an error
             traceback.print_exc(file=self._log)
             self._fail(explain(error))
@@ -222,7 +239,15 @@ class Session:
     def finish(self) -> None:
         """End the session of a finished job."""
         self._end("done", "Finished.", **self.job.progress())
-        self.checkpoint.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the run is done whether or not the checkpoint can be removed
+            self.checkpoint.unlink(missing_ok=True)
+
+    def _record_pace(self) -> None:
+        """For the estimates of later runs; without it they are only rougher."""
+        if isinstance(self.job, Training) and self.job.pace.steps:
+            config, pace = self.job.config, self.job.pace
+            with contextlib.suppress(OSError, DataError):
+                duration.record_pace(config, config.dataset.facts(), self.run.cache, pace.per_step, pace.per_image)
 
     def _prepared_job(self) -> Job:
         job = self._job(self._load())

@@ -40,7 +40,9 @@ def stack_key(config: RunConfig) -> str | None:
     if not config.stacked or type(config.loss).batch_loss is not Loss.batch_loss:
         return None
     per_run = ("loss", "schedule", "seed", "rounding_noise", "initialization", "label_noise", "probes")
-    return json.dumps({key: value for key, value in config.canonical().items() if key not in per_run}, sort_keys=True)
+    return json.dumps(
+        {key: value for key, value in config.canonical(incidental=True).items() if key not in per_run}, sort_keys=True
+    )
 
 
 def max_runs(training: Training) -> int:

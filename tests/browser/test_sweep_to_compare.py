@@ -30,7 +30,7 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     number(page, "Epochs", "first-look-cross-entropy-epochs", "0.05")
     page.get_by_text("16 steps", exact=False).first.wait_for(timeout=30_000)
     page.get_by_text("Many runs at once").click()
-    for loss in ("Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"):
+    for loss in ("Cross-entropy", "Generalized cross-entropy", "Piecewise-zero"):
         page.locator(".st-key-sweep-loss input").click()
         page.locator(".st-key-sweep-loss input").fill(loss)
         page.get_by_role("option", name=loss, exact=True).click()

@@ -58,7 +58,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     assert ticks["tickvals"][-1] > 300 / per_unit, "never is right of the last step"
     assert plain["y"] == pytest.approx([0.48]) and plain["error_y"]["array"] == pytest.approx([0.02])
     texts = [note["text"] for note in trade["layout"]["annotations"]]
-    assert texts[:3] == ["<b>Cross-entropy</b>", "<b>Generalised cross-entropy</b>", "<b>Piecewise-zero</b>"]
+    assert texts[:3] == ["<b>Cross-entropy</b>", "<b>Generalized cross-entropy</b>", "<b>Piecewise-zero</b>"]
     assert len(payload(time)) + len(payload(trade)) < 60_000
 
 
@@ -100,7 +100,7 @@ def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int)
         (0.93, rng.random()) for _ in range(3)
     ]
     points = [((x, x - 0.01, x + 0.01), (y, y - 0.01, y + 0.01)) for x, y in crowd]
-    labels = ["Cross-entropy", "Generalised CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
+    labels = ["Cross-entropy", "Generalized CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
     placed = boxes(points, labels, width)
     room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     for label in placed[::2]:

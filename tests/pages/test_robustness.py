@@ -70,7 +70,7 @@ def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.Mon
     trade, time = charts(test)
     assert "n = 3 seeds" in trade and "Piecewise-zero: 0.45 (0.44 to 0.47), never" in trade and "memorized" in time
     table = test.dataframe[0].value
-    assert table["loss"].tolist() == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"] and table[
+    assert table["loss"].tolist() == ["Cross-entropy", "Generalized cross-entropy", "Piecewise-zero"] and table[
         "n"
     ].tolist() == [3, 3, 3]
     assert table["escape step"].tolist() == ["3", "30", "never"]

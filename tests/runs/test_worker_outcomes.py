@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, initialize
-from igbviz.runs import queue
+from igbviz.runs import duration, queue, session, worker
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
@@ -169,3 +171,39 @@ def test_single_runs_are_trained_one_at_a_time(tiny: RunConfig, cache: Path) -> 
         assert run.wait(90).state == "done" and run.schema["lanes"] == 1
         assert same(run.trajectory().records, np.array(list(train(run.config))))
     assert not helper_has_started(cache, 1)
+
+
+def test_a_run_is_done_although_its_pace_cannot_be_recorded(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows the end of a run may fail without a word: the run is done, and so is the queue."""
+
+    def fails(*_: object) -> None:
+        raise OSError("the cache cannot be written")
+
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(duration, "record_pace", fails)
+    run = submit(tiny.with_(seed=77), tmp_path)
+    assert worker.take_one(tmp_path, torch.device("cpu"))
+    assert run.status.state == "done" and not queue.waiting(tmp_path)
+
+
+def test_a_stop_that_cannot_be_saved_is_a_failure_in_the_folder(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    monkeypatch.setattr(session.Session, "_save", full)
+    monkeypatch.setattr(session, "STATUS_SECONDS", 0.0)
+    run = submit(tiny.with_(seed=78), tmp_path)
+    append = session.Session.append
+
+    def stopping(self: session.Session, record: object) -> None:
+        self.stop_file.touch()
+        append(self, record)
+
+    monkeypatch.setattr(session.Session, "append", stopping)
+    assert worker.take_one(tmp_path, torch.device("cpu"))
+    assert run.status.state == "failed" and "disk is full" in run.status.message

@@ -1,4 +1,4 @@
-"""The paper's sets and choices, and how its runs are recognised."""
+"""The paper's sets and choices, and how its runs are recognized."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_words_on_the_losses_are_those_of_the_presets() -> None:
         ({"label_noise": {"name": "symmetric", "rate": 0.2}}, None),
     ],
 )
-def test_a_run_is_recognised_by_its_settings(changes: dict, loss: str | None) -> None:
+def test_a_run_is_recognized_by_its_settings(changes: dict, loss: str | None) -> None:
     assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "quick") == loss
     assert experiment.loss_of(QUICK.with_(**changes), CIFAR10, "full") == loss
 

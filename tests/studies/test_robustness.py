@@ -52,7 +52,7 @@ def test_statistics_are_over_finished_seeds(tmp_path: Path) -> None:
     members = [robustness.read(run) for run in runs]
     summaries = robustness.summaries(robustness.settings(sweep, members), NOISE)
     plain, robust, stuck = summaries
-    assert [summary.label for summary in summaries] == ["Cross-entropy", "Generalised cross-entropy", "Piecewise-zero"]
+    assert [summary.label for summary in summaries] == ["Cross-entropy", "Generalized cross-entropy", "Piecewise-zero"]
     assert (
         plain.n == 3
         and plain.final == pytest.approx((0.48, 0.46, 0.5))
@@ -87,13 +87,13 @@ def test_the_sentences_say_what_the_numbers_say(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path)
     summaries = robustness.summaries(robustness.settings(sweep, map(robustness.read, runs)), NOISE)
     highest, early, left, never = robustness.sentences(summaries, NOISE)
-    assert "Generalised cross-entropy 0.68 (0.66 to 0.70)." in highest and "Lowest: Piecewise-zero" in highest
+    assert "Generalized cross-entropy 0.68 (0.66 to 0.70)." in highest and "Lowest: Piecewise-zero" in highest
     assert (
         "would help Cross-entropy: it is at its best, 0.78 (0.76 to 0.80), after 0.1 epochs and ends at 0.48" in early
     )
     assert "with 0.90 of the wrong labels memorized" in early
-    assert "0.10 above Generalised cross-entropy at the end" in early
-    assert "first by Cross-entropy at step 3, last by Generalised cross-entropy at step 30, 10 times as late." in left
+    assert "0.10 above Generalized cross-entropy at the end" in early
+    assert "first by Cross-entropy at step 3, last by Generalized cross-entropy at step 30, 10 times as late." in left
     assert "within 300 steps: Piecewise-zero in 3 of 3 seeds, ending at 0.45 (0.44 to 0.47)." in never, (
         "one class is right, the others nearly never"
     )

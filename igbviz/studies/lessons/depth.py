@@ -1,5 +1,4 @@
-"""The last lesson: where in a deep network the initial prejudice grows, where it vanishes, and which deep networks "
-"train."""
+"""The last lesson: where in a deep network the prejudice grows, where it vanishes, and which deep networks train."""
 
 from __future__ import annotations
 
@@ -100,9 +99,9 @@ def _placement(results: Results) -> str:
     return (
         "**Layer normalization** takes the outputs of all nodes for one input, subtracts their mean and divides by "
         "their standard deviation.\n\n- *Before* the activation the mean over the nodes is near zero anyway. Little "
-        "changes, and then ReLU makes everything positive: the common part is back.\n- *After* the activation the mean "
-        "over the nodes is the common part that ReLU has made. It is removed before the next layer can turn it into "
-        f"centres.\n\n{measured}"
+        "changes, and then ReLU turns all negative numbers into 0: the common part is back.\n- *After* the "
+        "activation the mean over the nodes is the common part that ReLU has made. It is removed before the next "
+        f"layer can turn it into centres.\n\n{measured}"
     )
 
 
@@ -232,8 +231,8 @@ EDGE_OF_CHAOS = Lesson(
             "**edge of chaos**, which theory can compute.\n\nWe train three networks with tanh and twenty layers on "
             "clothes for two epochs: weight variance 0.5 (order), 1.76 (on the edge) and 8 (chaos). Two things are "
             "new: the nodes get small random **biases** (a constant added to the sum; their variance is 0.05), and "
-            "clothes resemble each other, which noise does not. With either, a node's mean over the data is no longer "
-            "zero, and tanh networks can be prejudiced, too.",
+            "clothes resemble each other; inputs of noise do not. With either, a node's mean over the data is no "
+            "longer zero, and tanh networks can be prejudiced, too.",
             (
                 Picture(
                     "phase map",
@@ -253,7 +252,7 @@ EDGE_OF_CHAOS = Lesson(
         Guess(
             "trains",
             "Which one learns best?",
-            "And which one recognises the most test images after two epochs?",
+            "And which one recognizes the most test images after two epochs?",
             _trains,
             tuple(_TRAINED.values()),
         ),
@@ -283,7 +282,7 @@ EDGE_OF_CHAOS = Lesson(
             "Your turn",
             "Click into the phase diagram, go far into order or chaos and press *Train here*. **How far from the "
             "edge can you go** before a network of twenty layers learns nothing in three epochs? Does the theory's "
-            "*depth that information survives* predict it?",
+            "*depth scale of the correlation, ξ* predict it?",
             "pages/Phases.py",
             "Open the phase diagram",
         ),

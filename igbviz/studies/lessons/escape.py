@@ -119,7 +119,7 @@ def _what_rounding_does(results: Results) -> str:
     difference = _difference(results)
     ends = [percent(results[name].balanced_accuracy()[-1]) for name in ("ce", "again")]
     left = [results[name].escape_step() for name in ("ce", "again")]
-    escapes = " and ".join("never" if step is None else f"at step {step:,}" for step in left)
+    escapes = " and ".join("at no step" if step is None else f"at step {step:,}" for step in left)
     apart = np.flatnonzero(difference > 0.01)
     when = (
         f"At step {results['ce'].step[apart[0]]:,} the p̄ of some class is for the first time more than a point apart."
@@ -129,8 +129,8 @@ def _what_rounding_does(results: Results) -> str:
     return (
         f"{when} Training amplifies the smallest differences, as weather does. So **a seed is not a trajectory**: on "
         "another processor, which rounds differently, the same seed gives another one.\n\nWhat can be trusted is what "
-        f"both runs share. They leave the first guess {escapes} and recognise {ends[0]} and {ends[1]} of the test "
-        "images at the end. Before you believe a difference between two losses, compare several seeds."
+        f"both runs share. The first guess is left {escapes}, and {ends[0]} and {ends[1]} of the test images are "
+        "recognized at the end. Before you believe a difference between two losses, compare several seeds."
     )
 
 

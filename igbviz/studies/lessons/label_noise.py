@@ -33,7 +33,7 @@ def _memorised(name: str) -> Callable[[Results], Solution]:
         return Solution(
             100 * float(memorized),
             f"{percent(memorized)} of the wrong labels were memorized; {percent(resisted)} of these images were "
-            "recognised as what they show.",
+            "recognized as what they show.",
         )
 
     return solution
@@ -47,7 +47,7 @@ def _more_accurate(first: str, second: str) -> Callable[[Results], Solution]:
         value = EQUAL if abs(plain - robust) <= 0.03 else HIGHER if robust > plain else LOWER
         return Solution(
             value,
-            f"Cross-entropy recognises {percent(plain)} of the test images, generalised cross-entropy "
+            f"Cross-entropy recognizes {percent(plain)} of the test images, generalised cross-entropy "
             f"{percent(robust)}.",
         )
 
@@ -158,14 +158,14 @@ LABEL_NOISE = Lesson(
         Guess(
             "robust_heart",
             "A loss that resists",
-            "**Generalised cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less "
+            "**Generalized cross-entropy** (GCE) has the price (1 − p^0.7) / 0.7. Improbable labels pull with less "
             "force. Same network, same images, same wrong labels. What percentage of them is memorized now?",
             _memorised("gce"),
         ),
         Guess(
             "better",
             "And on true labels?",
-            "Which of the two recognises more of the test images at the end?",
+            "Which of the two recognizes more of the test images at the end?",
             _more_accurate("ce", "gce"),
             (HIGHER, LOWER, EQUAL),
         ),
@@ -175,7 +175,7 @@ LABEL_NOISE = Lesson(
             "The 800 images with a wrong label, once more.",
             (
                 Picture("wrong_labels", "ce", "Cross-entropy", "The line *memorised*."),
-                Picture("wrong_labels", "gce", "Generalised cross-entropy", "The line *resisted*: does it hold?"),
+                Picture("wrong_labels", "gce", "Generalized cross-entropy", "The line *resisted*: does it hold?"),
             ),
             ("robust_heart", "better"),
         ),
@@ -189,7 +189,7 @@ LABEL_NOISE = Lesson(
             "And what does it cost?",
             "Now **all labels are true**. But the network is the stubborn one from the lesson on cross-entropy: four "
             "hidden layers, raw pixels, nearly all probability on one or two classes before it has learned anything. "
-            "Three epochs. Which loss recognises more test images?",
+            "Three epochs. Which loss recognizes more test images?",
             _more_accurate("stubborn_ce", "stubborn_gce"),
             (HIGHER, LOWER, EQUAL),
         ),
@@ -204,7 +204,7 @@ LABEL_NOISE = Lesson(
             "No wrong labels this time.",
             (
                 Picture("true_class_probability", "stubborn_ce", "Cross-entropy", "Which classes are learned?"),
-                Picture("true_class_probability", "stubborn_gce", "Generalised cross-entropy", "And here?"),
+                Picture("true_class_probability", "stubborn_gce", "Generalized cross-entropy", "And here?"),
             ),
             ("price",),
         ),

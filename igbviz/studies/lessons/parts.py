@@ -193,13 +193,13 @@ def learned_at_the_end(name: str) -> Callable[[Results], Solution]:
         return Solution(
             number,
             f"{number} of {run.classes} classes {verb} learned, and {percent(accuracy)} of all test images are "
-            "recognised.",
+            "recognized.",
         )
 
     return solution
 
 
 LEARNED = (
-    "A class counts as learned when the network recognises at least one in ten of its images, which random guessing "
+    "A class counts as learned when the network recognizes at least one in ten of its images, which random guessing "
     "would do, too."
 )

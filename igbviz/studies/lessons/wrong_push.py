@@ -76,10 +76,10 @@ def _downhill(results: Results) -> str:
     moved = "sank" if end < typical / 1.5 else "rose" if end > 1.5 * typical else "stayed about where it was"
     return (
         f"The median p of the images was {small(typical)} at Init. and is {small(end)} at the end: it {moved}. "
-        f"{percent(wrong)} of the images began left of the top of the hill, on the side where downhill means "
-        "*towards 0*.\n\nThat needs no stubborn network. With ten classes an even guess is p = 0.1, and that "
-        "is already left of the top, which is at 0.24. The formula was meant to *trust improbable labels less*. "
-        "Written as one product and differentiated as printed, it *trains against them*."
+        f"{percent(wrong)} of the images began left of the top of the hill, on the side where downhill means *towards "
+        "0*.\n\nIt does not take a stubborn network for this. With ten classes an even guess is p = 0.1, and that is "
+        "already left of the top, which is at 0.24. The formula was meant to *trust improbable labels less*. Written "
+        "as one product and differentiated as printed, it *trains against them*."
     )
 
 
@@ -92,9 +92,9 @@ def _repaired(results: Results) -> str:
     )
     return (
         f"As printed {count(counts[0])} learned, with the weight held fixed {counts[1]}. {comparison}. Both versions "
-        "of the code print the same loss; they differ only in whether the gradient flows through the weight.\n\nThe "
-        "lesson: look at the **slope**, not only at the value. Two programs that implement 'the same' formula may "
-        "train in opposite directions."
+        "of the code compute the same loss; they differ only in whether the gradient flows through the "
+        "weight.\n\nThe lesson: look at the **slope**, not only at the value. Two programs that implement 'the same' "
+        "formula may train in opposite directions."
     )
 
 

@@ -80,7 +80,7 @@ CHOICES = (
         "Sec. 2.2",
         "The text mentions the region p < exp(−1/γ) where the printed formula steers away from the label. Public "
         "code of one of the authors (DavidSzczecina/Loss_sens_analysis, commit 089687e) holds p^γ fixed, and then "
-        "there is none. Both are rows of every figure here.",
+        "there is no such region; commit 619ca99 does not. Both are rows of every figure here.",
         lambda c: "both: as printed, and weight detached",
     ),
     Choice(
@@ -126,7 +126,7 @@ CHOICES = (
         "Input scaling",
         "ours",
         "",
-        "Not said. Raw brightness from 0 to 255 with torchvision's initialisation is what comes near Figure 1's p ≈ 1.",
+        "Not said. Raw brightness from 0 to 255 with torchvision's initialization is what comes near Figure 1's p ≈ 1.",
         lambda c: c.dataset.scaling,
         ("standardised", "unit"),
     ),

@@ -54,7 +54,7 @@ CLAIMS = {
     "every-image": Claim(
         "The preference hardly depends on the image.",
         "Sec. 1",
-        "At Init. at least 0.9 of all images are guessed as the same class.",
+        "At Init. at least 90 % of all images are guessed as the same class.",
         (),
         checks.every_image,
     ),
@@ -124,8 +124,9 @@ CLAIMS = {
     "blurry-slower": Claim(
         "Blurry undoes the imbalance more slowly than cross-entropy.",
         "Sec. 1, Fig. 2",
-        f"Its first probe at which {MET} is at least five steps, and a tenth, later than that of cross-entropy of "
-        "the same seed; never is later. (Rounding alone may move that step by one or two.)",
+        f"Its first probe at which {MET} is at least five steps and at least 10 % later than that of cross-entropy "
+        "with the same seed; a run that never gets there counts as later. (Rounding alone may move that step by one "
+        "or two.)",
         BLURRIES,
         checks.later,
         1,
@@ -145,8 +146,9 @@ CLAIMS = {
     "earlier-than-pz": Claim(
         "Under cross-entropy probabilities and accuracies rise earlier than under piecewise-zero.",
         "Sec. 4",
-        "The median class's p̄, and its accuracy, stay at 1.2/K or above from a step that is at least five steps, and "
-        "a tenth, earlier than under piecewise-zero of the same seed; never is later.",
+        "The median class's p̄, and its accuracy, stay at 1.2/K or above from a step that is at least five steps "
+        "and at least 10 % earlier than under piecewise-zero with the same seed; a run that never gets there counts as "
+        "later.",
         CE,
         checks.earlier,
         1,
@@ -164,7 +166,8 @@ CLAIMS = {
     "improbable-silent": Claim(
         "Under piecewise-zero classes of low probability do not contribute to training.",
         "Sec. 1, Sec. 5",
-        "Of the images of the other classes with p̄ below the cutoff at least 0.9 have zero gradient, in the median "
+        "Of the images of classes other than the favoured one whose p̄ is below the cutoff, at least 90 % have zero "
+        "gradient, in the median "
         "over the probes after Init., for an epoch or more.",
         PZ,
         checks.improbable_do_not_contribute,
@@ -220,7 +223,7 @@ CLAIMS = {
         "end",
     ),
     "pz-perfect": Claim(
-        "Under piecewise-zero the favoured class is always recognised.",
+        "Under piecewise-zero the favoured class is always recognized.",
         "Sec. 4",
         "Its accuracy is at least 0.95 at every probe, for an epoch or more.",
         PZ,

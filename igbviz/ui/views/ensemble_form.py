@@ -35,7 +35,7 @@ _GREY_32 = _NOISE | {"size": 32, "test_examples": 500}
 STARTS = {
     "relu": Start(
         "ReLU, ten layers, noise",
-        "The setting of the theory: γ grows like the square of the depth.",
+        "The setting of the theory: γ grows with every layer, in very deep networks like the square of the depth.",
         EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10}),
     ),
     "two-classes": Start(

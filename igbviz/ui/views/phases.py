@@ -36,7 +36,7 @@ CAVEATS = """
   20 layers, tanh at (1, 0) has γ = 0 at every depth.
 - *tanh has no bias* holds for σ²b = 0 and uncorrelated inputs only; with biases in the ordered phase its prejudice is
   deep.
-- *Depth makes the bias grow* holds for ReLU (like the square of the depth), not for GELU at (2, 0) beyond 13 layers.
+- *Depth makes the bias grow* holds for ReLU (in the limit like its square), not for GELU at (2, 0) beyond 13 layers.
 - *Neutral networks cannot be trained*, because γ\\* = 0 implies χ₁ > 1, holds for infinite depth, a finite q\\* > 0
   and a curved activation. Without these it fails: with γ = 0 at every depth, tanh at (0.5, 0) is ordered and tanh at
   (1, 0) lies on the edge, where q\\* = 0. Twenty tanh layers at (1, 0) and (1.2, 0) trained as well as at (1.76, 0.05):

@@ -81,7 +81,7 @@ def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
             st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
         elif status.state == "queued":
             st.info(
-                "Queued: each device trains one run at a time, in the order of submission.",
+                "Queued: runs start in the order of submission, one at a time; small runs of a sweep share the cores.",
                 icon=":material/hourglass_empty:",
             )
         return
