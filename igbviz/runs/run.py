@@ -234,8 +234,11 @@ class Run(FolderHandle):
         except Timeout:
             pass
 
-    def resume(self) -> None:
-        """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged."""
+    def resume(self, of_sweep: bool = False) -> None:
+        """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged.
+
+        `of_sweep`: it may be trained in parallel with others, see `submit_all`.
+        """
         if not self.path.is_dir():
             raise self._gone()
         try:
@@ -248,7 +251,7 @@ class Run(FolderHandle):
                 self.write_status(
                     status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0})
                 )
-                queue.enqueue(self.cache, self.id)
+                queue.enqueue(self.cache, self.id, of_sweep=of_sweep)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # a worker has it
         queue.ensure_worker(self.cache, patience=0.0)

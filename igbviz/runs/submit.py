@@ -54,7 +54,7 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
                     # The same run, but the folder with its data may have changed.
                     write_text(run.path / "config.json", config.to_json())
-                    run.resume()
+                    run.resume(of_sweep)
         finally:  # an unreadable run does not keep the others out of the queue
             queue.enqueue(cache, *new, of_sweep=of_sweep)
     if not all(run.stored_status().ended for run in runs):

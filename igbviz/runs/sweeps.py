@@ -222,7 +222,7 @@ class Group(FolderHandle):
         """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
         for member in self.members():
             if member.state in RESUMABLE:
-                member.run.resume()
+                member.run.resume(of_sweep=True)
 
     def sharing(self) -> list[Group]:
         """The other groups that share a queued, running or lost run with this one."""

@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
-from igbviz.runs import locks
+from igbviz.runs import locks, queue
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
@@ -100,6 +100,7 @@ class TestGroup:
         assert group.progress().counts == {"done": 1, "stopped": 3} and not queued(tmp_path)
         group.resume()
         assert group.progress().counts == {"queued": 3, "done": 1} and len(queued(tmp_path)) == 3
+        assert all(entry.of_sweep for entry in queue.waiting(tmp_path)), "they are still trained in parallel"
         assert done.status.state == "done"
 
     def test_two_groups_share_a_run(self, sweep: Sweep, tmp_path: Path) -> None:
