@@ -42,12 +42,6 @@ def stacked_formula(loss: Loss) -> str:
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
-def part_title(part: type[Spec], name: str) -> str:
-    """The title of a spec on the page; its own name where one class covers several names."""
-    several = len(get_args(part.model_fields["name"].annotation)) > 1
-    return name if several else getattr(part, "title", name)
-
-
 def widgets(part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
     """Draw a widget with help for every hyperparameter of a spec; return their values, unchecked.
 
