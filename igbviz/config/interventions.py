@@ -336,3 +336,11 @@ def applicable(config: RunConfig) -> dict[str, RunConfig]:
     """The changed configurations by name of the intervention, for those that change something."""
     configs = {name: kind().apply(config) for name, kind in INTERVENTIONS.items()}
     return {name: changed for name, changed in configs.items() if changed is not None}
+
+
+FIRST_TO_TRY = ("cross-entropy-first", "batch-norm", "zero-last-layer", "neutral-bias", "standardised-input")
+
+
+def suggested(config: RunConfig, count: int = 3) -> list[str]:
+    """The names of the interventions to try first on a stuck run, at most `count`, strongest first."""
+    return [name for name in FIRST_TO_TRY if INTERVENTIONS[name]().apply(config) is not None][:count]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.config.interventions import INTERVENTIONS, applicable, chosen
+from igbviz.config.interventions import INTERVENTIONS, applicable, chosen, suggested
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.spec import ConfigError
 from igbviz.training.loop import Training, train
@@ -203,3 +203,10 @@ def test_other_weights_below_a_fixed_last_layer_are_not_said_to_change_the_guess
     np.testing.assert_allclose(trajectory(chosen(name).apply(base)).predicted_probability()[0], 1 / 3, atol=1e-6)
     neutral = chosen(name).explain(STUCK.with_(initialization={"name": "orthogonal", "last_layer": "neutral-bias"}))
     assert "no class is favoured" in neutral and "one-sided" not in neutral
+
+
+def test_the_first_changes_to_try_apply_to_the_run() -> None:
+    stuck = RunConfig(loss="piecewise-zero")
+    assert suggested(stuck) == ["cross-entropy-first", "batch-norm", "zero-last-layer"]
+    assert suggested(RunConfig(loss="cross-entropy"), 1) == ["batch-norm"]
+    assert all(name in applicable(stuck) for name in suggested(stuck))
