@@ -21,7 +21,7 @@ def run(*guesses: np.ndarray, step: tuple[int, ...] = (0, 1, 10, 100)) -> Trajec
 
 ALL_BAG = np.array([[100, 0, 0, 0]] * 4)
 RIGHT = 100 * np.eye(4, dtype=int)
-NO_SHIRT = np.array([[100, 0, 0, 0], [0, 100, 0, 0], [0, 0, 100, 0], [0, 100, 0, 0]])
+NO_SHIRT = np.array([[100, 0, 0, 0], [0, 100, 0, 0], [0, 0, 100, 0], [34, 33, 33, 0]])
 ONLY_BAG_AND_COAT = np.array([[100, 0, 0, 0], [40, 60, 0, 0], [100, 0, 0, 0], [100, 0, 0, 0]])
 EVEN = np.full((4, 4), 25)
 
