@@ -206,7 +206,7 @@ def test_other_weights_below_a_fixed_last_layer_are_not_said_to_change_the_guess
 
 
 def test_the_first_changes_to_try_apply_to_the_run() -> None:
-    stuck = RunConfig(loss="piecewise-zero")
+    stuck = RunConfig(loss={"name": "piecewise-zero"})
     assert suggested(stuck) == ["cross-entropy-first", "batch-norm", "zero-last-layer"]
-    assert suggested(RunConfig(loss="cross-entropy"), 1) == ["batch-norm"]
+    assert suggested(RunConfig(loss={"name": "cross-entropy"}), 1) == ["batch-norm"]
     assert all(name in applicable(stuck) for name in suggested(stuck))

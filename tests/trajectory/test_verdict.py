@@ -21,7 +21,7 @@ def run(*guesses: np.ndarray, step: tuple[int, ...] = (0, 1, 10, 100)) -> Trajec
 
 ALL_BAG = np.array([[100, 0, 0, 0]] * 4)
 RIGHT = 100 * np.eye(4, dtype=int)
-NO_SHIRT = np.array([[100, 0, 0, 0], [0, 100, 0, 0], [0, 0, 100, 0], [34, 33, 33, 0]])
+NO_SHIRT = np.array([[80, 0, 0, 20], [0, 80, 0, 20], [0, 0, 80, 20], [34, 33, 33, 0]])
 ONLY_BAG_AND_COAT = np.array([[100, 0, 0, 0], [40, 60, 0, 0], [100, 0, 0, 0], [100, 0, 0, 0]])
 EVEN = np.full((4, 4), 25)
 
@@ -46,7 +46,7 @@ EVEN = np.full((4, 4), 25)
         ),
         (
             run(ALL_BAG, NO_SHIRT, NO_SHIRT),
-            "The first guess was lost at step 1, but 1 of 4 classes never came alive; balanced accuracy 0.75.",
+            "The first guess was lost at step 1, but 1 of 4 classes never came alive; balanced accuracy 0.60.",
         ),
         (
             run(EVEN, RIGHT),
