@@ -1,22 +1,60 @@
-"""The stage: one large chart of a run, the bars of its classes, and a player that goes through time."""
+"""The stage: one large chart of a run, the bars of its classes, and a player that goes through time in the browser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from igbviz.charts.run import run_curves
+import streamlit as st
+
+from igbviz.charts import colors
+from igbviz.charts.stage import scene
 from igbviz.runs.run import Run
-from igbviz.ui.live_chart import live_chart
+from igbviz.ui.assets import asset
 from igbviz.ui.runs import shown_trajectory
 
+PALETTE = dict(zip(colors.COLORS, getattr(colors, "DARK", colors.COLORS), strict=True))  # light to dark
+HERE = Path(__file__).parent
+_mount = st.components.v2.component(
+    "igbviz_stage",
+    js=(HERE / "stage_mount.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
 
-def stage(runs: Mapping[str, Run], *, key: str, play: bool = False) -> None:
+
+def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str = "") -> None:
     """Draw the runs, or update them while they train; the keys are the titles of their tabs.
 
     The browser gets what was recorded since the last call, so it is cheap to call this every second. With `play`, the
-    stage begins at Init. and plays until somebody takes the player. Raises RunError where a run cannot be read.
+    stage begins at Init. and plays until somebody takes the player. `waiting` is shown before the first probe. Raises
+    RunError where a run cannot be read.
     """
-    run = next(iter(runs.values()))
-    trajectory = shown_trajectory(str(run.path), run.record_bytes)
-    options = {"steps_per_epoch": run.steps_per_epoch, "height": 400, "legend": False, "checked": False}
-    live_chart(run_curves(trajectory, run.config, "true_class_probability", **options), key=key, height=400)
+    sent = st.session_state.setdefault(f"{key}-sent", {})
+    scenes = []
+    for title, run in runs.items():
+        status, size = run.status, run.record_bytes
+        trajectory = shown_trajectory(str(run.path), size)
+        # From the last but one message on: Streamlit drops an update that a newer one overtakes.
+        before, last = sent.get(run.id, (0, 0))
+        start = max(0, before - 1) if len(trajectory) >= last else 0
+        sent[run.id] = (last, len(trajectory))
+        message = _scene(str(run.path), size, start, status.ended, status.state == "diverged")
+        scenes.append({"run": run.id, "title": title, "message": message})
+
+    def forget() -> None:
+        st.session_state.pop(f"{key}-sent", None)
+
+    data = {"scenes": scenes, "play": play, "waiting": waiting, "palette": PALETTE}
+    data |= {"module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
+    _mount(key=key, data=data, on_lost_change=forget)
+
+
+# All viewers of a run share its messages: the key is the length of its file.
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _scene(path: str, size: int, start: int, ended: bool, diverged: bool) -> str:
+    run = Run(Path(path))
+    trajectory = shown_trajectory(path, size)
+    plan = {"steps_per_epoch": run.steps_per_epoch, "start": start, "ended": ended, "diverged": diverged}
+    return scene(trajectory, run.config, **plan)

@@ -1,0 +1,170 @@
+"""What the stage shows of a run, as JSON for the browser: what is fixed, and the probes from one index on.
+
+The browser keeps what it has received, so a growing run sends its new probes only. A fraction takes two bytes, a cell
+of the confusion matrix one: about 250 bytes per probe with ten classes. Shapes: T probes, K classes, L lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+
+from igbviz.charts.colors import ClassStyle, class_style
+from igbviz.charts.run import MAX_LINES, WRONG_LABEL_STYLES
+from igbviz.charts.time_axis import TimeAxis
+from igbviz.config import RunConfig
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.quantities import QUANTITIES, WRONG_LABELS, Quantity
+from igbviz.trajectory.verdict import verdict
+
+VIEWS = {  # in the order of the tabs
+    "true_class_probability": "Probability",
+    "accuracy": "Accuracy",
+    "predicted_probability": "Predicted",
+    "guess_fraction": "Guesses",
+}
+CONFUSION = "Images of each true class (rows) by what the network guesses for them (columns), in percent of the row."
+PLAIN, DOTTED = ClassStyle("", (), ""), ClassStyle("", (2, 3), "")
+MAX_BARS = 12  # with more than MAX_LINES classes: those that the untrained network finds most probable
+SUMMARY = {"highest class": 1.0, "median class": 0.5, "lowest class": 0.0}  # quantiles drawn in place of many classes
+
+
+def scene(
+    trajectory: Trajectory,
+    config: RunConfig,
+    *,
+    steps_per_epoch: int | None,
+    start: int = 0,
+    ended: bool = True,
+    diverged: bool = False,
+) -> str:
+    """The JSON of a run on the stage: its probes from index `start` on, and before the first also all that is fixed.
+
+    `trajectory` holds the probes to draw (`Trajectory.thinned`). Of these only the last one may move later, so a
+    browser that has n of them needs those from n - 1 on.
+    """
+    shown = {"start": start, "ended": ended, **_probes(trajectory, start)}
+    if len(trajectory):
+        shown["verdict"] = verdict(trajectory, ended=ended, diverged=diverged).sentence
+    if not start:
+        shown["fixed"] = _fixed(trajectory, config, steps_per_epoch)
+    return json.dumps(shown, separators=(",", ":"), allow_nan=False)
+
+
+def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None) -> dict[str, Any]:
+    names, favoured = trajectory.class_names, trajectory[:1].favoured()
+    views = [
+        {
+            "name": name,
+            "tab": tab,
+            "title": QUANTITIES[name].title,
+            "axis": QUANTITIES[name].axis,
+            "caption": QUANTITIES[name].caption,
+            "lines": _lines(names, favoured),
+        }
+        for name, tab in VIEWS.items()
+    ]
+    if len(names) <= MAX_LINES:
+        views.append({"name": "confusion", "tab": "Confusion", "title": "Confusion", "caption": CONFUSION})
+    if trajectory.has_noise:
+        lines = [_line(name, style) for name, style in WRONG_LABEL_STYLES.items()]
+        views.append(
+            {
+                "name": "wrong_labels",
+                "tab": "Wrong labels",
+                "title": WRONG_LABELS.title,
+                "axis": WRONG_LABELS.axis,
+                "caption": WRONG_LABELS.caption,
+                "lines": lines,
+                "chance": False,
+            }
+        )
+    axes = {unit: _axis(TimeAxis.of(trajectory, steps_per_epoch, config.epochs, unit)) for unit in ("step", "epoch")}
+    mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
+    barred = _barred(trajectory)
+    bars = [_line(names[k], class_style(k), strong=k == favoured) for k in barred]
+    if len(names) > MAX_LINES:
+        bars.append(_line(f"the other {len(names) - len(bars)} classes"))
+    return {
+        "classes": list(names),
+        "favoured": favoured,
+        "views": views,
+        "bars": bars,
+        "axes": axes,
+        "marks": [mark] if mark and 0 < mark[0] < config.epochs else [],
+        "steps_per_epoch": steps_per_epoch or trajectory.steps_per_epoch or None,
+    }
+
+
+def _line(name: str, style: ClassStyle = PLAIN, strong: bool = False) -> dict[str, Any]:
+    """A line or a bar; without a color it has the color of the text."""
+    width = 4 if strong else 2
+    return {"name": name, "color": style.color, "dash": style.dashed(width), "width": width, "strong": strong}
+
+
+def _lines(names: tuple[str, ...], favoured: int | None) -> list[dict[str, Any]]:
+    if len(names) <= MAX_LINES:
+        return [_line(name, class_style(k), strong=k == favoured) for k, name in enumerate(names)]
+    summary = [_line(name, PLAIN if quantile == 0.5 else DOTTED) for name, quantile in SUMMARY.items()]
+    first = favoured or 0
+    return [*summary, _line(names[first], class_style(first), strong=True)]
+
+
+def _barred(trajectory: Trajectory) -> list[int]:
+    """The classes that have a bar, in their own order."""
+    if trajectory.classes <= MAX_LINES or not len(trajectory):
+        return list(range(min(trajectory.classes, MAX_LINES)))
+    return sorted(np.argsort(-trajectory[:1].predicted_probability()[0], kind="stable")[:MAX_BARS].tolist())
+
+
+def _axis(axis: TimeAxis) -> dict[str, Any]:
+    """The log axis in powers of ten, so that the browser has only to add."""
+    positions, labels = axis.ticks()
+    return {
+        "shift": float(np.log10(axis.per_step)),  # from log10 of the step to the position
+        "range": axis.layout()["range"],
+        "ticks": [[float(np.log10(position)), label] for position, label in zip(positions, labels, strict=True)],
+        "minor": [float(np.log10(position)) for position in axis.minor_ticks()],
+        "title": axis.layout()["title"]["text"],
+        "first_epoch": float(np.log10(axis.steps_per_epoch)) if axis.epochs >= 1 and axis.steps_per_epoch > 1 else None,
+    }
+
+
+def _probes(trajectory: Trajectory, start: int) -> dict[str, Any]:
+    probes = trajectory[start:]
+    tables = {name: _fractions(_drawn(probes, QUANTITIES[name], trajectory)) for name in VIEWS}
+    tables["bars"] = _fractions(_bars(probes, trajectory))
+    if trajectory.has_noise:
+        tables["wrong_labels"] = _fractions(WRONG_LABELS.values(probes))
+    if trajectory.classes <= MAX_LINES:
+        rows = np.maximum(probes.confusion.sum(-1, keepdims=True), 1)
+        tables["confusion"] = _encoded(np.round(255 * probes.confusion / rows).astype(np.uint8))
+    return {"steps": probes.step.tolist(), "tables": tables}
+
+
+def _drawn(probes: Trajectory, quantity: Quantity, trajectory: Trajectory) -> np.ndarray:
+    """(T, L) the values of the lines of a view."""
+    values = np.asarray(quantity.values(probes), dtype=np.float64)
+    if trajectory.classes <= MAX_LINES:
+        return values
+    quantiles = np.quantile(values, list(SUMMARY.values()), axis=1).T if len(values) else np.empty((0, len(SUMMARY)))
+    return np.concatenate([quantiles, values[:, [trajectory[:1].favoured() or 0]]], 1)
+
+
+def _bars(probes: Trajectory, trajectory: Trajectory) -> np.ndarray:
+    """(T, bars) the guess fractions of the classes that have a bar, and of all others together."""
+    guesses, barred = probes.guess_fraction(), _barred(trajectory)
+    if trajectory.classes <= MAX_LINES:
+        return guesses
+    return np.concatenate([guesses[:, barred], 1 - guesses[:, barred].sum(1, keepdims=True)], 1)
+
+
+def _fractions(values: np.ndarray) -> str:
+    return _encoded(np.round(65535 * np.clip(np.nan_to_num(values), 0, 1)).astype("<u2"))
+
+
+def _encoded(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values)).decode()

@@ -1,0 +1,54 @@
+// How the guesses are spread over the classes at the cursor: one row a class, turned so that the name has room. A row is
+// a button: pointing at it or choosing it makes its line stand out, by keyboard, too.
+
+export class Bars {
+  constructor(holder, { onPoint }) {
+    this.holder = holder;
+    this.onPoint = onPoint;
+  }
+
+  draw(recording, colors, theme) {
+    const { bars, classes } = recording;
+    this.key = JSON.stringify([bars, theme]);
+    if (this.key === this.drawn) return;
+    this.drawn = this.key;
+    this.holder.replaceChildren(
+      ...bars.map((bar, k) => {
+        const row = document.createElement("button");
+        row.type = "button";
+        row.className = "row";
+        row.setAttribute("aria-pressed", "false");
+        row.innerHTML = `<span class="who"></span><span class="track"><i></i></span><span class="value"></span>`;
+        row.querySelector(".who").textContent = bar.strong ? `${bar.name} ★` : bar.name;
+        row.querySelector(".who").style.fontWeight = bar.strong ? 700 : 400;
+        row.querySelector("i").style.background = colors(bar.color, theme);
+        row.style.setProperty("--chance", `${100 / classes.length}%`);
+        const line = bars.length === classes.length ? k : null;
+        row.addEventListener("pointerenter", () => this.onPoint(line));
+        row.addEventListener("pointerleave", () => this.onPoint(null));
+        row.addEventListener("focus", () => row.matches(":focus-visible") && this.onPoint(line));
+        row.addEventListener("blur", () => this.onPoint(null));
+        row.addEventListener("click", () => this._choose(k, line));
+        return row;
+      }),
+    );
+    this.parts = [...this.holder.children].map((row) => [row.querySelector("i"), row.querySelector(".value")]);
+  }
+
+  // A chosen class stays emphasized until it is chosen again.
+  _choose(k, line) {
+    const rows = [...this.holder.children];
+    const on = rows[k].getAttribute("aria-pressed") !== "true";
+    rows.forEach((row, i) => row.setAttribute("aria-pressed", String(on && i === k)));
+    this.onPoint(line, { chosen: on ? line : null });
+  }
+
+  show(values) {
+    values.forEach((value, k) => {
+      const [bar, text] = this.parts[k] ?? [];
+      if (!bar) return;
+      bar.style.transform = `scaleX(${value})`;
+      text.textContent = `${Math.round(100 * value)} %`;
+    });
+  }
+}

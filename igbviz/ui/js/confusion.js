@@ -1,0 +1,46 @@
+// The confusion matrix at the cursor, as a table that a screen reader can read. Every row sums to 100 %.
+
+import { luminance } from "./theme.js";
+
+export class Confusion {
+  constructor(holder) {
+    this.holder = holder;
+  }
+
+  draw(recording, theme) {
+    const { classes, id } = recording;
+    const key = JSON.stringify([id, classes, theme]);
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const head = classes.map((name) => `<th scope="col"><span>${escaped(name)}</span></th>`).join("");
+    const rows = classes.map((name) => `<tr><th scope="row">${escaped(name)}</th>${"<td></td>".repeat(classes.length)}</tr>`).join("");
+    const title = `<caption>Rows: true class. Columns: guess. Percent of the row.</caption>`;
+    this.holder.innerHTML = `<table>${title}<thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+    this.cells = [...this.holder.querySelectorAll("tbody td")];
+    this.shades = shades(theme);
+    this.now = [];
+  }
+
+  show(values) {
+    values.forEach((value, k) => {
+      const percent = Math.round(100 * value);
+      if (this.now[k] === percent || !this.cells[k]) return;
+      this.now[k] = percent;
+      this.cells[k].textContent = percent || "";
+      Object.assign(this.cells[k].style, this.shades[percent]);
+    });
+  }
+}
+
+// A background for every percentage, from the page's own to blue, and the better of black and white for the number.
+function shades(theme) {
+  const from = theme.dark ? [23, 22, 20] : [255, 255, 255];
+  const to = theme.dark ? [122, 160, 250] : [36, 80, 190];
+  return Array.from({ length: 101 }, (_, percent) => {
+    const color = from.map((value, i) => Math.round(value + (percent / 100) ** 0.7 * (to[i] - value)));
+    const background = `rgb(${color})`;
+    return { background, color: luminance(background) > 0.18 ? "#000000" : "#ffffff" };
+  });
+}
+
+const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);

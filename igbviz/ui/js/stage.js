@@ -1,0 +1,272 @@
+// The stage: one run at a time on one large chart, the bars of its classes, and a player. Python sends probes; from then
+// on everything happens here, so moving through time asks the server for nothing.
+
+import { Bars } from "./bars.js";
+import { Confusion } from "./confusion.js";
+import { Curves } from "./curves.js";
+import { Player } from "./player.js";
+import { loadPlotly } from "./plotly.js";
+import { Recording } from "./recording.js";
+import { themeOf } from "./theme.js";
+
+// Linked, not sent with the component: Streamlit repeats what a component is made of in every refresh.
+const look = document.createElement("link");
+Object.assign(look, { rel: "stylesheet", href: new URL("./stage.css", import.meta.url).href });
+document.head.appendChild(look);
+
+const SPEEDS = [0.5, 1, 2, 4];
+const recordings = new Map(); // by run: kept while the tab is open, so that a page that comes back needs no more than new probes
+const TEMPLATE = `
+  <div class="runs" role="tablist" aria-label="Runs"></div>
+  <p class="verdict"></p>
+  <div class="options">
+    <div class="views" role="tablist" aria-label="Views"></div>
+    <div class="units" role="group" aria-label="Time in"></div>
+    <label class="smooth"><input type="checkbox"> Smooth</label>
+  </div>
+  <div class="chart" role="img"></div>
+  <div class="matrix" hidden></div>
+  <div class="side"><p class="title">What it guesses</p><div class="bars"></div></div>
+  <div class="player">
+    <button type="button" class="play" aria-label="Play"></button>
+    <input type="range" class="time" step="any" aria-label="Time">
+    <output class="now"></output>
+    <select class="speed" aria-label="Speed"></select>
+    <button type="button" class="live" hidden>Live</button>
+  </div>
+  <p class="caption"></p>`;
+const PLAY = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>`;
+const PAUSE = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5h3v11H4zM9 2.5h3v11H9z"/></svg>`;
+
+export class Stage {
+  constructor(root, { ask }) {
+    this.root = root;
+    this.ask = ask; // for all probes, when some got lost
+    root.className = "igbviz-stage";
+    root.tabIndex = -1;
+    root.innerHTML = TEMPLATE;
+    const part = (name) => root.querySelector(`.${name}`);
+    Object.assign(this, { run: null, view: null, unit: "epoch", smooth: false, messages: {} });
+    this.part = part;
+    const onPoint = (line, { chosen } = {}) => {
+      if (chosen !== undefined) this.chosen = chosen;
+      this.curves.emphasize(line ?? this.chosen ?? null);
+      this._show(this.player.index);
+    };
+    this.player = new Player((index) => this._show(index));
+    this.player.alive = () => root.isConnected;
+    this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe) });
+    this.bars = new Bars(part("bars"), { onPoint });
+    this.confusion = new Confusion(part("matrix"));
+    this._controls();
+  }
+
+  // What Python sends: {scenes: [{run, title, message}], play, plotly, palette}; `message` is JSON, see charts/stage.py.
+  async update(data) {
+    this.data = data;
+    for (const { run, message } of data.scenes) {
+      if (this.messages[run] === message) continue;
+      const known = recordings.get(run) ?? new Recording(run);
+      if (!known.take(JSON.parse(message))) return this.ask();
+      recordings.set(run, known);
+      this.messages[run] = message;
+      this.dirty = true;
+    }
+    if (!data.scenes.some(({ run }) => run === this.run)) this._choose(data.scenes[0].run);
+    await this._draw();
+  }
+
+  get recording() {
+    return recordings.get(this.run);
+  }
+
+  _choose(run) {
+    this.run = run;
+    this.chosen = null;
+    this.dirty = this.fresh = true;
+  }
+
+  // Plotly draws asynchronously; the newest state is drawn before this ends, and drawings never overlap.
+  async _draw() {
+    if (this.busy) return void (this.again = true);
+    this.busy = true;
+    try {
+      const Plotly = await loadPlotly(this.data.plotly);
+      do {
+        this.again = false;
+        await this._once(Plotly);
+      } while (this.again);
+    } catch (error) {
+      console.error(error);
+      this.part("verdict").textContent = `The stage cannot be drawn: ${error.message}`;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async _once(Plotly) {
+    const { recording, root, data } = this;
+    const theme = themeOf(root);
+    const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
+    this._tabs("runs", data.scenes.map(({ run, title }) => [run, title]), this.run, (run) => (this._choose(run), this._draw()));
+    if (!recording?.length) {
+      this.part("verdict").textContent = data.waiting ?? "";
+      return;
+    }
+    if (!this.dirty && look === this.look) return;
+    Object.assign(this, { dirty: false, look });
+    const view = recording.views.find(({ name }) => name === this.view) ?? recording.views[0];
+    this._tabs("views", recording.views.map(({ name, tab }) => [name, tab]), view.name, (name) => ((this.view = name), this._draw()));
+    this._tabs("units", [["epoch", "Epochs"], ["step", "Steps"]], this.unit, (unit) => ((this.unit = unit), this._draw()), "aria-pressed");
+    this.part("verdict").textContent = recording.verdict;
+    this.part("caption").textContent = view.caption;
+    const matrix = view.name === "confusion";
+    this.shown = view;
+    this.part("matrix").hidden = !matrix;
+    this.part("chart").hidden = matrix;
+    this.part("smooth").style.visibility = matrix ? "hidden" : "visible";
+    const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
+    this.bars.draw(recording, colors, theme);
+    if (matrix) this.confusion.draw(recording, theme);
+    else await this.curves.draw(Plotly, recording, view, this.unit, colors, this.smooth);
+    this.part("chart").setAttribute("aria-label", `${view.title}. ${recording.verdict}`);
+    this._timeline();
+    this.player.load(recording, { play: data.play, fresh: this.fresh });
+    this.fresh = false;
+    this.part("live").hidden = recording.ended;
+    Object.assign(root.dataset, { ready: "", run: this.run, probes: recording.length, view: view.name });
+    root.dataset.updates = String(Number(root.dataset.updates ?? 0) + 1);
+  }
+
+  // The time bar has the geometry of the plot above it: its thumb stands under the cursor.
+  _timeline() {
+    const { places } = this.recording;
+    const time = this.part("time");
+    time.min = places[0];
+    time.max = Math.max(places.at(-1), places[0] + 0.01);
+    const { axis, area, plot } = this.curves;
+    if (!area || this.root.clientWidth < 600) return void this.root.style.removeProperty("--left");
+    const [low, high] = [plot._fullLayout.xaxis.r2p(places[0] + axis.shift), plot._fullLayout.xaxis.r2p(places.at(-1) + axis.shift)];
+    this.root.style.setProperty("--left", `${Math.max(36, area.left + Math.max(0, low) - 8)}px`);
+    this.root.style.setProperty("--width", `${Math.max(60, Math.min(high, area.width) - Math.max(0, low) + 16)}px`);
+  }
+
+  _show(index) {
+    const { recording, root, shown, player } = this;
+    if (!recording?.length || !shown) return;
+    if (shown.name === "confusion") this.confusion.show(recording.at("confusion", index));
+    else this.curves.show(index);
+    this.bars.show(recording.at("bars", index));
+    const probe = Math.floor(index + 1e-6);
+    const step = recording.steps[probe];
+    const words = step ? `step ${step.toLocaleString("en")}` : "Init.";
+    const time = this.part("time");
+    time.value = recording.place(index);
+    if (this.words !== words) {
+      this.words = words;
+      this.part("now").textContent = words;
+      time.setAttribute("aria-valuetext", words);
+    }
+    if (this.wasPlaying !== player.playing) {
+      this.wasPlaying = player.playing;
+      const play = this.part("play");
+      play.innerHTML = player.playing ? PAUSE : PLAY;
+      play.setAttribute("aria-label", player.playing ? "Pause" : "Play");
+      root.dataset.playing = String(player.playing);
+    }
+    this.part("live").setAttribute("aria-pressed", String(player.following));
+    root.dataset.probe = probe;
+  }
+
+  _go(probe) {
+    this.player.pause();
+    this.player.go(probe);
+  }
+
+  // A row of tabs, of which one is chosen; the arrow keys move between them, as in any tab list.
+  _tabs(place, entries, chosen, choose, state = "aria-selected") {
+    const holder = this.part(place);
+    const key = JSON.stringify([entries, chosen]);
+    if (holder.dataset.key === key) return;
+    const focused = holder.contains(document.activeElement);
+    holder.dataset.key = key;
+    holder.hidden = entries.length < 2;
+    holder.replaceChildren(
+      ...entries.map(([name, title]) => {
+        const tab = document.createElement("button");
+        tab.type = "button";
+        tab.textContent = title;
+        tab.dataset.name = name;
+        if (state === "aria-selected") tab.setAttribute("role", "tab");
+        tab.setAttribute(state, String(name === chosen));
+        tab.tabIndex = name === chosen || state !== "aria-selected" ? 0 : -1;
+        tab.addEventListener("click", () => choose(name));
+        return tab;
+      }),
+    );
+    if (focused) holder.querySelector(`[${state}=true]`)?.focus();
+    holder.onkeydown = (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by || state !== "aria-selected") return;
+      const names = entries.map(([name]) => name);
+      choose(names[(names.indexOf(chosen) + by + names.length) % names.length]);
+      event.preventDefault();
+      event.stopPropagation();
+    };
+  }
+
+  _controls() {
+    const { player, part } = this;
+    part("play").addEventListener("click", () => player.toggle());
+    part("time").addEventListener("input", (event) => {
+      const index = this.recording.index(Number(event.target.value)); // pausing moves the bar to where it was
+      this._go(Math.round(index));
+    });
+    part("live").addEventListener("click", () => {
+      player.pause();
+      player.go(player.last);
+    });
+    part("speed").append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed, speed === 1, speed === 1)));
+    part("speed").addEventListener("change", (event) => (player.speed = Number(event.target.value)));
+    part("smooth").querySelector("input").addEventListener("change", (event) => {
+      this.smooth = event.target.checked;
+      this._draw();
+    });
+    this.keys = (event) => this._key(event);
+    document.addEventListener("keydown", this.keys, true);
+    this.projector = () => this._draw();
+    window.addEventListener("igbviz-projector", this.projector);
+    this.observer = new ResizeObserver(() => this._resized());
+    this.observer.observe(this.root);
+  }
+
+  _resized() {
+    const size = `${this.part("chart").clientWidth}x${this.part("chart").clientHeight}`;
+    if (!this.data || size === this.size || this.part("chart").hidden) return;
+    this.size = size;
+    this.dirty = true;
+    this._draw();
+  }
+
+  // Space plays and pauses, arrows step by a probe: anywhere on the page, except where the key has a meaning already.
+  _key(event) {
+    if (!this.root.isConnected || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const { target } = event;
+    const time = target === this.part("time");
+    const free = target === document.body || target.id === "stMain" || target === this.root || time;
+    if (!free) return;
+    const act = { " ": () => this.player.toggle(), ArrowRight: () => this.player.step(1), ArrowLeft: () => this.player.step(-1) }[event.key];
+    const jump = time && { Home: () => this._go(0), End: () => this._go(this.player.last) }[event.key];
+    if (!act && !jump) return;
+    (act || jump)();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  leave() {
+    this.player.playing = false;
+    this.observer.disconnect();
+    document.removeEventListener("keydown", this.keys, true);
+    window.removeEventListener("igbviz-projector", this.projector);
+  }
+}
