@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.components.v1 import declare_component
+
+from igbviz.ui.assets import asset
 
 JAVASCRIPT = Path(__file__).with_suffix(".js")
-PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
 
 _mount = st.components.v2.component(
     "igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False
@@ -36,14 +35,14 @@ def live_chart(
     """
     if not isinstance(figure, str):
         height, figure = height or figure.layout.height, payload(figure)
-    data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": _plotly_address()}
+    data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": asset("plotly.min.js")}
     result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 
 
 def warm_up() -> None:
     """Make the browser load plotly.js now, so that the first chart of this tab does not have to wait for it."""
-    _mount(key="warm-up", data={"plotly": _plotly_address()})
+    _mount(key="warm-up", data={"plotly": asset("plotly.min.js")})
 
 
 def payload(figure: go.Figure | dict[str, Any]) -> str:
@@ -70,16 +69,6 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
     return json.dumps(
         spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist
     )  # plotly leaves empty arrays as they are
-
-
-def _plotly_address() -> str:
-    """The address of plotly.js on the server, relative to the app.
-
-    Declaring a component of the old kind makes Streamlit serve a folder, even if it is never mounted. That folder is
-    the installed plotly package, so nothing is copied and no network is needed. Declared at each draw, because
-    Streamlit forgets declarations made outside of a page's run.
-    """
-    return f"component/{declare_component('plotly', path=PLOTLY_FOLDER).name}/plotly.min.js?v={plotly.__version__}"
 
 
 def _nothing() -> None:

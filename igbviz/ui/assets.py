@@ -1,0 +1,53 @@
+"""Files that the browser loads from the app's own server: plotly.js out of the installed package, and our modules.
+
+The address of a file contains a version, so a browser may keep it for good. The modules in js/ share one version, a
+hash of them all, and lie in one folder of that name: so `import ... from "./other.js"` finds the other of its kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import plotly
+from streamlit.components.v1 import declare_component
+
+MODULES = Path(__file__).with_name("js")
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+served = False  # whether this process has the routes of igbviz/ui/server.py, which sets it
+
+
+def asset(name: str) -> str:
+    """The address, relative to the app, of "plotly.min.js" or of a module, "js/<name>.js".
+
+    A script that runs without our server gets the file from Streamlit: declaring a component of the old kind serves its
+    folder, even if it is never mounted. Declared at each call, since Streamlit forgets what was declared before a run.
+    """
+    if served:
+        return f"assets/{version(name)}/{name}"
+    file = path(name)
+    return f"component/{declare_component(file.parent.name, path=file.parent).name}/{file.name}?v={version(name)}"
+
+
+def path(name: str) -> Path:
+    """The file behind a name; raises FileNotFoundError for a name that is not offered."""
+    folder, _, module = name.rpartition("/")
+    offered = {PLOTLY.name: PLOTLY} if not folder else {file.name: file for file in MODULES.glob("*.js")}
+    if folder not in ("", "js") or module not in offered:
+        raise FileNotFoundError(name)
+    return offered[module]
+
+
+def version(name: str) -> str:
+    return plotly.__version__ if name == PLOTLY.name else _version_of_modules(MODULES)
+
+
+@cache
+def _version_of_modules(folder: Path) -> str:
+    """Read once: files that change while the server runs are served when it is started again."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.js")):
+        digest.update(f"{file.name}\0{file.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()[:12]

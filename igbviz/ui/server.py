@@ -1,0 +1,116 @@
+"""What our server adds to Streamlit's: an index page that already has our look, and files that a browser may keep.
+
+Whatever a script sends arrives after the first paint, so only the index page can keep the page from jumping. `shell.css`
+and `shell.js` are written into it.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from streamlit import config
+
+from igbviz.ui import assets
+
+HERE = Path(__file__).parent
+KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def parts() -> dict[str, list]:
+    """The arguments of `st.App`: our routes and our middleware."""
+    assets.served = True
+    # plotly.js takes a third of a second to compress; done by the time a browser asks
+    Thread(target=packed, args=(assets.PLOTLY.name,), daemon=True).start()
+    prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
+    place = f"/{prefix}/assets" if prefix else "/assets"
+    return {
+        "routes": [Route(f"{place}/{{version}}/{{name:path}}", serve_asset)],
+        "middleware": [Middleware(DressedIndex, head=head())],
+    }
+
+
+def head() -> bytes:
+    """What the index page gets at the end of its head."""
+    style, script = (HERE / name for name in ("shell.css", "shell.js"))
+    return (
+        f"<style>{style.read_text(encoding='utf-8')}</style>\n"
+        f'<script data-plotly="{assets.asset(assets.PLOTLY.name)}">{script.read_text(encoding="utf-8")}</script>\n'
+    ).encode()
+
+
+async def serve_asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    try:
+        file = assets.path(name)
+    except FileNotFoundError:
+        return Response(status_code=404)
+    if request.path_params["version"] != assets.version(name):
+        return Response(status_code=404)  # kept for good, the wrong version would be wrong for good
+    headers = {**KEEP, "vary": "accept-encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(file.read_bytes(), media_type="text/javascript", headers=headers)
+    return Response(packed(name), media_type="text/javascript", headers={**headers, "content-encoding": "gzip"})
+
+
+@cache
+def packed(name: str) -> bytes:
+    return gzip.compress(assets.path(name).read_bytes(), 9)
+
+
+class DressedIndex:
+    """Adds `head` to the page that a browser opens. All other answers pass through as they are.
+
+    The added part changes with our files, which the date and the size of Streamlit's index.html do not show: so a
+    browser always gets the whole page (8 kB), and no mark to ask again with.
+    """
+
+    def __init__(self, app: Callable, head: bytes) -> None:
+        self.app, self.head = app, head
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        asked = dict(scope.get("headers", ()))
+        if scope["type"] != "http" or b"text/html" not in asked.get(b"accept", b""):
+            await self.app(scope, receive, send)
+            return
+        unwanted = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in unwanted]}
+        start: Message = {}
+        page = b""
+
+        async def dress(message: Message) -> None:
+            nonlocal start, page
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message  # held back, since the length is not known yet
+            elif not start:
+                await send(message)
+            else:
+                page += message.get("body", b"")
+                if not message.get("more_body"):
+                    page = page.replace(b"</head>", self.head + b"</head>", 1)
+                    await send({**start, "headers": _headers(start, len(page))})
+                    await send({"type": "http.response.body", "body": page})
+
+        await self.app(scope, receive, dress)
+
+
+def _is_page(start: Message) -> bool:
+    return start["status"] == 200 and dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html")
+
+
+def _headers(start: Message, length: int) -> list[tuple[bytes, bytes]]:
+    stale = (b"content-length", b"etag", b"last-modified")
+    kept = [pair for pair in start["headers"] if pair[0] not in stale]
+    return [*kept, (b"content-length", str(length).encode())]

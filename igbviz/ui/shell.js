@@ -1,0 +1,57 @@
+// In the index page, before Streamlit's own scripts: what has to be known before the first paint, and what belongs to the
+// whole tab rather than to one page.
+(() => {
+  const root = document.documentElement;
+  const kept = (store, name) => { // a browser may forbid storage inside a foreign frame
+    try { return window[store].getItem(name); } catch { return null; }
+  };
+
+  // Where the server is. Otherwise Streamlit asks at every place that an address could mean, and gets a 404 at most of
+  // them. Every page's address is one name below it, also behind a prefix.
+  const base = new URL("./", location.href);
+  window.__streamlit = { BACKEND_BASE_URL: base.href };
+
+  // Room for the menu is kept unless there will be none (see shell.css).
+  root.classList.toggle("igbviz-embedded", new URLSearchParams(location.search).get("embed") === "true");
+  root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
+
+  // plotly.js is 5 MB. It loads beside Streamlit's own start, and live_chart.js waits for this promise.
+  const script = document.createElement("script");
+  window.igbvizPlotly = new Promise((done) => {
+    script.onload = () => done(window.Plotly);
+    script.onerror = () => { window.igbvizPlotly = undefined; }; // then the first chart tries again, and says what failed
+  });
+  script.src = new URL(document.currentScript.dataset.plotly, base).href;
+  document.head.append(script);
+
+  // Projector view: nothing but the picture, larger. Charts hear the event and let their text grow.
+  const PROJECTOR = "igbviz-projector";
+  function project(on) {
+    root.classList.toggle(PROJECTOR, on);
+    try { sessionStorage.setItem(PROJECTOR, on ? "on" : "off"); } catch { /* then it lasts until the next load */ }
+    window.dispatchEvent(new CustomEvent(PROJECTOR, { detail: on }));
+  }
+  root.classList.toggle(PROJECTOR, kept("sessionStorage", PROJECTOR) === "on");
+  const TYPING = "textarea, select, [contenteditable=true], [role=combobox], input:not([type=range], [type=checkbox], [type=radio])";
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest?.(TYPING)) return;
+    const on = root.classList.contains(PROJECTOR);
+    if (event.key === "p" || event.key === "P") project(!on);
+    else if (event.key === "Escape" && on && !document.querySelector("[role=dialog]")) project(false);
+  });
+  document.addEventListener("DOMContentLoaded", () => { // without a keyboard, this is the way back
+    const leave = document.body.appendChild(document.createElement("button"));
+    Object.assign(leave, { type: "button", className: "igbviz-leave", textContent: "Leave projector view (P)" });
+  });
+
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest?.(".igbviz-project")) project(true);
+    if (target.closest?.(".igbviz-leave")) project(false);
+    // On a phone the menu covers the page. Streamlit shuts it when something beside it is pressed, but not when a link or
+    // the button that starts a run was, so the page is pressed for them.
+    if (target.closest?.("[data-testid=stSidebar] :is(a, [data-testid=stBaseButton-primary])")) {
+      const press = new MouseEvent("mousedown", { bubbles: true });
+      setTimeout(() => document.querySelector("[data-testid=stMain]")?.dispatchEvent(press));
+    }
+  });
+})();
