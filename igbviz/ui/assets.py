@@ -20,7 +20,7 @@ served = False  # whether this process has the routes of igbviz/ui/server.py, wh
 
 
 def asset(name: str) -> str:
-    """The address, relative to the app, of "plotly.min.js" or of a module, "js/<name>.js".
+    """The address, relative to the app, of "plotly.min.js" or of a module or style, "js/<name>.js".
 
     A script that runs without our server gets the file from Streamlit: declaring a component of the old kind serves its
     folder, even if it is never mounted. Declared at each call, since Streamlit forgets what was declared before a run.
@@ -34,7 +34,7 @@ def asset(name: str) -> str:
 def path(name: str) -> Path:
     """The file behind a name; raises FileNotFoundError for a name that is not offered."""
     folder, _, module = name.rpartition("/")
-    offered = {PLOTLY.name: PLOTLY} if not folder else {file.name: file for file in MODULES.glob("*.js")}
+    offered = {PLOTLY.name: PLOTLY} if not folder else {file.name: file for file in MODULES.glob("*.[jc]s*")}
     if folder not in ("", "js") or module not in offered:
         raise FileNotFoundError(name)
     return offered[module]
@@ -48,6 +48,6 @@ def version(name: str) -> str:
 def _version_of_modules(folder: Path) -> str:
     """Read once: files that change while the server runs are served when it is started again."""
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.js")):
+    for file in sorted(folder.glob("*.[jc]s*")):
         digest.update(f"{file.name}\0{file.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()[:12]

@@ -22,6 +22,7 @@ from streamlit import config
 from igbviz.ui import assets
 
 HERE = Path(__file__).parent
+STAGE_STYLE = "js/stage.css"  # the stage keeps its room free from the first paint on
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]
@@ -44,11 +45,11 @@ def parts() -> dict[str, list]:
 
 def head() -> bytes:
     """What the index page gets at the end of its head."""
-    style, script = (HERE / name for name in ("shell.css", "shell.js"))
-    return (
-        f"<style>{style.read_text(encoding='utf-8')}</style>\n"
-        f'<script data-plotly="{assets.asset(assets.PLOTLY.name)}">{script.read_text(encoding="utf-8")}</script>\n'
-    ).encode()
+    style, stage, script = (
+        (HERE / name).read_text(encoding="utf-8") for name in ("shell.css", STAGE_STYLE, "shell.js")
+    )
+    plotly = assets.asset(assets.PLOTLY.name)
+    return f'<style>{style}\n{stage}</style>\n<script data-plotly="{plotly}">{script}</script>\n'.encode()
 
 
 async def serve_asset(request: Request) -> Response:
@@ -60,9 +61,10 @@ async def serve_asset(request: Request) -> Response:
     if request.path_params["version"] != assets.version(name):
         return Response(status_code=404)  # kept for good, the wrong version would be wrong for good
     headers = {**KEEP, "vary": "accept-encoding"}
+    kind = "text/css" if file.suffix == ".css" else "text/javascript"
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(file.read_bytes(), media_type="text/javascript", headers=headers)
-    return Response(packed(name), media_type="text/javascript", headers={**headers, "content-encoding": "gzip"})
+        return Response(file.read_bytes(), media_type=kind, headers=headers)
+    return Response(packed(name), media_type=kind, headers={**headers, "content-encoding": "gzip"})
 
 
 @cache

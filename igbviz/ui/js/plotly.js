@@ -14,10 +14,3 @@ export function loadPlotly(address) {
       });
   return window.igbvizPlotly;
 }
-
-// The address of what the server offers, seen from the app: a page may be at /Train and the app behind a prefix, and the
-// address of Streamlit's own script contains both.
-export function fromApp(address) {
-  const own = document.querySelector('script[src*="static/js/"]');
-  return new URL(address, own ? new URL("../../", own.src) : document.baseURI).href;
-}

@@ -9,10 +9,13 @@ import { loadPlotly } from "./plotly.js";
 import { Recording } from "./recording.js";
 import { themeOf } from "./theme.js";
 
-// Linked, not sent with the component: Streamlit repeats what a component is made of in every refresh.
-const look = document.createElement("link");
-Object.assign(look, { rel: "stylesheet", href: new URL("./stage.css", import.meta.url).href });
-document.head.appendChild(look);
+// The app's index page has the style; any other page links it. It is not sent with the component, since Streamlit repeats
+// all that a component is made of in every refresh.
+if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage")) {
+  const link = document.createElement("link");
+  Object.assign(link, { rel: "stylesheet", href: new URL("./stage.css", import.meta.url).href });
+  document.head.appendChild(link);
+}
 
 const SPEEDS = [0.5, 1, 2, 4];
 const recordings = new Map(); // by run: kept while the tab is open, so that a page that comes back needs no more than new probes
