@@ -63,7 +63,6 @@ def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | Non
             "title": QUANTITIES[name].title,
             "axis": QUANTITIES[name].axis,
             "caption": QUANTITIES[name].caption,
-            "lines": _lines(names, favoured),
         }
         for name, tab in VIEWS.items()
     ]
@@ -91,6 +90,7 @@ def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | Non
     return {
         "classes": list(names),
         "favoured": favoured,
+        "lines": _lines(names, favoured),  # of every view that has none of its own
         "views": views,
         "bars": bars,
         "axes": axes,
@@ -136,12 +136,13 @@ def _axis(axis: TimeAxis) -> dict[str, Any]:
 def _probes(trajectory: Trajectory, start: int) -> dict[str, Any]:
     probes = trajectory[start:]
     tables = {name: _fractions(_drawn(probes, QUANTITIES[name], trajectory)) for name in VIEWS}
-    tables["bars"] = _fractions(_bars(probes, trajectory))
     if trajectory.has_noise:
         tables["wrong_labels"] = _fractions(WRONG_LABELS.values(probes))
     if trajectory.classes <= MAX_LINES:
         rows = np.maximum(probes.confusion.sum(-1, keepdims=True), 1)
         tables["confusion"] = _encoded(np.round(255 * probes.confusion / rows).astype(np.uint8))
+    else:
+        tables["bars"] = _fractions(_bars(probes, trajectory))  # else they are the guesses
     return {"steps": probes.step.tolist(), "tables": tables}
 
 
@@ -155,10 +156,8 @@ def _drawn(probes: Trajectory, quantity: Quantity, trajectory: Trajectory) -> np
 
 
 def _bars(probes: Trajectory, trajectory: Trajectory) -> np.ndarray:
-    """(T, bars) the guess fractions of the classes that have a bar, and of all others together."""
+    """(T, bars) the guess fractions of the classes that have a bar, and of all the others together."""
     guesses, barred = probes.guess_fraction(), _barred(trajectory)
-    if trajectory.classes <= MAX_LINES:
-        return guesses
     return np.concatenate([guesses[:, barred], 1 - guesses[:, barred].sum(1, keepdims=True)], 1)
 
 

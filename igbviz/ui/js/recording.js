@@ -10,8 +10,10 @@ export class Recording {
 
   // Whether the message fits. If not, all probes have to be sent again.
   take(message) {
-    if (message.fixed) Object.assign(this, message.fixed);
-    else if (!this.views || message.start > this.steps.length) return false;
+    if (message.fixed) {
+      Object.assign(this, message.fixed);
+      this.views.forEach((view) => (view.lines ??= this.lines));
+    } else if (!this.views || message.start > this.steps.length) return false;
     const known = message.fixed ? 0 : message.start;
     this.steps = [...this.steps.slice(0, known), ...message.steps];
     for (const [name, text] of Object.entries(message.tables)) {

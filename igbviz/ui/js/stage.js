@@ -159,7 +159,7 @@ export class Stage {
     if (!recording?.length || !shown) return;
     if (shown.name === "confusion") this.confusion.show(recording.at("confusion", index));
     else this.curves.show(index);
-    this.bars.show(recording.at("bars", index));
+    this.bars.show(recording.at(recording.tables.bars ? "bars" : "guess_fraction", index));
     const probe = Math.floor(index + 1e-6);
     const step = recording.steps[probe];
     const words = step ? `step ${step.toLocaleString("en")}` : "Init.";

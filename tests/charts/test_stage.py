@@ -1,0 +1,100 @@
+"""What the stage is sent: all that is fixed once, and then the probes that are new."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from igbviz.charts.stage import MAX_BARS, VIEWS, scene
+from igbviz.config import RunConfig
+from igbviz.trajectory.quantities import QUANTITIES
+from igbviz.trajectory.verdict import verdict
+from tests.support.trajectories import trajectory
+
+CONFIG = RunConfig(epochs=20)
+
+
+def message(shown, **options) -> dict:
+    return json.loads(scene(shown, CONFIG, **{"steps_per_epoch": 1563} | options))
+
+
+def table(shown: dict, name: str) -> np.ndarray:
+    kind, largest = (np.uint8, 255) if name == "confusion" else (np.dtype("<u2"), 65535)
+    values = np.frombuffer(base64.b64decode(shown["tables"][name]), kind) / largest
+    return values.reshape(len(shown["steps"]), -1)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_lines_are_the_quantities(name: str) -> None:
+    run = trajectory(30, last_step=1000).thinned()
+    shown = message(run)
+    assert shown["steps"] == run.step.tolist()
+    assert np.allclose(table(shown, name), QUANTITIES[name].values(run), atol=1e-5)
+    lines = shown["fixed"]["lines"]
+    assert [line["name"] for line in lines] == list(run.class_names)
+    assert [line["strong"] for line in lines].index(True) == run.favoured() == shown["fixed"]["favoured"]
+
+
+def test_the_rows_of_the_confusion_matrix_sum_to_one() -> None:
+    run = trajectory(10, last_step=100)
+    matrix = table(message(run), "confusion").reshape(-1, 10, 10)
+    assert np.allclose(matrix, run.confusion / run.confusion.sum(-1, keepdims=True), atol=1 / 255)
+
+
+def test_a_browser_that_has_n_probes_needs_those_from_the_last_one_on() -> None:
+    """Of the thinned probes only the last may move: what was sent and what is sent together are the whole."""
+    run = trajectory(300, last_step=3000)
+    known = message(run[:40].thinned())
+    for length in (41, 90, len(run)):
+        start = len(known["steps"]) - 1
+        new, whole = message(run[:length].thinned(), start=start), message(run[:length].thinned())
+        assert "fixed" not in new and new["start"] == start
+        assert known["steps"][:start] + new["steps"] == whole["steps"]
+        joined = np.concatenate([table(known, "accuracy")[:start], table(new, "accuracy")])
+        assert np.array_equal(joined, table(whole, "accuracy"))
+        known = whole
+
+
+def test_a_run_of_any_length_fits_into_a_refresh() -> None:
+    assert len(scene(trajectory(4000, last_step=10**6).thinned(), CONFIG, steps_per_epoch=1563)) < 60_000
+
+
+def test_the_verdict_travels_with_every_message() -> None:
+    run = trajectory(20, last_step=100)
+    assert message(run, start=19)["verdict"] == verdict(run).sentence
+    assert message(run, ended=False)["verdict"] == verdict(run, ended=False).sentence
+    assert message(run, diverged=True)["verdict"].startswith("Training diverged")
+
+
+def test_before_the_first_probe_there_is_an_empty_stage() -> None:
+    shown = message(trajectory(5)[:0])
+    assert shown["steps"] == [] and "verdict" not in shown and shown["fixed"]["favoured"] is None
+
+
+def test_many_classes_are_summarized() -> None:
+    run = trajectory(8, classes=100, last_step=50)
+    shown = message(run)
+    assert "confusion" not in [view["name"] for view in shown["fixed"]["views"]] and "confusion" not in shown["tables"]
+    names = [line["name"] for line in shown["fixed"]["lines"]]
+    assert names == ["highest class", "median class", "lowest class", run.class_names[run.favoured()]]
+    accuracy = run.accuracy()
+    expected = np.stack([accuracy.max(1), np.median(accuracy, 1), accuracy.min(1), accuracy[:, run.favoured()]], 1)
+    assert np.allclose(table(shown, "accuracy"), expected, atol=1e-5)
+    assert len(shown["fixed"]["bars"]) == MAX_BARS + 1 and np.allclose(table(shown, "bars").sum(1), 1, atol=1e-4)
+    assert run.class_names[run.favoured()] in [bar["name"] for bar in shown["fixed"]["bars"]]
+
+
+def test_wrong_labels_have_a_view_of_their_own() -> None:
+    run = trajectory(8, last_step=50, noisy=True)
+    shown = message(run)
+    assert shown["fixed"]["views"][-1]["name"] == "wrong_labels"
+    assert np.allclose(table(shown, "wrong_labels").sum(1), 1, atol=1e-4)
+
+
+def test_the_axis_is_that_of_the_planned_run() -> None:
+    axis = message(trajectory(3))["fixed"]["axes"]["epoch"]
+    assert axis["ticks"][0][1] == "Init." and axis["range"][1] == pytest.approx(np.log10(20), abs=0.1)
+    assert axis["shift"] == pytest.approx(-np.log10(1563)) and axis["first_epoch"] == pytest.approx(np.log10(1563))
