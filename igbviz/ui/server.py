@@ -1,7 +1,7 @@
 """What our server adds to Streamlit's: an index page that already has our look, and files that a browser may keep.
 
-Whatever a script sends arrives after the first paint, so only the index page can keep the page from jumping. `shell.css`
-and `shell.js` are written into it.
+Whatever a script sends arrives after the first paint, so only the index page can keep the page from jumping:
+`shell.css` and `shell.js` are written into it.
 """
 
 from __future__ import annotations

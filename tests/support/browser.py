@@ -38,3 +38,14 @@ def seen(page) -> tuple[str, str, list]:
         "t.y[0]])"
     )
     return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
+
+
+# Runs before the page: adds up how far parts are moved without anybody's doing (1: the whole window, by its height).
+LAYOUT_SHIFT = """window.shifts = [];
+new PerformanceObserver((list) => window.shifts.push(...list.getEntries().filter((entry) => !entry.hadRecentInput)))
+  .observe({type: "layout-shift", buffered: true});"""
+
+
+def shifted(page) -> float:
+    """The sum since the page was opened, in a page with LAYOUT_SHIFT."""
+    return page.evaluate("window.shifts.reduce((sum, entry) => sum + entry.value, 0)")
