@@ -19,6 +19,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.components.v1 import declare_component
 
+from igbviz.charts.colors import DARK_FOR
+
 JAVASCRIPT = Path(__file__).with_suffix(".js")
 PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
 
@@ -37,6 +39,7 @@ def live_chart(
     if not isinstance(figure, str):
         height, figure = height or figure.layout.height, payload(figure)
     data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": _plotly_address()}
+    data["palette"] = DARK_FOR
     result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 
