@@ -1,30 +1,37 @@
-"""The style of a class: a class has the same colour, dash and pattern in every figure, on any background.
+"""The style of a class: a class has the same hue, dash and pattern in every figure, on light and on dark pages.
 
-The ten colours were searched for a contrast of at least 3:1 on white and on dark pages, and so that the first five, and
-the second five, are distinguishable for normal, protan, deutan and tritan vision. Ten hues cannot all be, so colour is
-never the only cue: lines also have a dash and bars a pattern, which change after every five classes.
+No colour can be read as text on both pages, so there are two palettes with the same hues in the same order. Figures are
+made in the colours of a light page, and `on_dark` translates them, in a figure as JSON or in any other text. A browser
+does the same to a live chart, with the table DARK_FOR that comes with its data.
+
+Both palettes were searched for a contrast of 4.5:1 and for the largest least difference (CIEDE2000), within the first
+five and within the second five, for normal, protan, deutan and tritan vision. Ten hues cannot be as far apart as five,
+so colour is never the only cue: lines also have a dash and bars a pattern, which change after every five classes.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-COLORS = (
-    "#3c69ef",  # blue
-    "#e26602",  # orange
-    "#00a588",  # green
-    "#e25dc9",  # pink
-    "#92673b",  # brown
-    "#1d92bf",  # sky
-    "#958c14",  # mustard
-    "#7750ff",  # violet
-    "#f15f84",  # coral
-    "#517d34",  # forest
-)
+HUES = ("blue", "orange", "green", "pink", "brown", "sky", "mustard", "violet", "coral", "forest")
+LIGHT = ("#094fff", "#d83105", "#1c7f76", "#b91aa2", "#86624c", "#19648b", "#6a7829", "#3806e7", "#993a59", "#365120")
+DARK = ("#86aeff", "#ff5f0e", "#3da375", "#d078a9", "#fccf8c", "#8addfe", "#dada01", "#7887fe", "#fea0ae", "#78a24a")
 DASHES = ((), (7, 3), (2, 3), (9, 3, 2, 3))  # lengths of strokes and gaps in pixels, for a line 2 pixels wide
 PATTERNS = ("", "/", ".", "x")
-NEUTRAL = "#808490"  # for what belongs to no class: reference lines, medians, marks; readable on both backgrounds
+NEUTRAL = "#808490"  # lines and marks of no class: reference lines, medians; visible on both pages
+NEUTRAL_TEXT, NEUTRAL_TEXT_ON_DARK = "#63676f", "#a0a4ae"  # words and numbers of no class
 LIGHT_NEUTRAL = "rgba(128,132,144,0.22)"  # grid lines and bands
+
+
+class Page(NamedTuple):
+    """Colours of a page, as in Streamlit's own two themes."""
+
+    background: str
+    text: str
+
+
+LIGHT_PAGE, DARK_PAGE = Page("#ffffff", "#2f2d2b"), Page("#171614", "#edebe8")
 
 
 class ClassStyle(NamedTuple):
@@ -42,10 +49,34 @@ class ClassStyle(NamedTuple):
 def class_style(k: int) -> ClassStyle:
     """The style of class k. Styles repeat after twenty classes."""
     group = k // 5 % len(DASHES)
-    return ClassStyle(COLORS[k % len(COLORS)], DASHES[group], PATTERNS[group])
+    return ClassStyle(LIGHT[k % len(LIGHT)], DASHES[group], PATTERNS[group])
 
 
 def shade(color: str, opacity: float) -> str:
     """A hexadecimal color as rgba with this opacity."""
+    return f"{_opening(color)}{opacity})"
+
+
+def on_dark(text: str) -> str:
+    """The text with the colours of a dark page in place of those of a light one: exact ones and their shades."""
+    return NAMED_COLOR.sub(lambda found: DARK_FOR.get(found[0], found[0]), text)
+
+
+def on_any_page(color: str) -> str:
+    """CSS that follows the theme of the page, for HTML: `color`, or its like on a dark page.
+
+    Streamlit declares on its page whether it is light or dark, and browsers choose between the two at once when the
+    viewer changes the theme, with no word from the server.
+    """
+    return f"light-dark({color}, {DARK_FOR.get(color, color)})"
+
+
+def _opening(color: str) -> str:
+    """Shades of a color begin with this."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+    return f"rgba({red},{green},{blue},"
+
+
+NAMED_COLOR = re.compile(r"#[0-9a-f]{6}|rgba\(\d+,\d+,\d+,")  # JavaScript reads it in the same way
+_PAIRS = dict(zip((*LIGHT, NEUTRAL_TEXT), (*DARK, NEUTRAL_TEXT_ON_DARK), strict=True))
+DARK_FOR = _PAIRS | {_opening(light): _opening(dark) for light, dark in _PAIRS.items()}

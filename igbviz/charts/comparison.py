@@ -15,7 +15,16 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
 from igbviz.charts.shared_axis import loss_change, loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
+from igbviz.charts.style import (
+    AXIS,
+    FRACTION_TICKS,
+    LEGEND_AT_BOTTOM,
+    SMALL,
+    chance_line,
+    frame,
+    heading,
+    vertical_line,
+)
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
 from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
@@ -56,13 +65,13 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             left = column * (1 + PANEL_GAP) / 2
             layout[f"xaxis{number}"] = AXIS | axis.layout() | {
                 "domain": [left, left + (1 - PANEL_GAP) / 2], "anchor": f"y{number}",
-                "matches": "x" if number else None, "tickfont": {"size": 13},
+                "matches": "x" if number else None, "tickfont": {"size": SMALL},
             }  # fmt: skip
             if row < len(members) - 1:
                 layout[f"xaxis{number}"]["title"] = None
             layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
-                "matches": "y" if number else None, "showline": False, "tickfont": {"size": 12},
+                "matches": "y" if number else None, "showline": False, "tickfont": {"size": SMALL},
             }  # fmt: skip
             for shape in _panel(member, axis):
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
@@ -83,9 +92,9 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
         )
         # One above the other: both may be at the end of the first epoch.
         for line, (x_mark, label) in enumerate(_moments(member, axis)):
-            at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 13 * line}
+            at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 14 * line}
             panel = {"xref": f"x{_axis_number(row, 1)}", "yref": f"y{_axis_number(row, 1)} domain"}
-            annotations.append(at_mark | panel | {"showarrow": False, "text": label, "font": {"size": 12}})
+            annotations.append(at_mark | panel | {"showarrow": False, "text": label, "font": {"size": SMALL}})
     for column, quantity in enumerate(PANELS):
         title = {
             "x": column * (1 + PANEL_GAP) / 2,
@@ -166,10 +175,10 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
             | (FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}),
             "shapes": shapes,
             "annotations": annotations,
-            "margin": {"l": 64, "r": 40, "t": 62, "b": 60},
+            "margin": {"l": 64, "r": 40, "t": 62, "b": 8},
             "hovermode": "x unified" if unified else "closest",
             "hoverdistance": 30,
-            "legend": {"orientation": "h", "x": 0, "y": -70 / (height - 122), "yanchor": "top", "font": {"size": 15}},
+            "legend": LEGEND_AT_BOTTOM | {"font": {"size": 15}},
             "showlegend": True,
         },
     }

@@ -15,8 +15,17 @@ from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style, shade
 from igbviz.charts.run import line_trace
 from igbviz.charts.shared_axis import loss_change_marks, positions
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, vertical_line
-from igbviz.charts.theory import LINES, phase_line
+from igbviz.charts.style import (
+    AXIS,
+    FRACTION_TICKS,
+    LEGEND_AT_BOTTOM,
+    SMALL,
+    chance_line,
+    frame,
+    heading,
+    vertical_line,
+)
+from igbviz.charts.theory import LINES, line_key, phase_line
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.studies.comparison import Setting
 from igbviz.studies.dynamics import Plane, at_step, cut, mean
@@ -103,7 +112,7 @@ def result_against_start(settings: Sequence[Setting], measure: str, step: int) -
             "xaxis": AXIS | FRACTION_TICKS | across,
             "yaxis": AXIS | _values(measure),
             "shapes": [vertical_line(border, "dash")],
-            "annotations": [annotation | {"font": {"size": 12}}],
+            "annotations": [annotation | {"font": {"size": SMALL}}],
             "hovermode": "closest",
         },
     }
@@ -153,11 +162,11 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             "hovertemplate": "σ²w %{x:.3g}<br>σ²b %{y:.3g}<br>diverged<extra></extra>",
         },
         # White with a dark outline: the line crosses coloured and empty cells, on light and on dark pages.
-        phase_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid")
-        | {"showlegend": False, "legendgroup": "edge"},
-        phase_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"legendgroup": "edge"},
+        phase_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid"),
+        phase_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid"),
+        line_key("edge of chaos", 3, "solid"),
     ]
-    axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL}
+    axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
     title = f"{definition.title} after {steps:,} steps"
     done = f"{len(finite)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
     description = f"{title} over the phase diagram of {activation}: {done}"
@@ -171,7 +180,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
                 "range": [float(across[0]) - step_w / 2, right],
             },
             "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [float(up[0]) - step_b / 2, top]},
-            "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "bgcolor": "rgba(110,110,110,0.35)"},
+            "legend": dict(LEGEND_AT_BOTTOM),
             "hovermode": "closest",
         },
     }
@@ -214,10 +223,10 @@ def _values(measure: str) -> dict[str, Any]:
 
 def _frame(title: str, revision: str, description: str, height: int = HEIGHT) -> dict[str, Any]:
     return frame(height) | {
-        "title": {"text": title, "font": {"size": 17}, "x": 0, "xref": "paper"},
-        "margin": {"l": 64, "r": 40, "t": 60, "b": 60},
+        "title": heading(title),
+        "margin": {"l": 64, "r": 40, "t": 60, "b": 8},
         "uirevision": revision,
         "meta": {"words": description},
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font": {"size": 14}},
+        "legend": LEGEND_AT_BOTTOM | {"font": {"size": 14}},
     }

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
-from igbviz.charts.style import annotation, titled_figure
+from igbviz.charts.style import SMALL, annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessDistribution, Prediction, guess_distribution
 
@@ -177,7 +177,9 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     figure["layout"]["annotations"] += labels
     annotations = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
     annotations += ["▽ 0 or less, or below the axis"] if (gammas <= edges[0]).any() else []
-    figure["layout"]["annotations"].append(annotation(" · ".join(annotations), 0, 1, yanchor="bottom", yshift=6))
+    figure["layout"]["annotations"].append(
+        annotation("<br>".join(annotations), 0, 1, yanchor="bottom", yshift=6, align="left")
+    )
     room = 0.02 * len(layers) + 0.3
     figure["layout"]["xaxis"] |= {
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
@@ -191,7 +193,11 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "dtick": 1,
     }
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
-    figure["layout"]["margin"] |= {"l": 72, "r": 108 if ensemble.classes == 2 else 128, "t": 66}
+    figure["layout"]["margin"] |= {
+        "l": 72,
+        "r": 108 if ensemble.classes == 2 else 128,
+        "t": 50 + 16 * max(1, len(annotations)),
+    }
     return go.Figure(figure)
 
 
@@ -228,7 +234,7 @@ def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str,
         labels = list(zip((first, last), ("middle", "middle"), texts, strict=True))
     place = {"xshift": 4, "align": "left", "yref": "y"}
     return lines, [
-        annotation(text, 1, float(y), yanchor=side, **place) | {"font": {"size": 12}} for y, side, text in labels
+        annotation(text, 1, float(y), yanchor=side, **place) | {"font": {"size": SMALL}} for y, side, text in labels
     ]
 
 

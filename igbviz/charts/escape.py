@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.browser import save_png
-from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL
-from igbviz.charts.style import AXIS, FONT, frame
+from igbviz.charts.colors import LIGHT, LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT
+from igbviz.charts.style import AXIS, FONT, SMALL, frame
 from igbviz.runs.files import PROJECT, write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
@@ -21,7 +21,7 @@ README = PROJECT / "README.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 # Colour, symbol, and distance below the loss's row.
-STYLES = {"preset": (COLORS[0], "circle", -0.17), "matched": (COLORS[1], "diamond", 0.17)}
+STYLES = {"preset": (LIGHT[0], "circle", -0.17), "matched": (LIGHT[1], "diamond", 0.17)}
 
 
 def picture(rows: list[Row]) -> go.Figure:
@@ -66,7 +66,7 @@ def picture(rows: list[Row]) -> go.Figure:
         "xref": "x2",
         "xanchor": "right",
         "showarrow": False,
-        "font": {"color": NEUTRAL, "size": 12},
+        "font": {"color": NEUTRAL_TEXT, "size": SMALL},
     }
     diverged = [
         (sum(summary.diverged for summary in kinds.values()), sum(summary.seeds for summary in kinds.values()))
@@ -77,7 +77,7 @@ def picture(rows: list[Row]) -> go.Figure:
         for row, (count, total) in enumerate(diverged)
         if count
     ]
-    small = {"standoff": 6, "font": {"size": 13}}
+    small = {"standoff": 6, "font": {"size": SMALL}}
     ticks = [10**power for power in range(int(np.log10(last)) + 1)]
     # A network with even guesses at Init. escapes at step 0; without any the axis need not begin at Init.
     has_even_start = any(row.escape == 0 for row in rows)
@@ -111,7 +111,7 @@ def picture(rows: list[Row]) -> go.Figure:
                     "ticks": "",
                     "showline": False,
                 },
-                "font": {"size": 13, "family": FONT},
+                "font": {"size": SMALL, "family": FONT},
                 "hovermode": "closest",
                 "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
                 "shapes": shapes,

@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import DASHES, LIGHT, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style, shade
 from igbviz.charts.image_histogram import LEFT_EDGE, image_bars
-from igbviz.charts.style import frame
+from igbviz.charts.style import LEGEND_AT_BOTTOM, SMALL, frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
 
 # Zones are labelled in the figure, so that colour is not the only cue.
-ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.30)", "wrong": "rgba(226,102,2,0.20)"}
+ZONE_COLORS = {"right": shade(LIGHT[0], 0.1), "silent": shade(NEUTRAL, 0.3), "wrong": shade(LIGHT[1], 0.2)}
 MAX_ZONES = 24  # the zones of a formula that oscillates more often are not shaded
-# Relative to the figure: below the axis, a legend would grow into the axis title, since its rows shrink the plot.
-LEGEND_AT_BOTTOM = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
 LEAD_PLOT_HEIGHT = 284  # pixels of the plot over leads and everything above it
 LEADS = np.linspace(0, 40, 161)  # logits
 
@@ -150,7 +148,7 @@ def over_p(
             "xanchor": "left",
             "yanchor": "top",
             "traceorder": "normal",
-            "font": {"size": 13},
+            "font": {"size": SMALL},
         }
     return go.Figure({"data": traces, "layout": layout})
 
@@ -299,7 +297,7 @@ def _decorations(
                     "text": label,
                     "showarrow": False,
                     "textangle": -90 if turned else 0,
-                    "font": {"size": 13},
+                    "font": {"size": SMALL},
                 }
             )
     if log:
@@ -320,7 +318,7 @@ def _decorations(
             }
             annotations.append(
                 annotation
-                | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": 12}}
+                | {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "arrowcolor": NEUTRAL, "font": {"size": SMALL}}
             )
             continue
         x = 10 ** position(p) if log else position(p)
@@ -329,7 +327,7 @@ def _decorations(
         side = "left" if position(p) < (left + right) / 2 else "right"
         annotations.append({
             "x": position(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
-            "text": label, "showarrow": False, "font": {"size": 12},
+            "text": label, "showarrow": False, "font": {"size": SMALL},
         })  # fmt: skip
     return shapes, annotations
 
@@ -347,7 +345,7 @@ def _layout(height: int, description: str) -> dict[str, Any]:
         "margin": {"l": 70, "r": 20, "t": 34, "b": 56},
         "xaxis": dict(axis),
         "yaxis": dict(axis),
-        "legend": {"font": {"size": 13}, "groupclick": "togglegroup"},
+        "legend": {"font": {"size": SMALL}, "groupclick": "togglegroup"},
         "hovermode": "closest",
         "hoverdistance": 30,
         "barmode": "stack",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts.colors import COLORS, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
@@ -21,9 +21,9 @@ from igbviz.trajectory.quantities import QUANTITIES
 
 # Roles of classes: style, width of the line, and the values of the role from those of all classes (T, K).
 ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "favoured at Init.": (ClassStyle(COLORS[1], (), ""), 4, lambda values, favoured: values[:, favoured]),
+    "favoured at Init.": (class_style(1), 4, lambda values, favoured: values[:, favoured]),
     "highest of the others": (
-        ClassStyle(COLORS[0], (7, 3), ""),
+        ClassStyle(class_style(0).color, (7, 3), ""),
         2.5,
         lambda values, favoured: np.delete(values, favoured, -1).max(-1),
     ),

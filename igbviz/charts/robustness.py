@@ -15,7 +15,7 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
 from igbviz.charts.comparison import band_traces
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame
+from igbviz.charts.style import AXIS, FRACTION_TICKS, LEGEND_AT_BOTTOM, chance_line, frame, heading
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
@@ -92,7 +92,7 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
         "layout": _frame(HEIGHT, f"{titles} over log time: {counts}", linked=True) | layout | {
             "shapes": shapes, "annotations": annotations, "hovermode": "closest", "hoverdistance": 30,
             "showlegend": True, "margin": MARGIN | {"t": 76},
-            "legend": {"orientation": "h", "x": 0, "y": -64 / (HEIGHT - 140), "yanchor": "top", "font": {"size": 14}},
+            "legend": LEGEND_AT_BOTTOM | {"font": {"size": 14}},
         },
     }  # fmt: skip
 
@@ -204,15 +204,7 @@ def trade_off(
         "data": traces,
         "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {definition.title.lower()} against escape: {values}")
         | {
-            "title": {
-                "text": title,
-                "font": {"size": 17},
-                "x": 0,
-                "xref": "paper",
-                "y": 1,
-                "yanchor": "top",
-                "pad": {"t": 8},
-            },
+            "title": heading(title),
             "xaxis": AXIS
             | axis.layout()
             | {

@@ -13,9 +13,19 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.io import from_json
 
-from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading
+from igbviz.charts.colors import (
+    DARK_PAGE,
+    LIGHT_NEUTRAL,
+    LIGHT_PAGE,
+    NEUTRAL,
+    NEUTRAL_TEXT,
+    ClassStyle,
+    class_style,
+    on_dark,
+)
+from igbviz.charts.style import AXIS, FRACTION_TICKS, LEGEND_AT_BOTTOM, SMALL, chance_line, frame, halo, heading
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
@@ -28,7 +38,7 @@ MAX_LINES = 20  # with more classes, a band and its extremes are clearer than a 
 WRONG_LABEL_STYLES = {
     "memorised": ClassStyle(class_style(1).color, (), ""),
     "resisted": ClassStyle(class_style(0).color, (7, 3), ""),
-    "otherwise": ClassStyle(NEUTRAL, (2, 3), ""),
+    "otherwise": ClassStyle(NEUTRAL_TEXT, (2, 3), ""),
 }
 
 
@@ -167,16 +177,20 @@ CHARTS: dict[str, Callable[..., go.Figure]] = {"curves": curves, "bars": bars}
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:
     """A copy with the colours of a light or dark page, for files; a live page applies its own colours."""
-    text, paper = ("#fafafa", "#0e1117") if dark else ("#31333f", "#ffffff")
-    return go.Figure(figure).update_layout(
-        font_color=text, paper_bgcolor=paper, plot_bgcolor=paper, hoverlabel={"bgcolor": paper, "font": {"color": text}}
+    page = DARK_PAGE if dark else LIGHT_PAGE
+    copy = from_json(on_dark(figure.to_json())) if dark else go.Figure(figure)
+    return copy.update_layout(
+        font={"color": page.text, "shadow": halo(page.background)},
+        paper_bgcolor=page.background,
+        plot_bgcolor=page.background,
+        hoverlabel={"bgcolor": page.background, "font": {"color": page.text, "shadow": "none"}},
     )
 
 
 def to_html(figure: go.Figure, dark: bool) -> str:
     """One self-contained HTML page: plotly.js is inside (4.8 MB), so that it opens without a network."""
     page = themed(figure, dark).to_html(config=CONFIG, include_plotlyjs=True, default_width="100%")
-    background = "#0e1117" if dark else "#ffffff"
+    background = (DARK_PAGE if dark else LIGHT_PAGE).background
     return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)
 
 
@@ -192,17 +206,10 @@ def _figure(
         description += f"; favoured at Init.: {trajectory.class_names[favoured]}"
     layout = {
         "title": heading(title),
-        "margin": {"l": 64, "r": 96, "t": 62, "b": 56},
+        "margin": {"l": 64, "r": 96, "t": 62, "b": 8},
         "xaxis": dict(AXIS),
         "yaxis": AXIS | {"title": {"text": definition.axis}, "showline": False},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": -60 / (height - 190),
-            "yanchor": "top",
-            "font": {"size": 13},
-        },
+        "legend": dict(LEGEND_AT_BOTTOM),
         "hovermode": "closest",
         "hoverdistance": 30,
         "dragmode": "zoom",
@@ -265,7 +272,7 @@ def _ends(x, y, label_y: float, label: str, color: str, group: str) -> dict[str,
         "y": np.append(y[at[:2]], np.float32([label_y] * bool(at))),
         "text": ["", "", f"\u00a0\u00a0{label}"],
         "textposition": "middle right",
-        "textfont": {"color": color, "size": 13},
+        "textfont": {"color": color, "size": SMALL},
         "marker": {"color": color, "size": [7, 7, 0], "opacity": 1, "line": {"width": 0}},
         "legendgroup": group,
         "showlegend": False,
@@ -321,7 +328,7 @@ def _chance(classes: int) -> tuple[list[dict], list[dict]]:
         {"x": 1, "xanchor": "left", "xshift": 4} if classes > MAX_LINES else {"x": 0, "xanchor": "right", "xshift": -4}
     )
     annotation = side | {"xref": "paper", "y": 1 / classes, "text": "1/K", "showarrow": False}
-    return [chance_line(1 / classes)], [annotation | {"font": {"size": 12}}]
+    return [chance_line(1 / classes)], [annotation | {"font": {"size": SMALL}}]
 
 
 WRONG_LABELS_CHART = "wrong_labels"  # selects the chart of the three fractions in `run_curves`, instead of a quantity

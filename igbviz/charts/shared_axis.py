@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from igbviz.charts.style import vertical_line
+from igbviz.charts.style import SMALL, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import Member
 
@@ -52,7 +52,7 @@ def loss_change_marks(members: Sequence[Member], axis: TimeAxis, row: int = 0) -
         "yref": "paper",
         "yanchor": "bottom",
         "yshift": 16 * row,
-        "font": {"size": 12},
+        "font": {"size": SMALL},
     }
     return [vertical_line(position, "solid") for position, _ in moments], [
         annotation | {"text": text, "showarrow": False}

@@ -6,6 +6,7 @@ from typing import Any
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
 
+TEXT, SMALL = 14, 13  # pixels; nothing in a figure is smaller
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
 AXIS = {
     "gridcolor": LIGHT_NEUTRAL,
@@ -14,13 +15,24 @@ AXIS = {
     "ticks": "outside",
     "tickcolor": NEUTRAL,
     "showline": True,
+    "automargin": "height",  # below a horizontal axis there is room for its title, however the ticks turn out
 }
 FRACTION_TICKS = {"tickvals": [0, 0.25, 0.5, 0.75, 1]}
+# At the foot of the figure: plotly makes room above it, however many rows it has, so it cannot lie over the axis title.
+LEGEND_AT_BOTTOM = {
+    "orientation": "h",
+    "x": 0,
+    "xanchor": "left",
+    "y": 0,
+    "yref": "container",
+    "yanchor": "bottom",
+    "font": {"size": SMALL},
+}
 
 
 def frame(height: int) -> dict[str, Any]:
     """The base layout of a figure `height` pixels high, transparent so that a page can apply its own colours."""
-    font = {"size": 14, "family": FONT}
+    font = {"size": TEXT, "family": FONT}
     return {
         "template": {},
         "height": height,
@@ -28,6 +40,11 @@ def frame(height: int) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
     }
+
+
+def halo(background: str) -> str:
+    """The shadow of all text, a rim in the colour of the page, so that no line strikes a text through."""
+    return ", ".join(f"{x}px {y}px 2px {background}" for x in (1, -1) for y in (1, -1))
 
 
 def heading(title: str) -> dict[str, Any]:
@@ -45,7 +62,7 @@ def titled_figure(traces: list[dict[str, Any]], title: str, description: str, he
         "layout": frame(height)
         | {
             "title": heading(title),
-            "margin": {"l": 64, "r": 16, "t": 46, "b": 56},
+            "margin": {"l": 64, "r": 16, "t": 46, "b": 8},
             "hovermode": "closest",
             "hoverdistance": 30,
             "xaxis": dict(AXIS),
@@ -53,7 +70,7 @@ def titled_figure(traces: list[dict[str, Any]], title: str, description: str, he
             "uirevision": title,
             "shapes": [],
             "annotations": [],
-            "legend": {"orientation": "h", "x": 0, "y": -56 / (height - 150), "yanchor": "top", "font": {"size": 13}},
+            "legend": dict(LEGEND_AT_BOTTOM),
             "meta": {"words": f"{title}: {description}"},
         },
     }
@@ -69,7 +86,7 @@ def annotation(text: str, x: float, y: float, **position: Any) -> dict[str, Any]
         "yref": "paper",
         "xanchor": "left",
         "showarrow": False,
-        "font": {"size": 13},
+        "font": {"size": SMALL},
     } | position
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
-from igbviz.charts.style import frame
+from igbviz.charts.style import LEGEND_AT_BOTTOM, SMALL, frame, heading
 
 GRID = 100  # points per side of a map
 LINES = 60  # points per line across it
@@ -108,13 +108,11 @@ def phase_map(
         }
     ]
     heights = np.linspace(0, max_b, LINES) ** 2 / max_b  # denser near 0, where tanh's edge of chaos is vertical
-    traces.append(
-        phase_line(theory.edge_of_chaos(activation, heights), heights, max_w, "edge of chaos", "#ffffff", 3.5, "solid")
-    )
-    for label, (level, dash) in LEVELS.items():
-        traces.append(
-            phase_line(theory.iso_gamma(activation, level, heights), heights, max_w, label, "#ffffff", 2, dash)
-        )
+    lines = {"edge of chaos": (theory.edge_of_chaos(activation, heights), 3.5, "solid")}
+    lines |= {label: (theory.iso_gamma(activation, level, heights), 2, dash) for label, (level, dash) in LEVELS.items()}
+    for label, (place, width, dash) in lines.items():
+        traces.append(phase_line(place, heights, max_w, label, "#ffffff", width, dash))
+        traces.append(line_key(label, width, dash))
     if point is not None:
         traces.append(
             {
@@ -132,7 +130,7 @@ def phase_map(
                 },
             }
         )
-    axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL}
+    axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
     return go.Figure(
         {
             "data": traces,
@@ -140,7 +138,7 @@ def phase_map(
             | {
                 "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, max_w]},
                 "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, max_b]},
-                "legend": {"orientation": "h", "y": -0.2, "bgcolor": "rgba(110,110,110,0.35)"},
+                "legend": dict(LEGEND_AT_BOTTOM),
                 "uirevision": f"{activation} {quantity}",
             },
         }
@@ -192,7 +190,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
                 ],
                 "layout": _frame(title, point, height)
                 | {
-                    "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL},
+                    "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL, "automargin": "height"},
                     "yaxis": {
                         "title": {"text": label},
                         "gridcolor": LIGHT_NEUTRAL,
@@ -216,15 +214,24 @@ def phase_line(x: np.ndarray, y: np.ndarray, max_x: float, name: str, color: str
         "mode": "lines",
         "name": name,
         "line": {"color": color, "width": width, "dash": dash},
+        "legendgroup": name,
+        "showlegend": False,
         "hoverinfo": "skip",
         "connectgaps": False,
     }
 
 
+def line_key(name: str, width: float, dash: str) -> dict:
+    """The entry of a line of the plane in the legend: white, as over the colours, it could not be seen on the page."""
+    line = {"color": NEUTRAL, "width": width, "dash": dash}
+    shared = {"name": name, "legendgroup": name, "hoverinfo": "skip"}
+    return {"type": "scatter", "mode": "lines", "x": [None], "y": [None], "line": line} | shared
+
+
 def _frame(title: str, conditions: str, height: int) -> dict:
-    text = f'{title}<br><span style="font-size:13px">{conditions}</span>'
+    text = f'{title}<br><span style="font-size:{SMALL}px">{conditions}</span>'
     return frame(height) | {
-        "title": {"text": text, "font": {"size": 17}, "x": 0, "xref": "paper"},
-        "margin": {"l": 64, "r": 16, "t": 64, "b": 56},
+        "title": heading(text),
+        "margin": {"l": 64, "r": 16, "t": 64, "b": 8},
         "uirevision": title,
     }

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
-from igbviz.charts.style import vertical_line
+from igbviz.charts.style import SMALL, vertical_line
 from igbviz.trajectory import Trajectory
 
 Unit = Literal["epoch", "step"]
@@ -82,6 +82,7 @@ class TimeAxis:
             "type": "log",
             "range": [self.left, float(np.log10(self.last)) + 0.01 * self.span],
             "tickmode": "array",
+            "tickangle": 0,
             "tickvals": positions,
             "ticktext": labels,
             "minor": {"tickvals": self.minor_ticks(), "ticks": "outside", "ticklen": 3, "tickcolor": NEUTRAL},
@@ -110,5 +111,5 @@ class TimeAxis:
             x = float(self.position(epoch * self.steps_per_epoch))
             shapes.append(vertical_line(x, dash))
             position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
-            annotations.append(position | {"text": label, "showarrow": False, "font": {"size": 12}})
+            annotations.append(position | {"text": label, "showarrow": False, "font": {"size": SMALL}})
         return shapes, annotations

@@ -17,6 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from igbviz.charts.colors import DARK_FOR
 from igbviz.ui.assets import asset
 
 JAVASCRIPT = Path(__file__).with_suffix(".js")
@@ -36,6 +37,7 @@ def live_chart(
     if not isinstance(figure, str):
         height, figure = height or figure.layout.height, payload(figure)
     data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": asset("plotly.min.js")}
+    data["palette"] = DARK_FOR
     result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 

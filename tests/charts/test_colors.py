@@ -5,10 +5,32 @@ import re
 import numpy as np
 import pytest
 
-from igbviz.charts.colors import COLORS, NEUTRAL, class_style
+from igbviz.charts.colors import (
+    DARK,
+    DARK_FOR,
+    DARK_PAGE,
+    HUES,
+    LIGHT,
+    LIGHT_PAGE,
+    NEUTRAL,
+    NEUTRAL_TEXT,
+    NEUTRAL_TEXT_ON_DARK,
+    class_style,
+    on_any_page,
+    on_dark,
+    shade,
+)
 from igbviz.ui.shell import STYLE
 
-PAGES = {"white": "#ffffff", "dark": "#171614", "dark blue": "#0e1117"}
+PALETTES = {"light": LIGHT, "dark": DARK}
+TEXTS = {"light": (*LIGHT, NEUTRAL_TEXT), "dark": (*DARK, NEUTRAL_TEXT_ON_DARK)}
+PAGES = {"light": LIGHT_PAGE.background, "dark": DARK_PAGE.background}
+FIELDS = {"light": "#f8f8f7", "dark": "#2d2b27"}  # the second background of Streamlit's themes
+# Least CIEDE2000 differences: of all pairs, and within the first and the second five, which share a dash.
+DIFFERENCES = {
+    "light": {"normal": (8, 15), "protan": (7, 12), "deutan": (7, 12), "tritan": (7, 7)},
+    "dark": {"normal": (8, 15), "protan": (7, 12), "deutan": (7, 12), "tritan": (6, 6)},
+}
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 SIGHT = {
@@ -46,28 +68,87 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """CIEDE2000 of two CIELAB colours (Sharma, Wu and Dalal 2005)."""
+    (l1, a1, b1), (l2, a2, b2) = one, other
+    chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
+    stretch = 1 + 0.5 * (1 - np.sqrt(chroma**7 / (chroma**7 + 25.0**7)))
+    c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
+    h1, h2 = np.degrees(np.arctan2(b1, stretch * a1)), np.degrees(np.arctan2(b2, stretch * a2))
+    turn = (h2 - h1 + 180) % 360 - 180
+    hue, lightness, chroma = h1 + turn / 2, (l1 + l2) / 2, (c1 + c2) / 2
+
+    def wave(times: int, shift: float) -> float:
+        return np.cos(np.radians(times * hue + shift))
+
+    weight = 1 - 0.17 * wave(1, -30) + 0.24 * wave(2, 0) + 0.32 * wave(3, 6) - 0.20 * wave(4, -63)
+    by_lightness = (l2 - l1) / (1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2))
+    by_chroma = (c2 - c1) / (1 + 0.045 * chroma)
+    by_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * weight)
+    rotation = 30 * np.exp(-((((hue % 360) - 275) / 25) ** 2))
+    cross = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(np.radians(2 * rotation))
+    return float(np.sqrt(by_lightness**2 + by_chroma**2 + by_hue**2 + cross * by_chroma * by_hue))
+
+
 def test_contrast_and_distance_agree_with_known_values():
     assert contrast("#000000", "#ffffff") == pytest.approx(21, abs=1e-3)
     assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=0.01)
     assert lab(linear("#ff0000")) == pytest.approx([53.24, 80.09, 67.20], abs=0.02)
 
 
+@pytest.mark.parametrize(
+    "one, other, known",
+    [
+        ([50, 2.6772, -79.7751], [50, 0, -82.7485], 2.0425),
+        ([50, 2.5, 0], [61, -5, 29], 22.8977),
+        ([50, -1, 2], [50, 0, 0], 2.3669),
+        ([2.0776, 0.0795, -1.1350], [0.9033, -0.0636, -0.5514], 0.9082),
+    ],
+)
+def test_difference_agrees_with_published_pairs(one: list[float], other: list[float], known: float):
+    assert difference(np.array(one), np.array(other)) == pytest.approx(known, abs=1e-4)
+
+
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("color", [*COLORS, NEUTRAL])
-def test_every_colour_is_visible_on_every_page(color, page):
-    assert contrast(color, PAGES[page]) >= 3
+@pytest.mark.parametrize("place", range(len(TEXTS["light"])), ids=[*HUES, "neutral"])
+def test_every_colour_can_be_read_as_text_on_its_page(place: int, page: str):
+    color = TEXTS[page][place]
+    assert contrast(color, PAGES[page]) >= 4.5
+    assert contrast(color, FIELDS[page]) >= 4.5
+
+
+@pytest.mark.parametrize("page", PAGES.values())
+def test_neutral_lines_are_visible_on_both_pages(page: str):
+    assert contrast(NEUTRAL, page) >= 3
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize("group", [range(5), range(5, 10)], ids=["solid", "dashed"])
-def test_classes_of_one_dash_are_told_apart(group, sight):
-    points = [lab(SIGHT[sight] @ linear(class_style(k).color)) for k in group]
-    assert min(np.linalg.norm(points[i] - points[j]) for i in range(5) for j in range(i)) >= 20
+@pytest.mark.parametrize("page", PALETTES)
+def test_classes_are_told_apart(page: str, sight: str):
+    points = [lab(SIGHT[sight] @ linear(color)) for color in PALETTES[page]]
+    pairs = {(i, j): difference(points[i], points[j]) for i in range(10) for j in range(i)}
+    of_all, of_one_dash = DIFFERENCES[page][sight]
+    assert min(pairs.values()) >= of_all
+    assert min(value for (i, j), value in pairs.items() if i // 5 == j // 5) >= of_one_dash
 
 
-def test_ten_colours_are_told_apart_with_normal_sight():
-    points = [lab(linear(color)) for color in COLORS]
-    assert min(np.linalg.norm(points[i] - points[j]) for i in range(10) for j in range(i)) >= 25
+@pytest.mark.parametrize("place", range(10), ids=HUES)
+def test_a_class_keeps_its_hue_from_page_to_page(place: int):
+    (_, *one), (_, *other) = (lab(linear(palette[place])) for palette in (LIGHT, DARK))
+    turn = np.degrees(np.arctan2(one[1], one[0]) - np.arctan2(other[1], other[0]))
+    assert abs((turn + 180) % 360 - 180) <= 40
+
+
+def test_a_text_is_translated_with_its_shades_and_nothing_else():
+    text = f'{{"a": "{LIGHT[3]}", "b": "{shade(LIGHT[3], 0.25)}", "c": "#ffffff", "d": "{shade("#102030", 0.5)}"}}'
+    dark = f'{{"a": "{DARK[3]}", "b": "{shade(DARK[3], 0.25)}", "c": "#ffffff", "d": "{shade("#102030", 0.5)}"}}'
+    assert on_dark(text) == dark == on_dark(dark), "what is dark stays"
+    assert not set(DARK_FOR) & set(DARK_FOR.values())
+
+
+def test_css_follows_the_page():
+    assert on_any_page(LIGHT[0]) == f"light-dark({LIGHT[0]}, {DARK[0]})"
+    assert on_any_page("#123456") == "light-dark(#123456, #123456)"
 
 
 def test_colour_never_stands_alone():

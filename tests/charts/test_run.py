@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from igbviz.charts.colors import DARK, LIGHT
 from igbviz.charts.run import CHARTS, bars, curves, run_curves, spread_apart, themed, to_html, wrong_labels
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
@@ -212,14 +213,19 @@ def test_themes_for_files():
     figure = curves(trajectory(5), **PLAN)
     assert figure.layout.font.color is None and figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     light, dark = themed(figure, dark=False), themed(figure, dark=True)
-    assert (light.layout.paper_bgcolor, dark.layout.paper_bgcolor) == ("#ffffff", "#0e1117")
+    assert (light.layout.paper_bgcolor, dark.layout.paper_bgcolor) == ("#ffffff", "#171614")
     assert light.layout.font.color != dark.layout.font.color
+    for page, palette in ((light, LIGHT), (dark, DARK)):
+        assert [trace.line.color for trace in page.data[:6:2]] == list(palette[:3])
+        assert [trace.textfont.color for trace in page.data[1:6:2]] == list(palette[:3])
+        assert page.layout.paper_bgcolor in page.layout.font.shadow  # no line strikes a text through
+    assert json.loads(dark.to_json())["data"][0]["y"] == json.loads(figure.to_json())["data"][0]["y"]
     assert figure.layout.font.color is None
 
 
 def test_html_stands_alone():
     page = to_html(bars(trajectory(5)), dark=True)
-    assert "background:#0e1117" in page
+    assert "background:#171614" in page
     assert len(page) > 4_000_000  # plotly.js is inside
     assert '<script src="' not in page and "cdn.plot.ly/plotly" not in page
 
