@@ -33,7 +33,7 @@ from igbviz.trajectory.quantities import MEASURES
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # for all members together
 SYMBOLS = ("circle", "diamond", "square")
-HEIGHT = 460  # pixels
+HEIGHT = 430  # pixels
 
 
 def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
     description = f"{title} over the phase diagram of {activation}: {done}"
     return {
         "data": traces,
-        "layout": _frame(f"{title} · {activation}", f"plane {measure} {activation}", description, 520)
+        "layout": _frame(f"{title} · {activation}", f"plane {measure} {activation}", description, 460)
         | {
             "xaxis": axis
             | {

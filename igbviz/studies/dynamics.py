@@ -226,8 +226,8 @@ def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:
 
 
 def describe_majorities(members: Sequence[Member], measure: str, step: int) -> str:
-    """One sentence on the three settings after `step` steps, with the difference favoured minus least favoured taken
-    seed by seed: the same network with another majority."""
+    """The difference favoured minus least favoured after `step` steps, taken seed by seed: the same network with another
+    majority. A second paragraph has the means of the three settings."""
     settings = majorities(members)
     parts = []
     for setting in settings:
@@ -242,14 +242,25 @@ def describe_majorities(members: Sequence[Member], measure: str, step: int) -> s
     if len(pairs) < 2:
         return f"{sentence}; too few to tell a difference from chance."
     error = float(pairs.std(ddof=1) / np.sqrt(len(pairs)))
-    return f"{sentence}. Seed by seed, favoured minus least favoured is {_judged(pairs.mean(), error)}"
+    return f"Seed by seed, favoured minus least favoured is {_judged(pairs.mean(), error)}\n\n{sentence}."
 
 
-def describe_plane(plane: Plane, steps: int) -> str:
-    """One sentence on how many points of the plane are finished, and how many of them diverged."""
+def describe_plane(plane: Plane, measure: str, steps: int) -> str:
+    """Where on the plane the measure is lowest and highest, how many points are finished, and how many diverged."""
     learned, diverged = int(np.isfinite(plane.values).sum()), int(plane.diverged.sum())
     finished = f"{learned + diverged} of {plane.values.size} points"
-    return f"{finished} are trained for {steps:,} steps; {diverged} of them diverged."
+    sentences = [f"{finished} are trained for {steps:,} steps; {diverged} of them diverged."]
+    if learned == plane.values.size:
+        sentences = []  # the picture has them all
+    if learned > 1:
+        places = (np.unravel_index(find(plane.values), plane.values.shape) for find in (np.nanargmin, np.nanargmax))
+        lowest, highest = (
+            f"**{plane.values[up, across]:.3g}** at weight variance {plane.sigma_w2[across]:.3g} and bias variance "
+            f"{plane.sigma_b2[up]:.3g}"
+            for up, across in places
+        )
+        sentences.insert(0, f"{MEASURES[measure].title} is lowest, {lowest}, and highest, {highest}.")
+    return " ".join(sentences)
 
 
 def _judged(difference: float, error: float) -> str:

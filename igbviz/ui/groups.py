@@ -40,17 +40,25 @@ def show_other_question(group: Group) -> None:
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
-def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
-    """The number of runs, their expected duration and the button; an error where they cannot start."""
+def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: bool = False) -> None:
+    """The number of runs, their expected duration and the button; an error where they cannot start.
+
+    A compact one has the duration on the button and the rest in its help.
+    """
     try:
         sweep = describe()
         expected = plan(sweep, cache)
-        st.caption(
-            f"{_runs(expected.runs)}, {expected.finished} already finished: about "
-            f"**{duration_in_words(expected.seconds)}**, {expected.basis}."
-        )
+        label, duration = f"Start {_runs(expected.runs)}", duration_in_words(expected.seconds)
+        about = f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration}**, {expected.basis}."
+        if not compact:
+            st.caption(about)
         if st.button(
-            f"Start {_runs(expected.runs)}", type="primary", icon=":material/playlist_play:", width="stretch", key=key
+            f"{label} · {duration}" if compact else label,
+            type="primary",
+            icon=":material/playlist_play:",
+            width="stretch",
+            key=key,
+            help=about if compact else None,
         ):
             with st.spinner("Queueing the runs ..."):
                 group = submit_sweep(sweep, cache)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
+from igbviz.runs.kinds import parse_config
 
 GALLERY = Path(__file__).parents[2] / "cache" / "gallery"
 
@@ -37,5 +38,6 @@ def test_presets() -> None:
 
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
-    assert len(names) == 34
-    assert names == {RunConfig.from_json((GALLERY / name / "config.json").read_text()).id for name in names}
+    assert len(names) == 38
+    assert names == {parse_config((GALLERY / name / "config.json").read_bytes()).id for name in names}
+    assert {PRESET_IDS[f"first-look-{loss}"] for loss in ("cross-entropy", "piecewise-zero", "blurry")} <= names

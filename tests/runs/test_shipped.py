@@ -10,6 +10,7 @@ import pytest
 from igbviz.datasets import CIFAR10
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
+from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import config_to_repeat, shipped_runs
 from igbviz.runs.submit import submit
@@ -29,9 +30,13 @@ def test_a_fresh_clone_has_runs_to_show() -> None:
 @pytest.mark.parametrize("folder", GALLERY, ids=lambda folder: folder.name)
 def test_a_shipped_run_is_complete(folder: Path) -> None:
     run = Run(folder)
-    status, schema, trajectory = run.status, run.schema, run.trajectory()
-    assert run.config.id == run.id and status.state == "done" and len(trajectory) == status.snapshots
-    assert trajectory.step[0] == 0 and trajectory.step[-1] == status.steps
+    status, schema, recorded = run.status, run.schema, run.recorded()
+    assert run.config.id == run.id and status.state == "done" and len(recorded) == status.snapshots
+    assert status.step == status.steps and status.seconds > 1
+    if run.kind is TRAINED:
+        assert recorded.step[0] == 0 and recorded.step[-1] == status.steps
+    else:
+        assert len(recorded) == run.config.networks
     assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(
         schema
     )

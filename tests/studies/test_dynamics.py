@@ -193,4 +193,14 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
         at = measured.sigma_b2.tolist().index(b), measured.sigma_w2.tolist().index(w)
         assert measured.diverged[at] == (place == 1)
         assert measured.values[at] == place if place in (0, 4) else np.isnan(measured.values[at])
-    assert dynamics.describe_plane(measured, 100) == "3 of 6 points are trained for 100 steps; 1 of them diverged."
+    assert dynamics.describe_plane(measured, "train_loss", 100) == (
+        "Training loss is lowest, **0** at weight variance 1 and bias variance 0, and highest, **4** at "
+        f"{at_4(sweep)}. 3 of 6 points are trained for 100 steps; 1 of them diverged."
+    )
+    nothing = plane(sweep, members[2:4], "train_loss")
+    assert dynamics.describe_plane(nothing, "train_loss", 9).startswith("0 of 6 points are trained for 9 steps")
+
+
+def at_4(sweep: Sweep) -> str:
+    start = sweep.configs()[4].initialization
+    return f"weight variance {start.sigma_w2:g} and bias variance {start.sigma_b2:g}"
