@@ -74,8 +74,8 @@ def _title(config: RunConfig) -> str:
         ]
     detail = f" ({', '.join(settings)})" if settings else ""
     network = model.title_of(model.name)
-    noise = config.label_noise.label.replace("-", " ")
-    data = ", ".join(filter(None, (dataset.title_of(dataset.name), noise, config.imbalance.label)))
+    parts = (dataset.title_of(dataset.name), config.label_noise.label, config.imbalance.label)
+    data = ", ".join(filter(None, parts))
     return f"{loss.title}{detail} · {network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
 
 

@@ -101,7 +101,7 @@ def _sentences(settings: list[Setting], verdicts: dict[str, Verdict]) -> list[st
     for setting in settings:
         found = [verdicts[member.run] for member in setting.members if member.run in verdicts]
         if found:
-            seeds = f" (seed {setting.members[0].config.seed} of {len(found)})" if len(found) > 1 else ""
+            seeds = f" (seed {setting.members[0].config.seed}, one of {len(found)})" if len(found) > 1 else ""
             lines.append(f"{plain(setting.label)}{seeds}: {plain(found[0].sentence)}")
     return lines
 
