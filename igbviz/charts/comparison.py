@@ -124,11 +124,13 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     }
 
 
-def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True) -> dict[str, Any]:
+def overlay(
+    settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True, height: int = 560
+) -> dict[str, Any]:
     """One measure over log time, coloured by setting.
 
     Collapsed, the seeds of a setting are drawn as their median and a band from min to max; otherwise every run is a
-    line.
+    line. `height` is in pixels, without the legend.
     """
     definition = MEASURES[measure]
     members = [member for setting in settings for member in setting.members]
@@ -157,7 +159,7 @@ def overlay(settings: Sequence[Setting], measure: str, unit: Unit = "epoch", col
         annotations.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    height = 560 + 14 * len(settings)  # room for the legend below
+    height += 14 * len(settings)  # room for the legend below
     description = f"{definition.title} of {len(members)} runs in {len(settings)} settings" + (
         ": median, min and max over seeds" if collapse else ""
     )

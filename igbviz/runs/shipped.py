@@ -6,6 +6,7 @@ from pathlib import Path
 
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
 from igbviz.runs.kinds import TRAINED, Config, kind_of
+from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
 
 
@@ -21,6 +22,12 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
         if kind_of(config) is TRAINED and all(getattr(config, part).name == name for part, name in parts.items()):
             runs.append(run)
     return runs
+
+
+def shipped_run(config: Config, cache: Path) -> Run | None:
+    """The shipped run of this configuration, if there is one."""
+    run = Run(cache / "gallery" / config.id)
+    return run if is_complete(run) else None
 
 
 def config_to_repeat(run: Run) -> Config:

@@ -13,6 +13,7 @@ from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
 from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, Status
 
 
@@ -24,9 +25,8 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
     run is returned, too, unless `own` is set. Raises ConfigError for an invalid configuration.
     """
     config, cache = as_config(config), Path(cache)
-    shipped = Run(cache / "gallery" / config.id)
-    if not own and is_complete(shipped) and not (cache / "runs" / config.id).is_dir():
-        return shipped
+    if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
+        return run
     return submit_all([config], cache)[0]
 
 

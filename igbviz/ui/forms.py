@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -19,22 +19,36 @@ from igbviz.ui.messages import show_error
 SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formula, in LaTeX
 
 
-def choose_part(label: str, registry: Mapping[str, type[Spec]], start: Spec, key: str) -> dict[str, Any]:
-    """A selector for one spec of a registry and the widgets of its hyperparameters; their values, unchecked."""
+def choose_name(label: str, registry: Mapping[str, type[Spec]], start: Spec, key: str) -> str:
+    """A selector for one spec of a registry; its name."""
     names = list(registry)
-    name = st.selectbox(
+    return st.selectbox(
         label, names, index=names.index(start.name), format_func=lambda n: registry[n].title_of(n), key=f"{key}-name"
     )
+
+
+def choose_part(label: str, registry: Mapping[str, type[Spec]], start: Spec, key: str) -> dict[str, Any]:
+    """A selector for one spec of a registry and the widgets of its hyperparameters; their values, unchecked."""
+    name = choose_name(label, registry, start, key)
     part = registry[name]
-    if part.__doc__:
-        st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
+    describe(part)
     formula = st.empty()
-    values = start.model_dump() if start.name == name else {}
-    chosen = {"name": name} | widgets(part, values, f"{key}-{name}")
+    chosen = {"name": name} | widgets(part, values_of(start, name), f"{key}-{name}")
     if issubclass(part, Loss):
         with contextlib.suppress(ConfigError):  # reported where the whole configuration is built
             formula.latex(stacked_formula(part(**chosen)))
     return chosen
+
+
+def describe(part: type[Spec]) -> None:
+    """The first paragraph of what the part says of itself, as a caption."""
+    if part.__doc__:
+        st.caption(part.__doc__.strip().split("\n\n")[0].replace("\n", " "))
+
+
+def values_of(start: Spec, name: str) -> dict[str, Any]:
+    """The values that the widgets of the part `name` begin with: those of `start` if it is that part."""
+    return start.model_dump() if start.name == name else {}
 
 
 def stacked_formula(loss: Loss) -> str:
@@ -42,13 +56,17 @@ def stacked_formula(loss: Loss) -> str:
     return rf"\begin{{gathered}} {loss.latex().replace(SIDE_BY_SIDE, BELOW)} \end{{gathered}}"
 
 
-def widgets(part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = False) -> dict[str, Any]:
-    """Draw a widget with help for every hyperparameter of a spec; return their values, unchecked.
+def widgets(
+    part: type[Spec], values: Mapping[str, Any], key: str, drag: bool = False, only: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Draw a widget with help for every hyperparameter of a spec, or `only` for some; their values, unchecked.
 
     With `drag`, numbers that have two limits get sliders.
     """
     chosen = {}
     for name, field in part.hyperparameters().items():
+        if only is not None and name not in only:
+            continue
         value = values.get(name, field.default)
         if get_origin(field.annotation) is dict:  # one number for each parameter that occurs in a formula
             chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")

@@ -31,7 +31,7 @@ def state_badge(state: str) -> None:
 def draw(run: Run, status: Status, key: str = "") -> None:
     """State, progress in words, buttons and bar. To be called within a fragment."""
     went_wrong = status.state in ("failed", "diverged")
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key=f"{key}progress", horizontal=True, vertical_alignment="center", gap="small"):
         state_badge(status.state)
         worded = status.model_copy(update={"message": ""}) if went_wrong else status
         st.caption(plain(sentence(worded, run.kind.unit)))
@@ -44,10 +44,13 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             st.rerun()
         if shipped.is_shipped(run):
             st.badge("shipped", color="violet", icon=":material/package_2:")
-            repeat = st.button("Run it yourself", icon=":material/play_circle:", key=f"{key}own")
+            repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
             if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
                 turn_to(run=own.id)
-        if st.button("Run again with another seed", icon=":material/casino:", key=f"{key}again"):
+        another = st.button(
+            "Another seed", icon=":material/casino:", key=f"{key}again", help="Run the same with the next seed."
+        )
+        if another:
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 turn_to(run=again.id)
@@ -63,13 +66,15 @@ def draw(run: Run, status: Status, key: str = "") -> None:
 
 
 def sentence(status: Status, unit: str = "step") -> str:
-    """'step 120 of 3,130, epoch 0.38, 31 probes, 130 steps/s, 23 s to go, on CPU'."""
+    """'step 120 of 3,130, epoch 0.38, 31 probes, 130 steps/s, 23 s to go, on CPU', and '3,130 steps, 60 probes, 23 s in
+    all, on CPU' at the end."""
     if not status.steps:
         return status.message
-    parts = [f"{unit} {status.step:,} of {status.steps:,}"]
+    is_done = status.state == "done"
+    parts = [f"{status.steps:,} {unit}s" if is_done else f"{unit} {status.step:,} of {status.steps:,}"]
     if unit == "step":
-        parts += [f"epoch {status.epoch:.2f}", f"{status.snapshots} probes"]
-    if pace := status.steps_per_second:
+        parts += [f"epoch {status.epoch:.2f}"] * (not is_done) + [f"{status.snapshots} probes"]
+    if (pace := status.steps_per_second) and not is_done:
         parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
     parts.append(
         f"{duration_in_words(status.eta)} to go"

@@ -8,14 +8,18 @@ from typing import Any
 
 import streamlit as st
 
+from igbviz.config import PRESETS
 from igbviz.losses import LOSSES
 from igbviz.runs import library
 from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.shipped import shipped_run, shipped_runs
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
 from igbviz.trajectory.trajectory import ThinnedTrajectory
 from igbviz.ui.messages import show_dead_link, show_error
+
+FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")  # presets
 
 # Cached for two seconds and shared, not copied: thirty viewers of a list cause one scan of the folders.
 
@@ -55,6 +59,16 @@ def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
         if run.kind is not kind:
             st.switch_page(page_of(run.config), query_params={"run": run.id})
     return run
+
+
+def first_looks(cache: Path) -> dict[str, Run]:
+    """The three first looks as they were recorded, by the title of their loss: what a page shows before any run.
+
+    Without them, another shipped run; nothing in a cache without shipped runs.
+    """
+    recorded = {name: shipped_run(PRESETS[name].config, cache) for name in FIRST_LOOKS}
+    found = {PRESETS[name].title.partition(": ")[2]: run for name, run in recorded.items() if run}
+    return found or {run.config.loss.title: run for run in shipped_runs(cache)[:1]}
 
 
 def loss_title(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from igbviz.config.interventions import applicable
+from igbviz.config.interventions import applicable, suggested
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
@@ -178,7 +178,19 @@ def test_interventions_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     assert "escaped its first guess at step 3." in said(left) and "at step 30" in said(late)
     assert "had not escaped its first guess: 87 % of its guesses are 1" in said(stuck)
     assert {box.key for box in stuck.checkbox} == {f"cure-{runs[2].id}-{name}" for name in applicable(runs[2].config)}
-    assert not stuck.button, "nothing is ticked yet"
+    first = [f"try-{runs[2].id}-{name}" for name in suggested(runs[2].config)]
+    assert first and [button.key for button in stuck.button] == first, "nothing is ticked yet"
+
+
+def test_one_button_tries_a_change_and_compares(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: shown.append((page, query_params["sweep"])))
+    _, runs = sweep_of_three(own_cache, seeds=1)
+    name = suggested(runs[2].config)[0]
+    drawn(runs[2]).button(key=f"try-{runs[2].id}-{name}").click().run()
+    (group,) = list_groups(own_cache)
+    assert shown == [("pages/Compare.py", group.id)]
+    assert set(group.run_ids) == {runs[2].id, applicable(runs[2].config)[name].id}
 
 
 def test_interventions_are_started_and_compared(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from igbviz.losses import LOSSES
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
-from tests.support.stored_runs import finished, queued
+from tests.support.stored_runs import BASE, family, finished, queued
+from tests.support.stored_runs import LOSSES as LOSSES_OF_FAMILY
 from tests.support.tiny import TINY
 
 
@@ -120,3 +122,30 @@ def test_a_group_with_torn_files_and_one_that_shares(
 def test_a_link_to_no_group_is_friendly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("nowhere", "../../etc", "<script>"):
         assert "leads nowhere" in drawn(group_page, tmp_path, monkeypatch, sweep=name).warning[0].value
+
+
+def words_of_the_chart(test: AppTest) -> str:
+    (chart,) = [json.loads(json.loads(part.proto.json)["figure"]) for part in test.get("bidi_component")]
+    return chart["shared"][chart["layout"]["meta"]["words"]["$shared"]]
+
+
+def test_a_picture_and_a_sentence_stand_above_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = family(tmp_path)
+    axes = {"loss": list(LOSSES_OF_FAMILY), "seed": [0, 1, 2]}
+    group = submit_sweep(Sweep(base=BASE, axes=axes), tmp_path)
+    assert {run.id for run in runs} == set(group.run_ids)
+    test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
+    assert words_of_the_chart(test).startswith("Balanced accuracy of 9 runs in 3 settings: median")
+    sentences = test.markdown[0].value.split("  \n")
+    assert sentences[0] == "**3 of 9 runs have lost the first guess.**" and len(sentences) == 4
+    assert sentences[1].startswith("Cross") and "lost at step 20" in sentences[1]
+    assert "never came alive" in sentences[2] and "never came alive" in sentences[3]
+    test.segmented_control(key="sweep-quantity").set_value("guess_entropy").run()
+    assert "".join(test.query_params["quantity"]) == "guess_entropy"
+    assert words_of_the_chart(test).startswith("Evenness of guesses")
+
+
+def test_enter_selects_one_loss_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit offers "Select 6 matches" as the first option otherwise."""
+    for box in drawn(form, tmp_path, monkeypatch).multiselect:
+        assert box.proto.select_all == 0

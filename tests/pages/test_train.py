@@ -25,7 +25,7 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
     buttons = {button.key for button in test.button}
     assert ("stop" in buttons) == (state == "queued")
     assert ("resume" in buttons) == (state in ("stopped", "failed"))
-    assert ("moment" in {slider.key for slider in test.select_slider}) == (state != "queued")
+    assert len(test.get("bidi_component")) == 2, "the stage, and the chart of what it does not show"
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])
@@ -58,16 +58,16 @@ def test_the_title_of_a_run_is_shown_as_it_is(tiny: RunConfig, own_cache: Path) 
     formula = {"name": "custom", "formula": "-p**q*log(p)*r_1*r_2", "parameters": {"q": 0.5, "r_1": 1, "r_2": 2}}
     run = submit(tiny.with_(loss=formula), own_cache)
     test = page(ROOT / "pages/Train.py", run=run.id)
-    title = test.subheader[0].value
+    title = test.title[0].value
     assert r"\*\*q\*log\(p\)\*r\_1" in title, "no bold, no formula"
     shown = title.replace("\\", "")
     assert shown.startswith("Your own formula (-p**q*log(p)*r_1*r_2, ") and shown.endswith(
-        ") · mlp · gaussian-noise · seed 0"
+        ") · fully connected on Gaussian noise · seed 0"
     )
     assert all(parameter in shown for parameter in ("q 0.5", "r_1 1", "r_2 2")) and "{" not in shown
     run = submit(tiny.with_(loss={"name": "blurry", "gamma": 0.5, "detach_weight": True}), own_cache)
-    title = page(ROOT / "pages/Train.py", run=run.id).subheader[0].value.replace("\\", "")
-    assert title.startswith("Blurry (gamma 0.5, detach weight True) · mlp")
+    title = page(ROOT / "pages/Train.py", run=run.id).title[0].value.replace("\\", "")
+    assert title.startswith("Blurry (gamma 0.5, detach weight) · fully connected on ")
 
 
 def test_wrong_links_are_friendly(own_cache: Path) -> None:
@@ -156,7 +156,7 @@ BEYOND = {
 @pytest.mark.parametrize("box", BEYOND)
 def test_a_number_beyond_its_limits_is_a_sentence_and_no_button(box: str, own_cache: Path) -> None:
     test = page(ROOT / "pages/Train.py")
-    assert not any(number.proto.has_min or number.proto.has_max for number in test.sidebar.number_input), (
+    assert not any(number.proto.has_min or number.proto.has_max for number in test.main.number_input), (
         "the browser would keep silent"
     )
     value, sentence = BEYOND[box]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 CHART = ".igbviz-live-chart"
+STAGE = ".st-key-stage .igbviz-live-chart"
+STAGE_READY = f"{STAGE}[data-points]"
+STAGE_PROBES = "data-points"  # the attribute with the number of probes that the stage has
 ROW, HEAD = 35, 35  # pixels of the table of runs
 
 
@@ -27,6 +30,23 @@ def number(page, name: str, key: str, value: str) -> None:
     field = page.locator(f".st-key-{key} input")
     field.fill(value)
     field.press("Enter")
+
+
+def choose(page, label: str, option: str) -> None:
+    """Select an option of the selectbox with this label."""
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def open_settings(page, tab: str) -> None:
+    """Open the drawer of the form of the Train page at this tab."""
+    page.get_by_role("button", name="All settings").click(timeout=30_000)
+    page.get_by_role("tab", name=tab, exact=True).click()
+
+
+def probes_on_stage(page) -> int:
+    return int(page.locator(STAGE).get_attribute(STAGE_PROBES) or 0)
 
 
 def seen(page) -> tuple[str, str, list]:

@@ -1,34 +1,50 @@
-"""The home page: three first looks, the shipped runs, the latest runs, and which losses escape."""
+"""The home page: the three first looks, already playing; the paper's network, the latest runs, which losses escape."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from igbviz.config import PRESETS
+from igbviz.runs.run import RunError
 from igbviz.runs.shipped import shipped_runs
-from igbviz.ui import escape, shell
+from igbviz.runs.sweeps import list_groups
+from igbviz.ui import escape, refresh, shell
+from igbviz.ui.groups import sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.progress import state_badge
-from igbviz.ui.runs import run_rows, start_run
+from igbviz.ui.runs import FIRST_LOOKS, first_looks, run_rows, start_run
+from igbviz.ui.stage import stage
 
-FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")
 STARTS = {
     "torchvision": "As in the paper's presets: raw input, torchvision's initialization, learning rate 0.001.",
     "he-normal": "Another start with a bias as strong, and ten times the learning rate: standardized input, He normal "
     "initialization in every layer.",
 }
+MAX_LINES = 6  # of the latest runs
+STATES = ("running", "queued", "lost", "failed", "diverged", "stopped", "unreadable", "done")  # most urgent first
+STYLE = ".st-key-title h1 {font-size: 1.9rem; padding: 0} .block-container h2 {font-size: 1.35rem}"
+
+
+class Line(NamedTuple):
+    """One line of the latest runs: a run, or a sweep with all its runs."""
+
+    state: str
+    title: str
+    note: str
+    query: dict[str, str]
 
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
+    st.html(f"<style>{STYLE}</style>")
+    with st.container(key="title"):
+        st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
     st.markdown(
-        "An untrained network is rarely neutral: many architectures give one class most of the probability before they "
-        "have seen a single label. This is called initial guessing bias (IGB). The loss decides what happens next. "
-        "Press a button: a small network trains in the background on this machine, and you see which classes it learns "
-        "to recognize."
+        "Before it has seen a single label, an untrained network gives one class most of the probability: its initial "
+        "guessing bias (IGB). The loss decides what happens next."
     )
     _first_looks(cache)
     _shipped(cache)
@@ -37,14 +53,26 @@ def draw(cache: Path) -> None:
 
 
 def _first_looks(cache: Path) -> None:
+    """The recorded first looks on the stage, and buttons that train the same runs here."""
+    if recorded := first_looks(cache):
+
+        def update() -> None:
+            stage(recorded, key="stage", play=True)
+
+        refresh.fragment(update, None)
+    st.caption(
+        "Three small networks with the same start and the same batches, recorded. Train them here, in the background "
+        "on this machine, and see which classes they learn to recognize:"
+    )
     for column, name in zip(st.columns(len(FIRST_LOOKS)), FIRST_LOOKS, strict=True):
         with column.container(border=True, height="stretch"):
             preset = PRESETS[name]
-            st.markdown(f"**{preset.title.partition(': ')[2]}**")
+            title = preset.title.partition(": ")[2]
+            st.markdown(f"**{title}**")
             st.latex(preset.config.loss.latex())
             st.caption(preset.look_for)
-            watch = st.button("Watch", icon=":material/play_arrow:", type="primary", key=name)
-            if watch and (run := start_run(preset.config, cache)):
+            pressed = st.button("Run it here", icon=":material/play_arrow:", help=title, key=name)
+            if pressed and (run := start_run(preset.config, cache, own=True)):
                 st.switch_page("pages/Train.py", query_params={"run": run.id})
 
 
@@ -54,7 +82,7 @@ def _shipped(cache: Path) -> None:
     by_start = {start: [run for run in shipped if run.config.initialization.name == start] for start in STARTS}
     if not any(by_start.values()):
         return
-    st.subheader("The paper's network, already trained", anchor=False)
+    st.header("The paper's network, already trained", anchor=False)
     st.caption(
         "These runs ship with the program: ResNet-50 on grey CIFAR-10 for one epoch, probed from before the first step."
     )
@@ -69,12 +97,37 @@ def _shipped(cache: Path) -> None:
 
 
 def _latest(cache: Path) -> None:
-    rows = [row for row in run_rows(cache) if not row["archived"] and not row["shipped"]][:8]
-    if not rows:
+    lines = latest(cache)
+    if not lines:
         return
-    st.subheader("Latest runs", anchor=False)
-    for row in rows:
+    st.header("Latest runs", anchor=False)
+    for line in lines:
         with st.container(horizontal=True, vertical_alignment="center"):
-            state_badge(row["state"])
-            shell.link("pages/Train.py", plain(row["title"]), run=row["id"])
-            st.caption(row["submitted"] or plain(row["note"]))
+            state_badge(line.state)
+            shell.link("pages/Train.py", plain(line.title), **line.query)
+            st.caption(plain(line.note), width="content")
+    shell.link("pages/Runs.py", "All runs", icon=":material/folder_open:")
+
+
+def latest(cache: Path) -> list[Line]:
+    """The latest runs, newest first; the runs of a sweep are one line, at the place of the newest of them."""
+    rows = [row for row in run_rows(cache) if not row["archived"] and not row["shipped"]]
+    sweeps = {}  # by run; a run that several sweeps share belongs to the newest
+    for group in reversed(list_groups(cache)):
+        try:
+            title = str(sweep_of(str(group.path)))
+        except RunError:
+            continue  # its runs are listed one by one
+        sweeps |= dict.fromkeys(group.run_ids, (group.id, title))
+    lines: dict[str, Line] = {}
+    for row in rows:
+        sweep_id, title = sweeps.get(row["id"], (None, ""))
+        if sweep_id is None:
+            lines[row["id"]] = Line(row["state"], row["title"], row["submitted"] or row["note"], {"run": row["id"]})
+        elif sweep_id not in lines:
+            states = [other["state"] for other in rows if sweeps.get(other["id"], ("",))[0] == sweep_id]
+            note = f"{len(states)} run{'s' * (len(states) > 1)}, {row['submitted']}"
+            lines[sweep_id] = Line(min(states, key=STATES.index), f"Sweep: {title}", note, {"sweep": sweep_id})
+        if len(lines) == MAX_LINES:
+            break
+    return list(lines.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from igbviz.config import RunConfig
-from igbviz.config.interventions import INTERVENTIONS, applicable
+from igbviz.config.interventions import INTERVENTIONS, applicable, suggested
 from igbviz.datasets import DataError
 from igbviz.runs import shipped
 from igbviz.runs.kinds import TRAINED, kind_of
@@ -29,30 +29,54 @@ def draw(run: Run) -> None:
         return  # the view of the run reports it
     if kind_of(config) is not TRAINED:
         return
-    with st.expander("What might cure a stuck start?", icon=":material/healing:"):
-        st.markdown(
-            f"{diagnosis}Tick the changes to try. Each is trained as a run of its own and compared with this one."
+    st.header("What might cure a stuck start?", anchor=False)
+    st.markdown(f"{diagnosis}Each change is trained as a run of its own and compared with this one.")
+    group = _first_to_try(run, config)
+    with st.expander("All changes, several at once, and more seeds", icon=":material/healing:"):
+        group = _any_of_all(run, config) or group
+    if group:
+        st.switch_page("pages/Compare.py", query_params={"sweep": group.id})
+
+
+def _first_to_try(run: Run, config: RunConfig) -> Group | None:
+    """A button for each of the changes that cure most often; the group that one of them started."""
+    names = suggested(config)
+    if not names:
+        return None
+    pressed = None
+    for column, name in zip(st.columns(len(names)), names, strict=True):
+        title = INTERVENTIONS[name].title.removeprefix("Add ")
+        with column:
+            if st.button(f"Try: {title}", icon=":material/healing:", width="stretch", key=f"try-{run.id}-{name}"):
+                pressed = name
+            st.caption(INTERVENTIONS[name]().explain(config))
+    if pressed is None:
+        return None
+    try:
+        return submit_sweep(intervention_sweep(config, [pressed]), run.cache)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        show_error(error)
+        return None
+
+
+def _any_of_all(run: Run, config: RunConfig) -> Group | None:
+    """All changes to tick; the group once its button is pressed."""
+    st.caption(ESCAPE_IN_WORDS)
+    picked = [
+        name
+        for name in applicable(config)
+        if st.checkbox(
+            f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name]().explain(config)}", key=f"cure-{run.id}-{name}"
         )
-        st.caption(ESCAPE_IN_WORDS)
-        picked = [
-            name
-            for name in applicable(config)
-            if st.checkbox(
-                f"**{INTERVENTIONS[name].title}**: {INTERVENTIONS[name]().explain(config)}",
-                key=f"cure-{run.id}-{name}",
-            )
-        ]
-        seeds = st.number_input(
-            "Seeds",
-            value=1,
-            step=1,
-            help=f"Runs per change, with consecutive seeds from {config.seed}. {ROUNDING}",
-            key=f"cure-{run.id}-seeds",
-        )
-        if not picked:
-            return
-        if group := _offer(run, config, picked, seeds):
-            st.switch_page("pages/Compare.py", query_params={"sweep": group.id})
+    ]
+    seeds = st.number_input(
+        "Seeds",
+        value=1,
+        step=1,
+        help=f"Runs per change, with consecutive seeds from {config.seed}. {ROUNDING}",
+        key=f"cure-{run.id}-seeds",
+    )
+    return _offer(run, config, picked, seeds) if picked else None
 
 
 def _offer(run: Run, config: RunConfig, picked: list[str], seeds: int) -> Group | None:

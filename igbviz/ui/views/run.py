@@ -1,4 +1,4 @@
-"""A run on the page: its progress, the two live charts, the state at one probe, and the exports."""
+"""A run on the page: its progress, the stage, what might cure a stuck start, more charts, and the exports."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz import charts
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
-from igbviz.config import RunConfig
+from igbviz.config import PRESETS, RunConfig
 from igbviz.losses import Custom
 from igbviz.runs import sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
-from igbviz.trajectory import Trajectory, quantities
+from igbviz.trajectory import quantities
 from igbviz.ui import progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import shown_trajectory
+from igbviz.ui.stage import stage
+from igbviz.ui.views import interventions
 
-LEFT = ("true_class_probability", "predicted_probability", "guess_fraction")
-HEIGHT, BARS_HEIGHT = 480, 360  # pixels
+MORE = ("signal", "silent", "guess_entropy", "train_loss")  # quantities that the stage does not show
+UNITS = ("epoch", "step")
+HEIGHT = 420  # pixels
 
 
 def view(run: Run) -> None:
-    """The whole view. A timer that ends with the run redraws only the part that changes."""
+    """The whole view. Timers that end with the run redraw only the parts that change."""
     try:
         status, config, recorded = run.status, run.config, len(run.trajectory())
         if problem := listed(run.path).problem:  # recorded files are missing
@@ -34,84 +37,95 @@ def view(run: Run) -> None:
     except RunError as error:
         st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
         return
-    st.subheader(plain(_title(config)), anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        quantity = st.segmented_control(
-            "Left chart",
-            LEFT,
-            default=LEFT[0],
-            required=True,
-            key="left",
-            format_func=lambda name: quantities.QUANTITIES[name].title,
-        )
-        unit = st.segmented_control(
-            "Time in", ("epoch", "step"), default="epoch", required=True, key="unit", format_func="{}s".format
-        )
 
-    def update() -> float | None:
+    def follow() -> float | None:
         now = run.status
         progress.draw(run, now)
-        _charts(run, quantity, unit, now)
+        _stage(run, config, now)
         return refresh.pace(now)
 
-    refresh.fragment(update, refresh.pace(status))
+    refresh.fragment(follow, refresh.pace(status))
+    if look := next((preset.look_for for preset in PRESETS.values() if preset.config == config), ""):
+        st.caption(look)
+    interventions.draw(run)
+    if recorded or not status.ended:
+        _more(run, status)
     _exports(run, bool(recorded) or not status.ended)
 
 
+def title_of(run: Run) -> str:
+    """The title of a run in words; empty if the run cannot be read."""
+    try:
+        return _title(run.config)
+    except RunError:
+        return ""
+
+
 def _title(config: RunConfig) -> str:
-    loss = config.loss
+    """'Blurry (gamma 0.5) · fully connected on Fashion-MNIST mini · seed 0'."""
+    loss, model, dataset = config.loss, config.model, config.dataset
     if isinstance(loss, Custom):
         settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
     else:
+        changed = {name: value for name, value in loss.canonical().items() if name != "name"}
         settings = [
-            f"{sweep_config.title(name)} {sweep_config.label(value)}"
-            for name, value in loss.canonical().items()
-            if name != "name"
+            sweep_config.title(name) + ("" if value is True else f" {sweep_config.label(value)}")
+            for name, value in changed.items()
         ]
     detail = f" ({', '.join(settings)})" if settings else ""
-    data = ", ".join(filter(None, (config.dataset.name, config.label_noise.label, config.imbalance.label)))
-    return f"{loss.title}{detail} · {config.model.name} · {data} · seed {config.seed}"
+    network = model.title_of(model.name)
+    parts = (dataset.title_of(dataset.name), config.label_noise.label, config.imbalance.label)
+    data = ", ".join(filter(None, parts))
+    return f"{loss.title}{detail} · {network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
 
 
-def _charts(run: Run, quantity: str, unit: str, status: Status) -> None:
-    size = run.record_bytes
-    trajectory = shown_trajectory(str(run.path), size)
-    if not len(trajectory):
-        if status.state == "running":
-            st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
-        elif status.state == "queued":
-            st.info(
-                "Queued: runs start in the order of submission, one at a time; small runs of a sweep share the cores.",
-                icon=":material/hourglass_empty:",
-            )
-        return
-    left, right = st.columns(2)
-    for column, name, key in ((left, quantity, "chart-left"), (right, "accuracy", "chart-right")):
-        with column:
-            live_chart(_curves(str(run.path), size, name, unit), key=key, height=HEIGHT)
-            st.caption(quantities.QUANTITIES[name].caption)
-    if trajectory.has_noise:
-        live_chart(_curves(str(run.path), size, WRONG_LABELS_CHART, unit), key="chart-wrong-labels", height=HEIGHT)
-        st.caption(quantities.WRONG_LABELS.caption)
-    index = len(trajectory) - 1
-    slider = st.container()
-    if status.ended and len(trajectory) > 1:
-        index = slider.select_slider(
-            "Show an earlier probe",
-            range(len(trajectory)),
-            value=index,
-            key="moment",
-            format_func=lambda i: _moment(trajectory, i),
+def _stage(run: Run, config: RunConfig, status: Status) -> None:
+    if run.record_bytes:
+        stage({config.loss.title: run}, key="stage")
+    elif status.state == "running":
+        st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
+    elif status.state == "queued":
+        st.info(
+            "Queued: runs start in the order of submission, one at a time; small runs of a sweep share the cores.",
+            icon=":material/hourglass_empty:",
         )
-    live_chart(_bars(str(run.path), size, index), key="chart-bars", height=BARS_HEIGHT)
-    st.caption(
-        f"Mean probability of each class over all probed images at {_moment(trajectory, index)}, whatever their labels."
-    )
 
 
-def _moment(trajectory: Trajectory, index: int) -> str:
-    step = int(trajectory.step[index])
-    return f"step {step:,}" if step else "init"
+def _more(run: Run, status: Status) -> None:
+    """The chart of wrong labels, if there are any, and one of the quantities that the stage does not show."""
+    st.header("More of this run", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Quantity",
+            MORE,
+            default=from_query("chart", MORE, MORE[0]),
+            required=True,
+            key="chart",
+            format_func=lambda name: quantities.QUANTITIES[name].title,
+        )
+        unit = st.segmented_control(
+            "Time in",
+            UNITS,
+            default=from_query("unit", UNITS, UNITS[0]),
+            required=True,
+            key="unit",
+            format_func="{}s".format,
+        )
+    set_query(chart=quantity if quantity != MORE[0] else None, unit=unit if unit != UNITS[0] else None)
+
+    def follow() -> float | None:
+        now, size = run.status, run.record_bytes
+        if size:
+            if shown_trajectory(str(run.path), size).has_noise:
+                live_chart(
+                    _curves(str(run.path), size, WRONG_LABELS_CHART, unit), key="chart-wrong-labels", height=HEIGHT
+                )
+                st.caption(quantities.WRONG_LABELS.caption)
+            live_chart(_curves(str(run.path), size, quantity, unit), key="chart-more", height=HEIGHT)
+            st.caption(quantities.QUANTITIES[quantity].caption)
+        return refresh.pace(now)
+
+    refresh.fragment(follow, refresh.pace(status))
 
 
 # All viewers of a run share one figure, ready to be sent: the key is the length of the records' file.
@@ -122,11 +136,6 @@ def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
     options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
     return payload(run_curves(shown, run.config, quantity, unit, **options))
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _bars(path: str, size: int, index: int) -> str:
-    return payload(charts.bars(shown_trajectory(path, size), index, height=BARS_HEIGHT, checked=False))
 
 
 def _exports(run: Run, has_records: bool) -> None:

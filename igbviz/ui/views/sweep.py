@@ -1,29 +1,49 @@
-"""A group of runs on the page: its progress, the time left, and the result of each run so far."""
+"""A group of runs on the page: its progress, a picture of all its runs, what came of them, and a table of results."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from igbviz.charts.comparison import overlay
+from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import Group, Progress, SweepRun
-from igbviz.studies.comparison import ESCAPE_IN_WORDS
+from igbviz.studies import comparison
+from igbviz.studies.comparison import ESCAPE_IN_WORDS, Setting
 from igbviz.trajectory.outcome import Outcome
+from igbviz.trajectory.quantities import MEASURES
+from igbviz.trajectory.verdict import Verdict, verdict
 from igbviz.ui import refresh, shell
 from igbviz.ui.groups import progress_of, show_progress, sweep_of
-from igbviz.ui.members import Stamp
+from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import plain
+from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import loss_title
 
 MAX_LINES = 20  # rows of the table before it scrolls
+MAX_VERDICTS = 8  # settings with a sentence of their own
+DRAWN = ("balanced_accuracy", "guess_entropy")
+HEIGHT = 380  # pixels, without the legend
 
 
 def view(group: Group) -> None:
-    """The whole view of a group. A timer that ends with the group redraws only the part that changes."""
+    """The view of a group below its title. A timer that ends with the group redraws only the part that changes."""
     sweep, progress = sweep_of(str(group.path)), progress_of(str(group.path))
-    st.subheader(f"Sweep: {plain(str(sweep))}", anchor=False)
+
+    def update() -> float | None:
+        now = progress_of(str(group.path))
+        show_progress(group, now)
+        _picture(now)
+        _table(sweep, now)
+        return None if now.ended else refresh.SLOW
+
+    refresh.fragment(update, None if progress.ended else refresh.SLOW)
+    shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
     st.caption(
         "  \n".join(
             f"**{plain(title(path))}**: {plain(', '.join(_label(path, value) for value in values))}"
@@ -32,14 +52,58 @@ def view(group: Group) -> None:
     )
     _shared(group)
 
-    def update() -> float | None:
-        now = progress_of(str(group.path))
-        show_progress(group, now)
-        _table(sweep, now)
-        return None if now.ended else refresh.SLOW
 
-    refresh.fragment(update, None if progress.ended else refresh.SLOW)
-    shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
+def _picture(progress: Progress) -> None:
+    """One line per setting, the median of its seeds with their range, and what came of each setting."""
+    stamps = tuple(_stamps(progress))
+    settings = comparison.settings(members_of(stamps)[0])
+    if not settings:
+        st.info("The picture begins with the first probe of a run.", icon=":material/hourglass_top:")
+        return
+    linked = from_query("quantity", DRAWN, DRAWN[0])
+    measure = st.session_state.get("sweep-quantity", linked)
+    figure, height = _overlay(stamps, measure)
+    live_chart(figure, key="sweep-overlay", height=height)
+    st.segmented_control(  # below the picture, which is to be seen first
+        "Quantity",
+        DRAWN,
+        default=linked,
+        required=True,
+        key="sweep-quantity",
+        format_func=lambda name: MEASURES[name].title,
+    )
+    set_query(quantity=measure if measure != DRAWN[0] else None)
+    verdicts = {stamp.run.id: _verdict(stamp) for stamp in stamps}
+    st.markdown("  \n".join(_sentences(settings, {run: found for run, found in verdicts.items() if found})))
+
+
+def _stamps(progress: Progress) -> list[Stamp]:
+    stamps = []
+    for member in progress.members:
+        with contextlib.suppress(RunError, OSError):  # the table shows its state
+            if member.run:
+                stamps.append(Stamp.of(member.run, member.state))
+    return stamps
+
+
+def _sentences(settings: list[Setting], verdicts: dict[str, Verdict]) -> list[str]:
+    """One sentence in total, and one for each setting if there are not too many: that of its first seed."""
+    stuck = sum(found.stuck for found in verdicts.values())
+    left = len(verdicts) - stuck
+    total = (
+        f"**{left} of {len(verdicts)} run{'s have' if len(verdicts) > 1 else ' has'} lost the first guess.**"
+        if stuck
+        else "**Every run has lost its first guess.**"
+    )
+    if len(settings) > MAX_VERDICTS:
+        return [total]
+    lines = [total]
+    for setting in settings:
+        found = [verdicts[member.run] for member in setting.members if member.run in verdicts]
+        if found:
+            seeds = f" (seed {setting.members[0].config.seed}, one of {len(found)})" if len(found) > 1 else ""
+            lines.append(f"{plain(setting.label)}{seeds}: {plain(found[0].sentence)}")
+    return lines
 
 
 # All viewers of a group share what was read from its runs.
@@ -48,6 +112,23 @@ def view(group: Group) -> None:
 @st.cache_resource(max_entries=2000, show_spinner=False)
 def _outcome(stamp: Stamp, _member: SweepRun) -> Outcome | None:
     return _member.outcome()
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _verdict(stamp: Stamp) -> Verdict | None:
+    try:
+        trajectory = stamp.run.trajectory()
+    except (RunError, OSError):
+        return None
+    if not len(trajectory):
+        return None
+    return verdict(trajectory, ended=not stamp.is_active, diverged=stamp.state == "diverged")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _overlay(stamps: tuple[Stamp, ...], measure: str) -> tuple[str, int]:
+    figure = overlay(comparison.settings(members_of(stamps)[0]), measure, height=HEIGHT)
+    return payload(figure), figure["layout"]["height"]
 
 
 def _label(path: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The second half of the Train page's side bar: many runs from one form."""
+"""The last part of the drawer of the Train page: many runs from one form."""
 
 from __future__ import annotations
 
@@ -76,6 +76,9 @@ def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Spe
         list(registry),
         format_func=lambda name: registry[name].title_of(name),
         placeholder=own.title_of(own.name),
+        # Enter takes the option that was typed, never "Select 6 matches" at once
+        select_all=False,
+        filter_mode="contains",
         key=f"sweep-{field}",
     )
     return [own.model_dump() if name == own.name else {"name": name} for name in names]

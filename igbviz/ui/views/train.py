@@ -1,4 +1,4 @@
-"""The Train page: the form in the side bar, and beside it the run or the sweep that the address names."""
+"""The Train page: the form in a bar, and below it the run or the sweep that the address names, or recorded runs."""
 
 from __future__ import annotations
 
@@ -6,42 +6,73 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz.ui import shell
-from igbviz.ui.groups import linked_group
-from igbviz.ui.live_chart import warm_up
+from igbviz.config import PRESETS, RunConfig
+from igbviz.runs.shipped import shipped_run
+from igbviz.ui import refresh, shell
+from igbviz.ui.groups import linked_group, sweep_of
+from igbviz.ui.messages import plain
 from igbviz.ui.provenance import ROUNDING
-from igbviz.ui.runs import open_run
-from igbviz.ui.views import interventions, run_form, sweep, sweep_form
+from igbviz.ui.runs import first_looks, open_run
+from igbviz.ui.stage import stage
 from igbviz.ui.views import run as run_view
+from igbviz.ui.views import run_form, sweep
+
+# What is seen first is the stage, so headings are small.
+STYLE = (
+    ".st-key-title h1 {font-size: 1.45rem; padding: 0 0 0.4rem} .block-container h2 {font-size: 1.35rem}"
+    ".st-key-progress button {min-height: 2rem; padding: 0 0.6rem}"
+)
 
 
 def draw(cache: Path) -> None:
     """The whole page."""
+    st.html(f"<style>{STYLE}</style>")
     run = open_run(st.query_params["run"], cache) if "run" in st.query_params else None
-    with st.sidebar:
-        config = run_form.draw(cache, run)
-        if config is not None:
-            with st.expander("Many runs at once", icon=":material/grid_view:"):
-                sweep_form.draw(config, cache)
-    if group := linked_group(cache):
+    group = linked_group(cache)
+    run = None if "sweep" in st.query_params else run
+    with st.container(key="title"):
+        if group:
+            st.title(f"Sweep: {plain(str(sweep_of(str(group.path))))}", anchor=False)
+        elif run is not None and (title := run_view.title_of(run)):
+            st.title(plain(title), anchor=False)
+        else:
+            shell.show_title("pages/Train.py")
+    config = run_form.draw(cache, run)
+    if group:
         sweep.view(group)
-    elif run is not None and "sweep" not in st.query_params:
+    elif run is not None:
         run_view.view(run)
-        interventions.draw(run)
     else:
+        _recorded(cache, config)
         _introduction()
-        warm_up()
+
+
+def _recorded(cache: Path, config: RunConfig | None) -> None:
+    """A recorded run, so that there is something to see before anything is trained: the one that the form describes,
+    or else the three first looks."""
+    described = shipped_run(config, cache) if config else None
+    runs = {"Recorded": described} if described else {}
+    if described is None or config == PRESETS["first-look"].config:
+        runs = first_looks(cache)
+    if not runs:
+        return
+
+    def update() -> None:
+        stage(runs, key="stage", play=True)
+
+    refresh.fragment(update, None)
+    look = next((preset.look_for for preset in PRESETS.values() if preset.config == config), "")
+    st.caption(" ".join(filter(None, [look, "Recorded: press **Train** to train it here, live."])))
 
 
 def _introduction() -> None:
-    shell.show_title("pages/Train.py")
     st.markdown(
-        "Choose a preset on the left and press **Train**. The network trains in a process of its own: you may close "
-        "the page, reload it or send its link to somebody else, and the run goes on.\n\nThe charts begin at "
+        "Choose a preset and a loss above and press **Train**. The network trains in a process of its own: you may "
+        "close the page, reload it or send its link to somebody else, and the run goes on.\n\nThe charts begin at "
         "**Init.**, the network before its first step. Their time axis is logarithmic, because much of the initial "
-        "guessing bias (IGB) is lost or kept within the first batches. The left chart shows, for each class, the mean "
-        "probability that the network assigns to it on its own images; the right one the fraction of these images that "
-        "are classified correctly (per-class accuracy, or recall). The class that the untrained network favours is "
-        f"drawn bold.\n\n{ROUNDING} Compare several seeds before you trust a difference, or repeat one seed with "
-        "rounding noise."
+        "guessing bias (IGB) is lost or kept within the first batches. The first chart shows, for each class, the mean "
+        "probability that the network assigns to it on its own images; under *Accuracy* is the fraction of these "
+        "images that are classified correctly (per-class accuracy, or recall). The class that the untrained network "
+        f"favours is drawn bold.\n\n{ROUNDING} Compare several seeds before you trust a difference, or repeat one seed "
+        "with rounding noise."
     )
