@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
-from igbviz.charts.image_histogram import LEFT_EDGE, image_bars
+from igbviz.charts.image_histogram import LEFT_EDGE, image_bars, image_histogram
 from igbviz.charts.style import frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
@@ -26,12 +26,10 @@ ZONE_COLORS = {"right": "rgba(60,105,239,0.10)", "silent": "rgba(128,132,144,0.3
 MAX_ZONES = 24  # the zones of a formula that oscillates more often are not shaded
 # The labels of zones are in lines of 12 pixels above the plot, where no curve crosses them. A label is left out where
 # it would not fit on a phone, whose plot is this wide; the letters are about this wide.
-NARROW_PLOT, LETTER_WIDTH = 246, 6.2  # pixels
+NARROW_PLOT, LETTER_WIDTH = 246, 5.6  # pixels
 TITLE_GAP = 0.1  # of the plot's height, between histogram and curves: the place of the title of their common axis
-# Relative to the figure: below the axis, a legend would grow into the axis title, since its rows shrink the plot.
-LEGEND_AT_BOTTOM = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
 OWN_STYLE = 38  # a solid line, and not in the blue of cross-entropy
-LEAD_PLOT_HEIGHT = 284  # pixels of the plot over leads and everything above it
+LEAD_HEIGHT, PANEL_GAP = 500, 0.1  # pixels of the figure over leads; between its panels, as a fraction of the plot
 LEADS = np.linspace(0, 40, 161)  # logits
 
 
@@ -150,25 +148,33 @@ def over_p(
             "title": {"text": "images"},
             "tickformat": ".0%",
         }
-        layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.5}
+        layout["yaxis2"] |= {"range": [0, 1.05 * _tallest_bar(*run, log)], "rangemode": "tozero", "nticks": 4}
     return go.Figure({"data": traces, "layout": layout})
+
+
+def _tallest_bar(trajectory: Trajectory, _: int, single_class: int | None, log: bool) -> float:
+    """The tallest bar of the histogram at any probe, so that its axis stays the same at all of them."""
+    tallest = 0.0
+    for index in range(len(trajectory)):
+        fractions = image_histogram(trajectory, index, log)[1]
+        bars = fractions.sum(0) if single_class is None else fractions[single_class] / fractions[single_class].sum()
+        tallest = max(tallest, float(bars.max()))
+    return tallest
 
 
 def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
     """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
 
-    The lead is that of its logit over all others, which are equal. A loss that is much stronger than
-    the others leaves the plot; the legend says how far.
+    The lead is that of its logit over all others, which are equal. A loss that is much stronger than the others leaves
+    the plot; the legend says how far. The panels are below each other, since a phone has no room for three in a row.
     """
-    height = lead_height(chosen)
     slopes = {
         name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64))
         for name, loss in chosen.items()
     }
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    layout = _layout(
-        height, f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
-    )
+    words = f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    layout = _layout(LEAD_HEIGHT, words)
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
@@ -177,57 +183,27 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         name: chosen[name].title + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
         for name, size in largest.items()
     }
-    width = 1 / len(panels)
-    for column, panel in enumerate(panels):
-        axis = "" if column == 0 else str(column + 1)
-        left, right = column * width, (column + 1) * width - 0.02
+    step = (1 + PANEL_GAP) / len(panels)
+    for row, panel in enumerate(panels):
+        number, top = "" if row == 0 else str(row + 1), 1 - row * step
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, column], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
-            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": column == 0})
-        layout[f"xaxis{axis}"] = layout["xaxis"] | {
-            "domain": [left, right],
-            "anchor": f"y{axis}",
-            "range": [-0.5, 40.5],
-            "matches": "x",
-        }
-        layout[f"yaxis{axis}"] = layout["yaxis"] | {
-            "anchor": f"x{axis}",
+            line = _line(LEADS, table[:, row], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            traces.append(line | {"yaxis": f"y{number}", "showlegend": row == 0})
+        layout[f"yaxis{number}"] = layout["yaxis"] | {
+            "domain": [max(0.0, top - step + PANEL_GAP), top],
             "range": [-limit, limit],
             "zeroline": True,
-            "matches": "y",
+            "nticks": 5,
+            "matches": "y" if row else None,
+            "title": {"text": "gradient on the logit" if row == len(panels) // 2 else ""},
         }
-        layout[f"yaxis{axis}"] |= {"showticklabels": column == 0}
-        layout["annotations"].append(
-            {
-                "x": (left + right) / 2,
-                "y": 1,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "center",
-                "yanchor": "bottom",
-                "text": panel,
-                "showarrow": False,
-            }
-        )
-    layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
-    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {
-        "text": f"lead of the favoured logit over all others ({classes} classes)",
-        "standoff": 8,
-    }
-    layout["yaxis"]["title"] = {"text": "gradient on the logit"}
-    layout["legend"] |= LEGEND_AT_BOTTOM
-    layout["margin"] |= {"b": height - LEAD_PLOT_HEIGHT}
+        title = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        layout["annotations"].append(title | {"text": f"<b>{panel}</b>", "showarrow": False})
+    layout["xaxis"] |= {"range": [-0.5, 40.5], "anchor": f"y{len(panels)}" if len(panels) > 1 else "y"}
+    layout["xaxis"]["title"] = {"text": "lead of the favoured logit over all others", "standoff": 6}
+    # Below the title of the axis; in a narrow window its rows shrink the panels.
+    layout["legend"] |= {"orientation": "h", "x": 0, "y": -60 / (LEAD_HEIGHT - 120), "yanchor": "top"}
     return go.Figure({"data": traces, "layout": layout})
-
-
-def lead_height(chosen: Mapping[str, Loss]) -> int:
-    """Height of `over_lead` in pixels."""
-    return LEAD_PLOT_HEIGHT + _below(len(chosen))
-
-
-def _below(losses: int) -> int:
-    """Height in pixels of axis and legend below a plot; a narrow page has three losses per row of the legend."""
-    return 62 + 26 * -(-losses // 3)
 
 
 def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:

@@ -37,5 +37,5 @@ def test_presets() -> None:
 
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
-    assert len(names) == 34
+    assert len(names) == 43
     assert names == {RunConfig.from_json((GALLERY / name / "config.json").read_text()).id for name in names}
