@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style, shade
-from igbviz.charts.image_histogram import LEFT_EDGE, image_bars
-from igbviz.charts.style import LEGEND_AT_BOTTOM, SMALL, frame
+from igbviz.charts.image_histogram import LEFT_EDGE, image_bars, image_histogram
+from igbviz.charts.style import SMALL, frame
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
@@ -24,7 +24,12 @@ from igbviz.trajectory import Trajectory
 # Zones are labelled in the figure, so that colour is not the only cue.
 ZONE_COLORS = {"right": shade(LIGHT[0], 0.1), "silent": shade(NEUTRAL, 0.3), "wrong": shade(LIGHT[1], 0.2)}
 MAX_ZONES = 24  # the zones of a formula that oscillates more often are not shaded
-LEAD_PLOT_HEIGHT = 284  # pixels of the plot over leads and everything above it
+# The labels of zones are in lines of 12 pixels above the plot, where no curve crosses them. A label is left out where
+# it would not fit on a phone, whose plot is this wide; the letters are about this wide.
+NARROW_PLOT, LETTER_WIDTH = 246, 5.6  # pixels
+TITLE_GAP = 0.1  # of the plot's height, between histogram and curves: the place of the title of their common axis
+OWN_STYLE = 38  # a solid line, and not in the blue of cross-entropy
+LEAD_HEIGHT, PANEL_GAP = 500, 0.1  # pixels of the figure over leads; between its panels, as a fraction of the plot
 LEADS = np.linspace(0, 40, 161)  # logits
 
 
@@ -75,9 +80,10 @@ LOSS_CURVES = {
 def loss_style(name: str) -> ClassStyle:
     """The style of a loss, the same in every figure, by its index in the registry.
 
-    As for classes, but after twenty the dashes shift by one, which gives forty styles.
+    As for classes, but after twenty the dashes shift by one, which gives forty styles. A formula of one's own has one
+    that no other loss has in its color, since it is compared with all of them.
     """
-    k = list(LOSSES).index(name)
+    k = OWN_STYLE if name == "custom" else list(LOSSES).index(name)
     return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
 
 
@@ -97,7 +103,7 @@ def over_p(
     shaded: Sequence[Zone] = (),
     marks: Sequence[tuple[float, str]] = (),
     run: tuple[Trajectory, int, int | None] | None = None,
-    height: int = 640,
+    height: int = 440,
 ) -> go.Figure:
     """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES; `chosen` is by name.
 
@@ -122,9 +128,9 @@ def over_p(
         "exponentformat": "power",
         "showexponent": "all",
     }
-    layout["xaxis"] |= {"title": {"text": "probability p of the true class", "standoff": 6}, "anchor": "y"}
     layout["xaxis"] |= log_axis if log else {"range": [-0.01, 1.01], "dtick": 0.1}
-    top = 0.62 if run else 1.0
+    layout["xaxis"] |= {"anchor": "y"}
+    top = 0.58 if run else 1.0 - TITLE_GAP
     layout["yaxis"] |= {
         "title": {"text": definition.axis},
         "domain": [0, top],
@@ -132,42 +138,43 @@ def over_p(
         "zeroline": True,
     }
     layout["shapes"], layout["annotations"] = _decorations(shaded, marks, log, top)
-    layout["legend"] |= LEGEND_AT_BOTTOM
-    layout["margin"] |= {"r": 130 if run else 20, "t": 46, "b": max(104, _below(len(drawn)))}
+    # Below the ticks, where its rows take as much of the height as they need in a narrow window.
+    layout["legend"] |= {"orientation": "h", "x": 0, "y": -0.11, "yanchor": "top"}
+    layout["margin"] |= {"t": 24 + 16 * len(marks), "b": 30}
     if run:
-        traces += image_bars(*run, log)
+        traces += [bar | {"showlegend": False} for bar in image_bars(*run, log)]
         layout["yaxis2"] = layout["yaxis"] | {
-            "domain": [top + 0.06, 1],
-            "title": {"text": "fraction of images"},
+            "domain": [top + TITLE_GAP, 1],
+            "title": {"text": "images"},
             "tickformat": ".0%",
         }
-        layout["yaxis2"] |= {"range": [0, 1.02], "rangemode": "tozero", "dtick": 0.25}
-        layout["legend2"] = {
-            "x": 1.01,
-            "y": 1.02,
-            "xanchor": "left",
-            "yanchor": "top",
-            "traceorder": "normal",
-            "font": {"size": SMALL},
-        }
+        layout["yaxis2"] |= {"range": [0, 1.05 * _tallest_bar(*run, log)], "rangemode": "tozero", "nticks": 4}
     return go.Figure({"data": traces, "layout": layout})
+
+
+def _tallest_bar(trajectory: Trajectory, _: int, single_class: int | None, log: bool) -> float:
+    """The tallest bar of the histogram at any probe, so that its axis stays the same at all of them."""
+    tallest = 0.0
+    for index in range(len(trajectory)):
+        fractions = image_histogram(trajectory, index, log)[1]
+        bars = fractions.sum(0) if single_class is None else fractions[single_class] / fractions[single_class].sum()
+        tallest = max(tallest, float(bars.max()))
+    return tallest
 
 
 def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
     """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
 
-    The lead is that of its logit over all others, which are equal. A loss that is much stronger than
-    the others leaves the plot; the legend says how far.
+    The lead is that of its logit over all others, which are equal. A loss that is much stronger than the others leaves
+    the plot; the legend says how far. The panels are below each other, since a phone has no room for three in a row.
     """
-    height = lead_height(chosen)
     slopes = {
         name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64))
         for name, loss in chosen.items()
     }
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    layout = _layout(
-        height, f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
-    )
+    words = f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    layout = _layout(LEAD_HEIGHT, words)
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
@@ -176,57 +183,27 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
         name: chosen[name].title + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
         for name, size in largest.items()
     }
-    width = 1 / len(panels)
-    for column, panel in enumerate(panels):
-        axis = "" if column == 0 else str(column + 1)
-        left, right = column * width, (column + 1) * width - 0.02
+    step = (1 + PANEL_GAP) / len(panels)
+    for row, panel in enumerate(panels):
+        number, top = "" if row == 0 else str(row + 1), 1 - row * step
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, column], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
-            traces.append(line | {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": column == 0})
-        layout[f"xaxis{axis}"] = layout["xaxis"] | {
-            "domain": [left, right],
-            "anchor": f"y{axis}",
-            "range": [-0.5, 40.5],
-            "matches": "x",
-        }
-        layout[f"yaxis{axis}"] = layout["yaxis"] | {
-            "anchor": f"x{axis}",
+            line = _line(LEADS, table[:, row], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            traces.append(line | {"yaxis": f"y{number}", "showlegend": row == 0})
+        layout[f"yaxis{number}"] = layout["yaxis"] | {
+            "domain": [max(0.0, top - step + PANEL_GAP), top],
             "range": [-limit, limit],
             "zeroline": True,
-            "matches": "y",
+            "nticks": 5,
+            "matches": "y" if row else None,
+            "title": {"text": "gradient on the logit" if row == len(panels) // 2 else ""},
         }
-        layout[f"yaxis{axis}"] |= {"showticklabels": column == 0}
-        layout["annotations"].append(
-            {
-                "x": (left + right) / 2,
-                "y": 1,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "center",
-                "yanchor": "bottom",
-                "text": panel,
-                "showarrow": False,
-            }
-        )
-    layout["xaxis"].pop("matches"), layout["yaxis"].pop("matches")
-    layout["xaxis2" if len(panels) > 1 else "xaxis"]["title"] = {
-        "text": f"lead of the favoured logit over all others ({classes} classes)",
-        "standoff": 8,
-    }
-    layout["yaxis"]["title"] = {"text": "gradient on the logit"}
-    layout["legend"] |= LEGEND_AT_BOTTOM
-    layout["margin"] |= {"b": height - LEAD_PLOT_HEIGHT}
+        title = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        layout["annotations"].append(title | {"text": f"<b>{panel}</b>", "showarrow": False})
+    layout["xaxis"] |= {"range": [-0.5, 40.5], "anchor": f"y{len(panels)}" if len(panels) > 1 else "y"}
+    layout["xaxis"]["title"] = {"text": "lead of the favoured logit over all others", "standoff": 6}
+    # Below the title of the axis; in a narrow window its rows shrink the panels.
+    layout["legend"] |= {"orientation": "h", "x": 0, "y": -60 / (LEAD_HEIGHT - 120), "yanchor": "top"}
     return go.Figure({"data": traces, "layout": layout})
-
-
-def lead_height(chosen: Mapping[str, Loss]) -> int:
-    """Height of `over_lead` in pixels."""
-    return LEAD_PLOT_HEIGHT + _below(len(chosen))
-
-
-def _below(losses: int) -> int:
-    """Height in pixels of axis and legend below a plot; a narrow page has three losses per row of the legend."""
-    return 62 + 26 * -(-losses // 3)
 
 
 def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
@@ -263,6 +240,7 @@ def _decorations(
     """Shapes and annotations for labelled zones and vertical lines."""
     shapes: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    labels: list[_ZoneLabel] = []
     left, right = (np.log10(LEFT_EDGE), 0.0) if log else (0.0, 1.0)
 
     def position(p: float) -> float:
@@ -284,22 +262,15 @@ def _decorations(
             "layer": "below",
         }
         shapes.append(band | {"fillcolor": ZONE_COLORS[zone.kind]})
-        room = (high - low) / (right - left)
-        if room > 0.025:
-            turned = room < 0.012 * len(label)  # too narrow for its label
-            annotations.append(
-                {
-                    "x": (low + high) / 2,
-                    "y": top if turned else 0.0,
-                    "yref": "paper",
-                    "yanchor": "top" if turned else "bottom",
-                    "yshift": -6 if turned else 4,
-                    "text": label,
-                    "showarrow": False,
-                    "textangle": -90 if turned else 0,
-                    "font": {"size": SMALL},
-                }
-            )
+        placed = _zone_label(label.removeprefix("pushes the "), *((end - left) / (right - left) for end in (low, high)))
+        if placed and not any(placed.box[0] < other.box[1] and other.box[0] < placed.box[1] for other in labels):
+            labels.append(placed)
+    for label in labels:
+        at = {"x": label.x, "xref": "paper", "xanchor": label.anchor, "y": 1, "yref": "paper", "yanchor": "bottom"}
+        annotations.append(at | {"text": label.text, "showarrow": False, "font": {"size": SMALL}})
+    title = {"text": "probability p of the true class", "showarrow": False, "font": {"size": 13}}
+    title |= {"x": 0.5, "xref": "paper", "y": top + TITLE_GAP / 2, "yref": "paper", "yanchor": "middle"}
+    annotations.append(title)
     if log:
         # At the very end of the axis, clear of the first tick.
         less = {"x": np.log10(LEFT_EDGE), "y": 0, "yref": "paper", "yanchor": "top", "yshift": -7, "text": "less"}
@@ -310,7 +281,7 @@ def _decorations(
                 "x": left,
                 "y": 1,
                 "yref": "paper",
-                "yshift": 10 + 16 * row,
+                "yshift": 26 + 16 * row,
                 "ax": 34,
                 "ay": 0,
                 "xanchor": "left",
@@ -323,13 +294,38 @@ def _decorations(
             continue
         x = 10 ** position(p) if log else position(p)
         line = {"color": NEUTRAL, "dash": ("dot", "dash")[row % 2], "width": 1.5}
-        shapes.append({"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+        panels = ((0, top), (top + TITLE_GAP, 1))  # not through the title between them
+        shapes += [
+            {"type": "line", "x0": x, "x1": x, "y0": low, "y1": high, "yref": "paper", "line": line}
+            for low, high in panels
+        ]
         side = "left" if position(p) < (left + right) / 2 else "right"
         annotations.append({
-            "x": position(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 2 + 16 * row,
+            "x": position(p), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side, "yshift": 18 + 16 * row,
             "text": label, "showarrow": False, "font": {"size": SMALL},
         })  # fmt: skip
     return shapes, annotations
+
+
+class _ZoneLabel(NamedTuple):
+    text: str
+    x: float  # of the plot's width
+    anchor: str
+    box: tuple[float, float]  # left and right end on a phone, of the plot's width
+
+
+def _zone_label(text: str, low: float, high: float) -> _ZoneLabel | None:
+    """The label of a zone between two fractions of the plot's width; None if the zone is too narrow for it.
+
+    At the sides of the plot it may reach beyond the zone, but not beyond the plot.
+    """
+    width = LETTER_WIDTH * len(text) / NARROW_PLOT
+    if high >= 0.99 and low > 0.01:
+        return _ZoneLabel(text, 1, "right", (1 - width, 1)) if high - low > 0.025 else None
+    if low <= 0.01 and high < 0.99:
+        return _ZoneLabel(text, 0, "left", (0, width)) if high - low > 0.025 else None
+    middle = (low + high) / 2
+    return _ZoneLabel(text, middle, "center", (middle - width / 2, middle + width / 2)) if high - low > width else None
 
 
 def _layout(height: int, description: str) -> dict[str, Any]:

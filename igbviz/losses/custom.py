@@ -207,7 +207,7 @@ def _tree(text: str) -> ast.expr:
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = getattr(error, "msg", error)
-        problem = f"is {text!r}, which cannot be read as a formula: {reason}, allowed: one in p, such as -p**g*log(p)"
+        problem = f"is {text!r}: {reason}, allowed: a formula of p, such as -p**g*log(p)"
         raise ConfigError(((), problem)) from None
     called = set()
     for node in ast.walk(tree):

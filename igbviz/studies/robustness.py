@@ -55,6 +55,7 @@ class Question:
     measures: dict[str, Quantity]
     subject: str  # the first measure, within a sentence
     caution: str  # what to keep in mind when reading its figure
+    losses: tuple[str, ...] = LOSSES_SHOWN  # what the page compares at first: shipped runs
 
     @property
     def goal(self) -> str:
@@ -99,6 +100,7 @@ QUESTIONS = {
         },
         "accuracy of the other classes",
         "Guesses may also stay uneven because the training data are: *never* need not be due to the first guess alone.",
+        ("cross-entropy", "gce", "blurry"),
     ),
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from typing import NoReturn
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -20,6 +20,22 @@ def from_query(name: str, allowed: Collection[str], otherwise: str) -> str:
         return value
     if value != otherwise:
         show_dead_link(f"{name} is {value[:80]!r}, allowed: one of {', '.join(allowed)}")
+    return otherwise
+
+
+def number_from_query(name: str, lowest: float, highest: float, otherwise: float) -> float:
+    """The number `name` of the address if it is in this range, a whole one if the limits are; else as `from_query`."""
+    text = st.query_params.get(name)
+    if text is None:
+        return otherwise
+    whole = isinstance(highest, int)
+    try:
+        if lowest <= (value := (int if whole else float)(text)) <= highest:
+            return value
+    except ValueError:
+        pass
+    kind = "a whole number" if whole else "a number"
+    show_dead_link(f"{name} is {text[:80]!r}, allowed: {kind} from {lowest:g} to {highest:g}")
     return otherwise
 
 
@@ -63,3 +79,55 @@ def loss_from_query(query: Mapping[str, str]) -> Loss | None:
             (("knobs",), f"are {hyperparameters[:80]!r}, allowed: a JSON object of the hyperparameters of {name}")
         )
     return LOSSES[name].model_validate(changed | {"name": name})
+
+
+def hyperparameters_to_query(losses: Iterable[Loss]) -> dict[str, str]:
+    """The hyperparameters of these losses that differ from their defaults, each under its own name.
+
+    As in {"blurry.gamma": "1.5", "custom.formula": "1-p**q", "custom.parameters.q": "0.3"}.
+    """
+    query = {}
+    for loss in losses:
+        for name, value in loss.canonical().items():
+            if name == "name":
+                continue
+            path = f"{loss.name}.{name}"
+            parts = (
+                {f"{path}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {path: value}
+            )
+            query |= {key: each if isinstance(each, str) else json.dumps(each) for key, each in parts.items()}
+    return query
+
+
+def hyperparameters_from_query(query: Mapping[str, str], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """By name of the loss: the hyperparameters that a link names. Those of a loss for which they are wrong are left
+    out, with a warning."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        given = {key.removeprefix(f"{name}."): text for key, text in query.items() if key.startswith(f"{name}.")}
+        values: dict[str, Any] = {}
+        for path, text in given.items():
+            field, _, inner = path.partition(".")
+            if inner:
+                values.setdefault(field, {})[inner] = _parsed(text)
+            else:
+                values[field] = text if _is_text(LOSSES[name], field) else _parsed(text)
+        try:
+            LOSSES[name](**values)
+        except (ConfigError, TypeError) as error:
+            show_dead_link(f"{name}: {error}")
+        else:
+            found[name] = values
+    return found
+
+
+def _is_text(kind: type[Loss], field: str) -> bool:
+    return field in kind.model_fields and kind.model_fields[field].annotation is str
+
+
+def _parsed(text: str) -> Any:
+    """A number or a truth value; a text that is neither stays one, and the spec says what is allowed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:80]

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from igbviz.charts import colors
+from igbviz.charts.colors import DARK_FOR
 from igbviz.charts.stage import scene
 from igbviz.runs.run import Run
 from igbviz.ui.assets import asset
 from igbviz.ui.runs import shown_trajectory
 
-PALETTE = dict(zip(colors.COLORS, getattr(colors, "DARK", colors.COLORS), strict=True))  # light to dark
 HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "igbviz_stage",
@@ -44,7 +43,7 @@ def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str
     def forget() -> None:
         st.session_state.pop(f"{key}-sent", None)
 
-    data = {"scenes": scenes, "play": play, "waiting": waiting, "palette": PALETTE}
+    data = {"scenes": scenes, "play": play, "waiting": waiting, "palette": DARK_FOR}
     data |= {"module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
     _mount(key=key, data=data, on_lost_change=forget)
 

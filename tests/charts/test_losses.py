@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -65,11 +64,11 @@ def test_the_figure_without_a_run_with_one_class_and_with_many() -> None:
 def test_a_mark_left_of_the_axis_is_an_arrow_with_its_value() -> None:
     marks = [(0.1, "1/K"), (1e-20, "half below p = 1e-20")]
     layout = losses.over_p({"mae": MeanAbsoluteError()}, marks=marks).to_plotly_json()["layout"]
-    assert [shape["x0"] for shape in layout["shapes"]] == pytest.approx([0.1]), "no line stands at the edge for it"
+    assert [shape["x0"] for shape in layout["shapes"]] == pytest.approx([0.1, 0.1]), "no line stands at the edge for it"
     (arrow,) = [note for note in layout["annotations"] if note.get("showarrow")]
     assert arrow["text"] == "half below p = 1e-20" and arrow["x"] == layout["xaxis"]["range"][0] and arrow["ax"] > 0
     linear = losses.over_p({"mae": MeanAbsoluteError()}, log=False, marks=[(1e-20, "half")]).to_plotly_json()["layout"]
-    assert len(linear["shapes"]) == 1, "on the linear axis it has a place"
+    assert {shape["x0"] for shape in linear["shapes"]} == {1e-20}, "on the linear axis it has a place"
 
 
 def test_a_loss_off_the_scale_of_leads_says_so() -> None:
@@ -81,12 +80,57 @@ def test_a_loss_off_the_scale_of_leads_says_so() -> None:
     assert {trace.name for trace in losses.over_lead({"mmc": LOSSES["mmc"]()}).data} == {"Max-Mahalanobis centres"}
 
 
-@pytest.mark.parametrize("draw", [losses.over_p, losses.over_lead])
-def test_legends_have_room_below_the_axis(draw) -> None:
-    for count in (1, 6):
-        layout = draw({name: LOSSES[name]() for name in OF_P[:count]}).layout
-        assert layout.legend.yref == "container" and layout.legend.y == 0
-        assert layout.margin.b >= 62 + 26 * math.ceil(count / 3)
+def test_panels_of_leads_are_below_each_other_with_one_axis() -> None:
+    """A phone has no room for three of them side by side."""
+    layout = losses.over_lead({name: LOSSES[name]() for name in OF_P[:6]}).layout
+    domains = [axis.domain for axis in (layout.yaxis, layout.yaxis2, layout.yaxis3)]
+    assert domains[0][1] == 1 and domains[2][0] == pytest.approx(0) and "xaxis2" not in layout.to_plotly_json()
+    assert all(upper[0] > lower[1] for upper, lower in zip(domains, domains[1:], strict=False))
+    assert layout.xaxis.anchor == "y3" and layout.legend.y < 0 and layout.legend.yanchor == "top"
+
+
+def test_the_title_of_the_common_axis_is_between_the_panels_where_no_line_crosses_it() -> None:
+    """A legend below the ticks may then take as many rows as a narrow window needs."""
+    marks = [(0.1, "1/K"), (0.01, "half")]
+    layout = losses.over_p({"mae": MeanAbsoluteError()}, marks=marks, run=(crowded(), 0, None)).layout
+    (title,) = [note for note in layout.annotations if note.text.startswith("probability p")]
+    assert layout.yaxis.domain[1] < title.y < layout.yaxis2.domain[0] and layout.xaxis.title.text is None
+    lines = [shape for shape in layout.shapes if shape.type == "line"]
+    assert len(lines) == 4 and not any(line.y0 < title.y < line.y1 for line in lines)
+    assert layout.legend.y < 0 and layout.legend.yanchor == "top"
+
+
+@pytest.mark.parametrize("log", [True, False])
+@pytest.mark.parametrize("name", OF_P)
+def test_labels_of_zones_are_above_the_curves_and_apart(name: str, log: bool) -> None:
+    """A plot on a phone is 246 pixels wide; the widest letters of these words take 6 each."""
+    layout = losses.over_p(
+        {name: LOSSES[name]()}, log=log, shaded=force.zones(LOSSES[name]()), marks=[(0.1, "1/K")]
+    ).layout
+    labels = [note for note in layout.annotations if note.y == 1 and note.xref == "paper"]
+    ends = []
+    for label in labels:
+        width = 5.6 * len(label.text) / 246
+        left = label.x - {"left": 0, "center": 0.5, "right": 1}[label.xanchor] * width
+        ends.append((left, left + width))
+    assert all(0 <= left and right <= 1 + 1e-9 for left, right in ends)
+    assert all(right <= after + 1e-9 for (_, right), (after, _) in zip(sorted(ends), sorted(ends)[1:], strict=False))
+    (mark,) = [note for note in layout.annotations if note.text == "1/K"]
+    assert all(label.yanchor == "bottom" and not label.yshift for label in labels) and mark.yshift >= 16
+
+
+def test_an_own_formula_is_not_in_the_blue_of_cross_entropy() -> None:
+    own, others = losses.loss_style("custom"), {name: losses.loss_style(name) for name in LOSSES if name != "custom"}
+    assert own.color != others["cross-entropy"].color and not own.dash
+    assert all(style[:2] != own[:2] for style in others.values())
+
+
+def test_the_axis_of_images_stays_the_same_at_all_probes() -> None:
+    run = crowded()
+    ranges = {losses.over_p({}, run=(run, index, None)).layout.yaxis2.range for index in range(len(run))}
+    ((low, high),) = ranges
+    tallest = max(image_histogram(run, index, True)[1].sum(0).max() for index in range(len(run)))
+    assert low == 0 and tallest < high <= 1.1 * tallest
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_formula_of_ones_own(own_cache: Path) -> None:
     for wrong in ("p +", "import os", "log(p-0.5)", "1/(p-0.3)", "__import__('os')", "p" * 300):
         test.text_input(key="losses-custom-formula").set_value(wrong).run()
         assert not test.exception and len(test.error) == 1, wrong
-        assert test.selectbox(key="focus").options == ["Cross-entropy"]
+        assert test.selectbox(key="focus").options == ["Zones of Cross-entropy"]
 
 
 def test_a_wrong_formula_is_quoted_as_typed(own_cache: Path) -> None:

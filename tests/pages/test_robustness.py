@@ -47,7 +47,7 @@ def test_without_runs_it_says_what_to_do(own_cache: Path) -> None:
     assert test.button(key="robust-start-noise").label == "Start 18 runs"
     test.segmented_control(key="robust-view").set_value("imbalance").run()
     assert not test.exception and "press **Start**" in test.info[0].value and query(test) == {"view": "imbalance"}
-    assert test.button(key="robust-start-imbalance").label == "Start 18 runs"
+    assert test.button(key="robust-start-imbalance").label == "Start 9 runs"
 
 
 def test_shipped_runs_are_shown_at_once(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     """Draw the widgets; return a function that checks them and builds the sweep."""
     base = shown.base if shown else QUESTIONS[view].base
     key = f"robust-{view}-{base.id}"  # another base needs new widgets
-    before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in robustness.LOSSES_SHOWN]
+    before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in QUESTIONS[view].losses]
     names = st.multiselect(
         "Losses",
         robustness.usual_losses(),
