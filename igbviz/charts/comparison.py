@@ -8,6 +8,7 @@ figure of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,11 @@ from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 MAX_ROWS = 12  # of a readable grid; more are paged
 PANEL_GAP = 0.06  # of the width, between the two columns of the grid
 TOP_MARGIN, BOTTOM_MARGIN = 62, 58  # pixels, for headings and legend, and for the axis title
-ROW_GAP = 52  # pixels between rows, for the ticks of one and the title of the next
+LEFT_MARGIN, RIGHT_MARGIN = 44, 24  # pixels, for the ticks, and for half of the name of a moment at the end
+HEADING = {"size": 14}  # of a column: narrow enough for a phone
+ROW_GAP = 64  # pixels between rows, for the ticks of one (turned, on a phone) and the title of the next
+VERDICT_LINE, MARK_LINE = 17, 14  # pixels of a line of a verdict, and of the name of a moment below it
+VERDICT_WIDTH = 58  # characters in a line of a verdict: as many as a phone is wide
 MAX_UNIFIED = 12  # lines whose values at one moment fit into one hover box
 
 
@@ -46,18 +51,21 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     """One row per run: probability of the true class left, accuracy right, axes shared.
 
     `shown` are the ids of the runs, all with equally many classes. A class has the same style in all rows; the bold
-    line is the class that the row's network favours at Init.
+    line is the class that the row's network favours at Init. Above the panels of a row stands what came of its run.
     """
     by_run = {member.run: member for setting in settings for member in setting.members}
     members, labels = [by_run[run] for run in shown], titles(settings)
-    axis, height = shared_axis(members, unit), row_height(len(members))
+    verdicts = [wrap(member.verdict, VERDICT_WIDTH) for member in members]
+    above = VERDICT_LINE * max(map(len, verdicts)) + MARK_LINE  # pixels between the panels and the title of a row
+    gap = ROW_GAP + above
+    axis, height = shared_axis(members, unit), row_height(len(members)) + above
     inner = height * len(members)
     traces, shapes, annotations = _legend(members[0]), [], []
     layout: dict[str, Any] = {}
     for row, member in enumerate(members):
         x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
-        top = 1 - (row * height + ROW_GAP) / inner
+        top = 1 - (row * height + gap) / inner
         for column, quantity in enumerate(PANELS):
             number = _axis_number(row, column)
             axes = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
@@ -72,6 +80,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
                 "matches": "y" if number else None, "showline": False, "tickfont": {"size": SMALL},
+                "showticklabels": column == 0,
             }  # fmt: skip
             for shape in _panel(member, axis):
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
@@ -85,11 +94,16 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "yref": "paper",
             "xanchor": "left",
             "yanchor": "bottom",
+            "align": "left",
             "showarrow": False,
+            "xshift": -LEFT_MARGIN,
         }
         annotations.append(
-            position | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": 2}
+            position | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": above + 2}
         )
+        if verdicts[row]:
+            lowest = above - VERDICT_LINE * len(verdicts[row])
+            annotations.append(position | {"text": "<br>".join(verdicts[row]), "font": {"size": 13}, "yshift": lowest})
         # One above the other: both may be at the end of the first epoch.
         for line, (x_mark, label) in enumerate(_moments(member, axis)):
             at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 14 * line}
@@ -104,9 +118,10 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "xanchor": "left",
             "yanchor": "top",
             "yshift": 3,
+            "xshift": -LEFT_MARGIN * (column == 0),
         }
         annotations.append(
-            title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": {"size": 17}}
+            title | {"text": f"<b>{QUANTITIES[quantity].title}</b>", "showarrow": False, "font": HEADING}
         )
     favoured = ", ".join(f"{labels[run]}: favoured {by_run[run].class_names[by_run[run].favoured]}" for run in shown)
     description = f"{len(shown)} runs side by side, one row per run: {favoured}"
@@ -117,7 +132,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
         | {
             "shapes": shapes,
             "annotations": annotations,
-            "margin": {"l": 44, "r": 16, "t": TOP_MARGIN, "b": BOTTOM_MARGIN},
+            "margin": {"l": LEFT_MARGIN, "r": RIGHT_MARGIN, "t": TOP_MARGIN, "b": BOTTOM_MARGIN},
             "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
         },
@@ -125,7 +140,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
 
 
 def overlay(
-    settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True, height: int = 560
+    settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True, height: int = 460
 ) -> dict[str, Any]:
     """One measure over log time, coloured by setting.
 

@@ -44,7 +44,7 @@ def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
     ]
     sentences += [
         f"Run {member.run} has other class names ({', '.join(member.class_names[:3])}, ...): its classes have the "
-        "colours of the first run's, in order."
+        "colors of the first run's, in order."
         for member in same
         if member.class_names != first
     ]

@@ -15,6 +15,8 @@ from igbviz.studies.lessons.parts import (
     OF_ENSEMBLES,
 )
 
+TITLE = 32  # pixels above a chart for a title that it does not have here
+
 
 def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: int | None = None) -> go.Figure:
     """The figure of this kind (see `Picture`).
@@ -29,16 +31,18 @@ def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: in
         run = (result, 0, None) if kind == FORCE_WITH_IMAGES else None
         shaded = force.zones(config.loss)
         marks = [(1 / 10, "even guess, 1/K")]
+        # Of a single loss there is no legend, whose room the curve gets; a mark is named above the plot.
         return losses.over_p(
             {config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height
-        )
+        ).update_layout(margin={"t": 30, "b": 56})
     if kind == "guesses":
         return ensemble.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
     if kind == "gamma_by_depth":
         return ensemble.gamma_by_depth(result, predicted_gamma(config), height=height)
     if kind in OF_ENSEMBLES:
         return getattr(network, kind)(result, 0, height=height)
-    # The page has the title above and lines carry their names: side by side there is no room for both twice.
+    # The page has the title above and lines carry their names, so the room of title and legend goes to the curves.
     quantity = WRONG_LABELS_CHART if kind == "wrong_labels" else kind
     options = {"title": "", "legend": False, "height": height}
-    return run_curves(result, config, quantity, steps_per_epoch=steps_per_epoch, **options)
+    curves = run_curves(result, config, quantity, steps_per_epoch=steps_per_epoch, **options)
+    return curves.update_layout(margin={"t": curves.layout.margin.t - TITLE})

@@ -135,7 +135,7 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
                 layout[f"xaxis{number}"]["title"] = None
             layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
                 "domain": [1 - (row + 1) * height / inner, top], "anchor": f"x{number}", "range": [-0.02, 1.02],
-                "matches": "y" if number else None, "showline": False,
+                "matches": "y" if number else None, "showline": False, "showticklabels": column == 0,
             }  # fmt: skip
             upright = axis.decorations()[0][:2]
             if axis.epochs >= 1:
@@ -168,7 +168,12 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
         }
         annotations.append(
             position
-            | {"text": f"<b>{QUANTITIES[panel].title}</b>", "showarrow": False, "font": {"size": 17}, "yshift": 3}
+            | {
+                "text": f"<b>{QUANTITIES[panel].title}</b>",
+                "showarrow": False,
+                "font": comparison_charts.HEADING,
+                "yshift": 3,
+            }
         )
     last = max(int(member.step[-1]) for member in all_members)
     return {
@@ -178,7 +183,12 @@ def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") ->
         | {
             "dragmode": "zoom",
             "uirevision": "kept",
-            "margin": {"l": 44, "r": 16, "t": comparison_charts.TOP_MARGIN, "b": comparison_charts.BOTTOM_MARGIN},
+            "margin": {
+                "l": comparison_charts.LEFT_MARGIN,
+                "r": comparison_charts.RIGHT_MARGIN,
+                "t": comparison_charts.TOP_MARGIN,
+                "b": comparison_charts.BOTTOM_MARGIN,
+            },
             "hovermode": "closest",
             "legend": {"orientation": "h", "x": 0, "y": 1 + 8 / inner, "yanchor": "bottom", "font": {"size": 13}},
             "shapes": shapes,

@@ -22,6 +22,7 @@ from igbviz.studies.seed_summary import format_fraction, format_spread, format_s
 from igbviz.trajectory.outcome import Outcome, outcome
 from igbviz.trajectory.quantities import MEASURES, PER_CLASS
 from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD
+from igbviz.trajectory.verdict import verdict
 
 PANELS = ("true_class_probability", "accuracy")  # per class, as in the paper's Figure 2: left and right
 
@@ -45,7 +46,7 @@ ESCAPE_IN_WORDS = (
 @dataclass(frozen=True)
 class Member:
     """What a comparison keeps of a run. `per_class` has (T, K) and `measures` (T,) arrays of the drawn probes;
-    `outcome` is that of the whole run."""
+    `outcome` and `verdict`, a sentence, are on the whole run."""
 
     run: str
     state: str
@@ -59,6 +60,7 @@ class Member:
     per_class: dict[str, np.ndarray]
     measures: dict[str, np.ndarray]
     outcome: Outcome
+    verdict: str = ""
 
     @classmethod
     def read(cls, run: Run) -> Member | None:
@@ -68,6 +70,7 @@ class Member:
             whole, drawn = run.trajectory(), run.glance()
             if not len(whole) or not len(drawn):
                 return None
+            diverged = status.state == "diverged"
             return cls(
                 run.id,
                 status.state,
@@ -78,7 +81,8 @@ class Member:
                 *(np.array(values) for values in (drawn.step, drawn.epoch, drawn.seconds)),
                 {name: np.asarray(PER_CLASS[name].values(drawn), np.float32) for name in PANELS},
                 {name: np.asarray(measure.values(drawn), np.float32) for name, measure in MEASURES.items()},
-                outcome(whole, diverged=status.state == "diverged"),
+                outcome(whole, diverged=diverged),
+                verdict(whole, ended=status.state in ENDED, diverged=diverged).sentence,
             )
         except (ValueError, TypeError, OSError) as error:
             if isinstance(error, RunError):
@@ -241,8 +245,8 @@ def titles(settings: Sequence[Setting]) -> dict[str, str]:
 
 
 def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
-    """One row per run: setting, seed, state and outcome, as plain values; the escape step is infinite for a run that
-    has not escaped."""
+    """One row per run: setting, seed, state, outcome as plain values, and verdict; the escape step is infinite for a
+    run that has not escaped."""
     members = [member for setting in settings for member in setting.members]
     table = pd.DataFrame({
         "setting": [setting.label for setting in settings for _ in setting.members],
@@ -253,6 +257,7 @@ def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
     })  # fmt: skip
     for name in OUTCOMES:
         table[name] = [float(getattr(member.outcome, name)) for member in members]
+    table["verdict"] = [member.verdict for member in members]
     return table
 
 

@@ -20,6 +20,7 @@ from igbviz.trajectory.trajectory import ThinnedTrajectory
 from igbviz.ui.messages import show_dead_link, show_error
 
 FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")  # presets
+PAPER_LOSSES = ("cross-entropy", "piecewise-zero", "blurry")
 
 # Cached for two seconds and shared, not copied: thirty viewers of a list cause one scan of the folders.
 
@@ -37,6 +38,14 @@ def run_rows(cache: Path) -> list[library.Row]:
 def forget_rows() -> None:
     """Read the list anew next time, after a change made on this page."""
     _rows.clear()
+
+
+def shipped_by_loss(cache: Path) -> dict[str, str]:
+    """The shipped runs of the paper's network and initialization with its three losses, seed 0: their ids by loss.
+    Empty without a gallery."""
+    start = {"shipped": True, "model": "resnet50", "initialization": "torchvision", "seed": 0, "knobs": ""}
+    ids = {row["loss"]: row["id"] for row in run_rows(cache) if all(row[key] == value for key, value in start.items())}
+    return {loss: ids[loss] for loss in PAPER_LOSSES if loss in ids}
 
 
 def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False) -> Run | None:

@@ -15,6 +15,7 @@ from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
+from igbviz.ui.runs import forget_rows
 from tests.support import ROOT
 from tests.support.pages import page
 from tests.support.stored_runs import BASE, LOSSES, STEPS, family, stored, story
@@ -37,30 +38,86 @@ def chart(test: AppTest) -> dict:
     }
 
 
+def query(test: AppTest) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else value[0] for key, value in test.query_params.items()}
+
+
 def sentences(test: AppTest) -> str:
     return " ".join(warning.value for warning in test.warning)
 
 
-def test_without_a_selection_the_table_is_open(own_cache: Path) -> None:
+def captions(test: AppTest) -> str:
+    return "\n".join(caption.value for caption in test.caption)
+
+
+def opened(test: AppTest) -> AppTest:
+    """The same page with its dialog."""
+    test.button(key="compare-select").click().run()
+    assert not test.exception
+    return test
+
+
+def chips(test: AppTest) -> AppTest:
+    return next(each for each in test.multiselect if each.key.startswith("compare-chips"))
+
+
+def test_without_a_selection_shipped_runs_are_compared(own_cache: Path) -> None:
     family(own_cache, 1)
     test = page(PAGE)
-    assert "Tick two or more" in test.info[0].value and len(test.dataframe[0].value) == 3
-    assert not test.get("bidi_component")
+    assert "Select two or more" in test.info[0].value and len(opened(test).dataframe[0].value) == 3
+    ids = [
+        f"image-folder-resnet50-{name}"
+        for name in ("cross-entropy-s0-8ab8e438b3", "piecewise-zero-s0-87ce877050", "blurry-s0-8fb86a02d6")
+    ]
+    for name in ids:
+        shutil.copytree(ROOT / "cache" / "gallery" / name, own_cache / "gallery" / name)
+    forget_rows()
+    test = page(PAGE)
+    assert chart(test)["words"].startswith("3 runs side by side") and "Recorded runs to begin with" in captions(test)
+    assert chips(test).value == ids and "runs" not in test.query_params
+    chips(test).set_value(ids[:2]).run()
+    assert query(test) == {"runs": ",".join(ids[:2])} and "Recorded runs to begin with" not in captions(test)
+
+
+def test_a_chip_removes_its_run(own_cache: Path) -> None:
+    runs = family(own_cache, 1)
+    test = link(*runs, tab="overlay")
+    chips(test).set_value([runs[2].id, runs[0].id]).run()
+    assert query(test) == {"runs": f"{runs[0].id},{runs[2].id}", "tab": "overlay"}, "in their old order"
+    assert chart(test)["words"].endswith("of 2 runs in 2 settings: median, min and max over seeds")
+    assert chart(page(PAGE, **query(test))) == chart(test)
+
+
+def test_every_run_has_a_verdict(own_cache: Path) -> None:
+    runs = [
+        stored(BASE, own_cache, story()),
+        stored(BASE.with_(loss=LOSSES[1]), own_cache, story(even_from=None)),
+    ]
+    told = ["The first guess was lost at step 21, and every class is alive", "9 of 10 classes never came alive; 100 %"]
+    figure = chart(link(*runs))
+    texts = [note["text"] for note in figure["layout"]["annotations"]]
+    texts = [text if isinstance(text, str) else figure["shared"][text["$shared"]] for text in texts]
+    said = "\n".join(texts).replace("<br>", " ")
+    assert all(verdict in said for verdict in told), said
+    listed = next(each.value for each in link(*runs, tab="overlay").markdown if each.value.startswith("- **"))
+    table = link(*runs, tab="table", collapse="no").dataframe[-1].value
+    for verdict, line, cell in zip(told, listed.splitlines(), table["verdict"], strict=True):
+        assert line.partition("**: ")[2].startswith(verdict) and cell.startswith(verdict)
 
 
 def test_a_link_shows_its_view(own_cache: Path) -> None:
     runs = family(own_cache, 2)
     test = link(*runs)
-    assert chart(test)["words"].startswith("6 runs side by side") and "in 3 settings" in test.caption[1].value
+    assert chart(test)["words"].startswith("6 runs side by side") and "in 3 settings" in captions(test)
     test = link(*runs, tab="overlay", quantity="guess_entropy", unit="step", collapse="no")
     assert chart(test)["words"] == "Evenness of guesses of 6 runs in 3 settings"
     assert test.segmented_control(key="compare-unit").value == "step" and not test.toggle(key="compare-collapse").value
     assert "Escape: 2 of 6" in chart(link(*runs, tab="overlay", quantity="escape"))["words"]
     test = link(*runs, tab="table")
-    assert not test.get("bidi_component") and len(test.dataframe) == 3
-    assert test.dataframe[2].value["n"].tolist() == [2, 2, 2]
+    assert not test.get("bidi_component") and len(test.dataframe) == 2
+    assert test.dataframe[1].value["n"].tolist() == [2, 2, 2]
     test = link(*runs, tab="table", collapse="no")
-    assert len(test.dataframe[2].value) == 6 and "Train?run=" in test.dataframe[2].value["run"][0]
+    assert len(test.dataframe[1].value) == 6 and "Train?run=" in test.dataframe[1].value["run"][0]
 
 
 def test_the_address_holds_the_view(own_cache: Path) -> None:
@@ -71,15 +128,14 @@ def test_the_address_holds_the_view(own_cache: Path) -> None:
     test.segmented_control(key="compare-unit").set_value("step").run()
     test.toggle(key="compare-collapse").set_value(False).run()
     assert not test.exception
-    query = {key: value if isinstance(value, str) else value[0] for key, value in test.query_params.items()}
-    assert query == {
+    assert query(test) == {
         "runs": ",".join(run.id for run in runs),
         "tab": "overlay",
         "quantity": "silent",
         "unit": "step",
         "collapse": "no",
     }
-    first, again = chart(test), chart(page(PAGE, **query))
+    first, again = chart(test), chart(page(PAGE, **query(test)))
     assert first == again, "the link alone gives the same picture"
     test.segmented_control(key="compare-tab").set_value("grid").run()
     assert "tab" not in test.query_params and test.query_params["quantity"] in ("silent", ["silent"]), (
@@ -122,7 +178,7 @@ def test_more_rows_than_a_screen_has_are_paged(own_cache: Path) -> None:
     test = link(*runs)
     assert chart(test)["words"].startswith("12 runs")
     test.segmented_control(key="compare-rows").set_value(1).run()
-    assert chart(test)["words"].startswith("3 runs") and "15 runs in 3 settings" in test.caption[1].value
+    assert chart(test)["words"].startswith("3 runs") and "15 runs in 3 settings" in captions(test)
     assert chart(link(*runs, rows="1"))["words"] == chart(test)["words"]
 
 
@@ -148,13 +204,16 @@ def test_torn_lost_waiting_and_different_runs_leave_the_others_alone(own_cache: 
 
 def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
     runs = family(own_cache, 2)
-    test = link(*runs[:2])
+    test = opened(link(*runs[:2]))
     test.multiselect(key="compare-loss").set_value(["cross-entropy"]).run()
-    assert set(test.dataframe[0].value["loss"]) == {"Cross-entropy"} and "1 of them hidden" in test.caption[0].value
+    assert set(test.dataframe[0].value["loss"]) == {"Cross-entropy"} and "1 of them hidden" in captions(test)
     test.text_input(key="compare-find").set_value("nothing like it").run()
     assert not len(test.dataframe[0].value) and chart(test)["words"].startswith("2 runs")
-    test.button(key="compare-none").click().run()
-    assert "runs" not in test.query_params and not test.exception
+    test.button(key="compare-show").click().run()
+    assert query(test)["runs"] == ",".join(run.id for run in runs[:2]) and not test.dataframe, "the dialog is closed"
+    opened(test).button(key="compare-none").click().run()
+    assert "0 selected" in captions(test) and test.button(key="compare-show").disabled and not test.exception
+    assert "runs" in test.query_params, "the page stays as it is until other runs are compared"
 
 
 def test_archived_and_tagged_runs(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +224,7 @@ def test_archived_and_tagged_runs(own_cache: Path, monkeypatch: pytest.MonkeyPat
     plain = run_rows(own_cache)
     marked = [row | {"tags": ["talk"] * (place == 0), "archived": place == 1} for place, row in enumerate(plain)]
     monkeypatch.setattr(compare, "run_rows", lambda cache: marked)
-    test = page(PAGE)
+    test = opened(page(PAGE))
     assert len(test.dataframe[0].value) == 2
     test.multiselect(key="compare-tags").set_value(["talk"]).run()
     assert test.dataframe[0].value["id"].tolist() == [plain[0]["id"]]
@@ -178,7 +237,7 @@ def test_it_goes_on_while_a_run_does(own_cache: Path, monkeypatch: pytest.Monkey
     runs = [stored(BASE.with_(seed=seed), own_cache, story(seed), "running") for seed in range(2)]
     monkeypatch.setattr(Run, "is_alive", True)
     test = link(*runs)
-    assert "2 still running" in test.caption[1].value
+    assert "2 still running" in captions(test)
     shorter = chart(test)["bytes"]
     more = story(0, steps=BASE.probes.steps(400, 100)).records
     (runs[0].path / "trajectory.bin").write_bytes(more.tobytes())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, initialize
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Explore, Go, Guess, Lesson, Look, Picture, Solution, Text
 from igbviz.training.loop import Training
 from igbviz.trajectory import Trajectory
+from igbviz.ui.runs import forget_rows
+from igbviz.ui.views.lessons import pictures
 from tests.support import ROOT
 from tests.support.pages import page
 from tests.support.stored_ensembles import SMALL, drawn
@@ -75,6 +80,14 @@ def turn(test: AppTest, way: str = "next") -> AppTest:
     return test
 
 
+def charts(test: AppTest) -> list[str]:
+    """What the charts sent to the page show, from top to bottom."""
+    sent = [json.loads(part.proto.json) for part in test.get("bidi_component")]
+    figures = [json.loads(each["figure"]) for each in sent if "figure" in each]
+    words = [(figure["layout"]["meta"]["words"], figure["shared"]) for figure in figures]
+    return [word if isinstance(word, str) else shared[word["$shared"]] for word, shared in words]
+
+
 def text(test: AppTest) -> str:
     return "\n".join(
         element.value for kind in ("markdown", "caption", "success", "warning", "error") for element in test.get(kind)
@@ -95,7 +108,7 @@ def test_six_lessons_to_choose_from(own_cache: Path) -> None:
     assert {f"begin-{name}" for name in LESSONS} <= {button.key for button in test.button}
     test.button(key="begin-silent-zone").click().run()
     assert "".join(test.query_params["lesson"]) == "silent-zone" and at(test) == "1"
-    assert test.subheader[0].value == LESSONS["silent-zone"].steps[0].title
+    assert test.title[0].value == LESSONS["silent-zone"].steps[0].title
 
 
 def test_a_lesson_from_beginning_to_end(own_cache: Path) -> None:
@@ -148,12 +161,61 @@ def test_a_link_into_the_middle(own_cache: Path) -> None:
     ("asked", "shown"), [("0", "1"), ("99", "7"), ("-3", "1"), ("x", "1"), ("9" * 30, "1"), ("２", "2")]
 )
 def test_odd_step_numbers(asked: str, shown: str, own_cache: Path) -> None:
-    assert SHORT.steps[int(shown) - 1].title == page(PAGE, lesson="short", step=asked).subheader[0].value
+    assert SHORT.steps[int(shown) - 1].title == page(PAGE, lesson="short", step=asked).title[0].value
 
 
 def test_an_unknown_lesson_is_one_sentence(own_cache: Path) -> None:
     test = page(PAGE, lesson="<b>nonsense</b>")
     assert "leads nowhere" in test.warning[0].value and "begin-silent-zone" in {button.key for button in test.button}
+
+
+def test_words_keep_the_picture_that_was_shown_last(own_cache: Path) -> None:
+    both(own_cache)
+    shown = charts(step(5))
+    assert len(shown) == 2 and charts(step(6)) == charts(step(7)) == shown
+    assert "of the guesses are" in text(step(5)) and "of the guesses are" not in text(step(6)), "told once"
+
+
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], bool]]:
+    """What was put on the stage: the titles of its runs, and whether it plays."""
+    calls: list[tuple[list[str], bool]] = []
+    monkeypatch.setattr(pictures, "stage", lambda runs, *, key, play=False: calls.append((list(runs), play)))
+    return calls
+
+
+def test_a_lesson_begins_with_a_shipped_run_that_plays(own_cache: Path, staged: list) -> None:
+    assert "A recorded run" not in text(step(1)) and not staged, "there is none without a gallery"
+    name = "image-folder-resnet50-cross-entropy-s0-8ab8e438b3"
+    shutil.copytree(ROOT / "cache" / "gallery" / name, own_cache / "gallery" / name)
+    forget_rows()
+    for test in (page(PAGE), step(1), step(2), step(5)):
+        assert "A recorded run to begin with: the paper's network, trained with cross-entropy." in text(test)
+    assert staged == [(["Cross-entropy"], True)] * 4
+    both(own_cache)
+    assert "A recorded run" in text(step(2)) and "A recorded run" not in text(step(5))
+
+
+def test_a_run_is_on_the_stage_while_it_trains(own_cache: Path, staged: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(TRAINED, own_cache, "running")
+    monkeypatch.setattr(Run, "is_alive", True)
+    submit(SHORT.runs["many"], own_cache)
+    for number in (4, 5):
+        test = step(number)
+        assert "Measured." not in text(test) and "running" in text(test).lower()
+        assert [part.proto.text for part in test.get("progress")[1:]] == ["Networks drawn so far"], "curves need no bar"
+    assert staged == [(["Cross-entropy"], False)] * 2
+    run.records.write_bytes(b"")
+    step(4)
+    assert len(staged) == 2, "there is nothing to see before the first probe"
+
+
+def test_pictures_of_every_step() -> None:
+    for lesson in [*LESSONS.values()]:
+        seen = ()
+        for each in lesson.steps:
+            seen = getattr(each, "pictures", ()) or seen
+            assert lesson.pictures(each) == seen
 
 
 def test_a_run_that_ended_early_can_be_taken_up(own_cache: Path) -> None:
@@ -169,7 +231,7 @@ def test_a_run_that_ended_early_can_be_taken_up(own_cache: Path) -> None:
 def test_presenter(own_cache: Path) -> None:
     test = step(2)
     test.button(key="lesson-presenter").click().run()
-    assert "".join(test.query_params["presenter"]) == "1" and test.header[0].value == "Which?"
+    assert "".join(test.query_params["presenter"]) == "1" and test.title[0].value == "Which?"
     keys = {button.key: button.proto.shortcut for button in test.button}
     assert {key: keys[key] for key in keys if "next" in key or "back" in key} == {
         "lesson-back": "left", "lesson-remote-back": "pageup", "lesson-next": "right", "lesson-remote-next": "pagedown",
@@ -188,7 +250,7 @@ def test_every_step_opens_on_an_empty_cache(name: str, own_cache: Path) -> None:
         test.query_params["step"] = str(number)
         test.run()
         assert not test.exception and not test.error, number
-        assert test.subheader[0].value == LESSONS[name].steps[number - 1].title
+        assert test.title[0].value == LESSONS[name].steps[number - 1].title
     assert not list_runs(own_cache), "looking starts nothing"
 
 

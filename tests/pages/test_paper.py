@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_without_runs(which: str, view: str) -> None:
     if view == "choices":
         assert all(choice.title in text(test) for choice in choices.CHOICES)
     else:
-        assert "press **Run** above" in text(test)
+        assert "press **Run** below" in text(test)
     assert ("stand-in" in " ".join(warning.value for warning in test.warning)) == (which == "small")
     assert sum("about" in caption.value and "12 runs" in caption.value for caption in test.caption) == 3, (
         "each size says how long it takes"
@@ -94,6 +95,14 @@ def test_both_figures_of_a_seed(own_cache: Path) -> None:
     assert "favoured at Init.: airplane" in one["words"] and "2 seeds" in all_of_them["words"]
     assert rows_of(second) == [experiment.TITLES[loss] for loss in LOSSES]
     assert second["words"].startswith("4 runs side by side")
+
+
+def test_the_page_has_one_title_and_no_heading_is_skipped(own_cache: Path) -> None:
+    family(own_cache, 1)
+    for view in paper_view.VIEWS:
+        test = look(view=view)
+        levels = [part.proto.tag for part in (*test.title, *test.header, *test.subheader)]
+        assert levels == ["h1"] + ["h2"] * (len(levels) - 1) and len(levels) > 2
 
 
 def test_all_seeds_as_bands(own_cache: Path) -> None:
@@ -124,7 +133,11 @@ def test_every_claim_with_its_verdict(own_cache: Path) -> None:
     family(own_cache, 2, last=20)
     test = look(view="claims")
     said = text(test)
-    assert not charts(test) and all(claim.text in said for claim in CLAIMS.values())
+    assert all(claim.text in said for claim in CLAIMS.values())
+    assert ["2 seeds" in figure["words"] for figure in charts(test)] == [False, True], "Figure 1 above them"
+    (line,) = [caption.value for caption in look().caption if "claims, " in caption.value]
+    assert line.startswith(f"Quick set: of the paper's {len(CLAIMS)} claims, ")
+    assert sum(map(int, re.findall(r"\b(\d+) (?:hold|do|depend|is|are|ha)", line))) == len(CLAIMS)
     assert "holds in 2 of 2 seeds" in said and "not measured far enough (0 of 2 seeds)" in said
     assert "epoch 0.2 of 20" in said and "Measured up to epoch 0.2 of 1:" in said
     assert "8 runs of 0.2 epochs, seeds 0, 1: 9 probes of 200 images" in said

@@ -142,7 +142,7 @@ LABEL_NOISE = Lesson(
         Go("Train with cross-entropy", "Forty epochs over 2,000 images, 800 of them with a wrong label.", ("ce",), 6),
         Look(
             "What happened to the mistakes",
-            "On the left the 800 images with a wrong label, on the right the test images, whose labels are true.",
+            "First the 800 images with a wrong label, then the test images, whose labels are true.",
             (
                 Picture(
                     "wrong_labels",

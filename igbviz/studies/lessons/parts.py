@@ -105,13 +105,15 @@ Step = Text | Guess | Go | Look | Explore
 
 @dataclass(frozen=True)
 class Lesson:
-    """`runs` are the configurations by name; steps refer to them."""
+    """`runs` are the configurations by name; steps refer to them. `opening` is the loss of the shipped run that plays
+    before the lesson has pictures of its own: one that does not give an answer away."""
 
     title: str
     minutes: int
     about: str
     runs: dict[str, Config]
     steps: tuple[Step, ...] = field(repr=False)
+    opening: str = "cross-entropy"
 
     def guesses(self) -> dict[str, Guess]:
         return {step.name: step for step in self.steps if isinstance(step, Guess)}
@@ -126,6 +128,11 @@ class Lesson:
             name for earlier in self.steps[: self.steps.index(step)] if isinstance(earlier, Go) for name in earlier.runs
         ]
         return tuple(dict.fromkeys(started))
+
+    def pictures(self, step: Step) -> tuple[Picture, ...]:
+        """The pictures to show beside a step: its own, or else those of the closest earlier step that has any."""
+        until_here = self.steps[: self.steps.index(step) + 1]
+        return next((shown for each in reversed(until_here) if (shown := getattr(each, "pictures", ()))), ())
 
 
 Verdict = Literal["right", "near", "off"]

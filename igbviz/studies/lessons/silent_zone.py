@@ -161,7 +161,7 @@ SILENT_ZONE = Lesson(
                     "true_class_probability",
                     "low",
                     "Cutoff 0.001",
-                    "Which ones are learned that were not on the left?",
+                    "Which ones are learned that were not with cutoff 0.1?",
                 ),
             ),
             ("lower",),

@@ -133,7 +133,7 @@ BEFORE_TRAINING = Lesson(
         ),
         Look(
             "What they guessed",
-            "On the left a single network, on the right all hundred of them.",
+            "First a single network, then all hundred of them.",
             (
                 Picture(
                     "class_probabilities",
@@ -176,7 +176,7 @@ BEFORE_TRAINING = Lesson(
             "The same chart twice: the fraction of its guesses that a network gives to its favourite.",
             (
                 Picture("guesses", "clothes", "Clothes", "The blue line: the average fraction of the favourite."),
-                Picture("guesses", "noise", "Noise", "Is it far from the one on the left? And from 0.1?"),
+                Picture("guesses", "noise", "Noise", "Is it far from the one for clothes? And from 0.1?"),
             ),
             ("noise",),
         ),

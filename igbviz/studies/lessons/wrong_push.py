@@ -161,8 +161,7 @@ WRONG_PUSH = Lesson(
         Go("Train it", "Two epochs with blurry loss as printed.", ("printed",), 3),
         Look(
             "As printed",
-            "On the left the probability of the right answer over time, on the right the images' p before the first "
-            "step.",
+            "First the probability of the right answer over time, then the images' p before the first step.",
             (
                 Picture(
                     "true_class_probability",
@@ -215,4 +214,5 @@ WRONG_PUSH = Lesson(
             "Open the page Losses",
         ),
     ),
+    opening="piecewise-zero",
 )

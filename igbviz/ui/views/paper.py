@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -32,25 +31,24 @@ ALL = "all"
 EVERY = 2.0  # seconds between redraws while a run is active
 
 
+# Headings below the page's title are as large as the names of its parts, not as the title.
+STYLE = "<style>.block-container h2 {font-size: 1.25rem; padding: 0.5rem 0 0}</style>"
+
+
 def draw(cache: Path) -> None:
-    """The whole page. A timer that ends with the last run redraws the part that changes."""
-    st.markdown(
-        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one network with a strong "
-        "initial guessing bias (IGB) with three losses, and measured it after every batch. Here the experiment is "
-        "repeated with several seeds: their two figures, and each of their claims with our measurements."
-    )
-    st.caption(f"{ROUNDING} {ROUNDING_MEASURED} A difference of a few steps, or of one seed, may therefore be chance.")
+    """The whole page: figures first, what was measured and the runs below. A timer that ends with the last run redraws
+    the part that changes."""
+    st.html(STYLE)
     set_name = from_query("set", SETS, "quick")
     linked = st.query_params.get("with", "")
     other = linked if linked in experiment.alternatives(set_name) else ""
-    folder = paper_runs.cards(set_name, cache)
+    folder = paper_runs.named_folder()
     variants = [""] + [other] * bool(other)
     is_active = any(paper_runs.is_going(set_name, variant, folder, cache) for variant in variants)
     seeds = _seeds(paper_runs.measured_runs(cache, set_name, variant)[0] for variant in variants)
     view, seed, unit = _options(seeds)
 
     def update() -> float | None:
-        st.subheader(f"{SETS[set_name].title}: {VIEWS[view].lower()}", anchor=False)
         unfinished = [paper_runs.show_progress(set_name, variant, folder, cache) for variant in variants]
         # one container, so that the charts keep their position on the page, and with it their zoom
         place = st.container()
@@ -58,30 +56,45 @@ def draw(cache: Path) -> None:
         for problem in (problem for _, problems in runs_and_problems.values() for problem in problems):
             place.warning(sentence(problem), icon=":material/broken_image:")
         runs_by_variant = {variant: runs for variant, (runs, _) in runs_and_problems.items()}
-        _show_provenance(set_name, runs_by_variant, place)
+        has_runs = any(runs_by_variant.values())
+        if has_runs:
+            if view == "figures":
+                st.caption(paper_tables.summary(runs_by_variant[""], SETS[set_name].title))
+            _figure_1s(runs_by_variant, seed)
         if view == "choices":
+            st.header("Choices", anchor=False)
             paper_tables.draw_choices(set_name, other, folder, cache)
-        elif not any(runs_by_variant.values()):
-            st.info("No run of this set has been measured yet: press **Run** above.", icon=":material/info:")
+        elif not has_runs:
+            st.info("No run of this set has been measured yet: press **Run** below.", icon=":material/info:")
         elif view == "claims":
+            st.header("Claims", anchor=False)
             paper_tables.draw_claims(runs_by_variant)
         else:
-            _figures(runs_by_variant, seed, unit)
+            _figure_2(runs_by_variant, seed, unit)
+        _show_provenance(set_name, runs_by_variant)
         if _seeds(runs_by_variant.values()) != seeds:
             st.rerun()  # there is another seed to choose
         return EVERY if any(unfinished) else None
 
     refresh.fragment(update, EVERY if is_active else None)
+    st.header("The experiment", anchor=False)
+    st.markdown(
+        f"[Pellegrino, Szczecina and Fieguth 2025]({experiment.LINK}) trained one network with a strong "
+        "initial guessing bias (IGB) with three losses, and measured it after every batch. Here the experiment is "
+        "repeated with several seeds: their two figures, and each of their claims with our measurements."
+    )
+    paper_runs.cards(set_name, folder, cache)
+    st.caption(f"{ROUNDING} {ROUNDING_MEASURED} A difference of a few steps, or of one seed, may therefore be chance.")
 
 
 def _seeds(run_lists: Iterable[Sequence[PaperRun]]) -> list[int]:
     return sorted({run.seed for runs in run_lists for run in runs})
 
 
-def _show_provenance(set_name: str, runs_by_variant: Mapping[str, Sequence[PaperRun]], place: Any) -> None:
-    """What the numbers below were measured on."""
+def _show_provenance(set_name: str, runs_by_variant: Mapping[str, Sequence[PaperRun]]) -> None:
+    """What the numbers above were measured on."""
     if not SETS[set_name].is_paper:
-        place.warning(
+        st.warning(
             "This set is a stand-in: a small network on other images. Its results need not hold for the paper's "
             "network.",
             icon=":material/science:",
@@ -89,13 +102,13 @@ def _show_provenance(set_name: str, runs_by_variant: Mapping[str, Sequence[Paper
     for variant, runs in runs_by_variant.items():
         if runs:
             before = f"**{ALTERNATIVES[variant].title}.** " if variant else ""
-            place.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
+            st.caption(before + "Shown: " + "; ".join(experiment.describe(runs)) + ".")
         elif variant:
-            place.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
+            st.caption(f"**{ALTERNATIVES[variant].title}.** No run has been measured yet.")
         longest = SETS[set_name].config().epochs
         last = max((run.epoch for run in runs), default=longest)
         if last < longest * 0.99:
-            place.info(
+            st.info(
                 f"Measured up to epoch {last:.3g} of {longest:g}: claims about later times stay open until **Run** has "
                 "gone that far.",
                 icon=":material/hourglass_empty:",
@@ -110,9 +123,15 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
     linked_seed = st.query_params.get("seed")
     seed = linked_seed if linked_seed in names else names[0]  # the address may name a seed of another set
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
-            "View", list(VIEWS), default=linked, required=True, key="paper-view", format_func=VIEWS.get
+            "View",
+            list(VIEWS),
+            default=linked,
+            required=True,
+            key="paper-view",
+            format_func=VIEWS.get,
+            label_visibility="collapsed",
         )
         if view == "figures":
             if len(seeds) > 0:
@@ -122,10 +141,17 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
                     default=seed,
                     required=True,
                     key="paper-seed-" + "-".join(names),
-                    format_func=lambda name: "all seeds" if name == ALL else name,
+                    format_func=lambda name: "all seeds" if name == ALL else f"seed {name}",
+                    label_visibility="collapsed",
                 )
             unit = st.segmented_control(
-                "Time in", ("epoch", "step"), default=unit, required=True, key="paper-unit", format_func="{}s".format
+                "Time in",
+                ("epoch", "step"),
+                default=unit,
+                required=True,
+                key="paper-unit",
+                format_func="{}s".format,
+                label_visibility="collapsed",
             )
     set_query(
         view=view if view != "figures" else None,
@@ -135,16 +161,20 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     return view, seed, unit
 
 
-def _figures(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> None:
-    """Figure 1 and Figure 2 of one network, or of all seeds."""
-    st.markdown("**Figure 1: before the first step**")
+def _figure_1s(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str) -> None:
+    """Figure 1: the network of a seed, and beside it those of all seeds, or of an alternative."""
+    st.header("Figure 1: before the first step", anchor=False)
     shown = [(variant, runs, seed) for variant, runs in runs_by_variant.items()]
     if len(shown) == 1 and seed != ALL:
         shown.append((*shown[0][:2], ALL))  # the one network, and beside it all of them
     for place, (variant, runs, seed_shown) in zip(st.columns(max(2, len(shown))), shown, strict=False):
         with place:
             _figure_1(variant, runs, seed_shown, titled=len(runs_by_variant) > 1)
-    st.markdown("**Figure 2: during training, one loss per row**")
+
+
+def _figure_2(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit: Unit) -> None:
+    """Figure 2 of one network, or of all seeds."""
+    st.header("Figure 2: during training, one loss per row", anchor=False)
     members = {variant: _members(runs) for variant, runs in runs_by_variant.items()}
     if seed == ALL:
         rows = [

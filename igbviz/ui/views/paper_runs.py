@@ -20,12 +20,16 @@ from igbviz.ui.query import set_query
 from igbviz.ui.runs import forget_rows, run_rows
 
 
-def cards(set_name: str, cache: Path) -> str:
-    """The three sets with their buttons; returns the folder that CIFAR-10 is read from, if one is named."""
-    folder = st.session_state.get("paper-folder", "").strip()
+def named_folder() -> str:
+    """The folder that CIFAR-10 is read from; empty if none is named."""
+    return st.session_state.get("paper-folder", "").strip()
+
+
+def cards(set_name: str, folder: str, cache: Path) -> None:
+    """The three sets with their buttons."""
     for column, (name, paper_set) in zip(st.columns(len(SETS)), SETS.items(), strict=True):
         with column.container(border=True, height="stretch"):
-            st.markdown(f"**{paper_set.title}**" + (" · shown below" if name == set_name else ""))
+            st.markdown(f"**{paper_set.title}**" + (" · shown above" if name == set_name else ""))
             st.markdown(paper_set.words)
             expected = planned(name, "", folder, cache)
             if expected is not None:
@@ -52,7 +56,6 @@ def cards(set_name: str, cache: Path) -> str:
             help="For machines that cannot download the original files. JPEG images differ slightly from the original "
             "pixels.",
         )
-    return folder
 
 
 def _plan_in_words(expected: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +27,27 @@ VERDICT_LOOKS = {
     "none": ("gray", ":material/hourglass_empty:"),
 }
 STATED_LOOKS = {"stated": "green", "in part": "orange", "ours": "blue"}
+COUNTED = {  # how many claims have a verdict of this kind: one, several
+    "holds": ("holds", "hold"),
+    "depends": ("depends on loss or seed", "depend on loss or seed"),
+    "fails": ("does not hold", "do not hold"),
+    "short": ("is open", "are open"),
+    "moot": ("does not apply", "do not apply"),
+    "none": ("has no runs", "have no runs"),
+}
 MARKS = {True: "✓", False: "✗", None: "…"}
+
+
+def summary(runs: Sequence[PaperRun], set_title: str) -> str:
+    """What came of the paper's claims in these runs, in a sentence."""
+    findings = _findings(paper_runs.stamps(runs), runs)
+    numbers = Counter(claims.verdict(findings[name]).kind for name in CLAIMS)
+    parts = [_counted(kind, numbers[kind]) for kind in COUNTED if numbers[kind]]
+    return f"{set_title} set: of the paper's {len(CLAIMS)} claims, {', '.join(parts)}."
+
+
+def _counted(kind: str, number: int) -> str:
+    return f"{number} {COUNTED[kind][number > 1]}"
 
 
 def draw_claims(runs_by_variant: Mapping[str, Sequence[PaperRun]]) -> None:
@@ -36,18 +57,10 @@ def draw_claims(runs_by_variant: Mapping[str, Sequence[PaperRun]]) -> None:
         name: {variant: claims.verdict(findings[name]) for variant, findings in measured.items()} for name in CLAIMS
     }
     kinds = [own[""].kind for own in verdicts.values()]
-    labels = {
-        "holds": "hold",
-        "depends": "depend",
-        "fails": "do not hold",
-        "short": "open",
-        "moot": "not applicable",
-        "none": "without runs",
-    }
     with st.container(horizontal=True):
         for kind, (color, icon) in VERDICT_LOOKS.items():
             if kind in kinds:
-                st.badge(f"{kinds.count(kind)} {labels[kind]}", color=color, icon=icon)
+                st.badge(_counted(kind, kinds.count(kind)), color=color, icon=icon)
     st.caption(
         "✓ holds, ✗ does not hold, … not measured far enough, – not applicable: the precondition never occurs. The "
         "claims are paraphrased, and the thresholds in the definitions are ours. A verdict from one seed is no more "

@@ -1,14 +1,13 @@
-"""The page that compares runs: select them, show them side by side, overlaid or as tables, and export the result.
+"""The page that compares runs: shows them side by side, overlaid or as tables, and exports the result.
 
 The address holds its state: `runs` (names separated by commas), `group` (all seeds of one setting) or `sweep`, and the
-view: `tab`, `quantity`, `unit`, `collapse`, `rows`. Viewers share the figures: the keys are the lengths of the runs'
-files.
+view: `tab`, `quantity`, `unit`, `collapse`, `rows`. Without runs it shows shipped ones. Viewers share the figures: the
+keys are the lengths of the runs' files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +17,20 @@ import streamlit as st
 from igbviz.charts.browser import find_chromium
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
-from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.sweeps import Group
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
-from igbviz.ui.messages import show_dead_link
+from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
-from igbviz.ui.runs import loss_title, run_rows
+from igbviz.ui.runs import run_rows, shipped_by_loss
+from igbviz.ui.views.compare import select
 
 MAX_RUNS = 100
-COLUMNS = [
-    "state",
-    "loss",
-    "knobs",
-    "model",
-    "dataset",
-    "initialization",
-    "epochs",
-    "seed",
-    "name",
-    "tags",
-    "remark",
-    "submitted",
-    "note",
-    "id",
-]
-FILTERS = ("state", "dataset", "loss", "tags")
+MAX_VERDICTS = 12  # below a figure; of more runs the table has them
 
 
 def draw(cache: Path) -> None:
@@ -58,14 +40,26 @@ def draw(cache: Path) -> None:
         st.info("No network has been trained here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
         return
-    names = _choose(rows, _linked(rows, cache))
+    chosen = select.linked(rows, cache)
+    names = chosen or list(shipped_by_loss(cache).values())
+    select.dialog(rows)
     if not names:
-        st.info("Tick two or more runs above to compare them.", icon=":material/info:")
+        select.button(chosen)
+        st.info("Select two or more runs to compare them.", icon=":material/info:")
         return
     runs, missing = _open(names, cache)
     stamps, _ = stamps_of(runs)
+    members = members_of(stamps)[0]
+    view = _options(members)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        select.chips(names, comparison.titles(comparison.settings(members)) if members else {})
+        select.button(chosen)
+    if not chosen:
+        st.caption(
+            "Recorded runs to begin with: the paper's network with each of its three losses, from the same weights "
+            "(seed 0)."
+        )
     is_active = any(stamp.is_active for stamp in stamps)
-    view = _options(members_of(stamps)[0])
 
     def update() -> float | None:
         stamps, torn = stamps_of(runs)
@@ -83,114 +77,23 @@ def draw(cache: Path) -> None:
     refresh.fragment(update, refresh.SLOW if is_active else None)
 
 
-# Selecting runs.
-
-
-def _linked(rows: Sequence[dict[str, Any]], cache: Path) -> list[str]:
-    """The runs that the address names."""
-    query = st.query_params
-    names = [name for name in query.get("runs", "").split(",") if name]
-    if "group" in query:
-        names += [row["id"] for row in reversed(rows) if _group(row["id"], cache) == query["group"]]
-    if "sweep" in query:
-        try:
-            names += [run.id for run in Group.open(query["sweep"], cache).runs]
-        except RunError as error:
-            show_dead_link(error)
-    return list(dict.fromkeys(names))
-
-
-@lru_cache(maxsize=20_000)
-def _group(name: str, cache: Path) -> str:
-    try:
-        config = Run.open(name, cache).config
-    except RunError:
-        return ""
-    return config.group if kind_of(config) is TRAINED else ""
-
-
-def _choose(rows: Sequence[dict[str, Any]], chosen: list[str]) -> list[str]:
-    """The table to select runs in. The address holds the selection; runs that a filter hides stay selected."""
-    if "compare-find" not in st.session_state:  # the first draw: open if nothing is selected, unchanged from then on
-        st.session_state["compare-open"] = not chosen
-    with st.expander("Select runs", expanded=st.session_state["compare-open"], icon=":material/checklist:"):
-        matching = _matching(rows)
-        ids, before = [row["id"] for row in matching], set(chosen)
-        titled = [{**row, "loss": loss_title(row["loss"])} for row in matching]
-        table = pd.DataFrame(titled, columns=[name for name in COLUMNS if any(name in row for row in rows)])
-        cleared = st.session_state.setdefault("compare-cleared", 0)
-        marked = st.dataframe(
-            table,
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="multi-row",
-            selection_default={"selection": {"rows": [place for place, name in enumerate(ids) if name in before]}},
-            height=min(420, 38 + 35 * max(len(matching), 1)),
-            column_config={"epochs": st.column_config.NumberColumn(format="%.4g"), "knobs": "hyperparameters"},
-            # other rows make another table, whose selection comes from the address
-            key=f"compare-table-{cleared}-{hash(tuple(ids))}",
-            alt=f"{len(matching)} runs to choose from",
-        ).selection.rows
-        ticked = [ids[place] for place in marked if place < len(ids)]
-        unticked = set(ids) - set(ticked)
-        now = [name for name in chosen if name not in unticked] + [name for name in ticked if name not in before]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            hidden = len(set(now) - set(ids))
-            aside = f", {hidden} of them hidden by the filters" if hidden else ""
-            st.caption(
-                f"{len(matching)} of {len(rows)} runs; {len(now)} selected{aside}. Tick a box to add a run; click on a "
-                "heading to sort."
-            )
-            if st.button("Clear selection", icon=":material/close:", disabled=not now, key="compare-none"):
-                st.session_state["compare-cleared"] += 1
-                set_query(runs=None, group=None, sweep=None)
-                st.rerun()
-    if now != chosen:
-        set_query(runs=",".join(now) or None, group=None, sweep=None)
-    return now
-
-
-def _matching(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that match the search and the filters."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Find", placeholder="words in a name, state, tag or note", key="compare-find")
-        filters = {}
-        for name in FILTERS:
-            values = {tuple(_values(row, name)) for row in rows}
-            if len(values) > 1:
-                values = sorted({value for several in values for value in several})
-                shown = {"format_func": loss_title} if name == "loss" else {}
-                filters[name] = set(
-                    st.multiselect(name.capitalize(), values, key=f"compare-{name}", placeholder="all", **shown)
-                )
-        archived = any(row.get("archived") for row in rows) and st.toggle("Include archived", key="compare-archived")
-    return [
-        row
-        for row in rows
-        if (archived or not row.get("archived"))
-        and all(not values or values & set(_values(row, name)) for name, values in filters.items())
-        and all(
-            word in " ".join([*map(str, row.values()), loss_title(row["loss"])]).lower()
-            for word in text.lower().split()
-        )
-    ]
-
-
-def _values(row: dict[str, Any], name: str) -> list[str]:
-    value = row.get(name)
-    return [str(item) for item in value] if isinstance(value, (list, tuple, set)) else [value] if value else []
-
-
 # The view.
 
 
 def _options(members: Sequence[Member]) -> View:
-    chosen, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
+    """One row with all that can be set."""
+    tab, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
     quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         tab = st.segmented_control(
-            "View", list(TABS), default=chosen, required=True, key="compare-tab", format_func=TABS.get
+            "View",
+            list(TABS),
+            default=tab,
+            required=True,
+            key="compare-tab",
+            format_func=TABS.get,
+            label_visibility="collapsed",
         )
         if tab == "overlay":
             quantities = [*_measured(members), ESCAPE]
@@ -200,13 +103,21 @@ def _options(members: Sequence[Member]) -> View:
                 index=quantities.index(quantity) if quantity in quantities else 0,
                 format_func=lambda name: "Time to escape" if name == ESCAPE else MEASURES[name].title,
                 key="compare-quantity",
-                width=300,
+                label_visibility="collapsed",
+                width=230,
             )
         if tab != "table":
             unit = st.segmented_control(
-                "Time in", ("epoch", "step"), default=unit, required=True, key="compare-unit", format_func="{}s".format
+                "Time in",
+                ("epoch", "step"),
+                default=unit,
+                required=True,
+                key="compare-unit",
+                format_func="{}s".format,
+                label_visibility="collapsed",
             )
-        if tab == "table" or (tab == "overlay" and quantity != ESCAPE):
+        has_seeds = len({member.config.group for member in members}) < len(members)
+        if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
             help_ = (
                 "Runs that differ only in the seed become one line: their median, with a band from the minimum to the "
                 "maximum."
@@ -222,6 +133,7 @@ def _options(members: Sequence[Member]) -> View:
                 required=True,
                 key="compare-rows",
                 format_func=lambda n: f"{starts[n] + 1}–{min(starts[n] + MAX_ROWS, len(members))}",
+                label_visibility="collapsed",
             )
     set_query(
         tab=tab if tab != "grid" else None,
@@ -258,22 +170,34 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
     active = sum(not member.ended for member in members)
     parts = [f"{len(members)} run{'s' * (len(members) > 1)} in {len(settings)} setting{'s' * (len(settings) > 1)}"]
     parts += [f"{active} still running"] * bool(active) + [f"in common: {shared}"] * bool(shared)
-    st.caption("; ".join(parts) + ".")
     if view.tab == "table":
         _tables(settings, view.collapse)
     else:
         figure, height = _figure(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
+        if view.tab == "overlay":
+            _verdicts(settings)
         st.caption(_caption(view, settings))
+    st.caption("; ".join(parts) + ".")
     _exports(settings, view)
+
+
+def _verdicts(settings: Sequence[Setting]) -> None:
+    """What came of each run, where the figure does not say it."""
+    labels = comparison.titles(settings)
+    members = [member for setting in settings for member in setting.members]
+    lines = [f"- **{plain(labels[member.run])}**: {member.verdict}" for member in members[:MAX_VERDICTS]]
+    if len(members) > MAX_VERDICTS:
+        lines.append(f"- and {len(members) - MAX_VERDICTS} more in the view *{TABS['table']}*, seeds apart.")
+    st.markdown("\n".join(lines))
 
 
 def _caption(view: View, settings: Sequence[Setting]) -> str:
     if view.tab == "grid":
         return (
-            "One row per run, as in the paper's Figure 2. ★ and the bold line: the class that the untrained network "
-            "favours. Dashed: the end of the first epoch; dotted: 1/K. Point at a line to mark its class at the same "
-            "time in every row; click on a class in the legend to hide it everywhere."
+            "One row per run, as in the paper's Figure 2, with what came of it. ★ and the bold line: the class that "
+            "the untrained network favours. Dashed: the end of the first epoch; dotted: 1/K. Point at a line to mark "
+            "its class at the same time in every row; click on a class in the legend to hide it everywhere."
         )
     if view.quantity == ESCAPE:
         return f"One dot per seed, a vertical line at the median. {ESCAPE_IN_WORDS}"
@@ -310,9 +234,11 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     table = comparison.run_table(settings)
     table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
     table["run"] = [f"Train?run={name}" for name in table["run"]]
+    table.insert(2, "verdict", table.pop("verdict"))
     number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
     opened = {"run": st.column_config.LinkColumn("run", display_text="open", width=60)}
-    looks = _pinned() | number | opened | {"last_step": st.column_config.NumberColumn("last step")}
+    looks = _pinned() | number | opened | {"verdict": st.column_config.TextColumn("what came of it", width="large")}
+    looks |= {"last_step": st.column_config.NumberColumn("last step")}
     st.dataframe(table, hide_index=True, key="compare-outcomes-runs", column_config=looks, placeholder="never")
     st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS}")
 
@@ -333,6 +259,7 @@ def _figure(stamps: tuple[Stamp, ...], view: View) -> tuple[str, int]:
 def _exports(settings: Sequence[Setting], view: View) -> None:
     no_browser = find_chromium() is None
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Download")
         for label, (suffix, mime, make) in FORMATS.items():
             st.download_button(
                 label,
@@ -344,6 +271,6 @@ def _exports(settings: Sequence[Setting], view: View) -> None:
                 disabled=label == "PDF" and no_browser,
             )
         if view.tab != "table":
-            st.caption("The chart's own buttons, at its top right, save it as PNG or SVG.")
+            st.caption("PNG and SVG: the buttons at the top right of the chart, seen when you point at it.")
         if no_browser:
             st.caption("A PDF needs Chromium or Chrome on the machine that serves this page.")
