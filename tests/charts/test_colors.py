@@ -20,7 +20,7 @@ from igbviz.charts.colors import (
     on_dark,
     shade,
 )
-from igbviz.ui.shell import STYLE
+from tests.support import ROOT
 
 PALETTES = {"light": LIGHT, "dark": DARK}
 TEXTS = {"light": (*LIGHT, NEUTRAL_TEXT), "dark": (*DARK, NEUTRAL_TEXT_ON_DARK)}
@@ -172,8 +172,9 @@ def test_dash_grows_with_the_line():
 @pytest.mark.parametrize("letters, page", [("#2f2d2b", "#f8f8f7"), ("#edebe8", "#2d2b27")], ids=["light", "dark"])
 def test_chosen_items_can_be_read_in_both_themes(letters: str, page: str) -> None:
     """Text and field colour of the themes, as a browser computes them; the tint lies on the field."""
-    red, green, blue, share = map(float, re.search(r"\[data-tag\] {background: rgba\(([^)]*)\)", STYLE)[1].split(","))
+    style = (ROOT / "igbviz/ui/shell.css").read_text()
+    red, green, blue, share = map(float, re.search(r"\[data-tag\] {background: rgba\(([^)]*)\)", style)[1].split(","))
     under = [int(page[place : place + 2], 16) for place in (1, 3, 5)]
     tint = [round(share * over + (1 - share) * below) for over, below in zip((red, green, blue), under, strict=True)]
-    assert "[data-tag] span" in STYLE and "color: inherit" in STYLE
+    assert "[data-tag] span" in style and "color: inherit" in style
     assert contrast(letters, "#" + "".join(f"{part:02x}" for part in tint)) > 7
