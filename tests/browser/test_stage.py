@@ -147,7 +147,8 @@ def test_the_keyboard_plays_steps_and_leaves_typing_alone(browser, shown) -> Non
     page.locator(f"{STAGE} .time").focus()
     page.keyboard.press("Home")
     assert at(page) == 0 and page.locator(f"{STAGE} .now").inner_text() == "Init."
-    assert not requests and not page.problems
+    asked = [url for url in requests if not url.endswith("favicon.png")]  # Chromium's own, when the address changes
+    assert not asked and not page.problems
 
 
 def test_views_and_classes_by_keyboard(browser, shown) -> None:
@@ -227,3 +228,27 @@ def test_a_growing_run_sends_its_new_probes_only_and_is_followed(browser, shown)
         file.write(whole.records[len(run.trajectory()) :].tobytes())
     page.wait_for_timeout(1500)
     assert at(page) == kept, "who looks back is left alone"
+
+
+def test_a_link_shows_the_same_moment(browser, shown) -> None:
+    page = opened(browser, shown, "escaped", "stuck", play=True)
+    page.get_by_role("tab", name=shown[1]["stuck"].id).click()
+    page.get_by_role("tab", name="Guesses").click()
+    page.get_by_role("button", name="Steps").click()
+    go(page, 50)
+    seen = at(page)
+    page.wait_for_url("**at=*")
+    page.goto(page.url)
+    page.locator(f"{STAGE}[data-run={shown[1]['stuck'].id}][data-view=guess_fraction]").wait_for(timeout=30_000)
+    assert at(page) == seen and page.locator(STAGE).get_attribute("data-playing") == "false"
+    assert page.get_by_role("button", name="Steps").get_attribute("aria-pressed") == "true"
+
+
+def test_the_chart_is_saved_with_its_names(browser, shown, tmp_path) -> None:
+    page = opened(browser, shown, "stuck")
+    for format, opening in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download(timeout=30_000) as download:
+            page.get_by_role("button", name=format).click()
+        download.value.save_as(tmp_path / "picture")
+        assert (tmp_path / "picture").read_bytes().startswith(opening)
+    assert b"9 classes at 0.01" in (tmp_path / "picture").read_bytes()

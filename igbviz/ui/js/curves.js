@@ -131,7 +131,8 @@ export class Curves {
       const { name, strong } = this.view.lines[k];
       return { name: strong ? `${name} ★` : name, y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this.view.name === "wrong_labels" ? "parts" : "classes", line: k, inside };
     });
-    this._name(ends.filter((end) => end.inside), x, top, height);
+    this.ends = ends.filter((end) => end.inside);
+    this._name(this.ends, x, top, height);
   }
 
   _name(ends, x, top, height) {

@@ -7,6 +7,7 @@ const REST = 2.5; // seconds at the end before it begins again
 export class Player {
   constructor(show) {
     this.show = show; // called with every new index
+    this.rested = () => {}; // called with an index that somebody chose
     this.index = 0;
     this.speed = 1;
     this.playing = false;
@@ -19,7 +20,7 @@ export class Player {
     this.recording = recording;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (fresh) {
-      this.following = !recording.ended;
+      this.following = !recording.ended && !this.taken;
       if (!this.taken) this.index = play && !still ? 0 : this.last;
       if (play && !still && !this.taken && !this.following) return this.play();
     }
@@ -32,8 +33,17 @@ export class Player {
 
   go(index, { keep = false } = {}) {
     this.index = Math.min(Math.max(index, 0), this.last);
-    if (!keep) this.following = !this.recording.ended && this.index >= this.last;
+    if (!keep) {
+      this.following = !this.recording.ended && this.index >= this.last;
+      this.rested(this.index);
+    }
     this.show(this.index);
+  }
+
+  // A link names a moment: somebody took the player there.
+  take(index) {
+    this.taken = true;
+    this.index = index;
   }
 
   // A probe further or back, from between two probes to the next one.

@@ -30,6 +30,11 @@ export class Recording {
     return this.steps.length;
   }
 
+  // The index of the last probe that is not after this step.
+  nearest(step) {
+    return Math.max(0, this.steps.findLastIndex((other) => other <= step));
+  }
+
   // The values of a table at a fractional index: on the line between two probes.
   at(name, index) {
     const rows = this.tables[name];

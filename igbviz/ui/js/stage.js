@@ -1,9 +1,11 @@
 // The stage: one run at a time on one large chart, the bars of its classes, and a player. Python sends probes; from then
 // on everything happens here, so moving through time asks the server for nothing.
 
+import { asked, remember } from "./address.js";
 import { Bars } from "./bars.js";
 import { Confusion } from "./confusion.js";
 import { Curves } from "./curves.js";
+import { download } from "./picture.js";
 import { Player } from "./player.js";
 import { loadPlotly } from "./plotly.js";
 import { Recording } from "./recording.js";
@@ -26,6 +28,7 @@ const TEMPLATE = `
     <div class="views" role="tablist" aria-label="Views"></div>
     <div class="units" role="group" aria-label="Time in"></div>
     <label class="smooth"><input type="checkbox"> Smooth</label>
+    <div class="save" role="group" aria-label="Save the chart as"><button type="button">PNG</button><button type="button">SVG</button></div>
   </div>
   <div class="chart" role="img"></div>
   <div class="matrix" hidden></div>
@@ -49,7 +52,9 @@ export class Stage {
     root.tabIndex = -1;
     root.innerHTML = TEMPLATE;
     const part = (name) => root.querySelector(`.${name}`);
-    Object.assign(this, { run: null, view: null, unit: "epoch", smooth: false, messages: {} });
+    Object.assign(this, { run: null, view: asked("shown"), smooth: false, messages: {} });
+    this.unit = asked("time") === "step" ? "step" : "epoch";
+    this.moment = asked("at"); // a step, once
     this.part = part;
     const onPoint = (line, { chosen } = {}) => {
       if (chosen !== undefined) this.chosen = chosen;
@@ -57,6 +62,7 @@ export class Stage {
       this._show(this.player.index);
     };
     this.player = new Player((index) => this._show(index));
+    this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
     this.player.alive = () => root.isConnected;
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe) });
     this.bars = new Bars(part("bars"), { onPoint });
@@ -75,7 +81,9 @@ export class Stage {
       this.messages[run] = message;
       this.dirty = true;
     }
-    if (!data.scenes.some(({ run }) => run === this.run)) this._choose(data.scenes[0].run);
+    if (!data.scenes.some(({ run }) => run === this.run)) {
+      this._choose((data.scenes.find(({ run }) => run === asked("on")) ?? data.scenes[0]).run);
+    }
     await this._draw();
   }
 
@@ -111,7 +119,11 @@ export class Stage {
     const { recording, root, data } = this;
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
-    this._tabs("runs", data.scenes.map(({ run, title }) => [run, title]), this.run, (run) => (this._choose(run), this._draw()));
+    this._tabs("runs", data.scenes.map(({ run, title }) => [run, title]), this.run, (run) => {
+      this._choose(run);
+      remember({ on: run });
+      this._draw();
+    });
     if (!recording?.length) {
       this.part("verdict").textContent = data.waiting ?? "";
       return;
@@ -119,21 +131,31 @@ export class Stage {
     if (!this.dirty && look === this.look) return;
     Object.assign(this, { dirty: false, look });
     const view = recording.views.find(({ name }) => name === this.view) ?? recording.views[0];
-    this._tabs("views", recording.views.map(({ name, tab }) => [name, tab]), view.name, (name) => ((this.view = name), this._draw()));
-    this._tabs("units", [["epoch", "Epochs"], ["step", "Steps"]], this.unit, (unit) => ((this.unit = unit), this._draw()), "aria-pressed");
+    this._tabs("views", recording.views.map(({ name, tab }) => [name, tab]), view.name, (name) => {
+      this.view = name;
+      remember({ shown: name === recording.views[0].name ? null : name });
+      this._draw();
+    });
+    this._tabs("units", [["epoch", "Epochs"], ["step", "Steps"]], this.unit, (unit) => {
+      this.unit = unit;
+      remember({ time: unit === "epoch" ? null : unit });
+      this._draw();
+    }, "aria-pressed");
     this.part("verdict").textContent = recording.verdict;
     this.part("caption").textContent = view.caption;
     const matrix = view.name === "confusion";
     this.shown = view;
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
-    this.part("smooth").style.visibility = matrix ? "hidden" : "visible";
+    for (const name of ["smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
     const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
     this.bars.draw(recording, colors, theme);
     if (matrix) this.confusion.draw(recording, theme);
     else await this.curves.draw(Plotly, recording, view, this.unit, colors, this.smooth);
     this.part("chart").setAttribute("aria-label", `${view.title}. ${recording.verdict}`);
     this._timeline();
+    if (this.moment !== null) this.player.take(recording.nearest(Number(this.moment)));
+    this.moment = null;
     this.player.load(recording, { play: data.play, fresh: this.fresh });
     this.fresh = false;
     this.part("live").hidden = recording.ended;
@@ -228,6 +250,9 @@ export class Stage {
     part("live").addEventListener("click", () => {
       player.pause();
       player.go(player.last);
+    });
+    part("save").addEventListener("click", ({ target }) => {
+      if (target.textContent && this.curves.ends) download(window.Plotly, this.curves, target.textContent.toLowerCase());
     });
     part("speed").append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed, speed === 1, speed === 1)));
     part("speed").addEventListener("change", (event) => (player.speed = Number(event.target.value)));

@@ -1,0 +1,39 @@
+// A file of the chart as it stands: what lies above the plot on the page (names, dots) becomes part of the figure.
+
+import { layout } from "./labels.js";
+
+export function download(Plotly, curves, format) {
+  const { plot, ends, area, size, theme, recording, view, shownAt } = curves;
+  const { xaxis } = plot._fullLayout;
+  const x = xaxis.p2r(shownAt - area.left);
+  const names = layout(ends, { gap: size + 3, low: area.top + 4, high: area.top + area.height - 4 }).map((name) => ({
+    x,
+    y: plot._fullLayout.yaxis.p2r(name.y - area.top),
+    ax: 26,
+    ay: name.at - name.y,
+    text: name.strong ? `<b>${name.text}</b>` : name.text,
+    xanchor: "left",
+    showarrow: true,
+    arrowhead: 0,
+    arrowwidth: 1,
+    arrowcolor: name.color ?? theme.text,
+    font: { size, color: name.color ?? theme.text },
+  }));
+  const dots = ends.map(({ value, color }) => ({
+    type: "scatter", mode: "markers", x: [x], y: [value], marker: { color, size: 8 }, cliponaxis: false, showlegend: false, hoverinfo: "skip",
+  }));
+  const words = { text: `${view.title}. ${recording.verdict}`, xref: "paper", yref: "paper", x: 0, y: 1, yanchor: "bottom", xanchor: "left", yshift: 22, showarrow: false, font: { size: size + 2 } };
+  const figure = {
+    data: [...plot.data, ...dots],
+    layout: {
+      ...plot.layout,
+      margin: { ...plot.layout.margin, t: plot.layout.margin.t + 34 },
+      annotations: [...plot.layout.annotations, ...names, words],
+      paper_bgcolor: theme.background,
+      plot_bgcolor: theme.background,
+    },
+  };
+  const filename = `${recording.id}-${view.name}`;
+  const { clientWidth: width, clientHeight: height } = plot;
+  return Plotly.downloadImage(figure, { format, filename, width, height: height + 34, scale: format === "png" ? 3 : 1 });
+}
