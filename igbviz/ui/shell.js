@@ -15,14 +15,21 @@
   root.classList.toggle("igbviz-embedded", new URLSearchParams(location.search).get("embed") === "true");
   root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
 
-  // plotly.js is 5 MB. It loads beside Streamlit's own start, and live_chart.js waits for this promise.
+  // plotly.js is 5 MB: it is fetched at once, and runs while Streamlit, which has drawn its empty frame by then, waits for
+  // the server. Before that it would only be in the way. live_chart.js waits for this promise.
   const script = document.createElement("script");
+  script.src = new URL(document.currentScript.dataset.plotly, base).href;
+  const early = { rel: "preload", as: "script", href: script.src, fetchPriority: "low" };
+  document.head.append(Object.assign(document.createElement("link"), early));
   window.igbvizPlotly = new Promise((done) => {
     script.onload = () => done(window.Plotly);
-    script.onerror = () => { window.igbvizPlotly = undefined; }; // then the first chart tries again, and says what failed
+    script.onerror = () => { window.igbvizPlotly = undefined; }; // then the next chart tries again, and says what failed
   });
-  script.src = new URL(document.currentScript.dataset.plotly, base).href;
-  document.head.append(script);
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector("[data-testid=stApp]")) return;
+    observer.disconnect();
+    document.head.append(script);
+  }).observe(root, { childList: true, subtree: true });
 
   // Projector view: nothing but the picture, larger. Charts hear the event and let their text grow.
   const PROJECTOR = "igbviz-projector";

@@ -23,13 +23,13 @@ from igbviz.config import PRESETS
 from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
 from igbviz.ui.refresh import FIRST_SECONDS
-from tests.benchmarks.page import app
+from tests.benchmarks.app import app
 
 SECONDS, TIMEOUT = 12.0, 5.0  # of viewing, and of waiting for one response
 
 
 class Viewer:
-    """One viewer: seconds to the whole page and to the response of each refresh, and bytes of all responses."""
+    """One viewer: seconds to the whole page and to the response of each refresh, and bytes of these responses."""
 
     def __init__(self) -> None:
         self.page = 0.0
@@ -43,6 +43,7 @@ class Viewer:
             listening = asyncio.create_task(self._listen(socket))
             place = {"query_string": f"run={run.id}", "page_name": "Train"}
             self.page = await self._ask(socket, **place)
+            self.bytes = 0
             while time.perf_counter() < until:
                 await asyncio.sleep(self.every)
                 self.refreshes.append(await self._ask(socket, fragment_id=self.fragment, is_auto_rerun=True, **place))
@@ -88,11 +89,12 @@ def report(when: str, viewers: list[Viewer], pace: float) -> None:
     refreshes = sorted(seconds for viewer in viewers for seconds in viewer.refreshes) or [TIMEOUT]
     late = refreshes[int(0.95 * len(refreshes))]
     kilobytes = sum(viewer.bytes for viewer in viewers) / 1e3 / len(refreshes)
+    training = f"; the run goes at {pace:,.0f} steps per second" if pace else ""
     print(
         f"{when}, {len(viewers):2} viewers: {len(refreshes) / len(viewers) / SECONDS:.2f} refreshes per second, "
         f"answered after {1e3 * statistics.median(refreshes):.0f} ms (95 %: {1e3 * late:.0f} ms, n = "
         f"{len(refreshes)}), {kilobytes:.0f} kB; whole page after {max(viewer.page for viewer in viewers):.2f} s at "
-        f"most; the run goes at {pace:,.0f} steps per second",
+        f"most{training}",
         flush=True,
     )
 
@@ -101,18 +103,27 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.benchmarks.viewers")
     parser.add_argument("--viewers", type=int, default=30)
     count = parser.parse_args().viewers
-    with tempfile.TemporaryDirectory() as folder, app(Path(folder)) as address:
-        socket = address.replace("http", "ws") + "/_stcore/stream"
+    with tempfile.TemporaryDirectory() as folder:
+        crowd(Path(folder), count)
+
+
+def crowd(cache: Path, count: int) -> None:
+    """One viewer of a young and of an older run in training, then `count` of them."""
+    with app(cache) as address:
         for number in (1, count):
-            run = submit(PRESETS["first-look"].config.with_(epochs=1000, probes={"count": 1000}, seed=number), folder)
+            run = submit(PRESETS["first-look"].config.with_(epochs=1000, probes={"count": 1000}, seed=number), cache)
             while len(run.trajectory()) < 20:
                 time.sleep(0.1)
-            report("a young run", *measure(socket, run, number))
+            report("a young run", *measure(socket_of(address), run, number))
             while run.status.seconds < FIRST_SECONDS:
                 time.sleep(0.1)
-            report("an older run", *measure(socket, run, number))
+            report("an older run", *measure(socket_of(address), run, number))
             run.stop()
             run.wait()
+
+
+def socket_of(address: str) -> str:
+    return address.replace("http", "ws") + "/_stcore/stream"
 
 
 if __name__ == "__main__":
