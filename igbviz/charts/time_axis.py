@@ -110,6 +110,6 @@ class TimeAxis:
         for epoch, label, dash, row in [*lines, *((epoch, label, "solid", 1) for epoch, label in marks)]:
             x = float(self.position(epoch * self.steps_per_epoch))
             shapes.append(vertical_line(x, dash))
-            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 18 * row}
             annotations.append(position | {"text": label, "showarrow": False, "font": {"size": SMALL}})
         return shapes, annotations

@@ -104,6 +104,15 @@ function roomyTicks(axis, length, size) {
   return { ...axis, ticktext: named };
 }
 
+// Names below bars stand upright in as many rows as they need, each lower than its neighbor on the left.
+function staggered(axis, length, size) {
+  const { ticktext, tickangle, range } = axis;
+  if (tickangle !== undefined || !Array.isArray(ticktext) || !range) return axis;
+  const place = length / (range[1] - range[0]);
+  const rows = Math.min(4, Math.ceil(Math.max(0, ...ticktext.map((text) => textWidth(text, size) + 0.4 * size)) / place));
+  return { ...axis, tickangle: 0, ticktext: ticktext.map((text, index) => "<br>".repeat(index % Math.max(1, rows)) + text) };
+}
+
 // A title that would reach under the tool bar gets a row of its own below it.
 const TOOLBAR = { width: 180, height: 28 }; // pixels
 function clearOfToolbar(layout, width) {
@@ -117,6 +126,9 @@ function clearOfToolbar(layout, width) {
 
 // Text over a line has a rim in the colour of the page, so that nothing strikes it through.
 const halo = (background) => [[1, 1], [-1, 1], [1, -1], [-1, -1]].map(([x, y]) => `${x}px ${y}px 2px ${background}`).join(", ");
+
+// On a phone the rows of a legend would take the room of the plot, where the lines have their names at their ends.
+const NARROW = 480;
 
 // The layout for a theme and a width.
 function dressed(layout, theme, width) {
@@ -132,8 +144,10 @@ function dressed(layout, theme, width) {
   const inner = width - (layout.margin?.l ?? 0) - (layout.margin?.r ?? 0);
   for (const name of Object.keys(looks).filter((key) => /^xaxis\d*$/.test(key))) {
     const { domain: [from, to] = [0, 1], tickfont } = looks[name];
-    looks[name] = roomyTicks(looks[name], inner * (to - from), tickfont?.size ?? size);
+    const fit = looks[name].type === "log" ? roomyTicks : staggered;
+    looks[name] = fit(looks[name], inner * (to - from), tickfont?.size ?? size);
   }
+  if (layout.meta?.named && width < NARROW) looks.showlegend = false;
   return { ...clearOfToolbar(looks, width), width };
 }
 
