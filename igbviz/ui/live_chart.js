@@ -113,6 +113,19 @@ function staggered(axis, length, size) {
   return { ...axis, tickangle: 0, ticktext: ticktext.map((text, index) => "<br>".repeat(index % Math.max(1, rows)) + text) };
 }
 
+// The values above bars that have room side by side: first the largest.
+function roomyValues(trace, { xaxis, margin, font }, width) {
+  if (trace.type !== "bar" || !Array.isArray(trace.text) || !xaxis.range || !width) return trace;
+  const size = trace.textfont?.size ?? font.size;
+  const place = (width - margin.l - margin.r) / (xaxis.range[1] - xaxis.range[0]);
+  const kept = [];
+  for (const [index, text] of [...trace.text.entries()].sort(([, one], [, other]) => Number(other) - Number(one))) {
+    if (kept.every((other) => Math.abs(other - index) * place > textWidth(text, size))) kept.push(index);
+  }
+  const shown = trace.text.map((text, index) => (kept.includes(index) ? text : ""));
+  return { ...trace, text: shown, constraintext: "none", textfont: { size, ...trace.textfont } };
+}
+
 // A title that would reach under the tool bar gets a row of its own below it.
 const TOOLBAR = { width: 180, height: 28 }; // pixels
 function clearOfToolbar(layout, width) {
@@ -235,8 +248,9 @@ async function draw(chart) {
       const spec = JSON.parse(inScheme(chart.figure, chart.palette, theme.dark));
       const { data, layout } = enlarged(resolved({ data: spec.data, layout: spec.layout }, spec.shared), factor);
       const meta = layout.meta ?? {};
-      const room = { ...dressed(layout, theme, node.clientWidth), height: chart.height * factor };
-      await Plotly.react(node, data, room, configuration(Plotly));
+      const look = { ...dressed(layout, theme, node.clientWidth), height: chart.height * factor };
+      const traces = data.map((trace) => roomyValues(trace, look, node.clientWidth));
+      await Plotly.react(node, traces, look, configuration(Plotly));
       if (chart.gone) return;
       if (!chart.drawn) listen(chart);
       chart.drawn = wanted;

@@ -86,7 +86,7 @@ def test_colours_follow_the_scheme_while_the_page_is_open(look):
 def test_no_text_lies_over_another(look, width: int, query: str):
     page = look(width, 900, query)
     for selector in (CHART, RIGHT):
-        texts = boxes(page, selector, ".gtitle, .xtitle, .ytitle, .xtick text, .legendtext, .annotation-text")
+        texts = boxes(page, selector, ".gtitle, .xtitle, .ytitle, .xtick text, .legendtext, .annotation-text, .bartext")
         crossing = [
             (one, other)
             for index, (one, box) in enumerate(texts)
