@@ -106,7 +106,13 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             annotations.append(position | {"text": "<br>".join(verdicts[row]), "font": {"size": 13}, "yshift": lowest})
         # One above the other: both may be at the end of the first epoch.
         for line, (x_mark, label) in enumerate(_moments(member, axis)):
-            at_mark = {"x": float(np.log10(x_mark)), "y": 1, "yanchor": "bottom", "yshift": 14 * line}
+            at_mark = {
+                "x": float(np.log10(x_mark)),
+                "y": 1,
+                "yanchor": "bottom",
+                "yshift": 14 * line,
+                "xanchor": axis.anchor(x_mark),
+            }
             panel = {"xref": f"x{_axis_number(row, 1)}", "yref": f"y{_axis_number(row, 1)} domain"}
             annotations.append(at_mark | panel | {"showarrow": False, "text": label, "font": {"size": SMALL}})
     for column, quantity in enumerate(PANELS):

@@ -160,12 +160,8 @@ def bars(
     )
     shown = [k for k in range(len(labels)) if len(labels) <= MAX_LINES or k == favoured]
     ticks = {"tickvals": shown, "ticktext": [labels[k] for k in shown], "range": [-0.6, len(labels) - 0.4]}
-    # In a narrow window plotly turns the names: `standoff` and `automargin` keep the axis title below them.
-    figure["layout"]["xaxis"] |= ticks | {
-        "showgrid": False,
-        "title": {"text": when, "standoff": 6},
-        "automargin": "height",
-    }
+    # In a narrow window a browser sets the names in several rows: `standoff` keeps the axis title below them.
+    figure["layout"]["xaxis"] |= ticks | {"showgrid": False, "title": {"text": when, "standoff": 6}}
     figure["layout"]["yaxis"] |= FRACTION_TICKS | {"range": [0, 1.02]} if definition.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}
@@ -197,6 +193,7 @@ def to_html(figure: go.Figure, dark: bool) -> str:
 def _figure(
     traces, definition: Quantity, title: str | None, height: int, trajectory: Trajectory, shapes=(), annotations=()
 ) -> dict[str, Any]:
+    named = any("text" in trace.get("mode", "") for trace in traces)  # lines that have their names at their ends
     title = definition.title if title is None else title
     chance = _chance(trajectory.classes) if definition.chance else ([], [])
     last = int(trajectory.step[-1]) if len(trajectory) else 0
@@ -216,7 +213,7 @@ def _figure(
         "shapes": [*shapes, *chance[0]],
         "annotations": [*annotations, *chance[1]],
         "uirevision": "kept",  # zoom and hidden classes belong to the viewer, whatever data comes
-        "meta": {"step": last, "words": description},
+        "meta": {"step": last, "words": description, "named": named},
     }
     return {"data": traces, "layout": frame(height) | layout}
 
@@ -238,8 +235,20 @@ def _in_time(
         FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}
     )
     figure["layout"]["showlegend"] = legend
-    figure["layout"]["margin"] |= {"t": 78 if marks else 62}
+    if definition.per_class and len(trajectory):
+        figure["layout"]["meta"]["words"] += _extremes(definition, trajectory)
+    figure["layout"]["margin"] |= {"t": 80 if marks else 62}
     return go.Figure(figure) if checked else figure
+
+
+def _extremes(definition: Quantity, trajectory: Trajectory) -> str:
+    """The highest and the lowest class at the last probe, for those who cannot see the lines."""
+    values = np.asarray(definition.values(trajectory[-1:]), dtype=np.float32)[0]
+    if not np.isfinite(values).any():
+        return ""
+    high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
+    names = trajectory.class_names
+    return f"; last: {names[high]} highest with {values[high]:.2g}, {names[low]} lowest with {values[low]:.2g}"
 
 
 def _hover(drawn: Trajectory) -> np.ndarray:

@@ -51,7 +51,7 @@ def loss_change_marks(members: Sequence[Member], axis: TimeAxis, row: int = 0) -
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
-        "yshift": 16 * row,
+        "yshift": 18 * row,
         "font": {"size": SMALL},
     }
     return [vertical_line(position, "solid") for position, _ in moments], [

@@ -195,6 +195,7 @@ def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, heig
                         "title": {"text": label},
                         "gridcolor": LIGHT_NEUTRAL,
                         "type": "log" if log and not empty else "linear",
+                        "tickformat": "~g",  # without it plotly writes 2 and 5 between the powers, in small digits
                     },
                     "annotations": [all_zero] * empty,
                     "showlegend": False,

@@ -75,6 +75,10 @@ class TimeAxis:
         exponents = range(int(np.floor(np.log10(self.per_step))), int(np.ceil(np.log10(self.last))) + 1)
         return [d * 10.0**e for e in exponents for d in range(2, 10) if self.per_step <= d * 10.0**e <= self.last]
 
+    def anchor(self, x: float) -> str:
+        """Where a label above a position is held, so that the edge of the figure does not cut it at the end."""
+        return "right" if np.log10(x) > np.log10(self.last) - 0.1 * self.span else "center"
+
     def layout(self) -> dict[str, Any]:
         """The plotly axis. Its range is that of the planned run, so that it does not move while the run grows."""
         positions, labels = self.ticks()
@@ -110,6 +114,7 @@ class TimeAxis:
         for epoch, label, dash, row in [*lines, *((epoch, label, "solid", 1) for epoch, label in marks)]:
             x = float(self.position(epoch * self.steps_per_epoch))
             shapes.append(vertical_line(x, dash))
-            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 16 * row}
+            position = {"x": float(np.log10(x)), "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 18 * row}
+            position["xanchor"] = self.anchor(x)
             annotations.append(position | {"text": label, "showarrow": False, "font": {"size": SMALL}})
         return shapes, annotations

@@ -104,6 +104,28 @@ function roomyTicks(axis, length, size) {
   return { ...axis, ticktext: named };
 }
 
+// Names below bars stand upright in as many rows as they need, each lower than its neighbor on the left.
+function staggered(axis, length, size) {
+  const { ticktext, tickangle, range } = axis;
+  if (tickangle !== undefined || !Array.isArray(ticktext) || !range) return axis;
+  const place = length / (range[1] - range[0]);
+  const rows = Math.min(4, Math.ceil(Math.max(0, ...ticktext.map((text) => textWidth(text, size) + 0.4 * size)) / place));
+  return { ...axis, tickangle: 0, ticktext: ticktext.map((text, index) => "<br>".repeat(index % Math.max(1, rows)) + text) };
+}
+
+// The values above bars that have room side by side: first the largest.
+function roomyValues(trace, { xaxis, margin, font }, width) {
+  if (trace.type !== "bar" || !Array.isArray(trace.text) || !xaxis.range || !width) return trace;
+  const size = trace.textfont?.size ?? font.size;
+  const place = (width - margin.l - margin.r) / (xaxis.range[1] - xaxis.range[0]);
+  const kept = [];
+  for (const [index, text] of [...trace.text.entries()].sort(([, one], [, other]) => Number(other) - Number(one))) {
+    if (kept.every((other) => Math.abs(other - index) * place > textWidth(text, size))) kept.push(index);
+  }
+  const shown = trace.text.map((text, index) => (kept.includes(index) ? text : ""));
+  return { ...trace, text: shown, constraintext: "none", textfont: { size, ...trace.textfont } };
+}
+
 // A title that would reach under the tool bar gets a row of its own below it.
 const TOOLBAR = { width: 180, height: 28 }; // pixels
 function clearOfToolbar(layout, width) {
@@ -117,6 +139,9 @@ function clearOfToolbar(layout, width) {
 
 // Text over a line has a rim in the colour of the page, so that nothing strikes it through.
 const halo = (background) => [[1, 1], [-1, 1], [1, -1], [-1, -1]].map(([x, y]) => `${x}px ${y}px 2px ${background}`).join(", ");
+
+// On a phone the rows of a legend would take the room of the plot, where the lines have their names at their ends.
+const NARROW = 480;
 
 // The layout for a theme and a width.
 function dressed(layout, theme, width) {
@@ -132,8 +157,10 @@ function dressed(layout, theme, width) {
   const inner = width - (layout.margin?.l ?? 0) - (layout.margin?.r ?? 0);
   for (const name of Object.keys(looks).filter((key) => /^xaxis\d*$/.test(key))) {
     const { domain: [from, to] = [0, 1], tickfont } = looks[name];
-    looks[name] = roomyTicks(looks[name], inner * (to - from), tickfont?.size ?? size);
+    const fit = looks[name].type === "log" ? roomyTicks : staggered;
+    looks[name] = fit(looks[name], inner * (to - from), tickfont?.size ?? size);
   }
+  if (layout.meta?.named && width < NARROW) looks.showlegend = false;
   return { ...clearOfToolbar(looks, width), width };
 }
 
@@ -221,8 +248,9 @@ async function draw(chart) {
       const spec = JSON.parse(inScheme(chart.figure, chart.palette, theme.dark));
       const { data, layout } = enlarged(resolved({ data: spec.data, layout: spec.layout }, spec.shared), factor);
       const meta = layout.meta ?? {};
-      const room = { ...dressed(layout, theme, node.clientWidth), height: chart.height * factor };
-      await Plotly.react(node, data, room, configuration(Plotly));
+      const look = { ...dressed(layout, theme, node.clientWidth), height: chart.height * factor };
+      const traces = data.map((trace) => roomyValues(trace, look, node.clientWidth));
+      await Plotly.react(node, traces, look, configuration(Plotly));
       if (chart.gone) return;
       if (!chart.drawn) listen(chart);
       chart.drawn = wanted;

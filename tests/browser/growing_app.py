@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from igbviz import charts
+from igbviz.charts.colors import class_style, on_any_page
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.ui.live_chart import live_chart
 
@@ -46,9 +47,12 @@ shown = st.toggle("Right chart", True)
 def chart() -> None:
     st.session_state.ticks += 1
     st.caption(f"tick {st.session_state.ticks}")
+    st.html(f'<span class="sample" style="color:{on_any_page(class_style(1).color)}">orange</span>')
     probes = int(st.query_params.get("probes", 60 + 4 * st.session_state.ticks))
     run = Trajectory(records[:probes], NAMES)
-    plan = {"steps_per_epoch": STEPS_PER_EPOCH, "epochs": EPOCHS, "marks": [(3, "loss changes")]}
+    epochs = float(st.query_params.get("epochs", EPOCHS))
+    marks = [(3, "loss changes")] if epochs > 3 else []
+    plan = {"steps_per_epoch": STEPS_PER_EPOCH, "epochs": epochs, "marks": marks}
     left, right = st.columns(2)
     with left:
         live_chart(charts.curves(run, **plan), key="curves")
