@@ -25,7 +25,7 @@ TRADE_OFF_HEIGHT = 520  # pixels
 MARGIN = {"l": 64, "r": 24, "t": 64, "b": 76}
 # The panels over time are below each other, each as wide as the page: three in a row do not fit on a phone.
 PANEL_HEIGHT, PANEL_GAP = 190, 64  # pixels; the gap holds the title of a panel and the names of upright lines
-TIME_MARGIN = {"l": 64, "r": 24, "t": 64, "b": 56}
+TIME_MARGIN = {"l": 76, "r": 24, "t": 64, "b": 56}
 TITLE_LENGTH = 38  # letters per line of a title
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
@@ -66,10 +66,11 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
             )
             place = {"yaxis": f"y{number}"}
             traces += [*(edge | place for edge in edges), line | place | {"name": label, "showlegend": not panel}]
+        axis_title = "<br>".join(wrap(definition.axis, 20)) if definition.axis != last_axis else ""
         layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
             "domain": [max(0.0, top - PANEL_HEIGHT / inner), top], "range": [-0.02, 1.02], "showline": False,
             "matches": "y" if panel else None,
-            "title": {"text": definition.axis if definition.axis != last_axis else "", "standoff": 4},
+            "title": {"text": axis_title, "standoff": 4, "font": {"size": 14}},
         }  # fmt: skip
         last_axis = definition.axis
         lines, labels = axis.decorations()
@@ -153,6 +154,8 @@ def trade_off(
         f"{summary.label} (n = {summary.n})" if len({other.n for other in summaries}) > 1 else summary.label
         for summary in summaries
     ]
+    classes = len(members[0].class_names)
+    offsets = label_offsets(boxes, labels, avoid=[_up(1 / classes)])
     annotations = [
         {
             "x": float(np.log10(trace["x"][0])),
@@ -168,7 +171,7 @@ def trade_off(
             "font": {"size": 14, "color": trace["marker"]["color"]},
             "captureevents": False,
         }
-        for trace, label, (ax, ay) in zip(traces, labels, label_offsets(boxes, labels), strict=True)
+        for trace, label, (ax, ay) in zip(traces, labels, offsets, strict=True)
     ]
     ticks, tick_labels = axis.ticks()
     column = {
@@ -181,7 +184,6 @@ def trade_off(
         "fillcolor": LIGHT_NEUTRAL,
         "line": {"width": 0},
     }
-    classes = len(members[0].class_names)
     lines, moments = loss_change_marks(members, axis)
     annotations += moments
     shapes = [*axis.decorations()[0][:2], *lines, column | {"layer": "below"}, chance_line(1 / classes, yref="y")]
@@ -209,7 +211,7 @@ def trade_off(
                 "x": 0,
                 "y": 1,
                 "yanchor": "top",
-                "pad": {"t": 8},
+                "pad": {"t": 24},  # plotly would cut off the first of two lines
             },
             "xaxis": AXIS
             | axis.layout()
@@ -231,16 +233,18 @@ def trade_off(
 
 
 def label_offsets(
-    boxes: Sequence[tuple[Sequence[float], Sequence[float]]], labels: Sequence[str]
+    boxes: Sequence[tuple[Sequence[float], Sequence[float]]], labels: Sequence[str], avoid: Sequence[float] = ()
 ) -> list[tuple[float, float]]:
     """Offset of each point's label, in pixels right of and below the point: near it, and clear of all else.
 
-    All else are points, bars and other labels. `boxes` hold each point's (median, min, max) across and up, as fractions
-    of the plot from its lower left corner.
+    All else are points, bars, other labels, and horizontal lines at the heights `avoid`. `boxes` hold each point's
+    (median, min, max) across and up; all are fractions of the plot from its lower left corner.
     """
     height = TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     rooms = [width - MARGIN["l"] - MARGIN["r"] for width in WIDTHS]
     taken = {room: [box for across, up in boxes for box in _taken(across, up, room, height)] for room in rooms}
+    for room, boxes_there in taken.items():
+        boxes_there += [(0.0, (1 - up) * height - 1, float(room), (1 - up) * height + 1) for up in avoid]
     offsets = []
     for (across, up), label in zip(boxes, labels, strict=True):
         lines = label_lines(label)

@@ -14,6 +14,7 @@ from igbviz.charts.style import frame
 
 GRID = 100  # points per side of a map
 LINES = 60  # points per line across it
+EDGE = "edge of chaos"
 # Lines of equal bias: the cuts between the regimes of two classes.
 LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_PREJUDICE_CUT, "dot")}
 
@@ -21,7 +22,7 @@ LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_
 # White on a dark ground can be read on every color of a map, on light and on dark pages.
 LINE_LABEL = {"font": {"size": 13, "color": "#ffffff"}, "bgcolor": "rgba(20,20,20,0.72)", "borderpad": 2}
 # The heights at which the lines are named, as fractions of the map: apart from each other where the lines are close.
-LABEL_HEIGHTS = (0.88, 0.52, 0.7)
+LABEL_HEIGHTS = (0.88, 0.6, 0.3)
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def phase_map(
             "zmid": definition.centre,
             "colorscale": scale,
             "customdata": values.astype(np.float32),
-            "colorbar": {"title": {"text": definition.bar}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {"title": {"text": definition.bar, "font": {"size": 13}}, "thickness": 14, "outlinewidth": 0},
             "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
         }
     ]
     heights = np.linspace(0, max_b, LINES) ** 2 / max_b  # denser near 0, where tanh's edge of chaos is vertical
     color = "#ffffff" if definition.centre is None else "#202020"  # a diverging scale is white where its edge is
-    lines = {"edge of chaos": (theory.edge_of_chaos(activation, heights), 3.5, "solid")}
+    lines = {EDGE: (theory.edge_of_chaos(activation, heights), 3.5, "solid")}
     lines |= {label: (theory.iso_gamma(activation, level, heights), 2, dash) for label, (level, dash) in LEVELS.items()}
     traces += [phase_line(x, heights, max_w, label, color, width, dash) for label, (x, width, dash) in lines.items()]
     labels = [
@@ -243,13 +244,13 @@ def _line_label(
 ) -> dict[str, Any] | None:
     """The name of a line at the point of it that is nearest to this fraction of the height; None where no point is.
 
-    It stands left of the point if that leaves more room.
+    It is on the left of the edge of chaos and on the right of the others, unless there is no room.
     """
     inside = np.flatnonzero(np.isfinite(x) & (x > 0) & (x <= corner[0]))
     if not len(inside):
         return None
     k = inside[np.abs(y[inside] - height * corner[1]).argmin()]
-    on_left = x[k] > 0.5 * corner[0]
+    on_left = x[k] > (0.3 if name == EDGE else 0.7) * corner[0]
     position = {"x": float(x[k]), "y": float(y[k]), "xanchor": "right" if on_left else "left"}
     return LINE_LABEL | position | {"text": name, "showarrow": False, "xshift": -5 if on_left else 5}
 

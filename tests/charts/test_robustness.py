@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import robustness as robustness_charts
-from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_lines, label_offsets
+from igbviz.charts.robustness import LINE_HEIGHT, MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_lines, label_offsets
 from igbviz.studies import robustness
 from igbviz.ui.live_chart import payload
 from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
@@ -112,3 +112,9 @@ def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int)
         for other in placed[k + 1 :]:
             if box[2] - box[0] > 12 or other[2] - other[0] > 12:  # at least one of the two is a label
                 assert box[2] <= other[0] or other[2] <= box[0] or box[3] <= other[1] or other[3] <= box[1]
+
+
+def test_a_label_beside_a_line_does_not_lie_on_it() -> None:
+    at = ((0.9, 0.9, 0.9), (0.1, 0.05, 0.1))
+    ((_, down),) = label_offsets([at], ["Blurry"], avoid=[0.1])
+    assert abs(down) > LINE_HEIGHT / 2
