@@ -15,20 +15,24 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
 from igbviz.charts.comparison import band_traces
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, LEGEND_AT_BOTTOM, chance_line, frame, heading
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
-HEIGHT, TRADE_OFF_HEIGHT = 490, 520  # pixels
-MARGIN = {"l": 64, "r": 24, "t": 56, "b": 64}
-# For a narrow window: the gap between panels as a fraction of the width, and the letters per line of a panel's title.
-PANEL_GAP, TITLE_LENGTH = 0.1, 20
+TRADE_OFF_HEIGHT = 520  # pixels
+MARGIN = {"l": 64, "r": 24, "t": 64, "b": 76}
+# The panels over time are below each other, each as wide as the page: three in a row do not fit on a phone.
+PANEL_HEIGHT, PANEL_GAP = 190, 64  # pixels; the gap holds the title of a panel and the names of upright lines
+TIME_MARGIN = {"l": 76, "r": 24, "t": 64, "b": 56}
+TITLE_LENGTH = 38  # letters per line of a title
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
-WIDTHS = (620, 1300)  # pixels of the narrowest and the widest figure in which labels do not overlap
-LETTER_WIDTH, LINE_HEIGHT = 7.6, 17  # pixels of a label
+# Pixels of figures on a phone, in a narrow and in a wide window. Labels keep clear of each other in all of them where
+# that is possible, but a phone has no room for many, so overlaps in the others count more.
+WIDTHS, WEIGHTS = (326, 620, 1300), (1, 20, 20)
+LETTER_WIDTH, LINE_HEIGHT, LABEL_LENGTH = 7.6, 17, 14  # pixels of a label, and letters per line
 MARKER_MARGIN = (7, 6)  # pixels around a marker that stay free
 DIRECTIONS = [
     (1, 0),
@@ -43,56 +47,52 @@ DIRECTIONS = [
 
 
 def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
-    """One panel per measure, one line per loss: the median over its seeds, with a band from min to max."""
+    """One panel per measure, one below the other, and one line per loss: the median over its seeds, with a band from
+    min to max."""
     shown = [setting for setting in settings if setting.members]
     members = [member for setting in shown for member in setting.members]
     axis, classes = shared_axis(members, unit), len(members[0].class_names)
     traces, shapes, annotations, layout, last_axis = [], [], [], {}, ""
     change = loss_change_marks(members, axis, row=1)
-    width = (1 + PANEL_GAP) / len(question.measures) - PANEL_GAP
+    panels = len(question.measures)
+    inner = panels * (PANEL_HEIGHT + PANEL_GAP) - PANEL_GAP
     for panel, (name, definition) in enumerate(question.measures.items()):
-        number, left = str(panel + 1) if panel else "", panel * (width + PANEL_GAP)
-        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        number, top = str(panel + 1) if panel else "", 1 - panel * (PANEL_HEIGHT + PANEL_GAP) / inner
         for setting in shown:
             label = f"{setting.label} (n = {len(setting.members)})"
             *edges, line = band_traces(setting, name, axis)
             line["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
-            traces += [*(edge | axes for edge in edges), line | axes | {"name": label, "showlegend": not panel}]
-        layout[f"xaxis{number}"] = AXIS | axis.layout() | {
-            "domain": [left, left + width], "anchor": f"y{number}", "matches": "x" if panel else None,
-        }  # fmt: skip
+            place = {"yaxis": f"y{number}"}
+            traces += [*(edge | place for edge in edges), line | place | {"name": label, "showlegend": not panel}]
+        axis_title = "<br>".join(wrap(definition.axis, 20)) if definition.axis != last_axis else ""
         layout[f"yaxis{number}"] = AXIS | FRACTION_TICKS | {
-            "anchor": f"x{number}", "range": [-0.02, 1.02], "matches": "y" if panel else None, "showline": False,
-            "title": {"text": definition.axis if definition.axis != last_axis else "", "standoff": 4},
+            "domain": [max(0.0, top - PANEL_HEIGHT / inner), top], "range": [-0.02, 1.02], "showline": False,
+            "matches": "y" if panel else None,
+            "title": {"text": axis_title, "standoff": 4, "font": {"size": 14}},
         }  # fmt: skip
         last_axis = definition.axis
         lines, labels = axis.decorations()
-        refs = {"xref": f"x{number}", "yref": f"y{number} domain"}
+        refs = {"yref": f"y{number} domain"}
         shapes += [line | refs for line in [*lines, *change[0]]]
         annotations += [annotation | refs for annotation in [*labels, *change[1]]]
         if definition.chance:
-            shapes.append(chance_line(1 / classes, f"x{number} domain", yref=f"y{number}"))
-        title = {"x": left, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        title["yshift"] = 34 if change[1] else 22  # above the names of the upright lines
-        annotations.append(
-            title
-            | {
-                "text": f"<b>{'<br>'.join(wrap(definition.title, TITLE_LENGTH))}</b>",
-                "align": "left",
-                "showarrow": False,
-                "font": {"size": 15},
-            }
-        )
+            shapes.append(chance_line(1 / classes, yref=f"y{number}"))
+        title = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        title["yshift"] = 34 if change[1] else 18  # above the names of the upright lines
+        annotations.append(title | {"text": f"<b>{definition.title}</b>", "showarrow": False, "font": {"size": 15}})
+    layout["xaxis"] = AXIS | axis.layout() | {"anchor": f"y{panels}" if panels > 1 else "y"}
     counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in shown)
     titles = ", ".join(definition.title.lower() for definition in question.measures.values())
+    # The rows of the legend shrink the panels in a narrow window.
+    height = TIME_MARGIN["t"] + inner + TIME_MARGIN["b"] + 60
     return {
         "data": traces,
-        "layout": _frame(HEIGHT, f"{titles} over log time: {counts}", linked=True) | layout | {
+        "layout": _frame(height, f"{titles} over log time: {counts}", linked=True) | layout | {
             "shapes": shapes, "annotations": annotations, "hovermode": "closest", "hoverdistance": 30,
-            "showlegend": True, "margin": MARGIN | {"t": 76},
-            "legend": LEGEND_AT_BOTTOM | {"font": {"size": 14}},
+            "showlegend": True, "margin": TIME_MARGIN,
+            "legend": {"orientation": "h", "x": 0, "y": -58 / inner, "yanchor": "top", "font": {"size": 14}},
         },
     }  # fmt: skip
 
@@ -154,13 +154,15 @@ def trade_off(
         f"{summary.label} (n = {summary.n})" if len({other.n for other in summaries}) > 1 else summary.label
         for summary in summaries
     ]
+    classes = len(members[0].class_names)
+    offsets = label_offsets(boxes, labels, avoid=[_up(1 / classes)])
     annotations = [
         {
             "x": float(np.log10(trace["x"][0])),
             "y": trace["y"][0],
             "ax": ax,
             "ay": ay,
-            "text": f"<b>{label}</b>",
+            "text": f"<b>{'<br>'.join(label_lines(label))}</b>",
             "showarrow": True,
             "arrowhead": 0,
             "arrowwidth": 1,
@@ -169,7 +171,7 @@ def trade_off(
             "font": {"size": 14, "color": trace["marker"]["color"]},
             "captureevents": False,
         }
-        for trace, label, (ax, ay) in zip(traces, labels, label_offsets(boxes, labels), strict=True)
+        for trace, label, (ax, ay) in zip(traces, labels, offsets, strict=True)
     ]
     ticks, tick_labels = axis.ticks()
     column = {
@@ -182,7 +184,6 @@ def trade_off(
         "fillcolor": LIGHT_NEUTRAL,
         "line": {"width": 0},
     }
-    classes = len(members[0].class_names)
     lines, moments = loss_change_marks(members, axis)
     annotations += moments
     shapes = [*axis.decorations()[0][:2], *lines, column | {"layer": "below"}, chance_line(1 / classes, yref="y")]
@@ -204,14 +205,21 @@ def trade_off(
         "data": traces,
         "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {definition.title.lower()} against escape: {values}")
         | {
-            "title": heading(title),
+            "title": {
+                "text": "<br>".join(wrap(title, TITLE_LENGTH)),
+                "font": {"size": 16},
+                "x": 0,
+                "y": 1,
+                "yanchor": "top",
+                "pad": {"t": 24},  # plotly would cut off the first of two lines
+            },
             "xaxis": AXIS
             | axis.layout()
             | {
                 "range": [low, high],
                 "tickvals": [*ticks, never],
                 "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{TIMES[unit]} until the guesses stay even (log scale)", "standoff": 6},
+                "title": {"text": f"{TIMES[unit]} until the guesses stay even<br>(log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | FRACTION_TICKS
@@ -225,28 +233,32 @@ def trade_off(
 
 
 def label_offsets(
-    boxes: Sequence[tuple[Sequence[float], Sequence[float]]], labels: Sequence[str]
+    boxes: Sequence[tuple[Sequence[float], Sequence[float]]], labels: Sequence[str], avoid: Sequence[float] = ()
 ) -> list[tuple[float, float]]:
     """Offset of each point's label, in pixels right of and below the point: near it, and clear of all else.
 
-    All else are points, bars and other labels. `boxes` hold each point's (median, min, max) across and up, as fractions
-    of the plot from its lower left corner.
+    All else are points, bars, other labels, and horizontal lines at the heights `avoid`. `boxes` hold each point's
+    (median, min, max) across and up; all are fractions of the plot from its lower left corner.
     """
     height = TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     rooms = [width - MARGIN["l"] - MARGIN["r"] for width in WIDTHS]
     taken = {room: [box for across, up in boxes for box in _taken(across, up, room, height)] for room in rooms}
+    for room, boxes_there in taken.items():
+        boxes_there += [(0.0, (1 - up) * height - 1, float(room), (1 - up) * height + 1) for up in avoid]
     offsets = []
     for (across, up), label in zip(boxes, labels, strict=True):
-        wide, high = LETTER_WIDTH * len(label) / 2 + 2, LINE_HEIGHT / 2
+        lines = label_lines(label)
+        wide, high = LETTER_WIDTH * max(map(len, lines)) / 2 + 2, LINE_HEIGHT * len(lines) / 2
         best, min_overlap = (0.0, 0.0), np.inf
         for far in range(0, 200, 10):
             for right, down in DIRECTIONS:
                 offset = (right * (wide + MARKER_MARGIN[0] + 6 + far), down * (high + MARKER_MARGIN[1] + 4 + far))
                 covered = 0.0
-                for room in rooms:
+                for room, weight in zip(rooms, WEIGHTS, strict=True):
                     middle = across[0] * room + offset[0], (1 - up[0]) * height + offset[1]
                     box = (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
-                    covered += sum(_overlap(box, other) for other in taken[room]) + 10 * _outside(box, room, height)
+                    overlap = sum(_overlap(box, other) for other in taken[room]) + 10 * _outside(box, room, height)
+                    covered += weight * overlap
                 if covered < min_overlap:
                     best, min_overlap = offset, covered
             if min_overlap == 0:
@@ -256,6 +268,11 @@ def label_offsets(
             x, y = across[0] * room + best[0], (1 - up[0]) * height + best[1]
             taken[room].append((x - wide, y - high, x + wide, y + high))
     return offsets
+
+
+def label_lines(label: str) -> list[str]:
+    """The lines of a label: as narrow as a phone needs it."""
+    return wrap(label, LABEL_LENGTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _taken(

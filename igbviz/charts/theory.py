@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
-from igbviz.charts.style import LEGEND_AT_BOTTOM, SMALL, frame, heading
+from igbviz.charts.style import SMALL, frame, heading
 
 GRID = 100  # points per side of a map
 LINES = 60  # points per line across it
+EDGE = "edge of chaos"
 # Lines of equal bias: the cuts between the regimes of two classes.
 LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_PREJUDICE_CUT, "dot")}
 
 
+# White on a dark ground can be read on every color of a map, on light and on dark pages.
+LINE_LABEL = {"font": {"size": 13, "color": "#ffffff"}, "bgcolor": "rgba(20,20,20,0.72)", "borderpad": 2}
+# The heights at which the lines are named, as fractions of the map: apart from each other where the lines are close.
+LABEL_HEIGHTS = (0.88, 0.6, 0.3)
+
+
 @dataclass(frozen=True)
 class MapQuantity:
-    """A quantity that colours the plane. `log` maps show log10; `centre` is the middle of a diverging colour scale."""
+    """A quantity that colours the plane; `short` is its title on a button.
+
+    `log` maps show log10; `centre` is the middle of a diverging colour scale.
+    """
 
     title: str
+    short: str
     bar: str
     caption: str
     log: bool = False
@@ -33,6 +45,7 @@ class MapQuantity:
 MAPS = {
     "gamma_star": MapQuantity(
         "Bias of infinitely deep networks, γ*",
+        "Bias γ*",
         "log₁₀ γ*",
         "How strongly a very deep untrained network favours one class (initial guessing bias, IGB). Where γ* is "
         "infinite, every input gets the same guess: with biases in the whole ordered phase, and for ReLU, leaky ReLU "
@@ -44,6 +57,7 @@ MAPS = {
     ),
     "c_star": MapQuantity(
         "Correlation of two inputs, c*",
+        "Correlation c*",
         "c*",
         "Correlation that two uncorrelated inputs reach after many layers; c* = γ*/(1 + γ*), so it carries the same "
         "information as γ*. With biases it is 1 in the whole ordered phase; in the chaotic phase it is below 1 for "
@@ -54,6 +68,7 @@ MAPS = {
     ),
     "chi_1": MapQuantity(
         "Slope of the correlation map, χ₁",
+        "Slope χ₁",
         "χ₁",
         "Factor per layer of the squared difference between two nearly equal inputs (the difference itself grows by "
         "√χ₁), and of the mean squared gradient on its way back. Below 1 both vanish (ordered phase), above 1 both "
@@ -64,6 +79,7 @@ MAPS = {
     ),
     "depth_scale": MapQuantity(
         "Depth scale of the correlation, ξ",
+        "Depth scale ξ",
         "log₁₀ ξ (layers)",
         "Number of layers over which the distance of the correlation to its limit c* shrinks by a factor e: after ξ "
         "layers 37 % of the distance is left, after 5 ξ under 1 %. ξ diverges at the edge of chaos, which is why deep "
@@ -85,7 +101,7 @@ def phase_map(
 ) -> go.Figure:
     """Heat map of a quantity over the (sigma_w2, sigma_b2) plane, `quantity` a name of MAPS.
 
-    On it the edge of chaos, two lines of equal bias and the chosen point (sigma_w2, sigma_b2).
+    On it the edge of chaos, two lines of equal bias, each with its name, and the chosen point (sigma_w2, sigma_b2).
     """
     definition = MAPS[quantity]
     across, up = np.linspace(max_w / GRID, max_w, GRID), np.linspace(0, max_b, GRID)
@@ -103,16 +119,19 @@ def phase_map(
             "zmid": definition.centre,
             "colorscale": scale,
             "customdata": values.astype(np.float32),
-            "colorbar": {"title": {"text": definition.bar}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {"title": {"text": definition.bar, "font": {"size": 13}}, "thickness": 14, "outlinewidth": 0},
             "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
         }
     ]
     heights = np.linspace(0, max_b, LINES) ** 2 / max_b  # denser near 0, where tanh's edge of chaos is vertical
-    lines = {"edge of chaos": (theory.edge_of_chaos(activation, heights), 3.5, "solid")}
+    color = "#ffffff" if definition.centre is None else "#202020"  # a diverging scale is white where its edge is
+    lines = {EDGE: (theory.edge_of_chaos(activation, heights), 3.5, "solid")}
     lines |= {label: (theory.iso_gamma(activation, level, heights), 2, dash) for label, (level, dash) in LEVELS.items()}
-    for label, (place, width, dash) in lines.items():
-        traces.append(phase_line(place, heights, max_w, label, "#ffffff", width, dash))
-        traces.append(line_key(label, width, dash))
+    traces += [phase_line(x, heights, max_w, label, color, width, dash) for label, (x, width, dash) in lines.items()]
+    labels = [
+        _line_label(x, heights, (max_w, max_b), label, height)
+        for (label, (x, *_)), height in zip(lines.items(), LABEL_HEIGHTS, strict=True)
+    ]
     if point is not None:
         traces.append(
             {
@@ -138,7 +157,8 @@ def phase_map(
             | {
                 "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, max_w]},
                 "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, max_b]},
-                "legend": dict(LEGEND_AT_BOTTOM),
+                "annotations": [label for label in labels if label],
+                "showlegend": False,
                 "uirevision": f"{activation} {quantity}",
             },
         }
@@ -227,6 +247,22 @@ def line_key(name: str, width: float, dash: str) -> dict:
     line = {"color": NEUTRAL, "width": width, "dash": dash}
     shared = {"name": name, "legendgroup": name, "hoverinfo": "skip"}
     return {"type": "scatter", "mode": "lines", "x": [None], "y": [None], "line": line} | shared
+
+
+def _line_label(
+    x: np.ndarray, y: np.ndarray, corner: tuple[float, float], name: str, height: float
+) -> dict[str, Any] | None:
+    """The name of a line at the point of it that is nearest to this fraction of the height; None where no point is.
+
+    It is on the left of the edge of chaos and on the right of the others, unless there is no room.
+    """
+    inside = np.flatnonzero(np.isfinite(x) & (x > 0) & (x <= corner[0]))
+    if not len(inside):
+        return None
+    k = inside[np.abs(y[inside] - height * corner[1]).argmin()]
+    on_left = x[k] > (0.3 if name == EDGE else 0.7) * corner[0]
+    position = {"x": float(x[k]), "y": float(y[k]), "xanchor": "right" if on_left else "left"}
+    return LINE_LABEL | position | {"text": name, "showarrow": False, "xshift": -5 if on_left else 5}
 
 
 def _frame(title: str, conditions: str, height: int) -> dict:

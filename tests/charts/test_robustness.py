@@ -9,25 +9,27 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import robustness as robustness_charts
-from igbviz.charts.robustness import MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_offsets
+from igbviz.charts.robustness import LINE_HEIGHT, MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_lines, label_offsets
 from igbviz.studies import robustness
 from igbviz.ui.live_chart import payload
 from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
 
 
 @pytest.mark.parametrize("change", [{}, {"schedule": {"name": "switch", "duration": 0.5}}])
-def test_titles_of_panels_stay_over_their_own_in_a_narrow_window(change: dict, tmp_path: Path) -> None:
-    """A window of 900 pixels leaves 536 to the figure; a bold letter of a title is about 7.5 wide, a line 18 high."""
+def test_panels_are_below_each_other_with_room_for_their_titles(change: dict, tmp_path: Path) -> None:
+    """On a phone the plot is 238 pixels wide; a bold letter of a title is about 7.5 wide, a line 18 high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
     layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
         "layout"
     ]
-    room = (536 - layout["margin"]["l"] - layout["margin"]["r"]) * layout["xaxis2"]["domain"][0]
+    inner = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"] - 60
+    domains = [layout[axis]["domain"] for axis in ("yaxis", "yaxis2", "yaxis3")]
+    gaps = [(upper[0] - lower[1]) * inner for upper, lower in zip(domains, domains[1:], strict=False)]
     titles = [note for note in layout["annotations"] if note.get("font", {}).get("size") == 15]
-    assert len(titles) == len(NOISE.measures)
-    for title in titles:
-        lines = title["text"].removeprefix("<b>").removesuffix("</b>").split("<br>")
-        assert 7.5 * max(map(len, lines)) <= room and title["yshift"] + 18 * len(lines) <= layout["margin"]["t"]
+    assert len(titles) == len(NOISE.measures) and "xaxis2" not in layout and layout["xaxis"]["anchor"] == "y3"
+    for title, domain in zip(titles, domains, strict=True):
+        assert 7.5 * len(title["text"].removeprefix("<b>").removesuffix("</b>")) <= 326 - 64 - 24 + 24
+        assert title["y"] == domain[1] and title["yshift"] + 18 <= min(layout["margin"]["t"], *gaps)
 
 
 @pytest.mark.parametrize("unit", ["epoch", "step"])
@@ -42,7 +44,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
     assert len(named) == 9 and sum(trace["showlegend"] for trace in named) == 3
-    assert {trace["xaxis"] for trace in named} == {"x", "x2", "x3"}
+    assert {trace["yaxis"] for trace in named} == {"y", "y2", "y3"}
     assert all(f"(n = {len(settings[0].members)})" in trace["name"] for trace in named)
     assert named[0]["y"][-1] == pytest.approx(0.48) and named[3]["y"][-1] == pytest.approx(0.9), (
         "accuracy, then memorised"
@@ -58,7 +60,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     assert ticks["tickvals"][-1] > 300 / per_unit, "never is right of the last step"
     assert plain["y"] == pytest.approx([0.48]) and plain["error_y"]["array"] == pytest.approx([0.02])
     texts = [note["text"] for note in trade["layout"]["annotations"]]
-    assert texts[:3] == ["<b>Cross-entropy</b>", "<b>Generalized cross-entropy</b>", "<b>Piecewise-zero</b>"]
+    assert texts[:3] == ["<b>Cross-entropy</b>", "<b>Generalized<br>cross-entropy</b>", "<b>Piecewise-zero</b>"]
     assert len(payload(time)) + len(payload(trade)) < 60_000
 
 
@@ -67,7 +69,7 @@ def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
     layout = robustness_charts.over_time(settings, NOISE)["layout"]
     lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
-    assert {line["xref"] for line in lines} == {"x", "x2", "x3"}
+    assert {line["yref"] for line in lines} == {"y domain", "y2 domain", "y3 domain"}
     assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
 
 
@@ -87,12 +89,13 @@ def boxes(points: list, labels: list[str], width: int) -> list[tuple[float, floa
     room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     placed = []
     for (across, up), label, (ax, ay) in zip(points, labels, label_offsets(points, labels), strict=True):
-        x, y, wide = across[0] * room, (1 - up[0]) * height, 3.6 * len(label)
-        placed += [(x + ax - wide, y + ay - 8, x + ax + wide, y + ay + 8), (x - 6, y - 6, x + 6, y + 6)]
+        lines = label_lines(label)
+        x, y, wide, high = across[0] * room, (1 - up[0]) * height, 3.6 * max(map(len, lines)), 8 * len(lines)
+        placed += [(x + ax - wide, y + ay - high, x + ax + wide, y + ay + high), (x - 6, y - 6, x + 6, y + 6)]
     return placed
 
 
-@pytest.mark.parametrize("width", [WIDTHS[0], 900, WIDTHS[1]])
+@pytest.mark.parametrize("width", [WIDTHS[1], 900, WIDTHS[2]])
 @pytest.mark.parametrize("seed", range(3))
 def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
@@ -109,3 +112,9 @@ def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int)
         for other in placed[k + 1 :]:
             if box[2] - box[0] > 12 or other[2] - other[0] > 12:  # at least one of the two is a label
                 assert box[2] <= other[0] or other[2] <= box[0] or box[3] <= other[1] or other[3] <= box[1]
+
+
+def test_a_label_beside_a_line_does_not_lie_on_it() -> None:
+    at = ((0.9, 0.9, 0.9), (0.1, 0.05, 0.1))
+    ((_, down),) = label_offsets([at], ["Blurry"], avoid=[0.1])
+    assert abs(down) > LINE_HEIGHT / 2

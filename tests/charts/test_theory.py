@@ -85,3 +85,19 @@ def test_the_captions_of_c_star_and_gamma_star_name_their_exceptions() -> None:
     for activation in theory.ACTIVATIONS:
         ordered = theory.fixed_point(activation, 0.3, 0.05)
         assert ordered.chi_1 < 1 == ordered.c_star, "with biases, everywhere in the ordered phase"
+
+
+@pytest.mark.parametrize("activation", theory.ACTIVATIONS)
+@pytest.mark.parametrize("quantity", ["gamma_star", "chi_1"])
+def test_lines_are_named_at_themselves_and_within_the_map(activation: str, quantity: str) -> None:
+    """No legend: on a light page its white lines would need a ground of their own."""
+    figure = theory_charts.phase_map(activation, quantity, 4.0, 0.5, point=(2.0, 0.1))
+    lines = {line.name: line for line in figure.data[1:4] if np.isfinite(line.x).any()}
+    labels = {label.text: label for label in figure.layout.annotations}
+    assert set(labels) <= set(lines) and not figure.layout.showlegend
+    assert "edge of chaos" in labels or np.nanmin(lines["edge of chaos"].x) <= 0
+    for name, label in labels.items():
+        at = np.abs(np.asarray(lines[name].x) - label.x) + np.abs(np.asarray(lines[name].y) - label.y)
+        assert np.nanmin(at) < 1e-6, "at a point of the line"
+        reach = 4 * 7 * len(name) / 330  # of a map of 330 pixels that is 4 wide
+        assert label.x + reach <= 4.3 if label.xanchor == "left" else label.x - reach >= -0.2

@@ -69,3 +69,32 @@ new PerformanceObserver((list) => window.shifts.push(...list.getEntries().filter
 def shifted(page) -> float:
     """The sum since the page was opened, in a page with LAYOUT_SHIFT."""
     return page.evaluate("window.shifts.reduce((sum, entry) => sum + entry.value, 0)")
+
+
+def overlapping_texts(page, selector: str, tolerance: float = 4) -> list[tuple[str, str]]:
+    """The pairs of visible texts in these figures whose boxes overlap by more than `tolerance` pixels both ways.
+
+    The box of a turned text is upright and larger than its letters, so turned texts count only with others like them.
+    """
+    return [tuple(pair) for pair in page.evaluate(_OVERLAPS, [selector, tolerance])]
+
+
+_OVERLAPS = """([selector, tolerance]) => {
+    const pairs = [];
+    for (const figure of document.querySelectorAll(selector)) {
+        const texts = [...figure.querySelectorAll("svg text")].filter((text) => {
+            const box = text.getBoundingClientRect(), style = getComputedStyle(text);
+            return text.textContent.trim() && box.width && style.visibility !== "hidden" && style.opacity !== "0" &&
+                !text.closest(".modebar");
+        });
+        const turned = (text) => /rotate\\((?!0[,)])/.test(text.getAttribute("transform") ?? "");
+        texts.forEach((text, place) => texts.slice(0, place).forEach((other) => {
+            if (turned(text) !== turned(other)) return;
+            const a = text.getBoundingClientRect(), b = other.getBoundingClientRect();
+            const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            if (across > tolerance && down > tolerance) pairs.push([text.textContent, other.textContent]);
+        }));
+    }
+    return pairs;
+}"""

@@ -1,6 +1,7 @@
 """The phase diagram: where very deep networks are ordered or chaotic, and how strong their initial guessing bias is.
 
-A click or two numbers choose a point of the plane; buttons lead from there to drawing networks or training them.
+A click or two numbers choose a point of the plane; buttons lead from there to drawing networks or training them. The
+address holds all settings: `activation`, `color`, `sigma_w2`, `sigma_b2` and `layers`, as far as they are no defaults.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from igbviz.charts import theory as theory_charts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ui import forms
 from igbviz.ui.live_chart import live_chart
+from igbviz.ui.query import from_query, number_from_query, set_query
 from igbviz.ui.runs import start_run
 
 EXPLODED = 1e6  # a variance beyond it does not come back
@@ -57,17 +59,20 @@ class Point(NamedTuple):
     depth: int
 
 
+START, START_COLOR = Point("tanh", 1.76, 0.05, 20), "gamma_star"
+RANGE_W, RANGE_B, RANGE_DEPTH = (0.01, 25.0), (0.0, 5.0), (2, 100)
+
+
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.caption(
-        "Order, chaos and the initial guessing bias (IGB): where deep networks begin prejudiced, and where they train."
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = sorted(theory.ACTIVATIONS)
-        activation = st.selectbox("Activation", names, index=names.index("tanh"), key="phase-activation", width=200)
+    _begin_with_the_link()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        activation = st.selectbox(
+            "Activation", sorted(theory.ACTIVATIONS), key="phase-activation", width=160, label_visibility="collapsed"
+        )
         quantity = st.segmented_control(
-            "Color", list(theory_charts.MAPS), default="gamma_star", required=True, key="phase-quantity",
-            format_func=lambda name: theory_charts.MAPS[name].title.split(",")[0],
+            "Color", list(theory_charts.MAPS), required=True, key="phase-quantity", wrap=True,
+            label_visibility="collapsed", format_func=lambda name: theory_charts.MAPS[name].short,
         )  # fmt: skip
     left, right = st.columns([3, 2])
     with right:
@@ -80,23 +85,52 @@ def draw(cache: Path) -> None:
     for column, (name, figure) in zip(st.columns(2) + st.columns(2), by_depth.items(), strict=True):
         with column:
             live_chart(figure, key=f"phase-{name}")
+    st.caption(
+        "Order, chaos and the initial guessing bias (IGB): where deep networks begin prejudiced, and where they train."
+    )
     with st.expander("What is true, and what is simplified", icon=":material/fact_check:"):
         st.markdown(CAVEATS)
+    _write_link(point, quantity)
+
+
+def _begin_with_the_link() -> None:
+    """Every widget begins with what the address says, and then keeps its own value."""
+    state = st.session_state
+    if "phase-w" not in state:  # the page was opened just now
+        state["phase-activation"] = from_query("activation", sorted(theory.ACTIVATIONS), START.activation)
+        state["phase-quantity"] = from_query("color", theory_charts.MAPS, START_COLOR)
+        state["phase-w"] = number_from_query("sigma_w2", *RANGE_W, START.sigma_w2)
+        state["phase-b"] = number_from_query("sigma_b2", *RANGE_B, START.sigma_b2)
+        state["phase-depth"] = number_from_query("layers", *RANGE_DEPTH, START.depth)
+    # the click of the last rerun; a widget's value can only be set before it is drawn
+    state.update(state.pop("phase-clicked", {}))
+
+
+def _write_link(point: Point, quantity: str) -> None:
+    """Write the point and the color of the map into the address, without defaults."""
+    values = {
+        "activation": point.activation,
+        "color": quantity,
+        "sigma_w2": f"{point.sigma_w2:g}",
+        "sigma_b2": f"{point.sigma_b2:g}",
+        "layers": str(point.depth),
+    }
+    defaults = (START.activation, START_COLOR, f"{START.sigma_w2:g}", f"{START.sigma_b2:g}", str(START.depth))
+    set_query(**{
+        name: None if value == default else value
+        for (name, value), default in zip(values.items(), defaults, strict=True)
+    })  # fmt: skip
 
 
 def _choose_point(activation: str) -> Point:
-    st.session_state.setdefault("phase-w", 1.76)
-    st.session_state.setdefault("phase-b", 0.05)
-    # the click of the last rerun; a widget's value can only be set before it is drawn
-    st.session_state.update(st.session_state.pop("phase-clicked", {}))
     st.markdown("**A point of the plane** (or click on the map)")
     sigma_w2 = st.number_input(
         "Weight variance σ²w", step=0.05, key="phase-w", help="W ~ N(0, σ²w / fan-in); He is 2.", format="%g"
     )
-    sigma_w2 = forms.clamped("Weight variance σ²w", sigma_w2, 0.01, 25.0)
+    sigma_w2 = forms.clamped("Weight variance σ²w", sigma_w2, *RANGE_W)
     sigma_b2 = st.number_input("Bias variance σ²b", step=0.01, key="phase-b", help="b ~ N(0, σ²b).", format="%g")
-    sigma_b2 = forms.clamped("Bias variance σ²b", sigma_b2, 0.0, 5.0)
-    return Point(activation, sigma_w2, sigma_b2, st.slider("Layers", 2, 100, 20, key="phase-depth"))
+    sigma_b2 = forms.clamped("Bias variance σ²b", sigma_b2, *RANGE_B)
+    return Point(activation, sigma_w2, sigma_b2, st.slider("Layers", *RANGE_DEPTH, key="phase-depth"))
 
 
 def _show_prediction(point: Point) -> None:

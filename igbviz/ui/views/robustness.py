@@ -1,11 +1,13 @@
 """The robustness page: a form, a sweep of losses, and charts of what they gain and cost that grow while it runs.
 
-The address holds its state: `sweep`, `view` (one of robustness.QUESTIONS) and `unit`. Without a sweep the page shows
-the existing runs of the setting in the form: at first the runs that ship with the program.
+The address holds its state: `view` (one of robustness.QUESTIONS), `unit`, and either `sweep` or what differs from the
+defaults in the form: `losses`, `seeds` and `setting`. Without a sweep the page shows the existing runs of the setting
+in the form: at first the runs that ship with the program.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts import robustness as robustness_charts
+from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.datasets import DATASETS, DataError
@@ -26,7 +29,7 @@ from igbviz.runs.shipped import is_shipped
 from igbviz.runs.status import ENDED
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group
-from igbviz.spec import ConfigError
+from igbviz.spec import ConfigError, Spec
 from igbviz.studies import robustness
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.studies.robustness import QUESTIONS, SEEDS
@@ -34,11 +37,13 @@ from igbviz.ui import forms, refresh, shell
 from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
-from igbviz.ui.messages import plain
+from igbviz.ui.messages import plain, show_dead_link
 from igbviz.ui.provenance import ROUNDING
-from igbviz.ui.query import from_query, set_query
+from igbviz.ui.query import from_query, number_from_query, set_query
 
-MAX_SEEDS = 50
+SEED_RANGE = (1, 50)
+UNITS = ("epoch", "step")
+FORM = ("losses", "seeds", "setting")  # the settings of the form in the address
 CAVEAT = (
     "Lines and points: medians over the seeds; bands and bars: from the minimum to the maximum. *At its best* is "
     "selected on the same test images, so it is an optimistic estimate of early stopping. This is one network with one "
@@ -59,29 +64,42 @@ def draw(cache: Path) -> None:
     linked = _linked(cache)
     kind = robustness.kind(linked) if linked else None
     linked_view = from_query("view", QUESTIONS, "noise")
-    view = st.segmented_control(
-        "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
-        format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
-    )  # fmt: skip
-    st.markdown(QUESTIONS[view].intro)
+    if "robust-view" not in st.session_state:  # the page was opened just now
+        for name in QUESTIONS:
+            st.session_state.pop(f"robust-{name}-start", None)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        view = st.segmented_control(
+            "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
+            format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
+        )  # fmt: skip
+        unit = st.segmented_control(
+            "Time in", UNITS, default=from_query("unit", UNITS, "epoch"), required=True, key="robust-unit",
+            format_func="in {}s".format, label_visibility="collapsed",
+        )  # fmt: skip
     if kind != view:
         linked = None
-    set_query(view=view, sweep=st.query_params.get("sweep") if linked else None)
+    if linked or view != linked_view:
+        set_query(**dict.fromkeys(FORM))
+    sweep_id = st.query_params.get("sweep") if linked else None
+    set_query(view=view, sweep=sweep_id, unit=unit if unit != "epoch" else None)
     with st.sidebar:
         describe = _form(view, linked)
         start_button(describe, cache, f"robust-start-{view}")
     try:
         sweep = linked or describe()
+        if not linked:
+            set_query(**_form_to_query(view, sweep))
         stamps = _stamps(sweep, cache)
     except (ConfigError, DataError, RunError, OSError):
         return  # the form reports why
-    if not stamps:
+    if stamps:
+        _show(view, sweep, unit, cache)
+    else:
         st.info(
             "Choose losses on the left and press **Start**. The charts grow while the networks train.",
             icon=":material/info:",
         )
-        return
-    _show(view, sweep, cache)
+        st.markdown(QUESTIONS[view].intro)
 
 
 def _linked(cache: Path) -> Sweep | None:
@@ -95,14 +113,73 @@ def _linked(cache: Path) -> Sweep | None:
     return sweep
 
 
-# The form.
+# The form, and its settings in the address.
+
+
+class Start(NamedTuple):
+    """The settings with which the form begins."""
+
+    base: RunConfig
+    losses: list[dict[str, Any]]
+    seeds: int
+
+
+def _start(view: str) -> Start:
+    """What the address says, read once when the form is first drawn: another base would need new widgets."""
+    key = f"robust-{view}-start"
+    if key not in st.session_state:
+        seeds = number_from_query("seeds", *SEED_RANGE, SEEDS)
+        st.session_state[key] = Start(_linked_base(view), _linked_losses(view), seeds)
+    return st.session_state[key]
+
+
+def _linked_losses(view: str) -> list[dict[str, Any]]:
+    names = st.query_params.get("losses", ",".join(QUESTIONS[view].losses)).split(",")
+    if unknown := [name for name in names if name not in robustness.usual_losses()]:
+        show_dead_link(f"losses names {unknown[0][:80]!r}, allowed: any of {', '.join(robustness.usual_losses())}")
+        names = QUESTIONS[view].losses
+    return [{"name": name} for name in dict.fromkeys(names)]
+
+
+def _linked_base(view: str) -> RunConfig:
+    """The base of the question with the changes in `setting`, a JSON object."""
+    base, text = QUESTIONS[view].base, st.query_params.get("setting")
+    if text is None:
+        return base
+    try:
+        changed = base.with_(**json.loads(text))
+        if robustness.kind(robustness.over_losses(changed, QUESTIONS[view].losses)) == view:
+            return changed
+        show_dead_link(f"setting does not answer the question {QUESTIONS[view].title!r}")
+    except ConfigError as error:
+        show_dead_link(f"setting: {error}")
+    except (ValueError, TypeError, RecursionError):
+        show_dead_link(f"setting is {text[:80]!r}, allowed: a JSON object of settings that differ")
+    return base
+
+
+def _form_to_query(view: str, sweep: Sweep) -> dict[str, str | None]:
+    """The losses, the seeds, and what else differs from the setting that the question begins with; None if it does
+    not."""
+    question, setting = QUESTIONS[view], {}
+    for name in RunConfig.model_fields:
+        if (value := getattr(sweep.base, name)) != getattr(question.base, name):
+            setting[name] = value.canonical(incidental=True) if isinstance(value, Spec) else value
+    names, seeds = [loss["name"] for loss in robustness.chosen_losses(sweep)], len(sweep.axes["seed"])
+    return {
+        "losses": ",".join(names) if tuple(names) != question.losses else None,
+        "seeds": str(seeds) if seeds != SEEDS else None,
+        "setting": json.dumps(setting, separators=(",", ":")) if setting else None,
+    }
 
 
 def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     """Draw the widgets; return a function that checks them and builds the sweep."""
-    base = shown.base if shown else QUESTIONS[view].base
+    if shown:
+        base, before, seeds = shown.base, robustness.chosen_losses(shown), len(shown.axes.get("seed", [0]))
+    else:
+        base, before, seeds = _start(view)
     key = f"robust-{view}-{base.id}"  # another base needs new widgets
-    before = robustness.chosen_losses(shown) if shown else [{"name": name} for name in QUESTIONS[view].losses]
     names = st.multiselect(
         "Losses",
         robustness.usual_losses(),
@@ -118,9 +195,12 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
         changes["label_noise"] = forms.choose_part("Label noise", kinds, base.label_noise, f"{key}-noise")
     else:
         changes["imbalance"] = _imbalance(base.imbalance, key)
-    seeds = len(shown.axes.get("seed", [0])) if shown else SEEDS
     seed_count = st.number_input(
-        "Seeds", value=min(seeds, MAX_SEEDS), step=1, key=f"{key}-seeds", help="Runs per loss, with consecutive seeds."
+        "Seeds",
+        value=min(seeds, SEED_RANGE[1]),
+        step=1,
+        key=f"{key}-seeds",
+        help="Runs per loss, with consecutive seeds.",
     )
     with st.expander("Network, data, training", icon=":material/hub:"):
         for label, name, registry in (
@@ -135,7 +215,7 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
     def describe() -> Sweep:
         if "imbalance" in changes:  # a run may have a ratio of 1, but this page compares nothing then
             forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
-        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", seed_count, 1, MAX_SEEDS))
+        return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", seed_count, *SEED_RANGE))
 
     return describe
 
@@ -161,35 +241,28 @@ def _imbalance(start: Imbalance, key: str) -> dict[str, Any]:
 # The results.
 
 
-def _show(view: str, sweep: Sweep, cache: Path) -> None:
-    question = QUESTIONS[view]
-    units = ("epoch", "step")
-    unit = st.segmented_control(
-        "Time in",
-        units,
-        default=from_query("unit", units, "epoch"),
-        required=True,
-        key="robust-unit",
-        format_func="{}s".format,
-    )
-    set_query(unit=unit if unit != "epoch" else None)
-    group = _group(sweep, cache)
+def _show(view: str, sweep: Sweep, unit: Unit, cache: Path) -> None:
+    question, group = QUESTIONS[view], _group(sweep, cache)
 
     def update() -> float | None:
         # containers of their own, so that the charts keep their position on the page, and with it their zoom
-        head, text = st.container(), st.container()
+        head, picture, text, rest = (st.container() for _ in range(4))
         stamps = _stamps(sweep, cache)
-        with head:
-            _show_progress(group, sweep, stamps)
+        active = any(stamp.is_active for stamp in stamps)
+        if group is not None:
+            with head:
+                show_progress(group, progress_of(str(group.path)))
         contents, problems = _contents(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
             text.warning(f"{problem}.", icon=":material/broken_image:")
-        active = any(stamp.is_active for stamp in stamps)
-        _draw(contents, len(stamps) < len(sweep.configs()) or active, text)
+        _draw(contents, len(stamps) < len(sweep.configs()) or active, picture, text, rest)
+        if group is None:
+            rest.caption(_provenance(sweep, stamps))
         return refresh.SLOW if active else None
 
     active = any(stamp.is_active for stamp in _stamps(sweep, cache))
     refresh.fragment(update, refresh.SLOW if active else None)
+    st.markdown(question.intro)
     st.caption(f"{CAVEAT} {ESCAPE_IN_WORDS} {question.caution}")
     captions = {measure.title: measure.caption for measure in question.measures.values()}
     st.caption(" ".join(f"*{title}*: {caption}" for title, caption in captions.items()))
@@ -200,27 +273,28 @@ def _show(view: str, sweep: Sweep, cache: Path) -> None:
     )  # fmt: skip
 
 
-def _draw(contents: Contents, unfinished: bool, text: Any) -> None:
-    if unfinished and contents.sentences:
-        text.caption("Not all runs are finished: the statements below cover the finished ones and may change.")
-    text.markdown("\n".join(f"- {sentence}" for sentence in contents.sentences))
+def _draw(contents: Contents, unfinished: bool, picture: Any, text: Any, rest: Any) -> None:
+    """The picture, the sentence on what came of it, and the rest below."""
     if not contents.figures:
-        text.info("The first network is being prepared ...", icon=":material/hourglass_top:")
-    for name, figure, height in contents.figures:
-        live_chart(figure, key=f"robust-{name}", height=height)
+        picture.info("The first network is being prepared ...", icon=":material/hourglass_top:")
+    for place, (name, figure, height) in zip((picture, rest), contents.figures, strict=False):
+        with place:
+            live_chart(figure, key=f"robust-{name}", height=height)
+    if contents.sentences:
+        text.markdown(contents.sentences[0])
+        if unfinished:
+            text.caption("Not all runs are finished: these statements cover the finished ones and may change.")
+        rest.markdown("\n".join(f"- {sentence}" for sentence in contents.sentences[1:]))
     if len(contents.table):
-        st.dataframe(
+        rest.dataframe(
             contents.table, hide_index=True, key="robust-table", height=38 + 35 * len(contents.table),
             column_config={"loss": st.column_config.TextColumn("loss", pinned=True)},
         )  # fmt: skip
-        st.caption("Median (minimum–maximum) over n finished seeds, at the last probe.")
+        rest.caption("Median (minimum–maximum) over n finished seeds, at the last probe.")
 
 
-def _show_progress(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -> None:
-    """The progress of the runs, and the provenance of shipped ones."""
-    if group is not None:
-        show_progress(group, progress_of(str(group.path)))
-        return
+def _provenance(sweep: Sweep, stamps: Sequence[Stamp]) -> str:
+    """How many runs are finished, and where shipped ones come from."""
     finished = sum(stamp.state in ENDED for stamp in stamps)
     shipped = next((run for stamp in stamps if is_shipped(run := stamp.run)), None)
     sentence = f"{finished} of {len(sweep.configs())} runs are finished"
@@ -228,7 +302,7 @@ def _show_progress(group: Group | None, sweep: Sweep, stamps: Sequence[Stamp]) -
         sentence += (
             f"; they ship with the program, made on {schema['device']} with torch {schema['torch']}, {schema['date']}"
         )
-    st.caption(plain(f"{sentence}."))
+    return plain(f"{sentence}.")
 
 
 def _group(sweep: Sweep, cache: Path) -> Group | None:

@@ -32,8 +32,8 @@ def verdict(shown: Shown) -> str:
     fractions = images_by_zone(shown.trajectory, shown.index, shown.shaded)
     silent, wrong = (np.average(fractions[:, k], weights=shown.trajectory.class_sizes()[shown.index]) for k in (1, 2))
     return (
-        f"**{LOSSES[shown.focus].title} at {moment(shown.trajectory, shown.index)}: {silent:.0%} of the images with "
-        f"zero gradient, {wrong:.0%} pushed the wrong way**"
+        f"**{LOSSES[shown.focus].title} at {moment(shown.trajectory, shown.index)}: {100 * silent:.0f} % of the images "
+        f"have zero gradient, {100 * wrong:.0f} % are pushed the wrong way.**"
     )
 
 
