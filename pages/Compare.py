@@ -1,7 +1,7 @@
 """Runs side by side."""
 
 from igbviz.ui import shell
-from igbviz.ui.views import compare
+from igbviz.ui.views.compare import page
 
 cache = shell.frame("pages/Compare.py")
-compare.draw(cache)
+page.draw(cache)

@@ -25,17 +25,22 @@ def test_tick_point_share_and_export(serve, browser, own_cache: Path, tmp_path: 
     runs = family(own_cache, 2)
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)})
     page = visit(browser, f"{address}/Compare")
-    page.get_by_text("6 of 6 runs; 0 selected").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Select runs").click(timeout=60_000)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("6 of 6 runs; 0 selected").wait_for(timeout=60_000)
+    page.wait_for_timeout(500)  # the dialog moves as it opens
     for row, chosen in ((0, 1), (2, 2), (5, 3)):
-        box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+        box = dialog.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
         page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * (row + 0.5))
         page.get_by_text(f"6 of 6 runs; {chosen} selected").wait_for(timeout=20_000)
-    until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
     find = page.locator(".st-key-compare-find input")
     find.fill("cross-entropy")
     find.press("Enter")
-    page.get_by_text("of them hidden by the filters").wait_for(timeout=20_000)
-    assert seen(page)[0].startswith("3 runs"), "what a search hides stays selected"
+    dialog.get_by_text("of them hidden by the filters").wait_for(timeout=20_000)
+    dialog.get_by_role("button", name="Compare 3 runs").click()  # what a search hides stays selected
+    dialog.wait_for(state="detached", timeout=20_000)
+    until(lambda: page.wait_for_timeout(50) or seen(page)[0].startswith("3 runs"), 20, "three rows")
+    page.locator("[data-testid=stMultiSelect] [data-tag]").nth(2).wait_for(timeout=20_000)
 
     page.get_by_text("steps", exact=True).click()
     page.wait_for_url(lambda url: "unit=step" in url, timeout=20_000)

@@ -28,9 +28,8 @@ def test_runs_with_other_classes_get_a_sentence(tmp_path: Path) -> None:
     assert same == [ten, named] and len(sentences) == 2
     assert three.run in sentences[0] and "3 classes" in sentences[0] and named.run in sentences[1]
     settings = comparison.settings([ten, three, named])
-    assert (
-        len(spec(settings, View())["layout"]["annotations"]) == 2 + 2 * 2
-    )  # two headings; a title and a mark at epoch 1 per row
+    # two headings; a title, a verdict and a mark at epoch 1 per row
+    assert len(spec(settings, View())["layout"]["annotations"]) == 2 + 2 * 3
     assert len(frame(settings, View())) == len(STEPS) * 10 * 2 + len(STEPS) * 3
 
 

@@ -218,7 +218,7 @@ def test_filters_hide_rows_but_not_what_was_chosen(own_cache: Path) -> None:
 
 def test_archived_and_tagged_runs(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from igbviz.ui.runs import run_rows
-    from igbviz.ui.views import compare
+    from igbviz.ui.views.compare import page as compare
 
     family(own_cache, 1)
     plain = run_rows(own_cache)

@@ -210,6 +210,12 @@ def test_a_run_is_on_the_stage_while_it_trains(own_cache: Path, staged: list, mo
     assert len(staged) == 2, "there is nothing to see before the first probe"
 
 
+def test_an_answer_that_needs_no_run_is_told(own_cache: Path) -> None:
+    number = next(place for place, each in enumerate(LESSONS["wrong-push"].steps, 1) if isinstance(each, Look))
+    test = step(number, "wrong-push")
+    assert "It was **further down**." in text(test) and len(charts(test)) == 2
+
+
 def test_pictures_of_every_step() -> None:
     for lesson in [*LESSONS.values()]:
         seen = ()

@@ -96,7 +96,7 @@ def _numbers(findings: Mapping[str, Sequence[CheckedClaim]]) -> str:
     seeds = sorted({check.seed for own in findings.values() for check in own})
     if not seeds:
         return ""
-    lines = ["| | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
+    lines = ["| network | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
     for variant, own in findings.items():
         for loss in dict.fromkeys(check.loss for check in own):
             cells = {

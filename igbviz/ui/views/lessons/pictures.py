@@ -19,7 +19,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED
 from igbviz.studies import comparison
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.parts import OF_SETTINGS, Lesson, Look, Picture, Step
+from igbviz.studies.lessons.parts import FORCE_WITH_IMAGES, OF_ENSEMBLES, OF_SETTINGS, Lesson, Look, Picture, Step
 from igbviz.trajectory.verdict import verdict
 from igbviz.ui import refresh
 from igbviz.ui.live_chart import live_chart, payload
@@ -27,6 +27,7 @@ from igbviz.ui.runs import loss_title, shipped_by_loss
 from igbviz.ui.stage import stage
 
 HEIGHTS = {1: 430, 2: 280, 3: 240}  # pixels of each chart, by their number
+TALLER = 80  # pixels more for a chart with notes above its plot, or with a second panel
 
 
 def find(config: Config, cache: Path) -> Run | None:
@@ -60,11 +61,11 @@ def draw_charts(
 ) -> None:
     """Charts one below the other, so that two runs can be compared at the same moment. `with_verdicts`: what came of
     each training, below its last chart."""
-    height = HEIGHTS[len(pictures)]
     for place, picture in enumerate(pictures):
         title = picture.title.removesuffix(".")
         st.markdown(f"**{title}.** {picture.look_for}" if picture.look_for else f"**{picture.title}**")
         run, config = runs.get(picture.run), lesson.runs[picture.run]
+        height = HEIGHTS[len(pictures)] + TALLER * (picture.kind in (*OF_ENSEMBLES, FORCE_WITH_IMAGES))
         if picture.kind in OF_SETTINGS:
             chart = _of_settings(picture.kind, config.id, height)
         else:

@@ -49,7 +49,7 @@ def draw(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
         elif isinstance(step, Explore):
             _explore(name, lesson, step, cache)
         else:
-            _text(step.body({}) if callable(step.body) else step.body)
+            _told(name, lesson, step, {})
     with picture:
         pictures.draw(lesson, step, cache)
 
