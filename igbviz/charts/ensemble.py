@@ -6,6 +6,7 @@ orange, the colours of classes 0 and 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,10 @@ REGIME_RANGES = dict(
 REFERENCE_GAMMAS = (1.0, 10.0)  # reference lines for numbers of classes other than two
 
 CAPTIONS = {
+    "every_network": "Each column is one untrained network, its height divided into the guess fractions of the classes "
+    "in their colors, the favoured class at the bottom. Networks that favour the same class stand together, with its "
+    "name below. Dashed: what every class would get without bias. Which class is favoured differs from network to "
+    "network: it comes from the random weights, not from the inputs.",
     "outputs": "One untrained network: the distribution of each class's logit over the inputs, with its mean, the "
     "centre, as a vertical line. The further the centres lie apart compared with the widths of the curves, the more of "
     "the guesses go to the class with the highest centre, whatever the input shows (initial guessing bias, IGB).",
@@ -49,6 +54,17 @@ CAPTIONS = {
     "class_probabilities": "Probability of each class, averaged over all inputs, in one untrained network. Without "
     "bias every class would have 1/K.",
 }
+
+
+def summary(ensemble: Ensemble, networks: int) -> str:
+    """One sentence on what the networks drawn so far, of `networks`, guess."""
+    largest, drawn = ensemble.largest_guess(), len(ensemble)
+    count = f"the first {drawn} of {networks:,}" if drawn < networks else f"{drawn:,}"
+    mean, low, high = (f"{100 * value:.0f}\u00a0%" for value in (largest.mean(), largest.min(), largest.max()))
+    return (
+        f"In {count} untrained networks the favoured class gets **{mean}** of the guesses on average ({low} to "
+        f"{high}); {100 / ensemble.classes:.2g}\u00a0% would be even."
+    )
 
 
 def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
@@ -203,6 +219,14 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
         row = {"estimator": title, "gamma": value, "standard error": error if np.isfinite(error) else None}
         rows.append(row | {"networks": len(ensemble), "what it measures": basis})
     return rows
+
+
+def same_scales(figures: Sequence[go.Figure], *axes: Literal["xaxis", "yaxis"]) -> None:
+    """Give these axes of all figures one range, so that figures side by side can be compared by eye."""
+    for axis in axes:
+        ends = np.array([figure.layout[axis].range for figure in figures], float)
+        for figure in figures:
+            figure.layout[axis].range = (ends[:, 0].min(), ends[:, 1].max())
 
 
 def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -226,8 +226,8 @@ def describe_starts(members: Sequence[Member], measure: str, step: int) -> str:
 
 
 def describe_majorities(members: Sequence[Member], measure: str, step: int) -> str:
-    """The difference favoured minus least favoured after `step` steps, taken seed by seed: the same network with another
-    majority. A second paragraph has the means of the three settings."""
+    """The difference favoured minus least favoured after `step` steps, taken seed by seed: the same network with
+    another majority. A second paragraph has the means of the three settings."""
     settings = majorities(members)
     parts = []
     for setting in settings:
