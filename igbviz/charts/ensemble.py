@@ -84,7 +84,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
     counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
     measured = counts / (networks * (edges[1] - edges[0]))
-    subject = f"class {ensemble.class_names[0]}" if two else "the favoured class"
+    subject = f"Guess fraction of class {ensemble.class_names[0]}" if two else "Largest guess fraction"
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
@@ -112,10 +112,10 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
-    title = f"Guess fraction of {subject} · n = {networks:,}"
+    title = f"{subject} · n = {networks:,}"
     figure = titled_figure(traces, title, regime, height)
     figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
-    means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
+    means = "<br>".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
     header = annotation(f"{regime.replace('; ', '<br>')}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
@@ -124,7 +124,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         "range": [low - margin, 1 + margin],
     }
     figure["layout"]["yaxis"] |= {"title": {"text": "density over networks"}, "range": [0, top]}
-    figure["layout"]["margin"] |= {"t": 88 if two else 106}
+    figure["layout"]["margin"] |= {"t": 71 + 17 * len(lines) + 18 * (not two)}
     return go.Figure(figure)
 
 
@@ -193,7 +193,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     figure["layout"]["annotations"] += labels
     annotations = ["theory: exactly 0 in every layer"] if prediction and (prediction.gamma == 0).all() else []
     annotations += ["▽ 0 or less, or below the axis"] if (gammas <= edges[0]).any() else []
-    figure["layout"]["annotations"].append(annotation(" · ".join(annotations), 0, 1, yanchor="bottom", yshift=6))
+    figure["layout"]["annotations"].append(annotation("<br>".join(annotations), 0, 1, yanchor="bottom", yshift=6))
     room = 0.02 * len(layers) + 0.3
     figure["layout"]["xaxis"] |= {
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
@@ -207,7 +207,11 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "dtick": 1,
     }
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
-    figure["layout"]["margin"] |= {"l": 72, "r": 108 if ensemble.classes == 2 else 128, "t": 66}
+    figure["layout"]["margin"] |= {
+        "l": 72,
+        "r": 108 if ensemble.classes == 2 else 128,
+        "t": 50 + 16 * max(len(annotations), 1),
+    }
     return go.Figure(figure)
 
 

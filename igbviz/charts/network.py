@@ -46,13 +46,13 @@ def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
             "customdata": ensemble.records["network"][order[here]].astype(np.int32),
             "hovertemplate": f"network %{{customdata}}: class {names[k]} gets %{{y:.1%}}<extra></extra>",
         })  # fmt: skip
-    title = f"Guesses of every network · {ensemble.inputs:,} inputs"
+    title = "Guesses of every network"
     figure = titled_figure(
         traces, title, f"the favoured class gets {largest.mean():.0%} of the guesses on average", height
     )
     layout = figure["layout"]
     shown = f"{len(order)} of {len(ensemble):,} networks" if len(order) < len(ensemble) else f"{len(order)} networks"
-    layout["xaxis"] |= {"title": {"text": f"{shown}, by the class that they favour", "standoff": 6}}
+    layout["xaxis"] |= {"title": {"text": f"{shown}, by favoured class", "standoff": 6}}
     blocks = [np.flatnonzero(favoured == k) for k in np.unique(favoured)]
     layout["xaxis"] |= {
         "range": [-0.5, len(order) - 0.5],
@@ -61,7 +61,7 @@ def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
         "ticks": "",
         "showgrid": False,
     }
-    layout["yaxis"] |= {"title": {"text": "guess fraction"}, "range": [0, 1]} | FRACTION_TICKS
+    layout["yaxis"] |= {"title": {"text": f"fraction of {ensemble.inputs:,} inputs"}, "range": [0, 1]} | FRACTION_TICKS
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes}
     # On light, dark and colored ground: a dark dashed line with a white edge.
     layout["shapes"].append(line | {"line": {"color": "#ffffff", "width": 3}})
@@ -176,7 +176,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
         "hovertext": list(names),
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
     }
-    title = f"Mean probabilities of network {record['network']} · {int(record['guesses'].sum()):,} inputs"
+    title, inputs = f"Mean probabilities of network {record['network']}", int(record["guesses"].sum())
     description = f"{names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
     figure = titled_figure([bars], title, description, height)
     shown = [favoured] if many else range(classes)
@@ -184,7 +184,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
     figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
     top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
-    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
+    figure["layout"]["yaxis"] |= {"title": {"text": f"mean over {inputs:,} inputs"}, "range": [0, top]} | (
         {} if many else FRACTION_TICKS
     )
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}

@@ -156,7 +156,7 @@ class TestGuesses:
         assert "n = 40" in layout.title.text and f"{INPUTS} inputs" in layout.xaxis.title.text
         assert "n = 40" in charts.gamma_by_depth(ensemble(40, 3)).layout.title.text
         assert f"{INPUTS} inputs" in network.outputs(ensemble(1, 3)).layout.title.text
-        assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.title.text
+        assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.yaxis.title.text
 
     def test_what_is_not_known_is_not_named(self) -> None:
         assert "needs more than one network" in notes(charts.guesses(ensemble(1)))

@@ -166,8 +166,8 @@ def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
                 key=f"{key}-steps",
                 help="Few on purpose: the question is how runs begin.",
             )
-        button = st.container(width=190)
         drawer = st.popover("All settings", icon=":material/tune:")
+        button = st.container(width=190)
     with drawer:
         axes_of = _axes(view, base, axes, key)
         network["width"] = _widget(Mlp, "width", base.model.width, key)
