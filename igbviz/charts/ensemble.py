@@ -6,6 +6,7 @@ orange, the colours of classes 0 and 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,10 @@ REGIME_RANGES = dict(
 REFERENCE_GAMMAS = (1.0, 10.0)  # reference lines for numbers of classes other than two
 
 CAPTIONS = {
+    "every_network": "Each column is one untrained network, its height divided into the guess fractions of the classes "
+    "in their colors, the favoured class at the bottom. Networks that favour the same class stand together, with its "
+    "name below. Dashed: what every class would get without bias. Which class is favoured differs from network to "
+    "network: it comes from the random weights, not from the inputs.",
     "outputs": "One untrained network: the distribution of each class's logit over the inputs, with its mean, the "
     "centre, as a vertical line. The further the centres lie apart compared with the widths of the curves, the more of "
     "the guesses go to the class with the highest centre, whatever the input shows (initial guessing bias, IGB).",
@@ -49,6 +54,17 @@ CAPTIONS = {
     "class_probabilities": "Probability of each class, averaged over all inputs, in one untrained network. Without "
     "bias every class would have 1/K.",
 }
+
+
+def summary(ensemble: Ensemble, networks: int) -> str:
+    """One sentence on what the networks drawn so far, of `networks`, guess."""
+    largest, drawn = ensemble.largest_guess(), len(ensemble)
+    count = f"the first {drawn} of {networks:,}" if drawn < networks else f"{drawn:,}"
+    mean, low, high = (f"{100 * value:.0f}\u00a0%" for value in (largest.mean(), largest.min(), largest.max()))
+    return (
+        f"In {count} untrained networks the favoured class gets **{mean}** of the guesses on average ({low} to "
+        f"{high}); {100 / ensemble.classes:.2g}\u00a0% would be even."
+    )
 
 
 def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
@@ -68,7 +84,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
     counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
     measured = counts / (networks * (edges[1] - edges[0]))
-    subject = f"class {ensemble.class_names[0]}" if two else "the favoured class"
+    subject = f"Guess fraction of class {ensemble.class_names[0]}" if two else "Largest guess fraction"
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),
@@ -96,10 +112,10 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         top = max(top, 1.15 * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
-    title = f"Guess fraction of {subject} · n = {networks:,}"
+    title = f"{subject} · n = {networks:,}"
     figure = titled_figure(traces, title, regime, height)
     figure["layout"]["shapes"] += [_upright(x, color, dash) for x, _, color, dash in lines]
-    means = " &nbsp;".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
+    means = "<br>".join(f'<span style="color:{color}">{text}</span>' for _, text, color, _ in lines)
     header = annotation(f"{regime.replace('; ', '<br>')}<br>{means}", 0, 1, yanchor="bottom", yshift=6, align="left")
     figure["layout"]["annotations"].append(header)
     margin = 0.01 * (1 - low)
@@ -108,7 +124,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         "range": [low - margin, 1 + margin],
     }
     figure["layout"]["yaxis"] |= {"title": {"text": "density over networks"}, "range": [0, top]}
-    figure["layout"]["margin"] |= {"t": 88 if two else 106}
+    figure["layout"]["margin"] |= {"t": 71 + 17 * len(lines) + 18 * (not two)}
     return go.Figure(figure)
 
 
@@ -209,6 +225,14 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
         row = {"estimator": title, "gamma": value, "standard error": error if np.isfinite(error) else None}
         rows.append(row | {"networks": len(ensemble), "what it measures": basis})
     return rows
+
+
+def same_scales(figures: Sequence[go.Figure], *axes: Literal["xaxis", "yaxis"]) -> None:
+    """Give these axes of all figures one range, so that figures side by side can be compared by eye."""
+    for axis in axes:
+        ends = np.array([figure.layout[axis].range for figure in figures], float)
+        for figure in figures:
+            figure.layout[axis].range = (ends[:, 0].min(), ends[:, 1].max())
 
 
 def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

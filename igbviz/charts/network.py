@@ -1,4 +1,4 @@
-"""Figures of one untrained network: the distributions of its logits, and its mean class probabilities."""
+"""Figures of untrained networks: the guesses of each, and of one its logits and its mean class probabilities."""
 
 from __future__ import annotations
 
@@ -13,11 +13,71 @@ from igbviz.charts.style import FRACTION_TICKS, annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
+MAX_COLUMNS = 200  # networks drawn beside each other; of more, evenly many of the sorted ones
 MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw all
 
 
-def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
+def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
+    """The guess fractions of each network as a column, the favoured class at the bottom, sorted by that class.
+
+    With more than MAX_LINES classes only the favoured class of each network.
+    """
+    fraction, names, classes = ensemble.guess_fraction(), ensemble.class_names, ensemble.classes
+    largest = fraction.max(-1)
+    order = np.argsort(-largest, kind="stable")
+    if len(order) > MAX_COLUMNS:
+        order = order[np.linspace(0, len(order) - 1, MAX_COLUMNS).round().astype(int)]
+    order = order[np.argsort(fraction[order].argmax(-1), kind="stable")]
+    fraction = fraction[order]
+    ranking = np.argsort(-fraction, axis=-1, kind="stable")
+    ranked = np.take_along_axis(fraction, ranking, -1)
+    # A class lies on top of those with more guesses, so its bars have a base of their own in each column.
+    base = np.empty_like(fraction)
+    np.put_along_axis(base, ranking, np.cumsum(ranked, -1) - ranked, -1)
+    many, favoured = classes > MAX_LINES, ranking[:, 0]
+    drawn = np.unique(favoured)[:MAX_LINES] if many else range(classes)
+    traces = []
+    for k in drawn:
+        here = np.flatnonzero((favoured == k) if many else fraction[:, k] > 0)
+        traces.append({
+            "type": "bar", "x": here.astype(np.float32), "y": fraction[here, k].astype(np.float32),
+            "base": base[here, k].astype(np.float32), "name": names[k], "legendgroup": names[k],
+            "marker": {"color": class_style(int(k)).color, "line": {"width": 0}},
+            "customdata": ensemble.records["network"][order[here]].astype(np.int32),
+            "hovertemplate": f"network %{{customdata}}: class {names[k]} gets %{{y:.1%}}<extra></extra>",
+        })  # fmt: skip
+    title = "Guesses of every network"
+    figure = titled_figure(
+        traces, title, f"the favoured class gets {largest.mean():.0%} of the guesses on average", height
+    )
+    layout = figure["layout"]
+    shown = f"{len(order)} of {len(ensemble):,} networks" if len(order) < len(ensemble) else f"{len(order)} networks"
+    layout["xaxis"] |= {"title": {"text": f"{shown}, by favoured class", "standoff": 6}}
+    blocks = [np.flatnonzero(favoured == k) for k in np.unique(favoured)]
+    layout["xaxis"] |= {
+        "range": [-0.5, len(order) - 0.5],
+        "tickvals": [float(block.mean()) for block in blocks],
+        "ticktext": [names[favoured[block[0]]] for block in blocks],
+        "ticks": "",
+        "showgrid": False,
+    }
+    layout["yaxis"] |= {"title": {"text": f"fraction of {ensemble.inputs:,} inputs"}, "range": [0, 1]} | FRACTION_TICKS
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes}
+    # On light, dark and colored ground: a dark dashed line with a white edge.
+    layout["shapes"].append(line | {"line": {"color": "#ffffff", "width": 3}})
+    layout["shapes"].append(line | {"line": {"color": "#333333", "dash": "dash", "width": 1.5}})
+    layout["annotations"].append(annotation("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
+    layout |= {"barmode": "overlay", "bargap": 0.0 if len(order) > 60 else 0.08}
+    layout["margin"] |= {"r": 40}
+    layout["showlegend"] = False
+    return go.Figure(figure)
+
+
+def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: bool = False) -> go.Figure:
     """Density of each class's logit over the inputs, with its centre, for the network at index `network`.
+
+    `relative` logits are in units of their root mean square standard deviation over the inputs, so that networks whose
+    logits differ in scale can be compared.
 
     With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others.
     """
@@ -36,19 +96,22 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
     step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
     positions = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
     density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
-    spread = record["spread"]
+    spread, centre = record["spread"], record["centre"]
+    if relative and spread.any():
+        unit = float(np.sqrt((spread**2).mean()))
+        spread, centre = spread / unit, centre / unit
     curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
     top = float(curves[drawn].max()) or 1.0
     traces: list[dict[str, Any]] = []
     if many:
         rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
-        traces += _others(record["centre"][rest], spread[rest], density[rest], positions)
+        traces += _others(centre[rest], spread[rest], density[rest], positions)
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
         label = f"<b>{names[k]} ★ {fraction[k]:.0%}</b>" if first else f"{names[k]} {fraction[k]:.0%}"
         hover = (
             f"<b>{names[k]}</b> {fraction[k]:.1%} of the guesses<br>"
-            f"centre {record['centre'][k]:.4g}, standard deviation {spread[k]:.3g}"
+            f"centre {centre[k]:.4g}, standard deviation {spread[k]:.3g}"
         )
         common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "legendrank": drawn.index(k)}
         common["hovertemplate"] = hover + "<extra></extra>"
@@ -56,7 +119,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
         traces.append(
             common
             | {
-                "x": (record["centre"][k] + spread[k] * positions).astype(np.float32),
+                "x": (centre[k] + spread[k] * positions).astype(np.float32),
                 "y": curves[k].astype(np.float32),
                 "name": label,
                 "line": {"color": style.color, "dash": style.dashed(width), "width": width},
@@ -66,15 +129,19 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figur
         )
         peak = 1.06 * top if first else float(curves[k].max()) or top
         traces.append(common | {
-            "x": np.float32([record["centre"][k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
+            "x": np.float32([centre[k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
             "line": {"color": style.color, "width": 3 if first else 1.5},
         })  # fmt: skip
     description = f"{fraction[favoured]:.0%} of the guesses go to class {names[favoured]}"
     figure = titled_figure(traces, f"Logits of network {record['network']} · {inputs:,} inputs", description, height)
-    figure["layout"]["xaxis"] |= {"title": {"text": "logit", "standoff": 6}}
+    ends = np.concatenate([trace["x"] for trace in traces])
+    margin = 0.02 * float(np.ptp(ends)) or 1.0
+    label = "logit / its standard deviation over inputs" if relative else "logit"
+    figure["layout"]["xaxis"] |= {"title": {"text": label, "standoff": 6}}
+    figure["layout"]["xaxis"] |= {"range": [float(ends.min()) - margin, float(ends.max()) + margin]}
     figure["layout"]["yaxis"] |= {"title": {"text": "density over inputs"}, "range": [0, 1.16 * top]}
     mark = {
-        "x": float(record["centre"][favoured]),
+        "x": float(centre[favoured]),
         "y": 1.06 * top,
         "yanchor": "bottom",
         "text": f"<b>{names[favoured]} ★</b>",
@@ -109,7 +176,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
         "hovertext": list(names),
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
     }
-    title = f"Mean probabilities of network {record['network']} · {int(record['guesses'].sum()):,} inputs"
+    title, inputs = f"Mean probabilities of network {record['network']}", int(record["guesses"].sum())
     description = f"{names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
     figure = titled_figure([bars], title, description, height)
     shown = [favoured] if many else range(classes)
@@ -117,7 +184,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     figure["layout"]["xaxis"] |= {"tickvals": list(shown), "ticktext": labels, "showgrid": False}
     figure["layout"]["xaxis"] |= {"ticklabeloverflow": "allow", "automargin": True, "range": [-0.6, classes - 0.4]}
     top = min(1.02, max(1.15 * float(values.max()), 2.5 / classes)) if many else 1.02
-    figure["layout"]["yaxis"] |= {"title": {"text": "mean probability over all inputs"}, "range": [0, top]} | (
+    figure["layout"]["yaxis"] |= {"title": {"text": f"mean over {inputs:,} inputs"}, "range": [0, top]} | (
         {} if many else FRACTION_TICKS
     )
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 1 / classes, "y1": 1 / classes, "layer": "below"}

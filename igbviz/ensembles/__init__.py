@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igbviz.ensembles.config import EnsembleConfig, require_room
+from igbviz.ensembles.config import EnsembleConfig, expected_seconds, require_room
 from igbviz.ensembles.records import Ensemble, ensemble_dtype
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "initialize", "require_room"]
+__all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "expected_seconds", "initialize", "require_room"]
 
 
 def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:

@@ -14,6 +14,9 @@ from igbviz.models.initializations import HeNormal
 from igbviz.spec import ConfigError, Spec
 from igbviz.training.memory import free_memory
 
+# Measured with MLPs on two cores of an AMD EPYC: multiply-accumulates per second, and seconds per network for the rest.
+RATE, OVERHEAD = 1.6e10, 5e-3
+
 # Raised whenever the same configuration would give other values than before.
 NUMERICS = 1
 
@@ -68,6 +71,15 @@ class EnsembleConfig(Spec):
         """A short readable name and a hash of the canonical configuration and the numerics' version."""
         parts = (self.dataset.name, self.model.name, self.initialization.name, f"n{self.networks}", f"s{self.seed}")
         return f"{'-'.join(map(slug, parts))}-{digest(['ensemble', NUMERICS, self.canonical()])}"
+
+
+def expected_seconds(config: EnsembleConfig, facts: Facts) -> float:
+    """A rough guess of how long the ensemble takes: the forward passes of all networks, three times with gradients."""
+    images = config.inputs * (3 if config.gradients else 1) + (
+        500 * config.passes if config.batch_norm == "after" else 0
+    )
+    flops = config.model.flops((facts.channels, facts.side, facts.side), len(facts.class_names))
+    return config.networks * (OVERHEAD + flops * images / RATE)
 
 
 def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None) -> None:

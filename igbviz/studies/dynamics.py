@@ -255,11 +255,11 @@ def describe_plane(plane: Plane, measure: str, steps: int) -> str:
     if learned > 1:
         places = (np.unravel_index(find(plane.values), plane.values.shape) for find in (np.nanargmin, np.nanargmax))
         lowest, highest = (
-            f"**{plane.values[up, across]:.3g}** at weight variance {plane.sigma_w2[across]:.3g} and bias variance "
+            f"(**{plane.values[up, across]:.3g}**) at weight variance {plane.sigma_w2[across]:.3g}, bias variance "
             f"{plane.sigma_b2[up]:.3g}"
             for up, across in places
         )
-        sentences.insert(0, f"{MEASURES[measure].title} is lowest, {lowest}, and highest, {highest}.")
+        sentences.insert(0, f"{MEASURES[measure].title} is lowest {lowest} and highest {highest}.")
     return " ".join(sentences)
 
 

@@ -83,7 +83,7 @@ def _stored(group: Group) -> dict[str, Any]:
     schema = group.runs[0].schema
     return {
         "sweep": group.sweep.model_dump(mode="json"),
-        "provenance": {name: schema[name] for name in PROVENANCE} | {"seconds": round(seconds, 1)},
+        "provenance": {name: schema.get(name, "unknown") for name in PROVENANCE} | {"seconds": round(seconds, 1)},
         "class_names": list(members[0].class_names),
         "steps_per_epoch": members[0].steps_per_epoch,
         "runs": [

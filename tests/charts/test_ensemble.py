@@ -13,6 +13,7 @@ import pytest
 from igbviz import theory
 from igbviz.charts import ensemble as charts
 from igbviz.charts import network
+from igbviz.charts.run import MAX_LINES
 from igbviz.ensembles import Ensemble, ensemble_dtype
 from igbviz.ensembles.predictions import Prediction, finite_sample_gamma, guess_distribution
 from igbviz.ensembles.records import HISTOGRAM_EDGES
@@ -155,7 +156,7 @@ class TestGuesses:
         assert "n = 40" in layout.title.text and f"{INPUTS} inputs" in layout.xaxis.title.text
         assert "n = 40" in charts.gamma_by_depth(ensemble(40, 3)).layout.title.text
         assert f"{INPUTS} inputs" in network.outputs(ensemble(1, 3)).layout.title.text
-        assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.title.text
+        assert f"{INPUTS} inputs" in network.class_probabilities(ensemble(1, 3)).layout.yaxis.title.text
 
     def test_what_is_not_known_is_not_named(self) -> None:
         assert "needs more than one network" in notes(charts.guesses(ensemble(1)))
@@ -265,6 +266,44 @@ class TestDepth:
     def test_other_networks_have_no_layers(self) -> None:
         with pytest.raises(ValueError, match="layer by layer"):
             charts.gamma_by_depth(ensemble(layers=0))
+
+
+class TestEveryNetwork:
+    def test_each_column_is_divided_among_the_classes_with_the_favoured_one_below(self) -> None:
+        e = ensemble(30)
+        figure = network.every_network(e)
+        heights, below = np.zeros(30), {}
+        for trace in figure.data:
+            for x, y, base, number in zip(trace.x, trace.y, trace.base, trace.customdata, strict=True):
+                heights[int(x)] += y
+                assert y == pytest.approx(e.guess_fraction()[number, int(trace.name)], abs=1e-6)
+                if base == 0:
+                    below[int(x)] = (int(trace.name), y)
+        np.testing.assert_allclose(heights, 1, rtol=1e-5)
+        assert [k for k, _ in (below[x] for x in range(30))] == sorted(e.guess_fraction().argmax(-1))
+        assert list(figure.layout.xaxis.ticktext) == [str(k) for k in sorted({k for k, _ in below.values()})]
+
+    def test_many_networks_and_many_classes_stay_readable(self) -> None:
+        few = ensemble(50, 3)
+        many = network.every_network(Ensemble(np.tile(few.records, 20)))
+        assert many.layout.xaxis.title.text.startswith(f"{network.MAX_COLUMNS} of 1,000 networks")
+        assert max(trace.x.max() for trace in many.data) == network.MAX_COLUMNS - 1
+        assert len(network.every_network(ensemble(30, 100)).data) <= MAX_LINES
+
+    def test_the_sentence(self) -> None:
+        e = ensemble(4, 3)
+        e.records["guesses"] = [[INPUTS, 0, 0], [INPUTS // 2, INPUTS // 2, 0]] * 2
+        sentence = charts.summary(e, 9).replace("\u00a0", " ")
+        assert sentence.startswith("In the first 4 of 9 untrained networks the favoured class gets **75 %** of")
+        assert "(50 % to 100 %); 33 % would be even" in sentence
+
+
+def test_figures_side_by_side_have_one_scale() -> None:
+    pair = [network.outputs(e, relative=True) for e in (ensemble(3), ensemble(3, 5))]
+    ends = [figure.layout.yaxis.range for figure in pair]
+    charts.same_scales(pair, "xaxis", "yaxis")
+    assert pair[0].layout.yaxis.range == pair[1].layout.yaxis.range == (0, max(high for _, high in ends))
+    assert pair[0].layout.xaxis.range == pair[1].layout.xaxis.range
 
 
 def test_class_probabilities() -> None:

@@ -62,7 +62,8 @@ def address(test: AppTest) -> dict[str, str]:
 
 def test_the_point_in_the_address_is_what_the_button_starts(own_cache: Path) -> None:
     test = page(PAGE, activation="relu", sigma_w2="2", sigma_b2="0", depth="3")
-    assert "20 runs, 0 already finished" in said(test)
+    button = test.button(key="bias-start-starts")
+    assert button.label.startswith("Start 20 runs · ") and "20 runs, 0 already finished" in button.help
     test.button(key="bias-start-starts").click().run()
     (group,) = list_groups(own_cache)
     assert not test.exception and address(test)["sweep"] == group.id and address(test)["view"] == "starts"
@@ -157,7 +158,7 @@ def test_another_view_of_the_same_setting_finds_its_sweep(small: RunConfig, own_
     grid = made(dynamics.over_plane(small, largest_b=0.625), own_cache, runs=3)  # a quarter beyond the point
     test = page(PAGE, sweep=many.id)
     test.segmented_control(key="bias-view").set_value("majority").run()
-    assert not test.exception and "press **Start**" in test.info[0].value and not charts(test)
+    assert not test.exception and "not the setting chosen above" in said(test), "the shipped example stands in"
     test.segmented_control(key="bias-view").set_value("plane").run()
     assert address(test)["sweep"] == grid.id and "3 of 60 points trained" in next(iter(charts(test)))
 
@@ -165,7 +166,7 @@ def test_another_view_of_the_same_setting_finds_its_sweep(small: RunConfig, own_
 def test_a_missing_sweep_is_one_friendly_sentence(tiny: RunConfig, own_cache: Path) -> None:
     for name in ("nowhere", "../../etc/passwd", "<script>"):
         assert "leads nowhere" in page(PAGE, sweep=name).warning[0].value
-    assert "view is 'luck', allowed: one of starts, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
+    assert "view is 'luck', allowed: one of plane, " in page(PAGE, view="luck").warning[0].value.replace("\\", "")
     other = submit_sweep(Sweep(base=tiny, axes={"optimizer.learning_rate": [0.1, 0.2]}), own_cache)
     assert "does not answer a question of this page" in page(PAGE, sweep=other.id).warning[0].value
     torn = made(dynamics.over_seeds(tiny, 2), own_cache)
@@ -210,3 +211,43 @@ def test_a_link_from_the_edge_of_the_phase_diagram_opens(own_cache: Path) -> Non
     """The map reaches a quarter beyond the point, which at the edge exceeds the limits of its own fields."""
     test = page(PAGE, view="plane", activation="tanh", depth="10", sigma_w2="25.0", sigma_b2="5.0", at="9" * 5000)
     assert [field.value for field in test.number_input if "up to" in field.label] == [25.0, 5.0]
+
+
+@pytest.mark.parametrize(("view", "begins"), [
+    ("", "Training loss after 100 steps over the phase diagram of tanh: 60 of 60 points trained"),
+    ("plane", "Training loss after 100 steps over the phase diagram of tanh: 60 of 60 points trained"),
+    ("starts", "Balanced accuracy, mean of each group over log time"),
+    ("majority", "Balanced accuracy, mean of each group over log time: equal classes (n = 8)"),
+])  # fmt: skip
+def test_a_picture_is_there_before_any_run(view: str, begins: str, own_cache: Path) -> None:
+    test = page(PAGE, **({"view": view} if view else {}))
+    assert next(iter(charts(test))).startswith(begins)
+    assert "A finished example that ships with igbviz: " in said(test) and "form" not in address(test)
+    assert not test.sidebar.number_input, "the side bar has only the menu"
+
+
+@pytest.mark.parametrize("view", ["plane", "starts", "majority"])
+def test_the_link_restores_the_form(view: str, own_cache: Path) -> None:
+    test = page(PAGE, view=view, depth="3")
+    for label, value in (("Learning rate", 0.5), ("Width", 7), ("Seeds", 5), ("Points of σ²w", 4)):
+        for box in [box for box in test.number_input if box.label == label]:
+            box.set_value(value).run()
+    test.selectbox(key=next(box.key for box in test.selectbox if box.label == "Loss")).set_value("mae").run()
+    assert "not the setting chosen above" in said(test)
+    again = page(PAGE, **address(test))
+
+    def form(shown: AppTest) -> list:
+        return [(box.label, box.value) for box in [*shown.number_input, *shown.selectbox]]
+
+    assert form(again) == form(test) and ("Width", 7) in form(test) and ("Loss", "mae") in form(test)
+    assert not again.exception and not again.warning
+    again.button(key=f"bias-start-{view}").click().run()
+    (group,) = list_groups(own_cache)
+    assert address(again) | {"sweep": group.id} == address(again) and "form" not in address(again)
+    assert group.sweep.base.loss.name == "mae" and group.sweep.base.model.depth == 3
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"axes":{"batch_size":[8,16]}}', '{"base":{"loss":"luck"}}', "[" * 5000])
+def test_a_broken_form_in_a_link_is_one_sentence(text: str, own_cache: Path) -> None:
+    test = page(PAGE, form=text)
+    assert "form cannot be read" in as_read(test.warning[0]) and charts(test)

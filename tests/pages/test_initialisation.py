@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from igbviz.charts.ensemble import CAPTIONS
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.variations import CHANGES, changes
 from igbviz.runs.listing import list_runs
@@ -39,6 +42,66 @@ def test_a_network_beyond_the_ensemble_is_an_error(own_cache: Path) -> None:
 def test_a_network_without_theory_and_with_gradients(own_cache: Path) -> None:
     cnn = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2, "gradients": True}), own_cache)
     assert "drawn at the measured γ" in " ".join(caption.value for caption in page(PAGE, run=cnn.id).caption)
+
+
+def sent(shown) -> list[dict]:
+    """The figures sent to the page, in order."""
+    parts = [json.loads(part.proto.json) for part in shown.get("bidi_component")]
+    return [json.loads(part["figure"]) for part in parts if "figure" in part]
+
+
+def test_the_page_opens_on_the_shipped_ensemble(own_cache: Path) -> None:
+    assert not sent(page(PAGE)) and "No ensemble has been drawn here yet" in page(PAGE).info[0].value
+    first = next(iter(STARTS.values())).config.id
+    shutil.copytree(ROOT / "cache" / "gallery" / first, own_cache / "gallery" / first)
+    shown = page(PAGE)
+    assert len(sent(shown)) == 5 and not shown.info and not shown.sidebar.selectbox
+    sentence = next(text.value for text in shown.markdown if "untrained networks" in text.value)
+    assert sentence.replace("\u00a0", " ").startswith(
+        "In 100 untrained networks the favoured class gets **71 %** of the guesses on average (29 % to 100 %); 10 %"
+    )
+    assert not shown.query_params, "nothing was chosen"
+
+
+def test_two_ensembles_have_the_same_scales_and_one_caption_each(own_cache: Path) -> None:
+    config = EnsembleConfig(**SMALL)
+    run = drawn(config, own_cache)
+    other = drawn(config.with_(model=config.model.with_(activation="tanh")), own_cache)
+    shown = page(PAGE, run=run.id, against=other.id)
+    by_title = {}
+    for figure in sent(shown):
+        title = figure["layout"]["title"]["text"]  # a long text stands among the shared ones
+        title = title if isinstance(title, str) else figure["shared"][title["$shared"]]
+        by_title.setdefault(title.split(" · ")[0], []).append(figure["layout"])
+    assert len(by_title) == 5 and all(len(pair) == 2 for pair in by_title.values())
+    assert all(left["yaxis"]["range"] == right["yaxis"]["range"] for left, right in by_title.values())
+    captions = [caption.value for caption in shown.caption]
+    assert all(captions.count(text) == 1 for text in CAPTIONS.values())
+
+
+def test_the_link_restores_the_form(own_cache: Path) -> None:
+    shown = page(PAGE)
+    shown.selectbox(key="start").select("tanh").run()
+    shown.number_input(key="tanh-networks").set_value(7).run()
+    shown.number_input(key="tanh-model-mlp-width").set_value(33).run()
+    shown.selectbox(key="tanh-initialization-name").select("gaussian").run()
+    link = {name: "".join(value) for name, value in shown.query_params.items()}
+    again = page(PAGE, **link)
+    again.button(key="initialize").click().run()
+    (made,) = list_runs(own_cache)
+    wanted = STARTS["tanh"].config
+    model, start = wanted.model.with_(width=33), {"name": "gaussian"}
+    assert made.run.config == wanted.with_(networks=7, model=model, initialization=start)
+    assert "form" not in again.query_params and "".join(again.query_params["run"]) == made.run.id
+    assert "form cannot be read" in as_read(page(PAGE, form='{"networks": 0}').warning[0])
+
+
+def test_the_network_shown_is_in_the_link(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    shown = page(PAGE, run=run.id)
+    shown.number_input(key="network").set_value(3).run()
+    assert "".join(shown.query_params["network"]) == "3"
+    assert page(PAGE, run=run.id, network="3").number_input(key="network").value == 3
 
 
 def test_the_button_and_one_change_side_by_side(own_cache: Path) -> None:

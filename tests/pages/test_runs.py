@@ -15,6 +15,7 @@ from igbviz.runs import annotations, archive, library, queue, trash
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.ui import bundles
 from igbviz.ui.runs import forget_rows
 from igbviz.ui.views import runs as runs_page
 from tests.support import ROOT
@@ -171,11 +172,17 @@ def test_too_long_a_tag_is_a_sentence(tiny: RunConfig, own_cache: Path) -> None:
     assert len(problems) == 1 and "allowed: at most 40" in problems[0] and annotations.read(run).tags == ("a",)
 
 
-def test_archive_and_back(tiny: RunConfig, own_cache: Path) -> None:
+def test_archive_and_undo_and_back(tiny: RunConfig, own_cache: Path) -> None:
     run, other = done(tiny, own_cache), done(tiny.with_(seed=1), own_cache)
     test = tick(page(), 0)
     test.button(key="archive").click().run()
     assert annotations.read(run).archived and shown(test) == [other.id] and ticked(test) == []
+    assert f"Archived and hidden from the list: run `{run.id}`" in words(test)
+    test.button(key="undo-archive").click().run()
+    assert not annotations.read(run).archived and ticked(test) == [run.id] and "Archived and" not in words(test)
+    test.button(key="archive").click().run()
+    tick(test, 0).button(key="delete").click().run()
+    assert "Archived and" not in words(test) and "Deleted: run" in words(test), "the last action can be undone"
     test = tick(page(archived="true"), 0)
     test.button(key="unarchive").click().run()
     assert not annotations.read(run).archived
@@ -317,7 +324,7 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert test.get("download_button")[0].proto.disabled
     tick(test, 0)
     assert not test.get("download_button")[0].proto.disabled
-    file = runs_page._archive(runs_page._opened(library.rows(own_cache), own_cache))
+    file = bundles.bundle(runs_page._opened(library.rows(own_cache), own_cache))
     assert archive.import_runs(file, tmp_path / "to").new == [run.id]
 
 
@@ -363,7 +370,7 @@ def test_rejected_runs_are_shown_as_text(own_cache: Path) -> None:
     assert "Rejected: **1**." in words(test) and "evil" in test.text[0].value and "evil" not in words(test)
 
 
-def test_import_reports_the_last_archive_only(own_cache: Path) -> None:
+def test_import_reports_the_last_bundle_only(own_cache: Path) -> None:
     import zipfile
 
     def bring_in(name: str = "", content: bytes = b"") -> None:
@@ -382,7 +389,7 @@ def test_import_reports_the_last_archive_only(own_cache: Path) -> None:
     assert "Rejected" not in words(test) and "not a zip archive" in test.error[0].value
     test.file_uploader(key="archive-file").set_value(None)
     bring_in()
-    assert "The archive is missing" in test.error[0].value
+    assert "The bundle is missing" in test.error[0].value
 
 
 @pytest.mark.parametrize("name", ["Runs", "Compare"])

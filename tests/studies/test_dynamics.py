@@ -194,7 +194,7 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
         assert measured.diverged[at] == (place == 1)
         assert measured.values[at] == place if place in (0, 4) else np.isnan(measured.values[at])
     assert dynamics.describe_plane(measured, "train_loss", 100) == (
-        "Training loss is lowest, **0** at weight variance 1 and bias variance 0, and highest, **4** at "
+        "Training loss is lowest (**0**) at weight variance 1, bias variance 0 and highest (**4**) at "
         f"{at_4(sweep)}. 3 of 6 points are trained for 100 steps; 1 of them diverged."
     )
     nothing = plane(sweep, members[2:4], "train_loss")
@@ -203,4 +203,4 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
 
 def at_4(sweep: Sweep) -> str:
     start = sweep.configs()[4].initialization
-    return f"weight variance {start.sigma_w2:g} and bias variance {start.sigma_b2:g}"
+    return f"weight variance {start.sigma_w2:g}, bias variance {start.sigma_b2:g}"

@@ -90,7 +90,8 @@ def draw(cache: Path) -> None:
     group, sweep = _linked(cache)
     kind = dynamics.kind(sweep) if sweep else None
     described = linked_base("form", _parse)
-    first = kind or (described and dynamics.kind(described)) or next(iter(VIEWS))
+    first = kind or (described and dynamics.kind(described))
+    first = first or ("starts" if st.query_params.keys() & set(POINT) else "plane")
     view = st.segmented_control(
         "Question", list(VIEWS), default=from_query("view", VIEWS, first), required=True, key="bias-view",
         format_func=lambda name: VIEWS[name].title, label_visibility="collapsed",
@@ -165,8 +166,8 @@ def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
                 key=f"{key}-steps",
                 help="Few on purpose: the question is how runs begin.",
             )
-        button = st.container(width=190)
         drawer = st.popover("All settings", icon=":material/tune:")
+        button = st.container(width=190)
     with drawer:
         axes_of = _axes(view, base, axes, key)
         network["width"] = _widget(Mlp, "width", base.model.width, key)

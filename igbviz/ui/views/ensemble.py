@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from igbviz.charts import ensemble as ensemble_charts
@@ -17,37 +19,49 @@ from igbviz.ensembles.variations import changes
 from igbviz.runs.kinds import UNTRAINED
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import forms, progress, provenance, refresh, shell
+from igbviz.ui.form_link import linked_base, write_form
 from igbviz.ui.live_chart import live_chart, payload, warm_up
-from igbviz.ui.query import turn_to
+from igbviz.ui.query import set_query, turn_to
 from igbviz.ui.runs import open_run, start_run
 from igbviz.ui.views import ensemble_form
 
-HEIGHT = 400  # pixels
+HEIGHT, MAIN_HEIGHT = 400, 430  # pixels
+MAIN, PAIRED = "every_network", ("xaxis", "yaxis")  # the main picture; axes with one scale in a pair
+SCALES = {
+    "guesses": PAIRED,
+    "gamma_by_depth": ("yaxis",),
+    "outputs": PAIRED,
+    "class_probabilities": ("yaxis",),
+}
+Stamps = tuple[tuple[str, int], ...]  # path and bytes of records of each ensemble
+OF_ALL, OF_ONE = ("guesses", "gamma_by_depth"), ("outputs", "class_probabilities")
 
 
 def draw(cache: Path) -> None:
-    """The whole page: the form in the side bar, and beside it the one or two ensembles that the address names."""
+    """The whole page: the form, and below it the one or two ensembles that the address names, or the first start's."""
     runs = [
         run
         for name in ("run", "against")
         if name in st.query_params and (run := open_run(st.query_params[name], cache, UNTRAINED))
     ]
-    with st.sidebar:
-        ensemble_form.draw(cache, runs[0] if runs else None)
-    if runs:
-        _view(runs)
+    opened = runs[0] if runs else None
+    first = opened or ensemble_form.default_run(cache)
+    with st.container(key="form-bar"):
+        described = ensemble_form.draw(cache, opened, linked_base("form", EnsembleConfig.model_validate))
+    if described:
+        is_shown = first is not None and described.id == first.id
+        write_form("form", None if is_shown else described.canonical(incidental=True))
+    if first:
+        _view(runs or [first])
     else:
-        _introduction()
+        st.info("No ensemble has been drawn here yet: press **Draw the networks**.", icon=":material/casino:")
         warm_up()
-
-
-def _introduction() -> None:
-    st.markdown(
+    st.caption(
         "Before they have learned anything, many networks favour one class over all inputs. This is called initial "
-        "guessing bias (IGB). Choose an architecture on the left and press **Draw the networks**: many networks with "
-        "random weights are evaluated one by one on the same inputs.\n\nYou see the outputs of one network, how strong "
-        "the bias of all of them is, how it changes with depth, and what theory predicts. Then change one thing and "
-        "compare the two ensembles side by side."
+        "guessing bias (IGB). Choose an architecture and press **Draw the networks**: many networks with random "
+        "weights are evaluated one by one on the same inputs. You see the outputs of one network, how strong the bias "
+        "of all of them is, how it changes with depth, and what theory predicts. Then change one thing and compare the "
+        "two ensembles side by side."
     )
 
 
@@ -60,21 +74,16 @@ def _view(runs: list[Run]) -> None:
     except RunError as error:
         st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
         return
-    _what_if(runs[0], configs[0])
-    min_networks = min(config.networks for config in configs)
-    network = st.number_input(
-        "Network shown", value=0, step=1, key="network", help="Number of the network in the charts of a single network."
-    )
-    network = forms.clamped("Network shown", network, 0, min_networks - 1)
 
     def update() -> float | None:
         now = [run.status for run in runs]
-        columns = st.columns(len(runs))
-        for place, (run, config, status) in enumerate(zip(runs, configs, now, strict=True)):
-            with columns[place]:
-                st.subheader(_title(config), anchor=False)
+        stamps = tuple((str(run.path), run.record_bytes) for run in runs)
+        _main_pictures(stamps, configs)
+        for place, (column, run, status) in enumerate(zip(st.columns(len(runs)), runs, now, strict=True)):
+            with column:
                 progress.draw(run, status, key=f"{place}-")
-        _charts(runs, network)
+        _what_if(runs[0], configs[0])
+        _charts(stamps, min(config.networks for config in configs))
         return refresh.pace(*now)
 
     refresh.fragment(update, refresh.pace(*statuses))
@@ -107,8 +116,8 @@ def _title(config: EnsembleConfig) -> str:
 
 def _what_if(run: Run, config: EnsembleConfig) -> None:
     """Buttons that change one thing and show the two ensembles side by side."""
-    st.markdown("**What if ...**")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**What if ...**", width="content")
         for key, (change, other) in changes(config).items():
             if st.button(change.title, help=change.expect, key=f"what-if-{key}") and (
                 against := start_run(other, run.cache)
@@ -123,6 +132,7 @@ def _train_these(config: EnsembleConfig) -> None:
         point = {
             "activation": model.activation,
             "depth": model.depth,
+            "view": "starts",
             "sigma_w2": start.sigma_w2,
             "sigma_b2": start.sigma_b2,
         }
@@ -134,61 +144,110 @@ def _train_these(config: EnsembleConfig) -> None:
         )
 
 
-def _charts(runs: list[Run], network: int) -> None:
+def _main_pictures(stamps: Stamps, configs: list[EnsembleConfig]) -> None:
+    """Above each picture one sentence on what came of it; the same number of elements before and after the first
+    network, so that the charts keep their position on the page, and with it their zoom."""
+    drawn = _drawn(stamps, 0)
+    for place, (column, charts, config) in enumerate(zip(st.columns(len(stamps)), drawn, configs, strict=True)):
+        with column:
+            st.markdown(charts["summary"] if charts else "The first network is being drawn ...")
+            if charts:
+                live_chart(charts[MAIN], key=f"{MAIN}-{place}", height=MAIN_HEIGHT)
+            st.caption(_title(config))
+    st.caption(ensemble_charts.CAPTIONS[MAIN])
+
+
+def _charts(stamps: Stamps, networks: int) -> None:
     """Charts at fixed positions while networks arrive: two per row, or the same chart of two ensembles."""
-    drawn = [_drawn(str(run.path), run.record_bytes, network) for run in runs]
-    if not any(drawn):
-        st.info("The first network is being drawn ...", icon=":material/hourglass_empty:")
+    if not any(_drawn(stamps, 0)):
         return
-    kinds = [kind for kind in ensemble_charts.CAPTIONS if any(kind in charts for charts in drawn)]
-    places = [(kind, i) for kind in kinds for i in range(len(runs))]
-    for row in range(0, len(places), 2):
-        for column, (kind, i) in zip(st.columns(2), places[row : row + 2], strict=False):
-            with column:
-                if kind in drawn[i]:
-                    live_chart(drawn[i][kind], key=f"{kind}-{i}", height=HEIGHT)
-                    st.caption(ensemble_charts.CAPTIONS[kind])
-                else:
-                    st.caption("Only fully connected networks are measured layer by layer.")
-    for column, charts in zip(st.columns(len(runs)), drawn, strict=True):
+    _rows(OF_ALL, _drawn(stamps, 0))
+    linked = st.query_params.get("network", "0")
+    network = st.number_input(
+        "Network shown",
+        value=int(linked) if linked.isdecimal() and len(linked) < 7 else 0,
+        step=1,
+        key="network",
+        help="Number of the network in the charts of a single network.",
+        width=200,
+    )
+    network = forms.clamped("Network shown", network, 0, networks - 1)
+    set_query(network=str(network) if network else None)
+    drawn = _drawn(stamps, network)
+    _rows(OF_ONE, drawn)
+    for column, charts in zip(st.columns(len(drawn)), drawn, strict=True):
         if charts:
             with column:
                 st.dataframe(pd.DataFrame(charts["table"]), hide_index=True)
                 st.caption(charts["basis"])
 
 
+def _rows(kinds: tuple[str, ...], drawn: Sequence[dict[str, Any]]) -> None:
+    """The charts of these kinds. Two ensembles have the same kind beside each other, with one caption below both."""
+    kinds = tuple(kind for kind in kinds if any(kind in charts for charts in drawn))
+    rows = [[(kind, place) for place in range(len(drawn))] for kind in kinds]
+    if len(drawn) == 1:
+        rows = [[(kind, 0) for kind in kinds]]
+    for row in rows:
+        for column, (kind, place) in zip(st.columns(2), row, strict=False):
+            with column:
+                if kind in drawn[place]:
+                    live_chart(drawn[place][kind], key=f"{kind}-{place}", height=HEIGHT)
+                elif drawn[place]:
+                    st.caption("Only fully connected networks are measured layer by layer.")
+                if len(drawn) == 1:
+                    st.caption(ensemble_charts.CAPTIONS[kind])
+        if len(drawn) > 1:
+            st.caption(ensemble_charts.CAPTIONS[row[0][0]])
+
+
 # All viewers of an ensemble share its figures: the key is the length of its file.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _drawn(path: str, size: int, network: int) -> dict[str, Any]:
-    """Payloads of the charts by kind, the table of estimates and the assumptions of the theory's line.
+def _drawn(stamps: Stamps, network: int) -> list[dict[str, Any]]:
+    """For each ensemble the payloads of its charts by kind, its summary, the table of estimates and the assumptions of
+    the theory's line; empty before its first network. Two ensembles have the same scales."""
+    pair = len(stamps) > 1
+    figures, texts = [], []
+    for path, _ in stamps:
+        run = Run(Path(path))
+        ensemble, config = run.ensemble(), run.config
+        prediction = _prediction(config, ensemble) if len(ensemble) else None
+        figures.append(_figures(ensemble, prediction, network, pair) if len(ensemble) else {})
+        texts.append(_texts(ensemble, config, prediction) if len(ensemble) else {})
+    for kind, axes in SCALES.items():
+        if len(alike := [of_run[kind] for of_run in figures if kind in of_run]) > 1:
+            ensemble_charts.same_scales(alike, *axes)
+    return [
+        {kind: payload(figure) for kind, figure in of_run.items()} | text
+        for of_run, text in zip(figures, texts, strict=True)
+    ]
 
-    Empty before the first network.
-    """
-    run = Run(Path(path))
-    ensemble, config = run.ensemble(), run.config
-    if not len(ensemble):
-        return {}
-    prediction = _prediction(config, ensemble)
-    gamma = (
-        prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0)
-    )  # the distribution of the guesses is defined for every gamma
-    charts = {
-        "outputs": network_charts.outputs(ensemble, min(network, len(ensemble) - 1), height=HEIGHT),
-        "guesses": ensemble_charts.guesses(ensemble, float(gamma), height=HEIGHT),
-        "class_probabilities": network_charts.class_probabilities(
-            ensemble, min(network, len(ensemble) - 1), height=HEIGHT
-        ),
+
+def _figures(ensemble: Ensemble, prediction: Prediction | None, network: int, pair: bool) -> dict[str, go.Figure]:
+    # the distribution of the guesses is defined for every gamma
+    gamma = float(prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0))
+    network = min(network, len(ensemble) - 1)
+    figures = {
+        MAIN: network_charts.every_network(ensemble, height=MAIN_HEIGHT),
+        "guesses": ensemble_charts.guesses(ensemble, gamma, height=HEIGHT),
+        "outputs": network_charts.outputs(ensemble, network, height=HEIGHT, relative=pair),
+        "class_probabilities": network_charts.class_probabilities(ensemble, network, height=HEIGHT),
     }
     if "layer_centre" in ensemble.records.dtype.names:
-        charts["gamma_by_depth"] = ensemble_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
+        figures["gamma_by_depth"] = ensemble_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
+    return figures
+
+
+def _texts(ensemble: Ensemble, config: EnsembleConfig, prediction: Prediction | None) -> dict[str, Any]:
     basis = (
         f"Line: {prediction.basis}."
         if prediction
         else "Theory has no γ for this architecture; the distribution of guess fractions is drawn at the measured γ."
     )
-    return {kind: payload(figure) for kind, figure in charts.items()} | {
+    return {
+        "summary": ensemble_charts.summary(ensemble, config.networks),
         "table": ensemble_charts.estimators(ensemble),
         "basis": basis,
     }

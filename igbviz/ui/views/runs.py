@@ -1,8 +1,10 @@
-"""The page of all runs: find, label, archive, delete, restore, export and import them."""
+"""The page of all runs: find, label, archive, delete, restore, export and import them.
+
+An archived run is hidden from the list; the zip file that carries runs to another machine is a bundle.
+"""
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -12,13 +14,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz.runs import annotations, archive, library, trash
+from igbviz.runs import annotations, library, trash
 from igbviz.runs.files import format_bytes
 from igbviz.runs.library import Row
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweeps import RESUMABLE, WAITING
 from igbviz.spec import ConfigError
-from igbviz.ui import refresh, shell
+from igbviz.ui import bundles, refresh, shell
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows, loss_title, run_rows
 
@@ -26,6 +28,10 @@ PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
 UNDO_SECONDS = 900  # for which the last deletion can be undone above the list; afterwards it is in the trash below
 MAX_COMPARED = 100
+HELP = {
+    "Archive": "Hide these runs from the list; **Include archived** above it shows them again. Nothing is deleted.",
+    "Delete": "Move these runs to the trash below.",
+}
 ORDERS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "newest first": lambda rows: rows,
     "oldest first": lambda rows: rows[::-1],
@@ -39,7 +45,7 @@ COLUMNS = {
     "state": st.column_config.TextColumn("State", width="small"),
     "dataset": "Data set",
     "model": "Network",
-    "loss": "Loss",
+    "loss": st.column_config.TextColumn("Loss", width="medium"),
     "knobs": "Hyperparameters",
     "seed": st.column_config.NumberColumn("Seed", format="%d"),
     "epochs": st.column_config.NumberColumn("Epochs", format="%.4g"),
@@ -61,6 +67,7 @@ def draw(cache: Path) -> None:
         _show_messages()
     with st.container(key="undo-bar"):
         _undo(cache)
+        _undo_archiving(cache)
     rows = run_rows(cache)
     if rows:
         filters, order = _filters(rows)
@@ -69,7 +76,7 @@ def draw(cache: Path) -> None:
     else:
         st.info("There are no runs here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
-    _import(cache)
+    bundles.import_form(cache, _again)
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
@@ -180,7 +187,8 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         selection_mode="multi-row",
         column_config=COLUMNS,
         column_order=[name for name in COLUMNS if name not in empty],
-        height=min(420, 38 + 35 * max(len(frame), 1)),
+        placeholder="",
+        height=min(460, 38 + 35 * max(len(frame), 1)),
         key="library-table",
         alt=f"{len(frame)} runs",
     ).selection.rows
@@ -207,15 +215,18 @@ def _actions(chosen: list[Row], cache: Path) -> None:
         _button("Stop", "stop", [row for row in own if row["state"] in WAITING], cache, _each(Run.stop))
         _button("Resume", "play_arrow", [row for row in own if row["state"] in RESUMABLE], cache, _each(Run.resume))
         archived = bool(own) and all(row["archived"] for row in own)
-        label, icon = ("Unarchive", "unarchive") if archived else ("Archive", "archive")
-        _button(label, icon, own, cache, _each(partial(annotations.change, archived=not archived)))
+        if archived:
+            _button("Unarchive", "unarchive", own, cache, _each(partial(annotations.change, archived=False)))
+        else:
+            _button("Archive", "archive", own, cache, _archive)
         _button("Delete", "delete", own, cache, trash.trash)
-        _export(chosen, cache)
+        bundles.export_button(_opened(chosen, cache), [row["bytes"] for row in chosen])
 
 
 def _button(label: str, icon: str, rows: list[Row], cache: Path, act: Callable[[list[Run]], list[str]]) -> None:
     """A button that applies one action to all these runs and reports those for which it failed."""
-    if st.button(label, icon=f":material/{icon}:", disabled=not rows, key=label.lower()):
+    if st.button(label, icon=f":material/{icon}:", disabled=not rows, key=label.lower(), help=HELP.get(label)):
+        st.session_state.pop("library-archived", None)  # what can be undone is the last action
         with st.spinner(f"{label} ..."):
             problems = act(_opened(rows, cache))
         _again(*problems)
@@ -232,6 +243,28 @@ def _each(act: Callable[[Run], Any]) -> Callable[[Iterable[Run]], list[str]]:
         return problems
 
     return all_of
+
+
+def _archive(runs: list[Run]) -> list[str]:
+    """Hide these runs, and offer to undo it above the list."""
+    problems = _each(partial(annotations.change, archived=True))(runs)
+    st.session_state["library-archived"] = [run.id for run in runs if annotations.read(run).archived]
+    return problems
+
+
+def _undo_archiving(cache: Path) -> None:
+    """What was archived last in this browser, and a button that undoes it."""
+    names = st.session_state.get("library-archived", [])
+    if not names:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        archived = f"run `{names[0]}`" if len(names) == 1 else f"{len(names)} runs"
+        st.markdown(f":material/archive: Archived and hidden from the list: {archived}")
+        if st.button("Undo", icon=":material/undo:", key="undo-archive"):
+            del st.session_state["library-archived"]
+            runs = [Run(cache / "runs" / name) for name in names]
+            st.session_state["library-tick"] = names
+            _again(*_each(partial(annotations.change, archived=False))(runs))
 
 
 def _opened(rows: Iterable[Row], cache: Path) -> list[Run]:
@@ -278,64 +311,6 @@ def _label(rows: list[Row], cache: Path) -> None:
         if st.form_submit_button("Save", type="primary", key=f"{key}-save"):
             st.session_state["library-saved"] += 1
             _again(*_each(change)(runs))
-
-
-def _export(chosen: list[Row], cache: Path) -> None:
-    try:
-        archive.require_exportable([row["bytes"] for row in chosen])
-        problem = "" if chosen else "Tick the runs to export."
-    except archive.ArchiveError as error:
-        problem = f"{error}."
-    st.download_button(
-        "Export",
-        data=lambda: _archive(_opened(chosen, cache)),
-        mime="application/zip",
-        on_click="ignore",
-        file_name=f"{chosen[0]['id']}.zip" if len(chosen) == 1 else f"igbviz-{len(chosen)}-runs.zip",
-        icon=":material/download:",
-        disabled=bool(problem),
-        key="export",
-        help=problem
-        or "A zip archive with configurations, records and labels, to be imported on another machine. Runs that "
-        "cannot be read are left out.",
-    )
-
-
-def _archive(runs: list[Run]) -> io.BytesIO:
-    file = io.BytesIO()
-    archive.export_runs(runs, file)
-    return file
-
-
-def _import(cache: Path) -> None:
-    """A form that imports runs from an archive."""
-    with st.expander("Import runs", icon=":material/upload:", key="take-in"):
-        with st.form("take-in-form", border=False, clear_on_submit=True):
-            max_size = archive.MAX_ARCHIVE // 2**20  # MB
-            file = st.file_uploader(
-                "An archive that was exported here or on another machine",
-                "zip",
-                max_upload_size=max_size,
-                key="archive-file",
-            )
-            pressed = st.form_submit_button("Import", key="bring-in")
-        if pressed:
-            st.session_state.pop("library-taken", None)  # the result of the archive before
-        if pressed and file is None:
-            st.error("The archive is missing, allowed: a zip file made by Export.", icon=":material/error:")
-        elif pressed:
-            try:
-                with st.spinner("Unpacking and checking ..."):
-                    st.session_state["library-taken"] = taken = archive.import_runs(file, cache)
-                st.session_state["library-tick"] = taken.new
-                _again()
-            except (archive.ArchiveError, OSError) as error:
-                st.error(plain(f"{error}."), icon=":material/error:")
-        if taken := st.session_state.get("library-taken"):
-            counts = {"Imported": taken.new, "Already here, unchanged": taken.known, "Rejected": taken.refused}
-            st.markdown(". ".join(f"{label}: **{len(names)}**" for label, names in counts.items() if names) + ".")
-            if taken.refused:
-                st.text("\n".join(taken.refused))
 
 
 # Restoring deleted runs.

@@ -1,0 +1,72 @@
+"""Bundles: zip files that carry runs to another machine, made by a button and imported by a form."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from igbviz.runs import archive
+from igbviz.runs.run import Run
+from igbviz.ui.messages import plain
+
+
+def export_button(runs: list[Run], sizes: Sequence[int]) -> None:
+    """A button that downloads these runs, each of so many bytes."""
+    try:
+        archive.require_exportable(sizes)
+        problem = "" if runs else "Tick the runs to export."
+    except archive.ArchiveError as error:
+        problem = f"{error}."
+    st.download_button(
+        "Export",
+        data=lambda: bundle(runs),
+        mime="application/zip",
+        on_click="ignore",
+        file_name=f"{runs[0].id}.zip" if len(runs) == 1 else f"igbviz-{len(runs)}-runs.zip",
+        icon=":material/download:",
+        disabled=bool(problem),
+        key="export",
+        help=problem
+        or "A bundle (zip file) with configurations, records and labels, to be imported on another machine. Runs that "
+        "cannot be read are left out.",
+    )
+
+
+def bundle(runs: list[Run]) -> io.BytesIO:
+    file = io.BytesIO()
+    archive.export_runs(runs, file)
+    return file
+
+
+def import_form(cache: Path, redraw: Callable[[], None]) -> None:
+    """A form that imports runs from a bundle; `redraw` draws the page with them."""
+    with st.expander("Import runs", icon=":material/upload:", key="take-in"):
+        with st.form("take-in-form", border=False, clear_on_submit=True):
+            max_size = archive.MAX_ARCHIVE // 2**20  # MB
+            file = st.file_uploader(
+                "A bundle of runs that was exported here or on another machine",
+                "zip",
+                max_upload_size=max_size,
+                key="archive-file",
+            )
+            pressed = st.form_submit_button("Import", key="bring-in")
+        if pressed:
+            st.session_state.pop("library-taken", None)  # the result of the bundle before
+        if pressed and file is None:
+            st.error("The bundle is missing, allowed: a zip file made by Export.", icon=":material/error:")
+        elif pressed:
+            try:
+                with st.spinner("Unpacking and checking ..."):
+                    st.session_state["library-taken"] = taken = archive.import_runs(file, cache)
+                st.session_state["library-tick"] = taken.new
+                redraw()
+            except (archive.ArchiveError, OSError) as error:
+                st.error(plain(f"{error}."), icon=":material/error:")
+        if taken := st.session_state.get("library-taken"):
+            counts = {"Imported": taken.new, "Already here, unchanged": taken.known, "Rejected": taken.refused}
+            st.markdown(". ".join(f"{label}: **{len(names)}**" for label, names in counts.items() if names) + ".")
+            if taken.refused:
+                st.text("\n".join(taken.refused))
