@@ -38,15 +38,17 @@ MAX_IN_BAR = 2  # hyperparameters of a loss; the others are in the drawer
 STYLE = """
 .st-key-form-bar [data-testid=stWidgetLabel] {min-height: 1.1rem; margin-bottom: 0.1rem}
 .st-key-form-bar [data-testid=stWidgetLabel] p {font-size: 0.8rem}
-.st-key-form-formula .katex {font-size: 0.95em}
+.st-key-form-formula .katex {font-size: 0.85em}
+.st-key-form-formula p {line-height: 1.3}
 .st-key-form-knobs > * {flex: 1 1 8rem; min-width: 8rem; max-width: 20rem}
 .st-key-form-fold {display: none}
 [data-testid=stPopoverBody]:has(.st-key-drawer) {width: min(42rem, 94vw); max-width: 94vw}
 @media (min-width: 641px) {.st-key-form-loss {flex-wrap: nowrap} .st-key-form-formula {min-width: 6rem}}
 @media (max-width: 640px) {
   .st-key-form-fold {display: flex}
-  .st-key-form-bar:not(:has(.st-key-form-fold input:checked)) .st-key-form-choices,
-  .st-key-form-bar:not(:has(.st-key-form-fold input:checked)) .st-key-form-loss {display: none}
+  .st-key-preset {min-width: 100%}
+  .st-key-form-bar:not(:has(.st-key-form-fold input:checked))
+    :is(.st-key-form-drawer, :has(> .st-key-form-choices), :has(> .st-key-form-loss)) {display: none}
 }
 """
 
@@ -114,6 +116,9 @@ def _follow_address(shown: Run | None) -> None:
         start = start._replace(config=form_from_query(st.query_params, start.config))
     except ConfigError as error:
         show_dead_link(error)
+    if shown is None:  # a link with the loss of another preset is that preset
+        name = next((other for other in _presets() if PRESETS[other].config == start.config), name)
+        start = start._replace(preset=name)
     state["form-start"], state["preset"] = start, name
 
 
@@ -192,7 +197,7 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[s
     chosen["stacked"] = base.stacked  # no widget sets it, but it belongs to what the run shown is
     with second:
         if in_bar:
-            width = 380 if kind is Custom else 180 * len(in_bar)
+            width = 380 if kind is Custom else (240, 330)[len(in_bar) - 1]
             with st.container(key="form-knobs", horizontal=True, vertical_alignment="bottom", gap="small", width=width):
                 loss |= forms.widgets(kind, values, loss_key, drag=True, only=in_bar)
         formula = st.container(key="form-formula").empty()
