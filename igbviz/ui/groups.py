@@ -40,8 +40,11 @@ def show_other_question(group: Group) -> None:
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
-def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
-    """The number of runs, their expected duration and the button; an error where they cannot start."""
+def start_button(describe: Callable[[], Sweep], cache: Path, key: str, **query: str) -> None:
+    """The number of runs, their expected duration and the button; an error where they cannot start.
+
+    The address then names the group, and keeps `query`.
+    """
     try:
         sweep = describe()
         expected = plan(sweep, cache)
@@ -54,7 +57,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str) -> None:
         ):
             with st.spinner("Queueing the runs ..."):
                 group = submit_sweep(sweep, cache)
-            turn_to(sweep=group.id)
+            turn_to(sweep=group.id, **query)
     except (ConfigError, DataError, RunError, OSError) as error:
         show_error(error)
 

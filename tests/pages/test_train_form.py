@@ -164,3 +164,11 @@ def test_without_a_run_a_recorded_one_is_shown(own_cache: Path) -> None:
     test.selectbox(key="preset").select("first-look-blurry").run()
     assert any(PRESETS["first-look-blurry"].look_for in text.value for text in test.caption)
     assert len(charts(page(ROOT / "app.py"))) >= 1
+
+
+def test_a_sweep_leaves_the_form_as_it_is(own_cache: Path) -> None:
+    test = page(TRAIN, changes='{"epochs":2.0}')
+    test.button(key="sweep-start").click().run()
+    assert not test.exception
+    address = linked(test)
+    assert set(address) == {"sweep", "changes"} and json.loads(address["changes"]) == {"epochs": 2}

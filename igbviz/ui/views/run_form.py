@@ -48,7 +48,7 @@ STYLE = """
   .st-key-form-fold {display: flex}
   .st-key-preset {min-width: 100%}
   .st-key-form-bar:not(:has(.st-key-form-fold input:checked))
-    :is(.st-key-form-drawer, :has(> .st-key-form-choices), :has(> .st-key-form-loss)) {display: none}
+    :is([class*=st-key-form-drawer], :has(> .st-key-form-choices), :has(> .st-key-form-loss)) {display: none}
 }
 """
 
@@ -78,7 +78,9 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         base = _base(shown)
     with second:
         loss = st.container(key="form-loss", horizontal=True, vertical_alignment="bottom", gap="small")
-        drawer = st.popover("All settings", icon=":material/tune:", key="form-drawer")
+        # another drawer, and so a closed one, once a run or a sweep is started
+        opened = st.query_params.get("sweep") or st.query_params.get("run") or "none"
+        drawer = st.popover("All settings", icon=":material/tune:", key=f"form-drawer-{opened}")
         action = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     choices, formula, more = _choices(st.session_state["form-start"], first, loss, drawer)
     try:
@@ -87,7 +89,7 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     except (ConfigError, DataError, OSError) as error:
         show_error(error, below)
         return None
-    formula.markdown(f"${config.loss.latex()}$")
+    formula.markdown(rf"$\displaystyle {config.loss.latex()}$")
     _write_address(config, base, shown)
     details = f"{expected.steps:,} steps, {expected.probes} probes, {expected.basis}."
     with action:
