@@ -40,10 +40,11 @@ def show_other_question(group: Group) -> None:
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
-def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: bool = False) -> None:
+def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: bool = False, **query: str) -> None:
     """The number of runs, their expected duration and the button; an error where they cannot start.
 
-    A compact one has the duration on the button and the rest in its help.
+    A compact one has the duration on the button and the rest in its help. The address then names the group, and keeps
+    `query`.
     """
     try:
         sweep = describe()
@@ -62,7 +63,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: 
         ):
             with st.spinner("Queueing the runs ..."):
                 group = submit_sweep(sweep, cache)
-            turn_to(sweep=group.id)
+            turn_to(sweep=group.id, **query)
     except (ConfigError, DataError, RunError, OSError) as error:
         show_error(error)
 

@@ -8,7 +8,7 @@ import pytest
 
 from igbviz.runs.listing import list_runs
 from tests.support import ROOT
-from tests.support.browser import CHART, HEAD, number, seen, visit
+from tests.support.browser import CHART, HEAD, number, open_settings, seen, visit
 from tests.support.processes import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
@@ -26,10 +26,10 @@ def test_sweep_compare_link_export_import(serve, browser, cache: Path, tmp_path:
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)})
     page = visit(browser, f"{address}/Train")
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=60_000)
-    page.get_by_text("Training", exact=True).click()
+    open_settings(page, "Training")
     number(page, "Epochs", "first-look-cross-entropy-epochs", "0.05")
-    page.get_by_text("16 steps", exact=False).first.wait_for(timeout=30_000)
-    page.get_by_text("Many runs at once").click()
+    page.wait_for_url("**changes=*", timeout=30_000)
+    page.get_by_role("tab", name="Many runs at once").click()
     for loss in ("Cross-entropy", "Generalized cross-entropy", "Piecewise-zero"):
         page.locator(".st-key-sweep-loss input").click()
         page.locator(".st-key-sweep-loss input").fill(loss)

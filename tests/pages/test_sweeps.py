@@ -136,7 +136,7 @@ def test_a_picture_and_a_sentence_stand_above_the_table(tmp_path: Path, monkeypa
     assert {run.id for run in runs} == set(group.run_ids)
     test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
     assert words_of_the_chart(test).startswith("Balanced accuracy of 9 runs in 3 settings: median")
-    sentences = test.markdown[0].value.split("  \n")
+    sentences = test.markdown[1].value.split("  \n")  # after the state
     assert sentences[0] == "**3 of 9 runs have lost the first guess.**" and len(sentences) == 4
     assert sentences[1].startswith("Cross") and "lost at step 20" in sentences[1]
     assert "never came alive" in sentences[2] and "never came alive" in sentences[3]

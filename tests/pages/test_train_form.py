@@ -141,7 +141,13 @@ def test_an_impossible_change_is_one_sentence_and_the_default(changes: str, own_
 def test_every_loss_is_in_its_link(own_cache: Path) -> None:
     for name in LOSSES:
         test = page(TRAIN, loss=name)
-        assert not test.warning and linked(test).get("loss", "cross-entropy") == name
+        assert not test.warning and page(TRAIN, **linked(test)).session_state["form-start"].config.loss.name == name
+
+
+def test_a_link_with_the_loss_of_another_preset_is_that_preset(own_cache: Path) -> None:
+    test = page(TRAIN, loss="blurry")
+    assert test.selectbox(key="preset").value == "first-look-blurry"
+    assert linked(test) == {"preset": "first-look-blurry"}
 
 
 def charts(test: AppTest) -> list:
@@ -158,3 +164,11 @@ def test_without_a_run_a_recorded_one_is_shown(own_cache: Path) -> None:
     test.selectbox(key="preset").select("first-look-blurry").run()
     assert any(PRESETS["first-look-blurry"].look_for in text.value for text in test.caption)
     assert len(charts(page(ROOT / "app.py"))) >= 1
+
+
+def test_a_sweep_leaves_the_form_as_it_is(own_cache: Path) -> None:
+    test = page(TRAIN, changes='{"epochs":2.0}')
+    test.button(key="sweep-start").click().run()
+    assert not test.exception
+    address = linked(test)
+    assert set(address) == {"sweep", "changes"} and json.loads(address["changes"]) == {"epochs": 2}

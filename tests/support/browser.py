@@ -39,6 +39,11 @@ def choose(page, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
+def chosen(page, label: str) -> str:
+    """The option that the selectbox with this label shows."""
+    return page.get_by_role("combobox", name=label, exact=True).input_value()
+
+
 def open_settings(page, tab: str) -> None:
     """Open the drawer of the form of the Train page at this tab."""
     page.get_by_role("button", name="All settings").click(timeout=30_000)

@@ -69,7 +69,7 @@ def _first_looks(cache: Path) -> None:
             preset = PRESETS[name]
             title = preset.title.partition(": ")[2]
             st.markdown(f"**{title}**")
-            st.latex(preset.config.loss.latex())
+            st.markdown(f"${preset.config.loss.latex()}$")
             st.caption(preset.look_for)
             pressed = st.button("Run it here", icon=":material/play_arrow:", help=title, key=name)
             if pressed and (run := start_run(preset.config, cache, own=True)):

@@ -38,15 +38,17 @@ MAX_IN_BAR = 2  # hyperparameters of a loss; the others are in the drawer
 STYLE = """
 .st-key-form-bar [data-testid=stWidgetLabel] {min-height: 1.1rem; margin-bottom: 0.1rem}
 .st-key-form-bar [data-testid=stWidgetLabel] p {font-size: 0.8rem}
-.st-key-form-formula .katex {font-size: 0.95em}
+.st-key-form-formula .katex {font-size: 0.85em}
+.st-key-form-formula p {line-height: 1.3}
 .st-key-form-knobs > * {flex: 1 1 8rem; min-width: 8rem; max-width: 20rem}
 .st-key-form-fold {display: none}
 [data-testid=stPopoverBody]:has(.st-key-drawer) {width: min(42rem, 94vw); max-width: 94vw}
 @media (min-width: 641px) {.st-key-form-loss {flex-wrap: nowrap} .st-key-form-formula {min-width: 6rem}}
 @media (max-width: 640px) {
   .st-key-form-fold {display: flex}
-  .st-key-form-bar:not(:has(.st-key-form-fold input:checked)) .st-key-form-choices,
-  .st-key-form-bar:not(:has(.st-key-form-fold input:checked)) .st-key-form-loss {display: none}
+  .st-key-preset {min-width: 100%}
+  .st-key-form-bar:not(:has(.st-key-form-fold input:checked))
+    :is([class*=st-key-form-drawer], :has(> .st-key-form-choices), :has(> .st-key-form-loss)) {display: none}
 }
 """
 
@@ -76,7 +78,9 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         base = _base(shown)
     with second:
         loss = st.container(key="form-loss", horizontal=True, vertical_alignment="bottom", gap="small")
-        drawer = st.popover("All settings", icon=":material/tune:", key="form-drawer")
+        # another drawer, and so a closed one, once a run or a sweep is started
+        opened = st.query_params.get("sweep") or st.query_params.get("run") or "none"
+        drawer = st.popover("All settings", icon=":material/tune:", key=f"form-drawer-{opened}")
         action = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     choices, formula, more = _choices(st.session_state["form-start"], first, loss, drawer)
     try:
@@ -85,7 +89,7 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     except (ConfigError, DataError, OSError) as error:
         show_error(error, below)
         return None
-    formula.markdown(f"${config.loss.latex()}$")
+    formula.markdown(rf"$\displaystyle {config.loss.latex()}$")
     _write_address(config, base, shown)
     details = f"{expected.steps:,} steps, {expected.probes} probes, {expected.basis}."
     with action:
@@ -114,6 +118,9 @@ def _follow_address(shown: Run | None) -> None:
         start = start._replace(config=form_from_query(st.query_params, start.config))
     except ConfigError as error:
         show_dead_link(error)
+    if shown is None:  # a link with the loss of another preset is that preset
+        name = next((other for other in _presets() if PRESETS[other].config == start.config), name)
+        start = start._replace(preset=name)
     state["form-start"], state["preset"] = start, name
 
 
@@ -192,7 +199,7 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[s
     chosen["stacked"] = base.stacked  # no widget sets it, but it belongs to what the run shown is
     with second:
         if in_bar:
-            width = 380 if kind is Custom else 180 * len(in_bar)
+            width = 380 if kind is Custom else (240, 330)[len(in_bar) - 1]
             with st.container(key="form-knobs", horizontal=True, vertical_alignment="bottom", gap="small", width=width):
                 loss |= forms.widgets(kind, values, loss_key, drag=True, only=in_bar)
         formula = st.container(key="form-formula").empty()

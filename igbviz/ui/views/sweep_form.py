@@ -14,6 +14,7 @@ from igbviz.models import INITIALIZATIONS
 from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
 from igbviz.spec import Spec
 from igbviz.ui import forms
+from igbviz.ui.form_link import FIELDS
 from igbviz.ui.groups import start_button
 from igbviz.ui.provenance import ROUNDING
 
@@ -65,7 +66,8 @@ def draw(base: RunConfig, cache: Path) -> None:
         chosen["seed"] = list(range(base.seed, base.seed + forms.in_range("Seeds", seeds, 1, MAX_RUNS)))
         return Sweep(base=base, axes=chosen, title=title)
 
-    start_button(describe, cache, "sweep-start")
+    form = {name: st.query_params[name] for name in FIELDS if name in st.query_params}
+    start_button(describe, cache, "sweep-start", **form)
 
 
 def _parts(label: str, field: str, base: RunConfig, registry: dict[str, type[Spec]]) -> list[dict[str, Any]]:
