@@ -28,8 +28,8 @@ PAGES = {"light": LIGHT_PAGE.background, "dark": DARK_PAGE.background}
 FIELDS = {"light": "#f8f8f7", "dark": "#2d2b27"}  # the second background of Streamlit's themes
 # Least CIEDE2000 differences: of all pairs, and within the first and the second five, which share a dash.
 DIFFERENCES = {
-    "light": {"normal": (8, 15), "protan": (7, 12), "deutan": (7, 12), "tritan": (7, 7)},
-    "dark": {"normal": (8, 15), "protan": (7, 12), "deutan": (7, 12), "tritan": (6, 6)},
+    "light": {"normal": (12.8, 16.2), "protan": (8.1, 12.9), "deutan": (8.1, 12.8), "tritan": (7.8, 14.4)},
+    "dark": {"normal": (11.2, 23.0), "protan": (9.7, 15.9), "deutan": (9.8, 17.2), "tritan": (9.2, 13.5)},
 }
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from igbviz.charts.time_axis import TimeAxis
 from igbviz.trajectory.trajectory import thin
 from tests.support.trajectories import trajectory
 
@@ -24,3 +25,8 @@ def test_thinning_is_bounded_by_log_time():
     assert list(thin(np.array([], dtype=int))) == []
     assert list(thin(np.array([0]))) == [0]
     assert list(thin(np.array([0, 1, 2, 3]))) == [0, 1, 2, 3]
+
+
+def test_a_label_at_the_end_is_held_within_the_figure():
+    axis = TimeAxis(100, 1)
+    assert [axis.anchor(epoch) for epoch in (0.01, 0.1, 1.0)] == ["center", "center", "right"]
