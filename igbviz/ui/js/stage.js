@@ -19,6 +19,7 @@ if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage
   document.head.appendChild(link);
 }
 
+const NARROW = 640; // pixels of width below which the panels are below each other
 const SPEEDS = [0.5, 1, 2, 4];
 const recordings = new Map(); // by run: kept while the tab is open, so that a page that comes back needs no more than new probes
 const TEMPLATE = `
@@ -49,6 +50,7 @@ export class Stage {
     this.root = root;
     this.ask = ask; // for all probes, when some got lost
     root.className = "igbviz-stage";
+    this._fit();
     root.tabIndex = -1;
     root.innerHTML = TEMPLATE;
     const part = (name) => root.querySelector(`.${name}`);
@@ -170,7 +172,7 @@ export class Stage {
     time.min = places[0];
     time.max = Math.max(places.at(-1), places[0] + 0.01);
     const { axis, area, plot } = this.curves;
-    if (!area || this.root.clientWidth < 600) return void this.root.style.removeProperty("--left");
+    if (!area || this.root.classList.contains("narrow")) return void this.root.style.removeProperty("--left");
     const [low, high] = [plot._fullLayout.xaxis.r2p(places[0] + axis.shift), plot._fullLayout.xaxis.r2p(places.at(-1) + axis.shift)];
     this.root.style.setProperty("--left", `${Math.max(36, area.left + Math.max(0, low) - 8)}px`);
     this.root.style.setProperty("--width", `${Math.max(60, Math.min(high, area.width) - Math.max(0, low) + 16)}px`);
@@ -268,7 +270,12 @@ export class Stage {
     this.observer.observe(this.root);
   }
 
+  _fit() {
+    this.root.classList.toggle("narrow", this.root.clientWidth < NARROW);
+  }
+
   _resized() {
+    this._fit();
     const size = `${this.part("chart").clientWidth}x${this.part("chart").clientHeight}`;
     if (!this.data || size === this.size || this.part("chart").hidden) return;
     this.size = size;
