@@ -138,7 +138,7 @@ def test_a_picture_and_a_sentence_stand_above_the_table(tmp_path: Path, monkeypa
     assert words_of_the_chart(test).startswith("Balanced accuracy of 9 runs in 3 settings: median")
     sentences = test.markdown[1].value.split("  \n")  # after the state
     assert sentences[0] == "**3 of 9 runs have lost the first guess.**" and len(sentences) == 4
-    assert sentences[1].startswith("Cross") and "lost at step 20" in sentences[1]
+    assert sentences[1].startswith("Cross") and "lost at step 21" in sentences[1], "the first probe from step 20 on"
     assert "never came alive" in sentences[2] and "never came alive" in sentences[3]
     test.segmented_control(key="sweep-quantity").set_value("guess_entropy").run()
     assert "".join(test.query_params["quantity"]) == "guess_entropy"
