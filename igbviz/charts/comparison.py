@@ -15,7 +15,7 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
-from igbviz.charts.shared_axis import loss_change, loss_change_marks, positions, shared_axis
+from igbviz.charts.shared_axis import loss_change_marks, moment_shapes, moments, positions, shared_axis
 from igbviz.charts.style import (
     AXIS,
     FRACTION_TICKS,
@@ -24,7 +24,6 @@ from igbviz.charts.style import (
     chance_line,
     frame,
     heading,
-    vertical_line,
 )
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
@@ -82,7 +81,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
                 "matches": "y" if number else None, "showline": False, "tickfont": {"size": SMALL},
                 "showticklabels": column == 0,
             }  # fmt: skip
-            for shape in _panel(member, axis):
+            for shape in moment_shapes(member, axis):
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
             shapes.append(chance_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
@@ -105,7 +104,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             lowest = above - VERDICT_LINE * len(verdicts[row])
             annotations.append(position | {"text": "<br>".join(verdicts[row]), "font": {"size": 13}, "yshift": lowest})
         # One above the other: both may be at the end of the first epoch.
-        for line, (x_mark, label) in enumerate(_moments(member, axis)):
+        for line, (x_mark, label) in enumerate(moments(member, axis)):
             at_mark = {
                 "x": float(np.log10(x_mark)),
                 "y": 1,
@@ -373,23 +372,6 @@ def _legend(member: Member) -> list[dict[str, Any]]:
         for k, name in enumerate(member.class_names)
     ]
     return [line | {"showlegend": True} for line in lines]
-
-
-def _panel(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
-    """Shapes of one panel: the break after Init., and the moments of this run."""
-    untrained = axis.decorations()[0][:2]
-    return [
-        *untrained,
-        *(vertical_line(x, "dash" if label == "epoch 1" else "solid") for x, label in _moments(member, axis)),
-    ]
-
-
-def _moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
-    """(position, label) of the end of the first epoch, and of the change of the loss, if there is one."""
-    config, per_epoch = member.config, member.steps_per_epoch
-    moments = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
-    moments = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in moments]
-    return [*moments, *loss_change(member, axis)]
 
 
 def _axis_number(row: int, column: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,3 +58,20 @@ def loss_change_marks(members: Sequence[Member], axis: TimeAxis, row: int = 0) -
     return [vertical_line(position, "solid") for position, _ in moments], [
         annotation | {"text": text, "showarrow": False}
     ]
+
+
+def moment_shapes(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
+    """Shapes of one panel: the break after Init., and the moments of this run."""
+    untrained = axis.decorations()[0][:2]
+    return [
+        *untrained,
+        *(vertical_line(x, "dash" if label == "epoch 1" else "solid") for x, label in moments(member, axis)),
+    ]
+
+
+def moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
+    """(position, label) of the end of the first epoch, and of the change of the loss, if there is one."""
+    config, per_epoch = member.config, member.steps_per_epoch
+    ends = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
+    ends = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in ends]
+    return [*ends, *loss_change(member, axis)]

@@ -14,9 +14,9 @@ from igbviz.models import INITIALIZATIONS
 from igbviz.runs.sweep_config import MAX_RUNS, Sweep, parse_values
 from igbviz.spec import Spec
 from igbviz.ui import forms
-from igbviz.ui.run_query import FIELDS
 from igbviz.ui.groups import start_button
 from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.run_query import FIELDS
 
 RATE = "optimizer.learning_rate"
 
