@@ -25,7 +25,7 @@ from igbviz.charts.style import (
     heading,
     vertical_line,
 )
-from igbviz.charts.theory import LINES, line_key, phase_line
+from igbviz.charts.theory import LINES, phase_line
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.studies.comparison import Setting
 from igbviz.studies.dynamics import Plane, at_step, cut, mean
@@ -54,7 +54,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
         annotations.append(
             {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": level, "text": "1/K", "showarrow": False}
         )
-    title = f"{definition.title} · mean ± standard error"
+    title = definition.title
     counts = ", ".join(f"{setting.label} (n = {len(setting.members)})" for setting in settings)
     description = f"{definition.title}, mean of each group over log time: {counts}"
     return {
@@ -158,14 +158,20 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             "y": up[b].astype(np.float32),
             "name": "diverged",
             "marker": {"symbol": "x-thin", "size": 13, "line": {"color": NEUTRAL, "width": 3}},
-            "showlegend": True,
+            "showlegend": bool(len(b)),
             "hovertemplate": "σ²w %{x:.3g}<br>σ²b %{y:.3g}<br>diverged<extra></extra>",
         },
         # White with a dark outline: the line crosses coloured and empty cells, on light and on dark pages.
-        phase_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid"),
-        phase_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid"),
-        line_key("edge of chaos", 3, "solid"),
+        phase_line(edge, heights, right, "edge of chaos", "#333333", 6.5, "solid") | {"showlegend": False},
+        phase_line(edge, heights, right, "edge of chaos", "#ffffff", 3, "solid") | {"showlegend": False},
     ]
+    visible = np.flatnonzero(np.isfinite(edge) & (edge <= right))
+    names = []
+    if len(visible):  # at the upper end of the line
+        at = visible[-1]
+        name = {"x": float(edge[at]), "y": float(heights[at]), "text": "edge of chaos", "showarrow": False}
+        name |= {"xanchor": "right", "yanchor": "top", "xshift": -12, "yshift": -6, "bgcolor": "rgba(30,30,30,0.75)"}
+        names.append(name | {"font": {"color": "#ffffff", "size": 14}})
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
     title = f"{definition.title} after {steps:,} steps"
     done = f"{len(finite)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
@@ -181,6 +187,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             },
             "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [float(up[0]) - step_b / 2, top]},
             "legend": dict(LEGEND_AT_BOTTOM),
+            "annotations": names,
             "hovermode": "closest",
         },
     }

@@ -67,11 +67,12 @@ def summary(ensemble: Ensemble, networks: int) -> str:
     )
 
 
-def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -> go.Figure:
+def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, relative: bool = False) -> go.Figure:
     """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
     With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
-    mean of the largest guess fraction.
+    mean of the largest guess fraction. `relative` bars are fractions of the networks in place of densities: a narrow
+    distribution then fits on one scale with a wide one.
     """
     two = ensemble.classes == 2
     fractions = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
@@ -83,7 +84,8 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
     )
     edges = np.linspace(low, 1, _bins(law, low, ensemble.inputs) + 1)
     counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
-    measured = counts / (networks * (edges[1] - edges[0]))
+    unit = float(edges[1] - edges[0]) if relative else 1.0  # of density
+    measured = unit * counts / (networks * (edges[1] - edges[0]))
     subject = f"Guess fraction of class {ensemble.class_names[0]}" if two else "Largest guess fraction"
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
@@ -103,13 +105,13 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
                     "type": "scatter",
                     "mode": "lines",
                     "x": law.place.astype(np.float32),
-                    "y": np.minimum(law.density, 1e6).astype(np.float32),
+                    "y": np.minimum(unit * law.density, 1e6).astype(np.float32),
                     "name": f"theory at γ = {_format_number(gamma)}",
                     "line": {"color": THEORY, "width": 3},
                     "hovertemplate": "guess fraction %{x:.3f}<br>theory %{y:.3f}<extra></extra>",
                 }
             )
-        top = max(top, 1.15 * law.height(edges))
+        top = max(top, 1.15 * unit * law.height(edges))
         lines.append((law.mean, f"┋ theory {law.mean:.3f}", THEORY, "dash"))
     regime = _regime(ensemble)
     title = f"{subject} · n = {networks:,}"
@@ -123,8 +125,10 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420) -
         "title": {"text": f"guess fraction over {ensemble.inputs:,} inputs", "standoff": 6},
         "range": [low - margin, 1 + margin],
     }
-    figure["layout"]["yaxis"] |= {"title": {"text": "density over networks"}, "range": [0, top]}
+    label = "fraction of the networks" if relative else "density over networks"
+    figure["layout"]["yaxis"] |= {"title": {"text": label}, "range": [0, top]}
     figure["layout"]["margin"] |= {"t": 71 + 17 * len(lines) + 18 * (not two)}
+    _place_legend(figure["layout"], rows=2)
     return go.Figure(figure)
 
 
@@ -201,7 +205,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "title": {"text": "linear layer; the last gives the logits", "standoff": 6},
         "tick0": 1,
     }
-    figure["layout"]["xaxis"] |= {"range": [1 - room, len(layers) + room], "dtick": max(1, round(len(layers) / 10))}
+    figure["layout"]["xaxis"] |= {"range": [1 - room, len(layers) + room], "dtick": max(1, round(len(layers) / 6))}
     figure["layout"]["yaxis"] |= {
         "title": {"text": "bias γ"},
         "type": "log",
@@ -214,6 +218,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "r": 108 if ensemble.classes == 2 else 128,
         "t": 50 + 16 * max(1, len(annotations)),
     }
+    _place_legend(figure["layout"], rows=3)
     return go.Figure(figure)
 
 
@@ -233,6 +238,13 @@ def same_scales(figures: Sequence[go.Figure], *axes: Literal["xaxis", "yaxis"]) 
         ends = np.array([figure.layout[axis].range for figure in figures], float)
         for figure in figures:
             figure.layout[axis].range = (ends[:, 0].min(), ends[:, 1].max())
+
+
+def _place_legend(layout: dict[str, Any], rows: int) -> None:
+    """Put the legend below the title of the x axis, with room for its rows in a narrow window."""
+    layout["margin"]["b"] = 56 + 21 * rows
+    plot = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]
+    layout["legend"]["y"] = -52 / plot
 
 
 def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -242,13 +242,6 @@ def phase_line(x: np.ndarray, y: np.ndarray, max_x: float, name: str, color: str
     }
 
 
-def line_key(name: str, width: float, dash: str) -> dict:
-    """The entry of a line of the plane in the legend: white, as over the colours, it could not be seen on the page."""
-    line = {"color": NEUTRAL, "width": width, "dash": dash}
-    shared = {"name": name, "legendgroup": name, "hoverinfo": "skip"}
-    return {"type": "scatter", "mode": "lines", "x": [None], "y": [None], "line": line} | shared
-
-
 def _line_label(
     x: np.ndarray, y: np.ndarray, corner: tuple[float, float], name: str, height: float
 ) -> dict[str, Any] | None:

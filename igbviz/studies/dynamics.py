@@ -254,12 +254,14 @@ def describe_plane(plane: Plane, measure: str, steps: int) -> str:
         sentences = []  # the picture has them all
     if learned > 1:
         places = (np.unravel_index(find(plane.values), plane.values.shape) for find in (np.nanargmin, np.nanargmax))
-        lowest, highest = (
-            f"(**{plane.values[up, across]:.3g}**) at weight variance {plane.sigma_w2[across]:.3g}, bias variance "
-            f"{plane.sigma_b2[up]:.3g}"
-            for up, across in places
+        (low, low_w, low_b), (high, high_w, high_b) = (
+            (plane.values[up, across], plane.sigma_w2[across], plane.sigma_b2[up]) for up, across in places
         )
-        sentences.insert(0, f"{MEASURES[measure].title} is lowest {lowest} and highest {highest}.")
+        sentences.insert(
+            0,
+            f"{MEASURES[measure].title} is lowest (**{low:.3g}**) at weight variance {low_w:.3g}, bias variance "
+            f"{low_b:.3g} and highest (**{high:.3g}**) at {high_w:.3g} and {high_b:.3g}.",
+        )
     return " ".join(sentences)
 
 

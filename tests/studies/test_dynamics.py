@@ -203,4 +203,4 @@ def test_the_plane_has_what_is_finished_and_marks_what_diverged() -> None:
 
 def at_4(sweep: Sweep) -> str:
     start = sweep.configs()[4].initialization
-    return f"weight variance {start.sigma_w2:g}, bias variance {start.sigma_b2:g}"
+    return f"{start.sigma_w2:g} and {start.sigma_b2:g}"

@@ -331,21 +331,20 @@ def _clipped(low: Any, value: Any, high: Any) -> Any:
 def _choose_view(view: str, steps: list[int]) -> tuple[str, int]:
     """The quantity, and the step at which it is shown: for the plane always the last."""
     linked_quantity, at = from_query("quantity", QUANTITIES, QUANTITIES[view == "plane"]), st.query_params.get("at", "")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        quantity = st.segmented_control(
-            "Quantity",
-            QUANTITIES,
-            required=True,
-            key=f"bias-quantity-{view == 'plane'}",
-            format_func=lambda name: MEASURES[name].title,
-            default=linked_quantity,
-        )
-        set_query(quantity=quantity)
-        if view == "plane" or len(steps) < 2:
-            return quantity, steps[-1]
-        value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
-        step = st.select_slider("At step", steps, value=value, key=f"bias-at-{steps[-1]}")
-        set_query(at=str(step))
+    quantity = st.segmented_control(
+        "Quantity",
+        QUANTITIES,
+        required=True,
+        key=f"bias-quantity-{view == 'plane'}",
+        format_func=lambda name: MEASURES[name].title,
+        default=linked_quantity,
+    )
+    set_query(quantity=quantity)
+    if view == "plane" or len(steps) < 2:
+        return quantity, steps[-1]
+    value = int(at) if len(at) < 9 and at.isdecimal() and int(at) in steps else steps[-1]
+    step = st.select_slider("At step", steps, value=value, key=f"bias-at-{steps[-1]}")
+    set_query(at=str(step))
     return quantity, step
 
 

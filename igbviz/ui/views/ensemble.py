@@ -231,7 +231,7 @@ def _figures(ensemble: Ensemble, prediction: Prediction | None, network: int, pa
     network = min(network, len(ensemble) - 1)
     figures = {
         MAIN: network_charts.every_network(ensemble, height=MAIN_HEIGHT),
-        "guesses": ensemble_charts.guesses(ensemble, gamma, height=HEIGHT),
+        "guesses": ensemble_charts.guesses(ensemble, gamma, height=HEIGHT, relative=pair),
         "outputs": network_charts.outputs(ensemble, network, height=HEIGHT, relative=pair),
         "class_probabilities": network_charts.class_probabilities(ensemble, network, height=HEIGHT),
     }
