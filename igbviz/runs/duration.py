@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from igbviz import ensembles
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
+from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.files import write_json
+from igbviz.runs.kinds import Config
 from igbviz.training.memory import require_memory
 
 # For a machine without measurements: two cores of a current laptop. A rough guess, and the page says so.
@@ -66,6 +69,13 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
             else "a rough guess: nothing has been trained here yet"
         )
     return Estimate(steps * step + probes * probe_images * image, steps, probes, basis)
+
+
+def expected_seconds(config: Config, cache: Path) -> float:
+    """The expected seconds of a run of either kind. Raises like `estimate`."""
+    if isinstance(config, EnsembleConfig):
+        return ensembles.expected_seconds(config, config.dataset.facts())
+    return estimate(config, cache).seconds
 
 
 def record_pace(config: RunConfig, facts: Facts, cache: Path, step: float, image: float) -> None:

@@ -100,6 +100,8 @@ class Run(FolderHandle):
         is_queued = any(entry.run_id == self.id for entry in queue.waiting(self.cache))
         if is_queued:
             queue.ensure_worker(self.cache)
+        if status.state == "queued" and (turn := queue.turns(self.cache).get(self.id)):
+            return status.model_copy(update={"message": str(turn)})
         if is_lost:  # a run that was copied here in training is in no queue
             outlook = (
                 "the run continues by itself" if is_queued else "if resumed, the run continues from its checkpoint"
@@ -234,10 +236,10 @@ class Run(FolderHandle):
         except Timeout:
             pass
 
-    def resume(self, of_sweep: bool = False) -> None:
+    def resume(self, sweep: str = "") -> None:
         """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged.
 
-        `of_sweep`: it may be trained in parallel with others, see `submit_all`.
+        `sweep`: the id of the sweep that it belongs to, see `submit_all`.
         """
         if not self.path.is_dir():
             raise self._gone()
@@ -251,7 +253,7 @@ class Run(FolderHandle):
                 self.write_status(
                     status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0})
                 )
-                queue.enqueue(self.cache, self.id, of_sweep=of_sweep)
+                queue.enqueue(self.cache, self.id, sweep=sweep)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # a worker has it
         queue.ensure_worker(self.cache, patience=0.0)

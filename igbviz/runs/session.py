@@ -14,7 +14,8 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import duration
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import Status
+from igbviz.runs.status import PAUSED, Status
 from igbviz.training.devices import device_name
 from igbviz.training.loop import Diverged, Training
 from igbviz.training.stacked import Stack, max_runs
@@ -36,37 +37,47 @@ CHECKPOINT_FRACTION = 0.02  # maximum fraction of the time for saving; large net
 MAX_ATTEMPTS = 3  # a run fails when its worker dies this often without progress
 
 Job = Training | EnsembleJob
+Event = Literal["ended", "not trained", "paused"]
 
 
 class Stopped(Exception):
     """A stop of the run was requested."""
 
 
-def work_on(run: Run, device: torch.device, peers: Sequence[Run] = ()) -> Iterator[tuple[Run, bool]]:
+def never(status: Status) -> bool:
+    return False
+
+
+def work_on(
+    run: Run, device: torch.device, peers: Sequence[Run] = (), must_pause: Callable[[Status], bool] = never
+) -> Iterator[tuple[Run, Event]]:
     """Train a run until it ends, and with it its `peers`, runs that may share a stack with it.
 
-    The caller holds the locks of all. Yields each run when its session is over, with whether it was trained.
+    The caller holds the locks of all. Yields each run when its session is over: it ended, or was not trained. Whenever
+    `must_pause` is true of the status of a run, it also yields this run as paused, between two steps and with a new
+    checkpoint. The caller may then train another run in this process: nothing of it affects the paused one.
     """
-    first = Session(run, device)
+    first = Session(run, device, must_pause=must_pause)
     first.begin()
     max_peers = max_runs(first.job) - 1 if isinstance(first.job, Training) else 0
-    yield from ((peer, False) for peer in peers[max_peers:])
+    yield from ((peer, "not trained") for peer in peers[max_peers:])
     sessions = [first]
     for peer in peers[:max_peers]:
         try:
-            sessions.append(Session(peer, device, first.job.clean_data))
+            sessions.append(Session(peer, device, first.job.clean_data, must_pause))
         except OSError:  # its folder cannot be written: the others are trained without it
-            yield peer, False
+            yield peer, "not trained"
         else:
             sessions[-1].begin()
-    yield from ((session.run, True) for session in sessions if session.is_over)
+    yield from ((session.run, "ended") for session in sessions if session.is_over)
     sessions = [session for session in sessions if not session.is_over]
     if stack := _stack_of(sessions):
-        yield from ((session.run, True) for session in _train_stacked(sessions, stack))
+        yield from _train_stacked(sessions, stack)
     else:
         for session in sessions:
-            session.work()
-            yield session.run, True
+            for _ in session.work():
+                yield session.run, "paused"
+            yield session.run, "ended"
 
 
 def _stack_of(sessions: Sequence[Session]) -> Stack | None:
@@ -82,8 +93,8 @@ def _stack_of(sessions: Sequence[Session]) -> Stack | None:
         return None
 
 
-def _train_stacked(sessions: Sequence[Session], stack: Stack) -> Iterator[Session]:
-    """Train the sessions as one stack; yields each session when it is over."""
+def _train_stacked(sessions: Sequence[Session], stack: Stack) -> Iterator[tuple[Run, Event]]:
+    """Train the sessions as one stack; yields like `work_on`."""
     for session in sessions:
         with session.record_errors():
             session.open(len(sessions))
@@ -98,16 +109,18 @@ def _train_stacked(sessions: Sequence[Session], stack: Stack) -> Iterator[Sessio
                     session.finish()
         for session in [session for session in sessions if session.is_over]:
             stack.drop(session.job)
-            yield session
+            yield session.run, "ended"
         if sessions := [session for session in sessions if not session.is_over]:
             # An error in the step of the stack ends one session; the others retry without it.
             with sessions[0].record_errors():
                 stack.advance()
-        for session in sessions:
-            if not session.is_over:
-                with session.record_errors():
-                    session.job.require_finite()
-                    session.append(None)
+        for session in [session for session in sessions if not session.is_over]:
+            is_paused = False
+            with session.record_errors():
+                session.job.require_finite()
+                is_paused = session.append(None)
+            if is_paused:
+                yield session.run, "paused"
 
 
 def is_device_lost(error: Exception) -> bool:
@@ -148,9 +161,15 @@ def warm_up(device: torch.device) -> None:
 class Session:
     """The training of one run in its folder: `begin`, then `work`; in a stack `open`, `append` and `finish`."""
 
-    def __init__(self, run: Run, device: torch.device, data: Data | None = None) -> None:
-        """Open the run's log. `data`: the run's data set, if it is already loaded."""
-        self.run, self.device, self.data = run, device, data
+    def __init__(
+        self,
+        run: Run,
+        device: torch.device,
+        data: Data | None = None,
+        must_pause: Callable[[Status], bool] = never,
+    ) -> None:
+        """Open the run's log. `data`: the run's data set, if it is already loaded. `must_pause`: see `work_on`."""
+        self.run, self.device, self.data, self.must_pause = run, device, data, must_pause
         self.job: Job | None = None
         self.is_over = False
         self.checkpoint, self.stop_file = run.path / "checkpoint.pt", run.path / "stop"
@@ -181,13 +200,14 @@ class Session:
                 with contextlib.redirect_stderr(self._log):  # shows a download's progress bar in the run's log
                     self.job = self._prepared_job()
 
-    def work(self) -> None:
-        """Run the job alone until it ends."""
+    def work(self) -> Iterator[None]:
+        """Run the job alone until it ends; yields whenever it is paused."""
         with self.record_errors():
             self.open()
             with contextlib.closing(self.job.ticks()) as ticks:
                 for record in ticks:
-                    self.append(record)
+                    if self.append(record):
+                        yield
             self.finish()
             self._record_pace()
 
@@ -219,8 +239,11 @@ class Session:
             self._truncate()
         self._records = self._files.enter_context(self.run.records.open("ab", buffering=0))
 
-    def append(self, record: np.void | None) -> None:
-        """Append a record, if any; now and then write the status and a checkpoint. Raises Stopped."""
+    def append(self, record: np.void | None) -> bool:
+        """Append a record, if any; now and then write the status and a checkpoint. Raises Stopped.
+
+        Returns whether the run is paused for another one.
+        """
         is_first = record is not None and self._records.tell() == 0
         # First the record, then the status that counts it.
         if record is not None and self._records.write(record.tobytes()) < self.job.dtype.itemsize:
@@ -231,10 +254,15 @@ class Session:
             self._write_status("running", self.job.doing, **self.job.progress())
             if self.stop_file.exists():
                 raise Stopped
+            if self.must_pause(self.status):
+                self._save()  # if the other run kills this process, nothing is lost
+                self._write_status("running", PAUSED)
+                return True
         if now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION):
             self._save()
             self._saved_at = time.monotonic()
             self._save_seconds = self._saved_at - now
+        return False
 
     def finish(self) -> None:
         """End the session of a finished job."""

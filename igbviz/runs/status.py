@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
 FINISHED = ("done", "diverged")  # cannot continue
 ENDED = ("done", "stopped", "failed", "diverged")
+PAUSED = "Paused while a short run is trained."  # the message of a running run
 
 
 class Status(BaseModel):

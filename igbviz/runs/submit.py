@@ -30,10 +30,11 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
     return submit_all([config], cache)[0]
 
 
-def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
+def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, sweep: str = "") -> list[Run]:
     """`submit` many own runs in this order, reading the queue once for all.
 
-    Runs of a sweep may be trained in parallel, where that is faster. Raises RunError for an unreadable status.
+    `sweep`: the id of their sweep; its runs may be trained in parallel, where that is faster. Raises RunError for an
+    unreadable status.
     """
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
@@ -54,9 +55,9 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
                     # The same run, but the folder with its data may have changed.
                     write_text(run.path / "config.json", config.to_json())
-                    run.resume(of_sweep)
+                    run.resume(sweep)
         finally:  # an unreadable run does not keep the others out of the queue
-            queue.enqueue(cache, *new, of_sweep=of_sweep)
+            queue.enqueue(cache, *new, sweep=sweep)
     if not all(run.stored_status().ended for run in runs):
         queue.ensure_worker(cache)
     return runs

@@ -222,7 +222,7 @@ class Group(FolderHandle):
         """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
         for member in self.members():
             if member.state in RESUMABLE:
-                member.run.resume(of_sweep=True)
+                member.run.resume(sweep=self.id)
 
     def sharing(self) -> list[Group]:
         """The other groups that share a queued, running or lost run with this one."""
@@ -277,7 +277,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     unchanged = {
         member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)
     }
-    submit_all([config for config in sweep.configs() if config.id not in unchanged], group.cache, of_sweep=True)
+    submit_all([config for config in sweep.configs() if config.id not in unchanged], group.cache, sweep=group.id)
     return group
 
 

@@ -1,27 +1,35 @@
-"""The background process that trains queued runs, first come first served, one at a time on each device.
+"""The background process that trains queued runs in the order of the queue, one at a time on each device.
 
 Started as `python -m igbviz.runs.worker CACHE`. It consists of two processes. The *keeper* imports nothing heavy and
 restarts the *worker* when that dies (killed, crashed, out of memory). The worker keeps torch and the device warm
-between runs and exits after some idle minutes. Each GPU has its own pair. On a CPU, a sweep of runs that use one thread
-each gets a pair for every core.
+between runs and exits after some idle minutes. Each GPU has its own pair. On a CPU, additional pairs are *helpers* for
+runs that use one thread: a sweep of such runs gets one for every core, and while a long one is being trained, one
+helper stays warm for the next short run. Where no core is free, the long run pauses between two steps, and its own
+worker trains the short one. The number of threads of a run is never changed, so its records are the same, bit for bit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from igbviz.runs.locks import is_held
+
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
-HELPER_IDLE_SECONDS = 5.0  # for an additional worker on a CPU, which only trains runs of sweeps
+HELPER_IDLE_SECONDS = 5.0  # for a helper
+LOOK_SECONDS = 0.2  # between two looks of a long run at the queue
+LOOK_AT = 100  # runs at the head of the queue that it looks at
+HELP_SECONDS = 0.5  # in which a helper takes a short run, before a long one pauses for it
 POLL_SECONDS = 0.05  # between two reads of an empty queue, which take microseconds
 MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
 NICENESS = 5  # the pages on the same cores have priority
@@ -69,47 +77,122 @@ def work(cache: Path, slot: int) -> None:
             warm_up(device)
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
-            if take_one(cache, device, helper):
+            if take_one(cache, device, helper) or (helper and _is_needed(cache)):
                 idle_since = time.monotonic()
             else:
                 time.sleep(POLL_SECONDS)
 
 
 def take_one(cache: Path, device, helper: bool = False) -> bool:
-    """Train the first queued run that no worker has, and the runs in its stack. False when there is none.
+    """Train the first queued run that this worker may take and no other has, and the runs in its stack.
 
-    A helper, on an additional core of a CPU, takes only runs of a sweep that use one thread.
+    False when there is none. A helper, on an additional core of a CPU, takes only runs that use one thread, of a sweep
+    or short ones.
     """
+    from igbviz.runs import queue
+
+    if helper and is_held(_all_cores(cache)):
+        return False
+    waiting = queue.waiting(cache)
+    return any(_take(cache, device, waiting[position:], helper) for position in range(len(waiting)))
+
+
+def _take(cache: Path, device, waiting, helper: bool, paused=None) -> bool:
+    """Train the first of these queued runs, if this worker may take it. `paused`: the run that pauses meanwhile."""
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
 
-    waiting = queue.waiting(cache)
-    for position, entry in enumerate(waiting):
-        run = Run(cache / "runs" / entry.run_id)
-        if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
-            entry.path.unlink(missing_ok=True)
-            continue
-        if helper and not (entry.of_sweep and _uses_one_thread(run)):
-            continue
-        try:
-            with contextlib.ExitStack() as locks:
-                held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
-                if entry.of_sweep:
-                    workers = _workers(device.type, run)
-                    if device.type == "cpu" and not helper:
-                        _start_helpers(cache, waiting[position : position + workers])
-                    held |= _peers(run, waiting[position + 1 :], workers, device.type, locks)
-                for released, was_trained in work_on(run, device, list(held)[1:]):
-                    if was_trained:
-                        queue.dequeue(cache, released.id)
-                    held[released].release()
-                return True
-        except Timeout:
-            continue
-        except OSError as error:  # a folder that cannot be written must not block the queue
-            print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
-    return False
+    entry, run = waiting[0], Run(cache / "runs" / waiting[0].run_id)
+    if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
+        entry.path.unlink(missing_ok=True)
+        return False
+    one_thread = device.type == "cpu" and _uses_one_thread(run)
+    if helper and not (one_thread and (entry.of_sweep or entry.is_short())):
+        return False
+    try:
+        with contextlib.ExitStack() as locks:
+            held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
+            if device.type == "cpu" and not one_thread:
+                with contextlib.suppress(Timeout):  # the paused run may hold it
+                    locks.enter_context(FileLock(_all_cores(cache), timeout=0))
+            if entry.of_sweep and not paused:
+                workers = _workers(device.type, one_thread)
+                if device.type == "cpu" and not helper:
+                    _start_helpers(cache, sum(entry.of_sweep for entry in waiting[:workers]) - 1)
+                held |= _peers(run, waiting[1:], workers, device.type, locks)
+            pauses = Pauses(cache, device, entry, helper, one_thread)
+            must_pause = _must_give_back(paused) if paused else pauses.are_due
+            for released, event in work_on(run, device, list(held)[1:], must_pause):
+                if event == "paused" and paused:
+                    break
+                if event == "paused":
+                    pauses.use(run)
+                    continue
+                if event == "ended":
+                    queue.dequeue(cache, released.id)
+                held[released].release()
+            if event == "paused":
+                run.write_status(run.stored_status().model_copy(update=BACK_IN_QUEUE))
+            return True
+    except Timeout:
+        return False
+    except OSError as error:  # a folder that cannot be written must not block the queue
+        print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
+        return False
+
+
+BACK_IN_QUEUE = {"state": "queued", "message": "Waiting for its turn.", "eta": None, "pid": None}
+
+
+def _must_give_back(paused) -> Callable[[Any], bool]:
+    """Whether a run with this status goes back into the queue, so that the paused one goes on: because it has turned
+    out to be longer than expected, or because the paused one is to be stopped."""
+    from igbviz.runs.queue import SHORT_SECONDS
+
+    return lambda status: status.seconds > SHORT_SECONDS or (paused.path / "stop").exists()
+
+
+class Pauses:
+    """The pauses of a long run, in which its worker trains a short one."""
+
+    def __init__(self, cache: Path, device, entry, helper: bool, one_thread: bool) -> None:
+        self.cache, self.device, self.helper = cache, device, helper
+        self.is_long = not entry.is_short()
+        self.has_help = device.type == "cpu" and one_thread and _cores() > 1
+        self.looked_at = self.resumed_at = time.monotonic()
+        self.for_sweep = 0.0  # seconds of the last pause, if it was for a run of a sweep
+        self.next = None  # the entry of the short run
+
+    def are_due(self, status) -> bool:
+        """Whether this run, which has this status, is long and a short one waits."""
+        from igbviz.runs import queue
+
+        # The first steps take far longer than the others, so they tell nothing.
+        if status.seconds >= queue.SHORT_SECONDS / 20:
+            self.is_long |= status.seconds + (status.eta or 0.0) >= queue.SHORT_SECONDS
+        if not self.is_long or time.monotonic() - self.looked_at < LOOK_SECONDS:
+            return False
+        self.looked_at = time.monotonic()
+        if self.has_help and not self.helper:
+            _start_helpers(self.cache, 1)
+        self.next = next(filter(self._has_turn, queue.waiting(self.cache)[:LOOK_AT]), None)
+        return self.next is not None
+
+    def _has_turn(self, entry) -> bool:
+        if self.has_help and (entry.of_sweep or entry.age < HELP_SECONDS):
+            return False  # a helper trains it beside this one
+        # A sweep of short runs gets half of the time: after each, this run goes on for as long.
+        if entry.of_sweep and self.looked_at - self.resumed_at < self.for_sweep:
+            return False
+        return entry.is_short() and not is_held(self.cache / "runs" / entry.run_id / "lock")
+
+    def use(self, run) -> None:
+        """Train the short run while `run` is paused."""
+        began = time.monotonic()
+        _take(self.cache, self.device, [self.next], self.helper, paused=run)
+        self.looked_at = self.resumed_at = time.monotonic()
+        self.for_sweep = self.resumed_at - began if self.next.of_sweep else 0.0
 
 
 def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
@@ -129,9 +212,8 @@ def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack)
 
     if (key := key_of(run)) is None:
         return {}
-    # Stop at the first single run, so that none is overtaken.
-    of_sweep = itertools.takewhile(lambda entry: entry.of_sweep, waiting[: MAX_RUNS[device] * workers])
-    candidates = [Run(run.path.parent / entry.run_id) for entry in of_sweep]
+    # All of them belong to sweeps, since these come last.
+    candidates = [Run(run.path.parent / entry.run_id) for entry in waiting[: MAX_RUNS[device] * workers]]
     stackable = [candidate for candidate in candidates if key_of(candidate) == key]
     peers = {}
     for peer in stackable[: math.ceil((1 + len(stackable)) / workers) - 1]:
@@ -152,23 +234,36 @@ def _uses_one_thread(run) -> bool:
         return False  # the worker that trains it will report the error
 
 
-def _workers(device: str, run) -> int:
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(device: str, one_thread: bool) -> int:
     """Number of workers for a sweep of such runs: one per GPU; on a CPU one per core if a run uses one thread."""
     if device == "cpu":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cores if _uses_one_thread(run) else 1
+        return _cores() if one_thread else 1
     import torch
 
     return max(1, torch.cuda.device_count())
 
 
-def _start_helpers(cache: Path, waiting) -> None:
-    """Start a worker for every additional core that a sweep in the queue can use."""
-    from igbviz.runs.locks import is_held
-
-    for slot in range(1, sum(entry.of_sweep for entry in waiting)):
+def _start_helpers(cache: Path, count: int) -> None:
+    """Start a worker for so many additional cores, unless it is alive."""
+    for slot in range(1, 1 + count):
         if not is_held(cache / "workers" / f"keeper-{slot}.lock"):
             subprocess.Popen(_command(cache, slot), start_new_session=True)
+
+
+def _all_cores(cache: Path) -> Path:
+    """The lock of the worker that trains a run which uses all cores."""
+    return cache / "workers" / "all-cores.lock"
+
+
+def _is_needed(cache: Path) -> bool:
+    """Whether an idle helper stays, for the next short run: while a run is being trained that leaves it a core."""
+    from igbviz.runs import queue
+
+    return bool(queue.waiting(cache)) and not is_held(_all_cores(cache))
 
 
 def _command(cache: Path, slot: int, *more: str) -> list[str]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from igbviz.runs import shipped
 from igbviz.runs.run import Run
-from igbviz.runs.status import Status
+from igbviz.runs.status import PAUSED, Status
 from igbviz.ui.messages import duration_in_words, plain
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
@@ -81,5 +81,6 @@ def sentence(status: Status, unit: str = "step") -> str:
         if status.eta is not None
         else f"{duration_in_words(status.seconds)} in all"
     )
-    prefix = "" if status.state in ("running", "done") else f"{status.message} "
+    is_plain = status.state == "done" or (status.state == "running" and status.message != PAUSED)
+    prefix = "" if is_plain else f"{status.message} "
     return prefix + ", ".join(parts) + f", on {status.device}"
