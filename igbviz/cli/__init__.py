@@ -1,4 +1,4 @@
-"""`python -m igbviz`: train, sweep, list, show and export runs without a browser.
+"""`python -m igbviz`: train, sweep, list, show and export runs without a browser, and look after their cache.
 
 The pages show the same runs. Each module defines a group of commands and imports slow dependencies inside them.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from igbviz.cli import escape, runs, sweep, train
+from igbviz.cli import clean, doctor, escape, runs, sweep, train
 from igbviz.datasets import DataError
+from igbviz.runs.files import require_readable
 
 __all__ = ["main"]
 
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="See how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (train, runs, sweep, escape):
+    for group in (train, runs, sweep, escape, clean, doctor):
         group.add_commands(commands)
     options, rest = parser.parse_known_args(arguments)
     if rest and (options.command is not train.train or any(argument.startswith("-") for argument in rest)):
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     if rest:  # key=value changes after an option
         options.changes += rest
     try:
+        if hasattr(options, "cache") and options.command is not doctor.doctor:  # the doctor reports it as a line
+            require_readable(options.cache)
         return options.command(options)
     except (ValueError, OSError, DataError) as error:  # ConfigError and RunError are ValueErrors
         print(f"igbviz: {_sentence(error)}", file=sys.stderr)

@@ -14,10 +14,14 @@ from igbviz.spec import ConfigError, listing
 
 
 def add_command(
-    commands: argparse._SubParsersAction, name: str, command: Callable[[argparse.Namespace], int], text: str
+    commands: argparse._SubParsersAction,
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+    aliases: tuple[str, ...] = (),
 ) -> argparse.ArgumentParser:
     """Add a command that calls `command` with its options; `text` is its help and description."""
-    parser = commands.add_parser(name, help=text, description=text)
+    parser = commands.add_parser(name, aliases=aliases, help=text, description=text)
     parser.set_defaults(command=command)
     return parser
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from igbviz.cli.arguments import add_cache, add_command
+from igbviz.runs import queue
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
@@ -14,7 +15,7 @@ from igbviz.spec import ConfigError, listing
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    add_cache(add_command(commands, "runs", runs, "list the runs in the cache"))
+    add_cache(add_command(commands, "runs", runs, "list the runs in the cache", aliases=("list",)))
     command = add_command(commands, "show", show, "show a run: state, configuration, last probe")
     add_cache(command)
     _add_run(command)
@@ -34,10 +35,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def runs(options: argparse.Namespace) -> int:
-    lines = list_runs(options.cache)
+    lines, turns = list_runs(options.cache), queue.turns(options.cache)
     for line in lines:
-        seconds = (line.status or {}).get("seconds", 0.0)
-        print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({line.problem})" if line.problem else ""))
+        seconds, turn = (line.status or {}).get("seconds", 0.0), turns.get(line.run.id)
+        remark = line.problem or (str(turn).rstrip(".") if turn else "")
+        print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({remark})" if remark else ""))
     print(f"{len(lines)} runs in {options.cache}")
     return 0
 

@@ -31,7 +31,9 @@ def train(options: argparse.Namespace) -> int:
                 if status.steps:
                     bar.total = status.steps
                 bar.n = status.step
-                bar.set_description(status.state if status.state != "running" else status.message, refresh=False)
+                bar.set_description(
+                    status.message if status.state in ("queued", "running") else status.state, refresh=False
+                )
                 bar.refresh()
     except KeyboardInterrupt:
         print("\nstopping ...", file=sys.stderr)

@@ -95,6 +95,10 @@ class Dataset(Spec):
         """The whole data set as tensors on `device`, the same values every time. Raises DataError if not available."""
         raise NotImplementedError
 
+    def decoded_file(self) -> Path | None:
+        """The file that keeps its images after they were decoded, if any. Raises DataError."""
+        return None
+
 
 class Images(Dataset):
     """A data set of stored images, with the preprocessing that can be applied to them."""

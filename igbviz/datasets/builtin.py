@@ -9,7 +9,14 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, absolute_path, data_root
-from igbviz.datasets.image_folder import DataError, FolderSummary, check_size, decode_folder, folder_summary
+from igbviz.datasets.image_folder import (
+    DataError,
+    FolderSummary,
+    check_size,
+    decode_folder,
+    decoded_file,
+    folder_summary,
+)
 from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
@@ -56,6 +63,10 @@ class ImageFolder(Images):
             np.repeat(np.arange(len(counts)), counts) for counts in (contents.train_counts, contents.test_counts)
         )
         return Stored(images["train"], train_labels, images["test"], test_labels, str(folder))
+
+    def decoded_file(self) -> Path:
+        _, folder = self._summary()
+        return decoded_file(folder, self.size, self.grayscale, data_root() / "decoded")
 
     def _stored_facts(self) -> tuple[Facts, tuple[int, ...]]:
         contents, _ = self._summary()

@@ -62,20 +62,9 @@ def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) 
     `cache` under a hash of everything they depend on, so a changed file is decoded again; a cached file that cannot be
     read is ignored.
     """
-    files = [
-        (split, name, entry)
-        for split, classes in _files(folder).items()
-        for name, entries in classes.items()
-        for entry in entries
-    ]
-    height, width = (size, size) if size else _size_of(files[0][2].path)
-    shape = (1 if grayscale else 3, height, width)
+    files, shape = _files_and_shape(folder, size, grayscale)
     check_size(len(files), shape, str(folder))
-    listing = [
-        (split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files
-    ]
-    identity = json.dumps([DECODER_VERSION, os.path.realpath(folder), shape, listing])
-    path = cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
+    path = decoded_file(folder, size, grayscale, cache)
     # Every array in an npz has a checksum, so an incomplete file raises one of these errors.
     damaged = OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error
     with suppress(*damaged), np.load(path, allow_pickle=False) as arrays:
@@ -84,6 +73,30 @@ def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) 
     images = {split: _decode(paths[split], shape, f"{folder.name}/{split}") for split in SPLITS}
     _store(path, images)
     return images
+
+
+def decoded_file(folder: Path, size: int | None, grayscale: bool, cache: Path) -> Path:
+    """The file that `decode_folder` caches its arrays in."""
+    files, shape = _files_and_shape(folder, size, grayscale)
+    listing = [
+        (split, name, entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for split, name, entry in files
+    ]
+    identity = json.dumps([DECODER_VERSION, os.path.realpath(folder), shape, listing])
+    return cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npz"
+
+
+def _files_and_shape(
+    folder: Path, size: int | None, grayscale: bool
+) -> tuple[list[tuple[str, str, os.DirEntry]], tuple[int, int, int]]:
+    """All images with their split and class, and the (C, H, W) that they are decoded to."""
+    files = [
+        (split, name, entry)
+        for split, classes in _files(folder).items()
+        for name, entries in classes.items()
+        for entry in entries
+    ]
+    height, width = (size, size) if size else _size_of(files[0][2].path)
+    return files, (1 if grayscale else 3, height, width)
 
 
 def check_size(count: int, shape: tuple[int, int, int], source: str) -> None:

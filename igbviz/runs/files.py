@@ -15,12 +15,41 @@ from typing import Any
 
 PROJECT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")  # the name of a run's folder
+CACHE_VERSION = 1  # of the layout of a cache; raised when an older program would misread it
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def cache_folder() -> Path:
     """The folder of the runs unless a caller names another: IGBVIZ_CACHE, or cache/ in the project."""
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
+
+
+class NewerCache(ValueError):
+    """The cache was written by a newer version of the program; the message is one sentence."""
+
+
+def require_readable(cache: str | Path) -> None:
+    """Raise NewerCache if this version of the program does not know the layout of the cache.
+
+    An older one, also one without a version, is read as it is: so far every layout can be.
+    """
+    try:
+        version = int((Path(cache) / "version").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a new cache, or one of before there were versions
+        return
+    if version > CACHE_VERSION:
+        raise NewerCache(
+            f"the cache {cache} has version {version}, allowed: up to {CACHE_VERSION}; update igbviz, or set "
+            "IGBVIZ_CACHE to another folder"
+        )
+
+
+def claim(cache: Path) -> None:
+    """Before the first write to a cache: note the version of its layout. Raises NewerCache."""
+    require_readable(cache)
+    if not (path := cache / "version").exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        write_text(path, f"{CACHE_VERSION}\n")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -33,7 +33,7 @@ from pydantic import ValidationError
 from igbviz.datasets import DataError
 from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
-from igbviz.runs.files import RUN_ID, cache_folder, entries, write_json
+from igbviz.runs.files import RUN_ID, NewerCache, cache_folder, entries, require_readable, write_json
 from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
 from igbviz.runs.locks import is_held, lock
 from igbviz.runs.schema import SAMPLE, Schema
@@ -69,6 +69,10 @@ class Run(FolderHandle):
     @classmethod
     def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
         """The run of this name, own or shipped. Raises RunError for an invalid name, or one not in the cache."""
+        try:
+            require_readable(cache)
+        except NewerCache as error:
+            raise RunError(str(error)) from None
         if not RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: lower-case letters, digits, '-' and '_'")
         for folder in ("runs", "gallery"):
@@ -101,7 +105,7 @@ class Run(FolderHandle):
         if is_queued:
             queue.ensure_worker(self.cache)
         if status.state == "queued" and (turn := queue.turns(self.cache).get(self.id)):
-            return status.model_copy(update={"message": str(turn)})
+            status = status.model_copy(update={"message": str(turn)})
         if is_lost:  # a run that was copied here in training is in no queue
             outlook = (
                 "the run continues by itself" if is_queued else "if resumed, the run continues from its checkpoint"

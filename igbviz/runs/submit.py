@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.runs import queue
-from igbviz.runs.files import write_text
+from igbviz.runs.files import claim, write_text
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
@@ -34,10 +34,11 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, swe
     """`submit` many own runs in this order, reading the queue once for all.
 
     `sweep`: the id of their sweep; its runs may be trained in parallel, where that is faster. Raises RunError for an
-    unreadable status.
+    unreadable status, NewerCache for a cache of a newer program.
     """
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
+    claim(cache)
     with lock(cache / "submit.lock", timeout=60.0):
         new = []
         try:

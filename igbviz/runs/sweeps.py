@@ -20,7 +20,7 @@ from typing import Any
 
 from igbviz.runs import queue
 from igbviz.runs.duration import Estimate, estimate
-from igbviz.runs.files import write_json
+from igbviz.runs.files import claim, write_json
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import DEFAULT_CACHE, FolderHandle, Run, RunError
 from igbviz.runs.status import FINISHED, STATES, Status
@@ -268,6 +268,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     sweep = Sweep.model_validate(sweep)
     group = Group(Path(cache) / "sweeps" / sweep.id)
     expected = {run_id: cost.seconds for run_id, cost in _expected(sweep, group.cache).items()}
+    claim(group.cache)
     try:
         group._stored()
     except RunError:

@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from igbviz.runs.files import NewerCache, claim
 from igbviz.runs.locks import is_held
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
@@ -54,6 +55,11 @@ def keep(cache: Path, slot: int) -> None:
 
 def work(cache: Path, slot: int) -> None:
     """Train queued runs until the queue was empty for IDLE_SECONDS, or the keeper has died."""
+    try:
+        claim(cache)
+    except NewerCache as error:
+        print(f"{time.ctime()}: {error}", flush=True)
+        return
     import torch  # takes a second, so import it before a run is submitted
 
     from igbviz.runs.session import warm_up

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
 from igbviz.runs import files, queue
+from igbviz.ui.messages import plain
 
 
 class Page(NamedTuple):
@@ -54,6 +55,11 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
     if title:
         show_title(path)
     cache = files.cache_folder()  # read at every draw, so that tests can set it
+    try:
+        files.require_readable(cache)
+    except files.NewerCache as error:
+        st.error(plain(f"{error}."), icon=":material/update:")
+        st.stop()
     if wake_worker:
         queue.ensure_worker(cache)
     return cache

@@ -25,22 +25,25 @@ from tests.support.processes import helper_has_started, until
 from tests.support.stored_runs import queued
 from tests.support.trajectories import same
 
+Estimates = dict[RunConfig, float]
 CPU = torch.device("cpu")
-Change = Callable[..., None]
 
 
 @pytest.fixture
 def long_run(slow_tiny: RunConfig) -> RunConfig:
-    """2,400 steps with dropout, whose random numbers a run in between must not change."""
-    return slow_tiny.with_(model={"name": "mlp", "depth": 2, "width": 32, "dropout": 0.2})
+    """Long enough to be interrupted, with momentum and BatchNorm, and a step that asks for no random number twice."""
+    return slow_tiny.with_(epochs=80, probes={"size": 60, "count": 50})
 
 
 @pytest.fixture
-def short_below(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the seconds below which a run is short, and let every long one look at the queue at each of its looks."""
+def estimates(long_run: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Estimates:
+    """The expected seconds of configurations, all others are short; every long run looks at the queue at each step."""
+    expected = {long_run: 1e4}
+    monkeypatch.setattr("igbviz.runs.duration.expected_seconds", lambda config, _: expected.get(config, 0.1))
     monkeypatch.setattr("igbviz.runs.session.STATUS_SECONDS", 0.0)
     monkeypatch.setattr(worker, "LOOK_SECONDS", 0.0)
-    return lambda seconds: monkeypatch.setattr(queue, "SHORT_SECONDS", seconds)
+    queue._estimate.cache_clear()
+    return expected
 
 
 @pytest.fixture
@@ -87,9 +90,7 @@ class TestOrder:
         second = submit_sweep(Sweep(base=tiny, axes={"seed": [10, 11]}), tmp_path).run_ids
         assert queued(tmp_path) == [first[3], second[0], first[4], second[1], first[5]]
         queue.enqueue(tmp_path, "later", sweep="third")
-        assert queued(tmp_path)[:3] == [first[3], second[0], "later"], (
-            "a new sweep does not wait for the whole of others"
-        )
+        assert queued(tmp_path)[:3] == [first[3], second[0], "later"], "a new sweep does not wait for others to end"
 
     def test_entries_of_an_earlier_version_are_trained_in_their_order(self, tmp_path: Path) -> None:
         (tmp_path / "queue").mkdir()
@@ -149,13 +150,12 @@ class TestPlaces:
 
 class TestPauses:
     def test_a_long_run_pauses_for_a_short_one_and_is_the_same_bit_for_bit(
-        self, tiny: RunConfig, long_run: RunConfig, short_below: Change, trained: list[str], tmp_path: Path,
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        short_below(0.5)
         long = submit(long_run, tmp_path)
         said: list[str] = []
-        at_step(monkeypatch, long_run, 500, lambda: submit(tiny, tmp_path))
+        at_step(monkeypatch, long_run, 300, lambda: submit(tiny, tmp_path))
         at_step(monkeypatch, tiny, 5, lambda: said.append(long.stored_status().message))
         assert worker.take_one(tmp_path, CPU)
         short = Run(tmp_path / "runs" / tiny.id)
@@ -164,13 +164,12 @@ class TestPauses:
             assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(run.config))))
 
     def test_a_short_one_that_turns_out_to_be_long_goes_back(
-        self, tiny: RunConfig, long_run: RunConfig, short_below: Change, trained: list[str], tmp_path: Path,
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        short_below(0.5)
         wrong = long_run.with_(seed=1)
-        monkeypatch.setattr("igbviz.runs.duration.expected_seconds", lambda config, _: 0.1 if config == wrong else 9.0)
-        queue._estimate.cache_clear()
+        monkeypatch.setattr(queue, "SHORT_SECONDS", 0.1)
+        estimates[wrong] = 0.01
         long = submit(long_run, tmp_path)
         at_step(monkeypatch, long_run, 50, lambda: submit(wrong, tmp_path))
         assert worker.take_one(tmp_path, CPU)
@@ -181,22 +180,20 @@ class TestPauses:
         assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(wrong))))
 
     def test_the_stop_of_a_paused_run_does_not_wait(
-        self, tiny: RunConfig, long_run: RunConfig, short_below: Change, trained: list[str], tmp_path: Path,
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        short_below(0.5)
         long = submit(long_run, tmp_path)
-        at_step(monkeypatch, long_run, 500, lambda: submit(tiny, tmp_path))
+        at_step(monkeypatch, long_run, 300, lambda: submit(tiny, tmp_path))
         at_step(monkeypatch, tiny, 5, lambda: (long.path / "stop").touch())
         assert worker.take_one(tmp_path, CPU)
         assert long.status.state == "stopped" and queued(tmp_path) == [tiny.id]
         assert worker.take_one(tmp_path, CPU) and Run(tmp_path / "runs" / tiny.id).status.state == "done"
 
     def test_a_sweep_of_short_runs_gets_half_of_the_time(
-        self, tiny: RunConfig, long_run: RunConfig, short_below: Change, trained: list[str], tmp_path: Path,
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        short_below(0.5)
         long, steps = submit(long_run, tmp_path), []
         sweep = Sweep(base=tiny, axes={"seed": [1, 2]})
         at_step(monkeypatch, long_run, 300, lambda: submit_sweep(sweep, tmp_path))
@@ -207,10 +204,9 @@ class TestPauses:
         assert steps[1] > steps[0] + 10, "the long one goes on between them"
 
     def test_a_short_run_does_not_pause_for_another(
-        self, tiny: RunConfig, long_run: RunConfig, short_below: Change, trained: list[str], tmp_path: Path,
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        short_below(1e6)
         first = submit(long_run.with_(epochs=10), tmp_path)
         at_step(monkeypatch, first.config, 50, lambda: submit(tiny, tmp_path))
         assert worker.take_one(tmp_path, CPU)
@@ -218,9 +214,7 @@ class TestPauses:
 
 
 @pytest.mark.worker
-@pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="a short run is trained beside a long one on a second core"
-)
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="it needs a second core")
 def test_a_short_run_starts_within_seconds_beside_a_long_one(
     tiny: RunConfig, long_run: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
