@@ -16,11 +16,14 @@ class Pace:
         self.seconds = 0.0
         self.steps = self.images = 0
         self.step_seconds = self.probe_seconds = 0.0
+        self.first_step = 0.0  # seconds; torch imports its optimizers in it, which would spoil the mean of few steps
 
     @property
     def per_step(self) -> float:
-        """Mean seconds per optimizer step; 0 before the first."""
-        return self.step_seconds / max(self.steps, 1)
+        """Mean seconds per optimizer step, without the first one if there are others; 0 before the first."""
+        if self.steps > 1:
+            return (self.step_seconds - self.first_step) / (self.steps - 1)
+        return self.step_seconds
 
     @property
     def per_image(self) -> float:
@@ -29,6 +32,8 @@ class Pace:
 
     def add_step(self, seconds: float, steps: int = 1) -> None:
         """Add steps and their seconds; with `steps=0` only time that belongs to steps already counted."""
+        if self.steps + steps <= 1:
+            self.first_step += seconds
         self.steps += steps
         self.step_seconds += seconds
         self.seconds += seconds

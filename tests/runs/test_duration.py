@@ -11,6 +11,7 @@ from igbviz.datasets import DataError
 from igbviz.runs.duration import estimate, record_pace
 from igbviz.spec import ConfigError
 from igbviz.training.memory import free_memory, require_memory
+from igbviz.training.pace import Pace
 
 
 def test_without_measurements_it_is_a_rough_guess(tiny: RunConfig, tmp_path: Path) -> None:
@@ -26,6 +27,15 @@ def test_a_measured_pace_is_used(tiny: RunConfig, tmp_path: Path) -> None:
     assert (
         "other networks" in estimate(larger, tmp_path).basis and estimate(larger, tmp_path).seconds > expected.seconds
     )
+
+
+def test_the_first_step_which_imports_the_optimizer_is_not_in_the_mean() -> None:
+    pace = Pace()
+    pace.add_step(3.0)
+    assert pace.per_step == 3.0
+    for _ in range(4):
+        pace.add_step(0.1)
+    assert pace.per_step == pytest.approx(0.1) and pace.seconds == pytest.approx(3.4)
 
 
 def test_a_damaged_file_of_paces_is_ignored(tiny: RunConfig, tmp_path: Path) -> None:

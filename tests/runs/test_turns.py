@@ -203,6 +203,26 @@ class TestPauses:
         assert trained == [long.id, *(config.id for config in sweep.configs())] and not queued(tmp_path)
         assert steps[1] > steps[0] + 10, "the long one goes on between them"
 
+    def test_the_worker_that_lost_a_paused_run_is_not_held_against_it(
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        long = submit(long_run, tmp_path)
+        at_step(monkeypatch, long_run, 300, lambda: submit(tiny, tmp_path))
+
+        def dies() -> None:
+            raise KeyboardInterrupt
+
+        at_step(monkeypatch, tiny, 5, dies)
+        with pytest.raises(KeyboardInterrupt):
+            worker.take_one(tmp_path, CPU)
+        status = long.stored_status()
+        assert (status.state, status.attempts) == ("running", 1) and status.step >= 300
+        while worker.take_one(tmp_path, CPU):
+            pass
+        for run in (long, Run(tmp_path / "runs" / tiny.id)):
+            assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(run.config))))
+
     def test_a_short_run_does_not_pause_for_another(
         self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
