@@ -235,22 +235,18 @@ class TestPauses:
 
 @pytest.mark.worker
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="it needs a second core")
-def test_a_short_run_starts_within_seconds_beside_a_long_one(
-    tiny: RunConfig, long_run: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IGBVIZ_SHORT_SECONDS", "0.5")
-    long = submit(long_run.with_(epochs=2000), cache)
+def test_a_short_run_starts_within_seconds_beside_a_long_one(tiny: RunConfig, long_run: RunConfig, cache: Path) -> None:
+    hour = long_run.with_(epochs=10_000, dataset=tiny.dataset.with_(train_examples=8192))
+    long = submit(hour, cache)
     until(lambda: helper_has_started(cache, 1), what="the start of a helper")
-    time.sleep(0.5)
     for seed in (1, 2):
         began = time.monotonic()
         short = submit(tiny.with_(seed=seed), cache)
         until(lambda run=short: run.record_bytes > 0, what="the first probe")
-        waited = time.monotonic() - began
-        assert waited < 10 and long.status.state == "running", "generous: other programs may use the cores"
+        assert time.monotonic() - began < 20, "generous: other programs may use the cores"
+        assert long.status.state == "running"
         assert short.wait(60).state == "done" and same(short.trajectory().records, np.array(list(train(short.config))))
-        print(f"first probe after {waited:.2f} s")
     long.stop()
-    records = long.trajectory().records if long.wait(30) else None
-    for recorded, alone in zip(records[:40], train(long.config), strict=False):
+    assert long.wait(30).state == "stopped"
+    for recorded, alone in zip(long.trajectory().records[:20], train(hour), strict=False):
         assert same(recorded[None], alone[None])
