@@ -20,6 +20,7 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import train
+from igbviz.training.stacked import Stack
 from igbviz.ui.progress import sentence
 from tests.support.processes import helper_has_started, until
 from tests.support.stored_runs import queued
@@ -222,6 +223,28 @@ class TestPauses:
             pass
         for run in (long, Run(tmp_path / "runs" / tiny.id)):
             assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(run.config))))
+
+    def test_a_stack_pauses_as_a_whole(
+        self, tiny: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sweep = Sweep(base=tiny.with_(stacked=True, epochs=6), axes={"seed": [0, 1, 2]})
+        estimates |= dict.fromkeys(sweep.configs(), 1e4)
+        advance, actions = Stack.advance, []
+
+        def advances(stack: Stack) -> None:
+            if actions and stack.trainings[0].step == 40:
+                actions.pop()()
+            advance(stack)
+
+        monkeypatch.setattr(Stack, "advance", advances)
+        alone = submit_sweep(sweep, tmp_path / "alone")
+        assert worker.take_one(tmp_path / "alone", CPU)
+        group = submit_sweep(sweep, tmp_path)
+        actions.append(lambda: submit(tiny, tmp_path))
+        assert worker.take_one(tmp_path, CPU)
+        assert trained[-1] == tiny.id and not actions and not queued(tmp_path)
+        for run, undisturbed in zip(group.runs, alone.runs, strict=True):
+            assert run.schema["lanes"] == 3 and same(run.trajectory().records, undisturbed.trajectory().records)
 
     def test_a_short_run_does_not_pause_for_another(
         self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
