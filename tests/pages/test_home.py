@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from streamlit.testing.v1 import AppTest
+
 from igbviz.config import RunConfig
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
@@ -29,3 +31,9 @@ def test_a_sweep_is_one_line_of_the_latest_runs(sweep: Sweep, tiny: RunConfig, o
     assert len(latest(own_cache)) == MAX_LINES
     links = {part.proto.query_string for part in page(ROOT / "app.py").get("page_link")}
     assert sum(link.startswith("run=") for link in links) == MAX_LINES
+
+
+def test_the_cache_of_a_newer_program_is_refused_in_one_sentence(own_cache: Path) -> None:
+    (own_cache / "version").write_text("99")
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not test.exception and [error.value for error in test.error] and "version 99" in test.error[0].value
