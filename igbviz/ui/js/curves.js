@@ -5,13 +5,7 @@
 import { layout } from "./labels.js";
 import { textScale, themeOf } from "./theme.js";
 import { smoothed } from "./recording.js";
-
-const svg = (name, attributes, parent) => {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  set(element, attributes);
-  return parent.appendChild(element);
-};
-const set = (element, attributes) => Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+import { set, svg } from "./svg.js";
 
 export class Curves {
   constructor(holder, { onPoint, onClick }) {

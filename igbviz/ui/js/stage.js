@@ -45,11 +45,12 @@ const TEMPLATE = `
 const PLAY = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>`;
 const PAUSE = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5h3v11H4zM9 2.5h3v11H9z"/></svg>`;
 
-export class Stage {
-  constructor(root, { ask }) {
+export default class Stage {
+  constructor(root, tell) {
     this.root = root;
-    this.ask = ask; // for all probes, when some got lost
-    root.className = "igbviz-stage";
+    this.ask = () => tell("lost", true); // for all probes, when some got lost
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", "Stage");
     this._fit();
     root.tabIndex = -1;
     root.innerHTML = TEMPLATE;
