@@ -9,7 +9,7 @@ import { download } from "./picture.js";
 import { Player } from "./player.js";
 import { loadPlotly } from "./plotly.js";
 import { Recording } from "./recording.js";
-import { themeOf } from "./theme.js";
+import { textScale, themeOf } from "./theme.js";
 
 // The app's index page has the style; any other page links it. It is not sent with the component, since Streamlit repeats
 // all that a component is made of in every refresh.
@@ -61,14 +61,14 @@ export default class Stage {
     this.part = part;
     const onPoint = (line, { chosen } = {}) => {
       if (chosen !== undefined) this.chosen = chosen;
-      this.curves.emphasize(line ?? this.chosen ?? null);
+      this.curves.emphasize(line ?? this._chosenLine());
       this._show(this.player.index);
     };
     this.player = new Player((index) => this._show(index));
     this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
     this.player.alive = () => root.isConnected;
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe) });
-    this.bars = new Bars(part("bars"), { onPoint });
+    this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
     this._controls();
   }
@@ -88,6 +88,15 @@ export default class Stage {
       this._choose((data.scenes.find(({ run }) => run === asked("on")) ?? data.scenes[0]).run);
     }
     await this._draw();
+  }
+
+  // The line of a class, in a view that has one for each.
+  _ofClass(k) {
+    return this.shown?.lines === this.recording?.lines ? k : null;
+  }
+
+  _chosenLine() {
+    return this._ofClass(this.chosen ?? null);
   }
 
   get recording() {
@@ -147,7 +156,10 @@ export default class Stage {
     this.part("verdict").textContent = recording.verdict;
     this.part("caption").textContent = view.caption;
     const matrix = view.name === "confusion";
-    this.shown = view;
+    if (this.shown !== view) {
+      this.shown = view;
+      this.curves.pointed = this._chosenLine();
+    }
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
     for (const name of ["smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
@@ -175,7 +187,7 @@ export default class Stage {
     const { axis, area, plot } = this.curves;
     if (!area || this.root.classList.contains("narrow")) return void this.root.style.removeProperty("--left");
     const [low, high] = [plot._fullLayout.xaxis.r2p(places[0] + axis.shift), plot._fullLayout.xaxis.r2p(places.at(-1) + axis.shift)];
-    this.root.style.setProperty("--left", `${Math.max(36, area.left + Math.max(0, low) - 8)}px`);
+    this.root.style.setProperty("--left", `${Math.max(36 * textScale(), area.left + Math.max(0, low) - 8)}px`);
     this.root.style.setProperty("--width", `${Math.max(60, Math.min(high, area.width) - Math.max(0, low) + 16)}px`);
   }
 
@@ -265,7 +277,10 @@ export default class Stage {
     });
     this.keys = (event) => this._key(event);
     document.addEventListener("keydown", this.keys, true);
-    this.projector = () => this._draw();
+    this.projector = () => {
+      this._fit();
+      this._draw();
+    };
     window.addEventListener("igbviz-projector", this.projector);
     this.observer = new ResizeObserver(() => this._resized());
     this.observer.observe(this.root);
@@ -273,6 +288,7 @@ export default class Stage {
 
   _fit() {
     this.root.classList.toggle("narrow", this.root.clientWidth < NARROW);
+    this.root.style.setProperty("--scale", textScale());
   }
 
   _resized() {
