@@ -1,5 +1,6 @@
 // A file of the chart as it stands: what lies above the plot on the page (names, dots) becomes part of the figure.
 
+import { save } from "./download.js";
 import { layout } from "./labels.js";
 
 export function download(Plotly, curves, format) {
@@ -29,11 +30,9 @@ export function download(Plotly, curves, format) {
       ...plot.layout,
       margin: { ...plot.layout.margin, t: plot.layout.margin.t + 34 },
       annotations: [...plot.layout.annotations, ...names, words],
-      paper_bgcolor: theme.background,
-      plot_bgcolor: theme.background,
     },
   };
   const filename = `${recording.id}-${view.name}`;
   const { clientWidth: width, clientHeight: height } = plot;
-  return Plotly.downloadImage(figure, { format, filename, width, height: height + 34, scale: format === "png" ? 3 : 1 });
+  return save(Plotly, figure, { format, filename, width, height: height + 34, background: theme.background });
 }
