@@ -76,7 +76,7 @@ def _title(config: RunConfig) -> str:
     network = model.title_of(model.name)
     parts = (dataset.title_of(dataset.name), config.label_noise.label, config.imbalance.label)
     data = ", ".join(filter(None, parts))
-    rest = f"· {network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
+    rest = f"{network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
     return f"{plain(loss.title + detail)} :small[{plain(rest)}]"
 
 
