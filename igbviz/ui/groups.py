@@ -57,7 +57,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: 
             f"{label} · {duration}" if compact else label,
             type="primary",
             icon=":material/playlist_play:",
-            width="stretch",
+            width="content" if compact else "stretch",
             key=key,
             help=about if compact else None,
         ):

@@ -32,7 +32,8 @@ def live_chart(
         height, figure = height or figure.layout.height, payload(figure)
     data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "palette": DARK_FOR}
     data |= {"name": "igbviz-live-chart", **_loaded()}
-    result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
+    # `height`: its room is kept free before the browser has the component; then the chart's own height counts
+    result = _mount(key=key, data=data, height=data["height"], **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 
 

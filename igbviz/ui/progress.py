@@ -54,13 +54,14 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 turn_to(run=again.id)
+        bar = st.empty()
+        if status.state == "running" and status.steps:
+            bar.progress(min(status.step / status.steps, 1.0))
     # Always the same number of elements above the charts: Streamlit remounts a chart whose position changes, and its
     # zoom is lost.
-    bar = st.empty()
-    if status.state == "running" and status.steps:
-        bar.progress(min(status.step / status.steps, 1.0))
-    elif went_wrong and status.message:
-        (bar.error if status.state == "failed" else bar.warning)(
+    problem = st.empty()
+    if went_wrong and status.message:
+        (problem.error if status.state == "failed" else problem.warning)(
             plain(status.message), icon=STATE_LOOKS[status.state][1]
         )
 

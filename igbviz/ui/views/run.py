@@ -54,7 +54,7 @@ def view(run: Run) -> None:
 
 
 def title_of(run: Run) -> str:
-    """The title of a run in words; empty if the run cannot be read."""
+    """The title of a run in Markdown, its loss in large letters; empty if the run cannot be read."""
     try:
         return _title(run.config)
     except RunError:
@@ -76,7 +76,8 @@ def _title(config: RunConfig) -> str:
     network = model.title_of(model.name)
     parts = (dataset.title_of(dataset.name), config.label_noise.label, config.imbalance.label)
     data = ", ".join(filter(None, parts))
-    return f"{loss.title}{detail} · {network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
+    rest = f"{network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
+    return f"{plain(loss.title + detail)} :small[{plain(rest)}]"
 
 
 def _stage(run: Run, config: RunConfig, status: Status) -> None:
