@@ -202,6 +202,7 @@ export default class Stage {
     const words = step ? `step ${step.toLocaleString("en")}` : "Init.";
     const time = this.part("time");
     time.value = recording.place(index);
+    time.style.setProperty("--done", `${(100 * (time.value - time.min)) / (time.max - time.min)}%`);
     if (this.words !== words) {
       this.words = words;
       this.part("now").textContent = words;
