@@ -152,7 +152,7 @@ export class Curves {
   _name(ends, x, top, height) {
     this.names.replaceChildren();
     const half = this.size / 2;
-    for (const name of layout(ends, { gap: this.size + 3, low: top + half - 4, high: top + height - half + 2 })) {
+    for (const name of layout(ends, { gap: 1.25 * this.size, low: top + half - 4, high: top + height - half + 2 })) {
       const color = name.color ?? this.theme.text;
       const pale = this.pointed != null && !name.members.some((end) => end.line === this.pointed);
       const group = svg("g", { class: "name", opacity: pale ? 0.35 : 1 }, this.names);

@@ -7,7 +7,7 @@ export function download(Plotly, curves, format) {
   const { plot, ends, area, size, theme, recording, view, shownAt } = curves;
   const { xaxis } = plot._fullLayout;
   const x = xaxis.p2r(shownAt - area.left);
-  const names = layout(ends, { gap: size + 3, low: area.top + 4, high: area.top + area.height - 4 }).map((name) => ({
+  const names = layout(ends, { gap: 1.25 * size, low: area.top + 4, high: area.top + area.height - 4 }).map((name) => ({
     x,
     y: plot._fullLayout.yaxis.p2r(name.y - area.top),
     ax: 26,
