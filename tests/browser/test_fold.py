@@ -1,4 +1,4 @@
-"""What is seen without scrolling: the whole stage on Home and Train. And nothing that is seen moves while a page comes."""
+"""What is seen without scrolling: the whole stage on Home and Train. And nothing seen moves while a page comes."""
 
 from __future__ import annotations
 
