@@ -118,7 +118,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
     linked_seed = st.query_params.get("seed")
     seed = linked_seed if linked_seed in names else names[0]  # the address may name a seed of another set
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
             "View",
             list(VIEWS),

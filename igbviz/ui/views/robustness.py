@@ -68,7 +68,7 @@ def draw(cache: Path) -> None:
     if "robust-view" not in st.session_state:  # the page was opened just now
         for name in QUESTIONS:
             st.session_state.pop(f"robust-{name}-start", None)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         view = st.segmented_control(
             "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
             format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",

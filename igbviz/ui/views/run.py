@@ -62,7 +62,7 @@ def title_of(run: Run) -> str:
 
 
 def _title(config: RunConfig) -> str:
-    """'Blurry (gamma 0.5) · fully connected on Fashion-MNIST mini · seed 0'."""
+    """'Blurry (gamma 0.5)', and below it in small letters 'fully connected on Fashion-MNIST mini · seed 0'."""
     loss, model, dataset = config.loss, config.model, config.dataset
     if isinstance(loss, Custom):
         settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
