@@ -99,13 +99,13 @@ export class Curves {
 
   // Pixels for the names beside the lines: what the longest one needs, as long as the plot stays large.
   _roomForNames(narrow, scale) {
-    const widths = this.view.lines.map((line) => widthOf(starred(line), this._font(true)));
-    const shared = widthOf(`${this.view.lines.length} ${this._plural()} at 0.99`, this._font(false));
+    const widths = this.view.lines.map((line) => widthOf(starred(line), this.font(true)));
+    const shared = widthOf(`${this.view.lines.length} ${this._plural()} at 0.99`, this.font(false));
     const most = (narrow ? 0.36 : 0.22) * this.holder.clientWidth;
     return Math.min(Math.max(shared, ...widths) + 2, Math.max(most, shared + 2));
   }
 
-  _font = (strong) => `${strong ? 700 : 400} ${this.size}px ${this.theme.font}`;
+  font = (strong) => `${strong ? 700 : 400} ${this.size}px ${this.theme.font}`;
 
   // What the lines are when several share a name. Many classes are drawn as a few lines of their distribution.
   _plural() {
@@ -157,7 +157,7 @@ export class Curves {
       const pale = this.pointed != null && !name.members.some((end) => end.line === this.pointed);
       const group = svg("g", { class: "name", opacity: pale ? 0.35 : 1 }, this.names);
       svg("path", { d: `M${x + 7} ${name.y}H${x + 10}L${x + 19} ${name.at}H${x + BESIDE - 3}`, fill: "none", stroke: color, "stroke-width": 1, opacity: 0.8 }, group);
-      const font = this._font(name.strong);
+      const font = this.font(name.strong);
       const look = `font:${font};stroke:${this.theme.background}`;
       const text = svg("text", { x: x + BESIDE, y: name.at + 0.35 * this.size, fill: color, style: look }, group);
       text.textContent = shortened(name.text, this.room, font);

@@ -2,6 +2,7 @@
 
 import { save } from "./download.js";
 import { layout } from "./labels.js";
+import { shortened } from "./text.js";
 
 export function download(Plotly, curves, format) {
   const { plot, ends, area, size, theme, recording, view, shownAt } = curves;
@@ -12,7 +13,7 @@ export function download(Plotly, curves, format) {
     y: plot._fullLayout.yaxis.p2r(name.y - area.top),
     ax: 26,
     ay: name.at - name.y,
-    text: name.strong ? `<b>${name.text}</b>` : name.text,
+    text: bold(shortened(name.text, curves.room, curves.font(name.strong)), name.strong),
     xanchor: "left",
     showarrow: true,
     arrowhead: 0,
@@ -36,3 +37,5 @@ export function download(Plotly, curves, format) {
   const { clientWidth: width, clientHeight: height } = plot;
   return save(Plotly, figure, { format, filename, width, height: height + 34, background: theme.background });
 }
+
+const bold = (text, strong) => (strong ? `<b>${text}</b>` : text);
