@@ -30,7 +30,7 @@ def app(shared_app) -> tuple[str, Path]:
 
 
 def parts_of_the_stage(page) -> dict[str, dict[str, float]]:
-    stage = page.locator(".igbviz-stage[data-points]")
+    stage = page.locator(".igbviz-stage[data-ready]")
     stage.wait_for(timeout=60_000)
     return {part: stage.locator(f".{part}").bounding_box() for part in ("verdict", "plot", "player")}
 
