@@ -205,14 +205,7 @@ def trade_off(
         "data": traces,
         "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {definition.title.lower()} against escape: {values}")
         | {
-            "title": {
-                "text": "<br>".join(wrap(title, TITLE_LENGTH)),
-                "font": {"size": 16},
-                "x": 0,
-                "y": 1,
-                "yanchor": "top",
-                "pad": {"t": 24},  # plotly would cut off the first of two lines
-            },
+            "title": heading("<br>".join(wrap(title, TITLE_LENGTH))) | {"font": {"size": 16}, "xref": "container"},
             "xaxis": AXIS
             | axis.layout()
             | {

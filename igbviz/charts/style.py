@@ -48,8 +48,9 @@ def halo(background: str) -> str:
 
 
 def heading(title: str) -> dict[str, Any]:
-    """A title at the upper left."""
-    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+    """A title at the upper left, of one line or more."""
+    pad = 8 + 16 * title.count("<br>")  # plotly puts the first line higher, the more lines there are, and cuts it off
+    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": pad}}
 
 
 def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:
