@@ -10,6 +10,7 @@ import streamlit as st
 
 from igbviz.datasets import DataError
 from igbviz.runs.run import RunError
+from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
@@ -68,10 +69,16 @@ def _plan_in_words(expected: Plan) -> str:
     )
 
 
+@st.cache_data(ttl=10, max_entries=50, show_spinner=False)
+def _sweep(set_name: str, alternative: str, folder: str) -> Sweep:
+    """The sweep with the fingerprint of the folder, whose files are looked at now and then, not at every draw."""
+    return experiment.sweep(set_name, alternative, folder).identified()
+
+
 def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan | None:
     """The plan of these runs; None, and a message on the page, if they could not start."""
     try:
-        return plan(experiment.sweep(set_name, alternative, folder), cache)
+        return plan(_sweep(set_name, alternative, folder), cache)
     except (ConfigError, DataError, OSError) as error:
         st.caption(f"{plain(str(error))}.")
         return None
@@ -90,7 +97,7 @@ def submit(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
 
 def _group(set_name: str, alternative: str, folder: str, cache: Path) -> Group | None:
     try:
-        return Group.open(experiment.sweep(set_name, alternative, folder).id, cache)
+        return Group.open(_sweep(set_name, alternative, folder).id, cache)
     except (RunError, ConfigError, DataError):
         return None
 
