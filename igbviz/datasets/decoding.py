@@ -70,11 +70,13 @@ def formats() -> dict[str, str]:
 
 
 def size_of(path: str) -> tuple[int, int]:
-    """(height, width) of an upright image, without decoding it. Raises DataError."""
+    """(height, width) of an upright image, which is not decoded unless it has to be turned. Raises DataError."""
     try:
         with _opened(path) as image:
-            width, height = image.size
-            return (width, height) if _orientation(image) > 4 else (height, width)
+            if _orientation(image) == 1:
+                return image.height, image.width
+        with _upright(path) as (image, _):
+            return image.height, image.width
     except Exception as error:  # decoders raise almost any exception on damaged files
         raise _unreadable([path], [_reason(path, error)]) from error
 

@@ -105,9 +105,9 @@ class Downloaded(Images):
             present, faults = False, []
             for path, md5 in self._checked_files(folder):
                 if not path.is_file():
-                    faults.append(f"{path} is missing")
+                    faults.append(f"{os.path.normpath(path)} is missing")
                 elif md5 is not None and file_md5(path) != md5:
-                    faults.append(f"{path} is damaged")
+                    faults.append(f"{os.path.normpath(path)} is damaged")
                 present |= path.is_file()
             if present and faults:
                 return some(faults)
@@ -139,8 +139,9 @@ class Downloaded(Images):
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1].strip("<> ")
             faults = self._faults()
             state = f"is not complete, {faults}," if faults else "was not found"
+            what = "a complete copy" if faults else self.files
             raise DataError(
-                f"{self.title} {state} and could not be downloaded ({reason}): put {self.files} into "
+                f"{self.title} {state} and could not be downloaded ({reason}): put {what} into "
                 f"{root / self.torchvision_subfolder}"
             ) from error
 

@@ -12,7 +12,7 @@ from igbviz.runs.files import write_text
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
-from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, Status
 
@@ -37,8 +37,7 @@ def identified(config: Config, cache: Path) -> Config:
 
     A finished run is the same run wherever its data are now. Raises DataError.
     """
-    run = Run(cache / "runs" / config.id)
-    if getattr(config.dataset, "fingerprint", None) and is_complete(run):
+    if getattr(config.dataset, "fingerprint", None) and _is_finished(Run(cache / "runs" / config.id)):
         return config
     dataset = config.dataset.identified()
     return config if dataset == config.dataset else config.with_(dataset=dataset)
@@ -74,6 +73,13 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
     if not all(run.stored_status().ended for run in runs):
         queue.ensure_worker(cache)
     return runs
+
+
+def _is_finished(run: Run) -> bool:
+    try:
+        return run.stored_status().state in FINISHED and is_complete(run)
+    except RunError:
+        return False
 
 
 def _create(run: Run, config: Config) -> None:
