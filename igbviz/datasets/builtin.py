@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -59,6 +59,10 @@ class ImageFolder(FromFiles):
     grayscale: Grayscale = False
     title: ClassVar[str] = "Folder of images"
     help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and cached."
+
+    def identified(self) -> Self:
+        self._folder()
+        return super().identified()
 
     def _read(self) -> Stored:
         folder = self._folder()

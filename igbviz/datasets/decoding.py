@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # format, and only recognizes the others.
 NOT_DECODED = {"EPS", "WMF", "IPTC", "BUFR", "GRIB", "HDF5", "MPEG"}
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
-FAINT = 64  # no 16-bit colour of a data set reaches this upper byte only if it has fewer bits
+FAINT = 64  # in a whole data set, the upper byte of 16-bit colours stays below this only if fewer bits are in use
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,18 @@ def size_of(path: str) -> tuple[int, int]:
             return image.height, image.width
     except Exception as error:  # decoders raise almost any exception on damaged files
         raise _unreadable([path], [_reason(path, error)]) from error
+
+
+def require_images(paths: Sequence[str]) -> None:
+    """Raise DataError, which names the bad files, if some do not even begin like an image."""
+    problems = {}
+    for path in paths:
+        try:
+            _opened(path).close()
+        except Exception as error:
+            problems[path] = _reason(path, error)
+    if problems:
+        raise _unreadable(list(problems), list(problems.values()))
 
 
 def decode(paths: Sequence[str], shape: tuple[int, int, int], resize: bool, label: str) -> tuple[np.ndarray, str]:
@@ -220,7 +232,7 @@ def _integer_scale(limits: Limits) -> Scale:
 
 
 def _float_scale(limits: Limits) -> Scale:
-    """255 where all values of the data set are in 0..1, and 1 where all are in 0..255."""
+    """255 where all values of the data set are from 0 to 1, and 1 where all are from 0 to 255."""
     for path, low, high in limits:
         if not 0 <= low <= high <= 255:  # also where one is not a number
             raise DataError(

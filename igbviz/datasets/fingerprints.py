@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
     A folder that is not writable is no error: the work is done again next time.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:

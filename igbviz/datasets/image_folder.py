@@ -40,9 +40,13 @@ def listing_of(folder: Path) -> Listing:
 
 
 def first_size(listing: Listing) -> tuple[int, int]:
-    """(height, width) of the first image."""
+    """(height, width) of the first image. Raises DataError."""
     path = listing.paths[0]
-    return _size_of(path, os.stat(path).st_mtime_ns)
+    try:
+        return _size_of(path, os.stat(path).st_mtime_ns)
+    except DataError:
+        decoding.require_images(listing.paths)  # rather than name one bad file after the other
+        raise
 
 
 @lru_cache(maxsize=32)

@@ -186,6 +186,12 @@ class IdxImages(FromFiles, Downloaded):
                 raise DataError(
                     f"{folder} has {contents}, which are not {self.title}: put the right {self.files} there"
                 )
+        sides = stored.train_images.shape[1:], stored.test_images.shape[1:]
+        if sides[0] != sides[1]:
+            raise DataError(
+                f"{folder} has training images of {sides[0]} and test images of {sides[1]} pixels, allowed: all of one "
+                f"size; put the right {self.files} there"
+            )
         return replace(stored, train_images=stored.train_images[:, None], test_images=stored.test_images[:, None])
 
 

@@ -168,3 +168,7 @@ def test_all_bad_files_are_named(folder):
     message = str(caught.value)
     assert all(f"bad{number:02}.png" in message for number in range(10)) and "and 2 more" in message
     assert "bad10" not in message
+    (folder / "train" / "cat" / "0.png").write_text("not even the first")
+    for action in (ImageFolder(folder=str(folder)).facts, lambda: raw(folder)):
+        with pytest.raises(Exception, match="13 files cannot be read"):
+            action()

@@ -13,11 +13,12 @@ from igbviz.config import RunConfig
 from igbviz.datasets import DataError, fingerprints
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
+from igbviz.runs.files import write_json
 from igbviz.runs.session import work_on
-from igbviz.runs.submit import submit
+from igbviz.runs.submit import submit, submit_all
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, plan, submit_sweep
-from igbviz.training.loop import train
+from igbviz.training.loop import Training, train
 
 
 @pytest.fixture
@@ -64,6 +65,14 @@ def test_no_run_goes_on_with_other_files(config: RunConfig, folder: Path, tmp_pa
     assert status.state == "failed" and f"{folder} no longer has the files" in status.message
     with pytest.raises(DataError, match="no longer has the files"):
         train(run.config)
+
+
+def test_a_run_without_a_fingerprint_does_not_go_on_with_other_classes(config: RunConfig, tmp_path: Path) -> None:
+    (run,) = submit_all([config], tmp_path)
+    torch.save(Training(config, "cpu").state(), run.path / "checkpoint.pt")
+    write_json(run.path / "schema.json", {"class_names": ["dog", "cat"]})
+    list(work_on(run, torch.device("cpu")))
+    assert run.stored_status().state == "failed" and "no longer those" in run.stored_status().message
 
 
 def test_a_finished_run_needs_no_data(config: RunConfig, folder: Path, tmp_path: Path) -> None:
