@@ -113,6 +113,10 @@ class Dataset(Spec):
         """
         return self
 
+    def found(self) -> str:
+        """What a look at a named folder finds, in words, before anything is decoded; empty for other data sets."""
+        return ""
+
     def load(self, device: str | torch.device = "cpu") -> Data:
         """The whole data set as tensors on `device`, the same values every time. Raises DataError if not available."""
         raise NotImplementedError

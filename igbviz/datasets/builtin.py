@@ -19,8 +19,8 @@ from igbviz.datasets.base import (
     absolute_path,
     decoded_folder,
 )
-from igbviz.datasets.errors import DataError, check_size
-from igbviz.datasets.image_folder import decode_folder, first_size, folder_fingerprint, listing_of
+from igbviz.datasets.errors import DataError, check_size, some
+from igbviz.datasets.image_folder import decode_folder, first_size, folder_fingerprint, listing_of, passed_over
 from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class ImageFolder(FromFiles):
     def identified(self) -> Self:
         self._folder()
         return super().identified()
+
+    def found(self) -> str:
+        listing = listing_of(self._folder())
+        images = " + ".join(str(sum(listing.counts(split))) for split in ("train", "test"))
+        classes = f"{len(listing.class_names)} classes, {some(listing.class_names)}"
+        return "; ".join(filter(None, (f"{images} images of {classes}", passed_over(listing))))
 
     def _read(self) -> Stored:
         folder = self._folder()

@@ -81,10 +81,11 @@ def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) 
         if folder_fingerprint(folder, cache) != before:
             raise DataError(f"{folder} has changed while its images were read: start the run again")
         _store(path, cached)
-    return Decoded(cached.images, "; ".join(filter(None, (cached.words, _passed_over(listing)))))
+    return Decoded(cached.images, "; ".join(filter(None, (cached.words, passed_over(listing)))))
 
 
-def _passed_over(listing: Listing) -> str:
+def passed_over(listing: Listing) -> str:
+    """In words, what is in a folder that is not read; empty if nothing is."""
     others = [f"{count} {reason}" for reason, count in listing.passed_over.most_common()]
     return f"passed over: {some(others)}" if others else ""
 

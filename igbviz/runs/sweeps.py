@@ -45,9 +45,12 @@ class Plan:
 
 
 def plan(sweep: Sweep, cache: str | Path = DEFAULT_CACHE) -> Plan:
-    """The cost of a sweep. Raises DataError or ConfigError, one sentence, when one of its runs cannot start."""
+    """The cost of a sweep, whose finished runs are only found if it is `identified`.
+
+    Raises DataError or ConfigError, one sentence, when one of its runs cannot start.
+    """
     cache = Path(cache)
-    expected = _expected(sweep.identified(), cache)
+    expected = _expected(sweep, cache)
     states = {member.id: member for member in _members(expected, cache)}
     seconds, finished = 0.0, 0
     for run_id, cost in expected.items():

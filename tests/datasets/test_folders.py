@@ -46,6 +46,8 @@ def test_files_of_other_systems_are_passed_over_and_told(folder):
     data = ImageFolder(folder=str(folder)).load()
     assert data.class_names == ("cat", "dog") and len(data.train_images) == 6
     assert "passed over: 8 hidden, " in data.source
+    found = ImageFolder(folder=str(folder)).found()
+    assert found.startswith("6 + 4 images of 2 classes, cat, dog; passed over: 8 hidden, ") and "1 .txt" in found
     assert "1 .txt" in data.source and "1 outside the class folders" in data.source
 
 

@@ -10,11 +10,11 @@ import streamlit as st
 
 from igbviz.datasets import DataError
 from igbviz.runs.run import RunError
-from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, PaperRun
+from igbviz.ui.groups import identified
 from igbviz.ui.members import Stamp
 from igbviz.ui.messages import duration_in_words, plain
 from igbviz.ui.query import set_query
@@ -69,16 +69,10 @@ def _plan_in_words(expected: Plan) -> str:
     )
 
 
-@st.cache_data(ttl=10, max_entries=50, show_spinner=False)
-def _sweep(set_name: str, alternative: str, folder: str) -> Sweep:
-    """The sweep with the fingerprint of the folder, whose files are looked at now and then, not at every draw."""
-    return experiment.sweep(set_name, alternative, folder).identified()
-
-
 def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan | None:
     """The plan of these runs; None, and a message on the page, if they could not start."""
     try:
-        return plan(_sweep(set_name, alternative, folder), cache)
+        return plan(identified(experiment.sweep(set_name, alternative, folder)), cache)
     except (ConfigError, DataError, OSError) as error:
         st.caption(f"{plain(str(error))}.")
         return None
@@ -97,7 +91,7 @@ def submit(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
 
 def _group(set_name: str, alternative: str, folder: str, cache: Path) -> Group | None:
     try:
-        return Group.open(_sweep(set_name, alternative, folder).id, cache)
+        return Group.open(identified(experiment.sweep(set_name, alternative, folder)).id, cache)
     except (RunError, ConfigError, DataError):
         return None
 
