@@ -250,10 +250,24 @@ class Session:
                 duration.record_pace(config, config.dataset.facts(), self.run.cache, pace.per_step, pace.per_image)
 
     def _prepared_job(self) -> Job:
-        job = self._job(self._load())
+        job = self._job(state := self._load())
+        if state is not None:
+            self._require_same_classes(job)
         # Start again if records before the checkpoint are missing or were written by another version.
         can_resume = self._recorded_dtype() in (None, job.dtype) and self._bytes_before(job) <= self.run.record_bytes
         return job if can_resume else self._job(None)
+
+    def _require_same_classes(self, job: Job) -> None:
+        """DataError if the folder of a run that was started without a fingerprint now has other classes."""
+        try:
+            recorded = self.run.schema.get("class_names")
+        except RunError:
+            return  # without a schema the run starts again
+        if recorded is not None and recorded != list(job.data.class_names):
+            raise DataError(
+                "the classes of the data, or their order, are no longer those that this run was started with: start "
+                "it as a new run"
+            )
 
     def _recorded_dtype(self) -> np.dtype | None:
         """The dtype of the records so far; None if there is no readable schema."""

@@ -12,7 +12,7 @@ from igbviz.runs.files import write_text
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
-from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, Status
 
@@ -22,12 +22,25 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
 
     The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
     stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set. Raises ConfigError for an invalid configuration.
+    run is returned, too, unless `own` is set. Data in a folder that the configuration names are read once here: other
+    files are another run. Raises ConfigError for an invalid configuration, DataError for a folder that is missing or
+    has other files than a fingerprint in the configuration says.
     """
     config, cache = as_config(config), Path(cache)
     if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
         return run
-    return submit_all([config], cache)[0]
+    return submit_all([identified(config, cache)], cache)[0]
+
+
+def identified(config: Config, cache: Path) -> Config:
+    """The configuration with the fingerprint of its data, which is part of the run's identity.
+
+    A finished run is the same run wherever its data are now. Raises DataError.
+    """
+    if getattr(config.dataset, "fingerprint", None) and _is_finished(Run(cache / "runs" / config.id)):
+        return config
+    dataset = config.dataset.identified()
+    return config if dataset == config.dataset else config.with_(dataset=dataset)
 
 
 def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_sweep: bool = False) -> list[Run]:
@@ -60,6 +73,13 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
     if not all(run.stored_status().ended for run in runs):
         queue.ensure_worker(cache)
     return runs
+
+
+def _is_finished(run: Run) -> bool:
+    try:
+        return run.stored_status().state in FINISHED and is_complete(run)
+    except RunError:
+        return False
 
 
 def _create(run: Run, config: Config) -> None:

@@ -45,7 +45,10 @@ class Plan:
 
 
 def plan(sweep: Sweep, cache: str | Path = DEFAULT_CACHE) -> Plan:
-    """The cost of a sweep. Raises DataError or ConfigError, one sentence, when one of its runs cannot start."""
+    """The cost of a sweep, whose finished runs are only found if it is `identified`.
+
+    Raises DataError or ConfigError, one sentence, when one of its runs cannot start.
+    """
     cache = Path(cache)
     expected = _expected(sweep, cache)
     states = {member.id: member for member in _members(expected, cache)}
@@ -265,7 +268,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     are created again: a sweep that is submitted twice adds nothing. Raises DataError or ConfigError when one of the
     runs cannot start, before any of them does.
     """
-    sweep = Sweep.model_validate(sweep)
+    sweep = Sweep.model_validate(sweep).identified()
     group = Group(Path(cache) / "sweeps" / sweep.id)
     expected = {run_id: cost.seconds for run_id, cost in _expected(sweep, group.cache).items()}
     try:

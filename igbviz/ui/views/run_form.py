@@ -6,6 +6,7 @@ on written after every change.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run
@@ -203,6 +204,9 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[s
         chosen["initialization"] = part("Initialization", "initialization", INITIALIZATIONS)
     with data:
         chosen["dataset"] = part("Data", "dataset", DATASETS)
+        with contextlib.suppress(ConfigError, DataError, OSError):  # reported below the bar
+            if found := DATASETS[chosen["dataset"]["name"]](**chosen["dataset"]).found():
+                st.caption(f"Found: {plain(found)}.")
         chosen["label_noise"] = part("Label noise", "label_noise", LABEL_NOISE)
         chosen["imbalance"] = _imbalance(chosen["dataset"], base.imbalance, f"{key}-imbalance")
     with training:
