@@ -12,7 +12,8 @@ from statistics import median
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
-from igbviz.runs.files import write_json
+from igbviz.runs.files import read, write_json
+from igbviz.runs.locks import lock
 from igbviz.training.memory import require_memory
 
 # For a machine without measurements: two cores of a current laptop. A rough guess, and the page says so.
@@ -70,11 +71,12 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
 
 def record_pace(config: RunConfig, facts: Facts, cache: Path, step: float, image: float) -> None:
     """Store a measured pace: seconds per step and seconds per probed image."""
-    paces = _read(cache)
-    paces.pop(key := _key(config, facts), None)
     rate = 3 * _flops(config, facts) * config.batch_size / max(step - STEP_OVERHEAD, step / 10)
-    paces[key] = {"step": step, "image": image, "batch_size": config.batch_size, "rate": rate}
-    write_json(cache / "speeds.json", dict(list(paces.items())[-MAX_PACES:]))
+    with lock(cache / "speeds.lock"):  # two workers may end a run at once
+        paces = _read(cache)
+        paces.pop(key := _key(config, facts), None)
+        paces[key] = {"step": step, "image": image, "batch_size": config.batch_size, "rate": rate}
+        write_json(cache / "speeds.json", dict(list(paces.items())[-MAX_PACES:]))
 
 
 def _flops(config: RunConfig, facts: Facts) -> float:
@@ -88,7 +90,7 @@ def _key(config: RunConfig, facts: Facts) -> str:
 
 def _read(cache: Path) -> dict[str, dict]:
     try:
-        paces = json.loads((cache / "speeds.json").read_text())
+        paces = json.loads(read(cache / "speeds.json"))
         numbers = ("step", "image", "batch_size", "rate")
         return {
             key: pace for key, pace in paces.items() if all(isinstance(pace.get(name), int | float) for name in numbers)

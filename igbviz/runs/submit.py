@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +13,10 @@ from igbviz.runs.files import write_text
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
-from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.trash import trash
 
 
 def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
@@ -22,7 +24,9 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
 
     The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
     stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set. Raises ConfigError for an invalid configuration.
+    run is returned, too, unless `own` is set. An imported run never answers for a training: it moves to the trash, from
+    where it can be restored, and its place is taken by the run that is trained here. Raises ConfigError for an invalid
+    configuration.
     """
     config, cache = as_config(config), Path(cache)
     if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
@@ -41,8 +45,9 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
         new = []
         try:
             for config, run in zip(configs, runs, strict=True):
+                note = _set_aside(run)
                 if not (run.path / "status.json").exists():
-                    _create(run, config)
+                    _create(run, config, note)
                     new.append(run.id)
                 elif (state := run.stored_status().state) in FINISHED and not is_complete(run):
                     for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
@@ -62,7 +67,22 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
     return runs
 
 
-def _create(run: Run, config: Config) -> None:
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_text(run.path / "config.json", config.to_json())
-    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+def _set_aside(run: Run) -> str:
+    """Move an imported run that has ended to the trash; a note about it for the run that takes its place."""
+    if not run.is_imported or not run.stored_status().ended:
+        return ""
+    if problems := trash([run]):
+        raise RunError(problems[0].removesuffix("."))
+    return " The imported run with these settings is in the trash."
+
+
+def _create(run: Run, config: Config, note: str = "") -> None:
+    is_new = not run.path.exists()
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_text(run.path / "config.json", config.to_json())
+        run.write_status(Status(state="queued", message=f"Waiting for its turn.{note}", submitted=time.time()))
+    except OSError:
+        if is_new:  # a full disk: leave nothing half made
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
