@@ -76,6 +76,15 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
     return left_out
 
 
+def problem(run: Run) -> str:
+    """A sentence if a run cannot be exported; else empty."""
+    try:
+        _record_size(run)
+    except (ArchiveError, RunError) as error:
+        return f"{error}."
+    return ""
+
+
 def _export(run: Run, archive: zipfile.ZipFile) -> None:
     # Open everything before writing anything, and read the records last: a status counts only records already on disk.
     contents = {
@@ -245,8 +254,8 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
         _unpack(entry, archive, run.path / file)
     if run.record_bytes % (_record_size(run) or 1):
         raise ArchiveError(f"run {name}: trajectory.bin is damaged: it is not a whole number of records")
-    if problem := listed(run.path).problem:
-        raise ArchiveError(f"run {name}: {problem}")
+    if damage := listed(run.path).problem:
+        raise ArchiveError(f"run {name}: {damage}")
     run.recorded()  # RunError if a record is impossible
     files.write_json(run.path / IMPORTED, {"imported": time.time()})
     status = run.stored_status()

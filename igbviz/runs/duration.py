@@ -12,9 +12,11 @@ from statistics import median
 
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
-from igbviz.runs.files import read, write_json
+from igbviz.runs.files import format_bytes, free, read, write_json
 from igbviz.runs.locks import lock
+from igbviz.spec import ConfigError
 from igbviz.training.memory import require_memory
+from igbviz.trajectory import snapshot_dtype
 
 # For a machine without measurements: two cores of a current laptop. A rough guess, and the page says so.
 DEFAULT_RATE = 4e10  # multiply-accumulates per second
@@ -40,6 +42,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     """
     facts = config.dataset.facts()
     require_memory(config, facts)
+    require_disk(config, facts, cache)
     classes = len(facts.class_names)
     config.require_fit(facts)
     train_size = config.train_size(facts)
@@ -67,6 +70,21 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
             else "a rough guess: nothing has been trained here yet"
         )
     return Estimate(steps * step + probes * probe_images * image, steps, probes, basis)
+
+
+def require_disk(config: RunConfig, facts: Facts, cache: Path) -> None:
+    """Raise ConfigError if the records of a run need more than half of the free disk space."""
+    steps_per_epoch = config.steps_per_epoch(train_size := config.train_size(facts))
+    probes = len(config.probes.steps(config.total_steps(train_size), steps_per_epoch))
+    record = snapshot_dtype(len(facts.class_names), noisy=config.label_noise.wrong_fraction(len(facts.class_names)) > 0)
+    if (needed := probes * record.itemsize) > (room := free(cache) // 2):
+        raise ConfigError(
+            (
+                ("probes",),
+                f"would write {format_bytes(needed)} of records, allowed: at most {format_bytes(room)}, half of the "
+                "free disk space; lower their count or the number of epochs",
+            )
+        )
 
 
 def record_pace(config: RunConfig, facts: Facts, cache: Path, step: float, image: float) -> None:
