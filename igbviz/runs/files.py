@@ -89,6 +89,13 @@ def reason(error: OSError) -> str:
     return words[:1].lower() + words[1:]
 
 
+def in_words(error: OSError) -> str:
+    """What cannot be used, and why, without a full stop."""
+    if isinstance(error.filename, str) and error.strerror:
+        return f"{error.filename} cannot be read or written: {reason(error)}"
+    return str(error)
+
+
 def entries(path: str | Path) -> list[os.DirEntry]:
     """The entries of a folder; empty if it cannot be read."""
     try:

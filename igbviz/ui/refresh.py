@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
-from igbviz.runs.files import reason
+from igbviz.runs.files import in_words
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
-from igbviz.ui.messages import quoting, show_error
+from igbviz.ui.messages import show_error
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a new run is redrawn more often: its first steps matter most
 RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between redraws of a run that another viewer may resume
@@ -34,13 +33,11 @@ def fragment(draw: Callable[[], float | None], every: float | None) -> None:
     def again() -> None:
         try:
             pace = draw()
-        except RunError as error:
-            show_error(error, icon=":material/broken_image:")
+        except FileNotFoundError as error:
+            show_error(f"{in_words(error)}. It was deleted", icon=":material/broken_image:")
             return
-        except OSError as error:
-            deleted = " It was deleted." if isinstance(error, FileNotFoundError) else ""
-            name = Path(error.filename).name if isinstance(error.filename, str) else "A file"
-            st.error(quoting(f"{name} cannot be read or written: {reason(error)}.{deleted}"), icon=":material/error:")
+        except (RunError, OSError) as error:
+            show_error(error, icon=":material/broken_image:")
             return
         if pace != every:
             st.rerun()

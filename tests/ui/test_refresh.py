@@ -62,10 +62,10 @@ def page(error: Exception) -> None:
     [
         (RunError("run a cannot be read: status.json is damaged"), "run a cannot be read: status.json is damaged."),
         (FileNotFoundError(2, "No such file or directory", "/c/runs/a/status.json"),
-         "status.json cannot be read or written: no such file or directory. It was deleted."),
+         "/c/runs/a/status.json cannot be read or written: no such file or directory. It was deleted."),
         (PermissionError(13, "Permission denied", "/c/runs/a/stop"),
-         "stop cannot be read or written: permission denied."),
-        (OSError(28, "No space left on device"), "A file cannot be read or written: no space left on device."),
+         "/c/runs/a/stop cannot be read or written: permission denied."),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device."),
     ],
 )  # fmt: skip
 def test_only_what_is_missing_was_deleted(error: Exception, words: str) -> None:
