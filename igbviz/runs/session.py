@@ -23,6 +23,7 @@ from igbviz.datasets import Data, DataError
 from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import deaths, duration
 from igbviz.runs.files import Log, opened, remove_temporary, replacing, write_json
+from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.status import Status
 from igbviz.spec import ConfigError
@@ -221,7 +222,7 @@ class Session:
         self._status_at = time.monotonic()
         self._saved_at = self._status_at - CHECKPOINT_SECONDS + min(FIRST_CHECKPOINT_SECONDS, CHECKPOINT_SECONDS)
         self._save_seconds = 0.0
-        self._began_at = self._position()
+        self._began_at = self._last_saved = self._position()
         if self.run.record_bytes != self._bytes_before(self.job):
             self._truncate()
         if self._begins_anew:  # from here on the records are this machine's own
@@ -235,7 +236,8 @@ class Session:
         if record is not None and self._records.write(record.tobytes()) < self.job.dtype.itemsize:
             raise OSError(errno.ENOSPC, "a record was partly written")
         now = time.monotonic()
-        if is_due := now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION):
+        is_due = now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
+        if is_due := is_due and self._position() != self._last_saved:  # the same in the middle of a probe
             self._save()
             self._saved_at = time.monotonic()
             self._save_seconds = self._saved_at - now
@@ -285,7 +287,9 @@ class Session:
                 if is_device_lost(error) or is_out_of_memory(error):
                     raise
                 self._say(f"the run begins again, since checkpoint.pt does not fit it: {type(error).__name__}: {error}")
-        self._begins_anew = True
+        self._begins_anew, config = True, self.run.config
+        if self.run.kind is TRAINED:
+            duration.require_disk(config, config.dataset.facts(), self.run.cache)
         return self._job(None)
 
     def _recorded_dtype(self) -> np.dtype | None:
@@ -350,7 +354,8 @@ class Session:
     def _save(self) -> None:
         with replacing(self.checkpoint) as temporary:
             checkpoints.write(self.job.state(), self.run.id, temporary)
-        if self._position() != self._began_at:  # progress, so earlier deaths of the worker no longer count
+        self._last_saved = self._position()
+        if self._last_saved != self._began_at:  # progress, so earlier deaths of the worker no longer count
             self.status = self.status.model_copy(update={"attempts": 1})
 
     def _position(self) -> tuple[int, int]:

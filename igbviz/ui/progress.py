@@ -45,10 +45,11 @@ def draw(run: Run, status: Status, key: str = "") -> None:
         if can_resume and st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
             if _done(run.resume):
                 st.rerun()
+        if run.is_shipped:
+            st.badge("shipped", color="violet", icon=":material/package_2:")
         if run.is_imported:
             st.badge("imported", color="violet", icon=":material/upload:", help=IMPORTED)
-        if shipped.is_shipped(run):
-            st.badge("shipped", color="violet", icon=":material/package_2:")
+        if run.is_shipped or run.is_imported:
             repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
             if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
                 turn_to(run=own.id)
