@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
@@ -28,6 +29,11 @@ LEGEND_AT_BOTTOM = {
     "yanchor": "bottom",
     "font": {"size": SMALL},
 }
+
+
+def literal(text: str) -> str:
+    """Somebody's text as plotly shows it unchanged: <b>, &amp; and %{x} are markup to plotly."""
+    return escape(text, quote=False).replace("%{", "%&#123;")
 
 
 def frame(height: int) -> dict[str, Any]:

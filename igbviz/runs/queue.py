@@ -4,7 +4,7 @@ cache/queue/<time>-<run id>   a run that waits for a worker or is being trained.
                               ended, so the next worker finds a run whose worker died. It is empty, or says that the
                               run belongs to a sweep.
 cache/workers/keeper-0.lock   held by the keeper, a small process that starts the worker and restarts it if it dies
-cache/workers/worker.log      the output of both
+cache/workers/worker.log      the output of both; only the end of a long one is kept
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from igbviz.runs.files import PROJECT, RUN_ID
+from igbviz.runs import deaths
+from igbviz.runs.files import PROJECT, RUN_ID, full, keep_end, read_only
 from igbviz.runs.locks import is_held, lock
 
 OF_SWEEP = "sweep"
@@ -68,7 +69,7 @@ def waiting(cache: Path) -> list[QueueEntry]:
             names = sorted(
                 entry.name for entry in entries if _ENTRY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
             )
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
     return [QueueEntry(cache / "queue", name) for name in names]
 
@@ -76,17 +77,31 @@ def waiting(cache: Path) -> list[QueueEntry]:
 def ensure_worker(cache: Path, patience: float = 2.0) -> None:
     """Start a detached worker for this cache unless one is alive.
 
-    A second call within `patience` seconds does nothing, so that a page may call it at every refresh.
+    A second call within `patience` seconds does nothing, so that a page may call it at every refresh. Nothing is
+    started where nothing can be written; `problem` says so.
     """
     cache = cache.resolve()
     now = time.monotonic()
     if now - _last_checks.get(cache, -patience) < patience or is_held(cache / "workers" / "keeper-0.lock"):
         return
     _last_checks[cache] = now
-    (cache / "workers").mkdir(parents=True, exist_ok=True)
-    with open(cache / "workers" / "worker.log", "ab") as log:
-        # A new session: closing the terminal or stopping the server must not stop the training.
-        subprocess.Popen(
-            [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
-            cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+    try:
+        (cache / "workers").mkdir(parents=True, exist_ok=True)
+        keep_end(cache / "workers" / "worker.log")
+        with open(cache / "workers" / "worker.log", "ab") as log:
+            # A new session: closing the terminal or stopping the server must not stop the training.
+            subprocess.Popen(
+                [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
+                cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+    except OSError:
+        return
+
+
+def problem(cache: Path) -> str:
+    """A sentence without its full stop: why no worker takes the runs that wait; empty if one does or will."""
+    if sentence := full(cache):
+        return sentence
+    if not is_held(cache / "workers" / "keeper-0.lock") and (sentence := read_only(cache)):
+        return sentence
+    return deaths.sentence(cache)

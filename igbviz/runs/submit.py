@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from igbviz.runs.locks import lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.trash import trash
 
 
 def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
@@ -22,9 +24,10 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
 
     The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
     stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set. Data in a folder that the configuration names are read once here: other
-    files are another run. Raises ConfigError for an invalid configuration, DataError for a folder that is missing or
-    has other files than a fingerprint in the configuration says.
+    run is returned, too, unless `own` is set. An imported run never answers for a training: it moves to the trash, from
+    where it can be restored, and its place is taken by the run that is trained here. Data in a folder that the
+    configuration names are read once here: other files are another run. Raises ConfigError for an invalid
+    configuration, DataError for a folder that is missing or has other files than a fingerprint in it says.
     """
     config, cache = as_config(config), Path(cache)
     if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
@@ -54,8 +57,9 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
         new = []
         try:
             for config, run in zip(configs, runs, strict=True):
+                note = _set_aside(run)
                 if not (run.path / "status.json").exists():
-                    _create(run, config)
+                    _create(run, config, note)
                     new.append(run.id)
                 elif (state := run.stored_status().state) in FINISHED and not is_complete(run):
                     for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
@@ -77,12 +81,27 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, of_
 
 def _is_finished(run: Run) -> bool:
     try:
-        return run.stored_status().state in FINISHED and is_complete(run)
+        return not run.is_imported and run.stored_status().state in FINISHED and is_complete(run)
     except RunError:
         return False
 
 
-def _create(run: Run, config: Config) -> None:
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_text(run.path / "config.json", config.to_json())
-    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+def _set_aside(run: Run) -> str:
+    """Move an imported run that has ended to the trash; a note about it for the run that takes its place."""
+    if not run.is_imported or not run.stored_status().ended:
+        return ""
+    if problems := trash([run]):
+        raise RunError(problems[0].removesuffix("."))
+    return " The imported run with these settings is in the trash."
+
+
+def _create(run: Run, config: Config, note: str = "") -> None:
+    is_new = not run.path.exists()
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_text(run.path / "config.json", config.to_json())
+        run.write_status(Status(state="queued", message=f"Waiting for its turn.{note}", submitted=time.time()))
+    except OSError:
+        if is_new:  # a full disk: leave nothing half made
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise

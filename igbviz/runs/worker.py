@@ -18,28 +18,38 @@ import sys
 import time
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
+
+from igbviz.runs import deaths
+from igbviz.runs.files import keep_end
+from igbviz.runs.locks import AT_ONCE, folder_lock, lock
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # for an additional worker on a CPU, which only trains runs of sweeps
 POLL_SECONDS = 0.05  # between two reads of an empty queue, which take microseconds
 MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
+_put_off: dict[str, tuple[float, float]] = {}  # by run whose folder cannot be written: until when, after what pause
 NICENESS = 5  # the pages on the same cores have priority
 
 
 def keep(cache: Path, slot: int) -> None:
     """Restart the worker of this device slot until it exits by itself."""
     try:
-        with FileLock(cache / "workers" / f"keeper-{slot}.lock", timeout=0):
-            pause, started = MIN_PAUSE, time.monotonic()
-            while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
-                pause = MIN_PAUSE if time.monotonic() - started > MAX_PAUSE else min(2 * pause, MAX_PAUSE)
-                print(
-                    f"{time.ctime()}: worker {slot} exited with code {code}; restarting it in {pause:g} s",
-                    flush=True,
-                )
+        with lock(cache / "workers" / f"keeper-{slot}.lock", timeout=AT_ONCE):
+            deaths.forget(cache, slot)
+            log, pause, count = cache / "workers" / "worker.log", MIN_PAUSE, 0
+            while True:
+                keep_end(log)
+                started, log_start = time.monotonic(), log.stat().st_size if log.exists() else 0
+                worker = subprocess.Popen(_command(cache, slot, "--work"))
+                if (code := worker.wait()) == 0:
+                    break
+                lived = time.monotonic() - started > MAX_PAUSE
+                pause, count = (MIN_PAUSE, 1) if lived else (min(2 * pause, MAX_PAUSE), count + 1)
+                deaths.record(cache, slot, worker.pid, code, count, pause, log_start)
+                say(f"worker {slot} exited with code {code}; restarting it in {pause:g} s")
                 time.sleep(pause)
-                started = time.monotonic()
+            deaths.forget(cache, slot)
     except Timeout:
         pass  # another keeper has this slot
 
@@ -63,7 +73,7 @@ def work(cache: Path, slot: int) -> None:
         if slot == 0:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
-    with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # wait for a worker whose keeper was killed
+    with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
         if not take_one(cache, device, helper):  # a queued run goes before the warm-up
             warm_up(device)
@@ -71,6 +81,7 @@ def work(cache: Path, slot: int) -> None:
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
             if take_one(cache, device, helper):
                 idle_since = time.monotonic()
+                keep_end(cache / "workers" / "worker.log")
             else:
                 time.sleep(POLL_SECONDS)
 
@@ -87,14 +98,17 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     waiting = queue.waiting(cache)
     for position, entry in enumerate(waiting):
         run = Run(cache / "runs" / entry.run_id)
+        if time.monotonic() < _put_off.get(run.id, (0.0, 0.0))[0]:
+            continue
         if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
-            entry.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                entry.path.unlink(missing_ok=True)
             continue
         if helper and not (entry.of_sweep and _uses_one_thread(run)):
             continue
         try:
             with contextlib.ExitStack() as locks:
-                held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
+                held = {run: locks.enter_context(folder_lock(run.path))}
                 if entry.of_sweep:
                     workers = _workers(device.type, run)
                     if device.type == "cpu" and not helper:
@@ -108,8 +122,16 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
         except Timeout:
             continue
         except OSError as error:  # a folder that cannot be written must not block the queue
-            print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
+            pause = min(max(2 * _put_off.get(run.id, (0.0, 0.0))[1], MIN_PAUSE), MAX_PAUSE)
+            _put_off[run.id] = time.monotonic() + pause, pause
+            say(f"{run.id}: {error}; trying it again in {pause:g} s")
     return False
+
+
+def say(sentence: str) -> None:
+    """Write a line into the log; a full disk must not end the worker."""
+    with contextlib.suppress(OSError):
+        print(f"{time.ctime()}: {sentence}", flush=True)
 
 
 def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
@@ -136,7 +158,7 @@ def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack)
     peers = {}
     for peer in stackable[: math.ceil((1 + len(stackable)) / workers) - 1]:
         with contextlib.suppress(Timeout, OSError):
-            peers[peer] = locks.enter_context(FileLock(peer.path / "lock", timeout=0))
+            peers[peer] = locks.enter_context(folder_lock(peer.path))
     return peers
 
 

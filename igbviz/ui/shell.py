@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
 from igbviz.runs import files, queue
+from igbviz.ui.messages import quoting
 
 
 class Page(NamedTuple):
@@ -54,6 +55,8 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
     if title:
         show_title(path)
     cache = files.cache_folder()  # read at every draw, so that tests can set it
+    if problem := files.read_only(cache) or files.full(cache):
+        st.warning(quoting(f"{problem[0].upper()}{problem[1:]}."), icon=":material/hard_drive:")
     if wake_worker:
         queue.ensure_worker(cache)
     return cache

@@ -174,7 +174,11 @@ def _table(shown: Sequence[Row]) -> list[Row]:
     st.session_state["library-names"] = names
     frame = pd.DataFrame(
         [
-            {**row, "loss": loss_title(row["loss"]), "origin": "ships with igbviz" if row["shipped"] else ""}
+            {
+                **row,
+                "loss": loss_title(row["loss"]),
+                "origin": "ships with igbviz" if row["shipped"] else "imported" if row["imported"] else "",
+            }
             for row in shown
         ],
         columns=list(COLUMNS),
