@@ -105,8 +105,12 @@ class Spec(BaseModel):
 
     @classmethod
     def hyperparameters(cls) -> dict[str, FieldInfo]:
-        """The hyperparameters, in order: all fields but the name."""
-        return {key: field for key, field in cls.model_fields.items() if key != "name"}
+        """The hyperparameters, in order: all fields but the name, and those that follow from the others."""
+        return {
+            key: field
+            for key, field in cls.model_fields.items()
+            if key != "name" and not (field.json_schema_extra or {}).get("derived")
+        }
 
     @classmethod
     def title_of(cls, name: str) -> str:

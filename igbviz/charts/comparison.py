@@ -24,6 +24,7 @@ from igbviz.charts.style import (
     chance_line,
     frame,
     heading,
+    literal,
 )
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
@@ -85,7 +86,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
                 shapes.append(shape | {"xref": f"x{number}", "yref": f"y{number} domain"})
             shapes.append(chance_line(1 / len(member.class_names), f"x{number} domain", yref=f"y{number}"))
         style = class_style(member.favoured)
-        star = f'<span style="color:{style.color}">★ {member.class_names[member.favoured]}</span>'
+        star = f'<span style="color:{style.color}">★ {literal(member.class_names[member.favoured])}</span>'
         position = {
             "x": 0,
             "y": top,
@@ -98,7 +99,8 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
             "xshift": -LEFT_MARGIN,
         }
         annotations.append(
-            position | {"text": f"<b>{labels[member.run]}</b>  {star}", "font": {"size": 15}, "yshift": above + 2}
+            position
+            | {"text": f"<b>{literal(labels[member.run])}</b>  {star}", "font": {"size": 15}, "yshift": above + 2}
         )
         if verdicts[row]:
             lowest = above - VERDICT_LINE * len(verdicts[row])
@@ -220,7 +222,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
         spread = median_and_range(steps)
         shifts = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # dots at one step do not overlap
         median = never if np.isinf(spread[0]) else float(positions(np.array(spread[0]), per_epoch, axis))
-        line = f"<b>{setting.label}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
+        line = f"<b>{literal(setting.label)}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
         traces += [
             {
                 "type": "scatter",
@@ -237,7 +239,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "mode": "markers",
                 "x": x,
                 "y": [setting.index + shift for shift in shifts],
-                "name": setting.label,
+                "name": literal(setting.label),
                 "cliponaxis": False,
                 "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
                 "showlegend": False,
@@ -280,7 +282,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
             "yaxis": AXIS
             | {
                 "tickvals": [setting.index for setting in settings],
-                "ticktext": [setting.label for setting in settings],
+                "ticktext": [literal(setting.label) for setting in settings],
                 "range": [len(settings) - 0.4, -0.6],
                 "ticklen": 6,
                 "tickcolor": "rgba(0,0,0,0)",
@@ -310,7 +312,9 @@ def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str
     x = positions(summary.step, per_epoch, axis)
     hover = np.stack([summary.step, summary.n, summary.low, summary.high], -1).astype(np.float32)
     count = len(setting.members)
-    line = line_trace(x, summary.median.astype(np.float32), hover, setting.label, style, 3, group=str(setting.index))
+    line = line_trace(
+        x, summary.median.astype(np.float32), hover, literal(setting.label), style, 3, group=str(setting.index)
+    )
     if count == 1:
         line["hovertemplate"] = "%{y:.3f}"
         return [line]
@@ -338,7 +342,9 @@ def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, An
     for number, member in enumerate(setting.members):
         x = positions(member.step, member.steps_per_epoch, axis)
         hover = np.stack([member.step, member.epoch, member.seconds], -1).astype(np.float32)
-        line = line_trace(x, member.measures[measure], hover, setting.label, style, 2, group=str(setting.index))
+        line = line_trace(
+            x, member.measures[measure], hover, literal(setting.label), style, 2, group=str(setting.index)
+        )
         line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
         lines.append(line | {"showlegend": number == 0})
     return lines
@@ -349,7 +355,7 @@ def _class_lines(x: np.ndarray, values: np.ndarray, hover: np.ndarray, member: M
 
     Legend and pointer act on the groups of the lines.
     """
-    names, favoured = member.class_names, member.favoured
+    names, favoured = [literal(name) for name in member.class_names], member.favoured
     if len(names) > MAX_LINES:
         lines = summary_traces(x, values, hover, names, favoured)
         return [*lines[:-1], lines[-1] | {"legendgroup": "favoured"}]
@@ -368,7 +374,7 @@ def _legend(member: Member) -> list[dict[str, Any]]:
         lines = _class_lines(empty, np.zeros((1, len(member.class_names)), np.float32), hover, member)
         return [*lines[1:-1], lines[-1] | {"name": "★ favoured at Init."}]
     lines = [
-        line_trace(empty, empty, hover, name, class_style(k), 3, group=f"class {k}")
+        line_trace(empty, empty, hover, literal(name), class_style(k), 3, group=f"class {k}")
         for k, name in enumerate(member.class_names)
     ]
     return [line | {"showlegend": True} for line in lines]

@@ -14,6 +14,7 @@ from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.browser import print_pdf
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.run import to_html
+from igbviz.charts.run_export import csv_table
 from igbviz.charts.time_axis import Unit
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
@@ -72,7 +73,7 @@ def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:
 
 
 def csv(settings: Sequence[Setting], view: View) -> bytes:
-    return frame(settings, view).to_csv(index=False).encode()
+    return csv_table(frame(settings, view))
 
 
 def parquet(settings: Sequence[Setting], view: View) -> bytes:

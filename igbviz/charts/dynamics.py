@@ -171,7 +171,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
         at = visible[-1]
         name = {"x": float(edge[at]), "y": float(heights[at]), "text": "edge of chaos", "showarrow": False}
         name |= {"xanchor": "right", "yanchor": "top", "xshift": -12, "yshift": -6, "bgcolor": "rgba(30,30,30,0.75)"}
-        names.append(name | {"font": {"color": "#ffffff", "size": 14}})
+        names.append(name | {"font": {"color": "#ffffff", "size": 14, "shadow": "none"}})
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
     title = f"{definition.title} after {steps:,} steps"
     done = f"{len(finite)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"

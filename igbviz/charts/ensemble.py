@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
-from igbviz.charts.style import SMALL, annotation, titled_figure
+from igbviz.charts.style import SMALL, annotation, literal, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessDistribution, Prediction, guess_distribution
 
@@ -86,7 +86,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, r
     counts, _ = np.histogram(np.clip(fractions, low, 1), edges)
     unit = float(edges[1] - edges[0]) if relative else 1.0  # of density
     measured = unit * counts / (networks * (edges[1] - edges[0]))
-    subject = f"Guess fraction of class {ensemble.class_names[0]}" if two else "Largest guess fraction"
+    subject = f"Guess fraction of class {literal(ensemble.class_names[0])}" if two else "Largest guess fraction"
     traces: list[dict[str, Any]] = [{
         "type": "bar", "x": ((edges[1:] + edges[:-1]) / 2).astype(np.float32), "y": measured.astype(np.float32),
         "width": float(edges[1] - edges[0]) * 0.94, "name": _count(networks),

@@ -8,6 +8,7 @@ import numpy as np
 
 from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import MAX_LINES
+from igbviz.charts.style import literal
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
@@ -29,7 +30,7 @@ def image_histogram(trajectory: Trajectory, index: int, log: bool) -> tuple[np.n
 def image_bars(trajectory: Trajectory, index: int, single_class: int | None, log: bool) -> list[dict[str, Any]]:
     """The histogram as bars: `single_class`, or all stacked; with many classes the favoured one and the rest."""
     edges, fractions = image_histogram(trajectory, index, log)
-    names, favoured = trajectory.class_names, trajectory[:1].favoured()
+    names, favoured = [literal(name) for name in trajectory.class_names], trajectory[:1].favoured()
     if single_class is not None:
         parts = [
             (names[single_class], fractions[single_class] / fractions[single_class].sum(), class_style(single_class))

@@ -34,7 +34,7 @@ def figure(kind: str, result: Any, config: Any, height: int, steps_per_epoch: in
         # Of a single loss there is no legend, whose room the curve gets; a mark is named above the plot.
         return losses.over_p(
             {config.loss.name: config.loss}, quantity, log=True, shaded=shaded, marks=marks, run=run, height=height
-        ).update_layout(margin={"t": 30, "b": 56})
+        ).update_layout(margin={"b": 56})
     if kind == "guesses":
         return ensemble.guesses(result, max(result.gamma("cosine")[0], 0.0), height=height)
     if kind == "gamma_by_depth":

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style, shade
 from igbviz.charts.run import MAX_LINES
-from igbviz.charts.style import FRACTION_TICKS, annotation, titled_figure
+from igbviz.charts.style import FRACTION_TICKS, annotation, literal, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
@@ -22,7 +22,8 @@ def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
 
     With more than MAX_LINES classes only the favoured class of each network.
     """
-    fraction, names, classes = ensemble.guess_fraction(), ensemble.class_names, ensemble.classes
+    fraction, classes = ensemble.guess_fraction(), ensemble.classes
+    names = [literal(name) for name in ensemble.class_names]
     largest = fraction.max(-1)
     order = np.argsort(-largest, kind="stable")
     if len(order) > MAX_COLUMNS:
@@ -81,7 +82,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: b
 
     With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others.
     """
-    record, names = ensemble.records[network], ensemble.class_names
+    record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]
     ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
     # Of equal counts the first class wins, as argmax has it for every input.
     favoured = int(record["guesses"].argmax())
@@ -132,7 +133,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: b
             "x": np.float32([centre[k]] * 2), "y": np.float32([0, peak]), "showlegend": False,
             "line": {"color": style.color, "width": 3 if first else 1.5},
         })  # fmt: skip
-    description = f"{fraction[favoured]:.0%} of the guesses go to class {names[favoured]}"
+    description = f"{fraction[favoured]:.0%} of the guesses go to class {ensemble.class_names[favoured]}"
     figure = titled_figure(traces, f"Logits of network {record['network']} · {inputs:,} inputs", description, height)
     ends = np.concatenate([trace["x"] for trace in traces])
     margin = 0.02 * float(np.ptp(ends)) or 1.0
@@ -154,7 +155,7 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: b
 
 def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
     """Mean probability of each class over all inputs, for the network at index `network` of the ensemble."""
-    record, names = ensemble.records[network], ensemble.class_names
+    record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]
     favoured, classes = int(record["guesses"].argmax()), ensemble.classes
     many = classes > MAX_LINES
     values, styles = record["probability"], [class_style(k) for k in range(classes)]
@@ -173,11 +174,11 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
         "textposition": "outside",
         "text": None if many else [f"{value:.2f}" for value in values],
         "cliponaxis": False,
-        "hovertext": list(names),
+        "hovertext": names,
         "hovertemplate": "<b>%{hovertext}</b><br>%{y:.4f}<extra></extra>",
     }
     title, inputs = f"Mean probabilities of network {record['network']}", int(record["guesses"].sum())
-    description = f"{names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
+    description = f"{ensemble.class_names[favoured]} is favoured, with mean probability {values[favoured]:.2f}"
     figure = titled_figure([bars], title, description, height)
     shown = [favoured] if many else range(classes)
     labels = [f"<b>{names[k]} ★</b>" if k == favoured else names[k] for k in shown]

@@ -12,7 +12,7 @@ from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
 from igbviz.charts.run import line_trace
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, vertical_line
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, literal, vertical_line
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.studies import comparison
 from igbviz.studies.comparison import PANELS, Member
@@ -42,7 +42,7 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
     has this rank. `networks` are by seed.
     """
     p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
-    names = next(iter(networks.values())).class_names
+    names = [literal(name) for name in next(iter(networks.values())).class_names]
     order = np.argsort(-p, axis=1, kind="stable")
     ranked = np.take_along_axis(p, order, 1)
     mean, rank = ranked.mean(0), np.arange(1, p.shape[1] + 1)

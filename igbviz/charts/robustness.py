@@ -15,7 +15,7 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
 from igbviz.charts.comparison import band_traces
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
@@ -205,14 +205,7 @@ def trade_off(
         "data": traces,
         "layout": _frame(TRADE_OFF_HEIGHT, f"{title}, {definition.title.lower()} against escape: {values}")
         | {
-            "title": {
-                "text": "<br>".join(wrap(title, TITLE_LENGTH)),
-                "font": {"size": 16},
-                "x": 0,
-                "y": 1,
-                "yanchor": "top",
-                "pad": {"t": 24},  # plotly would cut off the first of two lines
-            },
+            "title": heading("<br>".join(wrap(title, TITLE_LENGTH))) | {"font": {"size": 16}, "xref": "container"},
             "xaxis": AXIS
             | axis.layout()
             | {

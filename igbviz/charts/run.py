@@ -25,7 +25,17 @@ from igbviz.charts.colors import (
     class_style,
     on_dark,
 )
-from igbviz.charts.style import AXIS, FRACTION_TICKS, LEGEND_AT_BOTTOM, SMALL, chance_line, frame, halo, heading
+from igbviz.charts.style import (
+    AXIS,
+    FRACTION_TICKS,
+    LEGEND_AT_BOTTOM,
+    SMALL,
+    chance_line,
+    frame,
+    halo,
+    heading,
+    literal,
+)
 from igbviz.charts.time_axis import TimeAxis, Unit
 from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
@@ -68,16 +78,17 @@ def curves(
     drawn = trajectory.thinned()
     x, hover = axis.position(drawn.step), _hover(drawn)
     values = np.asarray(definition.values(drawn), dtype=np.float32)
+    names = [literal(name) for name in trajectory.class_names]
     if not definition.per_class:
         traces = [line_trace(x, values, hover, definition.title, class_style(0), 3)]
     elif trajectory.classes > MAX_LINES:
-        traces = summary_traces(x, values, hover, trajectory.class_names, favoured)
+        traces = summary_traces(x, values, hover, names, favoured)
     else:
         top = 1.0 if definition.share else float(np.nanmax(values, initial=1e-6))
         gap = 15 * top / max(height - 190, 60)  # 15 pixels of the height that margins and legend leave
         ends = spread_apart(values[-1], gap, 0.0, top) if len(drawn) else np.zeros(trajectory.classes)
         traces = []
-        for k, name in enumerate(trajectory.class_names):
+        for k, name in enumerate(names):
             style, first = class_style(k), k == favoured
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
@@ -126,7 +137,7 @@ def bars(
 ) -> go.Figure | dict[str, Any]:
     """A quantity of every class at probe `index` as bars, on the same scale as `curves`, with the same parameters."""
     definition = quantity_named(quantity)
-    favoured, names = trajectory[:1].favoured(), trajectory.class_names
+    favoured, names = trajectory[:1].favoured(), [literal(name) for name in trajectory.class_names]
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""
     if len(trajectory):
@@ -148,7 +159,7 @@ def bars(
                 "text": texts,
                 "textposition": "outside",
                 "cliponaxis": False,
-                "hovertext": list(names) if definition.per_class else [definition.title],
+                "hovertext": names if definition.per_class else [definition.title],
                 "hovertemplate": f"<b>%{{hovertext}}</b><br>%{{y:.4f}}<br>{when}<extra></extra>",
             }
         ]

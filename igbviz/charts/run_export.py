@@ -6,16 +6,29 @@ import io
 from pathlib import Path
 from pprint import pformat
 
+import pandas as pd
+
 from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
 from igbviz.trajectory import Trajectory
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins with one of these
+
 
 def csv(run: Run) -> bytes:
     """The tidy table of a trajectory, one row per (probe, class)."""
-    return run.trajectory().to_frame().to_csv(index=False).encode()
+    return csv_table(run.trajectory().to_frame())
+
+
+def csv_table(frame: pd.DataFrame) -> bytes:
+    """A table as CSV that a spreadsheet opens as it is: with a byte-order mark, without which Excel takes the text for
+    Latin-1, and no cell of text is a formula."""
+    frame = frame.copy()
+    for name in frame.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]]:
+        frame[name] = frame[name].map(lambda cell: f"'{cell}" if str(cell)[:1] in FORMULA else cell, na_action="ignore")
+    return frame.to_csv(index=False).encode("utf-8-sig")
 
 
 def parquet(run: Run) -> bytes:
@@ -50,12 +63,12 @@ FORMATS = {
 }
 
 
-def write(run: Run, out: Path) -> None:
-    """Write the run in the format of the file's ending. Raises ConfigError for an unknown ending."""
+def write(run: Run, out: Path, ending: str = "") -> None:
+    """Write the run in the format of this ending, by default the file's. Raises ConfigError for an unknown one."""
     writers = {suffix: make for suffix, _, make in FORMATS.values()}
-    if out.suffix not in writers:
+    if (ending := ending or out.suffix) not in writers:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(writers)}"))
-    out.write_bytes(writers[out.suffix](run))
+    out.write_bytes(writers[ending](run))
 
 
 def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:

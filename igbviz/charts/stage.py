@@ -86,7 +86,7 @@ def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | Non
     barred = _barred(trajectory)
     bars = [_line(names[k], class_style(k), strong=k == favoured) for k in barred]
     if len(names) > MAX_LINES:
-        bars.append(_line(f"the other {len(names) - len(bars)} classes"))
+        bars.append(_line(f"{len(names) - len(bars)} other classes"))
     return {
         "classes": list(names),
         "favoured": favoured,

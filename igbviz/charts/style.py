@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
@@ -30,6 +31,11 @@ LEGEND_AT_BOTTOM = {
 }
 
 
+def literal(text: str) -> str:
+    """Somebody's text as plotly shows it unchanged: <b>, &amp; and %{x} are markup to plotly."""
+    return escape(text, quote=False).replace("%{", "%&#123;")
+
+
 def frame(height: int) -> dict[str, Any]:
     """The base layout of a figure `height` pixels high, transparent so that a page can apply its own colours."""
     font = {"size": TEXT, "family": FONT}
@@ -48,8 +54,9 @@ def halo(background: str) -> str:
 
 
 def heading(title: str) -> dict[str, Any]:
-    """A title at the upper left."""
-    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 8}}
+    """A title at the upper left, of one line or more."""
+    pad = 8 + 16 * title.count("<br>")  # plotly puts the first line higher, the more lines there are, and cuts it off
+    return {"text": title, "font": {"size": 18}, "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": pad}}
 
 
 def titled_figure(traces: list[dict[str, Any]], title: str, description: str, height: int) -> dict[str, Any]:

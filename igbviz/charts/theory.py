@@ -19,8 +19,13 @@ EDGE = "edge of chaos"
 LEVELS = {"γ* = 1": (theory.PREJUDICE_CUT, "dash"), "γ* = 11.9": (theory.DEEP_PREJUDICE_CUT, "dot")}
 
 
-# White on a dark ground can be read on every color of a map, on light and on dark pages.
-LINE_LABEL = {"font": {"size": 13, "color": "#ffffff"}, "bgcolor": "rgba(20,20,20,0.72)", "borderpad": 2}
+# White on a dark ground can be read on every color of a map, on light and on dark pages; without the rim in the color
+# of the page that other texts get.
+LINE_LABEL = {
+    "font": {"size": 13, "color": "#ffffff", "shadow": "none"},
+    "bgcolor": "rgba(20,20,20,0.72)",
+    "borderpad": 2,
+}
 # The heights at which the lines are named, as fractions of the map: apart from each other where the lines are close.
 LABEL_HEIGHTS = (0.88, 0.6, 0.3)
 

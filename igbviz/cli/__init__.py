@@ -10,7 +10,7 @@ import sys
 
 from igbviz.cli import clean, doctor, escape, runs, sweep, train
 from igbviz.datasets import DataError
-from igbviz.runs.files import require_readable
+from igbviz.runs.files import in_words, require_readable
 
 __all__ = ["main"]
 
@@ -39,6 +39,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename} cannot be read or written: {error.strerror[0].lower()}{error.strerror[1:]}"
-    return str(error)
+    return in_words(error) if isinstance(error, OSError) else str(error)

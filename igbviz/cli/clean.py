@@ -19,9 +19,9 @@ from filelock import Timeout
 
 from igbviz.cli.arguments import add_cache, add_command
 from igbviz.datasets import DataError
-from igbviz.datasets.base import data_root
+from igbviz.datasets.base import decoded_folder
 from igbviz.runs.files import entries, format_bytes
-from igbviz.runs.locks import lock
+from igbviz.runs.locks import folder_lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.status import FINISHED
 from igbviz.runs.trash import TRASH_DAYS, list_trash
@@ -72,7 +72,7 @@ def removable(cache: Path) -> Iterator[Removable]:
 def _leftovers(cache: Path) -> Iterator[Path]:
     folders = [cache, *(cache / name for name in ("runs", "queue", "workers"))]
     nested = [Path(entry.path) for name in ("runs", "sweeps") for entry in entries(cache / name) if _is_folder(entry)]
-    for folder in (*folders, *nested, data_root() / "decoded"):
+    for folder in (*folders, *nested, decoded_folder()):
         for entry in entries(folder):
             with contextlib.suppress(OSError):
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
@@ -82,7 +82,7 @@ def _leftovers(cache: Path) -> Iterator[Path]:
 
 def _unused_images(cache: Path) -> Iterator[Path]:
     """The decoded images that neither a run of this cache nor one of the program's own cache is trained on."""
-    stored = {Path(entry.path) for entry in entries(data_root() / "decoded") if entry.name.endswith(".npz")}
+    stored = {Path(entry.path) for entry in entries(decoded_folder()) if entry.name.endswith(".npz")}
     if stored:
         datasets = set()
         for run in [*_runs(cache), *_runs(DEFAULT_CACHE), *(Run(item.path) for item in list_trash(cache))]:
@@ -128,9 +128,9 @@ def _remove(path: Path) -> bool:
             path.unlink(missing_ok=True)
         return True
     try:
-        with lock(path.parent / "lock", timeout=0.5):
+        with folder_lock(path.parent, timeout=0.5):
             if still_finished := _is_finished(Run(path.parent)):
                 path.unlink(missing_ok=True)
             return still_finished
-    except Timeout:
+    except (Timeout, FileNotFoundError):  # in use, or deleted just now
         return False

@@ -38,8 +38,9 @@ def runs(options: argparse.Namespace) -> int:
     lines, turns = list_runs(options.cache), queue.turns(options.cache)
     for line in lines:
         seconds, turn = (line.status or {}).get("seconds", 0.0), turns.get(line.run.id)
-        remark = line.problem or (str(turn).rstrip(".") if turn else "")
-        print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({remark})" if remark else ""))
+        remarks = (line.problem, str(turn or "").rstrip("."), "imported" if line.is_imported else "")
+        notes = ", ".join(filter(None, remarks))
+        print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({notes})" if notes else ""))
     print(f"{len(lines)} runs in {options.cache}")
     return 0
 
@@ -51,6 +52,8 @@ def show(options: argparse.Namespace) -> int:
         f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on "
         f"{status.device}"
     )
+    if run.is_imported:
+        print("imported: its records came in an archive and were not trained here")
     print(run.config.to_json())
     if run.kind is TRAINED:
         print(table(run))
@@ -59,17 +62,20 @@ def show(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     from igbviz.charts.run_export import FORMATS, write
-    from igbviz.runs import archive
+    from igbviz.runs import archive, files
 
     run, out = Run.open(options.run, options.cache), Path(options.out)
     endings = [suffix for suffix, _, _ in FORMATS.values()]
     if out.suffix not in (*endings, ".zip"):
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*endings, '.zip'])}"))
-    if out.suffix == ".zip":
-        with open(out, "wb") as file:
-            archive.export_runs([run], file)
-    else:
-        write(run, out)
+    with files.replacing(out) as temporary:
+        if out.suffix == ".zip":
+            with open(temporary, "wb") as file:
+                left_out = archive.export_runs([run], file)
+            if left_out:
+                raise archive.ArchiveError(left_out[0].removesuffix("."))
+        else:
+            write(run, temporary, out.suffix)
     print(f"wrote {out}")
     return 0
 

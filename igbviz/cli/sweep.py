@@ -42,7 +42,7 @@ def sweep(options: argparse.Namespace) -> int:
         if options.stop:
             group.stop()
     else:
-        requested = read_sweep(options)
+        requested = read_sweep(options).identified()
         expected = plan(requested, options.cache)
         group = submit_sweep(requested, options.cache)
         print(f"sweep {group.id}: {requested}")

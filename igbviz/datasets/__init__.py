@@ -5,7 +5,7 @@ To add a data set, write one class in a module of this package and add it to `DA
 
 from igbviz.datasets.base import Data, Dataset, Facts, Images, first_of_each_class, probe_indices
 from igbviz.datasets.builtin import FashionMini, GaussianNoise, ImageFolder
-from igbviz.datasets.image_folder import DataError
+from igbviz.datasets.errors import DataError
 from igbviz.datasets.public import CIFAR10, Cifar10, Cifar100, FashionMnist, Kmnist, Mnist, Svhn
 from igbviz.spec import any_of, by_name
 

@@ -8,14 +8,16 @@ device. Importing this module does not import torch.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from igbviz.datasets.image_folder import check_size
+from igbviz.datasets.errors import DataError, check_size, readable
+from igbviz.datasets.fingerprints import DIGITS
 from igbviz.spec import ConfigError, Spec
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Data:
     test_images: torch.Tensor
     test_labels: torch.Tensor
     class_names: tuple[str, ...]
-    source: str  # human-readable, one line: what was loaded, and from where
+    source: str  # human-readable, one line: what was loaded, from where, and what was done to it
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,21 +66,34 @@ class Stored:
     test_images: np.ndarray
     test_labels: np.ndarray
     location: str
+    words: str = ""  # what was read and done, where that depends on the files
 
 
 def absolute_path(folder: str | None) -> str | None:
     """The normalized absolute path of a folder, so that it does not depend on the working directory or the spelling.
 
-    A leading ~ stays, since it is another folder on another machine. An empty path stays empty. Raises ConfigError.
+    Blanks and quotes around a pasted path are dropped. A leading ~ stays, since it is another folder on another
+    machine. An empty path stays empty. Raises ConfigError.
     """
+    folder = _unquoted(folder or "")
     if not folder:
         return folder
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(((), f"is {readable(folder)!r:.80}, allowed: a path in UTF-8; rename the folder")) from None
     if "\0" in folder:
         raise ConfigError(((), f"is {folder!r:.80}, allowed: the path of a folder, without NUL characters"))
     home, _, rest = folder.partition("/")
     if home.startswith("~"):
         return f"{home}/{os.path.normpath(rest)}" if rest.strip("/") else home
     return "/" + os.path.abspath(folder).lstrip("/")  # POSIX allows a meaning of its own for two slashes
+
+
+def _unquoted(folder: str) -> str:
+    folder = folder.strip()
+    is_quoted = len(folder) > 1 and folder[0] == folder[-1] and folder[0] in "\"'"
+    return folder[1:-1].strip() if is_quoted else folder
 
 
 class Dataset(Spec):
@@ -90,6 +105,17 @@ class Dataset(Spec):
     def facts(self) -> Facts:
         """Sizes and names of what `load` returns. Needs no torch and reads no images."""
         raise NotImplementedError
+
+    def identified(self) -> Self:
+        """The data set with the fingerprint of its files, if they are in a folder that somebody named.
+
+        Raises DataError if the folder is missing, or if it has other files than the fingerprint says.
+        """
+        return self
+
+    def found(self) -> str:
+        """What a look at a named folder finds, in words, before anything is decoded; empty for other data sets."""
+        return ""
 
     def load(self, device: str | torch.device = "cpu") -> Data:
         """The whole data set as tensors on `device`, the same values every time. Raises DataError if not available."""
@@ -146,6 +172,7 @@ class Images(Dataset):
             return values.to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
 
         source = f"{self.title} from {stored.location}, {len(train)} + {len(test)} images"
+        source = "; ".join(filter(None, (source, stored.words)))
         return Data(*scaled(train, train_labels), *scaled(test, stored.test_labels), class_names=names, source=source)
 
     def _read(self) -> Stored:
@@ -190,12 +217,53 @@ class Images(Dataset):
         return mean[:, :, None].float(), std[:, :, None].float()
 
 
+def _fingerprint(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", text):
+        raise ConfigError(((), f"is {text!r:.80}, allowed: nothing or {DIGITS} digits from 0 to f"))
+    return text
+
+
+class FromFiles(Images):
+    """Images from files that anybody may replace, so that their contents belong to the identity of a run."""
+
+    fingerprint: Annotated[str | None, AfterValidator(_fingerprint)] = Field(
+        None,
+        description="Fingerprint of the files in the folder, set when they are first read; other files are refused.",
+        json_schema_extra={"derived": True},
+    )
+
+    def identified(self) -> Self:
+        if not self.folder and self.fingerprint is None:
+            return self
+        place, present = self._place_and_fingerprint()
+        if self.fingerprint not in (None, present):
+            raise DataError(
+                f"{place} no longer has the files that this run is about (fingerprint {present} instead of "
+                f"{self.fingerprint}): put them back, or remove the fingerprint to start another run on the new ones"
+            )
+        return self.with_(fingerprint=present)
+
+    def load(self, device: str | torch.device = "cpu") -> Data:
+        if self.fingerprint is not None:
+            self.identified()
+        return super().load(device)
+
+    def _place_and_fingerprint(self) -> tuple[Path, str]:
+        """The folder that the files are in, and their fingerprint. Raises DataError."""
+        raise NotImplementedError
+
+
 Grayscale = Annotated[bool, Field(description="Convert colours to luma: 0.299 red + 0.587 green + 0.114 blue.")]
 
 
 def data_root() -> Path:
     """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else cache/data."""
     return Path(os.environ.get("IGBVIZ_DATA") or PROJECT_DATA).expanduser()
+
+
+def decoded_folder() -> Path:
+    """The folder for decoded images and for the index of fingerprints."""
+    return data_root() / "decoded"
 
 
 def luma(images: torch.Tensor) -> torch.Tensor:

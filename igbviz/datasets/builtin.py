@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from igbviz.datasets.base import Data, Dataset, Facts, Grayscale, Images, Stored, absolute_path, data_root
+from igbviz.datasets.base import (
+    Data,
+    Dataset,
+    Facts,
+    FromFiles,
+    Grayscale,
+    Images,
+    Stored,
+    absolute_path,
+    decoded_folder,
+)
+from igbviz.datasets.errors import DataError, check_size, some
 from igbviz.datasets.image_folder import (
-    DataError,
-    FolderSummary,
-    check_size,
     decode_folder,
     decoded_file,
-    folder_summary,
+    first_size,
+    folder_fingerprint,
+    listing_of,
+    passed_over,
 )
 from igbviz.datasets.public import CLOTHES
 
@@ -45,7 +56,7 @@ class FashionMini(Images):
         return Stored(*images, location="the program itself")
 
 
-class ImageFolder(Images):
+class ImageFolder(FromFiles):
     """The user's images."""
 
     name: Literal["image-folder"] = "image-folder"
@@ -56,31 +67,46 @@ class ImageFolder(Images):
     title: ClassVar[str] = "Folder of images"
     help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and cached."
 
+    def identified(self) -> Self:
+        self._folder()
+        return super().identified()
+
+    def found(self) -> str:
+        listing = listing_of(self._folder())
+        images = " + ".join(str(sum(listing.counts(split))) for split in ("train", "test"))
+        classes = f"{len(listing.class_names)} classes, {some(listing.class_names)}"
+        return "; ".join(filter(None, (f"{images} images of {classes}", passed_over(listing))))
+
     def _read(self) -> Stored:
-        contents, folder = self._summary()
-        images = decode_folder(folder, self.size, self.grayscale, data_root() / "decoded")
+        folder = self._folder()
+        decoded = decode_folder(folder, self.size, self.grayscale, decoded_folder())
+        listing = listing_of(folder)
         train_labels, test_labels = (
-            np.repeat(np.arange(len(counts)), counts) for counts in (contents.train_counts, contents.test_counts)
+            np.repeat(np.arange(len(listing.class_names)), listing.counts(split)) for split in ("train", "test")
         )
-        return Stored(images["train"], train_labels, images["test"], test_labels, str(folder))
+        images = decoded.images
+        return Stored(images["train"], train_labels, images["test"], test_labels, str(folder), decoded.words)
 
     def decoded_file(self) -> Path:
-        _, folder = self._summary()
-        return decoded_file(folder, self.size, self.grayscale, data_root() / "decoded")
+        _, found = self._place_and_fingerprint()
+        return decoded_file(found, self.size, self.grayscale, decoded_folder())
 
     def _stored_facts(self) -> tuple[Facts, tuple[int, ...]]:
-        contents, _ = self._summary()
-        train_size, test_size = sum(contents.train_counts), sum(contents.test_counts)
-        return Facts(3, max(contents.first_size), contents.class_names, train_size, test_size), contents.train_counts
+        listing = listing_of(self._folder())
+        train, test = listing.counts("train"), listing.counts("test")
+        return Facts(3, max(first_size(listing)), listing.class_names, sum(train), sum(test)), train
 
-    def _summary(self) -> tuple[FolderSummary, Path]:
+    def _place_and_fingerprint(self) -> tuple[Path, str]:
+        folder = self._folder()
+        return folder, folder_fingerprint(folder, decoded_folder())
+
+    def _folder(self) -> Path:
         if not self.folder:
             raise DataError(
                 f"{self.name} has no folder yet: set its field folder to a folder with train/<class>/* and "
                 "test/<class>/*"
             )
-        folder = Path(self.folder).expanduser()
-        return folder_summary(folder), folder
+        return Path(self.folder).expanduser()
 
 
 class GaussianNoise(Dataset):

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
 from igbviz.datasets import base
-from igbviz.datasets.base import Facts, Grayscale, Images, Stored, absolute_path, data_root
-from igbviz.datasets.image_folder import DataError
+from igbviz.datasets.base import (
+    Facts,
+    FromFiles,
+    Grayscale,
+    Images,
+    Stored,
+    absolute_path,
+    data_root,
+    decoded_folder,
+)
+from igbviz.datasets.errors import DataError, readable, some
+from igbviz.datasets.fingerprints import fingerprint
 
+IDX_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 SYSTEM_DATA = Path("/usr/share/datasets")  # where Debian's dataset-* packages go
 
 DIGITS = tuple("0123456789")
@@ -39,8 +52,8 @@ class Downloaded(Images):
 
     folder: Annotated[str | None, AfterValidator(absolute_path)] = Field(
         None,
-        description="Folder with the files; empty searches IGBVIZ_DATA, cache/data and /usr/share/datasets, "
-        "then downloads.",
+        description="Folder with the files, and no other is searched; empty searches IGBVIZ_DATA, cache/data and "
+        "/usr/share/datasets, then downloads.",
         json_schema_extra={"incidental": True},
     )
     torchvision_name: ClassVar[str]
@@ -48,10 +61,17 @@ class Downloaded(Images):
     extra_subfolders: ClassVar[tuple[str, ...]] = ()  # further ones to search in the user's folder for this data set
     files: ClassVar[str]  # the files to put there by hand, for error messages
 
+    def identified(self) -> Self:
+        self._require_folder()
+        return super().identified()
+
     def _read(self) -> Stored:
+        self._require_folder()
         for folder in self._folders():
             if (stored := self._read_from(folder)) is not None:
                 return stored
+        if self.folder:
+            raise self._not_in_folder()
         self._download(data_root())
         stored = self._read_from(data_root() / self.torchvision_subfolder)
         assert stored is not None, "torchvision has just stored it there"
@@ -61,8 +81,41 @@ class Downloaded(Images):
         subfolders = (self.torchvision_subfolder, self.name)
         if self.folder:
             yield from (Path(self.folder).expanduser() / inner for inner in subfolders + self.extra_subfolders)
+            return
         for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
             yield from (root / inner for inner in subfolders)
+
+    def _require_folder(self) -> None:
+        if self.folder and not Path(self.folder).expanduser().is_dir():
+            raise DataError(
+                f"the folder {self.folder} of {self.title} does not exist: put {self.files} into it, or leave the "
+                "field folder empty"
+            )
+
+    def _not_in_folder(self) -> DataError:
+        folder = Path(self.folder).expanduser()
+        if faults := self._faults():
+            return DataError(f"{self.title} in {folder} is not complete: {faults}; replace it with a complete copy")
+        found = some(sorted(readable(path.name) for path in folder.iterdir())) or "nothing"
+        return DataError(f"{folder} does not have {self.title}, it has: {found}; put {self.files} into it")
+
+    def _faults(self) -> str:
+        """The files that are missing or damaged in the first folder that has some of them; empty if none has."""
+        for folder in self._folders():
+            present, faults = False, []
+            for path, md5 in self._checked_files(folder):
+                if not path.is_file():
+                    faults.append(f"{os.path.normpath(path)} is missing")
+                elif md5 is not None and file_md5(path) != md5:
+                    faults.append(f"{os.path.normpath(path)} is damaged")
+                present |= path.is_file()
+            if present and faults:
+                return some(faults)
+        return ""
+
+    def _checked_files(self, folder: Path) -> list[tuple[Path, str | None]]:
+        """The files of the data set in this folder, with their checksums, if they have any."""
+        raise NotImplementedError
 
     def _read_from(self, folder: Path) -> Stored | None:
         """The data in exactly this folder; None if a file is missing."""
@@ -84,13 +137,16 @@ class Downloaded(Images):
                 self._torchvision(root, download=True)
         except (OSError, RuntimeError, HTTPException) as error:
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1].strip("<> ")
-            target = Path(self.folder).expanduser() if self.folder else root / self.torchvision_subfolder
+            faults = self._faults()
+            state = f"is not complete, {faults}," if faults else "was not found"
+            what = "a complete copy" if faults else self.files
             raise DataError(
-                f"{self.title} was not found and could not be downloaded ({reason}): put {self.files} into {target}"
+                f"{self.title} {state} and could not be downloaded ({reason}): put {what} into "
+                f"{root / self.torchvision_subfolder}"
             ) from error
 
 
-class IdxImages(Downloaded):
+class IdxImages(FromFiles, Downloaded):
     """MNIST and data sets in its format: four IDX files of the same names, gzipped or not."""
 
     # Not in a shared folder, where the same file names may belong to another of these data sets.
@@ -99,15 +155,25 @@ class IdxImages(Downloaded):
         "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also as .gz)"
     )
 
+    def _checked_files(self, folder: Path) -> list[tuple[Path, str | None]]:
+        parts = [folder / f"{part}-ubyte" for part in IDX_PARTS]
+        packed = [part.with_name(f"{part.name}.gz") for part in parts]
+        return [(other if other.is_file() else part, None) for part, other in zip(parts, packed, strict=True)]
+
+    def _paths(self, folder: Path) -> list[Path] | None:
+        """The four files in this folder; None if one is missing."""
+        paths = [path for path, _ in self._checked_files(folder)]
+        return paths if all(path.is_file() for path in paths) else None
+
+    def _place_and_fingerprint(self) -> tuple[Path, str]:
+        # Without a folder of its own this may download the files.
+        place = next(filter(self._paths, self._folders()), None) or Path(self._read().location)
+        groups = {part: [str(path)] for part, path in zip(IDX_PARTS, self._paths(place), strict=True)}
+        key = hashlib.sha256(os.path.realpath(place).encode()).hexdigest()[:24]
+        return place, fingerprint(groups, "idx", decoded_folder() / f"{key}.idx.json")
+
     def _read_from(self, folder: Path) -> Stored | None:
-        parts = [
-            folder / f"{part}-ubyte"
-            for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-        ]
-        paths = [
-            next((path for path in (part, part.with_name(f"{part.name}.gz")) if path.is_file()), None) for part in parts
-        ]
-        if None in paths:
+        if (paths := self._paths(folder)) is None:
             return None
         stored = Stored(*map(read_idx, paths), location=str(folder))
         for images, labels in ((stored.train_images, stored.train_labels), (stored.test_images, stored.test_labels)):
@@ -120,6 +186,12 @@ class IdxImages(Downloaded):
                 raise DataError(
                     f"{folder} has {contents}, which are not {self.title}: put the right {self.files} there"
                 )
+        sides = stored.train_images.shape[1:], stored.test_images.shape[1:]
+        if sides[0] != sides[1]:
+            raise DataError(
+                f"{folder} has training images of {sides[0]} and test images of {sides[1]} pixels, allowed: all of one "
+                f"size; put the right {self.files} there"
+            )
         return replace(stored, train_images=stored.train_images[:, None], test_images=stored.test_images[:, None])
 
 
@@ -154,7 +226,7 @@ class Kmnist(IdxImages):
 
 
 class ColorImages(Downloaded):
-    """Archives that torchvision reads after verifying their checksums."""
+    """Archives that torchvision reads after verifying their checksums, so that every folder has the same contents."""
 
     grayscale: Grayscale = False
 
@@ -174,6 +246,13 @@ class Cifar(ColorImages):
     """CIFAR comes as pickles, which run code when loaded: never read them without verifying the checksum."""
 
     extra_subfolders: ClassVar[tuple[str, ...]] = ("..",)  # the user may have chosen the unpacked folder itself
+
+    def _checked_files(self, folder: Path) -> list[tuple[Path, str | None]]:
+        from igbviz._torchvision import torchvision
+
+        kind = getattr(torchvision.datasets, self.torchvision_name)
+        files = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
+        return [(folder / kind.base_folder / name, md5) for name, md5 in files]
 
     def _arrays(self, part: Any) -> tuple[np.ndarray, np.ndarray]:
         return part.data.transpose(0, 3, 1, 2), np.array(part.targets)
@@ -213,8 +292,19 @@ class Svhn(ColorImages):
 
         return tuple(torchvision.datasets.SVHN(root, split, download=download) for split in ("train", "test"))
 
+    def _checked_files(self, folder: Path) -> list[tuple[Path, str | None]]:
+        from igbviz._torchvision import torchvision
+
+        files = [torchvision.datasets.SVHN.split_list[split] for split in ("train", "test")]
+        return [(folder / name, md5) for _, name, md5 in files]
+
     def _arrays(self, part: Any) -> tuple[np.ndarray, np.ndarray]:
         return part.data, part.labels
+
+
+def file_md5(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def read_idx(path: Path) -> np.ndarray:

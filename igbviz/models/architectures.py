@@ -52,6 +52,11 @@ class Model(Spec):
         """Number of weights if hyperparameters can make it large; 0 for networks of a fixed and moderate size."""
         return 0.0
 
+    def activations(self, shape: Shape, classes: int) -> float:
+        """Values of one image that backpropagation keeps, at least."""
+        # The torchvision networks have 8 (AlexNet) to 1,000 (VGG-19) multiply-accumulates for each value.
+        return self.flops(shape, classes) / (1000 if self.name.startswith("vgg") else 500)
+
 
 class Mlp(Model):
     """Fully connected network, the subject of the theory of initial guessing bias (Francazi, Lucchi, Baity-Jesi 2024,
@@ -116,6 +121,9 @@ class Mlp(Model):
     def weights(self, shape: Shape, classes: int) -> float:
         return self.flops(shape, classes)  # every weight is used once per image
 
+    def activations(self, shape: Shape, classes: int) -> float:
+        return float(math.prod(shape) + self.depth * self.width * self.max_pool)
+
 
 class Cnn(Model):
     """Plain convolutional network (after LeCun et al. 1998 and, in its 3x3 blocks, Simonyan and Zisserman 2015, arXiv
@@ -177,6 +185,9 @@ class Cnn(Model):
 
     def weights(self, shape: Shape, classes: int) -> float:
         return float(sum(9 * channels * filters for channels, filters, _, _ in self._blocks(shape)))
+
+    def activations(self, shape: Shape, classes: int) -> float:
+        return float(sum(filters * pixels for _, filters, pixels, _ in self._blocks(shape)))
 
 
 class VitTiny(Model):

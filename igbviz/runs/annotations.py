@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
+from igbviz.runs.files import read as read_file
 from igbviz.runs.files import write_text
 from igbviz.runs.locks import lock
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.run import Run
 from igbviz.runs.shipped import require_own
 from igbviz.spec import ConfigError, Spec
 
@@ -75,7 +76,7 @@ def _require_length(text: str, max_length: int) -> str:
 def read(run: Run) -> Annotations:
     """The annotations of a run; empty if the file is missing, damaged or from another program."""
     try:
-        return Annotations.from_json((run.path / FILE).read_text())
+        return Annotations.from_json(read_file(run.path / FILE).decode())
     except (OSError, ValueError):
         return Annotations()
 
@@ -88,12 +89,10 @@ def change(
     Raises ConfigError for a text that is too long, RunError for a run that is shipped or was deleted.
     """
     require_own(run)
-    with lock(run.cache / "labels.lock"):  # if two people tag a run at once, both tags stay
+    # If two people tag a run at once, both tags stay.
+    with run.changing(), lock(run.cache / "labels.lock"):
         changed = Annotations(**read(run).model_dump() | fields)
         tags = [tag for tag in (*changed.tags, *add) if tag not in set(drop)]
         changed = Annotations(**changed.model_dump() | {"tags": tags})
-        try:
-            write_text(run.path / FILE, changed.to_json())
-        except FileNotFoundError:
-            raise RunError(f"run {run.id} no longer exists: it was deleted") from None
+        write_text(run.path / FILE, changed.to_json())
     return changed

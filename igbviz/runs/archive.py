@@ -4,7 +4,11 @@
 
 Nothing else is written or read: no checkpoint, no program, nothing that could be executed. An archive may come from
 anybody, so everything is validated before it becomes a run: names, sizes (also while unpacking), the identity that
-follows from the configuration, the columns and length of the records.
+follows from the configuration, the columns and length of the records. But whether the records were trained or invented
+cannot be told, so an imported run is marked, and never answers for a training of the same settings.
+
+An archive may also be zipped by hand: the runs in one more folder or several, a run's files without a folder, names
+with backslashes, and what desktops and a run's folder contain besides.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import os
 import shutil
 import stat
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -23,18 +28,19 @@ from typing import BinaryIO
 from filelock import Timeout
 
 from igbviz.runs import files, locks
-from igbviz.runs.run import Run, RunError
+from igbviz.runs.kinds import parse_config
+from igbviz.runs.listing import listed
+from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.schema import MAX_COUNT
 
 # Maximum bytes of each file, unpacked. A record of 10 classes has at most 4 kB, one of 100 classes 110 kB.
 FILES = {
-    "config.json": 1_000_000,
-    "status.json": 100_000,
-    "schema.json": 1_000_000,
-    "trajectory.bin": 500_000_000,
-    "labels.json": 100_000,
-    "log.txt": 1_000_000,
+    name: files.MAX_BYTES.get(name, 500_000_000)
+    for name in ("config.json", "status.json", "schema.json", "trajectory.bin", "labels.json", "log.txt")
 }
+PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
+_CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # besides names that begin with a dot
+Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all runs
 REQUIRED = ("config.json", "status.json")
 MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
 MAX_RUNS = 2000
@@ -62,21 +68,35 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
         for run in runs:
             try:
                 _export(run, archive)
-            except (ArchiveError, RunError, FileNotFoundError) as error:
+            except (ArchiveError, RunError) as error:
                 left_out.append(f"{error}.")
+            except OSError as error:
+                file_name = Path(error.filename or run.path).name
+                left_out.append(f"run {run.id} cannot be exported: {file_name}: {files.reason(error)}.")
     return left_out
+
+
+def problem(run: Run) -> str:
+    """A sentence if a run cannot be exported; else empty."""
+    try:
+        _record_size(run)
+    except (ArchiveError, RunError) as error:
+        return f"{error}."
+    return ""
 
 
 def _export(run: Run, archive: zipfile.ZipFile) -> None:
     # Open everything before writing anything, and read the records last: a status counts only records already on disk.
     contents = {
-        name: _tail(run.path / name) for name in FILES if name != "trajectory.bin" and (run.path / name).exists()
+        name: _content(run.path / name)
+        for name in FILES
+        if name != "trajectory.bin" and os.path.lexists(run.path / name)
     }
     itemsize = _record_size(run)
     if not itemsize or not run.record_bytes:
         _write(contents, run, archive)
         return
-    with open(run.path / "trajectory.bin", "rb") as source:
+    with files.opened(run.path / "trajectory.bin") as source:
         length = os.fstat(source.fileno()).st_size
         length -= length % itemsize  # the last record may be partly written
         if length > FILES["trajectory.bin"]:
@@ -107,11 +127,9 @@ def require_exportable(sizes: list[int]) -> None:
         )
 
 
-def _tail(path: Path) -> bytes:
-    """The content of a file; if it is too long, its end. Only a log gets so long, and its end matters most."""
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - FILES[path.name]))
-        return file.read(FILES[path.name])
+def _content(path: Path) -> bytes:
+    """The content of a file; of a long log its end, which matters most."""
+    return files.read_end(path) if path.name == "log.txt" else files.read(path)
 
 
 def _entry(run: Run, name: str) -> zipfile.ZipInfo:
@@ -140,7 +158,7 @@ def import_runs(file: BinaryIO, cache: str | Path) -> Imported:
     cache, imported, arrivals = Path(cache), Imported(), Path(cache) / "arrivals"
     try:
         with _opened(file) as archive, locks.lock(cache / "arrivals.lock"):
-            folders = _by_folder(archive)
+            folders = _by_run(archive)
             _require_room(folders, cache)
             shutil.rmtree(arrivals, ignore_errors=True)  # a killed server may have left files
             arrivals.mkdir()
@@ -181,20 +199,45 @@ def _require_short_directory(file: BinaryIO, length: int) -> None:
         raise ArchiveError(f"the archive contains far more files than {MAX_RUNS} runs have")
 
 
-def _by_folder(archive: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
-    """The entries by the top folder in their names."""
-    folders: dict[str, list[zipfile.ZipInfo]] = {}
-    for entry in archive.infolist():
-        folders.setdefault(entry.orig_filename.partition("/")[0], []).append(entry)
-    return folders
+def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
+    """The entries by the folder of their run, named `<run>/<file>` whatever the archive has above that or instead."""
+    entries = [(entry.orig_filename.replace("\\", "/"), entry) for entry in archive.infolist()]
+    entries = [(name, entry) for name, entry in entries if not _is_clutter(name)]
+    # The folder that holds the runs is two levels above a configuration; one level, if the run has no folder.
+    holders = [name.split("/")[:-2] for name, _ in entries if name.endswith("/config.json")]
+    holder = "".join(f"{folder}/" for folder in min(holders, key=len, default=[]))
+    bare = _id_of_bare(archive) if any(name == "config.json" for name, _ in entries) else ""
+    runs: dict[str, list[Entry]] = {}
+    for name, entry in entries:
+        if name.endswith("/") and holder.startswith(name):
+            continue  # a folder above the runs
+        inside = f"{bare}/{name}" if bare and "/" not in name else name.removeprefix(holder)
+        runs.setdefault(inside.partition("/")[0], []).append((inside, entry))
+    return runs
 
 
-def _require_room(folders: dict[str, list[zipfile.ZipInfo]], cache: Path) -> None:
+def _is_clutter(name: str) -> bool:
+    """Whether an entry is hidden, of a desktop, or one of the files of a run that are not imported."""
+    parts = name.split("/")
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    return hidden or not _CLUTTER.isdisjoint(parts) or parts[-1] in PASSED_OVER
+
+
+def _id_of_bare(archive: zipfile.ZipFile) -> str:
+    """The name of the run whose files lie in the archive without a folder; empty if its configuration is invalid."""
+    try:
+        with archive.open("config.json") as file:
+            return parse_config(file.read(FILES["config.json"])).id
+    except (*_DAMAGED, KeyError, RecursionError):
+        return ""
+
+
+def _require_room(folders: dict[str, list[Entry]], cache: Path) -> None:
     if not folders:
         raise ArchiveError("the archive is empty")
     if len(folders) > MAX_RUNS:
         raise ArchiveError(f"the archive contains {len(folders)} runs, allowed: at most {MAX_RUNS}")
-    content = sum(entry.file_size for entries in folders.values() for entry in entries)
+    content = sum(entry.file_size for entries in folders.values() for _, entry in entries)
     if content > MAX_CONTENT:
         allowed = f"at most {files.format_bytes(MAX_CONTENT)}"
     elif content > (room := files.free(cache) // 2):
@@ -204,15 +247,17 @@ def _require_room(folders: dict[str, list[zipfile.ZipInfo]], cache: Path) -> Non
     raise ArchiveError(f"the archive has {files.format_bytes(content)} unpacked, allowed: {allowed}")
 
 
-def _import(
-    name: str, entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, arrivals: Path, imported: Imported
-) -> None:
+def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals: Path, imported: Imported) -> None:
     entries_by_name, run, cache = _checked(name, entries), Run(arrivals / name), arrivals.parent
     run.path.mkdir()
     for file, entry in entries_by_name.items():
         _unpack(entry, archive, run.path / file)
     if run.record_bytes % (_record_size(run) or 1):
         raise ArchiveError(f"run {name}: trajectory.bin is damaged: it is not a whole number of records")
+    if damage := listed(run.path).problem:
+        raise ArchiveError(f"run {name}: {damage}")
+    run.recorded()  # RunError if a record is impossible
+    files.write_json(run.path / IMPORTED, {"imported": time.time()})
     status = run.stored_status()
     if not status.ended:
         # Without a checkpoint it cannot continue, and outside the queue it would wait forever.
@@ -227,17 +272,17 @@ def _import(
             imported.new.append(name)
 
 
-def _checked(name: str, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
     """The entries of a run by file name. ArchiveError unless all are plain files of a run, once each, small enough."""
     if not files.RUN_ID.fullmatch(name):
-        shown = entries[0].orig_filename[:80]
+        shown = entries[0][0][:80]
         raise ArchiveError(
             f"{shown!r} is not in a run's folder, allowed: a name of lower-case letters, digits, '-' and '_'"
         )
     checked: dict[str, zipfile.ZipInfo] = {}
-    for entry in entries:
-        file, mode = entry.orig_filename[len(name) + 1 :], entry.external_attr >> 16
-        if entry.orig_filename == f"{name}/":
+    for path, entry in entries:
+        file, mode = path[len(name) + 1 :], entry.external_attr >> 16
+        if path == f"{name}/":
             continue
         if file not in FILES:
             raise ArchiveError(f"run {name} contains {file[:80]!r}, allowed: {', '.join(FILES)}")

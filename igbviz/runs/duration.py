@@ -14,9 +14,12 @@ from igbviz import ensembles
 from igbviz.config import RunConfig
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
-from igbviz.runs.files import write_json
+from igbviz.runs.files import format_bytes, free, read, write_json
 from igbviz.runs.kinds import Config
+from igbviz.runs.locks import lock
+from igbviz.spec import ConfigError
 from igbviz.training.memory import require_memory
+from igbviz.trajectory import snapshot_dtype
 
 # For a machine without measurements: two cores of a current laptop. A rough guess, and the page says so.
 DEFAULT_RATE = 4e10  # multiply-accumulates per second
@@ -42,6 +45,7 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     """
     facts = config.dataset.facts()
     require_memory(config, facts)
+    require_disk(config, facts, cache)
     classes = len(facts.class_names)
     config.require_fit(facts)
     train_size = config.train_size(facts)
@@ -78,13 +82,29 @@ def expected_seconds(config: Config, cache: Path) -> float:
     return estimate(config, cache).seconds
 
 
+def require_disk(config: RunConfig, facts: Facts, cache: Path) -> None:
+    """Raise ConfigError if the records of a run need more than half of the free disk space."""
+    steps_per_epoch = config.steps_per_epoch(train_size := config.train_size(facts))
+    probes = len(config.probes.steps(config.total_steps(train_size), steps_per_epoch))
+    record = snapshot_dtype(len(facts.class_names), noisy=config.label_noise.wrong_fraction(len(facts.class_names)) > 0)
+    if (needed := probes * record.itemsize) > (room := free(cache) // 2):
+        raise ConfigError(
+            (
+                ("probes",),
+                f"would write {format_bytes(needed)} of records, allowed: at most {format_bytes(room)}, half of the "
+                "free disk space; lower their count or the number of epochs",
+            )
+        )
+
+
 def record_pace(config: RunConfig, facts: Facts, cache: Path, step: float, image: float) -> None:
     """Store a measured pace: seconds per step and seconds per probed image."""
-    paces = _read(cache)
-    paces.pop(key := _key(config, facts), None)
     rate = 3 * _flops(config, facts) * config.batch_size / max(step - STEP_OVERHEAD, step / 10)
-    paces[key] = {"step": step, "image": image, "batch_size": config.batch_size, "rate": rate}
-    write_json(cache / "speeds.json", dict(list(paces.items())[-MAX_PACES:]))
+    with lock(cache / "speeds.lock"):  # two workers may end a run at once
+        paces = _read(cache)
+        paces.pop(key := _key(config, facts), None)
+        paces[key] = {"step": step, "image": image, "batch_size": config.batch_size, "rate": rate}
+        write_json(cache / "speeds.json", dict(list(paces.items())[-MAX_PACES:]))
 
 
 def _flops(config: RunConfig, facts: Facts) -> float:
@@ -98,7 +118,7 @@ def _key(config: RunConfig, facts: Facts) -> str:
 
 def _read(cache: Path) -> dict[str, dict]:
     try:
-        paces = json.loads((cache / "speeds.json").read_text())
+        paces = json.loads(read(cache / "speeds.json"))
         numbers = ("step", "image", "batch_size", "rate")
         return {
             key: pace for key, pace in paces.items() if all(isinstance(pace.get(name), int | float) for name in numbers)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.losses import LOSSES
-from igbviz.runs import annotations, shipped
-from igbviz.runs.files import entries, free, stamp
+from igbviz.runs import annotations
+from igbviz.runs.files import entries, folders, free, stamp
 from igbviz.runs.kinds import kind_of_values
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run
@@ -45,12 +45,13 @@ def rows(cache: str | Path) -> list[Row]:
 
     Keys: id, state, kind (trained, untrained), name (annotated), title (the name, else loss, model, data set and seed),
     dataset, model, initialization, loss, knobs (hyperparameters of the loss that differ from their defaults), epochs,
-    seed, seconds, submitted, note (from the program), tags, remark (the annotated note), archived, bytes, shipped.
+    seed, seconds, submitted, note (from the program), tags, remark (the annotated note), archived, bytes, shipped,
+    imported.
     """
     root = os.path.abspath(cache)
     before, after = _cached.get(root, {}), {}
     for folder in ("runs", "gallery"):
-        for path in _folders(os.path.join(root, folder)):
+        for path in folders(os.path.join(root, folder)):
             current, cached = stamp(*(path + name for name in _WATCHED)), before.get(path)
             if not cached or cached[0] != current:
                 cached = (current, *_row(Path(path), is_annotated=current[2] is not None))
@@ -59,14 +60,6 @@ def rows(cache: str | Path) -> list[Row]:
     ordered = sorted(after.items(), key=lambda item: -item[1][1])
     own = {row["id"] for _, _, row in after.values() if not row["shipped"]}
     return [_with_live_state(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
-
-
-def _folders(root: str) -> list[str]:
-    try:
-        with os.scandir(root) as scan:
-            return [entry.path for entry in scan if not entry.name.startswith(".") and entry.is_dir()]
-    except FileNotFoundError:
-        return []
 
 
 def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
@@ -83,11 +76,11 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
     loss_or_kind = loss if "loss" in kind.config.model_fields else kind.name
     choices = (loss_or_kind, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
     return submitted, {
-        "id": path.name,
+        "id": line.run.id,
         "state": line.state,
         "kind": kind.name,
         "name": labels.name,
-        "title": labels.name or (" · ".join(filter(None, choices)) if line.config else path.name),
+        "title": labels.name or (" · ".join(filter(None, choices)) if line.config else line.run.id),
         **parts,
         "knobs": hyperparameters,
         "epochs": _number(config.get("epochs")),
@@ -99,7 +92,8 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
         "remark": labels.note,
         "archived": labels.archived,
         "bytes": line.run.size(),
-        "shipped": shipped.is_shipped(line.run),
+        "shipped": line.run.is_shipped,
+        "imported": line.is_imported,
     }
 
 
@@ -164,6 +158,9 @@ def usage(cache: str | Path, rows: Iterable[Row]) -> Usage:
 
 
 def _tree_size(entry: os.DirEntry) -> int:
-    if entry.is_dir(follow_symlinks=False):
-        return sum(map(_tree_size, entries(entry.path)))
-    return entry.stat(follow_symlinks=False).st_size
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return sum(map(_tree_size, entries(entry.path)))
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:  # deleted in the meantime
+        return 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from igbviz.runs.files import RUN_ID, Stamp, stamp
+from igbviz.runs.files import RUN_ID, Stamp, folders, read, reason, stamp
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.status import FINISHED
@@ -25,18 +24,16 @@ class ListedRun:
     status: dict[str, Any] | None = None
     problem: str = ""
 
+    @property
+    def is_imported(self) -> bool:
+        return self.run.is_imported
+
 
 def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[ListedRun]:
     """Every run in the cache, newest first; damaged and foreign folders are listed as unreadable with the reason."""
     lines = []
     for folder in ("runs", "gallery"):
-        root = Path(cache) / folder
-        if root.is_dir():
-            lines += [
-                listed(Path(entry.path))
-                for entry in os.scandir(root)
-                if entry.is_dir() and not entry.name.startswith(".")
-            ]
+        lines += [listed(Path(path)) for path in folders(Path(cache) / folder)]
     return sorted(lines, key=lambda line: -(line.status or {}).get("submitted", 0.0))
 
 
@@ -48,13 +45,13 @@ def listed(path: Path) -> ListedRun:
             run, problem="the folder's name is not a run's, allowed: lower-case letters, digits, '-' and '_'"
         )
     try:
-        text = (path / "config.json").read_bytes()
+        text = read(path / "config.json")
         parse_config(text)
         config, status = json.loads(text), run.stored_status()
     except FileNotFoundError as error:
         return ListedRun(run, problem=f"{Path(error.filename).name} is missing")
     except OSError as error:
-        return ListedRun(run, problem=f"config.json cannot be read ({error.strerror})")
+        return ListedRun(run, problem=f"config.json cannot be read ({reason(error)})")
     except RunError as error:
         return ListedRun(run, problem=str(error).rpartition("cannot be read: ")[2])
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ cache/queue/<turn>-<run id>   a run that waits for a worker or is being trained.
                                   0<time>                   of a single run: first come first served, before all sweeps
                                   1<round><time>.<sweep>    of a run of a sweep: each round has one run of every sweep
 cache/workers/keeper-0.lock   held by the keeper, a small process that starts the worker and restarts it if it dies
-cache/workers/worker.log      the output of both
+cache/workers/worker.log      the output of both; only the end of a long one is kept
 
 A sweep that is submitted while others wait joins at their present round, so that neither it nor they wait for the whole
 of the other.
@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from igbviz.runs.files import PROJECT, RUN_ID, Stamp, stamp
+from igbviz.runs import deaths
+from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read_only, stamp
 from igbviz.runs.locks import is_held, lock
 
 # A single run of fewer expected seconds does not wait for the end of a longer one.
@@ -102,7 +103,7 @@ def waiting(cache: Path) -> list[QueueEntry]:
     try:
         with os.scandir(cache / "queue") as entries:
             names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
     return [QueueEntry(cache / "queue", name) for name in map(_ENTRY.fullmatch, names) if name]
 
@@ -190,17 +191,31 @@ def _estimate(run, _: Stamp) -> float:
 def ensure_worker(cache: Path, patience: float = 2.0) -> None:
     """Start a detached worker for this cache unless one is alive.
 
-    A second call within `patience` seconds does nothing, so that a page may call it at every refresh.
+    A second call within `patience` seconds does nothing, so that a page may call it at every refresh. Nothing is
+    started where nothing can be written; `problem` says so.
     """
     cache = cache.resolve()
     now = time.monotonic()
     if now - _last_checks.get(cache, -patience) < patience or is_held(cache / "workers" / "keeper-0.lock"):
         return
     _last_checks[cache] = now
-    (cache / "workers").mkdir(parents=True, exist_ok=True)
-    with open(cache / "workers" / "worker.log", "ab") as log:
-        # A new session: closing the terminal or stopping the server must not stop the training.
-        subprocess.Popen(
-            [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
-            cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+    try:
+        (cache / "workers").mkdir(parents=True, exist_ok=True)
+        keep_end(cache / "workers" / "worker.log")
+        with open(cache / "workers" / "worker.log", "ab") as log:
+            # A new session: closing the terminal or stopping the server must not stop the training.
+            subprocess.Popen(
+                [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
+                cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+    except OSError:
+        return
+
+
+def problem(cache: Path) -> str:
+    """A sentence without its full stop: why no worker takes the runs that wait; empty if one does or will."""
+    if sentence := full(cache):
+        return sentence
+    if not is_held(cache / "workers" / "keeper-0.lock") and (sentence := read_only(cache)):
+        return sentence
+    return deaths.sentence(cache)

@@ -9,6 +9,7 @@ between the kinds of run are in `runs.kinds`.
                     trajectory.bin  one record per probe (of an ensemble: per network), appended
                     status.json     replaced as a whole; always written after the records that it counts
                     checkpoint.pt   the state to resume from, with the number of records that belong to it
+                    imported.json   in a run that came in an archive: when, and the records are as good as their sender
                     log.txt  lock  stop
 
 The folder is the only state: a reload of a page, a second browser, a restart of the server or a copy of the folder need
@@ -17,6 +18,7 @@ nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -33,15 +35,27 @@ from pydantic import ValidationError
 from igbviz.datasets import DataError
 from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
-from igbviz.runs.files import RUN_ID, NewerCache, cache_folder, entries, require_readable, write_json
+from igbviz.runs.files import (
+    RUN_ID,
+    NewerCache,
+    cache_folder,
+    entries,
+    read,
+    read_end,
+    reason,
+    require_readable,
+    shown_name,
+    write_json,
+)
 from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
-from igbviz.runs.locks import is_held, lock
+from igbviz.runs.locks import folder_lock, is_held
 from igbviz.runs.schema import SAMPLE, Schema
-from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.status import FINISHED, QUEUED, Status
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.records import Recorded
 
 DEFAULT_CACHE = cache_folder()
+IMPORTED = "imported.json"
 
 
 class RunError(ValueError):
@@ -56,7 +70,7 @@ class FolderHandle:
 
     @property
     def id(self) -> str:
-        return self.path.name
+        return shown_name(self.path)
 
     @property
     def cache(self) -> Path:
@@ -84,8 +98,10 @@ class Run(FolderHandle):
     def config(self) -> Config:
         """The configuration. Raises RunError when the file is missing, damaged or from another program."""
         try:
-            return parse_config((self.path / "config.json").read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            return parse_config(read(self.path / "config.json"))
+        except OSError as error:
+            raise self._unreadable("config.json", error) from None
+        except (ValueError, RecursionError) as error:
             raise RunError(f"run {self.id} cannot be read: config.json: {error}") from None
 
     @property
@@ -105,21 +121,25 @@ class Run(FolderHandle):
         if is_queued:
             queue.ensure_worker(self.cache)
         if status.state == "queued" and (turn := queue.turns(self.cache).get(self.id)):
-            status = status.model_copy(update={"message": str(turn)})
+            note = status.message.removeprefix(QUEUED)  # of `submit`, about a run in the trash
+            status = status.model_copy(update={"message": f"{turn}{note}"})
         if is_lost:  # a run that was copied here in training is in no queue
             outlook = (
                 "the run continues by itself" if is_queued else "if resumed, the run continues from its checkpoint"
             )
             status = status.model_copy(update={"state": "lost", "message": f"The worker process is gone; {outlook}."})
+        if is_queued and (problem := queue.problem(self.cache)):
+            status = status.model_copy(update={"message": f"{problem[0].upper()}{problem[1:]}."})
         return status
 
     def stored_status(self) -> Status:
         """The status as last written. Raises RunError when the file is missing, damaged or from another program."""
         try:
-            return Status.model_validate_json((self.path / "status.json").read_bytes())
-        except (OSError, ValidationError) as error:
-            reason = "is missing" if isinstance(error, FileNotFoundError) else "is damaged or from another program"
-            raise RunError(f"run {self.id} cannot be read: status.json {reason}") from None
+            return Status.model_validate_json(read(self.path / "status.json"))
+        except OSError as error:
+            raise self._unreadable("status.json", error) from None
+        except ValidationError:
+            raise RunError(f"run {self.id} cannot be read: status.json is damaged or from another program") from None
 
     @property
     def is_alive(self) -> bool:
@@ -130,12 +150,14 @@ class Run(FolderHandle):
     def schema(self) -> dict[str, Any]:
         """The content of schema.json, not validated; empty before the worker has written it."""
         try:
-            if isinstance(schema := json.loads((self.path / "schema.json").read_text()), dict):
+            if isinstance(schema := json.loads(read(self.path / "schema.json")), dict):
                 return schema
             error = "it does not describe records"
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, RecursionError) as problem:
+        except OSError as problem:
+            raise self._unreadable("schema.json", problem) from None
+        except (ValueError, RecursionError) as problem:
             error = problem
         raise RunError(f"run {self.id} cannot be read: schema.json: {error}")
 
@@ -143,12 +165,14 @@ class Run(FolderHandle):
         """The validated schema of the records; None before the worker has written it. Raises RunError if invalid."""
         kind, config = self.kind, self.config
         try:
-            return kind.schema.from_json((self.path / "schema.json").read_bytes(), config)
+            return kind.schema.from_json(read(self.path / "schema.json"), config)
         except FileNotFoundError:
             if not self.record_bytes:
                 return None
             problem = "it has records, but no schema.json that describes them"
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise self._unreadable("schema.json", error) from None
+        except ValueError as error:
             problem = str(error)
         raise RunError(f"run {self.id} cannot be read: {problem}")
 
@@ -160,7 +184,10 @@ class Run(FolderHandle):
     @property
     def record_bytes(self) -> int:
         """Bytes of the records so far; 0 before the first."""
-        return self.records.stat().st_size if self.records.exists() else 0
+        try:
+            return self.records.stat().st_size
+        except OSError:
+            return 0
 
     def recorded(self, sample: int = SAMPLE) -> Recorded:
         """All complete records so far, as a Trajectory or an Ensemble. Raises RunError when the schema is invalid or a
@@ -197,7 +224,9 @@ class Run(FolderHandle):
             return kind.schema.recorded(np.empty(0, kind.schema.required(len(names))), names)
         try:
             return schema.read(self.records, sample)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise self._unreadable("trajectory.bin", error) from None
+        except ValueError as error:
             raise RunError(f"run {self.id} cannot be read: {error}") from None
 
     @property
@@ -216,22 +245,44 @@ class Run(FolderHandle):
 
     def log(self, lines: int = 20) -> str:
         """The last lines of the worker's log."""
-        path = self.path / "log.txt"
-        if not path.exists():
+        try:
+            text = read_end(self.path / "log.txt").decode(errors="replace")
+        except FileNotFoundError:
             return ""
-        return "\n".join(path.read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:])
+        except OSError as error:
+            return f"log.txt cannot be read: {reason(error)}"
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the run is part of the program: it can be read and copied, but not changed."""
+        return self.path.parent.name == "gallery"
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the records came in an archive, which anybody may have made, instead of being trained here."""
+        return (self.path / IMPORTED).is_file()
+
+    def require_own(self) -> None:
+        """Raise RunError for a shipped run."""
+        if self.is_shipped:
+            raise RunError(
+                f"run {self.id} ships with the program and cannot be changed: run it yourself to get your own copy"
+            )
 
     def stop(self) -> None:
         """Stop a queued run at once, a running one after its current step. Its records stay.
 
-        Raises RunError when the run was deleted.
+        Raises RunError when the run is shipped, was deleted, or cannot be changed.
         """
+        self.require_own()
+        with self.changing():
+            self._stop()
+
+    def _stop(self) -> None:
+        (self.path / "stop").touch()
         try:
-            (self.path / "stop").touch()
-        except (FileNotFoundError, NotADirectoryError):
-            raise self._gone() from None
-        try:
-            with lock(self.path / "lock", timeout=0.5):  # no worker has it, so write the status here
+            with folder_lock(self.path, timeout=0.5):  # no worker has it, so write the status here
                 queue.dequeue(self.cache, self.id)
                 if not (status := self.stored_status()).ended:
                     self.write_status(
@@ -245,33 +296,57 @@ class Run(FolderHandle):
 
         `sweep`: the id of the sweep that it belongs to, see `submit_all`.
         """
-        if not self.path.is_dir():
-            raise self._gone()
+        self.require_own()
+        with self.changing():
+            self._resume(sweep)
+        queue.ensure_worker(self.cache, patience=0.0)
+
+    def _resume(self, sweep: str) -> None:
         try:
             # Under the lock, so that a worker that is about to release the run does not remove the new queue entry.
-            with lock(self.path / "lock", timeout=2.0):
+            with folder_lock(self.path, timeout=2.0):
                 status = self.stored_status()
                 if status.state in FINISHED:
                     return
                 (self.path / "stop").unlink(missing_ok=True)
-                self.write_status(
-                    status.model_copy(update={"state": "queued", "message": "Waiting for its turn.", "attempts": 0})
-                )
+                self.write_status(status.model_copy(update={"state": "queued", "message": QUEUED, "attempts": 0}))
                 queue.enqueue(self.cache, self.id, sweep=sweep)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # a worker has it
-        queue.ensure_worker(self.cache, patience=0.0)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """RunError, one sentence, when the files of the run cannot be changed in the block."""
+        try:
+            yield
+        except Timeout:  # an OSError, too
+            raise
+        except OSError as error:
+            if not self.path.is_dir():
+                raise self._gone() from None
+            raise RunError(f"run {self.id} cannot be changed: {reason(error)}") from None
 
     def _gone(self) -> RunError:
         return RunError(f"run {self.id} no longer exists: it was deleted")
 
+    def _unreadable(self, file: str, error: OSError) -> RunError:
+        if not isinstance(error, FileNotFoundError):
+            return RunError(f"run {self.id} cannot be read: {file}: {reason(error)}")
+        if not self.path.is_dir():
+            return self._gone()
+        return RunError(f"run {self.id} cannot be read: {file} is missing")
+
     def delete(self, timeout: float = 30.0) -> None:
-        """Stop the run and remove its folder. Raises RunError when its worker has not released it after `timeout` s."""
+        """Stop the run and remove its folder.
+
+        Raises RunError when it is shipped, cannot be changed, or is not released by its worker after `timeout` s.
+        """
+        self.require_own()
         if not self.path.is_dir():
             return
         self.stop_quietly()
         try:
-            with lock(self.path / "lock", timeout=timeout):
+            with self.changing(), folder_lock(self.path, timeout=timeout):
                 deleted = self.path.with_name(f".deleted-{time.time_ns()}")
                 self.path.rename(deleted)  # one atomic step for readers, then file by file
         except Timeout:
@@ -285,7 +360,8 @@ class Run(FolderHandle):
         try:
             self.stop()
         except RunError:
-            queue.dequeue(self.cache, self.id)
+            with contextlib.suppress(OSError):
+                queue.dequeue(self.cache, self.id)
 
     def wait(self, timeout: float | None = None) -> Status:
         """Block until the run has ended and return its status. TimeoutError after `timeout` seconds, if given."""
@@ -308,5 +384,8 @@ class Run(FolderHandle):
 
     def size(self) -> int:
         """Bytes on disk; 0 when the run was deleted."""
-        files = (entry for entry in entries(self.path) if entry.is_file(follow_symlinks=False))
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in files)
+        total = 0
+        for entry in entries(self.path):
+            with contextlib.suppress(OSError):  # replaced in the meantime
+                total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+        return total

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
@@ -25,12 +25,17 @@ from igbviz.trajectory.records import Recorded
 SAMPLE = 100  # records of a file that are checked, evenly spaced; usually all
 MAX_CLASSES = MAX_LAYERS = 10_000
 MAX_COUNT = 2**53
+MAX_DATA = 5000  # characters
 MAX_RECORD_BYTES = 2**31 - 1
 _PLAIN_NUMBER = re.compile(r"[<>|][biufc]\d{1,2}")  # a numpy type without objects, text or nested fields
 
 Text = Annotated[str, Field(max_length=500)]
 Count = Annotated[int, Field(ge=0, lt=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, lt=MAX_COUNT)]
+
+
+def _shortened(text: Any) -> Any:
+    return text[:MAX_DATA] if isinstance(text, str) else text
 
 
 class Schema(BaseModel):
@@ -44,7 +49,7 @@ class Schema(BaseModel):
     parameters: Count = 0
     threads: Count = 0
     lanes: Count = 1  # runs in the stack that this one was trained in
-    data: Annotated[str, Field(max_length=5000)] = ""  # may be the path of a folder
+    data: Annotated[str, BeforeValidator(_shortened)] = ""  # may hold the long path of a folder
     device: Text = ""
     torch: Text = ""
     date: Text = ""

@@ -22,18 +22,24 @@ import torch
 
 from igbviz.datasets import Data, DataError
 from igbviz.ensembles.job import EnsembleJob, Overflow
-from igbviz.runs import duration
-from igbviz.runs.files import write_json
-from igbviz.runs.run import Run, RunError
+from igbviz.runs import deaths, duration
+from igbviz.runs.files import Log, opened, remove_temporary, replacing, write_json
+from igbviz.runs.kinds import TRAINED
+from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.status import PAUSED, Status
+from igbviz.spec import ConfigError
+from igbviz.training import checkpoints
 from igbviz.training.devices import device_name
+from igbviz.training.failures import explain, is_device_lost, is_out_of_memory
 from igbviz.training.loop import Diverged, Training
 from igbviz.training.stacked import Stack, max_runs
 from igbviz.trajectory.trajectory import columns_of
 
 STATUS_SECONDS = 0.2  # between two writes of status.json, and checks for the stop file
+FIRST_CHECKPOINT_SECONDS = 0.2  # after the start, so that even a worker that dies young leaves some progress
 CHECKPOINT_SECONDS = float(os.environ.get("IGBVIZ_CHECKPOINT_SECONDS", 1.0))  # minimum between two checkpoints
 CHECKPOINT_FRACTION = 0.02  # maximum fraction of the time for saving; large networks save less often
+RESERVE, RESERVE_BYTES = ".reserve", 65_536  # space that is freed to say that the disk is full
 MAX_ATTEMPTS = 3  # a run fails when its worker dies this often without progress
 
 Job = Training | EnsembleJob
@@ -123,41 +129,6 @@ def _train_stacked(sessions: Sequence[Session], stack: Stack) -> Iterator[tuple[
                 yield session.run, "paused"
 
 
-def is_device_lost(error: Exception) -> bool:
-    """Whether this process can no longer use its device, so that a new process has to continue."""
-    text = str(error)
-    # cuBLAS and cuDNN raise a plain RuntimeError with their own status names.
-    is_library_error = any(f"STATUS_{name}" in text for name in ("EXECUTION_FAILED", "INTERNAL_ERROR"))
-    return (isinstance(error, torch.AcceleratorError) or is_library_error) and "out of memory" not in text
-
-
-def explain(error: Exception) -> str:
-    """One sentence for the user: what failed, and what to do about it."""
-    text = str(error)
-    if is_device_lost(error):
-        first_line = text.splitlines()[0]
-        return f"The GPU failed ({first_line}): resume the run; it continues from its last checkpoint."
-    if (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "can't allocate memory" in text
-        or "out of memory" in text
-    ):
-        return (
-            "Out of memory: lower the batch size, the probe size or the network's width, or choose a smaller network."
-        )
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full: free some space, then resume the run; it continues from its last checkpoint."
-    return (text.splitlines() or [""])[0] or type(error).__name__
-
-
-def warm_up(device: torch.device) -> None:
-    """Use the device, autograd and an optimizer once, so that the first run does not wait for their start-up."""
-    layer = torch.nn.Linear(8, 8).to(device)
-    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
-    layer(torch.zeros(4, 8, device=device)).sum().backward()
-    optimizer.step()
-
-
 class Session:
     """The training of one run in its folder: `begin`, then `work`; in a stack `open`, `append` and `finish`."""
 
@@ -174,42 +145,42 @@ class Session:
         self.is_over = False
         self.checkpoint, self.stop_file = run.path / "checkpoint.pt", run.path / "stop"
         self._files = contextlib.ExitStack()
-        self._log = self._files.enter_context((run.path / "log.txt").open("a", buffering=1))
+        self._log = self._files.enter_context(contextlib.closing(Log(run.path / "log.txt")))
 
     def begin(self) -> None:
         """Prepare the job, or end the session if there is nothing to do."""
         with self.record_errors():
+            remove_temporary(self.run.path, "checkpoint.pt", "trajectory.bin", "schema.json")
             self.status = self.run.stored_status()
+            if not self.status.ended:
+                self._count_progress()
             if self.status.ended:
                 self._close()
             elif self.stop_file.exists():
                 self._end("stopped", "Stopped before it started; it can be resumed.")
             elif self.status.attempts >= MAX_ATTEMPTS:
-                self._end(
-                    "failed",
-                    f"The worker process died {MAX_ATTEMPTS} times on this run without progress, probably out of "
-                    "memory: lower the batch size, the probe size or the network's width.",
-                )
+                self._end("failed", deaths.account(self.run.cache, self.status.pid, MAX_ATTEMPTS))
             else:
+                self._reserve_space()
                 self._write_status(
-                    "running",
-                    "Preparing data and network ...",
-                    attempts=self.status.attempts + 1,
-                    pid=os.getpid(),
+                    "running", "Preparing data and network ...", attempts=self.status.attempts + 1, pid=os.getpid()
                 )
                 with contextlib.redirect_stderr(self._log):  # shows a download's progress bar in the run's log
                     self.job = self._prepared_job()
 
     def work(self) -> Iterator[None]:
         """Run the job alone until it ends; yields whenever it is paused."""
-        with self.record_errors():
-            self.open()
-            with contextlib.closing(self.job.ticks()) as ticks:
-                for record in ticks:
-                    if self.append(record):
-                        yield
-            self.finish()
-            self._record_pace()
+        try:
+            with self.record_errors():
+                self.open()
+                with contextlib.closing(self.job.ticks()) as ticks:
+                    for record in ticks:
+                        if self.append(record):
+                            yield
+                self.finish()
+                self._record_pace()
+        finally:
+            self._close()  # also when the caller does not continue a paused run
 
     @contextlib.contextmanager
     def record_errors(self) -> Iterator[None]:
@@ -225,7 +196,6 @@ class Session:
                 with contextlib.suppress(OSError):
                     self.checkpoint.unlink(missing_ok=True)
         except Exception as error:  # the one broad except: the run's folder is the only place to report an error
-            traceback.print_exc(file=self._log)
             self._fail(explain(error))
             if is_device_lost(error):
                 raise
@@ -233,10 +203,14 @@ class Session:
     def open(self, stack_size: int = 1) -> None:
         """Write schema.json and open the records for appending; `stack_size` runs share the stack."""
         write_json(self.run.path / "schema.json", self._provenance(stack_size))
-        self._status_at = self._saved_at = time.monotonic()
+        self._status_at = time.monotonic()
+        self._saved_at = self._status_at - CHECKPOINT_SECONDS + min(FIRST_CHECKPOINT_SECONDS, CHECKPOINT_SECONDS)
         self._save_seconds = 0.0
+        self._began_at = self._last_saved = self._position()
         if self.run.record_bytes != self._bytes_before(self.job):
             self._truncate()
+        if self._begins_anew:  # from here on the records are this machine's own
+            (self.run.path / IMPORTED).unlink(missing_ok=True)
         self._records = self._files.enter_context(self.run.records.open("ab", buffering=0))
 
     def append(self, record: np.void | None) -> bool:
@@ -249,20 +223,28 @@ class Session:
         if record is not None and self._records.write(record.tobytes()) < self.job.dtype.itemsize:
             raise OSError(errno.ENOSPC, "a record was partly written")
         now = time.monotonic()
-        if now - self._status_at > STATUS_SECONDS or is_first:
+        is_due = now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
+        if is_due := is_due and self._position() != self._last_saved:  # the same in the middle of a probe
+            self._save()
+            self._saved_at = time.monotonic()
+            self._save_seconds = self._saved_at - now
+        if now - self._status_at > STATUS_SECONDS or is_first or is_due:
             self._status_at = now
             self._write_status("running", self.job.doing, **self.job.progress())
             if self.stop_file.exists():
                 raise Stopped
             if self.must_pause(self.status):
-                self._save()  # if the other run kills this process, nothing is lost
-                self._write_status("running", PAUSED)
+                self._pause()
                 return True
-        if now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION):
-            self._save()
-            self._saved_at = time.monotonic()
-            self._save_seconds = self._saved_at - now
         return False
+
+    def _pause(self) -> None:
+        """If the other run kills this process, no step is lost, and it does not count as an attempt of this one."""
+        if self._position() != self._last_saved:
+            self._save()
+        attempts = self.status.attempts
+        self._write_status("running", PAUSED, attempts=attempts - 1)
+        self.status = self.status.model_copy(update={"attempts": attempts})
 
     def finish(self) -> None:
         """End the session of a finished job."""
@@ -277,11 +259,50 @@ class Session:
             with contextlib.suppress(OSError, DataError):
                 duration.record_pace(config, config.dataset.facts(), self.run.cache, pace.per_step, pace.per_image)
 
+    def _count_progress(self) -> None:
+        """Earlier deaths no longer count if the last worker made more records than any before."""
+        made = self.run.record_bytes
+        if made > self.status.furthest:
+            self.status = self.status.model_copy(update={"attempts": 0, "furthest": made})
+
+    def _reserve_space(self) -> None:
+        with contextlib.suppress(OSError):  # no space for it: the readers name the full disk
+            (self.run.path / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))  # a disk may compress zeros
+
     def _prepared_job(self) -> Job:
-        job = self._job(self._load())
-        # Start again if records before the checkpoint are missing or were written by another version.
-        can_resume = self._recorded_dtype() in (None, job.dtype) and self._bytes_before(job) <= self.run.record_bytes
-        return job if can_resume else self._job(None)
+        """The job, resumed from the checkpoint; begun again if that or the records before it do not fit this run."""
+        state, self._begins_anew = self._load(), False
+        if state is not None:
+            try:
+                job = self._job(state)
+                self._require_same_classes(job)
+                if self._recorded_dtype() not in (None, job.dtype):
+                    raise ValueError("the records were written by another version")
+                if self._bytes_before(job) > self.run.record_bytes:
+                    raise ValueError("records are missing")
+                return job
+            except (torch.OutOfMemoryError, torch.AcceleratorError, MemoryError, DataError, ConfigError, OSError):
+                raise  # would be the same without the checkpoint
+            except Exception as error:  # a foreign state fails in a hundred ways
+                if is_device_lost(error) or is_out_of_memory(error):
+                    raise
+                self._say(f"the run begins again, since checkpoint.pt does not fit it: {type(error).__name__}: {error}")
+        self._begins_anew, config = True, self.run.config
+        if self.run.kind is TRAINED:
+            duration.require_disk(config, config.dataset.facts(), self.run.cache)
+        return self._job(None)
+
+    def _require_same_classes(self, job: Job) -> None:
+        """DataError if the folder of a run that was started without a fingerprint now has other classes."""
+        try:
+            recorded = self.run.schema.get("class_names")
+        except RunError:
+            return  # without a schema the run starts again
+        if recorded is not None and recorded != list(job.data.class_names):
+            raise DataError(
+                "the classes of the data, or their order, are no longer those that this run was started with: start "
+                "it as a new run"
+            )
 
     def _recorded_dtype(self) -> np.dtype | None:
         """The dtype of the records so far; None if there is no readable schema."""
@@ -303,50 +324,63 @@ class Session:
 
         This writes a new file, since readers may have mapped the old one.
         """
-        temporary = self.run.records.with_suffix(".tmp")
-        temporary.write_bytes(self.run.records.read_bytes()[: self._bytes_before(self.job)])
-        os.replace(temporary, self.run.records)
+        with replacing(self.run.records) as temporary:
+            temporary.write_bytes(self.run.records.read_bytes()[: self._bytes_before(self.job)])
 
     def _end(self, state: str, message: str, **fields) -> None:
         self._write_status(state, message, **fields)
         self._close()
 
     def _fail(self, message: str) -> None:
+        """Record the error that is being handled."""
+        self._free_reserve()
         try:
             failed = {"state": "failed", "message": message, "eta": None, "pid": None}
             self.run.write_status(self.run.stored_status().model_copy(update=failed))
         except (OSError, RunError) as error:  # a full disk, or a foreign status: readers report it
-            print(f"{time.ctime()}: {error}", file=self._log)
+            self._say(str(error))
+        traceback.print_exc(file=self._log)
         self._close()
+
+    def _say(self, sentence: str) -> None:
+        print(f"{time.ctime()}: {sentence}", file=self._log)
+
+    def _free_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            (self.run.path / RESERVE).unlink(missing_ok=True)
 
     def _close(self) -> None:
         self.is_over = True
+        self._free_reserve()
         self._files.close()
 
     def _write_status(self, state: str, message: str, **fields) -> None:
         if state != "running":
             fields |= {"eta": None, "pid": None}
-        device = device_name(self.device)
-        self.status = Status(
-            **self.status.model_dump() | {"state": state, "message": message, "device": device} | fields
-        )
+        fields |= {"state": state, "message": message, "device": device_name(self.device)}
+        self.status = Status(**self.status.model_dump() | fields)
         self.run.write_status(self.status)
 
     def _save(self) -> None:
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(self.job.state(), temporary)
-        os.replace(temporary, self.checkpoint)
-        # The run has made progress, so earlier crashes of the worker no longer count.
-        self.status = self.status.model_copy(update={"attempts": 1})
+        with replacing(self.checkpoint) as temporary:
+            checkpoints.write(self.job.state(), self.run.id, temporary)
+        self._last_saved = self._position()
+        if self._last_saved != self._began_at:  # progress, so earlier deaths of the worker no longer count
+            self.status = self.status.model_copy(update={"attempts": 1})
+
+    def _position(self) -> tuple[int, int]:
+        progress = self.job.progress()
+        return progress["step"], progress["snapshots"]
 
     def _load(self) -> dict | None:
-        """The state to resume from; None, to start again, if the checkpoint is missing, damaged or foreign."""
+        """The state to resume from; None, to begin again, if the checkpoint is missing, damaged or foreign."""
         try:
-            return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            with opened(self.checkpoint) as file:
+                return checkpoints.read(file, self.run.id)
         except FileNotFoundError:
             return None
         except Exception as error:  # torch.load raises a dozen exception types for a damaged file
-            print(f"{time.ctime()}: checkpoint.pt is unreadable, starting again: {error}", file=sys.stderr)
+            self._say(f"the run begins again, since checkpoint.pt cannot be used: {type(error).__name__}: {error}")
             return None
 
     def _provenance(self, stack_size: int) -> dict:

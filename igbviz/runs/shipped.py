@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.runs.files import folders
 from igbviz.runs.kinds import TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
@@ -13,8 +14,8 @@ from igbviz.runs.run import Run, RunError
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings whose parts have these names, as in model="resnet50", sorted by the name of the run."""
     runs = []
-    for folder in sorted((cache / "gallery").glob("*/config.json")):
-        run = Run(folder.parent)
+    for folder in sorted(folders(cache / "gallery")):
+        run = Run(Path(folder))
         try:
             config = run.config
         except RunError:
@@ -48,12 +49,9 @@ def config_to_repeat(run: Run) -> Config:
 
 def is_shipped(run: Run) -> bool:
     """Whether the run is part of the program: it can be read and copied, but not changed."""
-    return run.path.parent.name == "gallery"
+    return run.is_shipped
 
 
 def require_own(run: Run) -> None:
     """Raise RunError for a shipped run."""
-    if is_shipped(run):
-        raise RunError(
-            f"run {run.id} ships with the program and cannot be changed: run it yourself to get your own copy"
-        )
+    run.require_own()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 STATES = ("queued", "running", "done", "stopped", "failed", "diverged", "lost")
 FINISHED = ("done", "diverged")  # cannot continue
 ENDED = ("done", "stopped", "failed", "diverged")
+QUEUED = "Waiting for its turn."  # how the message of a queued run begins
 PAUSED = "Paused while a short run is trained."  # the message of a running run
 
 
@@ -30,6 +31,7 @@ class Status(BaseModel):
     device: str = ""
     pid: int | None = None
     attempts: int = 0  # times that a worker started or resumed it since its last progress
+    furthest: int = 0  # bytes of records that any of its workers had made when the last one began
     submitted: float = Field(0.0, ge=0, le=1e11)  # seconds since 1970
     updated: float = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +13,10 @@ from igbviz.runs.files import claim, write_text
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
-from igbviz.runs.run import DEFAULT_CACHE, Run
+from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
-from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.status import FINISHED, QUEUED, Status
+from igbviz.runs.trash import trash
 
 
 def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
@@ -22,12 +24,26 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
 
     The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
     stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set. Raises ConfigError for an invalid configuration.
+    run is returned, too, unless `own` is set. An imported run never answers for a training: it moves to the trash, from
+    where it can be restored, and its place is taken by the run that is trained here. Data in a folder that the
+    configuration names are read once here: other files are another run. Raises ConfigError for an invalid
+    configuration, DataError for a folder that is missing or has other files than a fingerprint in it says.
     """
     config, cache = as_config(config), Path(cache)
     if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
         return run
-    return submit_all([config], cache)[0]
+    return submit_all([identified(config, cache)], cache)[0]
+
+
+def identified(config: Config, cache: Path) -> Config:
+    """The configuration with the fingerprint of its data, which is part of the run's identity.
+
+    A finished run is the same run wherever its data are now. Raises DataError.
+    """
+    if getattr(config.dataset, "fingerprint", None) and _is_finished(Run(cache / "runs" / config.id)):
+        return config
+    dataset = config.dataset.identified()
+    return config if dataset == config.dataset else config.with_(dataset=dataset)
 
 
 def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, sweep: str = "") -> list[Run]:
@@ -43,8 +59,9 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, swe
         new = []
         try:
             for config, run in zip(configs, runs, strict=True):
+                note = _set_aside(run)
                 if not (run.path / "status.json").exists():
-                    _create(run, config)
+                    _create(run, config, note)
                     new.append(run.id)
                 elif (state := run.stored_status().state) in FINISHED and not is_complete(run):
                     for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
@@ -64,7 +81,29 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, swe
     return runs
 
 
-def _create(run: Run, config: Config) -> None:
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_text(run.path / "config.json", config.to_json())
-    run.write_status(Status(state="queued", message="Waiting for its turn.", submitted=time.time()))
+def _is_finished(run: Run) -> bool:
+    try:
+        return not run.is_imported and run.stored_status().state in FINISHED and is_complete(run)
+    except RunError:
+        return False
+
+
+def _set_aside(run: Run) -> str:
+    """Move an imported run that has ended to the trash; a note about it for the run that takes its place."""
+    if not run.is_imported or not run.stored_status().ended:
+        return ""
+    if problems := trash([run]):
+        raise RunError(problems[0].removesuffix("."))
+    return " The imported run with these settings is in the trash."
+
+
+def _create(run: Run, config: Config, note: str = "") -> None:
+    is_new = not run.path.exists()
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_text(run.path / "config.json", config.to_json())
+        run.write_status(Status(state="queued", message=f"{QUEUED}{note}", submitted=time.time()))
+    except OSError:
+        if is_new:  # a full disk: leave nothing half made
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise

@@ -34,6 +34,11 @@ class Sweep(Spec):
     base: RunConfig = Field(RunConfig(), description="The fields that are not on an axis.")
     axes: dict[str, list[Any]] = Field({}, description="The fields that vary, each with its values.")
     title: str = Field("", max_length=80, description="The title of the group.")
+    fingerprints: dict[str, str] = Field(
+        {},
+        description="Fingerprints of the data that are read from a folder, by data set and folder; set when they are "
+        "first read.",
+    )
 
     @field_validator("axes", mode="before")
     @classmethod
@@ -67,6 +72,12 @@ class Sweep(Spec):
         """The runs without duplicates; the last axis varies fastest."""
         return [config for config, _ in self._grid.values()]
 
+    def identified(self) -> Self:
+        """The sweep with the fingerprints of its data, each folder read once. Raises DataError."""
+        datasets = {_place(config): config.dataset for config in self.configs()}
+        found = {place: getattr(dataset.identified(), "fingerprint", None) for place, dataset in datasets.items()}
+        return self.with_(fingerprints={place: text for place, text in found.items() if text})
+
     def choices(self) -> dict[str, dict[str, Any]]:
         """For each run id, its values on the axes that have several."""
         return {
@@ -95,11 +106,21 @@ class Sweep(Spec):
         for combination in itertools.product(*self.axes.values()):
             choice = dict(zip(self.axes, combination, strict=True))
             try:
-                config = _config_with(values, [(path, choice[path]) for path in order])
+                config = self._with_fingerprint(_config_with(values, [(path, choice[path]) for path in order]))
             except ConfigError as error:
                 raise _located(error, choice) from None
             grid.setdefault(config.id, (config, choice))
         return grid
+
+    def _with_fingerprint(self, config: RunConfig) -> RunConfig:
+        if (text := self.fingerprints.get(_place(config))) is None:
+            return config
+        return config.with_(dataset=config.dataset.with_(fingerprint=text))
+
+
+def _place(config: RunConfig) -> str:
+    """The data set, and the folder that it is read from."""
+    return f"{config.dataset.name} {getattr(config.dataset, 'folder', None) or ''}".strip()
 
 
 def _config_with(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunConfig:

@@ -20,7 +20,7 @@ from typing import Any
 
 from igbviz.runs import queue
 from igbviz.runs.duration import Estimate, estimate
-from igbviz.runs.files import claim, write_json
+from igbviz.runs.files import claim, folders, read, write_json
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import DEFAULT_CACHE, FolderHandle, Run, RunError
 from igbviz.runs.status import FINISHED, STATES, Status
@@ -45,14 +45,20 @@ class Plan:
 
 
 def plan(sweep: Sweep, cache: str | Path = DEFAULT_CACHE) -> Plan:
-    """The cost of a sweep. Raises DataError or ConfigError, one sentence, when one of its runs cannot start."""
+    """The cost of a sweep, whose finished runs are only found if it is `identified`.
+
+    Raises DataError or ConfigError, one sentence, when one of its runs cannot start.
+    """
     cache = Path(cache)
     expected = _expected(sweep, cache)
     states = {member.id: member for member in _members(expected, cache)}
     seconds, finished = 0.0, 0
     for run_id, cost in expected.items():
-        finished += states[run_id].state in FINISHED
-        seconds += cost.seconds * (1 - states[run_id].share)
+        if (member := states[run_id]).run and member.run.is_imported:
+            seconds += cost.seconds  # it is trained again here
+        else:
+            finished += member.state in FINISHED
+            seconds += cost.seconds * (1 - member.share)
     return Plan(len(expected), finished, seconds, next(iter(expected.values())).basis)
 
 
@@ -248,7 +254,7 @@ class Group(FolderHandle):
 
     def _stored(self) -> dict[str, Any]:
         try:
-            stored = json.loads((self.path / "sweep.json").read_text())
+            stored = json.loads(read(self.path / "sweep.json"))
             numbers = [stored["submitted"], *stored["expected"].values()]
             if not all(isinstance(number, int | float) for number in numbers) or not isinstance(stored["sweep"], dict):
                 raise ValueError("it does not describe a sweep")
@@ -265,7 +271,7 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     are created again: a sweep that is submitted twice adds nothing. Raises DataError or ConfigError when one of the
     runs cannot start, before any of them does.
     """
-    sweep = Sweep.model_validate(sweep)
+    sweep = Sweep.model_validate(sweep).identified()
     group = Group(Path(cache) / "sweeps" / sweep.id)
     expected = {run_id: cost.seconds for run_id, cost in _expected(sweep, group.cache).items()}
     claim(group.cache)
@@ -283,15 +289,15 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
 
 
 def _is_finished(member: SweepRun) -> bool:
-    return member.state in FINISHED and is_complete(member.run)
+    return member.state in FINISHED and not member.run.is_imported and is_complete(member.run)
 
 
 def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
     """Every sweep in the cache whose file can be read, newest first."""
     groups = []
-    for path in (Path(cache) / "sweeps").glob("*/sweep.json"):
+    for path in folders(Path(cache) / "sweeps"):
         try:
-            groups.append((Group(path.parent).submitted, Group(path.parent)))
+            groups.append((Group(Path(path)).submitted, Group(Path(path))))
         except RunError:
             continue  # its runs are still in the list of runs
     return [group for _, group in sorted(groups, key=lambda pair: -pair[0])]

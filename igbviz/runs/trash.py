@@ -17,8 +17,9 @@ from pathlib import Path
 from filelock import Timeout
 
 from igbviz.runs import queue, shipped
-from igbviz.runs.locks import lock
+from igbviz.runs.locks import folder_lock, lock
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import QUEUED
 
 TRASH_DAYS = 7  # for which a deleted run can be restored
 _TRASHED = re.compile(r"(\d{20})-(.+)")
@@ -47,8 +48,8 @@ class TrashedRun:
 def trash(runs: Iterable[Run], timeout: float = 10.0) -> list[str]:
     """Move runs to the trash together; `restore` brings them back. Queued and running ones are stopped first.
 
-    Returns one sentence for every run that could not be deleted: it is shipped, no longer exists, or its worker has not
-    released it after `timeout` seconds.
+    Returns one sentence for every run that could not be deleted: it is shipped, no longer exists, cannot be changed, or
+    its worker has not released it after `timeout` seconds.
     """
     deleted_at, problems, stop_requested = time.time_ns(), [], {}
     runs = list(runs)
@@ -67,16 +68,12 @@ def trash(runs: Iterable[Run], timeout: float = 10.0) -> list[str]:
 def _trash(run: Run, deleted_at: int, timeout: float, undo_stop: bool) -> None:
     shipped.require_own(run)
     try:
-        if not run.path.is_dir():
-            raise FileNotFoundError
-        with lock(run.path / "lock", timeout=timeout):
+        with run.changing(), folder_lock(run.path, timeout=timeout):
             if undo_stop:
                 _undo_stop(run)
             target = run.cache / "trash" / f"{deleted_at:020d}-{run.id}"
             target.parent.mkdir(exist_ok=True)
             run.path.rename(target)  # one atomic step for readers
-    except FileNotFoundError:
-        raise RunError(f"run {run.id} no longer exists: it was deleted") from None
     except Timeout:
         raise RunError(
             f"run {run.id} is still in use by its worker after {timeout:g} s: try again in a moment"
@@ -98,14 +95,14 @@ def _undo_stop(run: Run) -> None:
     except RunError:
         return
     if status.state == "stopped":
-        run.write_status(status.model_copy(update={"state": "queued", "message": "Waiting for its turn."}))
+        run.write_status(status.model_copy(update={"state": "queued", "message": QUEUED}))
 
 
 def list_trash(cache: str | Path) -> list[TrashedRun]:
     """The runs that can be restored, last deleted first."""
     try:
         names = sorted(os.listdir(Path(cache) / "trash"), reverse=True)
-    except FileNotFoundError:
+    except OSError:
         return []
     return [TrashedRun(Path(cache) / "trash" / name) for name in names if _TRASHED.fullmatch(name)]
 
@@ -116,7 +113,7 @@ def restore(item: TrashedRun, cache: str | Path) -> Run:
     Raises RunError when it is no longer in the trash, or was created again in the meantime.
     """
     run = Run(Path(cache) / "runs" / item.id)
-    with lock(Path(cache) / "submit.lock"):
+    with run.changing(), lock(Path(cache) / "submit.lock"):
         if run.path.exists():
             raise RunError(
                 f"run {run.id} was created again after it was deleted: delete the new one to restore the old one"

@@ -21,10 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from igbviz.runs.files import NewerCache, claim
-from igbviz.runs.locks import is_held
+from igbviz.runs import deaths
+from igbviz.runs.files import NewerCache, claim, keep_end
+from igbviz.runs.locks import AT_ONCE, folder_lock, is_held, lock
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # for a helper
@@ -33,22 +34,28 @@ LOOK_AT = 100  # runs at the head of the queue that it looks at
 HELP_SECONDS = 0.5  # in which a helper takes a short run, before a long one pauses for it
 POLL_SECONDS = 0.05  # between two reads of an empty queue, which take microseconds
 MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
+_put_off: dict[str, tuple[float, float]] = {}  # by run whose folder cannot be written: until when, after what pause
 NICENESS = 5  # the pages on the same cores have priority
 
 
 def keep(cache: Path, slot: int) -> None:
     """Restart the worker of this device slot until it exits by itself."""
     try:
-        with FileLock(cache / "workers" / f"keeper-{slot}.lock", timeout=0):
-            pause, started = MIN_PAUSE, time.monotonic()
-            while (code := subprocess.call(_command(cache, slot, "--work"))) != 0:
-                pause = MIN_PAUSE if time.monotonic() - started > MAX_PAUSE else min(2 * pause, MAX_PAUSE)
-                print(
-                    f"{time.ctime()}: worker {slot} exited with code {code}; restarting it in {pause:g} s",
-                    flush=True,
-                )
+        with lock(cache / "workers" / f"keeper-{slot}.lock", timeout=AT_ONCE):
+            deaths.forget(cache, slot)
+            log, pause, count = cache / "workers" / "worker.log", MIN_PAUSE, 0
+            while True:
+                keep_end(log)
+                started, log_start = time.monotonic(), log.stat().st_size if log.exists() else 0
+                worker = subprocess.Popen(_command(cache, slot, "--work"))
+                if (code := worker.wait()) == 0:
+                    break
+                lived = time.monotonic() - started > MAX_PAUSE
+                pause, count = (MIN_PAUSE, 1) if lived else (min(2 * pause, MAX_PAUSE), count + 1)
+                deaths.record(cache, slot, worker.pid, code, count, pause, log_start)
+                say(f"worker {slot} exited with code {code}; restarting it in {pause:g} s")
                 time.sleep(pause)
-                started = time.monotonic()
+            deaths.forget(cache, slot)
     except Timeout:
         pass  # another keeper has this slot
 
@@ -56,14 +63,14 @@ def keep(cache: Path, slot: int) -> None:
 def work(cache: Path, slot: int) -> None:
     """Train queued runs until the queue was empty for IDLE_SECONDS, or the keeper has died."""
     try:
-        claim(cache)
+        with contextlib.suppress(OSError):  # what cannot be written is found when a run is taken
+            claim(cache)
     except NewerCache as error:
-        print(f"{time.ctime()}: {error}", flush=True)
+        say(str(error))
         return
     import torch  # takes a second, so import it before a run is submitted
 
-    from igbviz.runs.session import warm_up
-    from igbviz.training.devices import best_device
+    from igbviz.training.devices import best_device, warm_up
 
     os.nice(NICENESS)
     # With autogroup scheduling, Linux divides the cores between sessions first, so set the niceness of the session.
@@ -77,7 +84,7 @@ def work(cache: Path, slot: int) -> None:
         if slot == 0:
             for other in range(1, torch.cuda.device_count()):
                 subprocess.Popen(_command(cache, other), start_new_session=True)
-    with FileLock(cache / "workers" / f"worker-{slot}.lock"):  # wait for a worker whose keeper was killed
+    with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
         if not take_one(cache, device, helper):  # a queued run goes before the warm-up
             warm_up(device)
@@ -85,6 +92,7 @@ def work(cache: Path, slot: int) -> None:
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
             if take_one(cache, device, helper) or (helper and _is_needed(cache)):
                 idle_since = time.monotonic()
+                keep_end(cache / "workers" / "worker.log")
             else:
                 time.sleep(POLL_SECONDS)
 
@@ -108,20 +116,24 @@ def _take(cache: Path, device, waiting, helper: bool, paused=None) -> bool:
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
+    from igbviz.runs.status import QUEUED
 
     entry, run = waiting[0], Run(cache / "runs" / waiting[0].run_id)
+    if _is_put_off(run.id):
+        return False
     if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
-        entry.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            entry.path.unlink(missing_ok=True)
         return False
     one_thread = device.type == "cpu" and _uses_one_thread(run)
     if helper and not (one_thread and (entry.of_sweep or entry.is_short())):
         return False
     try:
         with contextlib.ExitStack() as locks:
-            held = {run: locks.enter_context(FileLock(run.path / "lock", timeout=0))}
+            held = {run: locks.enter_context(folder_lock(run.path))}
             if device.type == "cpu" and not one_thread:
                 with contextlib.suppress(Timeout):  # the paused run may hold it
-                    locks.enter_context(FileLock(_all_cores(cache), timeout=0))
+                    locks.enter_context(lock(_all_cores(cache), timeout=AT_ONCE))
             if entry.of_sweep and not paused:
                 workers = _workers(device.type, one_thread)
                 if device.type == "cpu" and not helper:
@@ -139,16 +151,20 @@ def _take(cache: Path, device, waiting, helper: bool, paused=None) -> bool:
                     queue.dequeue(cache, released.id)
                 held[released].release()
             if event == "paused":
-                run.write_status(run.stored_status().model_copy(update=BACK_IN_QUEUE))
+                waiting_again = {"state": "queued", "message": QUEUED, "eta": None, "pid": None}
+                run.write_status(run.stored_status().model_copy(update=waiting_again))
             return True
     except Timeout:
         return False
     except OSError as error:  # a folder that cannot be written must not block the queue
-        print(f"{time.ctime()}: {entry.run_id}: {error}", flush=True)
+        pause = min(max(2 * _put_off.get(run.id, (0.0, 0.0))[1], MIN_PAUSE), MAX_PAUSE)
+        _put_off[run.id] = time.monotonic() + pause, pause
+        say(f"{run.id}: {error}; trying it again in {pause:g} s")
         return False
 
 
-BACK_IN_QUEUE = {"state": "queued", "message": "Waiting for its turn.", "eta": None, "pid": None}
+def _is_put_off(run_id: str) -> bool:
+    return time.monotonic() < _put_off.get(run_id, (0.0, 0.0))[0]
 
 
 def _must_give_back(paused) -> Callable[[Any], bool]:
@@ -191,7 +207,9 @@ class Pauses:
         # A sweep of short runs gets half of the time: after each, this run goes on for as long.
         if entry.of_sweep and self.looked_at - self.resumed_at < self.for_sweep:
             return False
-        return entry.is_short() and not is_held(self.cache / "runs" / entry.run_id / "lock")
+        if _is_put_off(entry.run_id) or is_held(self.cache / "runs" / entry.run_id / "lock"):
+            return False
+        return entry.is_short()
 
     def use(self, run) -> None:
         """Train the short run while `run` is paused."""
@@ -199,6 +217,12 @@ class Pauses:
         _take(self.cache, self.device, [self.next], self.helper, paused=run)
         self.looked_at = self.resumed_at = time.monotonic()
         self.for_sweep = self.resumed_at - began if self.next.of_sweep else 0.0
+
+
+def say(sentence: str) -> None:
+    """Write a line into the log; a full disk must not end the worker."""
+    with contextlib.suppress(OSError):
+        print(f"{time.ctime()}: {sentence}", flush=True)
 
 
 def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack) -> dict:
@@ -224,7 +248,7 @@ def _peers(run, waiting, workers: int, device: str, locks: contextlib.ExitStack)
     peers = {}
     for peer in stackable[: math.ceil((1 + len(stackable)) / workers) - 1]:
         with contextlib.suppress(Timeout, OSError):
-            peers[peer] = locks.enter_context(FileLock(peer.path / "lock", timeout=0))
+            peers[peer] = locks.enter_context(folder_lock(peer.path))
     return peers
 
 
@@ -257,7 +281,8 @@ def _start_helpers(cache: Path, count: int) -> None:
     """Start a worker for so many additional cores, unless it is alive."""
     for slot in range(1, 1 + count):
         if not is_held(cache / "workers" / f"keeper-{slot}.lock"):
-            subprocess.Popen(_command(cache, slot), start_new_session=True)
+            with contextlib.suppress(OSError):  # no process for it: the runs are trained one after the other
+                subprocess.Popen(_command(cache, slot), start_new_session=True)
 
 
 def _all_cores(cache: Path) -> Path:

@@ -6,12 +6,29 @@ uninterrupted one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
 if TYPE_CHECKING:
     from igbviz.training.loop import Training
+
+
+VERSION = 1  # of the file; to be raised when the content of a state changes
+
+
+def write(state: dict[str, Any], owner: str, path: Path) -> None:
+    """Write the state of the run with this name into a file."""
+    torch.save({"version": VERSION, "owner": owner, "state": state}, path)
+
+
+def read(file: BinaryIO, owner: str) -> dict[str, Any]:
+    """The state in a file; an exception of any type if the file is damaged, of another run or of another version."""
+    stored = torch.load(file, map_location="cpu", weights_only=True)
+    if stored["version"] != VERSION or stored["owner"] != owner:
+        raise ValueError("it is of another run or of another version of the program")
+    return stored["state"]
 
 
 def state_of(training: Training) -> dict[str, Any]:
@@ -31,8 +48,11 @@ def state_of(training: Training) -> dict[str, Any]:
 def restore(training: Training, state: dict[str, Any]) -> None:
     """Restore the state that `state_of` took of a training with the same configuration.
 
-    `majority` is not restored here: it decides the training data, so `Training` reads it first.
+    ValueError if it is not at a step of this training. `majority` is not restored here: it decides the training data,
+    so `Training` reads it first.
     """
+    if not (0 <= state["step"] <= training.steps and 0 <= state["snapshots"] <= len(training.probe_steps)):
+        raise ValueError(f"the state is at step {state['step']}, allowed: 0 to {training.steps}")
     training.network.load_state_dict(state["network"])
     load_optimizer_state(training.optimizer, state["optimizer"])
     training.step, training.snapshots, training.loss_steps = state["step"], state["snapshots"], state["loss_steps"]

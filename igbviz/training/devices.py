@@ -98,3 +98,11 @@ def deterministic_kernels() -> Iterator[None]:
     finally:
         deterministic.fill_uninitialized_memory, mode = before
         torch.set_deterministic_debug_mode(mode)
+
+
+def warm_up(device: torch.device) -> None:
+    """Use the device, autograd and an optimizer once, so that the first run does not wait for their start-up."""
+    layer = torch.nn.Linear(8, 8).to(device)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    layer(torch.zeros(4, 8, device=device)).sum().backward()
+    optimizer.step()

@@ -7,16 +7,29 @@ hash of them all, and lie in one folder of that name: so `import ... from "./oth
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import plotly
+import streamlit as st
 from streamlit.components.v1 import declare_component
 
+MOUNT = Path(__file__).with_name("mount.js")
 MODULES = Path(__file__).with_name("js")
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 served = False  # whether this process has the routes of igbviz/ui/server.py, which sets it
+
+
+def component(name: str) -> Callable[..., Any]:
+    """A Streamlit component that is a class in our modules, called with `data` for it.
+
+    The data name what the browser loads, "module" and "plotly", and the CSS class of the element as "name"; "height"
+    keeps room for it. Streamlit repeats the JavaScript of a component in every message, and this is only MOUNT.
+    """
+    return st.components.v2.component(name, js=MOUNT.read_text(encoding="utf-8"), isolate_styles=False)
 
 
 def asset(name: str) -> str:

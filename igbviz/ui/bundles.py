@@ -17,7 +17,7 @@ def export_button(runs: list[Run], sizes: Sequence[int]) -> None:
     """A button that downloads these runs, each of so many bytes."""
     try:
         archive.require_exportable(sizes)
-        problem = "" if runs else "Tick the runs to export."
+        problem = archive.problem(runs[0]) if len(runs) == 1 else "" if runs else "Tick the runs to export."
     except archive.ArchiveError as error:
         problem = f"{error}."
     st.download_button(

@@ -40,6 +40,17 @@ def show_other_question(group: Group) -> None:
     shell.link("pages/Compare.py", "Compare these runs", icon=":material/compare:", sweep=group.id)
 
 
+def identified(sweep: Sweep) -> Sweep:
+    """The sweep with the fingerprints of its data. Raises DataError."""
+    return _identified(sweep.to_json())
+
+
+# A large folder takes a second even where nothing has changed. Submitting a sweep looks again.
+@st.cache_resource(ttl=10, max_entries=50, show_spinner="Reading the data ...")
+def _identified(sweep: str) -> Sweep:
+    return Sweep.from_json(sweep).identified()
+
+
 def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: bool = False, **query: str) -> None:
     """The number of runs, their expected duration and the button; an error where they cannot start.
 
@@ -48,7 +59,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: 
     """
     try:
         sweep = describe()
-        expected = plan(sweep, cache)
+        expected = plan(identified(sweep), cache)
         label, duration = f"Start {_runs(expected.runs)}", duration_in_words(expected.seconds)
         about = f"{_runs(expected.runs)}, {expected.finished} already finished: about **{duration}**, {expected.basis}."
         if not compact:
@@ -57,7 +68,7 @@ def start_button(describe: Callable[[], Sweep], cache: Path, key: str, compact: 
             f"{label} · {duration}" if compact else label,
             type="primary",
             icon=":material/playlist_play:",
-            width="stretch",
+            width="content" if compact else "stretch",
             key=key,
             help=about if compact else None,
         ):

@@ -1,4 +1,4 @@
-"""A chart that is updated in place while a run goes on: the only Streamlit component of the app.
+"""A chart that is updated in place while a run goes on.
 
 `st.plotly_chart` draws a new chart whenever its data changes, which resets the viewer's zoom. This component calls
 `Plotly.react` on the same DOM node, so zoom and hidden classes survive every update. Every update sends all points,
@@ -10,21 +10,15 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import streamlit as st
 
 from igbviz.charts.colors import DARK_FOR
-from igbviz.ui.assets import asset
+from igbviz.ui.assets import asset, component
 
-JAVASCRIPT = Path(__file__).with_suffix(".js")
-
-_mount = st.components.v2.component(
-    "igbviz_live_chart", js=JAVASCRIPT.read_text(encoding="utf-8"), isolate_styles=False
-)
+_mount = component("igbviz_live_chart")
 
 
 def live_chart(
@@ -36,15 +30,20 @@ def live_chart(
     """
     if not isinstance(figure, str):
         height, figure = height or figure.layout.height, payload(figure)
-    data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "plotly": asset("plotly.min.js")}
-    data["palette"] = DARK_FOR
-    result = _mount(key=key, data=data, **({"on_clicked_change": _nothing} if on_click else {}))
+    data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "palette": DARK_FOR}
+    data |= {"name": "igbviz-live-chart", **_loaded()}
+    # `height`: its room is kept free before the browser has the component; then the chart's own height counts
+    result = _mount(key=key, data=data, height=data["height"], **({"on_clicked_change": _nothing} if on_click else {}))
     return result.clicked if on_click else None
 
 
 def warm_up() -> None:
     """Make the browser load plotly.js now, so that the first chart of this tab does not have to wait for it."""
-    _mount(key="warm-up", data={"plotly": asset("plotly.min.js")})
+    _mount(key="warm-up", data=_loaded())
+
+
+def _loaded() -> dict[str, str]:
+    return {"module": asset("js/chart.js"), "plotly": asset("plotly.min.js")}
 
 
 def payload(figure: go.Figure | dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from igbviz.runs.files import in_words
+
 
 def plain(text: str) -> str:
     """Escape a text so that Markdown shows exactly this text: no link, image, formula, color or icon."""
@@ -34,6 +36,7 @@ def duration_in_words(seconds: float | None) -> str:
 
 def show_error(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:
     """Show a wrong value as an error. Typed text is shown as it is: `**` in a formula is not bold print."""
+    problem = in_words(problem) if isinstance(problem, OSError) else problem
     place.error(quoting(f"{problem}."), icon=icon)
 
 

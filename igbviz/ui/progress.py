@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from igbviz.runs import shipped
-from igbviz.runs.run import Run
+from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import PAUSED, Status
-from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 
@@ -21,6 +23,7 @@ STATE_LOOKS = {
     "diverged": ("red", ":material/trending_up:"),
     "unreadable": ("gray", ":material/broken_image:"),
 }
+IMPORTED = "This run came in an archive and was not trained here: its records are as good as whoever made the archive."
 
 
 def state_badge(state: str) -> None:
@@ -37,13 +40,16 @@ def draw(run: Run, status: Status, key: str = "") -> None:
         st.caption(plain(sentence(worded, run.kind.unit)))
         can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
         if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
-            run.stop()
-            st.rerun(scope="fragment")
+            if _done(run.stop):
+                st.rerun(scope="fragment")
         if can_resume and st.button("Resume", icon=":material/play_arrow:", key=f"{key}resume"):
-            run.resume()
-            st.rerun()
-        if shipped.is_shipped(run):
+            if _done(run.resume):
+                st.rerun()
+        if run.is_shipped:
             st.badge("shipped", color="violet", icon=":material/package_2:")
+        if run.is_imported:
+            st.badge("imported", color="violet", icon=":material/upload:", help=IMPORTED)
+        if run.is_shipped or run.is_imported:
             repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
             if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
                 turn_to(run=own.id)
@@ -54,15 +60,26 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             config = shipped.config_to_repeat(run)
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 turn_to(run=again.id)
+        bar = st.empty()
+        if status.state == "running" and status.steps:
+            bar.progress(min(status.step / status.steps, 1.0))
     # Always the same number of elements above the charts: Streamlit remounts a chart whose position changes, and its
     # zoom is lost.
-    bar = st.empty()
-    if status.state == "running" and status.steps:
-        bar.progress(min(status.step / status.steps, 1.0))
-    elif went_wrong and status.message:
-        (bar.error if status.state == "failed" else bar.warning)(
+    problem = st.empty()
+    if went_wrong and status.message:
+        (problem.error if status.state == "failed" else problem.warning)(
             plain(status.message), icon=STATE_LOOKS[status.state][1]
         )
+
+
+def _done(act: Callable[[], None]) -> bool:
+    """Whether a button had its effect; if not, the reason is shown."""
+    try:
+        act()
+    except (RunError, OSError) as error:
+        show_error(error, icon=":material/error:")
+        return False
+    return True
 
 
 def sentence(status: Status, unit: str = "step") -> str:

@@ -33,7 +33,14 @@ def draw(run: Run, *measured: str, precision: str = "float32") -> None:
     lanes = schema.get("lanes", 1)
     how = f"{schema['threads']} thread{'s' * (schema['threads'] != 1)}"
     how += f", one of {lanes} stacked runs" if isinstance(lanes, int) and lanes > 1 else ""
-    parts = [schema["data"], *measured, f"{precision} on {schema['device']} ({how})", f"torch {schema['torch']}"]
+    origin = "imported, not trained here" if run.is_imported else ""
+    parts = [
+        origin,
+        schema["data"],
+        *measured,
+        f"{precision} on {schema['device']} ({how})",
+        f"torch {schema['torch']}",
+    ]
     st.caption(plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
 
 

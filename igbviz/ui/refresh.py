@@ -12,8 +12,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from igbviz.runs.files import in_words
 from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
+from igbviz.ui.messages import show_error
 
 FIRST_SECONDS, FAST, SLOW = 15.0, 0.3, 1.0  # a new run is redrawn more often: its first steps matter most
 RESUMABLE, RESTING = ("stopped", "failed"), 5.0  # seconds between redraws of a run that another viewer may resume
@@ -31,8 +33,11 @@ def fragment(draw: Callable[[], float | None], every: float | None) -> None:
     def again() -> None:
         try:
             pace = draw()
+        except FileNotFoundError as error:
+            show_error(f"{in_words(error)}. It was deleted", icon=":material/broken_image:")
+            return
         except (RunError, OSError) as error:
-            st.error(f"{error}. It was deleted, or its files were changed.", icon=":material/broken_image:")
+            show_error(error, icon=":material/broken_image:")
             return
         if pace != every:
             st.rerun()

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from igbviz.config import PRESETS
+from igbviz.datasets import DataError
 from igbviz.losses import LOSSES
 from igbviz.runs import library
 from igbviz.runs.kinds import TRAINED, Config, Kind, kind_of
@@ -52,7 +53,7 @@ def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False
     """Submit a run; an error on the page and None if that fails. `own`: not the shipped one."""
     try:
         return submit(config, cache, own=own)
-    except (ConfigError, RunError, OSError) as error:
+    except (ConfigError, DataError, RunError, OSError) as error:
         show_error(error, icon=":material/error:")
         return None
 

@@ -1,7 +1,7 @@
 """What our server adds to Streamlit's: an index page that already has our look, and files that a browser may keep.
 
 Whatever a script sends arrives after the first paint, so only the index page can keep the page from jumping:
-`shell.css` and `shell.js` are written into it.
+the style sheets and `shell.js` are written into it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streamlit import config
 from igbviz.ui import assets
 
 HERE = Path(__file__).parent
-STAGE_STYLE = "js/stage.css"  # the stage keeps its room free from the first paint on
+STYLES = ("shell.css", "views.css", "js/stage.css")
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]
@@ -45,11 +45,10 @@ def parts() -> dict[str, list]:
 
 def head() -> bytes:
     """What the index page gets at the end of its head."""
-    style, stage, script = (
-        (HERE / name).read_text(encoding="utf-8") for name in ("shell.css", STAGE_STYLE, "shell.js")
-    )
+    *styles, script = ((HERE / name).read_text(encoding="utf-8") for name in (*STYLES, "shell.js"))
+    style = "\n".join(styles)
     plotly = assets.asset(assets.PLOTLY.name)
-    return f'<style>{style}\n{stage}</style>\n<script data-plotly="{plotly}">{script}</script>\n'.encode()
+    return f'<style>{style}</style>\n<script data-plotly="{plotly}">{script}</script>\n'.encode()
 
 
 async def serve_asset(request: Request) -> Response:

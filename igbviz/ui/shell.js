@@ -16,7 +16,7 @@
   root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
 
   // plotly.js is 5 MB: it is fetched at once, and runs while Streamlit, which has drawn its empty frame by then, waits for
-  // the server. Before that it would only be in the way. live_chart.js waits for this promise.
+  // the server. Before that it would only be in the way. js/plotly.js waits for this promise.
   const script = document.createElement("script");
   script.src = new URL(document.currentScript.dataset.plotly, base).href;
   const early = { rel: "preload", as: "script", href: script.src, fetchPriority: "low" };

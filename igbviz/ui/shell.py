@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
 from igbviz.runs import files, queue
-from igbviz.ui.messages import plain
+from igbviz.ui.messages import plain, quoting
 
 
 class Page(NamedTuple):
@@ -60,6 +60,8 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
     except files.NewerCache as error:
         st.error(plain(f"{error}."), icon=":material/update:")
         st.stop()
+    if problem := files.read_only(cache) or files.full(cache):
+        st.warning(quoting(f"{problem[0].upper()}{problem[1:]}."), icon=":material/hard_drive:")
     if wake_worker:
         queue.ensure_worker(cache)
     return cache

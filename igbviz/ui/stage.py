@@ -10,15 +10,10 @@ import streamlit as st
 from igbviz.charts.colors import DARK_FOR
 from igbviz.charts.stage import scene
 from igbviz.runs.run import Run
-from igbviz.ui.assets import asset
+from igbviz.ui.assets import asset, component
 from igbviz.ui.runs import shown_trajectory
 
-HERE = Path(__file__).parent
-_mount = st.components.v2.component(
-    "igbviz_stage",
-    js=(HERE / "stage_mount.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_mount = component("igbviz_stage")
 
 
 def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str = "") -> None:
@@ -44,7 +39,7 @@ def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str
         st.session_state.pop(f"{key}-sent", None)
 
     data = {"scenes": scenes, "play": play, "waiting": waiting, "palette": DARK_FOR}
-    data |= {"module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
+    data |= {"name": "igbviz-stage", "module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
     _mount(key=key, data=data, on_lost_change=forget)
 
 

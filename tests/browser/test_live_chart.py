@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.ui.live_chart import JAVASCRIPT
+from igbviz.ui.assets import MOUNT
 from tests.support.servers import servers
 
 APP = Path(__file__).with_name("growing_app.py")
@@ -96,19 +96,26 @@ def test_an_overtaken_update_does_not_take_the_chart_away(growing, page):
     """Streamlit cleans up after an update that a newer one overtook, while the chart is still on the page."""
     page.goto(growing)
     drawn(page)
-    left = page.evaluate(
+    page.evaluate(
         """async (source) => {
-            const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+            const mount = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+            const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+            const module = loaded.find((name) => name.includes("/chart.js"));
             const place = document.body.appendChild(document.createElement("div"));
-            const data = {figure: '{"data": [], "layout": {}, "shared": []}', height: 100, plotly: "already loaded"};
-            const overtaken = module.default({data, parentElement: place});
-            module.default({data, parentElement: place});
+            const figure = '{"data": [], "layout": {}, "shared": []}';
+            const data = {name: "overtaken", figure, height: 100, module, plotly: "already loaded"};
+            const overtaken = mount.default({data, parentElement: place});
+            window.leave = mount.default({data: {...data, height: 200}, parentElement: place});
             overtaken();
-            return place.children.length;
         }""",
-        JAVASCRIPT.read_text(),
+        MOUNT.read_text(),
     )
-    assert left == 1
+    chart = page.locator(".overtaken")
+    assert chart.evaluate("(chart) => chart.style.height") == "200px", "before anything has loaded"
+    page.wait_for_selector(".overtaken[data-draws='1']")
+    assert chart.count() == 1
+    page.evaluate("document.querySelector('.overtaken').parentElement.remove(); leave()")
+    assert not page.problems
 
 
 def test_nothing_is_drawn_when_nothing_changed(growing, page):

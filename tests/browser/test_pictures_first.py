@@ -1,39 +1,53 @@
-"""Lessons, Compare and the paper open on a picture: it begins high on the page, and what names things is not cut."""
+"""Every page opens on its picture: it begins high on the page, without a click, and what names things is not cut."""
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from tests.support import ROOT
+from tests.support.views import FIRST_LOOK, STAGE, VIEWS, View, fill, show
 
 pytestmark = pytest.mark.browser
 
 HIGHEST = 330  # pixels from the top of a window of 1280x720 at which the picture begins, at the latest
-PICTURES = {
-    "Lessons": ".st-key-stage",
-    "Lessons?lesson=silent-zone&step=1": ".st-key-stage",
-    "Lessons?lesson=wrong-push&step=3": "[class*=st-key-lesson-chart-0]",
-    "Lessons?lesson=wrong-push&step=4&presenter=1": "[class*=st-key-lesson-chart-0]",
-    "Compare": ".st-key-compare-grid",
-    "Compare?tab=overlay": ".st-key-compare-overlay",
-    "Paper": "[class*=st-key-paper-figure-1]",
-    "Paper?view=claims": "[class*=st-key-paper-figure-1]",
-}
+LAPTOP, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def server(shared_app) -> str:
-    """The app with the shipped runs."""
+    """The app with the shipped runs and a finished sweep."""
     address, cache = shared_app
-    shutil.copytree(ROOT / "cache" / "gallery", cache / "gallery")
+    fill(cache)
     return address
 
 
-# The colors of captions and of chosen buttons are Streamlit's.
-RULES = {"rules": {"color-contrast": {"enabled": False}}}
+def test_the_picture_begins_high_on_every_page(server: str, browser) -> None:
+    page, found = browser.new_page(viewport=LAPTOP, reduced_motion="reduce"), {}
+    for view in VIEWS:
+        if not view.press:
+            show(page, server, view)
+            found[view.address] = round(page.locator(view.picture).first.bounding_box()["y"])
+    assert not {address: top for address, top in found.items() if not 0 < top <= HIGHEST}
+
+
+def test_on_a_phone_the_verdict_comes_first_then_the_chart_the_player_and_the_panels(server: str, browser) -> None:
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    show(page, server, View(FIRST_LOOK, STAGE))
+    parts = [page.locator(f"{STAGE} .{part}").bounding_box() for part in ("verdict", "chart", "player", "side")]
+    for above, below in zip(parts, parts[1:], strict=False):
+        assert above["y"] + above["height"] <= below["y"] + 1, parts
+    assert parts[1]["width"] >= 390 - 2 * 16, "the chart has the whole width between the margins of the page"
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+def test_next_stays_where_it_is(server: str, browser) -> None:
+    page, places = browser.new_page(viewport=LAPTOP), set()
+    for step in (1, 2, 3):
+        show(page, server, View(f"Lessons?lesson=wrong-push&step={step}", ".st-key-lesson-next button"))
+        box = page.locator(".st-key-lesson-next button").first.bounding_box()
+        places.add((round(box["x"]), round(box["y"])))
+    assert len(places) == 1 and max(y for _, y in places) < 200, places
+
+
 OVERPRINTS = """() => {
     const chart = document.querySelector('.igbviz-live-chart'), edge = chart.getBoundingClientRect();
     const texts = [...chart.querySelectorAll('.annotation-text, .xtick text, .ytick text, .legendtext')];
@@ -49,36 +63,25 @@ OVERPRINTS = """() => {
 }"""
 
 
-def go(page, address: str, awaited: str):
-    """Open this address; returns the place of what is awaited there."""
-    page.goto(address)
-    page.locator(awaited).first.wait_for(timeout=60_000)
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
-    return page.locator(awaited).first.bounding_box()
-
-
-def test_the_picture_begins_high_on_a_page_that_all_can_read(server: str, browser) -> None:
-    page, found = browser.new_page(viewport={"width": 1280, "height": 720}), {}
-    for address, picture in PICTURES.items():
-        found[address] = go(page, f"{server}/{address}", picture)["y"]
-        broken = Axe().run(page, options=RULES).response["violations"]
-        assert not [(each["id"], each["nodes"][0]["html"][:200]) for each in broken], address
-        assert page.locator("h1:visible").count() == 1, address
-    assert all(top <= HIGHEST for top in found.values()), found
-
-
-def test_next_stays_where_it_is(server: str, browser) -> None:
-    page, places = browser.new_page(viewport={"width": 1280, "height": 720}), set()
-    for step in (1, 2, 3):
-        box = go(page, f"{server}/Lessons?lesson=wrong-push&step={step}", ".st-key-lesson-next button")
-        places.add((round(box["x"]), round(box["y"])))
-    assert len(places) == 1 and max(y for _, y in places) < 200, places
-
-
 def test_texts_of_the_grid_do_not_overprint(server: str, browser) -> None:
     page = browser.new_page()
-    for width, height in ((1280, 720), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        go(page, f"{server}/Compare", ".igbviz-live-chart[data-points]")
+    for size in (LAPTOP, PHONE):
+        page.set_viewport_size(size)
+        show(page, server, View("Compare", ".igbviz-live-chart[data-points]"))
         page.wait_for_timeout(500)
-        assert not page.evaluate(OVERPRINTS), width
+        assert not page.evaluate(OVERPRINTS), size
+
+
+CUT = """() => [...document.querySelectorAll('.igbviz-live-chart')].flatMap((chart) => {
+    const edge = chart.getBoundingClientRect();
+    return [...chart.querySelectorAll('svg text')].filter((text) => text.textContent.trim()).filter((text) => {
+        const box = text.getBoundingClientRect();
+        return box.width && (box.top < edge.top - 1 || box.right > edge.right + 1 || box.left < edge.left - 1);
+    }).map((text) => text.textContent);
+})"""
+
+
+def test_no_text_of_a_lesson_chart_is_cut(server: str, browser) -> None:
+    page = browser.new_page(viewport=LAPTOP)
+    show(page, server, next(view for view in VIEWS if view.address == "Lessons?lesson=wrong-push&step=3"))
+    assert not page.evaluate(CUT)

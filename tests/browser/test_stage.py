@@ -10,7 +10,7 @@ import pytest
 
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
-from igbviz.trajectory import Trajectory
+from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.support.browser import visit
 from tests.support.servers import servers
 from tests.support.stored_runs import STEPS, stored, story
@@ -18,6 +18,8 @@ from tests.support.stored_runs import STEPS, stored, story
 APP = Path(__file__).with_name("stage_app.py")
 STAGE = ".igbviz-stage"
 NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+LONG = ["handwritten digit zero", "automobile and truck", "a very long class name indeed", *NAMES[3:]]
+MANY = [f"sweet pepper {k}" for k in range(100)]
 SIZES = [(1280, 720), (1920, 1080), (390, 844)]
 
 pytestmark = pytest.mark.browser
@@ -34,6 +36,17 @@ def crowded(seed: int = 3) -> Trajectory:
     return run
 
 
+def noisy() -> Trajectory:
+    """Some labels are wrong: first resisted, then memorized."""
+    clean = story(8)
+    records = np.zeros(len(clean), snapshot_dtype(10, noisy=True))
+    for name in clean.records.dtype.names:
+        records[name] = clean.records[name]
+    records["memorised"], records["resisted"] = np.linspace(0.1, 0.6, len(records)), 0.2
+    records["otherwise"] = 1 - records["memorised"] - records["resisted"]
+    return Trajectory(records)
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Iterator[tuple[str, dict[str, Run]]]:
     """The address of the app, and the runs that it can show."""
@@ -43,6 +56,9 @@ def shown(tmp_path_factory) -> Iterator[tuple[str, dict[str, Run]]]:
         "escaped": stored(RunConfig(seed=1, epochs=4, batch_size=100), cache, story(8), names=NAMES),
         "stuck": stored(RunConfig(seed=2, epochs=4, batch_size=100), cache, story(8, even_from=None), names=NAMES),
         "crowded": stored(RunConfig(seed=3, epochs=4, batch_size=100), cache, crowded(), names=NAMES),
+        "long": stored(RunConfig(seed=4, epochs=4, batch_size=100), cache, story(2, even_from=None), names=LONG),
+        "many": stored(RunConfig(seed=5, epochs=4, batch_size=100), cache, story(8, classes=100), names=MANY),
+        "noisy": stored(RunConfig(seed=6, epochs=4, batch_size=100), cache, noisy(), names=NAMES),
     }
     with servers(folder) as start:
         yield start(APP, env={"IGBVIZ_CACHE": str(cache)}), runs
@@ -103,6 +119,71 @@ def test_no_name_overlaps_another_or_an_axis(browser, shown, size) -> None:
     }""")
     assert min(gaps) >= 14
     assert not page.problems
+
+
+# Parts of the stage whose text is wider or higher than they are.
+CUT = """(selector) => [...document.querySelectorAll('.igbviz-stage ' + selector)]
+    .filter((part) => part.scrollWidth > part.clientWidth + 1 || part.scrollHeight > part.clientHeight + 2)
+    .map((part) => part.textContent)"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_long_names_have_room(browser, shown, size) -> None:
+    page = opened(browser, shown, "long", size=size)
+    assert page.evaluate(OVERLAPS) == []
+    (name,) = [text for text in page.locator(f"{STAGE} .names text").all_text_contents() if text.startswith("a very")]
+    assert name == "a very long class name indeed ★" or name.endswith("… ★")
+    assert page.evaluate(CUT, ".who") == []
+    page.get_by_role("tab", name="Confusion").click()
+    page.locator(f"{STAGE} .matrix td").first.wait_for()
+    assert page.evaluate(CUT, ".matrix :is(th, td)") == []
+    assert not page.problems
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_many_classes_are_a_few_lines_and_bars(browser, shown, size) -> None:
+    page = opened(browser, shown, "many", size=size)
+    assert sorted(page.locator(f"{STAGE} .names text").all_text_contents()) == ["3 lines at 0.9", "sweet pepper 8 ★"]
+    go(page, 0)
+    assert page.evaluate(OVERLAPS) == [] and page.evaluate(CUT, ".who") == []
+    assert page.locator(f"{STAGE} .row").count() == 13
+    assert page.locator(f"{STAGE} .who").last.inner_text() == "88 other classes"
+    if size[0] > 640:
+        bars, player = (page.locator(f"{STAGE} .{part}").bounding_box() for part in ("row >> nth=-1", "player"))
+        assert bars["y"] + bars["height"] <= player["y"]
+
+
+def test_wrong_labels_are_not_classes(browser, shown) -> None:
+    page = opened(browser, shown, "noisy")
+    page.get_by_role("tab", name="Wrong labels").click()
+    page.locator(f"{STAGE}[data-view=wrong_labels]").wait_for()
+    assert page.evaluate(OVERLAPS) == []
+    opacities = "[...document.querySelectorAll('.scatterlayer .trace')].map((trace) => trace.style.opacity)"
+    page.locator(f"{STAGE} .row").first.click()
+    assert page.evaluate(opacities) == ["0.8"] * 3, "no line belongs to T-shirts"
+    page.get_by_role("tab", name="Accuracy").click()
+    page.locator(f"{STAGE}[data-view=accuracy]").wait_for()
+    page.mouse.move(0, 0)
+    page.wait_for_function(f"{opacities}[0] === '1' && {opacities}[1] === '0.2'")
+
+
+@pytest.mark.parametrize("view", ["Probability", "Confusion"])
+def test_the_projector_view_is_read_from_the_last_row(browser, shown, view: str) -> None:
+    page = opened(browser, shown, "crowded", size=(1920, 1080))
+    page.get_by_role("tab", name=view).click()
+    page.evaluate("""() => {
+        document.documentElement.classList.add("igbviz-projector");
+        window.dispatchEvent(new Event("igbviz-projector"));
+    }""")
+    smallest = """() => Math.min(...[...document.querySelectorAll('.igbviz-stage *')]
+        .filter((part) => part.checkVisibility() && [...part.childNodes].some((node) => node.nodeValue?.trim()))
+        .map((part) => parseFloat(getComputedStyle(part).fontSize)))"""
+    page.wait_for_function(f"({smallest})() >= 20")
+    assert page.evaluate(OVERLAPS) == [] and page.evaluate(CUT, ":is(.who, .value, th, td, .now, button)") == []
+    title = 120  # pixels above the stage on the first page
+    assert page.locator(STAGE).bounding_box()["height"] <= 1080 - title
+    chart = page.locator(f"{STAGE} .{'matrix' if view == 'Confusion' else 'chart'}").bounding_box()
+    assert chart["height"] > 600 and not page.problems
 
 
 def test_lines_that_lie_together_share_a_name_which_unfolds(browser, shown) -> None:

@@ -43,7 +43,7 @@ def test_button_to_curves_to_link(app, browser, artefacts: Path) -> None:
     assert probes_on_stage(page) == 60
     assert page.evaluate(f"document.querySelector('{STAGE}').__mine") == 1, "the same from the first point to the last"
     assert page.locator(MORE).get_attribute("data-points") == "60"
-    assert page.get_by_role("heading", level=1).inner_text().startswith("Cross-entropy · fully connected on ")
+    assert page.get_by_role("heading", level=1).inner_text().startswith("Cross-entropy\nfully connected on ")
     page.screenshot(path=artefacts / "train_light.png", full_page=True)
     assert not page.outside, "nothing comes from the network"
 

@@ -59,11 +59,13 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
         member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)
     ]
     figure = dynamics_charts.trainability(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
-    heat, crosses, _, edge, key = figure["data"]
+    heat, crosses, _, edge = figure["data"]
     assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1
     assert heat["zmax"] == pytest.approx(2.4), "one training that nearly diverged does not hide the others"
     on = np.isfinite(edge["x"])
-    assert key["name"] == edge["name"] == "edge of chaos" and key["line"]["color"] != edge["line"]["color"]
+    (name,) = figure["layout"]["annotations"]
+    assert name["text"] == edge["name"] == "edge of chaos"
+    assert (name["x"], name["y"]) in zip(edge["x"], edge["y"], strict=True), "the line is named at itself"
     assert 1.0 <= edge["x"][on].min() < 1.1 and edge["x"][on].max() < 2.5
     payload(figure)
     go.Figure(figure)

@@ -36,6 +36,16 @@ def test_presets() -> None:
     assert {name: preset.config.id for name, preset in PRESETS.items()} == PRESET_IDS
 
 
+def test_only_a_fingerprint_makes_a_folder_another_run() -> None:
+    folder = {"name": "image-folder", "folder": "/data/pictures"}
+    plain, empty, one, other = (
+        RunConfig(dataset=folder | more)
+        for more in ({}, {"fingerprint": None}, {"fingerprint": "0" * 16}, {"fingerprint": "1" * 16})
+    )
+    assert plain.id == empty.id == "image-folder-mlp-cross-entropy-s0-f93b7299f5"
+    assert len({plain.id, one.id, other.id}) == len({plain.group, one.group, other.group}) == 3
+
+
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
     assert len(names) == 47

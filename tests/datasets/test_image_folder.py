@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from igbviz import datasets
-from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder, image_folder
+from igbviz.datasets import FashionMini, GaussianNoise, ImageFolder, decoding, errors
 from igbviz.datasets.base import luma
 from tests.support.datasets import same, sentence
 
@@ -32,25 +32,6 @@ def test_an_image_folder_is_read_in_the_order_of_names(folder):
         assert np.array_equal(image.permute(1, 2, 0), np.asarray(Image.open(folder / "train" / f"{path}.png")))
 
 
-def test_images_of_many_modes_and_sizes_get_one_size(folder):
-    Image.new("L", (30, 31), 200).save(folder / "train" / "dog" / "0.png")
-    Image.new("RGBA", (5, 5), (1, 2, 3, 4)).save(folder / "test" / "cat" / "0.PNG")
-    (folder / "train" / "dog" / "notes.txt").write_text("not an image, not counted")
-    data = ImageFolder(folder=str(folder), scaling="raw").load()
-    assert data.shape == (3, 10, 12) and len(data.train_images) == 6 and data.train_images[3].unique().tolist() == [200]
-    assert ImageFolder(folder=str(folder), size=16).load().shape == (3, 16, 16)
-
-
-def test_16_bit_grey_is_scaled_and_not_clipped(folder):
-    values = np.arange(0, 65536, 512, dtype=np.uint16)[:120].reshape(10, 12)
-    for place, suffix in enumerate(("png", "tif", "pgm")):
-        (folder / "train" / "cat" / f"{place}.png").unlink()
-        Image.fromarray(values).save(folder / "train" / "cat" / f"{place}.{suffix}")
-    data = ImageFolder(folder=str(folder), scaling="raw", grayscale=True).load()
-    for image in data.train_images[:3]:
-        assert np.array_equal(image[0], values >> 8)
-
-
 def test_facts_of_a_folder_follow_the_folder(folder):
     dataset = ImageFolder(folder=str(folder), grayscale=True)
     assert dataset.facts() == datasets.Facts(1, 12, ("cat", "dog"), 6, 4)
@@ -63,17 +44,17 @@ def break_nothing_chosen(folder):
 
 
 def break_missing(folder):
-    return ImageFolder(folder=str(folder / "elsewhere")), [folder / "elsewhere" / "train"]
+    return ImageFolder(folder=str(folder / "elsewhere")), [folder / "elsewhere", "does not exist"]
 
 
 def break_no_test(folder):
     (folder / "test").rename(folder / "exam")
-    return ImageFolder(folder=str(folder)), [folder / "test"]
+    return ImageFolder(folder=str(folder)), [folder, "no folder test", "exam, train"]
 
 
 def break_other_classes(folder):
     (folder / "test" / "dog").rename(folder / "test" / "wolf")
-    return ImageFolder(folder=str(folder)), [folder, "dog, wolf"]
+    return ImageFolder(folder=str(folder)), [folder, "only train has dog", "only test has wolf"]
 
 
 def break_one_class(folder):
@@ -111,12 +92,12 @@ BROKEN = {name: function for name, function in list(globals().items()) if name.s
 def test_a_broken_folder_is_reported_in_one_sentence(broken, folder, data_root):
     dataset, names = broken(folder)
     sentence(dataset.load, *names)
-    assert not list(data_root.glob("decoded/*")), "no incomplete array is cached"
+    assert not list(data_root.glob("decoded/*.npz")), "no incomplete array is cached"
 
 
 def test_too_many_pixels_are_refused_before_decoding(folder, monkeypatch):
-    monkeypatch.setattr(image_folder, "MAX_VALUES", 1000)
-    monkeypatch.setattr(image_folder, "_decode", None)
+    monkeypatch.setattr(errors, "MAX_VALUES", 1000)
+    monkeypatch.setattr(decoding, "decode", None)
     sentence(ImageFolder(folder=str(folder)).load, folder, "10 images of 3 x 10 x 12", "size")
     sentence(FashionMini(size=14).load, "10000 images of 1 x 14 x 14")
     sentence(GaussianNoise().load, "12000 images")
@@ -124,21 +105,21 @@ def test_too_many_pixels_are_refused_before_decoding(folder, monkeypatch):
 
 def test_decoded_images_are_cached_until_the_folder_changes(folder, data_root, monkeypatch):
     decodings = []
-    decode = image_folder._decode
-    monkeypatch.setattr(image_folder, "_decode", lambda *args: decodings.append(args) or decode(*args))
+    decode = decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda *args: decodings.append(args) or decode(*args))
     dataset = ImageFolder(folder=str(folder))
     first = dataset.load()
-    assert same(first, dataset.load()) and len(decodings) == 2, "train and test, once each"
-    assert len(list(data_root.glob("decoded/*"))) == 1, "and no temporary file is left"
+    assert same(first, dataset.load()) and len(decodings) == 1
+    assert len(list(data_root.glob("decoded/*.npz"))) == 1, "and no temporary file is left"
 
     for other in ({"grayscale": True}, {"size": 16}):
         assert not torch.equal(
             ImageFolder(folder=str(folder), **other).load().train_images[:1, :1, :10, :12], first.train_images[:1, :1]
         )
-    assert len(decodings) == 6
+    assert len(decodings) == 3
 
     Image.new("RGB", (12, 10)).save(folder / "train" / "cat" / "0.png")
-    assert not same(first, dataset.load()) and len(decodings) == 8
+    assert not same(first, dataset.load()) and len(decodings) == 4
 
 
 DAMAGE = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from igbviz import datasets
-from igbviz.datasets import DATASETS
+from igbviz.datasets import DATASETS, folders
 from tests.support.datasets import DOWNLOADED, LIKE_MNIST, same, sentence, write_idx
 
 pytestmark = pytest.mark.usefixtures("data_root")
@@ -39,7 +39,43 @@ def test_the_users_folder_comes_before_the_shared_ones(tmp_path, data_root):
     write_idx(tmp_path / "own", True, labels=(2, 3, 4))
     assert DATASETS["mnist"]().load().train_labels.tolist() == [0, 1]
     assert DATASETS["mnist"](folder=str(tmp_path / "own")).load().train_labels.tolist() == [2, 3, 4]
-    assert DATASETS["mnist"](folder=str(tmp_path / "gone")).load().train_labels.tolist() == [0, 1]
+
+
+def test_a_named_folder_without_the_files_is_an_error(tmp_path, data_root, offline):
+    write_idx(data_root / "mnist", True)
+    for name in DOWNLOADED:
+        gone = DATASETS[name](folder=str(tmp_path / "gone"))
+        for action in (gone.load, gone.identified):
+            sentence(action, tmp_path / "gone", "does not exist")
+        (tmp_path / "other").mkdir(exist_ok=True)
+        (tmp_path / "other" / "holiday.txt").touch()
+        sentence(DATASETS[name](folder=str(tmp_path / "other")).load, tmp_path / "other", "it has: holiday.txt")
+
+
+def test_the_missing_file_of_a_download_is_named(tmp_path, data_root, offline):
+    for place, dataset in (
+        (tmp_path / "own", DATASETS["mnist"](folder=str(tmp_path / "own"))),
+        (data_root / "MNIST" / "raw", DATASETS["mnist"]()),
+    ):
+        write_idx(place, False)
+        (place / "t10k-labels-idx1-ubyte").unlink()
+        sentence(dataset.load, place / "t10k-labels-idx1-ubyte is missing", "is not complete")
+
+
+def test_mnist_of_another_folder_is_other_data(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "SETTLED", 0.0)
+    write_idx(tmp_path / "one", False)
+    write_idx(tmp_path / "packed", True)
+    write_idx(tmp_path / "other", False, labels=(2, 3, 4))
+    one, packed, other = (
+        DATASETS["mnist"](folder=str(tmp_path / name)).identified() for name in ("one", "packed", "other")
+    )
+    assert one.fingerprint == packed.fingerprint != other.fingerprint
+    assert one.canonical() == packed.canonical() != other.canonical()
+    assert "fingerprint" not in DATASETS["mnist"]().identified().canonical()
+    other.load()
+    write_idx(tmp_path / "other", False)
+    sentence(other.load, tmp_path / "other", "no longer", other.fingerprint, one.fingerprint)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -58,6 +94,7 @@ def test_damaged_idx_files_are_named(packed, tmp_path):
 def test_offline_one_sentence_says_what_to_put_where(name, offline, data_root, tmp_path):
     cls = DOWNLOADED[name]
     sentence(cls().load, cls.title, "no network in this test", cls.files, data_root)
+    (tmp_path / "own").mkdir()
     sentence(cls(folder=str(tmp_path / "own")).load, cls.files, tmp_path / "own")
 
 
@@ -119,7 +156,9 @@ def test_cifar_is_read_only_after_its_checksum(tmp_path, offline, monkeypatch):
     assert DATASETS["cifar10"](folder=str(place), grayscale=True).load().shape == (1, 32, 32)
 
     original("data_batch_3", Trap(tmp_path / "trace"))
-    sentence(DATASETS["cifar10"](folder=str(place)).load, "cifar-10-batches-py")
+    sentence(DATASETS["cifar10"](folder=str(place)).load, place / "data_batch_3 is damaged")
+    (place / "test_batch").unlink()
+    sentence(DATASETS["cifar10"](folder=str(place.parent)).load, place / "test_batch is missing")
     assert not (tmp_path / "trace").exists()
 
 

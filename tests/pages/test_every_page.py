@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -36,18 +37,25 @@ def test_with_runs_of_every_kind(path: Path, tiny: RunConfig, own_cache: Path) -
 
 
 @pytest.mark.parametrize(
-    ("name", "box", "value", "sentence", "button"),
+    ("name", "query", "box", "value", "sentence", "button"),
     [
-        ("Initialisation", "relu-networks", 1, "networks is 1, allowed: a whole number from 2", "initialize"),
-        ("Robustness", "seeds", 0, "Seeds is 0, allowed: a whole number from 1", "robust-start"),
-        ("Dynamics", "steps", 0, "Optimizer steps is 0, allowed: a whole number from 1 to 10000.", "bias-start"),
-        ("Dynamics", "seeds", 1, "Seeds is 1, allowed: a whole number from 2 to 150.", "bias-start"),
+        ("Initialisation", {}, "relu-networks", 1, "networks is 1, allowed: a whole number from 2", "initialize"),
+        ("Robustness", {}, "seeds", 0, "Seeds is 0, allowed: a whole number from 1", "robust-start"),
+        ("Dynamics", {}, "steps", 0, "Optimizer steps is 0, allowed: a whole number from 1 to 10000.", "bias-start"),
+        (
+            "Dynamics",
+            {"view": "starts"},
+            "seeds",
+            1,
+            "Seeds is 1, allowed: a whole number from 2 to 150.",
+            "bias-start",
+        ),
     ],
 )
 def test_other_forms_report_wrong_numbers(
-    name: str, box: str, value: float, sentence: str, button: str, own_cache: Path
+    name: str, query: dict[str, str], box: str, value: float, sentence: str, button: str, own_cache: Path
 ) -> None:
-    test = page(ROOT / f"pages/{name}.py")
+    test = page(ROOT / f"pages/{name}.py", **query)
     next(number for number in test.number_input if number.key.endswith(box)).set_value(value).run()
     assert not test.exception and any(as_read(error).startswith(sentence) for error in test.error), test.error
     assert not any(shown.key and shown.key.startswith(button) for shown in test.button)
@@ -75,9 +83,21 @@ def test_a_loss_is_found_by_its_name_and_by_its_title(name: str, box: str, tiny:
     robust = finished(tiny.with_(loss={"name": "gce"}), own_cache)
     finished(tiny, own_cache)
     test = page(ROOT / f"pages/{name}.py")
+    if name == "Compare":
+        test.button(key="compare-select").click().run()
     for text in ("gce", LOSSES["gce"].title):
         test.text_input(key=box).set_value(text).run()
         assert list(test.dataframe[0].value["id"]) == [robust.id], text
+
+
+@pytest.mark.parametrize("name", ["Runs", "Compare"])
+def test_a_fraction_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
+    """A hundred steps of 313 are 0.3194888178913738 epochs: a column without a format shows all digits."""
+    finished(tiny.with_(epochs=0.3194888178913738), own_cache)
+    test = page(ROOT / f"pages/{name}.py")
+    if name == "Compare":
+        test.button(key="compare-select").click().run()
+    assert json.loads(test.dataframe[0].proto.columns)["epochs"]["type_config"]["format"] == "%.4g"
 
 
 def test_first_page_starts_a_first_look(own_cache: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from pathlib import Path
 
@@ -390,11 +389,3 @@ def test_import_reports_the_last_bundle_only(own_cache: Path) -> None:
     test.file_uploader(key="archive-file").set_value(None)
     bring_in()
     assert "The bundle is missing" in test.error[0].value
-
-
-@pytest.mark.parametrize("name", ["Runs", "Compare"])
-def test_a_fraction_of_an_epoch_is_rounded(name: str, tiny: RunConfig, own_cache: Path) -> None:
-    """A hundred steps of 313 are 0.3194888178913738 epochs: a column without a format shows all digits."""
-    done(tiny.with_(epochs=0.3194888178913738), own_cache)
-    test = drawn(AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page(f"pages/{name}.py"))
-    assert json.loads(test.dataframe[0].proto.columns)["epochs"]["type_config"]["format"] == "%.4g"

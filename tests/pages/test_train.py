@@ -62,12 +62,12 @@ def test_the_title_of_a_run_is_shown_as_it_is(tiny: RunConfig, own_cache: Path) 
     assert r"\*\*q\*log\(p\)\*r\_1" in title, "no bold, no formula"
     shown = title.replace("\\", "")
     assert shown.startswith("Your own formula (-p**q*log(p)*r_1*r_2, ") and shown.endswith(
-        ") · fully connected on Gaussian noise · seed 0"
+        ") :small[fully connected on Gaussian noise · seed 0]"
     )
     assert all(parameter in shown for parameter in ("q 0.5", "r_1 1", "r_2 2")) and "{" not in shown
     run = submit(tiny.with_(loss={"name": "blurry", "gamma": 0.5, "detach_weight": True}), own_cache)
     title = page(ROOT / "pages/Train.py", run=run.id).title[0].value.replace("\\", "")
-    assert title.startswith("Blurry (gamma 0.5, detach weight) · fully connected on ")
+    assert title.startswith("Blurry (gamma 0.5, detach weight) :small[fully connected on ")
 
 
 def test_wrong_links_are_friendly(own_cache: Path) -> None:

@@ -150,20 +150,20 @@ def test_a_link_with_the_loss_of_another_preset_is_that_preset(own_cache: Path) 
     assert linked(test) == {"preset": "first-look-blurry"}
 
 
-def charts(test: AppTest) -> list:
-    return [part for part in test.get("bidi_component") if "figure" in part.proto.json]
+def stages(test: AppTest) -> list:
+    return [part for part in test.get("bidi_component") if "scenes" in part.proto.json]
 
 
 def test_without_a_run_a_recorded_one_is_shown(own_cache: Path) -> None:
-    assert not charts(page(TRAIN)), "nothing ships with this cache"
+    assert not stages(page(TRAIN)), "nothing ships with this cache"
     for name in ("first-look-cross-entropy", "first-look-blurry"):
         stored(PRESETS[name].config, own_cache, story())
     (own_cache / "runs").rename(own_cache / "gallery")
     test = page(TRAIN)
-    assert len(charts(test)) == 1 and any("Recorded" in text.value for text in test.caption)
+    assert len(stages(test)) == 1 and any("Recorded" in text.value for text in test.caption)
     test.selectbox(key="preset").select("first-look-blurry").run()
     assert any(PRESETS["first-look-blurry"].look_for in text.value for text in test.caption)
-    assert len(charts(page(ROOT / "app.py"))) >= 1
+    assert len(stages(page(ROOT / "app.py"))) >= 1
 
 
 def test_a_sweep_leaves_the_form_as_it_is(own_cache: Path) -> None:

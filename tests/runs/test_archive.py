@@ -28,7 +28,7 @@ def test_export_and_import_are_byte_identical(run: Run, tmp_path: Path) -> None:
     imported = import_runs(packed(run), tmp_path / "to")
     assert imported.new == [run.id] and not imported.known and not imported.refused
     copy = Run.open(run.id, tmp_path / "to")
-    assert files_of(copy) == files_of(run) and set(os.listdir(copy.path)) == {*archive.FILES}
+    assert files_of(copy) == files_of(run) and set(os.listdir(copy.path)) == {*archive.FILES, "imported.json"}
     assert same(copy.trajectory().records, run.trajectory().records) and copy.config == run.config
     assert annotations.read(copy) == annotations.read(run) and copy.status == run.status
     assert library.rows(tmp_path / "to")[0]["title"] == "mine"

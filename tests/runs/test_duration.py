@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
+from igbviz.runs import duration
 from igbviz.runs.duration import estimate, record_pace
 from igbviz.spec import ConfigError
 from igbviz.training.memory import free_memory, require_memory
 from igbviz.training.pace import Pace
+from igbviz.trajectory import snapshot_dtype
 
 
 def test_without_measurements_it_is_a_rough_guess(tiny: RunConfig, tmp_path: Path) -> None:
@@ -57,3 +60,19 @@ def test_a_network_that_does_not_fit_is_refused_before_it_starts(tiny: RunConfig
     require_memory(tiny, tiny.dataset.facts(), free=1e6)
     with pytest.raises(ConfigError):
         require_memory(tiny, tiny.dataset.facts(), free=1e3)
+
+
+def test_records_that_fill_the_disk_are_refused(tiny: RunConfig, tmp_path: Path, monkeypatch) -> None:
+    needed = 12 * snapshot_dtype(3).itemsize
+    monkeypatch.setattr(duration, "free", lambda _: 2 * needed)
+    estimate(tiny, tmp_path)
+    monkeypatch.setattr(duration, "free", lambda _: 2 * needed - 2)
+    with pytest.raises(ConfigError, match="probes would write .* of records, allowed: at most .* half of the free"):
+        estimate(tiny, tmp_path)
+
+
+def test_two_that_end_at_once_both_record_their_pace(tiny: RunConfig, tmp_path: Path) -> None:
+    configs = [tiny.with_(model={"name": "mlp", "depth": 2, "width": width}) for width in range(1, 41)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda config: record_pace(config, config.dataset.facts(), tmp_path, 0.5, 0.01), configs))
+    assert all("measured" in estimate(config, tmp_path).basis for config in configs)

@@ -52,6 +52,7 @@ def test_a_row_describes_the_run(tiny: RunConfig, tmp_path: Path) -> None:
         "archived": False,
         "bytes": sum(map(len, files_of(run.path).values())),
         "shipped": False,
+        "imported": False,
     }
     assert row(run)["bytes"] == run.size()
 

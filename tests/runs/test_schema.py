@@ -16,6 +16,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import library, queue
+from igbviz.runs.files import write_json
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
@@ -211,3 +212,9 @@ def test_a_thousand_finished_runs_are_listed_at_once(tiny: RunConfig, own_cache:
     first = time.process_time()
     list_runs(own_cache)
     assert first - began < 2 and time.process_time() - first < 0.5
+
+
+def test_the_long_path_of_a_folder_makes_no_run_unreadable(tiny: RunConfig, tmp_path: Path) -> None:
+    run = finished(tiny, tmp_path)
+    write_json(run.path / "schema.json", run.schema | {"data": "Image folder from /" + "a/" * 6000})
+    assert len(run.trajectory()) == 12 and len(run.read_schema().data) == 5000

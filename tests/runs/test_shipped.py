@@ -13,7 +13,7 @@ from igbviz.runs.files import write_json
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import config_to_repeat, shipped_runs
-from igbviz.runs.submit import submit
+from igbviz.runs.submit import submit, submit_all
 from tests.support import ROOT
 from tests.support.pages import page
 from tests.support.stored_runs import finished
@@ -57,7 +57,7 @@ def test_only_a_folder_of_cifar10_is_replaced(own_cache: Path, tiny) -> None:
     folder = tiny.with_(
         dataset={"name": "image-folder", "folder": "/nowhere/images", "grayscale": True, "scaling": "raw"}
     )
-    run = submit(folder, own_cache)
+    (run,) = submit_all([folder], own_cache)
     for names in (CIFAR10, ("cat", "dog")):
         write_json(run.path / "schema.json", {"class_names": list(names)})
         is_cifar10 = names == CIFAR10

@@ -138,14 +138,17 @@ def test_invalid_values_in_the_files_of_one_run_do_not_affect_the_list(
 
 
 def test_a_new_data_folder_is_stored_in_the_run(tmp_path: Path) -> None:
-    first = submit({"dataset": {"name": "mnist"}}, tmp_path)
+    """The files of CIFAR have checksums, so that every folder has the same contents."""
+    first = submit({"dataset": {"name": "cifar10"}}, tmp_path)
     first.write_status(Status(state="failed"))
-    second = submit({"dataset": {"name": "mnist", "folder": "/somewhere"}}, tmp_path)
-    assert second == first and second.config.dataset.folder == "/somewhere" and second.status.state == "queued"
+    folder = str(tmp_path / "runs")
+    second = submit({"dataset": {"name": "cifar10", "folder": folder}}, tmp_path)
+    assert second == first and second.config.dataset.folder == folder and second.status.state == "queued"
 
 
 def test_a_run_whose_data_are_missing_can_still_be_read(tmp_path: Path) -> None:
-    run = submit({"dataset": {"name": "image-folder", "folder": "/nowhere"}}, tmp_path)
+    config = RunConfig(dataset={"name": "image-folder", "folder": "/nowhere"})
+    (run,) = submit_all([config], tmp_path)
     run.write_status(Status(state="failed", message="no data"))
     assert len(run.trajectory()) == 0
 

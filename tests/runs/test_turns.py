@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import torch
 from igbviz.cli import main
 from igbviz.config import RunConfig
 from igbviz.runs import queue, worker
+from igbviz.runs.locks import folder_lock
 from igbviz.runs.run import Run
 from igbviz.runs.status import PAUSED
-from igbviz.runs.submit import submit
+from igbviz.runs.submit import submit, submit_all
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import train
@@ -139,7 +141,8 @@ class TestPlaces:
         assert [queue.turns(tmp_path)[run.id].seconds for run in waiting] == [300.0, 600.0]
 
     def test_without_an_estimate_only_the_place_is_known(self, tiny: RunConfig, tmp_path: Path) -> None:
-        nowhere = submit(tiny.with_(dataset={"name": "image-folder", "folder": "/no/such/place"}, seed=1), tmp_path)
+        lost = tiny.with_(dataset={"name": "image-folder", "folder": "/no/such/place"}, seed=1)
+        (nowhere,) = submit_all([lost], tmp_path)
         assert "next in the queue, in less than a minute" in nowhere.status.message
         queue._last_turns.clear()
         queue._estimate.cache_clear()
@@ -218,7 +221,7 @@ class TestPauses:
         with pytest.raises(KeyboardInterrupt):
             worker.take_one(tmp_path, CPU)
         status = long.stored_status()
-        assert (status.state, status.attempts) == ("running", 1) and status.step >= 300
+        assert (status.state, status.attempts) == ("running", 0) and status.step >= 300
         while worker.take_one(tmp_path, CPU):
             pass
         for run in (long, Run(tmp_path / "runs" / tiny.id)):
@@ -245,6 +248,41 @@ class TestPauses:
         assert trained[-1] == tiny.id and not actions and not queued(tmp_path)
         for run, undisturbed in zip(group.runs, alone.runs, strict=True):
             assert run.schema["lanes"] == 3 and same(run.trajectory().records, undisturbed.trajectory().records)
+
+    def test_a_short_run_that_cannot_be_written_does_not_hold_up_the_long_one(
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        taken: list[str] = []
+
+        def refused(folder: Path) -> contextlib.AbstractContextManager[object]:
+            taken.append(folder.name)
+            if folder.name == tiny.id:
+                raise PermissionError(13, "Permission denied", str(folder))
+            return folder_lock(folder)
+
+        monkeypatch.setattr(worker, "folder_lock", refused)
+        monkeypatch.setattr(worker, "MIN_PAUSE", 1e3)
+        monkeypatch.setattr(worker, "MAX_PAUSE", 1e3)
+        monkeypatch.setattr(worker, "_put_off", {})
+        long = submit(long_run, tmp_path)
+        at_step(monkeypatch, long_run, 300, lambda: submit(tiny, tmp_path))
+        assert worker.take_one(tmp_path, CPU) and not worker.take_one(tmp_path, CPU)
+        assert long.status.state == "done" and queued(tmp_path) == [tiny.id] and taken == [long.id, tiny.id]
+
+    def test_a_pause_in_the_first_probe_after_the_start_is_no_attempt(
+        self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        long = submit(long_run, tmp_path)
+        long.write_status(long.stored_status().model_copy(update={"attempts": 2}))
+        submit(tiny, tmp_path)
+        monkeypatch.setattr("igbviz.runs.session.Session._position", lambda _: (0, 0))  # as in the middle of a probe
+        attempts: list[int] = []
+        at_step(monkeypatch, tiny, 5, lambda: attempts.append(long.stored_status().attempts))
+        at_step(monkeypatch, long_run, 1, lambda: attempts.append(long.stored_status().attempts))
+        assert worker.take_one(tmp_path, CPU)
+        assert attempts == [2, 3], "not counted while it is paused, and counted again when it goes on"
 
     def test_a_short_run_does_not_pause_for_another(
         self, tiny: RunConfig, long_run: RunConfig, estimates: Estimates, trained: list[str], tmp_path: Path,

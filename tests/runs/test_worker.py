@@ -20,6 +20,7 @@ from igbviz.runs.listing import list_runs
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
+from igbviz.training import checkpoints
 from igbviz.training.loop import Training, train
 from igbviz.training.stacked import Stack
 from tests.support.processes import helper_has_started, until, worker_processes
@@ -127,7 +128,7 @@ def test_a_run_that_lacked_only_its_last_probe_records_no_pace(
         if job.step == job.steps:
             break
     (run.path / "trajectory.bin").write_bytes(records)
-    torch.save(job.state(), run.path / "checkpoint.pt")
+    checkpoints.write(job.state(), run.id, run.path / "checkpoint.pt")
     assert worker.take_one(tmp_path, torch.device("cpu"))
     assert run.status.state == "done" and same(run.trajectory().records, np.array(list(train(tiny, "cpu"))))
     assert not (tmp_path / "speeds.json").exists()

@@ -16,7 +16,7 @@ from igbviz.runs import duration, queue, session, worker
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
-from igbviz.runs.submit import submit
+from igbviz.runs.submit import submit, submit_all
 from igbviz.training.loop import train
 from tests.support.processes import end_workers, helper_has_started, until
 from tests.support.trajectories import same
@@ -90,7 +90,7 @@ def test_divergence_keeps_the_curves(tiny: RunConfig, cache: Path) -> None:
 
 
 def test_failures_are_one_sentence(tiny: RunConfig, cache: Path) -> None:
-    nowhere = submit(tiny.with_(dataset={"name": "image-folder", "folder": "/no/such/place"}), cache)
+    (nowhere,) = submit_all([tiny.with_(dataset={"name": "image-folder", "folder": "/no/such/place"})], cache)
     huge = submit(tiny.with_(batch_size=256, model={"name": "mlp", "depth": 100, "width": 8192, "max_pool": 64}), cache)
     status = nowhere.wait(90)
     assert status.state == "failed" and "/no/such/place" in status.message and "\n" not in status.message

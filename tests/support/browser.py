@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 CHART = ".igbviz-live-chart"
-STAGE = ".st-key-stage .igbviz-live-chart"
-STAGE_READY = f"{STAGE}[data-points]"
-STAGE_PROBES = "data-points"  # the attribute with the number of probes that the stage has
+STAGE = ".st-key-stage .igbviz-stage"
+STAGE_READY = f"{STAGE}[data-ready]"
+STAGE_PROBES = "data-probes"  # the attribute with the number of probes that the stage has
 ROW, HEAD = 35, 35  # pixels of the table of runs
 
 

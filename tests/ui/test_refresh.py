@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from igbviz.runs.run import RunError
 from igbviz.runs.status import Status
 from igbviz.ui import refresh
 
@@ -44,3 +46,28 @@ def test_a_crowd_gets_the_slow_pace_and_a_few_the_fast_one(browsers) -> None:
     assert browsers(refresh.CROWD, 1.0, 1.0) == refresh.SLOW
     assert browsers(0, 2.0, 1.0) == refresh.SLOW
     assert browsers(0, 2.0 + refresh.PRESENT, 1.0) == refresh.FAST, "the others have gone"
+
+
+def page(error: Exception) -> None:
+    from igbviz.ui import refresh
+
+    def draw() -> None:
+        raise error
+
+    refresh.fragment(draw, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RunError("run a cannot be read: status.json is damaged"), "run a cannot be read: status.json is damaged."),
+        (FileNotFoundError(2, "No such file or directory", "/c/runs/a/status.json"),
+         "/c/runs/a/status.json cannot be read or written: no such file or directory. It was deleted."),
+        (PermissionError(13, "Permission denied", "/c/runs/a/stop"),
+         "/c/runs/a/stop cannot be read or written: permission denied."),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device."),
+    ],
+)  # fmt: skip
+def test_only_what_is_missing_was_deleted(error: Exception, words: str) -> None:
+    (shown,) = AppTest.from_function(page, args=(error,)).run().error
+    assert shown.value == words

@@ -1,6 +1,11 @@
 // How the guesses are spread over the classes at the cursor: one row a class, turned so that the name has room. A row is
 // a button: pointing at it or choosing it makes its line stand out, by keyboard, too.
 
+import { textScale } from "./theme.js";
+import { starred, widthOf } from "./text.js";
+
+const ONE_LINE = 10; // so many rows have room for names in two lines
+
 export class Bars {
   constructor(holder, { onPoint }) {
     this.holder = holder;
@@ -9,7 +14,7 @@ export class Bars {
 
   draw(recording, colors, theme) {
     const { bars, classes } = recording;
-    this.key = JSON.stringify([bars, theme]);
+    this.key = JSON.stringify([bars, theme, textScale()]);
     if (this.key === this.drawn) return;
     this.drawn = this.key;
     this.holder.replaceChildren(
@@ -19,7 +24,8 @@ export class Bars {
         row.className = "row";
         row.setAttribute("aria-pressed", "false");
         row.innerHTML = `<span class="who"></span><span class="track"><i></i></span><span class="value"></span>`;
-        row.querySelector(".who").textContent = bar.strong ? `${bar.name} ★` : bar.name;
+        row.querySelector(".who").textContent = starred(bar);
+        row.title = bar.name;
         row.querySelector(".who").style.fontWeight = bar.strong ? 700 : 400;
         row.querySelector("i").style.background = colors(bar.color, theme);
         row.style.setProperty("--chance", `${100 / classes.length}%`);
@@ -32,6 +38,10 @@ export class Bars {
         return row;
       }),
     );
+    this.holder.classList.toggle("many", bars.length > ONE_LINE);
+    const { fontSize } = getComputedStyle(this.holder.firstElementChild ?? this.holder);
+    const widths = bars.map((bar) => widthOf(starred(bar), `${bar.strong ? 700 : 400} ${fontSize} ${theme.font}`));
+    this.holder.style.setProperty("--who", `${Math.ceil(Math.max(0, ...widths)) + 2}px`);
     this.parts = [...this.holder.children].map((row) => [row.querySelector("i"), row.querySelector(".value")]);
   }
 

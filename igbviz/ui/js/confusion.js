@@ -1,6 +1,7 @@
 // The confusion matrix at the cursor, as a table that a screen reader can read. Every row sums to 100 %.
 
-import { luminance } from "./theme.js";
+import { widthOf } from "./text.js";
+import { luminance, textScale } from "./theme.js";
 
 export class Confusion {
   constructor(holder) {
@@ -9,16 +10,30 @@ export class Confusion {
 
   draw(recording, theme) {
     const { classes, id } = recording;
-    const key = JSON.stringify([id, classes, theme]);
+    const key = JSON.stringify([id, classes, theme, this.holder.clientWidth, textScale()]);
     if (key === this.drawn) return;
     this.drawn = key;
     const head = classes.map((name) => `<th scope="col"><span>${escaped(name)}</span></th>`).join("");
     const rows = classes.map((name) => `<tr><th scope="row">${escaped(name)}</th>${"<td></td>".repeat(classes.length)}</tr>`).join("");
     const title = `<caption>Rows: true class. Columns: guess. Percent of the row.</caption>`;
-    this.holder.innerHTML = `<table>${title}<thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+    this.holder.innerHTML = `<table><colgroup><col><col span="${classes.length}"></colgroup>${title}<thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
+    this._fit(classes, theme);
     this.cells = [...this.holder.querySelectorAll("tbody td")];
     this.shades = shades(theme);
     this.now = [];
+  }
+
+  // The names of the rows get the room that they need, up to a third; those of narrow columns are turned.
+  _fit(classes, theme) {
+    const table = this.holder.firstChild;
+    const width = this.holder.clientWidth;
+    const font = `${getComputedStyle(table).fontSize} ${theme.font}`;
+    const names = Math.min(Math.max(...classes.map((name) => widthOf(name, font))) + 12, width / 3);
+    const column = Math.max((width - names) / classes.length, widthOf("100", font) + 6);
+    table.querySelector("col").style.width = `${names}px`;
+    table.style.minWidth = `${names + column * classes.length}px`;
+    const words = classes.flatMap((name) => name.split(/[ -]/));
+    table.classList.toggle("turned", Math.max(...words.map((word) => widthOf(word, font))) > column - 2);
   }
 
   show(values) {

@@ -5,13 +5,10 @@
 import { layout } from "./labels.js";
 import { textScale, themeOf } from "./theme.js";
 import { smoothed } from "./recording.js";
+import { set, svg } from "./svg.js";
+import { shortened, starred, widthOf } from "./text.js";
 
-const svg = (name, attributes, parent) => {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  set(element, attributes);
-  return parent.appendChild(element);
-};
-const set = (element, attributes) => Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+const BESIDE = 24; // pixels from a line to its name
 
 export class Curves {
   constructor(holder, { onPoint, onClick }) {
@@ -68,12 +65,13 @@ export class Curves {
       if (chance > 0.04) notes.push({ xref: "paper", x: 0, xanchor: "right", xshift: -9, y: chance, text: "1/K", showarrow: false, font: { size: size - 0.5 * scale } });
     }
     const narrow = holder.clientWidth < 600;
+    this.room = this._roomForNames(narrow, scale);
     const above = notes.some((note) => note.yref === "paper") ? (1 + (marks.length && axis.first_epoch !== null ? 1 : 0)) * 1.3 * size : 8;
-    const ticks = thinned(axis.ticks, (holder.clientWidth - 170) / (axis.range[1] - axis.range[0]), size);
+    const ticks = thinned(axis.ticks, (holder.clientWidth - this.room - 70 * scale) / (axis.range[1] - axis.range[0]), size);
     const layoutOf = {
       autosize: true,
       height: holder.clientHeight,
-      margin: { l: 46 * scale, r: (narrow ? 104 : 122) * scale, t: above + 4, b: 42 * scale },
+      margin: { l: (narrow ? 46 : 56) * scale, r: this.room + BESIDE, t: above + 4, b: 42 * scale },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: theme.text, family: theme.font, size },
@@ -97,6 +95,22 @@ export class Curves {
     await Plotly.react(this.plot, data, layoutOf, (this.settings ??= { displayModeBar: false, displaylogo: false, responsive: false }));
     this.place();
     this.emphasize(this.pointed ?? null);
+  }
+
+  // Pixels for the names beside the lines: what the longest one needs, as long as the plot stays large.
+  _roomForNames(narrow, scale) {
+    const widths = this.view.lines.map((line) => widthOf(starred(line), this.font(true)));
+    const shared = widthOf(`${this.view.lines.length} ${this._plural()} at 0.99`, this.font(false));
+    const most = (narrow ? 0.36 : 0.22) * this.holder.clientWidth;
+    return Math.min(Math.max(shared, ...widths) + 2, Math.max(most, shared + 2));
+  }
+
+  font = (strong) => `${strong ? 700 : 400} ${this.size}px ${this.theme.font}`;
+
+  // What the lines are when several share a name. Many classes are drawn as a few lines of their distribution.
+  _plural() {
+    if (this.view.name === "wrong_labels") return "parts";
+    return this.view.lines.length === this.recording.classes.length ? "classes" : "lines";
   }
 
   // What depends on the size of the plot.
@@ -128,8 +142,8 @@ export class Curves {
       const y = this.y(value);
       const inside = y >= top - 1 && y <= top + height + 1;
       set(this.dots[k], { cx: x, cy: y, visibility: inside ? "visible" : "hidden" });
-      const { name, strong } = this.view.lines[k];
-      return { name: strong ? `${name} ★` : name, y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this.view.name === "wrong_labels" ? "parts" : "classes", line: k, inside };
+      const { strong } = this.view.lines[k];
+      return { name: starred(this.view.lines[k]), y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this._plural(), line: k, inside };
     });
     this.ends = ends.filter((end) => end.inside);
     this._name(this.ends, x, top, height);
@@ -138,14 +152,15 @@ export class Curves {
   _name(ends, x, top, height) {
     this.names.replaceChildren();
     const half = this.size / 2;
-    for (const name of layout(ends, { gap: this.size + 3, low: top + half - 4, high: top + height - half + 2 })) {
+    for (const name of layout(ends, { gap: 1.25 * this.size, low: top + half - 4, high: top + height - half + 2 })) {
       const color = name.color ?? this.theme.text;
       const pale = this.pointed != null && !name.members.some((end) => end.line === this.pointed);
       const group = svg("g", { class: "name", opacity: pale ? 0.35 : 1 }, this.names);
-      svg("path", { d: `M${x + 7} ${name.y}H${x + 10}L${x + 19} ${name.at}H${x + 21}`, fill: "none", stroke: color, "stroke-width": 1, opacity: 0.8 }, group);
-      const look = `font:${name.strong ? 700 : 400} ${this.size}px ${this.theme.font};stroke:${this.theme.background}`;
-      const text = svg("text", { x: x + 24, y: name.at + 0.35 * this.size, fill: color, style: look }, group);
-      text.textContent = name.text;
+      svg("path", { d: `M${x + 7} ${name.y}H${x + 10}L${x + 19} ${name.at}H${x + BESIDE - 3}`, fill: "none", stroke: color, "stroke-width": 1, opacity: 0.8 }, group);
+      const font = this.font(name.strong);
+      const look = `font:${font};stroke:${this.theme.background}`;
+      const text = svg("text", { x: x + BESIDE, y: name.at + 0.35 * this.size, fill: color, style: look }, group);
+      text.textContent = shortened(name.text, this.room, font);
       if (name.members.length > 1) {
         text.style.pointerEvents = "auto";
         text.addEventListener("pointerenter", () => this._unfold(name, x));
@@ -164,7 +179,7 @@ export class Curves {
         return row;
       }),
     );
-    this._tipAt(x + 24, Math.max(0, name.at - 20 * name.members.length));
+    this._tipAt(x + BESIDE, Math.max(0, name.at - 20 * name.members.length));
   }
 
   _tipAt(x, y) {

@@ -1,17 +1,19 @@
 // A file of the chart as it stands: what lies above the plot on the page (names, dots) becomes part of the figure.
 
+import { save } from "./download.js";
 import { layout } from "./labels.js";
+import { shortened } from "./text.js";
 
 export function download(Plotly, curves, format) {
   const { plot, ends, area, size, theme, recording, view, shownAt } = curves;
   const { xaxis } = plot._fullLayout;
   const x = xaxis.p2r(shownAt - area.left);
-  const names = layout(ends, { gap: size + 3, low: area.top + 4, high: area.top + area.height - 4 }).map((name) => ({
+  const names = layout(ends, { gap: 1.25 * size, low: area.top + 4, high: area.top + area.height - 4 }).map((name) => ({
     x,
     y: plot._fullLayout.yaxis.p2r(name.y - area.top),
     ax: 26,
     ay: name.at - name.y,
-    text: name.strong ? `<b>${name.text}</b>` : name.text,
+    text: bold(shortened(name.text, curves.room, curves.font(name.strong)), name.strong),
     xanchor: "left",
     showarrow: true,
     arrowhead: 0,
@@ -29,11 +31,11 @@ export function download(Plotly, curves, format) {
       ...plot.layout,
       margin: { ...plot.layout.margin, t: plot.layout.margin.t + 34 },
       annotations: [...plot.layout.annotations, ...names, words],
-      paper_bgcolor: theme.background,
-      plot_bgcolor: theme.background,
     },
   };
   const filename = `${recording.id}-${view.name}`;
   const { clientWidth: width, clientHeight: height } = plot;
-  return Plotly.downloadImage(figure, { format, filename, width, height: height + 34, scale: format === "png" ? 3 : 1 });
+  return save(Plotly, figure, { format, filename, width, height: height + 34, background: theme.background });
 }
+
+const bold = (text, strong) => (strong ? `<b>${text}</b>` : text);

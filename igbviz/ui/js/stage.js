@@ -9,7 +9,7 @@ import { download } from "./picture.js";
 import { Player } from "./player.js";
 import { loadPlotly } from "./plotly.js";
 import { Recording } from "./recording.js";
-import { themeOf } from "./theme.js";
+import { textScale, themeOf } from "./theme.js";
 
 // The app's index page has the style; any other page links it. It is not sent with the component, since Streamlit repeats
 // all that a component is made of in every refresh.
@@ -45,11 +45,12 @@ const TEMPLATE = `
 const PLAY = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>`;
 const PAUSE = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5h3v11H4zM9 2.5h3v11H9z"/></svg>`;
 
-export class Stage {
-  constructor(root, { ask }) {
+export default class Stage {
+  constructor(root, tell) {
     this.root = root;
-    this.ask = ask; // for all probes, when some got lost
-    root.className = "igbviz-stage";
+    this.ask = () => tell("lost", true); // for all probes, when some got lost
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", "Stage");
     this._fit();
     root.tabIndex = -1;
     root.innerHTML = TEMPLATE;
@@ -60,14 +61,14 @@ export class Stage {
     this.part = part;
     const onPoint = (line, { chosen } = {}) => {
       if (chosen !== undefined) this.chosen = chosen;
-      this.curves.emphasize(line ?? this.chosen ?? null);
+      this.curves.emphasize(line ?? this._chosenLine());
       this._show(this.player.index);
     };
     this.player = new Player((index) => this._show(index));
     this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
     this.player.alive = () => root.isConnected;
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe) });
-    this.bars = new Bars(part("bars"), { onPoint });
+    this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
     this._controls();
   }
@@ -87,6 +88,15 @@ export class Stage {
       this._choose((data.scenes.find(({ run }) => run === asked("on")) ?? data.scenes[0]).run);
     }
     await this._draw();
+  }
+
+  // The line of a class, in a view that has one for each.
+  _ofClass(k) {
+    return this.shown?.lines === this.recording?.lines ? k : null;
+  }
+
+  _chosenLine() {
+    return this._ofClass(this.chosen ?? null);
   }
 
   get recording() {
@@ -146,7 +156,10 @@ export class Stage {
     this.part("verdict").textContent = recording.verdict;
     this.part("caption").textContent = view.caption;
     const matrix = view.name === "confusion";
-    this.shown = view;
+    if (this.shown !== view) {
+      this.shown = view;
+      this.curves.pointed = this._chosenLine();
+    }
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
     for (const name of ["smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
@@ -174,7 +187,7 @@ export class Stage {
     const { axis, area, plot } = this.curves;
     if (!area || this.root.classList.contains("narrow")) return void this.root.style.removeProperty("--left");
     const [low, high] = [plot._fullLayout.xaxis.r2p(places[0] + axis.shift), plot._fullLayout.xaxis.r2p(places.at(-1) + axis.shift)];
-    this.root.style.setProperty("--left", `${Math.max(36, area.left + Math.max(0, low) - 8)}px`);
+    this.root.style.setProperty("--left", `${Math.max(36 * textScale(), area.left + Math.max(0, low) - 8)}px`);
     this.root.style.setProperty("--width", `${Math.max(60, Math.min(high, area.width) - Math.max(0, low) + 16)}px`);
   }
 
@@ -189,6 +202,7 @@ export class Stage {
     const words = step ? `step ${step.toLocaleString("en")}` : "Init.";
     const time = this.part("time");
     time.value = recording.place(index);
+    time.style.setProperty("--done", `${(100 * (time.value - time.min)) / (time.max - time.min)}%`);
     if (this.words !== words) {
       this.words = words;
       this.part("now").textContent = words;
@@ -264,7 +278,10 @@ export class Stage {
     });
     this.keys = (event) => this._key(event);
     document.addEventListener("keydown", this.keys, true);
-    this.projector = () => this._draw();
+    this.projector = () => {
+      this._fit();
+      this._draw();
+    };
     window.addEventListener("igbviz-projector", this.projector);
     this.observer = new ResizeObserver(() => this._resized());
     this.observer.observe(this.root);
@@ -272,6 +289,7 @@ export class Stage {
 
   _fit() {
     this.root.classList.toggle("narrow", this.root.clientWidth < NARROW);
+    this.root.style.setProperty("--scale", textScale());
   }
 
   _resized() {

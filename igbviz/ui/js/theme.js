@@ -1,26 +1,30 @@
-// The colors of the page, read anew at every drawing since the viewer may change the scheme.
+// The look of the page that all pictures have to match: its colors and font, and how large text is. Read anew at every
+// drawing, since the viewer may change it at any time.
 
+// Streamlit declares on its page whether it is light or dark, so that CSS's light-dark() follows it, too.
 export function themeOf(node) {
   const style = getComputedStyle(node);
   const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-  const background = read("--st-background-color", "#ffffff");
   return {
+    dark: style.colorScheme === "dark",
     text: read("--st-text-color", style.color),
-    background,
+    background: read("--st-background-color", "#ffffff"),
     border: read("--st-border-color", "#808490"),
     font: read("--st-font", style.fontFamily),
-    dark: luminance(background) < 0.3,
   };
 }
 
-// Relative luminance (WCAG 2) of a color written as #rrggbb or rgb(r, g, b).
-export function luminance(color) {
-  const numbers = color.startsWith("#")
-    ? [1, 3, 5].map((start) => parseInt(color.slice(start, start + 2), 16))
-    : color.match(/[\d.]+/g).map(Number);
-  const [r, g, b] = numbers.map((value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+// In the projector view, with a class on the root of the page, everything drawn is larger: the smallest text, 13 pixels,
+// becomes 20.8 on a screen of 1920 x 1080.
+export function textScale() {
+  const projector = document.documentElement.classList.contains("igbviz-projector");
+  return projector ? Math.min(2.5, Math.max(1.25, window.innerWidth / 1200)) : 1;
 }
 
-// Text is larger in the projector view.
-export const textScale = () => (document.documentElement.classList.contains("igbviz-projector") ? 1.65 : 1);
+// Relative luminance (WCAG 2) of a color written as rgb(r, g, b).
+export function luminance(color) {
+  const [r, g, b] = color
+    .match(/[\d.]+/g)
+    .map((value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}

@@ -153,7 +153,7 @@ def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
     base, steps = _base(shown)
     key = f"bias-{base.id}"  # another base needs new widgets
     axes = shown.axes if shown and dynamics.kind(shown) == view else {}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="form-row", horizontal=True, vertical_alignment="bottom"):
         with st.container(width=BOX):
             network = {"activation": _widget(Mlp, "activation", base.model.activation, key)}
         with st.container(width=BOX):

@@ -85,7 +85,7 @@ def draw(cache: Path, shown: Run | None, link: EnsembleConfig | None) -> Ensembl
 
     The form begins with the configuration of the opened link, else with that of the ensemble shown.
     """
-    top = st.container(horizontal=True, vertical_alignment="bottom")
+    top = st.container(key="form-row", horizontal=True, vertical_alignment="bottom")
     try:
         chosen, look_for = _choices(top, shown, link)
         config = EnsembleConfig(**chosen)

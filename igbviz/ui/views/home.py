@@ -25,7 +25,6 @@ STARTS = {
 }
 MAX_LINES = 6  # of the latest runs
 STATES = ("running", "queued", "lost", "failed", "diverged", "stopped", "unreadable", "done")  # most urgent first
-STYLE = ".st-key-title h1 {font-size: 1.9rem; padding: 0} .block-container h2 {font-size: 1.35rem}"
 
 
 class Line(NamedTuple):
@@ -39,9 +38,7 @@ class Line(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.html(f"<style>{STYLE}</style>")
-    with st.container(key="title"):
-        st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
+    st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
     st.markdown(
         "Before it has seen a single label, an untrained network gives one class most of the probability: its initial "
         "guessing bias (IGB). The loss decides what happens next."

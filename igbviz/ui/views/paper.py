@@ -31,14 +31,9 @@ ALL = "all"
 EVERY = 2.0  # seconds between redraws while a run is active
 
 
-# Headings below the page's title are as large as the names of its parts, not as the title.
-STYLE = "<style>.block-container h2 {font-size: 1.25rem; padding: 0.5rem 0 0}</style>"
-
-
 def draw(cache: Path) -> None:
     """The whole page: figures first, what was measured and the runs below. A timer that ends with the last run redraws
     the part that changes."""
-    st.html(STYLE)
     set_name = from_query("set", SETS, "quick")
     linked = st.query_params.get("with", "")
     other = linked if linked in experiment.alternatives(set_name) else ""
@@ -123,7 +118,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
     linked_seed = st.query_params.get("seed")
     seed = linked_seed if linked_seed in names else names[0]  # the address may name a seed of another set
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
             "View",
             list(VIEWS),

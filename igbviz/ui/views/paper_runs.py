@@ -14,6 +14,7 @@ from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, PaperRun
+from igbviz.ui.groups import identified
 from igbviz.ui.members import Stamp
 from igbviz.ui.messages import duration_in_words, plain
 from igbviz.ui.query import set_query
@@ -71,7 +72,7 @@ def _plan_in_words(expected: Plan) -> str:
 def planned(set_name: str, alternative: str, folder: str, cache: Path) -> Plan | None:
     """The plan of these runs; None, and a message on the page, if they could not start."""
     try:
-        return plan(experiment.sweep(set_name, alternative, folder), cache)
+        return plan(identified(experiment.sweep(set_name, alternative, folder)), cache)
     except (ConfigError, DataError, OSError) as error:
         st.caption(f"{plain(str(error))}.")
         return None
@@ -90,7 +91,7 @@ def submit(set_name: str, alternative: str, folder: str, cache: Path) -> bool:
 
 def _group(set_name: str, alternative: str, folder: str, cache: Path) -> Group | None:
     try:
-        return Group.open(experiment.sweep(set_name, alternative, folder).id, cache)
+        return Group.open(identified(experiment.sweep(set_name, alternative, folder)).id, cache)
     except (RunError, ConfigError, DataError):
         return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from igbviz.charts.run_export import csv_table
 from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.choices import CHOICES
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim
@@ -82,7 +83,7 @@ def draw_claims(runs_by_variant: Mapping[str, Sequence[PaperRun]]) -> None:
         trajectories = {(run.loss, run.seed): run.trajectory for run in runs}
         st.download_button(
             "CSV" + (f", {ALTERNATIVES[variant].title}" if variant else ""),
-            data=lambda trajectories=trajectories: claims.frame(trajectories).to_csv(index=False).encode(),
+            data=lambda trajectories=trajectories: csv_table(claims.frame(trajectories)),
             file_name=f"claims{'-' * bool(variant)}{variant}.csv",
             mime="text/csv",
             on_click="ignore",

@@ -66,7 +66,7 @@ RANGE_W, RANGE_B, RANGE_DEPTH = (0.01, 25.0), (0.0, 5.0), (2, 100)
 def draw(cache: Path) -> None:
     """The whole page."""
     _begin_with_the_link()
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center"):
         activation = st.selectbox(
             "Activation", sorted(theory.ACTIVATIONS), key="phase-activation", width=160, label_visibility="collapsed"
         )

@@ -43,6 +43,7 @@ from igbviz.ui.query import from_query, number_from_query, set_query
 
 SEED_RANGE = (1, 50)
 UNITS = ("epoch", "step")
+BOX = 130  # pixels, of the number of seeds
 FORM = ("losses", "seeds", "setting")  # the settings of the form in the address
 CAVEAT = (
     "Lines and points: medians over the seeds; bands and bars: from the minimum to the maximum. *At its best* is "
@@ -67,7 +68,7 @@ def draw(cache: Path) -> None:
     if "robust-view" not in st.session_state:  # the page was opened just now
         for name in QUESTIONS:
             st.session_state.pop(f"robust-{name}-start", None)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         view = st.segmented_control(
             "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
             format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
@@ -82,9 +83,7 @@ def draw(cache: Path) -> None:
         set_query(**dict.fromkeys(FORM))
     sweep_id = st.query_params.get("sweep") if linked else None
     set_query(view=view, sweep=sweep_id, unit=unit if unit != "epoch" else None)
-    with st.sidebar:
-        describe = _form(view, linked)
-        start_button(describe, cache, f"robust-start-{view}")
+    describe = _form(view, linked, cache)
     try:
         sweep = linked or describe()
         if not linked:
@@ -96,7 +95,7 @@ def draw(cache: Path) -> None:
         _show(view, sweep, unit, cache)
     else:
         st.info(
-            "Choose losses on the left and press **Start**. The charts grow while the networks train.",
+            "Choose losses above and press **Start**. The charts grow while the networks train.",
             icon=":material/info:",
         )
         st.markdown(QUESTIONS[view].intro)
@@ -173,36 +172,43 @@ def _form_to_query(view: str, sweep: Sweep) -> dict[str, str | None]:
     }
 
 
-def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
-    """Draw the widgets; return a function that checks them and builds the sweep."""
+def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
+    """Draw the form in a bar, the rarer choices in its drawer; return a function that checks them and builds the sweep.
+
+    The button starts that sweep and opens it.
+    """
     if shown:
         base, before, seeds = shown.base, robustness.chosen_losses(shown), len(shown.axes.get("seed", [0]))
     else:
         base, before, seeds = _start(view)
     key = f"robust-{view}-{base.id}"  # another base needs new widgets
-    names = st.multiselect(
-        "Losses",
-        robustness.usual_losses(),
-        default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
-        format_func=lambda name: LOSSES[name].title_of(name),
-        key=f"{key}-losses",
-        help="Each with its default hyperparameters, or with those of the sweep shown.",
-    )
+    with st.container(key="form-bar", horizontal=True, vertical_alignment="bottom", gap="small"):
+        names = st.multiselect(
+            "Losses",
+            robustness.usual_losses(),
+            default=list(dict.fromkeys(loss["name"] for loss in before if loss["name"] != "custom")),
+            format_func=lambda name: LOSSES[name].title_of(name),
+            key=f"{key}-losses",
+            help="Each with its default hyperparameters, or with those of the sweep shown.",
+        )
+        seed_count = st.number_input(
+            "Seeds",
+            value=min(seeds, SEED_RANGE[1]),
+            step=1,
+            key=f"{key}-seeds",
+            help="Runs per loss, with consecutive seeds.",
+            width=BOX,
+        )
+        drawer = st.popover("All settings", icon=":material/tune:")
+        start = st.container(width="content")
     losses = [loss for name in names for loss in [old for old in before if old["name"] == name] or [{"name": name}]]
     changes: dict[str, Any] = {}
-    if view == "noise":
-        kinds = {name: noise for name, noise in LABEL_NOISE.items() if name != "none"}
-        changes["label_noise"] = forms.choose_part("Label noise", kinds, base.label_noise, f"{key}-noise")
-    else:
-        changes["imbalance"] = _imbalance(base.imbalance, key)
-    seed_count = st.number_input(
-        "Seeds",
-        value=min(seeds, SEED_RANGE[1]),
-        step=1,
-        key=f"{key}-seeds",
-        help="Runs per loss, with consecutive seeds.",
-    )
-    with st.expander("Network, data, training", icon=":material/hub:"):
+    with drawer:
+        if view == "noise":
+            kinds = {name: noise for name, noise in LABEL_NOISE.items() if name != "none"}
+            changes["label_noise"] = forms.choose_part("Label noise", kinds, base.label_noise, f"{key}-noise")
+        else:
+            changes["imbalance"] = _imbalance(base.imbalance, key)
         for label, name, registry in (
             ("Network", "model", MODELS),
             ("Data", "dataset", DATASETS),
@@ -217,6 +223,8 @@ def _form(view: str, shown: Sweep | None) -> Callable[[], Sweep]:
             forms.in_range(Imbalance.model_fields["ratio"].title, changes["imbalance"]["ratio"], 2, 10_000)
         return robustness.over_losses(base.with_(**changes), losses, forms.in_range("Seeds", seed_count, *SEED_RANGE))
 
+    with start:
+        start_button(describe, cache, f"robust-start-{view}", compact=True)
     return describe
 
 

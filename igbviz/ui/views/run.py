@@ -54,7 +54,7 @@ def view(run: Run) -> None:
 
 
 def title_of(run: Run) -> str:
-    """The title of a run in words; empty if the run cannot be read."""
+    """The title of a run in Markdown, its loss in large letters; empty if the run cannot be read."""
     try:
         return _title(run.config)
     except RunError:
@@ -62,7 +62,7 @@ def title_of(run: Run) -> str:
 
 
 def _title(config: RunConfig) -> str:
-    """'Blurry (gamma 0.5) · fully connected on Fashion-MNIST mini · seed 0'."""
+    """'Blurry (gamma 0.5)', and below it in small letters 'fully connected on Fashion-MNIST mini · seed 0'."""
     loss, model, dataset = config.loss, config.model, config.dataset
     if isinstance(loss, Custom):
         settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
@@ -76,7 +76,8 @@ def _title(config: RunConfig) -> str:
     network = model.title_of(model.name)
     parts = (dataset.title_of(dataset.name), config.label_noise.label, config.imbalance.label)
     data = ", ".join(filter(None, parts))
-    return f"{loss.title}{detail} · {network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
+    rest = f"{network[:1].lower()}{network[1:]} on {data} · seed {config.seed}"
+    return f"{plain(loss.title + detail)} :small[{plain(rest)}]"
 
 
 def _stage(run: Run, config: RunConfig, status: Status) -> None:

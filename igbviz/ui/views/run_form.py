@@ -6,6 +6,7 @@ on written after every change.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run
@@ -34,23 +35,6 @@ from igbviz.ui.views import sweep_form
 
 SHOWN_RUN = "(settings of the run shown)"
 MAX_IN_BAR = 2  # hyperparameters of a loss; the others are in the drawer
-# Two rows of low widgets, so that the stage below fits on the screen of a laptop. On a phone a box unfolds them.
-STYLE = """
-.st-key-form-bar [data-testid=stWidgetLabel] {min-height: 1.1rem; margin-bottom: 0.1rem}
-.st-key-form-bar [data-testid=stWidgetLabel] p {font-size: 0.8rem}
-.st-key-form-formula .katex {font-size: 0.85em}
-.st-key-form-formula p {line-height: 1.3}
-.st-key-form-knobs > * {flex: 1 1 8rem; min-width: 8rem; max-width: 20rem}
-.st-key-form-fold {display: none}
-[data-testid=stPopoverBody]:has(.st-key-drawer) {width: min(42rem, 94vw); max-width: 94vw}
-@media (min-width: 641px) {.st-key-form-loss {flex-wrap: nowrap} .st-key-form-formula {min-width: 6rem}}
-@media (max-width: 640px) {
-  .st-key-form-fold {display: flex}
-  .st-key-preset {min-width: 100%}
-  .st-key-form-bar:not(:has(.st-key-form-fold input:checked))
-    :is([class*=st-key-form-drawer], :has(> .st-key-form-choices), :has(> .st-key-form-loss)) {display: none}
-}
-"""
 
 
 class Start(NamedTuple):
@@ -66,7 +50,6 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
 
     `shown` is the run on the page, whose settings the form starts from.
     """
-    st.html(f"<style>{STYLE}</style>")
     shown = _repeatable(shown)
     _follow_address(shown)
     with st.container(key="form-bar", gap="xsmall"):
@@ -221,6 +204,9 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[s
         chosen["initialization"] = part("Initialization", "initialization", INITIALIZATIONS)
     with data:
         chosen["dataset"] = part("Data", "dataset", DATASETS)
+        with contextlib.suppress(ConfigError, DataError, OSError):  # reported below the bar
+            if found := DATASETS[chosen["dataset"]["name"]](**chosen["dataset"]).found():
+                st.caption(f"Found: {plain(found)}.")
         chosen["label_noise"] = part("Label noise", "label_noise", LABEL_NOISE)
         chosen["imbalance"] = _imbalance(chosen["dataset"], base.imbalance, f"{key}-imbalance")
     with training:

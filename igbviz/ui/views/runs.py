@@ -108,7 +108,7 @@ def _show_messages() -> None:
 
 def _filters(rows: Sequence[Row]) -> tuple[dict[str, Any], str]:
     """The arguments of `library.find`, and the order. The address holds all of them."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         filters: dict[str, Any] = {"words": st.text_input("Find", placeholder="words", key="find", bind="query-params")}
         for column, label in FILTERS.items():
             values = sorted({value for row in rows for value in _values(row[column])})
@@ -174,7 +174,11 @@ def _table(shown: Sequence[Row]) -> list[Row]:
     st.session_state["library-names"] = names
     frame = pd.DataFrame(
         [
-            {**row, "loss": loss_title(row["loss"]), "origin": "ships with igbviz" if row["shipped"] else ""}
+            {
+                **row,
+                "loss": loss_title(row["loss"]),
+                "origin": "ships with igbviz" if row["shipped"] else "imported" if row["imported"] else "",
+            }
             for row in shown
         ],
         columns=list(COLUMNS),

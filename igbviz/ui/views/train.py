@@ -17,16 +17,9 @@ from igbviz.ui.stage import stage
 from igbviz.ui.views import run as run_view
 from igbviz.ui.views import run_form, sweep
 
-# What is seen first is the stage, so headings are small.
-STYLE = (
-    ".st-key-title h1 {font-size: 1.45rem; padding: 0 0 0.4rem} .block-container h2 {font-size: 1.35rem}"
-    ".st-key-progress button {min-height: 2rem; padding: 0 0.6rem}"
-)
-
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.html(f"<style>{STYLE}</style>")
     run = open_run(st.query_params["run"], cache) if "run" in st.query_params else None
     group = linked_group(cache)
     run = None if "sweep" in st.query_params else run
@@ -34,7 +27,7 @@ def draw(cache: Path) -> None:
         if group:
             st.title(f"Sweep: {plain(str(sweep_of(str(group.path))))}", anchor=False)
         elif run is not None and (title := run_view.title_of(run)):
-            st.title(plain(title), anchor=False)
+            st.title(title, anchor=False)
         else:
             shell.show_title("pages/Train.py")
     config = run_form.draw(cache, run)

@@ -85,7 +85,7 @@ def _options(members: Sequence[Member]) -> View:
     tab, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
     quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="options", horizontal=True, vertical_alignment="center"):
         tab = st.segmented_control(
             "View",
             list(TABS),

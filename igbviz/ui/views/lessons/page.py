@@ -15,22 +15,6 @@ from igbviz.ui import shell
 from igbviz.ui.messages import show_dead_link
 from igbviz.ui.views.lessons import pictures, steps
 
-# On every step: a heading of one line, and a first line that starts below the page's header.
-CALM = """<style>
-.block-container {padding-top: 3.5rem}
-.block-container h1 {font-size: 1.75rem; padding: 0 0 0.5rem}
-.st-key-lesson-navigation {margin-bottom: -0.5rem}
-</style>"""
-# Presenter view: large type, no side bar, and invisible buttons for the second pair of keys.
-LARGE = """<style>
-[data-testid=stSidebar], [data-testid=stHeader], .st-key-lesson-remote {display: none}
-.block-container {padding: 1rem 3vw 1rem}
-.block-container h1 {font-size: 2.4rem; padding: 0 0 0.5rem}
-.block-container [data-testid=stMarkdownContainer] :is(p, li) {font-size: 1.35rem; line-height: 1.4}
-.block-container [data-testid=stCaptionContainer] :is(p, li) {font-size: 1.1rem}
-.block-container button :is(p, span) {font-size: 1.2rem}
-</style>"""
-
 
 def draw(cache: Path) -> None:
     """The whole page: the step that the address names, or the list of lessons."""
@@ -43,7 +27,6 @@ def draw(cache: Path) -> None:
     lesson, number = LESSONS[name], step_number(st.query_params.get("step", "1"), len(LESSONS[name].steps))
     presenting = st.query_params.get("presenter") == "1"
     step = lesson.steps[number - 1]
-    st.html(LARGE if presenting else CALM)
     # Above the step, so that the buttons stay where they are, however long a step is; filled below it, since a guess
     # made in the step opens the way to the next one.
     navigation = st.container(key="lesson-navigation", horizontal=True, vertical_alignment="center")

@@ -17,17 +17,12 @@ from igbviz.ui.messages import show_error
 from igbviz.ui.query import loss_to_query
 
 IN_A_ROW = 3
-STYLE = (
-    "<style>.st-key-cards .katex {font-size: 1.08em} .st-key-cards .katex-display {overflow-x: auto; overflow-y: "
-    "hidden}</style>"
-)
 
 
 def draw(names: Sequence[str], starts: dict[str, dict[str, Any]]) -> dict[str, Loss]:
     """A card for each of these losses; returns those whose hyperparameters are valid. `starts` are those of a link."""
     chosen = {}
     with st.container(key="cards"):
-        st.html(STYLE)
         for first in range(0, len(names), IN_A_ROW):
             row = names[first : first + IN_A_ROW]
             for column, name in zip(st.columns(IN_A_ROW, gap="small"), row, strict=False):

@@ -40,7 +40,7 @@ def draw(cache: Path) -> None:
         "Losses", list(LOSSES), max_selections=link.MAX_LOSSES, format_func=lambda name: LOSSES[name].title,
         key="losses", label_visibility="collapsed", placeholder="Choose losses",
     )  # fmt: skip
-    picture = st.container()
+    picture = st.container(key="losses-picture")
     chosen = cards.draw(names, starts)  # stand below the picture that follows from them
     with picture:
         shown = _picture(names, chosen, cache)
@@ -55,7 +55,7 @@ def _picture(names: list[str], chosen: dict[str, Loss], cache: Path) -> Shown:
     """The controls, the chart over p with the images of a run, and what it shows; writes the address."""
     of_p = {name: loss for name, loss in chosen.items() if isinstance(loss, LossOfP)}
     parts = {name: force.zones(loss) for name, loss in of_p.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="options", horizontal=True, vertical_alignment="bottom"):
         link.begin("quantity", lambda: from_query("curve", LOSS_CURVES, "weight"))
         quantity = st.segmented_control(
             "Over p", list(LOSS_CURVES), required=True, key="quantity", label_visibility="collapsed",

@@ -1,0 +1,67 @@
+"""`export` on the command line: what cannot be exported says why, and leaves no file."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from igbviz.charts.run_export import csv_table
+from igbviz.cli import main
+from igbviz.config import RunConfig
+from igbviz.runs import queue
+from igbviz.runs.archive import import_runs
+from igbviz.runs.run import Run
+from tests.support.archives import packed
+from tests.support.stored_runs import finished
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+
+
+def export(run: Run, out: Path) -> int:
+    return main(["export", run.id, "--out", str(out), "--cache", str(run.cache)])
+
+
+@pytest.mark.parametrize("ending", [".zip", ".csv"])
+def test_a_run_that_cannot_be_exported_says_why(
+    ending: str, tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run, out = finished(tiny, tmp_path / "cache"), tmp_path / f"x{ending}"
+    assert export(run, out) == 0
+    before = out.read_bytes()
+    (run.path / "schema.json").write_text("{")
+    capsys.readouterr()
+    assert export(run, out) == 2
+    output = capsys.readouterr()
+    assert "schema.json is damaged" in output.err and output.err.count("\n") == 1 and "wrote" not in output.out
+    assert out.read_bytes() == before and {path.name for path in tmp_path.iterdir()} == {"cache", out.name}
+
+
+def test_a_folder_that_does_not_exist_is_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert export(finished(tiny, tmp_path), tmp_path / "none" / "x.zip") == 2
+    assert f"{tmp_path}/none/x.zip cannot be read or written: no such file" in capsys.readouterr().err
+
+
+def test_an_imported_run_is_listed_as_such(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = finished(tiny, tmp_path / "from")
+    import_runs(packed(run), tmp_path / "to")
+    main(["runs", "--cache", str(tmp_path / "to")])
+    assert f"{run.id}  (imported)" in capsys.readouterr().out
+    main(["show", run.id, "--cache", str(tmp_path / "to")])
+    assert "imported: its records came in an archive" in capsys.readouterr().out
+
+
+def test_a_table_opens_in_a_spreadsheet_without_computing_anything() -> None:
+    names = ["=1+1", "+a", "-b", "@c", "\td", "e", "5", None]
+    table = pd.DataFrame({"class": names, "value": [-1.5, 2, 3, 4, 5, 6, 7, 8]})
+    content = csv_table(table)
+    assert content.startswith(codecs.BOM_UTF8)
+    read = pd.read_csv(io.BytesIO(content))
+    assert list(read["class"][:6]) == ["'=1+1", "'+a", "'-b", "'@c", "'\td", "e"] and read["value"][0] == -1.5
+    assert list(table["class"])[:2] == ["=1+1", "+a"], "the caller's table is as before"
