@@ -29,9 +29,9 @@ TIME_MARGIN = {"l": 76, "r": 24, "t": 64, "b": 56}
 TITLE_LENGTH = 38  # letters per line of a title
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 TIMES = {"epoch": "epochs", "step": "optimizer steps"}
-# Pixels of figures on a phone, in a narrow and in a wide window. Labels keep clear of each other in all of them where
-# that is possible, but a phone has no room for many, so overlaps in the others count more.
-WIDTHS, WEIGHTS = (326, 620, 1300), (1, 20, 20)
+# Pixels of the plot on a phone, where the title of its axis has two lines, in a narrow and in a wide window. Labels
+# keep clear of each other in all of them where possible, but a phone has no room for many: overlaps there count less.
+SIZES, WEIGHTS = ((270, 348), (532, 380), (1212, 380)), (1, 20, 20)
 LETTER_WIDTH, LINE_HEIGHT, LABEL_LENGTH = 7.6, 17, 14  # pixels of a label, and letters per line
 MARKER_MARGIN = (7, 6)  # pixels around a marker that stay free
 DIRECTIONS = [
@@ -233,34 +233,39 @@ def label_offsets(
     All else are points, bars, other labels, and horizontal lines at the heights `avoid`. `boxes` hold each point's
     (median, min, max) across and up; all are fractions of the plot from its lower left corner.
     """
-    height = TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
-    rooms = [width - MARGIN["l"] - MARGIN["r"] for width in WIDTHS]
-    taken = {room: [box for across, up in boxes for box in _taken(across, up, room, height)] for room in rooms}
-    for room, boxes_there in taken.items():
-        boxes_there += [(0.0, (1 - up) * height - 1, float(room), (1 - up) * height + 1) for up in avoid]
+    taken = {size: [box for across, up in boxes for box in _taken(across, up, *size)] for size in SIZES}
+    for (width, height), boxes_there in taken.items():
+        boxes_there += [(0.0, (1 - up) * height - 1, float(width), (1 - up) * height + 1) for up in avoid]
     offsets = []
     for (across, up), label in zip(boxes, labels, strict=True):
         lines = label_lines(label)
         wide, high = LETTER_WIDTH * max(map(len, lines)) / 2 + 2, LINE_HEIGHT * len(lines) / 2
+        point, half = (across[0], 1 - up[0]), (wide, high)
         best, min_overlap = (0.0, 0.0), np.inf
         for far in range(0, 200, 10):
             for right, down in DIRECTIONS:
                 offset = (right * (wide + MARKER_MARGIN[0] + 6 + far), down * (high + MARKER_MARGIN[1] + 4 + far))
                 covered = 0.0
-                for room, weight in zip(rooms, WEIGHTS, strict=True):
-                    middle = across[0] * room + offset[0], (1 - up[0]) * height + offset[1]
-                    box = (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
-                    overlap = sum(_overlap(box, other) for other in taken[room]) + 10 * _outside(box, room, height)
-                    covered += weight * overlap
+                for size, weight in zip(SIZES, WEIGHTS, strict=True):
+                    box = _label_box(point, offset, half, size)
+                    covered += weight * sum(_overlap(box, other) for other in taken[size])
+                    covered += weight * 10 * _outside(box, *size)
                 if covered < min_overlap:
                     best, min_overlap = offset, covered
             if min_overlap == 0:
                 break
         offsets.append(best)
-        for room in rooms:
-            x, y = across[0] * room + best[0], (1 - up[0]) * height + best[1]
-            taken[room].append((x - wide, y - high, x + wide, y + high))
+        for size in SIZES:
+            taken[size].append(_label_box(point, best, half, size))
     return offsets
+
+
+def _label_box(
+    point: tuple[float, float], offset: tuple[float, float], half: tuple[float, float], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """The box of a label, `half` as large as that each way, in a plot of this size: left, top, right, bottom."""
+    x, y = (at * length + moved for at, length, moved in zip(point, size, offset, strict=True))
+    return x - half[0], y - half[1], x + half[0], y + half[1]
 
 
 def label_lines(label: str) -> list[str]:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import robustness as robustness_charts
-from igbviz.charts.robustness import LINE_HEIGHT, MARGIN, TRADE_OFF_HEIGHT, WIDTHS, label_lines, label_offsets
+from igbviz.charts.robustness import LINE_HEIGHT, SIZES, label_lines, label_offsets
 from igbviz.studies import robustness
 from igbviz.ui.live_chart import payload
 from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
@@ -84,9 +84,8 @@ def test_nothing_is_finished_yet(tmp_path: Path) -> None:
     assert len(robustness_charts.over_time(settings, NOISE)["data"]) == 9
 
 
-def boxes(points: list, labels: list[str], width: int) -> list[tuple[float, float, float, float]]:
+def boxes(points: list, labels: list[str], room: int, height: int) -> list[tuple[float, float, float, float]]:
     """The boxes of labels and points: left, top, right, bottom in pixels."""
-    room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
     placed = []
     for (across, up), label, (ax, ay) in zip(points, labels, label_offsets(points, labels), strict=True):
         lines = label_lines(label)
@@ -95,17 +94,17 @@ def boxes(points: list, labels: list[str], width: int) -> list[tuple[float, floa
     return placed
 
 
-@pytest.mark.parametrize("width", [WIDTHS[1], 900, WIDTHS[2]])
+@pytest.mark.parametrize("room", [SIZES[1][0], 900, SIZES[2][0]])
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_overlap_neither_each_other_nor_the_points(seed: int, width: int) -> None:
+def test_labels_overlap_neither_each_other_nor_the_points(seed: int, room: int) -> None:
     rng = np.random.default_rng(seed)
     crowd = [(0.4 + 0.1 * rng.random(), 0.75 + 0.05 * rng.random()) for _ in range(4)] + [
         (0.93, rng.random()) for _ in range(3)
     ]
     points = [((x, x - 0.01, x + 0.01), (y, y - 0.01, y + 0.01)) for x, y in crowd]
     labels = ["Cross-entropy", "Generalized CE", "MAE", "NCE + RCE", "Blurry", "Piecewise-zero", "Active negative CE"]
-    placed = boxes(points, labels, width)
-    room, height = width - MARGIN["l"] - MARGIN["r"], TRADE_OFF_HEIGHT - MARGIN["t"] - MARGIN["b"]
+    height = SIZES[1][1]
+    placed = boxes(points, labels, room, height)
     for label in placed[::2]:
         assert label[0] >= 0 and label[1] >= 0 and label[2] <= room and label[3] <= height
     for k, box in enumerate(placed):
