@@ -60,7 +60,7 @@ def seen(page) -> tuple[str, str, list]:
     chart.wait_for(timeout=60_000)
     lines = page.evaluate(
         f"document.querySelector('{CHART}')._fullData.map(t => [t.name, t.line?.color, t.line?.width, t.x.length, "
-        "t.y[0]])"
+        "Number.isFinite(t.y[0]) ? t.y[0] : null])"
     )
     return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
 
