@@ -62,7 +62,7 @@ def test_tick_point_share_and_export(serve, browser, own_cache: Path, tmp_path: 
 
     for form, opening in (
         ("HTML", b"<!doctype html>"),
-        ("CSV", b"setting,run,seed"),
+        ("CSV", b"\xef\xbb\xbfsetting,run,seed"),
         ("Parquet", b"PAR1"),
         ("PDF", b"%PDF"),
     ):
