@@ -34,31 +34,31 @@ def verdict(trajectory: Trajectory, *, ended: bool = True, diverged: bool = Fals
     guesses = trajectory[-1:].guess_fraction()[0]
     top = f"{100 * guesses.max():.0f} % of the guesses are {names[guesses.argmax()]}"
     escaped = None if diverged else trajectory.escape_step()
-    total, last = trajectory.classes, int(trajectory.step[-1])
+    silenced = _silenced(never, lost, trajectory.classes, ended)
+    last = int(trajectory.step[-1])
     accuracy = f"balanced accuracy {trajectory[-1:].balanced_accuracy()[0]:.2f}"
     if diverged:
         sentence = f"Training diverged after step {last:,}; at the last probe, {top}."
     elif last == 0:
         sentence = f"Before the first step, {top}."
     elif escaped is None:
-        silenced = _silenced(never, lost, total, ended)
         sentence = f"{silenced}; {top}." if silenced else f"The first guess is still dominant: {top}."
     else:
         left = f"The first guess was lost at step {escaped:,}" if escaped else "The guesses were even from the start"
-        silenced = _silenced(never, lost, total, ended)
         sentence = f"{left}, {f'but {silenced}' if silenced else 'and every class is alive'}; {accuracy}."
     return Verdict(sentence, escaped is None, escaped, tuple(never), tuple(lost))
 
 
 def _silenced(never: np.ndarray, lost: np.ndarray, total: int, ended: bool) -> str:
-    """'8 of 10 classes never came alive', 'Coat and Shirt were lost again'; empty where all classes are alive."""
+    """'8 of 10 classes never came alive', 'Coat and Shirt did not stay alive'; empty where all classes are alive."""
     if len(never) and len(lost):
-        return f"{len(never) + len(lost)} of {total} classes are at zero, {len(never)} of which never came alive"
+        return f"{len(never) + len(lost)} of {total} classes are not alive, and {len(never)} of them never were"
     if len(never):
-        return f"{len(never)} of {total} classes {'never came' if ended else 'have not come'} alive"
+        came = "never came" if ended else "has not come" if len(never) == 1 else "have not come"
+        return f"{len(never)} of {total} classes {came} alive"
     if len(lost) > MAX_NAMED:
-        return f"{len(lost)} of {total} classes were lost again"
-    return f"{_listed(lost)} {'was' if len(lost) == 1 else 'were'} lost again" if len(lost) else ""
+        return f"{len(lost)} of {total} classes did not stay alive"
+    return f"{_listed(lost)} did not stay alive" if len(lost) else ""
 
 
 def _listed(names: np.ndarray) -> str:

@@ -21,10 +21,14 @@
   script.src = new URL(document.currentScript.dataset.plotly, base).href;
   const early = { rel: "preload", as: "script", href: script.src, fetchPriority: "low" };
   document.head.append(Object.assign(document.createElement("link"), early));
-  window.igbvizPlotly = new Promise((done) => {
+  window.igbvizPlotly = new Promise((done, failed) => {
     script.onload = () => done(window.Plotly);
-    script.onerror = () => { window.igbvizPlotly = undefined; }; // then the next chart tries again, and says what failed
+    script.onerror = () => {
+      window.igbvizPlotly = undefined; // so that the next chart tries again
+      failed(new Error(`plotly.js did not load from ${script.src}`));
+    };
   });
+  window.igbvizPlotly.catch(() => {}); // every chart that waits reports it
   new MutationObserver((_, observer) => {
     if (!document.querySelector("[data-testid=stApp]")) return;
     observer.disconnect();

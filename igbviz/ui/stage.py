@@ -16,12 +16,11 @@ from igbviz.ui.runs import shown_trajectory
 _mount = component("igbviz_stage")
 
 
-def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str = "") -> None:
+def stage(runs: Mapping[str, Run], *, key: str, play: bool = False) -> None:
     """Draw the runs, or update them while they train; the keys are the titles of their tabs.
 
     The browser gets what was recorded since the last call, so it is cheap to call this every second. With `play`, the
-    stage begins at Init. and plays until somebody takes the player. `waiting` is shown before the first probe. Raises
-    RunError where a run cannot be read.
+    stage begins at Init. and plays until somebody takes the player. Raises RunError where a run cannot be read.
     """
     sent = st.session_state.setdefault(f"{key}-sent", {})
     scenes = []
@@ -38,7 +37,7 @@ def stage(runs: Mapping[str, Run], *, key: str, play: bool = False, waiting: str
     def forget() -> None:
         st.session_state.pop(f"{key}-sent", None)
 
-    data = {"scenes": scenes, "play": play, "waiting": waiting, "palette": DARK_FOR}
+    data = {"scenes": scenes, "play": play, "palette": DARK_FOR}
     data |= {"name": "igbviz-stage", "module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
     _mount(key=key, data=data, on_lost_change=forget)
 

@@ -271,7 +271,7 @@ def test_it_plays_by_itself_until_somebody_takes_the_player(browser, shown) -> N
     page.get_by_role("tab", name=shown[1]["stuck"].id).click()
     page.locator(f"{STAGE}[data-run={shown[1]['stuck'].id}]").wait_for()
     assert page.locator(f"{STAGE} .verdict").inner_text() == (
-        "9 of 10 classes never came alive; 100 % of the guesses are Bag."
+        "In the end: 9 of 10 classes never came alive; 100 % of the guesses are Bag."
     )
     page.locator(f"{STAGE} .play").click()
     stopped = at(page)
@@ -333,3 +333,32 @@ def test_the_chart_is_saved_with_its_names(browser, shown, tmp_path) -> None:
         download.value.save_as(tmp_path / "picture")
         assert (tmp_path / "picture").read_bytes().startswith(opening)
     assert b"9 classes at 0.01" in (tmp_path / "picture").read_bytes()
+
+
+def test_what_lies_above_the_plot_follows_a_zoom(browser, shown) -> None:
+    page = opened(browser, shown, "stuck")
+    box = page.locator(f"{STAGE} .nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.02 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.95 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"document.querySelector('{STAGE} .plot')._fullLayout.yaxis.range[0] > 0.2")
+    off = page.evaluate("""() => {
+        const plot = document.querySelector('.igbviz-stage .plot'), {yaxis} = plot._fullLayout;
+        const dot = document.querySelectorAll('.igbviz-stage .over circle')[8];
+        return Math.abs(+dot.getAttribute('cy') - yaxis._offset - yaxis.d2p(plot.data[8].y.at(-1)));
+    }""")
+    assert off < 1
+
+
+def test_a_chosen_class_and_the_player_outlive_a_press_on_a_tab(browser, shown) -> None:
+    page = opened(browser, shown, "escaped", "stuck")
+    row = page.locator(f"{STAGE} .row").nth(2)
+    row.click()
+    assert row.get_attribute("aria-pressed") == "true"
+    page.get_by_role("tab", name=shown[1]["stuck"].id).click()
+    page.locator(f"{STAGE}[data-run={shown[1]['stuck'].id}]").wait_for()
+    assert row.get_attribute("aria-pressed") == "false", "another run, nothing chosen"
+    last = at(page)
+    page.keyboard.press("ArrowLeft")
+    assert at(page) == last - 1 and page.locator(STAGE).get_attribute("data-run") == shown[1]["stuck"].id

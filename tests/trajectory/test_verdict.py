@@ -34,11 +34,11 @@ EVEN = np.full((4, 4), 25)
         (run(ALL_BAG, ONLY_BAG_AND_COAT), "2 of 4 classes never came alive; 85 % of the guesses are Bag."),
         (
             run(ALL_BAG, RIGHT, ONLY_BAG_AND_COAT),
-            "Dress and Shirt were lost again; 85 % of the guesses are Bag.",
+            "Dress and Shirt did not stay alive; 85 % of the guesses are Bag.",
         ),
         (
             run(ALL_BAG, NO_SHIRT, ONLY_BAG_AND_COAT),
-            "2 of 4 classes are at zero, 1 of which never came alive; 85 % of the guesses are Bag.",
+            "2 of 4 classes are not alive, and 1 of them never were; 85 % of the guesses are Bag.",
         ),
         (
             run(ALL_BAG, RIGHT),

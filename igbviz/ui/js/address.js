@@ -13,6 +13,12 @@ export function remember(choices) {
   timer = setTimeout(write, 400);
 }
 
+// What waits belongs to a page that is being left.
+export function forget() {
+  clearTimeout(timer);
+  waiting = {};
+}
+
 function write() {
   const url = new URL(location.href);
   for (const [name, value] of Object.entries(waiting)) {

@@ -47,10 +47,12 @@ export class Bars {
 
   // A chosen class stays emphasized until it is chosen again.
   _choose(k, line) {
-    const rows = [...this.holder.children];
-    const on = rows[k].getAttribute("aria-pressed") !== "true";
-    rows.forEach((row, i) => row.setAttribute("aria-pressed", String(on && i === k)));
-    this.onPoint(line, { chosen: on ? line : null });
+    this.onPoint(line, { chosen: this.chosen === k ? null : k });
+  }
+
+  mark(chosen) {
+    this.chosen = chosen ?? null;
+    [...this.holder.children].forEach((row, k) => row.setAttribute("aria-pressed", String(k === this.chosen)));
   }
 
   show(values) {

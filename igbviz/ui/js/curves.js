@@ -11,7 +11,7 @@ import { shortened, starred, widthOf } from "./text.js";
 const BESIDE = 24; // pixels from a line to its name
 
 export class Curves {
-  constructor(holder, { onPoint, onClick }) {
+  constructor(holder, { onPoint, onClick, onZoom }) {
     this.holder = holder;
     this.plot = holder.appendChild(document.createElement("div"));
     this.plot.className = "plot";
@@ -23,6 +23,7 @@ export class Curves {
     this.tip.className = "tip";
     this.tip.hidden = true;
     this.onPoint = onPoint; // called with the line pointed at, or null
+    this.onZoom = onZoom; // called when the viewer has changed the range of an axis
     this._listen(onClick);
   }
 
@@ -93,6 +94,8 @@ export class Curves {
       uirevision: `${recording.id}/${unit}`,
     };
     await Plotly.react(this.plot, data, layoutOf, (this.settings ??= { displayModeBar: false, displaylogo: false, responsive: false }));
+    if (!this.zooms) this.plot.on("plotly_relayout", () => this.onZoom());
+    this.zooms = true;
     this.place();
     this.emphasize(this.pointed ?? null);
   }

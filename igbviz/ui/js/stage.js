@@ -1,7 +1,7 @@
 // The stage: one run at a time on one large chart, the bars of its classes, and a player. Python sends probes; from then
 // on everything happens here, so moving through time asks the server for nothing.
 
-import { asked, remember } from "./address.js";
+import { asked, forget, remember } from "./address.js";
 import { Bars } from "./bars.js";
 import { Confusion } from "./confusion.js";
 import { Curves } from "./curves.js";
@@ -60,14 +60,14 @@ export default class Stage {
     this.moment = asked("at"); // a step, once
     this.part = part;
     const onPoint = (line, { chosen } = {}) => {
-      if (chosen !== undefined) this.chosen = chosen;
+      if (chosen !== undefined) this.bars.mark((this.chosen = chosen));
       this.curves.emphasize(line ?? this._chosenLine());
       this._show(this.player.index);
     };
     this.player = new Player((index) => this._show(index));
     this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
     this.player.alive = () => root.isConnected;
-    this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe) });
+    this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe), onZoom: () => this._zoomed() });
     this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
     this._controls();
@@ -97,6 +97,11 @@ export default class Stage {
 
   _chosenLine() {
     return this._ofClass(this.chosen ?? null);
+  }
+
+  _zoomed() {
+    this._timeline();
+    this._show(this.player.index);
   }
 
   get recording() {
@@ -133,11 +138,11 @@ export default class Stage {
     const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
     this._tabs("runs", data.scenes.map(({ run, title }) => [run, title]), this.run, (run) => {
       this._choose(run);
-      remember({ on: run });
+      remember({ on: run === data.scenes[0].run ? null : run });
       this._draw();
     });
     if (!recording?.length) {
-      this.part("verdict").textContent = data.waiting ?? "";
+      this.part("verdict").textContent = "Waiting for the first probe.";
       return;
     }
     if (!this.dirty && look === this.look) return;
@@ -153,7 +158,6 @@ export default class Stage {
       remember({ time: unit === "epoch" ? null : unit });
       this._draw();
     }, "aria-pressed");
-    this.part("verdict").textContent = recording.verdict;
     this.part("caption").textContent = view.caption;
     const matrix = view.name === "confusion";
     if (this.shown !== view) {
@@ -162,9 +166,10 @@ export default class Stage {
     }
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
-    for (const name of ["smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
+    for (const name of ["units", "smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
     const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
     this.bars.draw(recording, colors, theme);
+    this.bars.mark(this.chosen);
     if (matrix) this.confusion.draw(recording, theme);
     else await this.curves.draw(Plotly, recording, view, this.unit, colors, this.smooth);
     this.part("chart").setAttribute("aria-label", `${view.title}. ${recording.verdict}`);
@@ -197,6 +202,9 @@ export default class Stage {
     if (shown.name === "confusion") this.confusion.show(recording.at("confusion", index));
     else this.curves.show(index);
     this.bars.show(recording.at(recording.tables.bars ? "bars" : "guess_fraction", index));
+    // What is said of the last probe is not true of an earlier one.
+    const early = index < player.last ? (recording.ended ? "In the end: " : "So far: ") : "";
+    if (this.said !== early + recording.verdict) this.part("verdict").textContent = this.said = early + recording.verdict;
     const probe = Math.floor(index + 1e-6);
     const step = recording.steps[probe];
     const words = step ? `step ${step.toLocaleString("en")}` : "Init.";
@@ -241,7 +249,10 @@ export default class Stage {
         if (state === "aria-selected") tab.setAttribute("role", "tab");
         tab.setAttribute(state, String(name === chosen));
         tab.tabIndex = name === chosen || state !== "aria-selected" ? 0 : -1;
-        tab.addEventListener("click", () => choose(name));
+        tab.addEventListener("click", (event) => {
+          if (event.detail) tab.blur(); // a mouse leaves the keys to the player; a keyboard stays in the row
+          choose(name);
+        });
         return tab;
       }),
     );
@@ -268,7 +279,7 @@ export default class Stage {
       player.go(player.last);
     });
     part("save").addEventListener("click", ({ target }) => {
-      if (target.textContent && this.curves.ends) download(window.Plotly, this.curves, target.textContent.toLowerCase());
+      if (target.type === "button" && this.curves.ends) download(window.Plotly, this.curves, target.textContent.toLowerCase());
     });
     part("speed").append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed, speed === 1, speed === 1)));
     part("speed").addEventListener("change", (event) => (player.speed = Number(event.target.value)));
@@ -294,8 +305,9 @@ export default class Stage {
 
   _resized() {
     this._fit();
-    const size = `${this.part("chart").clientWidth}x${this.part("chart").clientHeight}`;
-    if (!this.data || size === this.size || this.part("chart").hidden) return;
+    const shown = this.part(this.part("chart").hidden ? "matrix" : "chart");
+    const size = `${shown.className} ${shown.clientWidth}x${shown.clientHeight}`;
+    if (!this.data || size === this.size) return;
     this.size = size;
     this.dirty = true;
     this._draw();
@@ -317,6 +329,7 @@ export default class Stage {
   }
 
   leave() {
+    forget();
     this.player.playing = false;
     this.observer.disconnect();
     document.removeEventListener("keydown", this.keys, true);

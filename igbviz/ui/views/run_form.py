@@ -81,7 +81,10 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     with more:
         sweep_form.draw(config, cache)
     if pressed and (run := start_run(config, cache, own=True)):
-        turn_to(run=run.id)
+        if shown is not None and run.path == shown.path and run.status.ended:
+            st.toast("These settings are those of the run shown, which is trained. Change one, or press Another seed.")
+        else:
+            turn_to(run=run.id)
     return config
 
 

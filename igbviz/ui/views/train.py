@@ -55,7 +55,10 @@ def _recorded(cache: Path, config: RunConfig | None) -> None:
 
     refresh.fragment(update, None)
     look = next((preset.look_for for preset in PRESETS.values() if preset.config == config), "")
-    st.caption(" ".join(filter(None, [look, "Recorded: press **Train** to train it here, live."])))
+    note = "These are recorded examples, not your settings: press **Train** to see those."
+    if described:
+        note = "Recorded: press **Train** to train it here, live."
+    st.caption(" ".join(filter(None, [look, note if config else ""])))
 
 
 def _introduction() -> None:
