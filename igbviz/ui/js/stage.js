@@ -21,7 +21,7 @@ if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage
 
 const NARROW = 640; // pixels of width below which the panels are below each other
 const SPEEDS = [0.5, 1, 2, 4];
-const recordings = new Map(); // by run: kept while the tab is open, so that a page that comes back needs no more than new probes
+const recordings = new Map(); // by run: kept while the tab is open, so that returning to a page fetches new probes only
 const TEMPLATE = `
   <div class="runs" role="tablist" aria-label="Runs"></div>
   <p class="verdict"></p>
