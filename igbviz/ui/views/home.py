@@ -58,8 +58,8 @@ def _first_looks(cache: Path) -> None:
 
         refresh.fragment(update, None)
     st.caption(
-        "Three recorded runs: the same start, the same batches, different losses. Train them here, in the background on "
-        "this machine:"
+        "Three recorded runs: the same start, the same batches, different losses. Train them here, in the background "
+        "on this machine:"
     )
     for column, name in zip(st.columns(len(FIRST_LOOKS)), FIRST_LOOKS, strict=True):
         with column.container(border=True, height="stretch"):
