@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from igbviz.charts.colors import DARK_FOR
 from igbviz.runs import locks
 from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory
 from tests.support import ROOT
-from tests.support.browser import CHART, HEAD, ROW, seen, visit
+from tests.support.browser import CHART, HEAD, ROW, in_dark, seen, visit
 from tests.support.processes import until
 from tests.support.stored_runs import BASE, LOSSES, family, stored, story
 
@@ -55,9 +54,7 @@ def test_tick_point_share_and_export(serve, browser, own_cache: Path, tmp_path: 
     )
     first = seen(page)
     other = visit(browser, page.url, color_scheme="dark")
-    words, points, lines = first
-    dark = [[name, DARK_FOR.get(color, color), *rest] for name, color, *rest in lines]
-    assert seen(other) == (words, points, dark), "a second browser sees the same figure from the link alone"
+    assert seen(other) == in_dark(first), "a second browser sees the same figure from the link alone"
     assert sum(run.id in other.url for run in runs) == 3
 
     for form, opening in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from igbviz.charts.colors import DARK_FOR
+
 CHART = ".igbviz-live-chart"
 STAGE = ".st-key-stage .igbviz-stage"
 STAGE_READY = f"{STAGE}[data-ready]"
@@ -63,6 +65,12 @@ def seen(page) -> tuple[str, str, list]:
         "Number.isFinite(t.y[0]) ? t.y[0] : null])"
     )
     return chart.get_attribute("aria-label"), chart.get_attribute("data-points"), lines
+
+
+def in_dark(figure: tuple[str, str, list]) -> tuple[str, str, list]:
+    """What `seen` returns of the same figure on a dark page."""
+    words, points, lines = figure
+    return words, points, [[name, DARK_FOR.get(color, color), *rest] for name, color, *rest in lines]
 
 
 # Runs before the page: adds up how far parts are moved without anybody's doing (1: the whole window, by its height).
