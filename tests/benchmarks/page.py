@@ -39,7 +39,8 @@ PICTURE = ".igbviz-stage[data-ready], .igbviz-live-chart[data-points]"
 # Nothing is being computed, no part is still a placeholder, and every picture has been drawn.
 SETTLED = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
   && document.querySelector("h1") && !document.querySelector("[data-testid=stSkeleton]")
-  && !document.querySelector(".igbviz-live-chart:not([data-points]), .igbviz-stage:not([data-ready])")"""
+  && ![...document.querySelectorAll(".igbviz-live-chart:not([data-points]), .igbviz-stage:not([data-ready])")]
+    .some((picture) => picture.offsetParent)"""
 # The run of the address is on the page, with a point of it.
 POINT = """() => {
   const run = new URLSearchParams(location.search).get("run");
@@ -151,9 +152,9 @@ def with_a_browser(browser: Browser, folder: Path, repeats: int) -> None:
         with app(cache / "again") as address:
             page = browser.new_context(viewport=LAPTOP).new_page()
             cold.append(click_to_point(page, address, "gce"))
-            until(lambda cache=cache: all(run.status.ended for run in list_runs(cache / "again")), 180, "its end")
+            until(lambda cache=cache: all(line.run.status.ended for line in list_runs(cache / "again")), 180, "its end")
             warm.append(click_to_point(page, address, "mae"))
-            until(lambda cache=cache: all(run.status.ended for run in list_runs(cache / "again")), 180, "its end")
+            until(lambda cache=cache: all(line.run.status.ended for line in list_runs(cache / "again")), 180, "its end")
             for title in [*list(within)[1:], "Home"]:
                 within[title].append(to_another_page(page, title))
             page.context.close()
