@@ -109,8 +109,13 @@ def _lines(names: tuple[str, ...], favoured: int | None) -> list[dict[str, Any]]
     if len(names) <= MAX_LINES:
         return [_line(name, class_style(k), strong=k == favoured) for k, name in enumerate(names)]
     summary = [_line(name, PLAIN if quantile == 0.5 else DOTTED) for name, quantile in SUMMARY.items()]
-    first = favoured or 0
+    first = _highlighted(favoured)
     return [*summary, _line(names[first], class_style(first), strong=True)]
+
+
+def _highlighted(favoured: int | None) -> int:
+    """The class that has a line of its own among many: the favoured one, any before the first probe."""
+    return favoured or 0
 
 
 def _barred(trajectory: Trajectory) -> list[int]:
@@ -152,7 +157,7 @@ def _drawn(probes: Trajectory, quantity: Quantity, trajectory: Trajectory) -> np
     if trajectory.classes <= MAX_LINES:
         return values
     quantiles = np.quantile(values, list(SUMMARY.values()), axis=1).T if len(values) else np.empty((0, len(SUMMARY)))
-    return np.concatenate([quantiles, values[:, [trajectory[:1].favoured() or 0]]], 1)
+    return np.concatenate([quantiles, values[:, [_highlighted(trajectory[:1].favoured())]]], 1)
 
 
 def _bars(probes: Trajectory, trajectory: Trajectory) -> np.ndarray:

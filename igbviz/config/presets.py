@@ -87,3 +87,8 @@ PRESETS: dict[str, Preset] = Registry(
 )
 PRESETS["first-look"] = PRESETS["first-look-cross-entropy"]
 DEFAULT = "first-look-cross-entropy"
+
+
+def look_for(config: RunConfig) -> str:
+    """What to look for in a run with exactly these settings; empty if no preset has them."""
+    return next((preset.look_for for preset in PRESETS.values() if preset.config == config), "")

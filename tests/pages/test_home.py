@@ -11,7 +11,7 @@ from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.ui.runs import forget_rows
-from igbviz.ui.views.home import MAX_LINES, latest
+from igbviz.ui.views.home import MAX_LATEST, latest
 from tests.support import ROOT
 from tests.support.pages import page
 
@@ -25,12 +25,12 @@ def test_a_sweep_is_one_line_of_the_latest_runs(sweep: Sweep, tiny: RunConfig, o
     assert line.state == "queued" and line.note.startswith("4 runs, ") and line.title.startswith("Sweep: ")
     (group.path / "sweep.json").write_text("{")
     assert len(latest(own_cache)) == 5, "the runs of an unreadable sweep are listed one by one"
-    for seed in range(10, 10 + MAX_LINES):
+    for seed in range(10, 10 + MAX_LATEST):
         submit(tiny.with_(seed=seed), own_cache)
     forget_rows()
-    assert len(latest(own_cache)) == MAX_LINES
+    assert len(latest(own_cache)) == MAX_LATEST
     links = {part.proto.query_string for part in page(ROOT / "app.py").get("page_link")}
-    assert sum(link.startswith("run=") for link in links) == MAX_LINES
+    assert sum(link.startswith("run=") for link in links) == MAX_LATEST
 
 
 def test_the_cache_of_a_newer_program_is_refused_in_one_sentence(own_cache: Path) -> None:

@@ -4,7 +4,7 @@
 
 import { layout } from "./labels.js";
 import { textScale, themeOf } from "./theme.js";
-import { smoothed } from "./recording.js";
+import { between, smoothed } from "./recording.js";
 import { set, svg } from "./svg.js";
 import { shortened, starred, widthOf } from "./text.js";
 
@@ -241,12 +241,6 @@ export class Curves {
 }
 
 const nearest = (distances) => distances.indexOf(Math.min(...distances));
-
-function between(rows, index) {
-  const left = Math.min(Math.floor(index), rows.length - 1);
-  const right = Math.min(left + 1, rows.length - 1);
-  return rows[left].map((value, k) => value + (index - left) * (rows[right][k] - value));
-}
 
 // Ticks whose labels have room, from the right end; Init. stays.
 function thinned(ticks, pixelsPerDecade, size) {

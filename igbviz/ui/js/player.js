@@ -7,6 +7,7 @@ const REST = 2.5; // seconds at the end before it begins again
 export class Player {
   constructor(show) {
     this.show = show; // called with every new index
+    this.alive = () => true; // whether it is still on the page: motion ends with it
     this.rested = () => {}; // called with an index that somebody chose
     this.index = 0;
     this.speed = 1;

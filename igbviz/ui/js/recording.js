@@ -35,13 +35,9 @@ export class Recording {
     return Math.max(0, this.steps.findLastIndex((other) => other <= step));
   }
 
-  // The values of a table at a fractional index: on the line between two probes.
+  // The values of a table at a fractional index.
   at(name, index) {
-    const rows = this.tables[name];
-    const left = Math.min(Math.floor(index), rows.length - 1);
-    const right = Math.min(left + 1, rows.length - 1);
-    const part = index - left;
-    return part ? Array.from(rows[left], (value, k) => value + part * (rows[right][k] - value)) : rows[left];
+    return between(this.tables[name], index);
   }
 
   // The place in log time of a fractional index, and back.
@@ -60,6 +56,14 @@ export class Recording {
 }
 
 export const INIT = -0.5; // where Init. lies, in powers of ten of the step: half a decade before the first one
+
+// The values at a fractional index: on the line between two probes.
+export function between(rows, index) {
+  const left = Math.min(Math.floor(index), rows.length - 1);
+  const right = Math.min(left + 1, rows.length - 1);
+  const part = index - left;
+  return part ? rows[left].map((value, k) => value + part * (rows[right][k] - value)) : rows[left];
+}
 
 // Rows of numbers between 0 and 1, from base64 of one or two bytes each.
 function decoded(text, isBytes, rows) {

@@ -23,7 +23,7 @@ STARTS = {
     "he-normal": "Another start with a bias as strong, and ten times the learning rate: standardized input, He normal "
     "initialization in every layer.",
 }
-MAX_LINES = 6  # of the latest runs
+MAX_LATEST = 6  # of the latest runs
 STATES = ("running", "queued", "lost", "failed", "diverged", "stopped", "unreadable", "done")  # most urgent first
 
 
@@ -125,6 +125,6 @@ def latest(cache: Path) -> list[Line]:
             states = [other["state"] for other in rows if sweeps.get(other["id"], ("",))[0] == sweep_id]
             note = f"{len(states)} run{'s' * (len(states) > 1)}, {row['submitted']}"
             lines[sweep_id] = Line(min(states, key=STATES.index), f"Sweep: {title}", note, {"sweep": sweep_id})
-        if len(lines) == MAX_LINES:
+        if len(lines) == MAX_LATEST:
             break
     return list(lines.values())

@@ -8,7 +8,8 @@ import streamlit as st
 
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
-from igbviz.config import PRESETS, RunConfig
+from igbviz.config import RunConfig
+from igbviz.config.presets import look_for
 from igbviz.losses import Custom
 from igbviz.runs import sweep_config
 from igbviz.runs.listing import listed
@@ -45,12 +46,13 @@ def view(run: Run) -> None:
         return refresh.pace(now)
 
     refresh.fragment(follow, refresh.pace(status))
-    if look := next((preset.look_for for preset in PRESETS.values() if preset.config == config), ""):
+    if look := look_for(config):
         st.caption(look)
     interventions.draw(run)
-    if recorded or not status.ended:
+    has_records = bool(recorded) or not status.ended  # there are some, or may be soon
+    if has_records:
         _more(run, status)
-    _exports(run, bool(recorded) or not status.ended)
+    _exports(run, has_records)
 
 
 def title_of(run: Run) -> str:
@@ -86,10 +88,7 @@ def _stage(run: Run, config: RunConfig, status: Status) -> None:
     elif status.state == "running":
         st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
     elif status.state == "queued":
-        st.info(
-            "Queued: runs start in the order of submission, one at a time; small runs of a sweep share the cores.",
-            icon=":material/hourglass_empty:",
-        )
+        st.info(plain(status.message), icon=":material/hourglass_empty:")  # its place, and the minutes until its turn
 
 
 def _more(run: Run, status: Status) -> None:

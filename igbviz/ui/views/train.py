@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.config import PRESETS, RunConfig
+from igbviz.config.presets import look_for
 from igbviz.runs.shipped import shipped_run
 from igbviz.ui import refresh, shell
 from igbviz.ui.groups import linked_group, sweep_of
@@ -20,9 +21,9 @@ from igbviz.ui.views import run_form, sweep
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    run = open_run(st.query_params["run"], cache) if "run" in st.query_params else None
+    query = st.query_params
+    run = open_run(query["run"], cache) if "run" in query and "sweep" not in query else None
     group = linked_group(cache)
-    run = None if "sweep" in st.query_params else run
     with st.container(key="title"):
         if group:
             st.title(f"Sweep: {plain(str(sweep_of(str(group.path))))}", anchor=False)
@@ -54,7 +55,7 @@ def _recorded(cache: Path, config: RunConfig | None) -> None:
         stage(runs, key="stage", play=True)
 
     refresh.fragment(update, None)
-    look = next((preset.look_for for preset in PRESETS.values() if preset.config == config), "")
+    look = look_for(config) if config else ""
     note = "These are recorded examples, not your settings: press **Train** to see those."
     if described:
         note = "Recorded: press **Train** to train it here, live."
