@@ -83,6 +83,9 @@ def test_titles_are_alike_and_clear_of_what_floats_above_the_page(app, browser) 
                 box = button.bounding_box()
                 apart = box["y"] + box["height"] <= title["y"] or box["x"] >= title["x"] + title["width"]
                 assert apart, (name, size, box, title)
+            bar = page.locator("[data-testid=stHeader]")
+            if bar.evaluate("bar => getComputedStyle(bar).backdropFilter") != "none":  # it blurs what is below it
+                assert bar.bounding_box()["height"] <= title["y"], (name, size)
     assert set(looks.values()) == {"28px"}
 
 
