@@ -10,11 +10,13 @@ from typing import Any, Literal, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from igbviz.charts.time_axis import UNITS, Unit
 from igbviz.losses import Loss
 from igbviz.losses.custom import symbols
 from igbviz.spec import ConfigError, Spec, kinds
 from igbviz.ui import sliders
 from igbviz.ui.messages import show_error
+from igbviz.ui.query import from_query, set_query
 
 SIDE_BY_SIDE, BELOW = r", \quad ", r" \\ "  # between the parts of a long formula, in LaTeX
 
@@ -120,6 +122,21 @@ def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         )
     text = st.text_input(label, value=value or "", **common)
     return text or (None if type(None) in alternatives else "")
+
+
+def time_unit(key: str, title: str = "{}s", hide_label: bool = True) -> Unit:
+    """The choice between epochs and optimizer steps, in the address as `unit`."""
+    unit = st.segmented_control(
+        "Time in",
+        UNITS,
+        default=from_query("unit", UNITS, "epoch"),
+        required=True,
+        key=key,
+        format_func=title.format,
+        label_visibility="collapsed" if hide_label else "visible",
+    )
+    set_query(unit=unit if unit != "epoch" else None)
+    return unit
 
 
 def in_range(name: str, value: float, lowest: float, highest: float) -> float:

@@ -19,7 +19,7 @@ from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Member, Setting
 from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, PaperRun
-from igbviz.ui import refresh, shell
+from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import member_of, sentence
 from igbviz.ui.provenance import ROUNDING, ROUNDING_MEASURED
@@ -115,7 +115,7 @@ def _show_provenance(set_name: str, runs_by_variant: Mapping[str, Sequence[Paper
 
 def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
     names = [*map(str, seeds), ALL]
-    linked, unit = from_query("view", VIEWS, "figures"), from_query("unit", ("epoch", "step"), "epoch")
+    linked, unit = from_query("view", VIEWS, "figures"), "epoch"  # only a figure has a time axis
     linked_seed = st.query_params.get("seed")
     seed = linked_seed if linked_seed in names else names[0]  # the address may name a seed of another set
     with st.container(key="options", horizontal=True, vertical_alignment="center"):
@@ -139,19 +139,10 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
                     format_func=lambda name: "all seeds" if name == ALL else f"seed {name}",
                     label_visibility="collapsed",
                 )
-            unit = st.segmented_control(
-                "Time in",
-                ("epoch", "step"),
-                default=unit,
-                required=True,
-                key="paper-unit",
-                format_func="{}s".format,
-                label_visibility="collapsed",
-            )
+            unit = forms.time_unit("paper-unit")
     set_query(
         view=view if view != "figures" else None,
         seed=seed if seed != names[0] else None,
-        unit=unit if unit != "epoch" else None,
     )
     return view, seed, unit
 

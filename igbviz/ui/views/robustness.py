@@ -42,7 +42,6 @@ from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, number_from_query, set_query
 
 SEED_RANGE = (1, 50)
-UNITS = ("epoch", "step")
 BOX = 130  # pixels, of the number of seeds
 FORM = ("losses", "seeds", "setting")  # the settings of the form in the address
 CAVEAT = (
@@ -73,16 +72,13 @@ def draw(cache: Path) -> None:
             "Question", list(QUESTIONS), default=kind or linked_view, required=True, key="robust-view",
             format_func=lambda name: QUESTIONS[name].title, label_visibility="collapsed",
         )  # fmt: skip
-        unit = st.segmented_control(
-            "Time in", UNITS, default=from_query("unit", UNITS, "epoch"), required=True, key="robust-unit",
-            format_func="in {}s".format, label_visibility="collapsed",
-        )  # fmt: skip
+        unit = forms.time_unit("robust-unit", "in {}s")
     if kind != view:
         linked = None
     if linked or view != linked_view:
         set_query(**dict.fromkeys(FORM))
     sweep_id = st.query_params.get("sweep") if linked else None
-    set_query(view=view, sweep=sweep_id, unit=unit if unit != "epoch" else None)
+    set_query(view=view, sweep=sweep_id)
     describe = _form(view, linked, cache)
     try:
         sweep = linked or describe()

@@ -16,7 +16,7 @@ from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import quantities
-from igbviz.ui import progress, provenance, refresh
+from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
@@ -25,7 +25,6 @@ from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
 
 MORE = ("signal", "silent", "guess_entropy", "train_loss")  # quantities that the stage does not show
-UNITS = ("epoch", "step")
 HEIGHT = 420  # pixels
 
 
@@ -103,15 +102,8 @@ def _more(run: Run, status: Status) -> None:
             key="chart",
             format_func=lambda name: quantities.QUANTITIES[name].title,
         )
-        unit = st.segmented_control(
-            "Time in",
-            UNITS,
-            default=from_query("unit", UNITS, UNITS[0]),
-            required=True,
-            key="unit",
-            format_func="{}s".format,
-        )
-    set_query(chart=quantity if quantity != MORE[0] else None, unit=unit if unit != UNITS[0] else None)
+        unit = forms.time_unit("unit", hide_label=False)
+    set_query(chart=quantity if quantity != MORE[0] else None)
 
     def follow() -> float | None:
         now, size = run.status, run.record_bytes

@@ -17,11 +17,12 @@ import streamlit as st
 from igbviz.charts.browser import find_chromium
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
+from igbviz.charts.time_axis import UNITS
 from igbviz.runs.run import Run, RunError
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 from igbviz.trajectory.quantities import MEASURES
-from igbviz.ui import refresh, shell
+from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
 from igbviz.ui.messages import plain
@@ -82,7 +83,7 @@ def draw(cache: Path) -> None:
 
 def _options(members: Sequence[Member]) -> View:
     """One row with all that can be set."""
-    tab, unit = from_query("tab", TABS, "grid"), from_query("unit", ("epoch", "step"), "epoch")
+    tab = from_query("tab", TABS, "grid")
     quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(key="options", horizontal=True, vertical_alignment="center"):
@@ -106,16 +107,8 @@ def _options(members: Sequence[Member]) -> View:
                 label_visibility="collapsed",
                 width=230,
             )
-        if tab != "table":
-            unit = st.segmented_control(
-                "Time in",
-                ("epoch", "step"),
-                default=unit,
-                required=True,
-                key="compare-unit",
-                format_func="{}s".format,
-                label_visibility="collapsed",
-            )
+        # a table has no axis, but what is exported from it may have one
+        unit = from_query("unit", UNITS, "epoch") if tab == "table" else forms.time_unit("compare-unit")
         has_seeds = len({member.config.group for member in members}) < len(members)
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
             help_ = (
@@ -138,7 +131,6 @@ def _options(members: Sequence[Member]) -> View:
     set_query(
         tab=tab if tab != "grid" else None,
         quantity=quantity if quantity != "balanced_accuracy" else None,
-        unit=unit if unit != "epoch" else None,
         collapse=None if collapse else "no",
         rows=str(page) if page else None,
     )
