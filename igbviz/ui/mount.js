@@ -13,7 +13,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mounts.set(parentElement, mount);
   }
   const { root } = mount;
-  if (!mount.part && data.height) root.style.height = `${data.height}px`; // room, so that the page does not jump
+  if (!mount.part && data.height) { // room, so that the page does not jump
+    root.style.height = `${data.height}px`;
+    parentElement.closest(".stElementContainer")?.classList.add("igbviz-grows");
+  }
   mount.data = { ...data, plotly: address(data.plotly) };
   mount.tell = setTriggerValue;
   mount.loaded ??= import(address(data.module)).then(

@@ -15,6 +15,18 @@
   root.classList.toggle("igbviz-embedded", new URLSearchParams(location.search).get("embed") === "true");
   root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
 
+  // What the style sheets have to know of the page, as classes of its root: see shell.css on `:has()`.
+  const menus = document.getElementsByTagName("section"); // live collections, which cost nothing while nothing changes
+  const keys = { "igbviz-presenting": "lesson-remote", "igbviz-title": "title", "igbviz-progress": "progress" };
+  const parts = Object.entries(keys).map(([told, key]) => [told, document.getElementsByClassName(`st-key-${key}`)]);
+  const tell = () => {
+    const menu = [...menus].find(({ dataset }) => dataset.testid === "stSidebar");
+    if (menu) root.classList.toggle("igbviz-closed", menu.dataset.collapsed === "true");
+    for (const [told, found] of parts) root.classList.toggle(told, found.length > 0);
+  };
+  const seen = { childList: true, subtree: true, attributes: true, attributeFilter: ["data-collapsed"] };
+  new MutationObserver(tell).observe(root, seen);
+
   // plotly.js is 5 MB: it is fetched at once, and runs while Streamlit, which has drawn its empty frame by then, waits for
   // the server. Before that it would only be in the way. js/plotly.js waits for this promise.
   const script = document.createElement("script");

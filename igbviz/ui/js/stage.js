@@ -136,6 +136,7 @@ export default class Stage {
     const { recording, root, data } = this;
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
+    root.classList.toggle("several", data.scenes.length > 1);
     this._tabs("runs", data.scenes.map(({ run, title }) => [run, title]), this.run, (run) => {
       this._choose(run);
       remember({ on: run === data.scenes[0].run ? null : run });
