@@ -53,6 +53,11 @@ def path(name: str) -> Path:
     return offered[module]
 
 
+def modules() -> list[str]:
+    """The names of our modules."""
+    return [f"js/{file.name}" for file in sorted(MODULES.glob("*.js"))]
+
+
 def version(name: str) -> str:
     return plotly.__version__ if name == PLOTLY.name else _version_of_modules(MODULES)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -33,8 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 def parts() -> dict[str, list]:
     """The arguments of `st.App`: our routes and our middleware."""
     assets.served = True
-    # plotly.js takes a third of a second to compress; done by the time a browser asks
-    Thread(target=packed, args=(assets.PLOTLY.name,), daemon=True).start()
+    Thread(target=_prepare, daemon=True).start()
     prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
     place = f"/{prefix}/assets" if prefix else "/assets"
     return {
@@ -43,12 +43,20 @@ def parts() -> dict[str, list]:
     }
 
 
+def _prepare() -> None:
+    """What the first visitor would wait for: plotly.js compressed, and the code of the first page imported."""
+    packed(assets.PLOTLY.name)
+    import_module("igbviz.ui.views.home")
+
+
 def head() -> bytes:
     """What the index page gets at the end of its head."""
     *styles, script = ((HERE / name).read_text(encoding="utf-8") for name in (*STYLES, "shell.js"))
     style = "\n".join(styles)
-    plotly = assets.asset(assets.PLOTLY.name)
-    return f'<style>{style}</style>\n<script data-plotly="{plotly}">{script}</script>\n'.encode()
+    plotly, modules = assets.asset(assets.PLOTLY.name), " ".join(map(assets.asset, assets.modules()))
+    return (
+        f'<style>{style}</style>\n<script data-plotly="{plotly}" data-modules="{modules}">{script}</script>\n'.encode()
+    )
 
 
 async def serve_asset(request: Request) -> Response:

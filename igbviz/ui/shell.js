@@ -27,12 +27,15 @@
   const seen = { childList: true, subtree: true, attributes: true, attributeFilter: ["data-collapsed"] };
   new MutationObserver(tell).observe(root, seen);
 
-  // plotly.js is 5 MB: it is fetched at once, and runs while Streamlit, which has drawn its empty frame by then, waits for
-  // the server. Before that it would only be in the way. js/plotly.js waits for this promise.
+  // What charts need is fetched early. Our modules are small: they come while Streamlit, which has drawn its empty frame
+  // by then, waits for the server. plotly.js is 5 MB, and the browser does nothing else for a second when it starts: that
+  // is after the heading is there, while the server makes what follows. js/plotly.js waits for this promise.
+  const { plotly, modules } = document.currentScript.dataset;
+  const early = (rel, address, options) =>
+    document.head.append(Object.assign(document.createElement("link"), { rel, href: new URL(address, base).href }, options));
   const script = document.createElement("script");
-  script.src = new URL(document.currentScript.dataset.plotly, base).href;
-  const early = { rel: "preload", as: "script", href: script.src, fetchPriority: "low" };
-  document.head.append(Object.assign(document.createElement("link"), early));
+  script.src = new URL(plotly, base).href;
+  early("preload", plotly, { as: "script", fetchPriority: "low" });
   window.igbvizPlotly = new Promise((done, failed) => {
     script.onload = () => done(window.Plotly);
     script.onerror = () => {
@@ -41,10 +44,15 @@
     };
   });
   window.igbvizPlotly.catch(() => {}); // every chart that waits reports it
+  window.igbvizPlotly.start = () => script.isConnected || document.head.append(script);
+  const headings = document.getElementsByTagName("h1");
+  const stages = [
+    [() => document.querySelector("[data-testid=stApp]"), () => modules.split(" ").forEach((name) => early("modulepreload", name))],
+    [() => headings.length, window.igbvizPlotly.start],
+  ];
   new MutationObserver((_, observer) => {
-    if (!document.querySelector("[data-testid=stApp]")) return;
-    observer.disconnect();
-    document.head.append(script);
+    while (stages.length && stages[0][0]()) stages.shift()[1]();
+    if (!stages.length) observer.disconnect();
   }).observe(root, { childList: true, subtree: true });
 
   // Projector view: nothing but the picture, larger. Charts hear the event and let their text grow.
