@@ -45,6 +45,14 @@ def fragment(draw: Callable[[], float | None], every: float | None) -> None:
     again()
 
 
+def soon(happened: Callable[[], bool], seconds: float) -> bool:
+    """Whether it has happened, or does within this time."""
+    until = time.monotonic() + seconds
+    while not (now := happened()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return now
+
+
 def pace(*statuses: Status) -> float | None:
     """Seconds between redraws of these runs; None when all have ended for good.
 

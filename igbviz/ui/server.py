@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from threading import Thread
 from typing import Any
 
@@ -44,9 +45,11 @@ def parts() -> dict[str, list]:
 
 
 def _prepare() -> None:
-    """What the first visitor would wait for: plotly.js compressed, and the code of the first page imported."""
+    """What the first visitors would wait for: plotly.js compressed, and the code of the pages imported."""
     packed(assets.PLOTLY.name)
-    import_module("igbviz.ui.views.home")
+    import_module("igbviz.ui.views.home")  # the first page first
+    for module in iter_modules([HERE / "views"], "igbviz.ui.views."):
+        import_module(module.name)
 
 
 def head() -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -82,7 +83,9 @@ def _title(config: RunConfig) -> str:
 
 
 def _stage(run: Run, config: RunConfig, status: Status) -> None:
-    if run.record_bytes:
+    # a waiting worker has its first probe within half a second, sooner than the next refresh would show it
+    new = not status.ended and time.time() - status.submitted < 1
+    if refresh.soon(lambda: run.record_bytes > 0, 0.4 if new else 0):
         stage({config.loss.title: run}, key="stage")
     elif status.state == "running":
         st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
