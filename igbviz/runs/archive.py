@@ -64,7 +64,7 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
     runs or bytes than `import_runs` accepts.
     """
     runs, left_out = list(runs), []
-    require_exportable([run.size() for run in runs])
+    require_exportable([exported_bytes(run) for run in runs])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for run in runs:
             try:
@@ -81,9 +81,16 @@ def problem(run: Run) -> str:
     """A sentence if a run cannot be exported; else empty."""
     try:
         _record_size(run)
+        require_whole(run)
     except (ArchiveError, RunError) as error:
         return f"{error}."
     return ""
+
+
+def require_whole(run: Run) -> None:
+    """Raise RunError for a run with damaged or missing files, also where a reader would just find no records."""
+    if damage := listed(run.path).problem:
+        raise RunError(f"run {run.id} cannot be read: {damage}")
 
 
 def _export(run: Run, archive: zipfile.ZipFile) -> None:
@@ -94,6 +101,7 @@ def _export(run: Run, archive: zipfile.ZipFile) -> None:
         if name != "trajectory.bin" and os.path.lexists(run.path / name)
     }
     itemsize = _record_size(run)
+    require_whole(run)
     if not itemsize or not run.record_bytes:
         _write(contents, run, archive)
         return
@@ -115,6 +123,11 @@ def _export(run: Run, archive: zipfile.ZipFile) -> None:
 def _write(contents: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
     for name, content in contents.items():
         archive.writestr(_entry(run, name), content)
+
+
+def exported_bytes(run: Run) -> int:
+    """Bytes of the files of a run that an archive has, which may be far less than those of its folder."""
+    return sum(seen[0][1] for name in FILES if (seen := files.stamp(run.path / name)) != (None,))
 
 
 def require_exportable(sizes: list[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from igbviz.runs.run import Run
 from igbviz.ui.messages import plain
 
 
-def export_button(runs: list[Run], sizes: Sequence[int]) -> str:
-    """A button that downloads these runs, each of so many bytes; returns a sentence if it leaves some out."""
+def export_button(runs: list[Run]) -> str:
+    """A button that downloads these runs; returns a sentence if it leaves some out."""
     try:
-        archive.require_exportable(sizes)
+        archive.require_exportable([archive.exported_bytes(run) for run in runs])
         problem = archive.problem(runs[0]) if len(runs) == 1 else "" if runs else "Tick the runs to export."
     except archive.ArchiveError as error:
         problem = f"{error}."
