@@ -23,6 +23,7 @@ from igbviz.charts.style import (
     chance_line,
     frame,
     heading,
+    literal,
     vertical_line,
 )
 from igbviz.charts.theory import LINES, phase_line
@@ -78,7 +79,7 @@ def result_against_start(settings: Sequence[Setting], measure: str, step: int) -
         {
             "type": "scatter",
             "mode": "markers",
-            "name": f"{setting.label} (n = {len(setting.members)})",
+            "name": f"{literal(setting.label)} (n = {len(setting.members)})",
             "x": np.array([member.outcome.largest_guess_init for member in setting.members], np.float32),
             "y": at_step(setting.members, measure, step).astype(np.float32),
             "marker": {
@@ -206,7 +207,7 @@ def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str
         x,
         summary.mean.astype(np.float32),
         hover,
-        f"{setting.label} (n = {len(setting.members)})",
+        f"{literal(setting.label)} (n = {len(setting.members)})",
         style,
         3,
         group=setting.label,

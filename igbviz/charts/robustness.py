@@ -15,7 +15,7 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
 from igbviz.charts.comparison import band_traces
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
-from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading
+from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, literal
 from igbviz.charts.time_axis import Unit
 from igbviz.studies.comparison import Setting
 from igbviz.studies.robustness import LossSummary, Question
@@ -59,7 +59,7 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
     for panel, (name, definition) in enumerate(question.measures.items()):
         number, top = str(panel + 1) if panel else "", 1 - panel * (PANEL_HEIGHT + PANEL_GAP) / inner
         for setting in shown:
-            label = f"{setting.label} (n = {len(setting.members)})"
+            label = f"{literal(setting.label)} (n = {len(setting.members)})"
             *edges, line = band_traces(setting, name, axis)
             line["hovertemplate"] = (
                 "<b>%{fullData.name}</b>  " + line["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
@@ -132,7 +132,7 @@ def trade_off(
                 "mode": "markers",
                 "x": [x[0]],
                 "y": [y],
-                "name": summary.label,
+                "name": literal(summary.label),
                 "showlegend": False,
                 "cliponaxis": False,
                 "marker": {
@@ -143,7 +143,7 @@ def trade_off(
                 },
                 "error_x": _bars(x, style.color),
                 "error_y": _bars([y, low_y, high_y], style.color),
-                "hovertext": f"<b>{summary.label}</b> (n = {summary.n})<br>{question.subject} {final}<br>"
+                "hovertext": f"<b>{literal(summary.label)}</b> (n = {summary.n})<br>{question.subject} {final}<br>"
                 f"escape step {escape}, {summary.escaped} of {summary.n} seeds",
                 "hovertemplate": "%{hovertext}<extra></extra>",
             }
@@ -162,7 +162,7 @@ def trade_off(
             "y": trace["y"][0],
             "ax": ax,
             "ay": ay,
-            "text": f"<b>{'<br>'.join(label_lines(label))}</b>",
+            "text": f"<b>{'<br>'.join(map(literal, label_lines(label)))}</b>",
             "showarrow": True,
             "arrowhead": 0,
             "arrowwidth": 1,

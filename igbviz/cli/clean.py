@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import shutil
 import time
@@ -20,7 +21,7 @@ from filelock import Timeout
 from igbviz.cli.arguments import add_cache, add_command
 from igbviz.datasets import DataError
 from igbviz.datasets.base import decoded_folder
-from igbviz.runs.files import entries, format_bytes
+from igbviz.runs.files import entries, format_bytes, reason
 from igbviz.runs.locks import folder_lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.status import FINISHED
@@ -46,9 +47,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def clean(options: argparse.Namespace) -> int:
     total = 0
     for item in removable(options.cache):
-        size = _size(item.path)
-        if not options.dry_run and not _remove(item.path):
-            print(f"in use, kept: {item.path}")
+        try:
+            size = _size(item.path)
+            if not options.dry_run and not _remove(item.path):
+                print(f"in use, kept: {item.path}")
+                continue
+        except OSError as error:  # one odd entry must not keep the others
+            print(f"kept, {reason(error)}: {item.path}")
             continue
         total += size
         print(f"{format_bytes(size):>12}  {item.why}: {item.path}")
@@ -65,7 +70,7 @@ def removable(cache: Path) -> Iterator[Removable]:
         if item.deleted_at <= newest:
             yield Removable(item.path, f"deleted more than {TRASH_DAYS} days ago")
     for run in _runs(cache):
-        if (checkpoint := run.path / "checkpoint.pt").exists() and _is_finished(run):
+        if os.path.lexists(checkpoint := run.path / "checkpoint.pt") and _is_finished(run):
             yield Removable(checkpoint, "the checkpoint of a finished run")
 
 
@@ -122,15 +127,19 @@ def _size(path: Path) -> int:
 def _remove(path: Path) -> bool:
     """Remove a file or a folder; False if the run that it belongs to is in use."""
     if path.name != "checkpoint.pt":
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _unlink(path)
         return True
     try:
         with folder_lock(path.parent, timeout=0.5):
             if still_finished := _is_finished(Run(path.parent)):
-                path.unlink(missing_ok=True)
+                _unlink(path)
             return still_finished
     except (Timeout, FileNotFoundError):  # in use, or deleted just now
         return False
+
+
+def _unlink(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

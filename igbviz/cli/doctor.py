@@ -162,6 +162,8 @@ def _cgroup_memory() -> float:
 
 def port(number: int) -> Finding:
     """Whether the pages can be served. A port that a Streamlit server answers on is in use by the pages themselves."""
+    if not 0 < number < 65_536:
+        return Finding(f"{number} is no port", "choose one from 1 to 65535, as with `--port 8501`")
     try:
         with socket.socket() as candidate:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed just now is free

@@ -68,6 +68,8 @@ def export(options: argparse.Namespace) -> int:
     endings = [suffix for suffix, _, _ in FORMATS.values()]
     if out.suffix not in (*endings, ".zip"):
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*endings, '.zip'])}"))
+    if out.suffix != ".json":  # for a configuration the records do not matter
+        archive.require_whole(run)
     with files.replacing(out) as temporary:
         if out.suffix == ".zip":
             with open(temporary, "wb") as file:

@@ -56,7 +56,7 @@ def sweep(options: argparse.Namespace) -> int:
         ) as bar:
             for progress in group.follow():
                 bar.n = 100 * progress.share
-                bar.set_description(str(progress), refresh=False)
+                bar.set_description(progress.words, refresh=False)
                 bar.refresh()
     except KeyboardInterrupt:
         again = f"python -m igbviz sweep {group.id}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from igbviz.datasets.errors import DataError, check_size, readable
+from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
 from igbviz.spec import ConfigError, Spec
 
@@ -67,33 +67,6 @@ class Stored:
     test_labels: np.ndarray
     location: str
     words: str = ""  # what was read and done, where that depends on the files
-
-
-def absolute_path(folder: str | None) -> str | None:
-    """The normalized absolute path of a folder, so that it does not depend on the working directory or the spelling.
-
-    Blanks and quotes around a pasted path are dropped. A leading ~ stays, since it is another folder on another
-    machine. An empty path stays empty. Raises ConfigError.
-    """
-    folder = _unquoted(folder or "")
-    if not folder:
-        return folder
-    try:
-        folder.encode()
-    except UnicodeEncodeError:
-        raise ConfigError(((), f"is {readable(folder)!r:.80}, allowed: a path in UTF-8; rename the folder")) from None
-    if "\0" in folder:
-        raise ConfigError(((), f"is {folder!r:.80}, allowed: the path of a folder, without NUL characters"))
-    home, _, rest = folder.partition("/")
-    if home.startswith("~"):
-        return f"{home}/{os.path.normpath(rest)}" if rest.strip("/") else home
-    return "/" + os.path.abspath(folder).lstrip("/")  # POSIX allows a meaning of its own for two slashes
-
-
-def _unquoted(folder: str) -> str:
-    folder = folder.strip()
-    is_quoted = len(folder) > 1 and folder[0] == folder[-1] and folder[0] in "\"'"
-    return folder[1:-1].strip() if is_quoted else folder
 
 
 class Dataset(Spec):

@@ -16,7 +16,6 @@ from igbviz.datasets.base import (
     Grayscale,
     Images,
     Stored,
-    absolute_path,
     decoded_folder,
 )
 from igbviz.datasets.errors import DataError, check_size, some
@@ -26,8 +25,8 @@ from igbviz.datasets.image_folder import (
     first_size,
     folder_fingerprint,
     listing_of,
-    passed_over,
 )
+from igbviz.datasets.paths import absolute_path, located
 from igbviz.datasets.public import CLOTHES
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class ImageFolder(FromFiles):
         listing = listing_of(self._folder())
         images = " + ".join(str(sum(listing.counts(split))) for split in ("train", "test"))
         classes = f"{len(listing.class_names)} classes, {some(listing.class_names)}"
-        return "; ".join(filter(None, (f"{images} images of {classes}", passed_over(listing))))
+        return "; ".join(filter(None, (f"{images} images of {classes}", listing.passed_over_words())))
 
     def _read(self) -> Stored:
         folder = self._folder()
@@ -106,7 +105,7 @@ class ImageFolder(FromFiles):
                 f"{self.name} has no folder yet: set its field folder to a folder with train/<class>/* and "
                 "test/<class>/*"
             )
-        return Path(self.folder).expanduser()
+        return located(self.folder)
 
 
 class GaussianNoise(Dataset):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from igbviz.datasets.errors import DataError, some
+from igbviz.datasets.pixels import Meaning, color_limits, meaning_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,6 +42,7 @@ class Found:
     has_several: bool = False
     is_transparent: bool = False
     numbers: str = ""  # "integers" or "floats" where the values need a scale
+    meaning: Meaning = Meaning()  # of these
     limits: tuple[float, float] = (0, 0)  # lowest and highest value, of deep colours and of what needs a scale
     problem: str = ""
 
@@ -115,10 +117,10 @@ def decode(paths: Sequence[str], shape: tuple[int, int, int], resize: bool, labe
     def read(index: int) -> Found:
         try:
             with _upright(paths[index]) as (image, found):
-                if not found.numbers:
-                    image = _on_white(image)
-                    store(index, image)
-                return replace(found, limits=_limits(image)) if found.numbers or found.is_deep else found
+                if found.numbers:
+                    return replace(found, limits=found.meaning.limits(image))
+                store(index, _on_white(image))
+                return replace(found, limits=color_limits(image)) if found.is_deep else found
         except Exception as error:
             return Found(problem=_reason(paths[index], error))
 
@@ -140,7 +142,11 @@ def decode(paths: Sequence[str], shape: tuple[int, int, int], resize: bool, labe
 
     def read_scaled(index: int) -> None:
         with _upright(paths[index]) as (image, found):
-            store(index, Image.fromarray(scales[found.numbers].applied(np.asarray(image))).convert("RGB"))
+            values = found.meaning.values(image)
+            scaled = scales[found.numbers].applied(values)
+            if found.meaning.transparent is not None:
+                scaled[values == found.meaning.transparent] = 255
+            store(index, Image.fromarray(scaled).convert("RGB"))
 
     if scales:
         _for_all(read_scaled, [index for index, found in enumerate(files) if found.numbers], f"{label}, scaled")
@@ -167,7 +173,7 @@ def _upright(path: str) -> Iterator[tuple[Image.Image, Found]]:
     from PIL import ImageOps
 
     with _opened(path) as image:
-        is_deep = ";16" in str(image.tile)  # empty once it is loaded
+        is_deep, meaning = ";16" in str(image.tile), meaning_of(image)  # there is no tile once it is loaded
         has_several = getattr(image, "is_animated", False)
         was_turned = _orientation(image) > 1  # before it is loaded, since Pillow turns TIFF by itself
         image.load()
@@ -175,7 +181,7 @@ def _upright(path: str) -> Iterator[tuple[Image.Image, Found]]:
             turned = ImageOps.exif_transpose(image)
             turned.format = image.format
             image = turned
-        is_wide = image.mode.startswith("I") or image.mode == "F"
+        is_wide = image.mode.startswith("I") or image.mode == "F" or bool(meaning.dtype)
         yield (
             image,
             Found(
@@ -184,8 +190,9 @@ def _upright(path: str) -> Iterator[tuple[Image.Image, Found]]:
                 is_deep=is_deep and not is_wide,
                 was_turned=was_turned,
                 has_several=has_several,
-                is_transparent=image.has_transparency_data and not is_wide,
+                is_transparent=image.has_transparency_data if not is_wide else meaning.transparent is not None,
                 numbers=("floats" if image.mode == "F" else "integers") if is_wide else "",
+                meaning=meaning,
             ),
         )
 
@@ -207,11 +214,6 @@ def _on_white(image: Image.Image) -> Image.Image:
     ground = Image.new("RGBA", image.size, "white")
     ground.alpha_composite(image)
     return ground.convert("RGB")
-
-
-def _limits(image: Image.Image) -> tuple[float, float]:
-    values = np.asarray(image)
-    return float(values.min()), float(values.max())
 
 
 Limits = Sequence[tuple[str, float, float]]  # path, lowest and highest value
@@ -271,11 +273,16 @@ def _unreadable(paths: Sequence[str], reasons: Sequence[str]) -> DataError:
     if len(paths) == 1:
         named, whole = f"{paths[0]} cannot be read as an image ({reasons[0]})", "it"
     else:
-        named, whole = f"{len(paths)} files cannot be read as images ({some(paths)})", "them"
+        why = some(list(dict.fromkeys(reasons)), 3)
+        named, whole = f"{len(paths)} files cannot be read as images ({some(paths)}: {why})", "them"
     return DataError(f"{named}: repair {whole} or remove {whole} from the folder")
 
 
 def _reason(path: str, error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "it is in no format that Pillow reads"
     return str(error).replace(repr(path), "it").strip(" .").partition("\n")[0] or type(error).__name__
 
 

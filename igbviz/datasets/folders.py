@@ -12,15 +12,16 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from igbviz.datasets.errors import DataError, readable, some
+from igbviz.datasets.paths import hint
 
 SPLITS = ("train", "test")
 LAYOUT = "an image folder needs train/<class>/* and test/<class>/*"
-SYSTEM_NAMES = ("__macosx", "thumbs.db", "desktop.ini")
+SYSTEM_NAMES = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
 # A change within the resolution of a file system's clock leaves the time of modification as it was. So times are
 # trusted only when they are older than this, in seconds.
 SETTLED = 2.0
@@ -47,6 +48,11 @@ class Listing:
     def counts(self, split: str) -> tuple[int, ...]:
         """Images of each class."""
         return tuple(map(len, self.files[split].values()))
+
+    def passed_over_words(self) -> str:
+        """In words, what is in the folder that is not read; empty if nothing is."""
+        others = [f"{count} {reason}" for reason, count in self.passed_over.most_common()]
+        return f"passed over: {some(others)}" if others else ""
 
 
 def list_folder(folder: Path, suffixes: Mapping[str, str]) -> Listing:
@@ -84,7 +90,7 @@ def _listing(folder: Path, suffixes: Mapping[str, str]) -> Listing:
         for entry in _entries(str(folder / split), listing):
             if _is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
-            elif entry.is_dir():
+            elif _is(entry.is_dir):
                 classes.setdefault(unicodedata.normalize("NFC", entry.name), []).append(entry.path)
             else:
                 listing.passed_over["outside the class folders"] += 1
@@ -99,18 +105,19 @@ def _listing(folder: Path, suffixes: Mapping[str, str]) -> Listing:
         raise DataError(f"{len(foreign)} names are not UTF-8 ({shown}): rename them")
     _require_classes(folder, *(list(listing.files[split]) for split in SPLITS))
     if empty:
+        others = listing.passed_over_words()
         raise DataError(
             f"{some(empty)} {'has' if len(empty) == 1 else 'have'} no image, allowed: at least one file in a format "
-            "that Pillow reads, such as .jpg, .png or .tif"
+            f"that Pillow reads, such as .jpg, .png or .tif{f' ({others})' if others else ''}"
         )
     return listing
 
 
 def _require_layout(folder: Path) -> None:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # not an error either where a name is too long, or a link leads to itself
         reason = "is not a folder" if os.path.lexists(folder) else "does not exist"
-        raise DataError(f"{readable(str(folder))} {reason}: {LAYOUT}")
-    missing = [split for split in SPLITS if not (folder / split).is_dir()]
+        raise DataError(f"{readable(str(folder))} {reason}: {LAYOUT}{hint(folder)}")
+    missing = [split for split in SPLITS if not os.path.isdir(folder / split)]
     if missing:
         found = sorted(entry.name for entry in _entries(str(folder), Listing()) if not _is_of_system(entry.name))
         there = some([readable(name) for name in found]) or "nothing"
@@ -119,7 +126,7 @@ def _require_layout(folder: Path) -> None:
 
 def _require_classes(folder: Path, train: list[str], test: list[str]) -> None:
     alone = {
-        split: [name for name in own if name not in set(other)]
+        split: [_shown(name) for name in own if name not in set(other)]
         for split, own, other in (("train", train, test), ("test", test, train))
     }
     if any(alone.values()):
@@ -127,6 +134,11 @@ def _require_classes(folder: Path, train: list[str], test: list[str]) -> None:
         raise DataError(f"train and test of {folder} must have the same classes, but {only}")
     if len(train) < 2:
         raise DataError(f"{folder / 'train'} has {len(train)} class folders, allowed: at least 2, one per class")
+
+
+def _shown(name: str) -> str:
+    """The name of a class; in quotes if a blank at its end would not be seen."""
+    return name if name == name.strip() else repr(name)
 
 
 def _entries(directory: str, listing: Listing) -> list[os.DirEntry]:
@@ -150,15 +162,22 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
             suffix = os.path.splitext(entry.name)[1].lower()
             if _is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
-            elif entry.is_dir():
+            elif _is(entry.is_dir):
                 waiting.append(entry.path)
-            elif not entry.is_file():
+            elif not _is(entry.is_file):
                 listing.passed_over["not files"] += 1
             elif suffix in suffixes:
                 found.append((directory, entry.name))
             else:
                 listing.passed_over[readable(suffix)[:20] or "without suffix"] += 1
     return found
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _is_of_system(name: str) -> bool:

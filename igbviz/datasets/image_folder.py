@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from igbviz.datasets import decoding
-from igbviz.datasets.errors import DataError, check_size, some
+from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import fingerprint, write_whole
 from igbviz.datasets.folders import SPLITS, Listing, list_folder
 
-DECODER_VERSION = 3  # raised whenever the same files would be decoded to other values: part of every fingerprint
+DECODER_VERSION = 4  # raised whenever the same files would be decoded to other values: part of every fingerprint
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,12 @@ def decode_folder(folder: Path, size: int | None, grayscale: bool, cache: Path) 
         if folder_fingerprint(folder, cache) != before:
             raise DataError(f"{folder} has changed while its images were read: start the run again")
         _store(path, cached)
-    return Decoded(cached.images, "; ".join(filter(None, (cached.words, passed_over(listing)))))
+    return Decoded(cached.images, "; ".join(filter(None, (cached.words, listing.passed_over_words()))))
 
 
 def decoded_file(found: str, size: int | None, grayscale: bool, cache: Path) -> Path:
     """The file in which `decode_folder` caches the images of a folder with the fingerprint `found`."""
     return cache / f"{_key([found, size, grayscale])}.npz"
-
-
-def passed_over(listing: Listing) -> str:
-    """In words, what is in a folder that is not read; empty if nothing is."""
-    others = [f"{count} {reason}" for reason, count in listing.passed_over.most_common()]
-    return f"passed over: {some(others)}" if others else ""
 
 
 def _key(value: object) -> str:

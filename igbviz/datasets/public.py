@@ -22,12 +22,12 @@ from igbviz.datasets.base import (
     Grayscale,
     Images,
     Stored,
-    absolute_path,
     data_root,
     decoded_folder,
 )
 from igbviz.datasets.errors import DataError, readable, some
 from igbviz.datasets.fingerprints import fingerprint
+from igbviz.datasets.paths import absolute_path, hint, located
 
 IDX_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 SYSTEM_DATA = Path("/usr/share/datasets")  # where Debian's dataset-* packages go
@@ -80,20 +80,20 @@ class Downloaded(Images):
     def _folders(self) -> Iterator[Path]:
         subfolders = (self.torchvision_subfolder, self.name)
         if self.folder:
-            yield from (Path(self.folder).expanduser() / inner for inner in subfolders + self.extra_subfolders)
+            yield from (located(self.folder) / inner for inner in subfolders + self.extra_subfolders)
             return
         for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
             yield from (root / inner for inner in subfolders)
 
     def _require_folder(self) -> None:
-        if self.folder and not Path(self.folder).expanduser().is_dir():
+        if self.folder and not os.path.isdir(located(self.folder)):
             raise DataError(
                 f"the folder {self.folder} of {self.title} does not exist: put {self.files} into it, or leave the "
-                "field folder empty"
+                f"field folder empty{hint(self.folder)}"
             )
 
     def _not_in_folder(self) -> DataError:
-        folder = Path(self.folder).expanduser()
+        folder = located(self.folder)
         if faults := self._faults():
             return DataError(f"{self.title} in {folder} is not complete: {faults}; replace it with a complete copy")
         found = some(sorted(readable(path.name) for path in folder.iterdir())) or "nothing"

@@ -7,8 +7,8 @@ anybody, so everything is validated before it becomes a run: names, sizes (also 
 follows from the configuration, the columns and length of the records. But whether the records were trained or invented
 cannot be told, so an imported run is marked, and never answers for a training of the same settings.
 
-An archive may also be zipped by hand: the runs in one more folder or several, a run's files without a folder, names
-with backslashes, and what desktops and a run's folder contain besides.
+An archive may also be zipped by hand: the runs in one more folder or several, a whole cache, a run's files without a
+folder, names with backslashes, and what desktops and a run's folder contain besides.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ FILES = {
     for name in ("config.json", "status.json", "schema.json", "trajectory.bin", "labels.json", "log.txt")
 }
 PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
-_CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # besides names that begin with a dot
+# In lower case, besides names that begin with a dot.
+_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "system volume information"}
 Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all runs
 REQUIRED = ("config.json", "status.json")
 MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
 MAX_RUNS = 2000
 MAX_RATIO, _MIN_CHECKED = 300, 1_000_000  # unpacked over packed size, checked for files above so many bytes
-_MAX_DIRECTORY, _CHUNK = 8_000_000, 1_000_000
+_MAX_DIRECTORY, _CHUNK, _DEEP = 8_000_000, 1_000_000, 30
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
 
 
@@ -63,7 +64,7 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
     runs or bytes than `import_runs` accepts.
     """
     runs, left_out = list(runs), []
-    require_exportable([run.size() for run in runs])
+    require_exportable([exported_bytes(run) for run in runs])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for run in runs:
             try:
@@ -80,9 +81,16 @@ def problem(run: Run) -> str:
     """A sentence if a run cannot be exported; else empty."""
     try:
         _record_size(run)
+        require_whole(run)
     except (ArchiveError, RunError) as error:
         return f"{error}."
     return ""
+
+
+def require_whole(run: Run) -> None:
+    """Raise RunError for a run with damaged or missing files, also where a reader would just find no records."""
+    if damage := listed(run.path).problem:
+        raise RunError(f"run {run.id} cannot be read: {damage}")
 
 
 def _export(run: Run, archive: zipfile.ZipFile) -> None:
@@ -93,6 +101,7 @@ def _export(run: Run, archive: zipfile.ZipFile) -> None:
         if name != "trajectory.bin" and os.path.lexists(run.path / name)
     }
     itemsize = _record_size(run)
+    require_whole(run)
     if not itemsize or not run.record_bytes:
         _write(contents, run, archive)
         return
@@ -114,6 +123,11 @@ def _export(run: Run, archive: zipfile.ZipFile) -> None:
 def _write(contents: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
     for name, content in contents.items():
         archive.writestr(_entry(run, name), content)
+
+
+def exported_bytes(run: Run) -> int:
+    """Bytes of the files of a run that an archive has, which may be far less than those of its folder."""
+    return sum(seen[0][1] for name in FILES if (seen := files.stamp(run.path / name)) != (None,))
 
 
 def require_exportable(sizes: list[int]) -> None:
@@ -194,8 +208,11 @@ def _require_short_directory(file: BinaryIO, length: int) -> None:
     if start < 0 or len(end) < start + 22:
         raise ArchiveError("the file is not a zip archive")
     (size,) = struct.unpack_from("<L", end, start + 12)
-    is_zip64 = b"PK\6\7" in end[max(0, start - 20) : start]  # needed only by archives that are larger than allowed
-    if size > _MAX_DIRECTORY or is_zip64:
+    if end[max(0, start - 20) : start].startswith(b"PK\6\7"):  # some programs write 64-bit sizes however small they are
+        record = end[max(0, start - 76) : start - 20]
+        is_record = record.startswith(b"PK\6\6") and len(record) == 56
+        size = struct.unpack_from("<Q", record, 40)[0] if is_record else _MAX_DIRECTORY + 1
+    if size > _MAX_DIRECTORY:
         raise ArchiveError(f"the archive contains far more files than {MAX_RUNS} runs have")
 
 
@@ -206,21 +223,46 @@ def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
     # The folder that holds the runs is two levels above a configuration; one level, if the run has no folder.
     holders = [name.split("/")[:-2] for name, _ in entries if name.endswith("/config.json")]
     holder = "".join(f"{folder}/" for folder in min(holders, key=len, default=[]))
+    deeper = _deeper([name.removeprefix(holder) for name, _ in entries])
+    above = {folder for holder in deeper for folder in (holder, *_above(holder.removesuffix("/")))}
     bare = _id_of_bare(archive) if any(name == "config.json" for name, _ in entries) else ""
     runs: dict[str, list[Entry]] = {}
     for name, entry in entries:
+        if not name.startswith(holder) and name.rpartition("/")[2] not in FILES:
+            continue  # above or beside the runs, as in a whole cache
         if name.endswith("/") and holder.startswith(name):
-            continue  # a folder above the runs
+            continue
         inside = f"{bare}/{name}" if bare and "/" not in name else name.removeprefix(holder)
+        if inside in above:
+            continue
+        inside = inside.removeprefix(next((folder for folder in _above(inside) if folder in deeper), ""))
         runs.setdefault(inside.partition("/")[0], []).append((inside, entry))
     return runs
+
+
+def _deeper(names: list[str]) -> set[str]:
+    """The folders, each with a slash at its end, that hold runs on further levels."""
+    runs = {name.removesuffix("config.json") for name in names if name.endswith("/config.json")}
+    deeper = set()
+    for run in runs:
+        above = _above(run.removesuffix("/"))
+        is_plain = all(part not in ("", ".", "..") and ":" not in part for part in run.split("/")[:-2])
+        if above and is_plain and runs.isdisjoint(above):
+            deeper.add(above[0])
+    return deeper
+
+
+def _above(name: str) -> list[str]:
+    """The folders above an entry, the innermost first, each with a slash at its end; none for an extremely deep one."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) + "/" for count in range(len(parts) - 1, 0, -1)] if len(parts) <= _DEEP else []
 
 
 def _is_clutter(name: str) -> bool:
     """Whether an entry is hidden, of a desktop, or one of the files of a run that are not imported."""
     parts = name.split("/")
     hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
-    return hidden or not _CLUTTER.isdisjoint(parts) or parts[-1] in PASSED_OVER
+    return hidden or not _CLUTTER.isdisjoint(map(str.lower, parts)) or parts[-1] in PASSED_OVER
 
 
 def _id_of_bare(archive: zipfile.ZipFile) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from igbviz.losses import LOSSES
-from igbviz.runs import annotations
+from igbviz.runs import annotations, queue
 from igbviz.runs.files import entries, folders, free, stamp
 from igbviz.runs.kinds import kind_of_values
 from igbviz.runs.listing import listed
@@ -59,7 +59,10 @@ def rows(cache: str | Path) -> list[Row]:
     _cached[root] = after
     ordered = sorted(after.items(), key=lambda item: -item[1][1])
     own = {row["id"] for _, _, row in after.values() if not row["shipped"]}
-    return [_with_live_state(path, row) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)]
+    turns = queue.turns(Path(cache))
+    return [
+        _with_live_state(path, row, turns) for path, (_, _, row) in ordered if not (row["shipped"] and row["id"] in own)
+    ]
 
 
 def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
@@ -97,8 +100,11 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
     }
 
 
-def _with_live_state(path: str, row: Row) -> Row:
-    """A copy for the caller, in its present state: whether a worker is alive does not show in the run's files."""
+def _with_live_state(path: str, row: Row, turns: Mapping[str, queue.Turn]) -> Row:
+    """A copy for the caller, in its present state: neither whether a worker is alive nor the place in the queue shows
+    in the run's files."""
+    if row["state"] == "queued" and not row["shipped"] and (turn := turns.get(row["id"])):
+        return row | {"note": str(turn)}
     if row["state"] in ("running", "lost"):
         return row | {"state": "running" if Run(Path(path)).is_alive else "lost"}
     return dict(row)

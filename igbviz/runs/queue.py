@@ -117,14 +117,18 @@ class Turn:
     seconds: float
 
     def __str__(self) -> str:
+        return f"Waiting for its turn: {self.when}."
+
+    @property
+    def when(self) -> str:
+        """'next in the queue, in less than a minute', or 'place 3 in the queue, in about 12 min'."""
         place = "next in the queue" if self.place == 1 else f"place {self.place} in the queue"
         minutes = self.seconds / 60
         if math.isinf(minutes):
-            return f"Waiting for its turn: {place}."
+            return place
         if minutes < 1:
-            return f"Waiting for its turn: {place}, in less than a minute."
-        wait = f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
-        return f"Waiting for its turn: {place}, in about {wait}."
+            return f"{place}, in less than a minute"
+        return f"{place}, in about " + (f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h")
 
 
 def turns(cache: Path) -> dict[str, Turn]:

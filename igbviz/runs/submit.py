@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from igbviz.datasets.base import FromFiles
 from igbviz.runs import queue
 from igbviz.runs.files import claim, write_text
 from igbviz.runs.kinds import Config, as_config
@@ -24,15 +25,23 @@ def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *
 
     The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
     stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set. An imported run never answers for a training: it moves to the trash, from
-    where it can be restored, and its place is taken by the run that is trained here. Data in a folder that the
-    configuration names are read once here: other files are another run. Raises ConfigError for an invalid
-    configuration, DataError for a folder that is missing or has other files than a fingerprint in it says.
+    run is returned, too, unless `own` is set, or its data are in a folder, which may have other files here. An imported
+    run never answers for a training: it moves to the trash, from where it can be restored, and the run that is trained
+    here takes its place. Data in a folder that the configuration names are read once here: other files are another
+    run. Raises ConfigError for an invalid configuration, DataError for a folder that is missing or has other files than
+    a fingerprint in it says.
     """
     config, cache = as_config(config), Path(cache)
-    if not own and not (cache / "runs" / config.id).is_dir() and (run := shipped_run(config, cache)):
+    may_be_shipped = not own and not _reads_unseen_files(config) and not (cache / "runs" / config.id).is_dir()
+    if may_be_shipped and (run := shipped_run(config, cache)):
         return run
     return submit_all([identified(config, cache)], cache)[0]
+
+
+def _reads_unseen_files(config: Config) -> bool:
+    """Whether the data are files in a named folder, of whose contents the configuration says nothing."""
+    data = config.dataset
+    return isinstance(data, FromFiles) and bool(data.folder) and data.fingerprint is None
 
 
 def identified(config: Config, cache: Path) -> Config:

@@ -125,12 +125,14 @@ def _member(run_id: str, cache: Path) -> SweepRun:
 @dataclass(frozen=True)
 class Progress:
     """The progress of a group. `counts`: number of runs in each state that occurs; `share`: mean fraction done, from 0
-    to 1, of the runs that are not missing; `eta`: expected seconds to the end, None when no run is active."""
+    to 1, of the runs that are not missing; `eta`: expected seconds to the end, None when no run is active; `problem`: a
+    sentence without its full stop, why no worker takes the runs that wait."""
 
     members: list[SweepRun]
     counts: dict[str, int]
     share: float
     eta: float | None
+    problem: str = ""
 
     @property
     def ended(self) -> bool:
@@ -139,6 +141,11 @@ class Progress:
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {state}" for state, count in self.counts.items())
+
+    @property
+    def words(self) -> str:
+        """The counts, and why the runs that wait are not taken."""
+        return f"{self}; {self.problem}" if self.problem else str(self)
 
 
 class Group(FolderHandle):
@@ -195,7 +202,8 @@ class Group(FolderHandle):
             if (n := sum(member.state == state for member in members))
         }
         share = sum(member.share for member in existing) / len(existing) if existing else 0.0
-        return Progress(members, counts, share, self._eta(members))
+        waits = "queued" in counts or "lost" in counts
+        return Progress(members, counts, share, self._eta(members), queue.problem(self.cache) if waits else "")
 
     def _eta(self, members: list[SweepRun]) -> float | None:
         """Expected seconds to the end: a running run reports its own; for the others it is the estimate, scaled by the

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
+from igbviz.datasets.errors import some
 from igbviz.runs import archive
+from igbviz.runs.files import Stamp, stamp
 from igbviz.runs.run import Run
 from igbviz.ui.messages import plain
 
 
-def export_button(runs: list[Run], sizes: Sequence[int]) -> None:
-    """A button that downloads these runs, each of so many bytes."""
+def export_button(runs: list[Run]) -> str:
+    """A button that downloads these runs; returns a sentence if it leaves some out."""
     try:
-        archive.require_exportable(sizes)
+        archive.require_exportable([archive.exported_bytes(run) for run in runs])
         problem = archive.problem(runs[0]) if len(runs) == 1 else "" if runs else "Tick the runs to export."
     except archive.ArchiveError as error:
         problem = f"{error}."
@@ -30,9 +33,26 @@ def export_button(runs: list[Run], sizes: Sequence[int]) -> None:
         disabled=bool(problem),
         key="export",
         help=problem
-        or "A bundle (zip file) with configurations, records and labels, to be imported on another machine. Runs that "
-        "cannot be read are left out.",
+        or "A bundle (zip file) with configurations, records and labels, to be imported on another machine.",
     )
+    return "" if problem else _left_out(runs)
+
+
+def _left_out(runs: list[Run]) -> str:
+    """A sentence about the runs that a bundle of these cannot have; empty if it has all."""
+    if not (reasons := [reason for run in runs if (reason := _problem(run, stamp(run.path, *_files(run))))]):
+        return ""
+    count = f"{len(reasons)} of the {len(runs)} ticked runs {'is' if len(reasons) == 1 else 'are'}"
+    return f"{count} left out of the export: {some([reason.removesuffix('.') for reason in reasons], 3)}."
+
+
+@lru_cache(maxsize=5000)
+def _problem(run: Run, _: Stamp) -> str:
+    return archive.problem(run)
+
+
+def _files(run: Run) -> list[Path]:
+    return [run.path / name for name in archive.FILES]
 
 
 def bundle(runs: list[Run]) -> io.BytesIO:

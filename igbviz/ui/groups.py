@@ -13,7 +13,7 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Progress, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.ui import refresh, shell
-from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
 from igbviz.ui.progress import STATE_LOOKS
 from igbviz.ui.query import turn_to
 
@@ -116,5 +116,7 @@ def show_progress(group: Group, progress: Progress) -> None:
             progress_of.clear()
             st.rerun()
     st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
+    if progress.problem:
+        st.warning(plain(f"{progress.problem[0].upper()}{progress.problem[1:]}."), icon=":material/sync_problem:")
     if missing := progress.counts.get("missing"):
         st.caption(f"{missing} of its runs were deleted; starting the same sweep again trains them anew.")

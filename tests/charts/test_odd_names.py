@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from igbviz.charts import dynamics
+from igbviz.charts import robustness as robustness_charts
 from igbviz.charts import run as charts
 from igbviz.charts.image_histogram import image_bars
 from igbviz.charts.network import class_probabilities, every_network, outputs
@@ -14,8 +18,12 @@ from igbviz.charts.style import literal
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.networks import network_sampler
+from igbviz.studies import robustness
+from igbviz.studies.dynamics import starts
 from igbviz.training.devices import device_of
 from igbviz.trajectory import Trajectory
+from tests.support.noisy_runs import NOISE, sweep_of_three
+from tests.support.short_trainings import seeds
 from tests.support.stored_runs import crowded
 
 NAMES = ("<b>", "x<sub>1", "a & b %{y}")
@@ -28,7 +36,7 @@ def texts(figure) -> str:
     values.get("layout", {}).pop("meta", None)  # for screen readers: as typed
     for trace in values["data"]:
         trace.pop("legendgroup", None)
-    return json.dumps(values, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False, default=np.ndarray.tolist)
 
 
 def test_a_name_is_escaped_once() -> None:
@@ -56,6 +64,26 @@ def test_charts_of_a_network() -> None:
     for draw in (every_network, outputs, class_probabilities):
         drawn = texts(draw(ensemble))
         assert any(name in drawn for name in SHOWN) and not any(name in drawn for name in NAMES[1:]), draw
+
+
+def test_charts_of_many_short_trainings() -> None:
+    named = [
+        replace(setting, label=name)
+        for setting, name in zip(starts([*seeds([0.5], 0.2), *seeds([0.7], 0.9, first=2)]), NAMES, strict=True)
+    ]
+    for draw in (dynamics.over_time, dynamics.result_against_start):
+        drawn = texts(draw(named, "balanced_accuracy", 10))
+        assert SHOWN[0] in drawn and not any(name in drawn for name in NAMES[1:]), draw
+
+
+def test_charts_of_robustness(tmp_path: Path) -> None:
+    sweep, runs = sweep_of_three(tmp_path)
+    settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
+    named = [replace(setting, label=name) for setting, name in zip(settings, NAMES, strict=True)]
+    summaries = robustness.summaries(named, NOISE)
+    for figure in (robustness_charts.over_time(named, NOISE), robustness_charts.trade_off(named, summaries, NOISE)):
+        drawn = texts(figure)
+        assert all(name in drawn for name in SHOWN[:2]) and not any(name in drawn for name in NAMES[1:])
 
 
 def test_ordinary_names_are_unchanged() -> None:

@@ -193,3 +193,19 @@ class TestVersion:
         assert main(["runs", "--cache", str(tmp_path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1 and sorted(tmp_path.rglob("*")) == before
         assert doctor.can_write(tmp_path).remedy.startswith("update igbviz")
+
+
+def test_a_folder_in_place_of_a_checkpoint_keeps_nothing_else(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "data"))
+    checkpoints = [finished(tiny.with_(seed=seed), tmp_path).path / "checkpoint.pt" for seed in (1, 2, 3)]
+    checkpoints[0].mkdir()
+    checkpoints[1].symlink_to(checkpoints[1].name)
+    checkpoints[2].write_bytes(b"x")
+    assert main(["clean", "--cache", str(tmp_path)]) == 0
+    assert not any(map(os.path.lexists, checkpoints)) and capsys.readouterr().out.count("checkpoint of a finished") == 3
+
+
+def test_a_number_that_is_no_port() -> None:
+    assert doctor.port(99_999).remedy.startswith("choose one from 1 to 65535")

@@ -12,7 +12,7 @@ import pytest
 from igbviz.charts.run_export import csv_table
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.runs import queue
+from igbviz.runs import archive, queue
 from igbviz.runs.archive import import_runs
 from igbviz.runs.run import Run
 from tests.support.archives import packed
@@ -41,6 +41,27 @@ def test_a_run_that_cannot_be_exported_says_why(
     output = capsys.readouterr()
     assert "schema.json is damaged" in output.err and output.err.count("\n") == 1 and "wrote" not in output.out
     assert out.read_bytes() == before and {path.name for path in tmp_path.iterdir()} == {"cache", out.name}
+
+
+@pytest.mark.parametrize("ending", [".zip", ".csv"])
+@pytest.mark.parametrize("lost", ["trajectory.bin", "schema.json"])
+def test_a_finished_run_without_its_records_is_not_exported_as_an_empty_one(
+    lost: str, ending: str, tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run, out = finished(tiny, tmp_path / "cache"), tmp_path / f"x{ending}"
+    (run.path / lost).unlink()
+    assert export(run, out) == 2 and not out.exists()
+    assert lost in capsys.readouterr().err
+    assert export(run, tmp_path / "x.json") == 0, "its configuration is whole"
+
+
+def test_a_checkpoint_counts_for_nothing_in_an_archive(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tiny, tmp_path / "cache")
+    monkeypatch.setattr(archive, "MAX_CONTENT", run.size() + 100)
+    (run.path / "checkpoint.pt").write_bytes(bytes(1000))
+    assert export(run, tmp_path / "x.zip") == 0
 
 
 def test_a_folder_that_does_not_exist_is_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,11 +1,14 @@
 """Pictures as people have them: every mode, depth and format becomes bytes by one rule, or is refused and named."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from igbviz.datasets import ImageFolder
+from igbviz.datasets import DataError, ImageFolder
 from tests.support.datasets import sentence
 
 pytestmark = pytest.mark.usefixtures("data_root")
@@ -172,3 +175,85 @@ def test_all_bad_files_are_named(folder):
     for action in (ImageFolder(folder=str(folder)).facts, lambda: raw(folder)):
         with pytest.raises(Exception, match="13 files cannot be read"):
             action()
+
+
+def png(depth, colours, pixels, transparent, kind=0) -> bytes:
+    """A PNG of one row, of greys (kind 0) or colours (kind 2) of any depth, with a transparent one."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", colours, 1, depth, kind, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + pixels)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+
+
+def replace_contents(folder, content: bytes, suffix: str) -> None:
+    for path in folder.glob("*/*/*.png"):
+        path.unlink()
+        path.with_suffix(suffix).write_bytes(content)
+
+
+GREYS = {
+    2: (bytes([0b00011011]), 1, [0, 255, 170, 255]),
+    4: (bytes([0x0E, 0x21]), 14, [0, 255, 34, 17]),
+    8: (bytes([0, 14, 2, 255]), 14, [0, 255, 2, 255]),
+    16: (struct.pack(">4H", 0, 65535, 256, 4095), 65535, [0, 255, 16, 255]),  # 12 bits are in use by what can be seen
+}
+
+
+@pytest.mark.parametrize("depth", GREYS)
+def test_a_transparent_grey_of_any_depth_is_white(depth, folder):
+    pixels, transparent, expected = GREYS[depth]
+    replace_contents(folder, png(depth, 4, pixels, struct.pack(">H", transparent)), ".png")
+    data = raw(folder, grayscale=True)
+    assert data.train_images[0].flatten().int().tolist() == expected and "laid on white in 10" in data.source
+
+
+def test_a_transparent_colour_of_16_bits_is_refused(folder):
+    pixels = struct.pack(">6H", 1, 2, 3, 60000, 60000, 60000)
+    replace_contents(folder, png(16, 2, pixels, struct.pack(">3H", 1, 2, 3), kind=2), ".png")
+    with pytest.raises(DataError, match="10 files .*transparent colour of 16 bits, allowed: an alpha channel"):
+        raw(folder)
+
+
+def test_a_transparent_ground_does_not_hide_dark_16_bit_colours(folder):
+    pixels = struct.pack(">8H", 4000, 3000, 2000, 65535, 65535, 65535, 65535, 0)
+    content = png(16, 2, pixels, b"", kind=6).replace(b"\0\0\0\0tRNS" + struct.pack(">I", zlib.crc32(b"tRNS")), b"")
+    replace_contents(folder, content, ".png")
+    sentence(lambda: raw(folder), "lower 12 bits")
+
+
+def tiff(values: np.ndarray, sample_format: int, white_is_zero: bool = False) -> bytes:
+    """An uncompressed grey TIFF of one row."""
+    tags = {256: values.size, 257: 1, 258: 8 * values.itemsize, 259: 1, 262: 0 if white_is_zero else 1, 273: 134,
+            277: 1, 278: 1, 279: values.nbytes, 339: sample_format}  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + b"\0" * 4 + values.tobytes()
+
+
+TIFFS = {
+    "unsigned 32 bits": (np.array([0, 2**31, 2**32 - 1], "<u4"), 1, [0, 128, 255]),
+    "signed 8 bits": (np.array([0, 5, 127], "i1"), 2, [0, 5, 127]),
+    "signed 16 bits": (np.array([0, 2**14, 2**15 - 1], "<i2"), 2, [0, 128, 255]),
+}
+
+
+@pytest.mark.parametrize("values, sample_format, expected", TIFFS.values(), ids=TIFFS)
+def test_the_sign_of_integers_is_what_the_file_says(values, sample_format, expected, folder):
+    replace_contents(folder, tiff(values, sample_format), ".tif")
+    assert raw(folder, grayscale=True).train_images[0].flatten().int().tolist() == expected
+
+
+def test_negative_bytes_are_refused(folder):
+    replace_contents(folder, tiff(np.array([0, -1], "i1"), 2), ".tif")
+    sentence(lambda: raw(folder), "integers down to -1")
+
+
+def test_white_as_zero_is_inverted_or_refused(folder):
+    replace_contents(folder, tiff(np.array([0, 255], "u1"), 1, white_is_zero=True), ".tif")
+    assert raw(folder, grayscale=True).train_images[0].flatten().int().tolist() == [255, 0]
+    for path in folder.glob("*/*/*.tif"):
+        path.write_bytes(tiff(np.array([0, 65535], "<u2"), 1, white_is_zero=True))
+    with pytest.raises(DataError, match="count white as 0"):
+        raw(folder)

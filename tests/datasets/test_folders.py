@@ -1,12 +1,13 @@
 """Folders as they come from other systems: which files are read, in which order, and what is passed over."""
 
 import os
+import re
 import unicodedata
 
 import pytest
 from PIL import Image
 
-from igbviz.datasets import DataError, ImageFolder
+from igbviz.datasets import DataError, ImageFolder, Mnist
 from igbviz.spec import ConfigError
 from tests.support.datasets import sentence
 
@@ -83,9 +84,61 @@ def test_a_path_that_is_not_utf8_is_refused():
     str(caught.value).encode()
 
 
-@pytest.mark.parametrize("pasted", ["{}", " {} ", '"{}"', "'{}'\n", ' "{}/" ', '" {} "'])
+PASTED = ["{}", " {} ", '"{}"', "'{}'\n", ' "{}/" ', '" {} "', "\u201c{}\u201d", "`{}`", "\u202a{}", "file://{}"]
+
+
+@pytest.mark.parametrize("pasted", PASTED)
 def test_pasted_paths_work(pasted, folder):
     assert ImageFolder(folder=pasted.format(folder)) == ImageFolder(folder=str(folder))
+
+
+@pytest.mark.parametrize(
+    "pasted, path",
+    [
+        ("file:///my%20images/a%C3%A9", "/my images/a\u00e9"),
+        ("FILE://localhost/data", "/data"),
+        (r"/my\ images\ \(1\)", "/my images (1)"),
+        ("$HOME/images", "~/images"),
+        ("${HOME}", "~"),
+        ("/data/$HOME", "/data/$HOME"),
+    ],
+)
+def test_addresses_and_shell_words_are_paths(pasted, path):
+    assert ImageFolder(folder=pasted).folder == path
+
+
+@pytest.mark.parametrize(
+    "path, named",
+    [
+        (r"C:\Users\me\images", "separates folders by /"),
+        ("~nobody-of-this-name/images", "no user 'nobody-of-this-name'"),
+        ("/" + 300 * "x", "does not exist"),
+        ("file://[", "does not exist"),
+    ],
+)
+def test_paths_of_no_folder_are_refused_in_a_sentence(path, named):
+    for dataset in (ImageFolder(folder=path), Mnist(folder=path)):
+        with pytest.raises(DataError, match=re.escape(named)):
+            dataset.load()
+
+
+def test_links_that_lead_to_themselves_are_passed_over(folder):
+    for link in ("train/cat/0.jpg", "train/cat/loop", "train/bird"):
+        os.symlink(os.path.basename(link), folder / link)
+    source = ImageFolder(folder=str(folder)).load().source
+    assert "6 + 4 images" in source and "2 not files" in source and "1 outside the class folders" in source
+
+
+def test_what_stands_in_place_of_images_is_told(folder):
+    for split in ("train", "test"):
+        (folder / split / "bird").mkdir()
+        (folder / split / "bird" / "0.heic").write_text("x")
+    sentence(ImageFolder(folder=str(folder)).facts, "bird", "have no image", "passed over: 2 .heic")
+
+
+def test_a_blank_after_a_name_can_be_seen(folder):
+    (folder / "train" / "cat").rename(folder / "train" / "cat ")
+    sentence(ImageFolder(folder=str(folder)).facts, "only train has 'cat ' and only test has cat")
 
 
 def test_what_was_found_in_place_of_the_splits_is_told(folder):

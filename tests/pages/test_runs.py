@@ -323,6 +323,8 @@ def test_what_the_export_button_gives(tiny: RunConfig, own_cache: Path, tmp_path
     assert test.get("download_button")[0].proto.disabled
     tick(test, 0)
     assert not test.get("download_button")[0].proto.disabled
+    tick(test, 0, 1)
+    assert "1 of the 2 ticked runs is left out of the export: run " in words(test).replace("\\", "")
     file = bundles.bundle(runs_page._opened(library.rows(own_cache), own_cache))
     assert archive.import_runs(file, tmp_path / "to").new == [run.id]
 

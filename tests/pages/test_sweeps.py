@@ -9,8 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz.losses import LOSSES
+from igbviz.runs import deaths, queue
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import list_groups, submit_sweep
+from igbviz.ui.groups import progress_of
 from tests.support.stored_runs import BASE, family, finished, queued
 from tests.support.stored_runs import LOSSES as LOSSES_OF_FAMILY
 from tests.support.tiny import TINY
@@ -149,3 +151,20 @@ def test_enter_selects_one_loss_only(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Streamlit offers "Select 6 matches" as the first option otherwise."""
     for box in drawn(form, tmp_path, monkeypatch).multiselect:
         assert box.proto.select_all == 0
+
+
+def test_a_group_says_when_its_runs_have_their_turn_and_why_nobody_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    group = submit_sweep(Sweep(base=TINY, axes={"seed": [0, 1]}), tmp_path)
+    test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
+    turns = list(test.dataframe[0].value["turn"])
+    assert turns[0].startswith("next in the queue, in ") and turns[1].startswith("place 2 in the queue, in ")
+    assert not test.warning and not group.progress().problem
+    (tmp_path / "workers").mkdir()
+    deaths.record(tmp_path, 0, pid=1, code=3, count=2, pause=0.4, log_start=0)
+    assert "died 2 times in a row, last with exit code 3" in group.progress().words
+    progress_of.clear()
+    test = drawn(group_page, tmp_path, monkeypatch, sweep=group.id)
+    assert "died 2 times in a row" in test.warning[0].value.replace("\\", "")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from igbviz.config import RunConfig
 from igbviz.runs.archive import import_runs
 from igbviz.runs.run import Run
 from tests.support.archives import files_of, folder, zipped
+from tests.support.stored_runs import finished
 
 
 def clutter(name: str) -> dict[str, bytes]:
@@ -39,6 +42,38 @@ def test_runs_in_folders_with_clutter(above: str, pack, run: Run, tmp_path: Path
     imported = import_runs(pack(entries), tmp_path / "to")
     assert imported.new == [run.id] and not imported.refused
     assert files_of(Run.open(run.id, tmp_path / "to")) == files_of(run)
+
+
+@pytest.mark.parametrize("places", [("a/", "b/"), ("", "b/c/"), ("a/", "a/b/")])
+def test_runs_on_different_levels(places: tuple[str, str], run: Run, tiny: RunConfig, tmp_path: Path) -> None:
+    runs = run, finished(tiny.with_(seed=5), tmp_path / "from")
+    entries = {}
+    for place, one in zip(places, runs, strict=True):
+        entries |= {place: b""} if place else {}
+        entries |= {f"{place}{name}": content for name, content in folder(one.id, files_of(one)).items()}
+    imported = import_runs(zipped(entries), tmp_path / "to")
+    assert sorted(imported.new) == sorted(one.id for one in runs) and not imported.refused
+
+
+def test_a_whole_cache(run: Run, tmp_path: Path) -> None:
+    others = {"cache/": b"", "cache/queue/": b"", "cache/queue.lock": b"", "cache/version": b"1",
+              "README.txt": b"x", "cache/workers/worker.log": b"x", "$RECYCLE.BIN/x": b"x",
+              f"cache/runs/{run.id}/thumbs.db": b"x"}  # fmt: skip
+    imported = import_runs(zipped(others | folder(f"cache/runs/{run.id}", files_of(run))), tmp_path / "to")
+    assert imported.new == [run.id] and not imported.refused
+
+
+def test_sizes_of_64_bits(run: Run, tmp_path: Path) -> None:
+    raw = zipped(folder(run.id, files_of(run))).getvalue()
+    end = raw.rfind(b"PK\5\6")
+    count, size, offset = struct.unpack_from("<HLL", raw, end + 10)
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    plain = struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    assert import_runs(io.BytesIO(raw[:end] + record + locator + plain), tmp_path / "to").new == [run.id]
+    lying = record[:40] + struct.pack("<Q", 10**12) + record[48:]
+    with pytest.raises(ValueError, match="far more files"):
+        import_runs(io.BytesIO(raw[:end] + lying + locator + plain), tmp_path / "to")
 
 
 def test_the_files_of_a_run_without_a_folder(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
 from igbviz.runs.session import work_on
+from igbviz.runs.shipped import shipped_run
 from igbviz.runs.submit import submit, submit_all
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import Group, plan, submit_sweep
@@ -43,6 +45,20 @@ def config(tiny: RunConfig, folder: Path) -> RunConfig:
 
 def replace(folder: Path) -> None:
     Image.new("L", (8, 8), 250).save(folder / "train" / "dog" / "3.png")
+
+
+def test_a_shipped_run_does_not_answer_for_a_folder_that_nobody_looked_at(
+    config: RunConfig, folder: Path, tmp_path: Path
+) -> None:
+    (unseen,) = submit_all([config], tmp_path)
+    write_json(unseen.path / "status.json", {"state": "done"})
+    (tmp_path / "gallery").mkdir()
+    unseen.path.rename(tmp_path / "gallery" / unseen.id)
+    assert shipped_run(config, tmp_path), "the shipped runs on folders have no fingerprint"
+    assert submit(config, tmp_path).config.dataset.fingerprint
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match="does not exist"):
+        submit(config, tmp_path)
 
 
 def test_replaced_pictures_are_another_run(config: RunConfig, folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import { save } from "./download.js";
 import { layout } from "./labels.js";
-import { shortened } from "./text.js";
+import { literal, shortened } from "./text.js";
 
 export function download(Plotly, curves, format) {
   const { plot, ends, area, size, theme, recording, view, shownAt } = curves;
@@ -13,7 +13,7 @@ export function download(Plotly, curves, format) {
     y: plot._fullLayout.yaxis.p2r(name.y - area.top),
     ax: 26,
     ay: name.at - name.y,
-    text: bold(shortened(name.text, curves.room, curves.font(name.strong)), name.strong),
+    text: bold(literal(shortened(name.text, curves.room, curves.font(name.strong))), name.strong),
     xanchor: "left",
     showarrow: true,
     arrowhead: 0,
@@ -24,7 +24,7 @@ export function download(Plotly, curves, format) {
   const dots = ends.map(({ value, color }) => ({
     type: "scatter", mode: "markers", x: [x], y: [value], marker: { color, size: 8 }, cliponaxis: false, showlegend: false, hoverinfo: "skip",
   }));
-  const words = { text: `${view.title}. ${recording.verdict}`, xref: "paper", yref: "paper", x: 0, y: 1, yanchor: "bottom", xanchor: "left", yshift: 22, showarrow: false, font: { size: size + 2 } };
+  const words = { text: literal(`${view.title}. ${recording.verdict}`), xref: "paper", yref: "paper", x: 0, y: 1, yanchor: "bottom", xanchor: "left", yshift: 22, showarrow: false, font: { size: size + 2 } };
   const figure = {
     data: [...plot.data, ...dots],
     layout: {

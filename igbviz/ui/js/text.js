@@ -17,6 +17,9 @@ export function shortened(text, room, font) {
   return text.slice(0, length).trimEnd() + end;
 }
 
+// The text as plotly shows it unchanged: <b>, &amp; and %{x} are markup to plotly.
+export const literal = (text) => text.replace(/[&<>]/g, (letter) => `&#${letter.charCodeAt(0)};`).replaceAll("%{", "%&#123;");
+
 const STAR = " ★";
 
 // How the class that the untrained network guesses is written.

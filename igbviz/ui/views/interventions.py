@@ -15,7 +15,7 @@ from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui import forms
-from igbviz.ui.messages import duration_in_words, show_error
+from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.provenance import ROUNDING
 
 MAX_SEEDS = 20
@@ -101,7 +101,7 @@ def _diagnosis(run: Run) -> str:
     if not len(trajectory):
         return ""
     guesses, step = trajectory[-1:].guess_fraction()[0], trajectory.escape_step()
-    largest = f"{100 * guesses.max():.0f} % of its guesses are {trajectory.class_names[int(guesses.argmax())]}"
+    largest = f"{100 * guesses.max():.0f} % of its guesses are {plain(trajectory.class_names[int(guesses.argmax())])}"
     if step is None:
         return f"At its last probe this run had not escaped its first guess: {largest}. "
     if step:

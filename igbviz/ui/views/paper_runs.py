@@ -109,7 +109,7 @@ def show_progress(set_name: str, alternative: str, folder: str, cache: Path) -> 
     if group is None:
         return False
     progress = group.progress()
-    summary = f"{ALTERNATIVES[alternative].title}: {progress}" if alternative else str(progress)
+    summary = f"{ALTERNATIVES[alternative].title}: {progress.words}" if alternative else progress.words
     if progress.ended:
         if "failed" in progress.counts or "stopped" in progress.counts:
             place.caption(f"{summary}. **Run** resumes them.")

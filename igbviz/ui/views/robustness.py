@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ from igbviz.ui import forms, refresh, shell
 from igbviz.ui.groups import linked_group, progress_of, show_other_question, show_progress, start_button, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
-from igbviz.ui.messages import plain, show_dead_link
+from igbviz.ui.messages import plain, quoting, show_dead_link
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, number_from_query, set_query
 
@@ -348,4 +349,5 @@ def _contents(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) 
         "time": robustness_charts.over_time(settings, question, unit),
     }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
-    return Contents(robustness.sentences(summaries, question), figures, robustness.table(summaries, question)), problems
+    escaped = [replace(summary, label=quoting(summary.label)) for summary in summaries]  # of a formula
+    return Contents(robustness.sentences(escaped, question), figures, robustness.table(summaries, question)), problems

@@ -224,7 +224,9 @@ def _actions(chosen: list[Row], cache: Path) -> None:
         else:
             _button("Archive", "archive", own, cache, _archive)
         _button("Delete", "delete", own, cache, trash.trash)
-        bundles.export_button(_opened(chosen, cache), [row["bytes"] for row in chosen])
+        left_out = bundles.export_button(_opened(chosen, cache))
+    if left_out:
+        st.caption(plain(left_out))
 
 
 def _button(label: str, icon: str, rows: list[Row], cache: Path, act: Callable[[list[Run]], list[str]]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from igbviz.charts.comparison import overlay
+from igbviz.runs import queue
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep, label, title
 from igbviz.runs.sweeps import Group, Progress, SweepRun
@@ -39,7 +41,7 @@ def view(group: Group) -> None:
         now = progress_of(str(group.path))
         show_progress(group, now)
         _picture(now)
-        _table(sweep, now)
+        _table(sweep, now, group.cache)
         return None if now.ended else refresh.SLOW
 
     refresh.fragment(update, None if progress.ended else refresh.SLOW)
@@ -148,9 +150,10 @@ def _shared(group: Group) -> None:
         )
 
 
-def _table(sweep: Sweep, progress: Progress) -> None:
+def _table(sweep: Sweep, progress: Progress, cache: Path) -> None:
     choices = sweep.choices()
-    rows = [_row(member, choices.get(member.id, {})) for member in progress.members]
+    turns = queue.turns(cache)
+    rows = [_row(member, choices.get(member.id, {}), turns.get(member.id)) for member in progress.members]
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -178,11 +181,11 @@ def _table(sweep: Sweep, progress: Progress) -> None:
     st.caption(f"One row per run, at its last probe. {ESCAPE_IN_WORDS}")
 
 
-def _row(member: SweepRun, choice: dict[str, Any]) -> dict[str, Any]:
+def _row(member: SweepRun, choice: dict[str, Any], turn: queue.Turn | None) -> dict[str, Any]:
     row = {"run": f"Train?run={member.id}" if member.run else None} | {
         title(path): _label(path, value) for path, value in choice.items()
     }
-    row |= {"state": member.state, "done": 100 * member.share}
+    row |= {"state": member.state} | ({"turn": turn.when} if turn else {}) | {"done": 100 * member.share}
     result = _outcome(Stamp.of(member.run, member.state), member) if member.run else None
     return row | {
         "favoured at Init.": result.favoured_class if result else None,

@@ -178,7 +178,7 @@ def _verdicts(settings: Sequence[Setting]) -> None:
     """What came of each run, where the figure does not say it."""
     labels = comparison.titles(settings)
     members = [member for setting in settings for member in setting.members]
-    lines = [f"- **{plain(labels[member.run])}**: {member.verdict}" for member in members[:MAX_VERDICTS]]
+    lines = [f"- **{plain(labels[member.run])}**: {plain(member.verdict)}" for member in members[:MAX_VERDICTS]]
     if len(members) > MAX_VERDICTS:
         lines.append(f"- and {len(members) - MAX_VERDICTS} more in the view *{TABS['table']}*, seeds apart.")
     st.markdown("\n".join(lines))
