@@ -23,7 +23,8 @@ from igbviz.runs.files import cache_folder
 from igbviz.ui import assets
 from igbviz.ui.assets import asset, component
 
-WAIT_SECONDS, POLL_SECONDS = 8.0, 0.015  # of one request, which the browser repeats; between two looks for the answer
+WAIT_SECONDS = 8.0  # of one request, which the browser repeats
+FIRST_POLL, SLOWER, LAST_POLL = 0.01, 1.15, 0.25  # seconds between two looks for the answer; ever longer
 
 _mount = component("igbviz_untrained")
 
@@ -48,9 +49,10 @@ def is_served() -> bool:
 async def serve(request: Request) -> Response:
     """The preview with the key of the address, once it is there; 202 if it is not yet."""
     cache, key = cache_folder(), request.path_params["key"]
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_POLL
     while (answer := await run_in_threadpool(previews.answer_of, cache, key)) is None:
         if time.monotonic() > deadline or await request.is_disconnected():
             return Response(status_code=202)
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(SLOWER * pause, LAST_POLL)
     return JSONResponse(untrained(answer), headers={"cache-control": "no-store"})
