@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from igbviz.charts.colors import DARK_FOR
-from igbviz.charts.untrained import untrained
+from igbviz.charts.untrained.preview import untrained
 from igbviz.config import RunConfig
 from igbviz.runs import previews
 from igbviz.runs.files import cache_folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts.run import MAX_LINES
-from igbviz.charts.untrained import untrained
+from igbviz.charts.untrained.preview import untrained
 from igbviz.runs.previews import Answer
 
 
