@@ -100,7 +100,8 @@ def test_a_training_gives_previews_a_bounded_time(
     tiny: RunConfig, cache: Path, answerer: Answerer, monkeypatch
 ) -> None:
     clock, answered = [time.monotonic()], []
-    monkeypatch.setattr(answering.time, "monotonic", lambda: clock[0])
+    for name in ("monotonic", "thread_time"):
+        monkeypatch.setattr(answering.time, name, lambda: clock[0])
 
     def attend(path: Path, only_small: bool) -> bool:
         assert only_small

@@ -39,7 +39,7 @@ from igbviz.training.memory import require_memory
 
 LOOK_SECONDS = 0.03  # between two looks at the folder while training
 OTHERS_FIRST = 0.05  # seconds that an idle helper has, before a worker that trains answers
-SHARE, AT_ONCE = 0.02, 0.3  # of the time of a training; seconds of it that may be used at once
+SHARE, AT_ONCE = 0.02, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
 SWEEP_SECONDS = 20.0
 MAX_DATA = 2  # data sets kept in memory
 MAX_LOOKED_AT = 30  # asks at one look while training
@@ -76,12 +76,13 @@ class Answerer:
         if now - self.looked_at < LOOK_SECONDS:
             return
         self.credit = min(AT_ONCE, self.credit + SHARE * (now - self.looked_at))
+        began = time.thread_time()  # of the processor: on a busy machine the clock also counts what others take
         self._sweep()
         if self.credit > 0:
             waiting = [path for age, path in asks(self.cache) if age > OTHERS_FIRST]
             any(self._attend(path, only_small=True) for path in waiting[:MAX_LOOKED_AT])
         self.looked_at = time.monotonic()
-        self.credit -= self.looked_at - now
+        self.credit -= time.thread_time() - began
 
     def _attend(self, path: Path, only_small: bool = False, is_wanted: Callable[[], bool] = never) -> bool:
         """Answer one ask; with `only_small` others are left to an idle worker."""
