@@ -46,7 +46,6 @@ def to_picture(page: Page, repeats: int, rest: float = 1.0) -> list[float]:
     for _ in range(repeats + 1):
         seconds.append(page.evaluate(CHANGED) / 1000)
         page.wait_for_timeout(1000 * rest)
-        print(seconds[-1], flush=True)
     return seconds[1:]  # the first also loads our modules
 
 
