@@ -90,6 +90,10 @@ class Dataset(Spec):
         """What a look at a named folder finds, in words, before anything is decoded; empty for other data sets."""
         return ""
 
+    def is_at_hand(self) -> bool:
+        """Whether `load` has nothing to download or to decode, which may take minutes. Raises DataError."""
+        return True
+
     def load(self, device: str | torch.device = "cpu") -> Data:
         """The whole data set as tensors on `device`, the same values every time. Raises DataError if not available."""
         raise NotImplementedError

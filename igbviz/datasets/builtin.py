@@ -76,6 +76,9 @@ class ImageFolder(FromFiles):
         classes = f"{len(listing.class_names)} classes, {some(listing.class_names)}"
         return "; ".join(filter(None, (f"{images} images of {classes}", listing.passed_over_words())))
 
+    def is_at_hand(self) -> bool:
+        return self.decoded_file().is_file()
+
     def _read(self) -> Stored:
         folder = self._folder()
         decoded = decode_folder(folder, self.size, self.grayscale, decoded_folder())

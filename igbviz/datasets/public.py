@@ -65,6 +65,9 @@ class Downloaded(Images):
         self._require_folder()
         return super().identified()
 
+    def is_at_hand(self) -> bool:
+        return any(all(path.is_file() for path, _ in self._checked_files(folder)) for folder in self._folders())
+
     def _read(self) -> Stored:
         self._require_folder()
         for folder in self._folders():

@@ -52,27 +52,34 @@ def estimate(config: RunConfig, cache: Path) -> Estimate:
     steps_per_epoch = config.steps_per_epoch(train_size)
     steps = config.total_steps(train_size)
     probes = len(config.probes.steps(steps, steps_per_epoch))
-    probe_images = facts.test_size if config.probes.size == "all" else min(config.probes.size, facts.test_size)
-    probe_images += min(probe_images, round(train_size * config.label_noise.wrong_fraction(classes)))
+    images = probe_images(config, facts)
+    images += min(images, round(train_size * config.label_noise.wrong_fraction(classes)))
+    step, image, basis = _pace(config, facts, cache)
+    return Estimate(steps * step + probes * images * image, steps, probes, basis)
+
+
+def probe_seconds(config: RunConfig, facts: Facts, cache: Path) -> float:
+    """The expected seconds of one probe of the test images."""
+    _, image, _ = _pace(config, facts, cache)
+    return probe_images(config, facts) * image
+
+
+def probe_images(config: RunConfig, facts: Facts) -> int:
+    """Test images of a probe."""
+    return facts.test_size if config.probes.size == "all" else min(config.probes.size, facts.test_size)
+
+
+def _pace(config: RunConfig, facts: Facts, cache: Path) -> tuple[float, float, str]:
+    """Expected seconds per step and per probed image, and what they are based on."""
     paces = _read(cache)
-    pace = paces.get(_key(config, facts))
-    flops = _flops(config, facts)
-    if pace:
-        step, image, basis = (
-            pace["step"] * config.batch_size / pace["batch_size"],
-            pace["image"],
-            "as measured on this machine",
-        )
-    else:
-        rates = [other["rate"] for other in paces.values()]
-        rate = median(rates) if rates else DEFAULT_RATE
-        step, image = STEP_OVERHEAD + 3 * flops * config.batch_size / rate, flops / (PROBE_SPEEDUP * rate)
-        basis = (
-            "estimated from other networks on this machine"
-            if rates
-            else "a rough guess: nothing has been trained here yet"
-        )
-    return Estimate(steps * step + probes * probe_images * image, steps, probes, basis)
+    if pace := paces.get(_key(config, facts)):
+        step = pace["step"] * config.batch_size / pace["batch_size"]
+        return step, pace["image"], "as measured on this machine"
+    rates = [other["rate"] for other in paces.values()]
+    rate, flops = median(rates) if rates else DEFAULT_RATE, _flops(config, facts)
+    step, image = STEP_OVERHEAD + 3 * flops * config.batch_size / rate, flops / (PROBE_SPEEDUP * rate)
+    basis = "estimated from other networks on this machine" if rates else None
+    return step, image, basis or "a rough guess: nothing has been trained here yet"
 
 
 def expected_seconds(config: Config, cache: Path) -> float:

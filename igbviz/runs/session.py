@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import platform
 import sys
 import time
 import traceback
@@ -29,7 +28,7 @@ from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.status import PAUSED, Status
 from igbviz.spec import ConfigError
 from igbviz.training import checkpoints
-from igbviz.training.devices import device_name
+from igbviz.training.devices import device_name, machine
 from igbviz.training.failures import explain, is_device_lost, is_out_of_memory
 from igbviz.training.loop import Diverged, Training
 from igbviz.training.stacked import Stack, max_runs
@@ -50,27 +49,28 @@ class Stopped(Exception):
     """A stop of the run was requested."""
 
 
-def never(status: Status) -> bool:
-    return False
-
-
 def work_on(
-    run: Run, device: torch.device, peers: Sequence[Run] = (), must_pause: Callable[[Status], bool] = never
+    run: Run,
+    device: torch.device,
+    peers: Sequence[Run] = (),
+    must_pause: Callable[[Status], bool] = lambda status: False,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Run, Event]]:
     """Train a run until it ends, and with it its `peers`, runs that may share a stack with it.
 
     The caller holds the locks of all. Yields each run when its session is over: it ended, or was not trained. Whenever
     `must_pause` is true of the status of a run, it also yields this run as paused, between two steps and with a new
-    checkpoint. The caller may then train another run in this process: nothing of it affects the paused one.
+    checkpoint. The caller may then train another run in this process: nothing of it affects the paused one. So may
+    `meanwhile`, which is called after every step, do anything that leaves torch's random state as it was.
     """
-    first = Session(run, device, must_pause=must_pause)
+    first = Session(run, device, None, must_pause, meanwhile)
     first.begin()
     max_peers = max_runs(first.job) - 1 if isinstance(first.job, Training) else 0
     yield from ((peer, "not trained") for peer in peers[max_peers:])
     sessions = [first]
     for peer in peers[:max_peers]:
         try:
-            sessions.append(Session(peer, device, first.job.clean_data, must_pause))
+            sessions.append(Session(peer, device, first.job.clean_data, must_pause, meanwhile))
         except OSError:  # its folder cannot be written: the others are trained without it
             yield peer, "not trained"
         else:
@@ -137,10 +137,12 @@ class Session:
         run: Run,
         device: torch.device,
         data: Data | None = None,
-        must_pause: Callable[[Status], bool] = never,
+        must_pause: Callable[[Status], bool] = lambda status: False,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
-        """Open the run's log. `data`: the run's data set, if it is already loaded. `must_pause`: see `work_on`."""
-        self.run, self.device, self.data, self.must_pause = run, device, data, must_pause
+        """Open the run's log. `data`: the run's data set, if it is already loaded. The rest: see `work_on`."""
+        self.run, self.device, self.data = run, device, data
+        self.must_pause, self.meanwhile = must_pause, meanwhile
         self.job: Job | None = None
         self.is_over = False
         self.checkpoint, self.stop_file = run.path / "checkpoint.pt", run.path / "stop"
@@ -222,6 +224,7 @@ class Session:
         # First the record, then the status that counts it.
         if record is not None and self._records.write(record.tobytes()) < self.job.dtype.itemsize:
             raise OSError(errno.ENOSPC, "a record was partly written")
+        self.meanwhile()
         now = time.monotonic()
         is_due = now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
         if is_due := is_due and self._position() != self._last_saved:  # the same in the middle of a probe
@@ -389,11 +392,7 @@ class Session:
             "class_names": list(self.job.data.class_names),
             "data": self.job.data.source,
             **self.job.facts(),
-            "device": device_name(self.device),
             "threads": self.job.threads,
             "lanes": stack_size,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            **machine(self.device),
         }

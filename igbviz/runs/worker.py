@@ -29,10 +29,11 @@ from igbviz.runs.locks import AT_ONCE, folder_lock, is_held, lock
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # for a helper
+WARM_UP_AFTER = 1.0  # idle seconds, after which a worker prepares for previews
 LOOK_SECONDS = 0.2  # between two looks of a long run at the queue
 LOOK_AT = 100  # runs at the head of the queue that it looks at
 HELP_SECONDS = 0.5  # in which a helper takes a short run, before a long one pauses for it
-POLL_SECONDS = 0.05  # between two reads of an empty queue, which take microseconds
+POLL_SECONDS = 0.02  # between two reads of an empty queue, which take microseconds
 MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
 _put_off: dict[str, tuple[float, float]] = {}  # by run whose folder cannot be written: until when, after what pause
 NICENESS = 5  # the pages on the same cores have priority
@@ -70,6 +71,8 @@ def work(cache: Path, slot: int) -> None:
         return
     import torch  # takes a second, so import it before a run is submitted
 
+    from igbviz.runs import queue
+    from igbviz.runs.previews.answering import Answerer
     from igbviz.training.devices import best_device, warm_up
 
     os.nice(NICENESS)
@@ -86,18 +89,24 @@ def work(cache: Path, slot: int) -> None:
                 subprocess.Popen(_command(cache, other), start_new_session=True)
     with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
-        if not take_one(cache, device, helper):  # a queued run goes before the warm-up
+        answerer = Answerer(cache, device, is_wanted=lambda: bool(queue.waiting(cache)))
+        if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up
             warm_up(device)
+        is_cold = not helper
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
-            if take_one(cache, device, helper) or (helper and _is_needed(cache)):
+            if take_one(cache, device, helper, answerer) or (helper and _is_needed(cache)):
                 idle_since = time.monotonic()
                 keep_end(cache / "workers" / "worker.log")
+            if answerer.idle():
+                idle_since = time.monotonic()
+            elif is_cold and time.monotonic() - idle_since > WARM_UP_AFTER:
+                is_cold = answerer.warm_up()
             else:
                 time.sleep(POLL_SECONDS)
 
 
-def take_one(cache: Path, device, helper: bool = False) -> bool:
+def take_one(cache: Path, device, helper: bool = False, answerer=None) -> bool:
     """Train the first queued run that this worker may take and no other has, and the runs in its stack.
 
     False when there is none. A helper, on an additional core of a CPU, takes only runs that use one thread, of a sweep
@@ -108,10 +117,10 @@ def take_one(cache: Path, device, helper: bool = False) -> bool:
     if helper and is_held(_all_cores(cache)):
         return False
     waiting = queue.waiting(cache)
-    return any(_take(cache, device, waiting[position:], helper) for position in range(len(waiting)))
+    return any(_take(cache, device, waiting[position:], helper, answerer) for position in range(len(waiting)))
 
 
-def _take(cache: Path, device, waiting, helper: bool, paused=None) -> bool:
+def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None) -> bool:
     """Train the first of these queued runs, if this worker may take it. `paused`: the run that pauses meanwhile."""
     from igbviz.runs import queue
     from igbviz.runs.run import Run
@@ -139,9 +148,10 @@ def _take(cache: Path, device, waiting, helper: bool, paused=None) -> bool:
                 if device.type == "cpu" and not helper:
                     _start_helpers(cache, sum(entry.of_sweep for entry in waiting[:workers]) - 1)
                 held |= _peers(run, waiting[1:], workers, device.type, locks)
-            pauses = Pauses(cache, device, entry, helper, one_thread)
+            pauses = Pauses(cache, device, entry, helper, one_thread, answerer)
             must_pause = _must_give_back(paused) if paused else pauses.are_due
-            for released, event in work_on(run, device, list(held)[1:], must_pause):
+            meanwhile = {"meanwhile": answerer.between_steps} if answerer else {}
+            for released, event in work_on(run, device, list(held)[1:], must_pause, **meanwhile):
                 if event == "paused" and paused:
                     break
                 if event == "paused":
@@ -178,8 +188,8 @@ def _must_give_back(paused) -> Callable[[Any], bool]:
 class Pauses:
     """The pauses of a long run, in which its worker trains a short one."""
 
-    def __init__(self, cache: Path, device, entry, helper: bool, one_thread: bool) -> None:
-        self.cache, self.device, self.helper = cache, device, helper
+    def __init__(self, cache: Path, device, entry, helper: bool, one_thread: bool, answerer) -> None:
+        self.cache, self.device, self.helper, self.answerer = cache, device, helper, answerer
         self.is_long = not entry.is_short()
         self.has_help = device.type == "cpu" and one_thread and _cores() > 1
         self.looked_at = self.resumed_at = time.monotonic()
@@ -214,7 +224,7 @@ class Pauses:
     def use(self, run) -> None:
         """Train the short run while `run` is paused."""
         began = time.monotonic()
-        _take(self.cache, self.device, [self.next], self.helper, paused=run)
+        _take(self.cache, self.device, [self.next], self.helper, self.answerer, paused=run)
         self.looked_at = self.resumed_at = time.monotonic()
         self.for_sweep = self.resumed_at - began if self.next.of_sweep else 0.0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import platform
+import time
 from collections.abc import Iterator
 
 import torch
@@ -37,6 +39,17 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return "CPU" if device.type == "cpu" else "Apple GPU (MPS)"
+
+
+def machine(device: torch.device) -> dict[str, str]:
+    """What a training ran on, and when: part of the provenance of its results."""
+    return {
+        "device": device_name(device),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+    }
 
 
 class NumThreads:

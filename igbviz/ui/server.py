@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from streamlit import config
 
-from igbviz.ui import assets
+from igbviz.ui import assets, previews
 
 HERE = Path(__file__).parent
 STYLES = ("shell.css", "views.css", "js/stage.css")
@@ -37,9 +37,12 @@ def parts() -> dict[str, list]:
     assets.served = True
     Thread(target=_prepare, daemon=True).start()
     prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
-    place = f"/{prefix}/assets" if prefix else "/assets"
+    root = f"/{prefix}" if prefix else ""
     return {
-        "routes": [Route(f"{place}/{{version}}/{{name:path}}", serve_asset)],
+        "routes": [
+            Route(f"{root}/assets/{{version}}/{{name:path}}", serve_asset),
+            Route(f"{root}/previews/{{key}}", previews.serve),
+        ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
 

@@ -27,7 +27,7 @@ from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import columns_of
 from igbviz.ui.refresh import FIRST_SECONDS
 from igbviz.ui.shell import PAGES
-from tests.benchmarks import viewers
+from tests.benchmarks import previews, viewers
 from tests.benchmarks.__main__ import a_long_run
 from tests.benchmarks.app import app
 from tests.support.browser import LAYOUT_SHIFT, shifted
@@ -164,6 +164,8 @@ def with_a_browser(browser: Browser, folder: Path, repeats: int) -> None:
     report("click to first point, warm worker", warm)
     for title, seconds in within.items():
         report(f"from another page to {title}, settled", seconds)
+
+    previews.report(previews.in_the_browser(browser, folder / "previews", 2 * repeats))
 
     with app(folder / "shifts") as address:
         for path, page_of in PAGES.items():

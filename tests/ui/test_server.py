@@ -17,6 +17,7 @@ from streamlit import config
 from streamlit.web.server.app_discovery import discover_asgi_app
 
 from igbviz.ui import assets, server, shell
+from igbviz.ui import previews as ui_previews
 from tests.support import ROOT
 
 PAGE = "<html><head><title>Streamlit</title></head><body>é</body></html>"
@@ -114,6 +115,17 @@ def test_behind_a_prefix(app: Starlette, monkeypatch) -> None:
     behind = Starlette(routes=server.parts()["routes"])
     address = assets.asset("plotly.min.js")
     assert ask(behind, f"/lab/bias/{address}").status == 200 and ask(behind, f"/{address}").status == 404
+
+
+def test_a_preview_is_served_as_soon_as_it_is_answered(app: Starlette, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(ui_previews, "WAIT_SECONDS", 0.1)
+    assert ask(app, "/previews/0123456789").status == 202
+    assert ask(app, "/previews/..%2Fsecret").status in (202, 404)
+    (tmp_path / "previews").mkdir()
+    (tmp_path / "previews" / "0123456789.json").write_text('{"problem": "no such folder"}')
+    answer = ask(app, "/previews/0123456789")
+    assert answer.status == 200 and b"no such folder" in answer.body and answer.headers["cache-control"] == "no-store"
 
 
 class _Option(NamedTuple):

@@ -16,7 +16,7 @@ from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.runs import first_looks, open_run
 from igbviz.ui.stage import stage
 from igbviz.ui.views import run as run_view
-from igbviz.ui.views import run_form, sweep
+from igbviz.ui.views import run_form, sweep, untrained
 
 
 def draw(cache: Path) -> None:
@@ -35,6 +35,8 @@ def draw(cache: Path) -> None:
     if group:
         sweep.view(group)
     elif run is not None:
+        if config:
+            untrained.beside(run, config, cache)
         run_view.view(run)
     else:
         _recorded(cache, config)
@@ -42,12 +44,16 @@ def draw(cache: Path) -> None:
 
 
 def _recorded(cache: Path, config: RunConfig | None) -> None:
-    """A recorded run, so that there is something to see before anything is trained: the one that the form describes,
-    or else the three first looks."""
+    """Something to see before anything is trained: the recorded run that the form describes, or else the untrained
+    network of the form, or else the three first looks."""
     described = shipped_run(config, cache) if config else None
     runs = {"Recorded": described} if described else {}
     if described is None or config == PRESETS["first-look"].config:
         runs = first_looks(cache)
+    if described is None and config and untrained.in_place_of_stage(config, cache):
+        if look := look_for(config):
+            st.caption(look)
+        return
     if not runs:
         return
 

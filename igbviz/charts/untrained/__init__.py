@@ -1,0 +1,1 @@
+"""Pictures of networks before any step."""

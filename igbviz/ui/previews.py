@@ -1,0 +1,58 @@
+"""The untrained network beside a form: asked for by the page, fetched by the browser as soon as a worker has answered.
+
+The browser waits, not the script: a newer choice ends its request, and no part of the page is drawn again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from pathlib import Path
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from igbviz.charts.colors import DARK_FOR
+from igbviz.charts.untrained.preview import untrained
+from igbviz.config import RunConfig
+from igbviz.runs import previews
+from igbviz.runs.files import cache_folder
+from igbviz.ui import assets
+from igbviz.ui.assets import asset, component
+
+WAIT_SECONDS = 8.0  # of one request, which the browser repeats
+FIRST_POLL, SLOWER, LAST_POLL = 0.01, 1.15, 0.25  # seconds between two looks for the answer; ever longer
+
+_mount = component("igbviz_untrained")
+
+
+def asked(config: RunConfig, cache: Path) -> str:
+    """Ask for the preview of this choice in place of the viewer's last one; its key. Raises OSError."""
+    viewer = st.session_state.setdefault("preview-viewer", uuid.uuid4().hex)
+    return previews.ask(cache, viewer, config)
+
+
+def preview(key: str, *, small: bool = False) -> None:
+    """Mount the picture of the preview with this key, the size of the stage or `small`; later calls update it."""
+    name = "igbviz-stage igbviz-untrained" + (" small narrow" if small else "")
+    _mount(key="untrained", data={"name": name, "module": asset("js/untrained.js"), "key": key, "palette": DARK_FOR})
+
+
+def is_served() -> bool:
+    """Whether the browser can fetch previews here: only from our own server."""
+    return assets.served
+
+
+async def serve(request: Request) -> Response:
+    """The preview with the key of the address, once it is there; 202 if it is not yet."""
+    cache, key = cache_folder(), request.path_params["key"]
+    deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_POLL
+    while (answer := await run_in_threadpool(previews.answer_of, cache, key)) is None:
+        if time.monotonic() > deadline or await request.is_disconnected():
+            return Response(status_code=202)
+        await asyncio.sleep(pause)
+        pause = min(SLOWER * pause, LAST_POLL)
+    return JSONResponse(untrained(answer), headers={"cache-control": "no-store"})

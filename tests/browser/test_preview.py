@@ -1,0 +1,56 @@
+"""Before the button: the untrained network of the form stands in the place of the stage, and follows the form."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from igbviz.runs.run import Run
+from tests.support.browser import STAGE_READY, open_settings, visit
+from tests.support.processes import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.worker]
+PREVIEW = ".igbviz-untrained"
+
+
+def shown(page) -> list[int]:
+    return [int(text.rstrip("\u00a0 %")) for text in page.locator(f"{PREVIEW} .value").all_inner_texts()]
+
+
+def test_the_preview_follows_the_form_and_is_where_the_run_begins(app, browser) -> None:
+    address, cache = app
+    page = visit(browser, f"{address}/Train")
+    seed = page.get_by_label("Seed", exact=True)
+    seed.wait_for(timeout=60_000)
+    seen = set()
+    for value in ("3", "4"):
+        seed.fill(value)
+        seed.press("Enter")
+        before = page.locator(PREVIEW).get_attribute("data-ready") if seen else None
+        until(lambda b=before: page.wait_for_timeout(50) or ready(page) not in (None, b), 60, f"seed {value}")
+        seen.add(page.locator(f"{PREVIEW} .verdict").inner_text())
+        assert sum(shown(page)) in range(96, 105)
+    assert len(seen) == 2 and all(re.match("Before any step it says .+ for", sentence) for sentence in seen)
+    open_settings(page, "Network")
+    depth = page.locator("[class*=-depth] input").first
+    depth.fill("2")
+    depth.press("Enter")
+    before = ready(page)
+    until(lambda: page.wait_for_timeout(50) or ready(page) not in (None, before), 60, "another depth")
+    expected = shown(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_selector(STAGE_READY, timeout=60_000)
+    until(lambda: page.wait_for_timeout(100) or "run=" in page.url, 20, "the run")
+    run = Run(cache / "runs" / re.search(r"run=([\w-]+)", page.url)[1])
+    until(lambda: bool(run.record_bytes), 30, "the first probe")
+    assert expected == [round(100 * share) for share in run.trajectory().guess_fraction()[0]]
+    assert page.locator(PREVIEW).count() == 0
+    assert json.loads((run.path / "config.json").read_text())["model"]["depth"] == 2
+
+
+def ready(page) -> str | None:
+    preview = page.locator(f"{PREVIEW}[data-ready]:not(.waiting)")
+    return preview.get_attribute("data-ready") if preview.count() else None
