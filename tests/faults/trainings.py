@@ -189,7 +189,7 @@ class Watched:
         self.check()
         status = self.run.stored_status()
         with losing("the run"):
-            assert status.state == "done", f"{status.state}: {status.message}"
+            assert status.state == "done", f"{status!r}, log: {self.run.log()}, queue: {queue.waiting(self.cache)}"
             records = self.run.trajectory().records
             assert len(records) == status.snapshots == len(self.expected), f"{len(records)} records"
             assert same(records, self.expected), "its records are not those of an undisturbed training"

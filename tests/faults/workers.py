@@ -22,9 +22,10 @@ def worker(case: Case) -> None:
     run = Watched(case)
     queue.ensure_worker = ensure_worker
     for _ in range(case.random.randint(2, 4)):
-        if run.run.status.state in ("failed", "stopped"):  # reading it starts a worker
-            run.run.resume()
-        until(lambda: worker_processes(run.cache), 30, "a worker")
+        run.resume()
+        until(lambda: run.run.status.ended or worker_processes(run.cache), 60, "a worker")  # reading it starts one
+        if run.run.status.state == "done":
+            break
         time.sleep(case.random.choice(MOMENTS) * case.random.random())
         processes = worker_processes(run.cache)
         whom = case.random.choice(("--work", "keeper", "both"))
@@ -39,6 +40,7 @@ def worker(case: Case) -> None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
         case.count()
+
     def ended() -> bool:
         if (status := run.run.status).state == "failed":
             run.run.resume()
