@@ -12,7 +12,7 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def _listing(folder: Path, suffixes: Mapping[str, str]) -> Listing:
         for entry in _entries(str(folder / split), listing):
             if _is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
-            elif entry.is_dir():
+            elif _is(entry.is_dir):
                 classes.setdefault(unicodedata.normalize("NFC", entry.name), []).append(entry.path)
             else:
                 listing.passed_over["outside the class folders"] += 1
@@ -150,15 +150,23 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
             suffix = os.path.splitext(entry.name)[1].lower()
             if _is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
-            elif entry.is_dir():
+            elif _is(entry.is_dir):
                 waiting.append(entry.path)
-            elif not entry.is_file():
+            elif not _is(entry.is_file):
                 listing.passed_over["not files"] += 1
             elif suffix in suffixes:
                 found.append((directory, entry.name))
             else:
                 listing.passed_over[readable(suffix)[:20] or "without suffix"] += 1
     return found
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of this kind; a link that runs in a circle is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _is_of_system(name: str) -> bool:

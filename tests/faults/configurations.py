@@ -26,7 +26,9 @@ SWEEP = {
     "axes": {"seed": [0, 1], "loss": ["gce", {"name": "custom", "formula": "1-p"}], "model.depth": [2, 3]},
     "title": "a sweep",
 }
-PATHS = st.sampled_from(["epochs", "loss", "loss.cutoff", "model.name", "dataset.folder", "probes", "loss.", ".", "a.b"])
+PATHS = st.sampled_from(
+    ["epochs", "loss", "loss.cutoff", "model.name", "dataset.folder", "probes", "loss.", ".", "a.b"]
+)
 CHANGES = st.lists(st.builds("{}={}".format, PATHS | st.text(max_size=8), SCALARS | JSON.map(repr)), max_size=3)
 
 
@@ -98,4 +100,4 @@ def sweeps(case: Case) -> None:
         assert Sweep.from_json(json.dumps(sweep.model_dump(mode="json"))).id == sweep.id
         assert sweep.configs()
 
-    examine(case, changed([SWEEP]) | JSON, check, 60)
+    examine(case, changed([SWEEP]) | JSON, check, 40)

@@ -16,7 +16,9 @@ LEAVES = st.sampled_from(["p", "p", "q", "g", "0", "1", "2", "0.5", "1e9", "9" *
 TREES = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
-        st.builds("({}{}{})".format, inner, st.sampled_from(["+", "-", "*", "/", "**", "//", "%", "<", " if p else "]), inner),
+        st.builds(
+            "({}{}{})".format, inner, st.sampled_from(["+", "-", "*", "/", "**", "//", "%", "<", " if p else "]), inner
+        ),
         st.builds("{}({})".format, st.sampled_from([*FUNCTIONS, "eval", "abs.abs"]), inner),
         st.builds("{}({},{})".format, st.sampled_from([*CHOICES, "exp"]), inner, inner),
         st.builds("-{}".format, inner),

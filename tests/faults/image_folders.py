@@ -27,7 +27,9 @@ FILES = st.fixed_dictionaries({
     "side": st.sampled_from([4, 4, 4, 5, 1]), "name": st.sampled_from(["1", "2", "10", "x y", "\u00e9", "-"]),
     "ending": st.sampled_from(["png", "png", "png", *ENDINGS]), "bytes": st.binary(max_size=30),
 })  # fmt: skip
-PLACES = st.tuples(st.sampled_from(["train", "train", "test", "test", *SPLITS]), st.sampled_from(["cat", "dog", *CLASSES]))
+PLACES = st.tuples(
+    st.sampled_from(["train", "train", "test", "test", *SPLITS]), st.sampled_from(["cat", "dog", *CLASSES])
+)
 TREES = st.lists(st.tuples(PLACES, FILES), max_size=14)
 SETTINGS = st.fixed_dictionaries({"size": st.sampled_from([None, 4, 8]), "grayscale": st.booleans(),
                                   "examples_per_class": st.sampled_from([None, 1, 3])})  # fmt: skip
@@ -44,10 +46,15 @@ def write(folder: str, file: dict[str, Any]) -> None:
         return
     kind, side = file["kind"], file["side"]
     if kind in ("image", "cut"):
-        pixels, memory = Image.fromarray(np.arange(side * side * 3, dtype=np.uint8).reshape(side, side, 3)), io.BytesIO()
+        pixels, memory = (
+            Image.fromarray(np.arange(side * side * 3, dtype=np.uint8).reshape(side, side, 3)),
+            io.BytesIO(),
+        )
         format = {"jpg": "jpeg", "tif": "tiff"}.get(file["ending"], file["ending"])
         try:
-            pixels.convert(file["mode"]).save(memory, format if format in ("jpeg", "tiff", "bmp", "gif", "ppm") else "png")
+            pixels.convert(file["mode"]).save(
+                memory, format if format in ("jpeg", "tiff", "bmp", "gif", "ppm") else "png"
+            )
         except (OSError, ValueError):  # not every format has every mode
             pixels.save(memory, "png")
         content = memory.getvalue()

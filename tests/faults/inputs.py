@@ -32,7 +32,9 @@ SCALARS = st.one_of(
 )
 JSON = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8) | SCALARS.map(str), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8) | SCALARS.map(str), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 NAMED = st.sampled_from([{"name": name} for name in (*LOSSES, *DATASETS, "mlp", "cnn", "resnet18", "sgd", "adam")])
@@ -65,7 +67,7 @@ def changed(draw: Callable, values: list[Any]) -> Any:
         elif act == "add" and isinstance(holder, dict):
             holder[draw(st.text(max_size=10))] = draw(JSON)
         else:
-            holder[last] = draw(NAMED if act == "name" else JSON)
+            holder[last] = copy.deepcopy(draw(NAMED if act == "name" else JSON))
     return value
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -83,13 +84,18 @@ def losing(what: str) -> Iterator[None]:
 def one_sentence(error: Exception | str) -> str:
     """The text of an error as a person reads it; AssertionError if it is not a line of words."""
     text = str(error)
-    assert text.strip() and "\n" not in text and "Traceback" not in text and len(text) < 5000, repr(text)[:2000]
+    assert text.strip() and "\n" not in text and "Traceback" not in text and len(text) < 2000, repr(text)[:2000]
     return text
 
 
 def command(*arguments: str) -> int:
     """Run `python -m igbviz ...` in this process. An exception is what a person would see as a traceback."""
-    try:
-        return main(list(arguments))
-    except SystemExit as end:  # argparse, after its own sentence
-        return int(end.code or 0)
+    said = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(said):
+        try:
+            code = main(list(arguments))
+        except SystemExit as end:  # argparse, after its own sentence
+            code = int(end.code or 0)
+    if code == 2:
+        one_sentence(said.getvalue().strip())
+    return code

@@ -62,7 +62,7 @@ def _use(run: Watched, configs: list, seed: int) -> None:
     from random import Random
 
     random, ids = Random(seed), [config.id for config in configs]
-    for _ in range(random.randint(4, 10)):
+    for _ in range(random.randint(3, 7)):
         some = Run(run.cache / "runs" / random.choice(ids))
         action = random.choice(("page", "page", "submit", "stop", "resume", "trash", "restore"))
         with suppress(RunError):
