@@ -49,8 +49,8 @@ def archives(case: Case) -> None:
     edits = st.dictionaries(st.sampled_from(NAMES), CONTENTS | st.none(), max_size=2) | st.sampled_from(
         list(values)
     ).flatmap(lambda name: changed([values[name]]).map(lambda value: {name: json.dumps(value).encode()}))
-    extra = st.dictionaries(st.builds(str.__add__, st.sampled_from(FOLDERS), st.sampled_from(NAMES) | st.text(max_size=9)),
-                            CONTENTS, max_size=3)  # fmt: skip
+    foreign = st.builds(str.__add__, st.sampled_from(FOLDERS), st.sampled_from(NAMES) | st.text(max_size=9))
+    extra = st.dictionaries(foreign, CONTENTS, max_size=3)
 
     def flipped(changes: list[tuple[int, int]]) -> bytes:
         damaged = bytearray(whole)

@@ -19,7 +19,6 @@ from pathlib import Path
 from tests.faults.registry import Case, Fault, Hung, Lost, Unavailable
 from tests.support.processes import end_workers
 
-START_SECONDS = 60.0  # in which a process imports what its fault needs
 AT_ONCE = 2  # faults
 OUTCOMES = ("lost", "hung", "tracebacks")
 
@@ -81,8 +80,12 @@ def serve(fault: Fault, seed: int, first: int, seconds: float, folder: Path, pip
         number += 1
 
 
-def supervise(fault: Fault, seed: int, seconds: float, folder: Path, say: Callable[[str], None]) -> Tally:
-    """Do cases of a fault in another process for so many seconds; one that hangs or dies is replaced."""
+def supervise(
+    fault: Fault, seed: int, seconds: float, folder: Path, say: Callable[[str], None], start_seconds: float = 60.0
+) -> Tally:
+    """Do cases of a fault in another process for so many seconds; one that hangs or dies is replaced.
+
+    `start_seconds`: in which a process imports what its fault needs."""
     tally, end, number = Tally(fault), time.monotonic() + seconds, 0
 
     def add(result: Result) -> None:
@@ -101,7 +104,7 @@ def supervise(fault: Fault, seed: int, seconds: float, folder: Path, say: Callab
         try:
             is_first = True
             while True:
-                message = _received(pipe, fault.seconds + START_SECONDS * is_first)
+                message = _received(pipe, fault.seconds + start_seconds * is_first)
                 is_first = False
                 if isinstance(message, int):
                     number = message

@@ -24,19 +24,8 @@ from tests.faults.trainings import ALONE_SECONDS, Watched, end, wait_for
 from tests.support.tiny import TINY
 from tests.support.trajectories import same
 
-FILES = [
-    "config.json",
-    "status.json",
-    "schema.json",
-    "trajectory.bin",
-    "checkpoint.pt",
-    "labels.json",
-    "log.txt",
-    "lock",
-    "stop",
-    "imported.json",
-    ".reserve",
-]
+FILES = "config.json status.json schema.json trajectory.bin checkpoint.pt labels.json log.txt lock stop".split()
+FILES += ["imported.json", ".reserve"]
 
 
 def cut(path: Path, random: Random) -> None:
@@ -72,10 +61,14 @@ def instead(make: Callable[[Path], object]) -> Callable[[Path, Random], None]:
 
 
 WAYS = [
-    cut, cut, flip, flip, foreign, foreign_tensors, huge, instead(Path.mkdir), instead(os.mkfifo), instead(lambda path: None),
-    instead(lambda path: path.symlink_to("/dev/zero")), instead(lambda path: path.symlink_to("/etc/passwd")),
+    *(cut, cut, flip, flip, foreign, foreign_tensors, huge),
+    instead(lambda path: None),
+    instead(Path.mkdir),
+    instead(os.mkfifo),
+    instead(lambda path: path.symlink_to("/dev/zero")),
+    instead(lambda path: path.symlink_to("/etc/passwd")),
     instead(lambda path: path.symlink_to(path.name)),
-]  # fmt: skip
+]
 
 
 def damage(folder: Path, random: Random) -> None:
@@ -91,8 +84,8 @@ def look(run: Run, folder: Path) -> None:
     assert {line.run.id for line in list_runs(run.cache)} == {row["id"] for row in library.rows(run.cache)}
     for line in list_runs(run.cache):
         assert "\n" not in line.problem
-    for read in (lambda: run.status, lambda: run.config, lambda: run.schema, run.recorded, run.glance, run.log, run.size,
-                 lambda: annotations.read(run)):  # fmt: skip
+    looks = [lambda: run.status, lambda: run.config, lambda: run.schema, lambda: annotations.read(run)]
+    for read in (*looks, run.recorded, run.glance, run.log, run.size):
         try:
             read()
         except (RunError, ConfigError) as error:

@@ -24,7 +24,7 @@ SIZE = 6_000_000  # bytes of the disk
 
 @cache
 def can_mount() -> bool:
-    """Whether this process may mount a file system; tried with `mount --fake`, which asks only for the permission."""
+    """Whether this process may mount a file system: root without CAP_SYS_ADMIN may not."""
     return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
 
 
@@ -46,7 +46,8 @@ def small_disk(folder: Path) -> Iterator[Path]:
 @fault("full-disk", "a full disk while training", note=how_full)
 def full_disk(case: Case) -> None:
     if not can_mount():
-        return _limited_files(case)
+        _limited_files(case)
+        return
     with small_disk(case.folder / "disk") as disk:
         run = Watched(case, cache=disk / "cache")
         for _ in range(case.random.randint(1, 4)):

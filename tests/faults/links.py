@@ -31,13 +31,13 @@ KEYS = ["run", "runs", "sweep", "tab", "quantity", "collapse", "unit", "rows", "
         "activation", "color", "sigma_w2", "sigma_b2", "layers", "set", "with", "seed", "seeds", "setting", "chart",
         "group", "filter", "find", "sort", "custom.formula", "gce.q", "blurry.gamma", "q", "a.b", ""]  # fmt: skip
 WORDS = ["grid", "table", "escape", "weight", "value", "slope", "log", "linear", "1", "2", "relu", "tanh", "quick",
-         "full", "figures", "plane", "starts", "noise", "imbalance", "no", "epoch", "first-look", "default", "mae", "nce",
-         *list(LOSSES)[:5], *list(PRESETS)[:3]]  # fmt: skip
+         "full", "figures", "plane", "starts", "noise", "imbalance", "no", "epoch", "first-look", "default", "mae",
+         "nce", *list(LOSSES)[:5], *list(PRESETS)[:3]]  # fmt: skip
 
 
 @cache
 def _runs(folder: Path) -> list[str]:
-    """The names of a finished, a queued and an untrained run, a sweep and one that is missing, in the cache of pages."""
+    """The names of a finished, a queued and an untrained run, of a sweep, and of none, in the cache of the pages."""
     queue.ensure_worker = lambda *_, **__: None
     os.environ["IGBVIZ_CACHE"] = str(folder)
     os.chdir(ROOT)

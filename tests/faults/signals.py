@@ -18,7 +18,8 @@ def wait_a_moment(run: Watched, random: Random) -> None:
     seconds = random.choice((0.03, 0.2, 0.6)) * random.random()
     until = time.monotonic() + seconds
     if random.random() < 0.6:
-        return time.sleep(seconds)
+        time.sleep(seconds)
+        return
     name = random.choice((".checkpoint.pt.", ".status.json.", ".trajectory.bin.", ".schema.json."))
     while time.monotonic() < until and not any(entry.startswith(name) for entry in os.listdir(run.run.path)):
         pass
