@@ -32,14 +32,14 @@ ALONE_SECONDS = 100.0  # in which a training of about one second has ended, howe
 SLOW = TINY | {
     "model": {"name": "mlp", "depth": 3, "width": 64, "normalization": "batch"},
     "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
-    "epochs": 40,
-    "probes": {"size": 60, "count": 120},
+    "epochs": 80,
+    "probes": {"size": 60, "count": 200},
 }
 VARIANTS: list[dict] = [
     {},
     {"loss": {"name": "gce"}, "label_noise": {"name": "symmetric"}},
     {"optimizer": {"name": "adam", "learning_rate": 0.002}, "loss": {"name": "custom", "formula": "1-p"}},
-    {"model": {"name": "cnn", "width": 4}, "epochs": 12},
+    {"model": {"name": "cnn", "width": 4}, "epochs": 24},
 ]
 _references: dict[str, np.ndarray] = {}
 
