@@ -23,7 +23,7 @@ class ConfigError(ValueError):
 
     def __init__(self, *problems: tuple[tuple[str, ...], str]) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(path)} {text}".strip() for path, text in problems))
+        super().__init__("; ".join(f"{'.'.join(map(_word, path))} {text}".strip() for path, text in problems))
 
     def inside(self, *path: str) -> ConfigError:
         """The same problems, for the spec that contains this one in its field `path`."""
@@ -50,7 +50,7 @@ class Spec(BaseModel):
             if wrong:
                 raise ConfigError(
                     *(
-                        ((name,), f"is {_short(values[name])}, allowed: {allowed(cls.model_fields[name])}")
+                        ((name,), f"is {short(values[name])}, allowed: {allowed(cls.model_fields[name])}")
                         for name in wrong
                     )
                 )
@@ -62,7 +62,7 @@ class Spec(BaseModel):
         if isinstance(values, cls):
             return values
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-            raise ConfigError(((), f"{_short(values)} is not a {cls.__name__}: give its fields as a mapping"))
+            raise ConfigError(((), f"{short(values)} is not a {cls.__name__}: give its fields as a mapping"))
         return cls(**values)
 
     @classmethod
@@ -145,7 +145,7 @@ class Registry(dict[str, Any]):
     """A mapping from names whose error for a missing name lists all names."""
 
     def __missing__(self, name: Any) -> Any:
-        raise UnknownName(f"the name is {_short(name)}, allowed: one of {', '.join(self)}")
+        raise UnknownName(f"the name is {short(name)}, allowed: one of {', '.join(self)}")
 
 
 def by_name(*classes: type[Spec]) -> Registry:
@@ -261,7 +261,7 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
             possible = allowed(field) if field else line["msg"]
             if isinstance(line["input"], str) and field is not None and value in _names(field):
                 possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
-            problems.append((location[:1], f"is {_short(value)}, allowed: {possible}"))
+            problems.append((location[:1], f"is {short(value)}, allowed: {possible}"))
     return ConfigError(*dict.fromkeys(problems))  # pydantic reports a field with several types once per type
 
 
@@ -270,7 +270,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key in values:
-            raise ConfigError(((), f"the configuration has {_short(key)} twice, allowed: every field once"))
+            raise ConfigError(((), f"the configuration has {short(key)} twice, allowed: every field once"))
         values[key] = value
     return values
 
@@ -280,7 +280,13 @@ def _title(cls: type[Spec]) -> str:
     return field.default if field is not None and isinstance(field.default, str) else cls.__name__
 
 
-def _short(value: Any) -> str:
+def _word(part: str) -> str:
+    """A part of the path of a field, as text: a foreign one may be long, or hold line breaks."""
+    return part if part.isprintable() and len(part) <= 80 else short(part)
+
+
+def short(value: Any) -> str:
+    """A value as it is shown in a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 

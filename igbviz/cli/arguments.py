@@ -10,7 +10,7 @@ from pathlib import Path
 from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.run import DEFAULT_CACHE
 from igbviz.runs.sweep_config import parse_value, with_field
-from igbviz.spec import ConfigError, listing
+from igbviz.spec import ConfigError, listing, short
 
 
 def add_command(
@@ -37,11 +37,11 @@ def read_config(source: str, changes: list[str]) -> RunConfig:
     elif source.endswith(".json"):
         values = json.loads(RunConfig.from_json(read_text(source)).to_json())
     else:
-        raise ConfigError(((), f"{source!r} is neither a .json file nor a preset; presets: {listing(PRESETS)}"))
+        raise ConfigError(((), f"{short(source)} is neither a .json file nor a preset; presets: {listing(PRESETS)}"))
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals or not key:
-            raise ConfigError(((), f"{change!r} is not of the form key=value, as in loss.cutoff=0.2"))
+            raise ConfigError(((), f"{short(change)} is not of the form key=value, as in loss.cutoff=0.2"))
         values = with_field(values, key, parse_value(text))
     return RunConfig(**values)
 

@@ -9,7 +9,7 @@ from igbviz.cli.arguments import add_cache, add_command, read_config, read_text
 from igbviz.config import PRESETS
 from igbviz.runs.sweep_config import Sweep, label, parse_values, title
 from igbviz.runs.sweeps import Group, plan, submit_sweep
-from igbviz.spec import ConfigError, listing
+from igbviz.spec import ConfigError, listing, short
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -89,7 +89,9 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
     for change in options.set:
         path, equals, text = change.partition("=")
         if not equals or not path:
-            raise ConfigError(((), f"{change!r} is not of the form key=values, as in optimizer.learning_rate=0.01,0.1"))
+            raise ConfigError(
+                ((), f"{short(change)} is not of the form key=values, as in optimizer.learning_rate=0.01,0.1")
+            )
         axes[path] = parse_values(text)
     if options.seeds is not None:
         axes["seed"] = list(range(values["base"].seed, values["base"].seed + options.seeds))

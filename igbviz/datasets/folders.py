@@ -173,10 +173,11 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
     return found
 
 
-def _is(question: Callable[[], bool]) -> bool:
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of this kind; a link that runs in a circle is of none."""
     try:
-        return question()
-    except OSError:  # a link that leads to itself
+        return kind()
+    except OSError:
         return False
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from igbviz.losses.base import LossIssue, LossOfP, probability_grid
-from igbviz.spec import ConfigError, listing
+from igbviz.spec import ConfigError, listing, short
 
 MAX_LENGTH = 200  # characters of a formula
 MIN_LOG_P, MAX_LOG_P = math.log(1e-30), math.log1p(-1e-12)  # log p between which a formula is evaluated
@@ -68,10 +68,10 @@ class Custom(LossOfP):
     def _match_parameters(cls, values: Any, info: ValidationInfo) -> Any:
         """Numbers for exactly the formula's names; others are dropped, such as a default or an old slider's value."""
         if not isinstance(values, Mapping):
-            raise ConfigError(((), f"are {values!r}, allowed: a number for each name in the formula"))
+            raise ConfigError(((), f"are {short(values)}, allowed: a number for each name in the formula"))
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e6:
-                raise ConfigError(((str(name),), f"is {value!r}, allowed: a number from -1e6 to 1e6"))
+                raise ConfigError(((str(name),), f"is {short(value)}, allowed: a number from -1e6 to 1e6"))
         formula = info.data.get("formula", "p")  # missing if it was invalid, which is reported already
         if missing := set(symbols(formula)) - set(values):
             raise ConfigError(((), f"lack a number for {listing(missing)}, found in the formula {formula}"))

@@ -17,7 +17,7 @@ from igbviz.runs.files import write_text
 from igbviz.runs.locks import lock
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import require_own
-from igbviz.spec import ConfigError, Spec
+from igbviz.spec import ConfigError, Spec, short
 
 FILE = "labels.json"
 MAX_NAME, MAX_TAG, MAX_NOTE, MAX_TAGS = 100, 40, 5000, 20
@@ -48,7 +48,9 @@ class Annotations(Spec):
             raise ConfigError(((), f"are {str(tags)[:80]!r}, allowed: a list of words"))
         tags = tuple(dict.fromkeys(filter(None, (_one_line(tag) for tag in tags))))
         if long := next((tag for tag in tags if len(tag) > MAX_TAG), None):
-            raise ConfigError(((), f"contain {long!r}, which has {len(long)} characters, allowed: at most {MAX_TAG}"))
+            raise ConfigError(
+                ((), f"contain {short(long)}, which has {len(long)} characters, allowed: at most {MAX_TAG}")
+            )
         if len(tags) > MAX_TAGS:
             raise ConfigError(((), f"are {len(tags)}, allowed: at most {MAX_TAGS} per run"))
         return tags

@@ -197,7 +197,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except _DAMAGED as error:
-        raise ArchiveError(f"the file is not a zip archive, or it is damaged ({error})") from None
+        raise ArchiveError(f"the file is not a zip archive, or it is damaged ({_reason(error)})") from None
 
 
 def _require_short_directory(file: BinaryIO, length: int) -> None:
@@ -355,7 +355,13 @@ def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> Non
         with archive.open(entry) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
     except _DAMAGED as error:
-        raise ArchiveError(f"run {path.parent.name}: {path.name} is damaged ({error})") from None
+        raise ArchiveError(f"run {path.parent.name}: {path.name} is damaged ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    """What zipfile says, without the bytes of a damaged archive that it may quote."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= 150 and text.isprintable() else f"{ascii(text)[1:151]} ..."
 
 
 def _record_size(run: Run) -> int:

@@ -335,15 +335,16 @@ class Session:
         self._close()
 
     def _fail(self, message: str) -> None:
-        """Record the error that is being handled."""
+        """Record the error that is being handled. OSError if that cannot be written: the run stays in the queue."""
         self._free_reserve()
+        traceback.print_exc(file=self._log)
         try:
             failed = {"state": "failed", "message": message, "eta": None, "pid": None}
             self.run.write_status(self.run.stored_status().model_copy(update=failed))
-        except (OSError, RunError) as error:  # a full disk, or a foreign status: readers report it
+        except RunError as error:  # a foreign status: readers report it
             self._say(str(error))
-        traceback.print_exc(file=self._log)
-        self._close()
+        finally:
+            self._close()
 
     def _say(self, sentence: str) -> None:
         print(f"{time.ctime()}: {sentence}", file=self._log)

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from igbviz.config import RunConfig
 from igbviz.config.interventions import Intervention, applicable, chosen
 from igbviz.config.run import digest, slug
-from igbviz.spec import ConfigError, Spec
+from igbviz.spec import ConfigError, Spec, short
 
 MAX_RUNS = 500
 INTERVENTION = "intervention"  # the one axis that is not a field of a run; None is the run without intervention
@@ -45,12 +45,14 @@ class Sweep(Spec):
     def _validate_axes(cls, axes: Any) -> dict[str, list[Any]]:
         if not isinstance(axes, Mapping):
             raise ConfigError(
-                ((), f"is {axes!r}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}")
+                ((), f"is {short(axes)}, allowed: a list of values for each field, as in {{'seed': [0, 1, 2]}}")
             )
         lists = {}
         for path, values in axes.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-                raise ConfigError(((str(path),), f"is {values!r}, allowed: a list of values, as in [{values!r}]"))
+                raise ConfigError(
+                    ((str(path),), f"is {short(values)}, allowed: a list of values, as in [{short(values)}]")
+                )
             lists[str(path)] = [value.model_dump() if isinstance(value, Spec) else value for value in values]
             if not lists[str(path)]:
                 raise ConfigError(((str(path),), "is [], allowed: at least one value"))
@@ -137,7 +139,7 @@ def _config_with(values: dict[str, Any], choice: list[tuple[str, Any]]) -> RunCo
         raise ConfigError(
             (
                 (INTERVENTION,),
-                f"is {change!r}, which changes nothing in a run with loss {config.loss.name!r} and "
+                f"is {short(change)}, which changes nothing in a run with loss {config.loss.name!r} and "
                 f"model {config.model.name!r}",
             )
         )

@@ -244,3 +244,18 @@ def test_cross_entropys_presets_do_not_claim_that_all_classes_rise_together() ->
     for name, preset in PRESETS.items():
         if name.endswith("cross-entropy"):
             assert "need not rise together" in preset.look_for
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a\nb" * 1000: 1},
+        {"loss": {"name": "custom", "parameters": "x" * 5000}},
+        {"loss": {"name": "custom", "formula": "q*p", "parameters": {"q": "x" * 5000}}},
+        {"loss": {"name": "x\n" * 5000}},
+    ],
+)
+def test_long_and_odd_values_are_cut_short_in_sentences(values: dict) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**values)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000

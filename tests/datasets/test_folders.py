@@ -155,3 +155,11 @@ def test_a_folder_that_cannot_be_listed_is_an_error(folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match="Permission denied"):
         ImageFolder(folder=str(folder)).facts()
+
+
+def test_links_that_run_in_a_circle_are_no_images(folder):
+    for place in ("train/circle", "train/cat/circle.png"):
+        (folder / place).symlink_to((folder / place).name)
+    data = ImageFolder(folder=str(folder)).load()
+    assert data.class_names == ("cat", "dog")
+    assert "1 outside the class folders" in data.source and "1 not files" in data.source

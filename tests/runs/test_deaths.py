@@ -235,3 +235,21 @@ def test_logs_are_bounded(tiny: RunConfig, tmp_path: Path) -> None:
     log.close()
     text = path.read_text()
     assert len(text) < 2.1 * limit and text.endswith(f"29999 {'x' * 100}\n") and "old" not in text
+
+
+def test_a_run_whose_end_cannot_be_written_stays_in_the_queue(
+    tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would wait for its turn for ever, in no queue, once there is space again."""
+    run = submit(tiny, tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(worker, "_put_off", {})
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_status", full)
+        assert not worker.take_one(tmp_path, CPU)
+    assert [entry.run_id for entry in queue.waiting(tmp_path)] == [run.id]
+    worker._put_off.clear()
+    assert worker.take_one(tmp_path, CPU) and run.stored_status().state == "done"

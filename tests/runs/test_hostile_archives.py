@@ -296,3 +296,11 @@ def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(archive, "MAX_ARCHIVE", 100)
     with pytest.raises(ArchiveError, match="allowed: at most 100 bytes"):
         import_runs(packed(run), tmp_path / "to")
+
+
+def test_the_bytes_of_a_damaged_archive_are_not_quoted(run: Run, tmp_path: Path) -> None:
+    """zipfile quotes a name as long as the damaged header says, here thousands of bytes of the records."""
+    archive = bytearray(zipped(folder(run.id, files_of(run))).getvalue())
+    archive[26:28] = (2000).to_bytes(2, "little")  # the length of the first file's name
+    (sentence,) = import_runs(io.BytesIO(archive), tmp_path / "to").refused
+    assert run.id in sentence and "is damaged" in sentence and len(sentence) < 400 and sentence.isprintable()
