@@ -1,11 +1,14 @@
 """Export runs as a zip archive and import them into another cache.
 
     <run id>/config.json  status.json  schema.json  trajectory.bin  labels.json  log.txt
+             images.json  images.bin  images.png
 
 Nothing else is written or read: no checkpoint, no program, nothing that could be executed. An archive may come from
 anybody, so everything is validated before it becomes a run: names, sizes (also while unpacking), the identity that
 follows from the configuration, the columns and length of the records. But whether the records were trained or invented
 cannot be told, so an imported run is marked, and never answers for a training of the same settings.
+
+images.png shows images of the data. Where these are somebody's own, it is exported only on request.
 
 An archive may also be zipped by hand: the runs in one more folder or several, a run's files without a folder, names
 with backslashes, and what desktops and a run's folder contain besides.
@@ -13,6 +16,7 @@ with backslashes, and what desktops and a run's folder contain besides.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -28,16 +32,15 @@ from typing import BinaryIO
 from filelock import Timeout
 
 from igbviz.runs import files, locks
-from igbviz.runs.kinds import parse_config
+from igbviz.runs.images.files import RECORDS, SPRITE, WHICH, check
+from igbviz.runs.kinds import TRAINED, parse_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.schema import MAX_COUNT
 
 # Maximum bytes of each file, unpacked. A record of 10 classes has at most 4 kB, one of 100 classes 110 kB.
-FILES = {
-    name: files.MAX_BYTES.get(name, 500_000_000)
-    for name in ("config.json", "status.json", "schema.json", "trajectory.bin", "labels.json", "log.txt")
-}
+_NAMES = ("config.json", "status.json", "schema.json", "trajectory.bin", "labels.json", "log.txt")
+FILES = {name: files.MAX_BYTES.get(name, 500_000_000) for name in (*_NAMES, WHICH, RECORDS, SPRITE)}
 PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
 _CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # besides names that begin with a dot
 Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all runs
@@ -56,8 +59,10 @@ class ArchiveError(ValueError):
 # Export.
 
 
-def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
+def export_runs(runs: Iterable[Run], file: BinaryIO, *, own_images: bool = False) -> list[str]:
     """Write an archive of these runs. Returns one sentence for each run left out because it is unreadable.
+
+    `own_images`: also with the thumbnails of images from a folder that somebody named (`shows_own_images`).
 
     A run in training is exported in its present state. The same runs give the same bytes. Raises ArchiveError for more
     runs or bytes than `import_runs` accepts.
@@ -67,13 +72,21 @@ def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for run in runs:
             try:
-                _export(run, archive)
+                _export(run, archive, own_images)
             except (ArchiveError, RunError) as error:
                 left_out.append(f"{error}.")
             except OSError as error:
                 file_name = Path(error.filename or run.path).name
                 left_out.append(f"run {run.id} cannot be exported: {file_name}: {files.reason(error)}.")
     return left_out
+
+
+def shows_own_images(run: Run) -> bool:
+    """Whether the thumbnails of a run may show what only the owner of its data knows, so that exports ask first."""
+    try:
+        return (run.path / SPRITE).exists() and run.config.dataset.is_private
+    except RunError:
+        return False  # it cannot be exported
 
 
 def problem(run: Run) -> str:
@@ -85,30 +98,49 @@ def problem(run: Run) -> str:
     return ""
 
 
-def _export(run: Run, archive: zipfile.ZipFile) -> None:
+def _export(run: Run, archive: zipfile.ZipFile, own_images: bool) -> None:
     # Open everything before writing anything, and read the records last: a status counts only records already on disk.
+    of_images, sizes = _images_to_export(run, own_images)
     contents = {
         name: _content(run.path / name)
-        for name in FILES
+        for name in (*_NAMES, *of_images)
         if name != "trajectory.bin" and os.path.lexists(run.path / name)
     }
-    itemsize = _record_size(run)
-    if not itemsize or not run.record_bytes:
+    sizes = {"trajectory.bin": _record_size(run)} | sizes
+    if not sizes["trajectory.bin"] or not run.record_bytes:
         _write(contents, run, archive)
         return
-    with files.opened(run.path / "trajectory.bin") as source:
-        length = os.fstat(source.fileno()).st_size
-        length -= length % itemsize  # the last record may be partly written
-        if length > FILES["trajectory.bin"]:
+    with contextlib.ExitStack() as opened:
+        sources = {name: opened.enter_context(files.opened(run.path / name)) for name in sizes}
+        # The last record may be partly written, and the images of one more may be there.
+        records = os.fstat(sources["trajectory.bin"].fileno()).st_size // sizes["trajectory.bin"]
+        if (length := records * sizes["trajectory.bin"]) > FILES["trajectory.bin"]:
             raise ArchiveError(
                 f"run {run.id}: trajectory.bin is {files.format_bytes(length)} large, allowed: at most "
                 f"{files.format_bytes(FILES['trajectory.bin'])}"
             )
         _write(contents, run, archive)
-        with archive.open(_entry(run, "trajectory.bin"), "w") as target:
-            while length and (chunk := source.read(min(_CHUNK, length))):
-                target.write(chunk)
-                length -= len(chunk)
+        for name, source in sources.items():
+            length = records * sizes[name]
+            with archive.open(_entry(run, name), "w") as target:
+                while length and (chunk := source.read(min(_CHUNK, length))):
+                    target.write(chunk)
+                    length -= len(chunk)
+
+
+def _images_to_export(run: Run, own_images: bool) -> tuple[list[str], dict[str, int]]:
+    """The files of the watched images besides their records, and by name the bytes of one record; both may be empty.
+
+    A run with damaged images is exported without them.
+    """
+    try:
+        images = run.images() if run.kind is TRAINED else None
+    except RunError:
+        images = None
+    if not images:
+        return [], {}
+    shown = own_images or not shows_own_images(run)
+    return [WHICH, SPRITE] if shown else [WHICH], {RECORDS: images.records.dtype.itemsize}
 
 
 def _write(contents: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
@@ -256,7 +288,11 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
         raise ArchiveError(f"run {name}: trajectory.bin is damaged: it is not a whole number of records")
     if damage := listed(run.path).problem:
         raise ArchiveError(f"run {name}: {damage}")
-    run.recorded()  # RunError if a record is impossible
+    recorded = run.recorded()  # RunError if a record is impossible
+    try:
+        check(run.path, len(recorded), recorded.classes)
+    except (OSError, ValueError) as error:
+        raise ArchiveError(f"run {name}: {error}") from None
     files.write_json(run.path / IMPORTED, {"imported": time.time()})
     status = run.stored_status()
     if not status.ended:
