@@ -17,8 +17,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from streamlit import config
 
+from igbviz.runs.files import cache_folder, read
+from igbviz.runs.images.files import SPRITE
+from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets
 
 HERE = Path(__file__).parent
@@ -35,10 +37,12 @@ def parts() -> dict[str, list]:
     assets.served = True
     # plotly.js takes a third of a second to compress; done by the time a browser asks
     Thread(target=packed, args=(assets.PLOTLY.name,), daemon=True).start()
-    prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
-    place = f"/{prefix}/assets" if prefix else "/assets"
+    place = assets.prefix()
     return {
-        "routes": [Route(f"{place}/{{version}}/{{name:path}}", serve_asset)],
+        "routes": [
+            Route(f"{place}/assets/{{version}}/{{name:path}}", serve_asset),
+            Route(f"{place}/images/{{run}}.png", serve_sprite),
+        ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
 
@@ -64,6 +68,17 @@ async def serve_asset(request: Request) -> Response:
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(file.read_bytes(), media_type=kind, headers=headers)
     return Response(packed(name), media_type=kind, headers={**headers, "content-encoding": "gzip"})
+
+
+async def serve_sprite(request: Request) -> Response:
+    """The thumbnails of a run in the cache."""
+    try:
+        run = Run.open(request.path_params["run"], cache_folder())
+        if request.query_params.get("v") != assets.sprite_version(run):
+            return Response(status_code=404)
+        return Response(read(run.path / SPRITE), media_type="image/png", headers=KEEP)
+    except (RunError, OSError):
+        return Response(status_code=404)
 
 
 @cache
