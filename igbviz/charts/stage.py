@@ -1,7 +1,8 @@
 """What the stage shows of a run, as JSON for the browser: what is fixed, and the probes from one index on.
 
 The browser keeps what it has received, so a growing run sends its new probes only. A fraction takes two bytes, a cell
-of the confusion matrix one: about 250 bytes per probe with ten classes. Shapes: T probes, K classes, L lines.
+of the confusion matrix one: about 250 bytes per probe with ten classes. A watched image takes two, its p and its guess:
+about as many again. Shapes: T probes, K classes, L lines.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from igbviz.charts.colors import ClassStyle, class_style
 from igbviz.charts.run import MAX_LINES, WRONG_LABEL_STYLES
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
+from igbviz.losses.force import pulls
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.images import WatchedImages, probabilities_of_bytes, probability_bytes
 from igbviz.trajectory.quantities import QUANTITIES, WRONG_LABELS, Quantity
 from igbviz.trajectory.verdict import verdict
 
@@ -29,6 +32,7 @@ VIEWS = {  # in the order of the tabs
 CONFUSION = "Images of each true class (rows) by what the network guesses for them (columns), in percent of the row."
 PLAIN, DOTTED = ClassStyle("", (), ""), ClassStyle("", (2, 3), "")
 MAX_BARS = 12  # with more than MAX_LINES classes: those that the untrained network finds most probable
+MESSAGE, MIN_IMAGE_ROWS = 60_000, 48  # bytes of a message; probes at which it has the images, whatever that takes
 SUMMARY = {"highest class": 1.0, "median class": 0.5, "lowest class": 0.0}  # quantiles drawn in place of many classes
 
 
@@ -40,18 +44,25 @@ def scene(
     start: int = 0,
     ended: bool = True,
     diverged: bool = False,
+    sprite: dict[str, Any] | None = None,
 ) -> str:
     """The JSON of a run on the stage: its probes from index `start` on, and before the first also all that is fixed.
 
     `trajectory` holds the probes to draw (`Trajectory.thinned`). Of these only the last one may move later, so a
-    browser that has n of them needs those from n - 1 on.
+    browser that has n of them needs those from n - 1 on. `sprite`: where the browser finds the thumbnails of the
+    watched images, and how they are arranged: {"sprite": address, "tile": (width, height), "columns": in a row}.
     """
     shown = {"start": start, "ended": ended, **_probes(trajectory, start)}
     if len(trajectory):
         shown["verdict"] = verdict(trajectory, ended=ended, diverged=diverged).sentence
     if not start:
         shown["fixed"] = _fixed(trajectory, config, steps_per_epoch)
-    return json.dumps(shown, separators=(",", ":"), allow_nan=False)
+    if sprite and trajectory.images is not None:
+        if not start:
+            shown["fixed"]["images"] = sprite | _images(trajectory.images, config, trajectory.classes)
+            _add_thumbnails(shown["fixed"]["bars"], _barred(trajectory), trajectory.images)
+        _add_image_tables(shown, trajectory.images[start:])
+    return _json(shown)
 
 
 def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None) -> dict[str, Any]:
@@ -164,6 +175,37 @@ def _bars(probes: Trajectory, trajectory: Trajectory) -> np.ndarray:
     """(T, bars) the guess fractions of the classes that have a bar, and of all the others together."""
     guesses, barred = probes.guess_fraction(), _barred(trajectory)
     return np.concatenate([guesses[:, barred], 1 - guesses[:, barred].sum(1, keepdims=True)], 1)
+
+
+def _images(images: WatchedImages, config: RunConfig, classes: int) -> dict[str, Any]:
+    pull = pulls(config.loss, probabilities_of_bytes(), classes)
+    lists = {"labels": images.labels.tolist(), "given": images.given.tolist()}
+    return lists | {"pull": np.round(pull, 3).tolist()}
+
+
+def _add_thumbnails(bars: list[dict[str, Any]], barred: list[int], images: WatchedImages) -> None:
+    """Give the bar of each class an image of it: its place in the sprite."""
+    for bar, k in zip(bars, barred, strict=False):  # the last bar may be that of all other classes
+        if len(own := np.flatnonzero((images.labels == k) & (images.given < 0))):
+            bar["thumbnail"] = int(own[0])
+
+
+def _add_image_tables(shown: dict[str, Any], images: WatchedImages) -> None:
+    """Add what the images do, at as many of the probes as there is room for; "images_at" has these, unless it is all.
+
+    Images have more numbers than all curves together: at each of 200 probes, they alone would be twice a message.
+    """
+    probes, room = len(images), MESSAGE - len(_json(shown))
+    rows = max(MIN_IMAGE_ROWS, room // (2 * len(_encoded(images.guess[:1])) or 1))
+    if rows < probes:
+        at = np.unique(np.linspace(0, probes - 1, rows).round().astype(int))
+        shown["images_at"], images = at.tolist(), images[at]
+    shown["tables"]["images_p"] = _encoded(probability_bytes(images.probability))
+    shown["tables"]["images_guess"] = _encoded(images.guess)
+
+
+def _json(shown: dict[str, Any]) -> str:
+    return json.dumps(shown, separators=(",", ":"), allow_nan=False)
 
 
 def _fractions(values: np.ndarray) -> str:

@@ -24,6 +24,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_cache(command)
     _add_run(command)
     command.add_argument("--out", required=True, help="the file to write")
+    command.add_argument(
+        "--with-images", action="store_true", help="a .zip also carries thumbnails of images from a folder of yours"
+    )
     text = "import the runs of a .zip into the cache; invalid runs are refused, each with a reason"
     command = add_command(commands, "import", import_archive, text)
     add_cache(command)
@@ -73,12 +76,14 @@ def export(options: argparse.Namespace) -> int:
     with files.replacing(out) as temporary:
         if out.suffix == ".zip":
             with open(temporary, "wb") as file:
-                left_out = archive.export_runs([run], file)
+                left_out = archive.export_runs([run], file, own_images=options.with_images)
             if left_out:
                 raise archive.ArchiveError(left_out[0].removesuffix("."))
         else:
             write(run, temporary, out.suffix)
     print(f"wrote {out}")
+    if out.suffix == ".zip" and not options.with_images and archive.shows_own_images(run):
+        print("without the thumbnails, since these are images from a folder of yours: --with-images also carries them")
     return 0
 
 

@@ -36,6 +36,15 @@ class Data:
     test_labels: torch.Tensor
     class_names: tuple[str, ...]
     source: str  # human-readable, one line: what was loaded, from where, and what was done to it
+    # What was subtracted from pixels of 0 to 255, and what they were then divided by; without pixels, +-3 is the range.
+    mean: torch.Tensor | float = 127.5
+    std: torch.Tensor | float = 42.5
+
+    def pixels(self, images: torch.Tensor) -> np.ndarray:
+        """Scaled images as they were before: (N, C, H, W) uint8."""
+        import torch
+
+        return (images.cpu() * self.std + self.mean).round().clamp(0, 255).to(torch.uint8).numpy()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -85,6 +94,11 @@ class Dataset(Spec):
         Raises DataError if the folder is missing, or if it has other files than the fingerprint says.
         """
         return self
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the images may be known to their owner only: they are in a folder that somebody named."""
+        return False
 
     def found(self) -> str:
         """What a look at a named folder finds, in words, before anything is decoded; empty for other data sets."""
@@ -150,7 +164,8 @@ class Images(Dataset):
 
         source = f"{self.title} from {stored.location}, {len(train)} + {len(test)} images"
         source = "; ".join(filter(None, (source, stored.words)))
-        return Data(*scaled(train, train_labels), *scaled(test, stored.test_labels), class_names=names, source=source)
+        parts = (*scaled(train, train_labels), *scaled(test, stored.test_labels))
+        return Data(*parts, class_names=names, source=source, mean=mean, std=std)
 
     def _read(self) -> Stored:
         raise NotImplementedError
@@ -208,6 +223,10 @@ class FromFiles(Images):
         description="Fingerprint of the files in the folder, set when they are first read; other files are refused.",
         json_schema_extra={"derived": True},
     )
+
+    @property
+    def is_private(self) -> bool:
+        return bool(self.folder or self.fingerprint)
 
     def identified(self) -> Self:
         if not self.folder and self.fingerprint is None:

@@ -20,6 +20,7 @@ class EnsembleJob:
     """Draws and measures networks. A network's record depends on its index alone, so resuming needs only the index."""
 
     doing = "Drawing networks ..."
+    watched = None  # no image is watched: every record is another network
 
     def __init__(
         self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None

@@ -81,6 +81,25 @@ def force_at(loss: Loss, p: float, classes: int) -> float:
     return float(-slope[0, 0] / (1 - p))  # cross-entropy's slope is -(1 - p)
 
 
+def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
+    """The force at every p over the largest one up to p = 0.9: 0 where an image is ignored, below 0 for a wrong push.
+
+    A loss of all logits is evaluated as in `force_at`, where one class leads the others by at least 1. Close to p = 1,
+    where cross-entropy itself hardly pulls, a force in units of it may be a hundred times as large: 1 is the most.
+    """
+    p = np.clip(p, 1e-6, 0.998)
+    if isinstance(loss, LossOfP):
+        force = loss.weight(np.log(p), np)
+    else:
+        lead = np.log(np.maximum(1 / p - (classes - 1), np.e))
+        logits = one_favoured(lead, classes)
+        logits[:, 0] = np.log(p / (1 - p) * (np.exp(lead) + classes - 2))
+        force = -loss.gradient(logits, np.zeros(len(p), np.int64))[:, 0] / (1 - p)
+    largest = np.abs(force[p <= 0.9]).max(initial=ZERO_GRADIENT_FRACTION)
+    share = np.clip(np.abs(force) / largest, ZERO_GRADIENT_FRACTION, 1)  # what is heard is not lost in rounding
+    return np.where(np.abs(force) < ZERO_GRADIENT_FRACTION, 0.0, np.sign(force) * share)
+
+
 def ranking(classes: int) -> list[dict[str, Any]]:
     """One row per loss at its defaults, the strongest force on an improbable class first."""
     # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, which rounding must not decide.

@@ -4,6 +4,7 @@
     submit, queue, worker, session             from a configuration to records: the background work
     sweep_config, sweeps                       many runs as one named group
     listing, library, annotations, duration    all runs as rows, what people noted about them, and how long one takes
+    images                                     the files of the images that a run watches one by one
     shipped, trash, archive                    runs that ship with the program, deleted ones, and zip archives
 
 Import from the modules. None of them imports torch but `session`.

@@ -17,6 +17,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,6 +33,8 @@ MAX_BYTES = {
     "schema.json": 1_000_000,
     "labels.json": 100_000,
     "imported.json": 10_000,
+    "images.json": 20_000,
+    "images.png": 2_000_000,
     "log.txt": 1_000_000,
     "worker.log": 1_000_000,
 }
@@ -44,6 +47,21 @@ _TEMPORARY_SECONDS = 60.0  # after which a temporary file belongs to a process t
 def cache_folder() -> Path:
     """The folder of the runs unless a caller names another: IGBVIZ_CACHE, or cache/ in the project."""
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
+
+
+@dataclass(frozen=True)
+class FolderHandle:
+    """A handle on a folder of the cache. It holds no state: every property reads the folder."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return shown_name(self.path)
+
+    @property
+    def cache(self) -> Path:
+        return self.path.parent.parent
 
 
 class NewerCache(ValueError):
@@ -181,6 +199,12 @@ def write_text(path: Path, text: str) -> None:
     """Replace a file by a text, as a whole."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def cut(path: Path, length: int) -> None:
+    """Keep the first so many bytes of a file. This writes a new file, since readers may have mapped the old one."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(path.read_bytes()[:length])
 
 
 def remove_temporary(folder: Path, *names: str) -> None:

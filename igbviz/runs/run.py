@@ -7,6 +7,8 @@ between the kinds of run are in `runs.kinds`.
                     schema.json     columns of the records, class names, versions, device: written by the worker before
                                     the first record
                     trajectory.bin  one record per probe (of an ensemble: per network), appended
+                    images.bin      the same of some images one by one, see `runs.images`; appended before it
+                    images.json     which images these are; images.png has their thumbnails
                     status.json     replaced as a whole; always written after the records that it counts
                     checkpoint.pt   the state to resume from, with the number of records that belong to it
                     imported.json   in a run that came in an archive: when, and the records are as good as their sender
@@ -24,7 +26,6 @@ import math
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
 from igbviz.runs.files import (
     RUN_ID,
+    FolderHandle,
     NewerCache,
     cache_folder,
     entries,
@@ -44,14 +46,15 @@ from igbviz.runs.files import (
     read_end,
     reason,
     require_readable,
-    shown_name,
     write_json,
 )
+from igbviz.runs.images.files import watched
 from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
 from igbviz.runs.locks import folder_lock, is_held
 from igbviz.runs.schema import SAMPLE, Schema
 from igbviz.runs.status import FINISHED, QUEUED, Status
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.records import Recorded
 
 DEFAULT_CACHE = cache_folder()
@@ -60,21 +63,6 @@ IMPORTED = "imported.json"
 
 class RunError(ValueError):
     """A run is missing, unreadable, or cannot do what was requested; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class FolderHandle:
-    """A handle on a folder of the cache. It holds no state: every property reads the folder."""
-
-    path: Path
-
-    @property
-    def id(self) -> str:
-        return shown_name(self.path)
-
-    @property
-    def cache(self) -> Path:
-        return self.path.parent.parent
 
 
 class Run(FolderHandle):
@@ -204,11 +192,30 @@ class Run(FolderHandle):
         self._require(UNTRAINED)
         return self.recorded()
 
+    def images(self) -> WatchedImages | None:
+        """The images that are watched one by one, at every probe so far; None for a run without them.
+
+        Raises RunError like `trajectory`, also when the files of the images are damaged.
+        """
+        return self._images(self.trajectory())
+
+    def _images(self, probes: Trajectory) -> WatchedImages | None:
+        try:
+            return watched(self.path, len(probes), probes.classes)
+        except (OSError, ValueError) as error:
+            what = f"{Path(error.filename or self.path).name}: {reason(error)}" if isinstance(error, OSError) else error
+            raise RunError(f"the images of run {self.id} cannot be read: {what}") from None
+
     def glance(self) -> Recorded:
-        """The records that a chart draws: of a training, probes evenly spaced in log time."""
+        """The records that a chart draws: of a training, probes evenly spaced in log time, with their images."""
         schema = self.read_schema()
         recorded = self._read(schema, SAMPLE)
-        return schema.thinned(recorded, self.config) if schema else recorded
+        if schema is None or self.kind is not TRAINED:
+            return recorded
+        images = None
+        with contextlib.suppress(RunError):  # without them, the curves can be drawn all the same
+            images = self._images(recorded)
+        return schema.thinned(recorded, self.config, images)
 
     def _require(self, kind: Kind) -> None:
         if self.kind is not kind:

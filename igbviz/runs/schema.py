@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from igbviz.config import RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.records import Recorded
 
 SAMPLE = 100  # records of a file that are checked, evenly spaced; usually all
@@ -119,10 +120,6 @@ class Schema(BaseModel):
     def require_plan(self, config: RunConfig | EnsembleConfig) -> None:
         """ValueError when the planned number of steps does not follow from the configuration."""
 
-    def thinned(self, recorded: Recorded, config: RunConfig | EnsembleConfig) -> Recorded:
-        """The records that a chart draws."""
-        return recorded
-
 
 class TrainedSchema(Schema):
     """The schema of a training, with one record per probe."""
@@ -156,15 +153,15 @@ class TrainedSchema(Schema):
         if self._planned and self.steps != max(1, int(config.epochs * self.steps_per_epoch + 0.5)):
             raise ValueError(f"schema.json plans {self.steps} steps, which does not match {config.epochs:g} epochs")
 
-    def thinned(self, recorded: Trajectory, config: RunConfig) -> Trajectory:
-        """Probes evenly spaced in log time.
+    def thinned(self, recorded: Trajectory, config: RunConfig, images: WatchedImages | None = None) -> Trajectory:
+        """Probes evenly spaced in log time, with their images.
 
         They are chosen from the probe plan, so that reading a few hundred of 50,000 probes costs no more than reading
         a few hundred of 1,000.
         """
         if not self._planned:
-            return recorded.thinned()
-        return recorded.thinned(config.probes.steps(self.steps, self.steps_per_epoch)[: len(recorded)])
+            return recorded.thinned(images=images)
+        return recorded.thinned(config.probes.steps(self.steps, self.steps_per_epoch)[: len(recorded)], images)
 
     @property
     def _planned(self) -> bool:

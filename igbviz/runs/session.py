@@ -22,7 +22,9 @@ import torch
 from igbviz.datasets import Data, DataError
 from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import deaths, duration
-from igbviz.runs.files import Log, opened, remove_temporary, replacing, write_json
+from igbviz.runs.files import Log, cut, opened, remove_temporary, replacing, write_json
+from igbviz.runs.images import files as images
+from igbviz.runs.images.recorder import Recorder
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import IMPORTED, Run, RunError
 from igbviz.runs.status import PAUSED, Status
@@ -152,7 +154,7 @@ class Session:
     def begin(self) -> None:
         """Prepare the job, or end the session if there is nothing to do."""
         with self.record_errors():
-            remove_temporary(self.run.path, "checkpoint.pt", "trajectory.bin", "schema.json")
+            remove_temporary(self.run.path, "checkpoint.pt", "trajectory.bin", "schema.json", *images.FILES)
             self.status = self.run.stored_status()
             if not self.status.ended:
                 self._count_progress()
@@ -209,10 +211,11 @@ class Session:
         self._saved_at = self._status_at - CHECKPOINT_SECONDS + min(FIRST_CHECKPOINT_SECONDS, CHECKPOINT_SECONDS)
         self._save_seconds = 0.0
         self._began_at = self._last_saved = self._position()
-        if self.run.record_bytes != self._bytes_before(self.job):
-            self._truncate()
+        if self.run.record_bytes != self._bytes_before(self.job):  # later records are computed again, bit for bit
+            cut(self.run.records, self._bytes_before(self.job))
         if self._begins_anew:  # from here on the records are this machine's own
             (self.run.path / IMPORTED).unlink(missing_ok=True)
+        self._images = self._files.enter_context(contextlib.closing(Recorder(self.run.path, self.job)))
         self._records = self._files.enter_context(self.run.records.open("ab", buffering=0))
 
     def append(self, record: np.void | None) -> bool:
@@ -221,9 +224,10 @@ class Session:
         Returns whether the run is paused for another one.
         """
         is_first = record is not None and self._records.tell() == 0
-        # First the record, then the status that counts it.
-        if record is not None and self._records.write(record.tobytes()) < self.job.dtype.itemsize:
-            raise OSError(errno.ENOSPC, "a record was partly written")
+        if record is not None:  # first its images, then the record, then the status that counts it
+            self._images.append()
+            if self._records.write(record.tobytes()) < self.job.dtype.itemsize:
+                raise OSError(errno.ENOSPC, "a record was partly written")
         self.meanwhile()
         now = time.monotonic()
         is_due = now - self._saved_at > max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
@@ -321,14 +325,6 @@ class Session:
     def _bytes_before(job: Job) -> int:
         """Bytes of the records before the state that a job resumes from."""
         return job.snapshots * job.dtype.itemsize
-
-    def _truncate(self) -> None:
-        """Drop the records after the checkpoint; they are computed again, bit for bit.
-
-        This writes a new file, since readers may have mapped the old one.
-        """
-        with replacing(self.run.records) as temporary:
-            temporary.write_bytes(self.run.records.read_bytes()[: self._bytes_before(self.job)])
 
     def _end(self, state: str, message: str, **fields) -> None:
         self._write_status(state, message, **fields)

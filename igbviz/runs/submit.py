@@ -11,6 +11,7 @@ from typing import Any
 from igbviz.datasets.base import FromFiles
 from igbviz.runs import queue
 from igbviz.runs.files import claim, write_text
+from igbviz.runs.images import files as images
 from igbviz.runs.kinds import Config, as_config
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
@@ -73,7 +74,7 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, swe
                     _create(run, config, note)
                     new.append(run.id)
                 elif (state := run.stored_status().state) in FINISHED and not is_complete(run):
-                    for file in ("trajectory.bin", "schema.json", "checkpoint.pt", "stop"):
+                    for file in ("trajectory.bin", "schema.json", *images.FILES, "checkpoint.pt", "stop"):
                         (run.path / file).unlink(missing_ok=True)
                     _create(run, config)
                     new.append(run.id)

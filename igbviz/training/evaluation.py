@@ -1,7 +1,8 @@
 """The probe: evaluate the network on a fixed set of images, and reduce its logits to the columns of a snapshot.
 
 The images are a seeded, class-balanced subset of the test set; with label noise, also some of the training images with
-wrong labels. A probe changes nothing: the network is in evaluation mode, and running statistics are not updated.
+wrong labels. A few of all these are also watched one by one. A probe changes nothing: the network is in evaluation
+mode, and running statistics are not updated.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from igbviz.training.devices import compute_context
 from igbviz.training.memory import fits_one_thread
 from igbviz.training.metrics import measure, reduce_logits, split_columns
 from igbviz.training.network import evaluation_mode, probe_chunk
+from igbviz.training.watched import Watched
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.trajectory import WRONG_LABEL_FRACTIONS
 
@@ -32,10 +34,11 @@ class Evaluation:
     def __init__(self, config: RunConfig, network: nn.Module, data: Data) -> None:
         facts, self.device = config.dataset.facts(), data.test_images.device
         self.network, self.classes = network, data.classes
-        chosen = probe_indices(data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
-        self.images, self.labels = data.test_images[chosen], data.test_labels[chosen]
+        self.test_rows = rows = probe_indices(data.test_labels.cpu(), config.probes.size, config.seed).to(self.device)
+        self.images, self.labels = data.test_images[rows], data.test_labels[rows]
         require_every_class(data, self.labels)
         self.wrong_images, self.wrong_labels, self.true_labels = self.images[:0], self.labels[:0], self.labels[:0]
+        self.watched: Watched | None = None
 
         self.batch_norm = config.probes.batch_norm
         self.precision = "bfloat16" if config.probes.precision == "bfloat16" else config.precision
@@ -94,19 +97,24 @@ class Evaluation:
     def reduce(self, logits: Tensor, loss: Loss, loss_sum: Tensor) -> Tensor:
         """All values of a probe as one vector on the device of the logits (N + W, K).
 
-        It holds `metrics.reduce_logits`, the number of images guessed as their wrong label, as their true label, and
-        `loss_sum`.
+        It holds `metrics.reduce_logits`, `Watched.reduce`, the number of images guessed as their wrong label, as their
+        true label, and `loss_sum`.
         """
-        logits, wrong_logits = logits.clone().split([len(self.images), len(self.wrong_images)])
+        logits = logits.clone()
+        watched = [self.watched.reduce(logits).to(loss_sum.dtype)] if self.watched else []
+        logits, wrong_logits = logits.split([len(self.images), len(self.wrong_images)])
         guess = wrong_logits.argmax(-1)
         counts = [(guess == labels).sum() for labels in (self.wrong_labels, self.true_labels)]
         scalars = torch.stack([*counts, loss_sum]).to(loss_sum.dtype)
-        return torch.cat([reduce_logits(logits, self.labels, loss), scalars])
+        return torch.cat([reduce_logits(logits, self.labels, loss), *watched, scalars])
 
     def columns(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        """The columns in a vector of `reduce`, by name."""
-        *_, memorised, resisted, loss_sum = vector.tolist()
-        columns = split_columns(vector[:-3], self.classes) | {"loss_sum": loss_sum}
+        """The columns in a vector of `reduce`, by name; the record of the watched images is "images"."""
+        watched = self.watched
+        tables, images, scalars = np.split(vector, [-3 - (2 * len(watched) if watched else 0), -3])
+        memorised, resisted, loss_sum = scalars.tolist()
+        columns = split_columns(tables, self.classes) | {"loss_sum": loss_sum}
+        columns["images"] = watched.record(images) if watched else None
         if wrong := len(self.wrong_images):
             counts = (memorised, resisted, wrong - memorised - resisted)
             columns |= {name: count / wrong for name, count in zip(WRONG_LABEL_FRACTIONS, counts, strict=True)}

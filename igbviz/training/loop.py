@@ -33,6 +33,7 @@ from igbviz.training.evaluation import Evaluation
 from igbviz.training.memory import fits_one_thread, require_memory
 from igbviz.training.network import build_network, guard_nonfinite, seeded_dropout, to_device
 from igbviz.training.pace import Pace
+from igbviz.training.watched import Watched
 from igbviz.trajectory import snapshot_dtype
 
 CHECK_STEPS = 32  # steps between two checks for non-finite losses on a GPU, where reading a value back stalls the queue
@@ -96,6 +97,8 @@ class Training:
         self.batches = Batches(self.data, config)
         wrong_rows = choose_wrong_labels(self.data.train_labels, true_labels, len(self.evaluation.labels), config.seed)
         self.evaluation.add_wrong_labels(*self.batches.at(wrong_rows), true_labels[wrong_rows])
+        self.evaluation.watched = Watched(self.evaluation, wrong_rows)
+        self.images: np.void | None = None  # of the last probe, the record of the watched images
 
         self.steps_per_epoch, train_size = self.batches.per_epoch, len(self.data.train_labels)
         self.steps = config.total_steps(train_size)
@@ -136,6 +139,7 @@ class Training:
         columns = yield from self.pace.timed_probe(probe, self.evaluation.size)
         if not np.isfinite(columns["mean_prob"]).all():
             raise Diverged(self.step)
+        self.images = columns.pop("images")
         columns["train_loss"] = columns.pop("loss_sum") / self.loss_steps if self.loss_steps else math.nan
         columns |= {"step": self.step, "epoch": self.step / self.steps_per_epoch, "seconds": self.pace.seconds}
         self.loss_sum.zero_()
@@ -218,6 +222,15 @@ class Training:
     def tensors(self) -> list[Tensor]:
         """All weights and buffers of the network."""
         return [*self.parameters, *self.network.buffers()]
+
+    @property
+    def watched(self) -> Watched | None:
+        """The images that are watched one by one; None with more classes than are watched."""
+        return self.evaluation.watched or None
+
+    def thumbnails(self) -> np.ndarray:
+        """(N, C, H, W) uint8, the watched images as they were before they were scaled."""
+        return self.evaluation.watched.pixels(self.evaluation, self.data)
 
     def facts(self) -> dict[str, Any]:
         """Sizes that are known only once the data is loaded; stored beside the records."""

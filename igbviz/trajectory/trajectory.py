@@ -8,9 +8,12 @@ probes, K classes, B histogram bins.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.records import Recorded
 
 # Edges of the histogram of p_y, the probability of the true class: four bins per decade below 0.01, since 1e-6 and 0.01
@@ -81,6 +84,7 @@ class Trajectory(Recorded):
 
     column = "mean_prob"
     least = "a trajectory is made of at least one snapshot"
+    images = None  # of the probes that are drawn, see `ThinnedTrajectory`
 
     # The stored columns.
     @property
@@ -217,9 +221,13 @@ class Trajectory(Recorded):
         """The class with the highest mean probability at Init. (largest bar of Fig. 1); None before the first probe."""
         return int(self.predicted_probability()[0].argmax()) if len(self) else None
 
-    def thinned(self, step: np.ndarray | None = None) -> ThinnedTrajectory:
-        """The probes that a chart draws, see `thin`; pass `step` (T,) if known, to avoid reading every record."""
-        return ThinnedTrajectory(self.records[thin(self.step if step is None else step)], self.class_names)
+    def thinned(self, step: np.ndarray | None = None, images: WatchedImages | None = None) -> ThinnedTrajectory:
+        """The probes that a chart draws, see `thin`; pass `step` (T,) if known, to avoid reading every record.
+
+        `images`: those of all probes, thinned along.
+        """
+        drawn = thin(self.step if step is None else step)
+        return ThinnedTrajectory(self.records[drawn], self.class_names, None if images is None else images[drawn])
 
     def to_frame(self):
         """A tidy pandas table with one row per (probe, class): step, epoch, seconds, train_loss, class and the
@@ -246,9 +254,16 @@ class Trajectory(Recorded):
         )
 
 
+@dataclass(frozen=True)
 class ThinnedTrajectory(Trajectory):
-    """A thinned trajectory: the probes that a chart draws."""
+    """A thinned trajectory: the probes that a chart draws, and what the watched images do at these."""
 
-    def thinned(self, step: np.ndarray | None = None) -> ThinnedTrajectory:
+    images: WatchedImages | None = None
+
+    def __getitem__(self, index: slice | np.ndarray) -> ThinnedTrajectory:
+        images = None if self.images is None else self.images[index]
+        return ThinnedTrajectory(self.records[index], self.class_names, images)
+
+    def thinned(self, step: np.ndarray | None = None, images: WatchedImages | None = None) -> ThinnedTrajectory:
         """Itself: neither reads the steps nor copies the records again."""
         return self

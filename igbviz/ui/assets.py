@@ -6,6 +6,7 @@ hash of them all, and lie in one folder of that name: so `import ... from "./oth
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from functools import cache
@@ -14,7 +15,12 @@ from typing import Any
 
 import plotly
 import streamlit as st
+from streamlit import config
 from streamlit.components.v1 import declare_component
+
+from igbviz.runs.files import read
+from igbviz.runs.images import files as images
+from igbviz.runs.run import Run
 
 MOUNT = Path(__file__).with_name("mount.js")
 MODULES = Path(__file__).with_name("js")
@@ -42,6 +48,34 @@ def asset(name: str) -> str:
         return f"assets/{version(name)}/{name}"
     file = path(name)
     return f"component/{declare_component(file.parent.name, path=file.parent).name}/{file.name}?v={version(name)}"
+
+
+def sprite(run: Run) -> dict[str, Any] | None:
+    """Where the browser finds the thumbnails of the images that a run watches, and how they are arranged there.
+
+    None for a run without them. A browser may keep the picture for good: its address changes with the file. Without our
+    server it is part of the address.
+    """
+    try:
+        arrangement = images.which(run.path)
+        if served:
+            address = f"{prefix()}/images/{run.id}.png?v={sprite_version(run)}"
+        else:
+            address = f"data:image/png;base64,{base64.b64encode(read(run.path / images.SPRITE)).decode()}"
+    except (OSError, ValueError):  # damaged, or left out of the archive that the run came in
+        return None
+    return arrangement and {"sprite": address, "tile": arrangement.tile, "columns": arrangement.columns}
+
+
+def sprite_version(run: Run) -> str:
+    """Changes with the thumbnails of a run. Raises OSError for a run without them."""
+    return f"{(run.path / images.SPRITE).stat().st_mtime_ns:x}"
+
+
+def prefix() -> str:
+    """What all addresses of the app begin with, where it lies behind a path; else empty."""
+    path = (config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
 
 
 def path(name: str) -> Path:

@@ -23,9 +23,15 @@ def export_button(runs: list[Run]) -> str:
         problem = archive.problem(runs[0]) if len(runs) == 1 else "" if runs else "Tick the runs to export."
     except archive.ArchiveError as error:
         problem = f"{error}."
+    own_images = any(map(archive.shows_own_images, runs)) and st.checkbox(
+        "Export thumbnails, too",
+        key="export-images",
+        help="The bundle then also has small pictures, at most 32 x 32 pixels, of up to 336 images of a run on a "
+        "folder of yours. Whoever gets the bundle can see them. Without them it has only numbers and labels.",
+    )
     st.download_button(
         "Export",
-        data=lambda: bundle(runs),
+        data=lambda: bundle(runs, own_images),
         mime="application/zip",
         on_click="ignore",
         file_name=f"{runs[0].id}.zip" if len(runs) == 1 else f"igbviz-{len(runs)}-runs.zip",
@@ -55,9 +61,9 @@ def _files(run: Run) -> list[Path]:
     return [run.path / name for name in archive.FILES]
 
 
-def bundle(runs: list[Run]) -> io.BytesIO:
+def bundle(runs: list[Run], own_images: bool = False) -> io.BytesIO:
     file = io.BytesIO()
-    archive.export_runs(runs, file)
+    archive.export_runs(runs, file, own_images=own_images)
     return file
 
 

@@ -19,8 +19,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from streamlit import config
 
+from igbviz.runs.files import cache_folder, read
+from igbviz.runs.images.files import SPRITE
+from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
 
 HERE = Path(__file__).parent
@@ -36,12 +38,12 @@ def parts() -> dict[str, list]:
     """The arguments of `st.App`: our routes and our middleware."""
     assets.served = True
     Thread(target=_prepare, daemon=True).start()
-    prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
-    root = f"/{prefix}" if prefix else ""
+    place = assets.prefix()
     return {
         "routes": [
-            Route(f"{root}/assets/{{version}}/{{name:path}}", serve_asset),
-            Route(f"{root}/previews/{{key}}", previews.serve),
+            Route(f"{place}/assets/{{version}}/{{name:path}}", serve_asset),
+            Route(f"{place}/images/{{run}}.png", serve_sprite),
+            Route(f"{place}/previews/{{key}}", previews.serve),
         ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
@@ -78,6 +80,17 @@ async def serve_asset(request: Request) -> Response:
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(file.read_bytes(), media_type=kind, headers=headers)
     return Response(packed(name), media_type=kind, headers={**headers, "content-encoding": "gzip"})
+
+
+async def serve_sprite(request: Request) -> Response:
+    """The thumbnails of a run in the cache."""
+    try:
+        run = Run.open(request.path_params["run"], cache_folder())
+        if request.query_params.get("v") != assets.sprite_version(run):
+            return Response(status_code=404)
+        return Response(read(run.path / SPRITE), media_type="image/png", headers=KEEP)
+    except (RunError, OSError):
+        return Response(status_code=404)
 
 
 @cache

@@ -10,7 +10,7 @@ import streamlit as st
 from igbviz.charts.colors import DARK_FOR
 from igbviz.charts.stage import scene
 from igbviz.runs.run import Run
-from igbviz.ui.assets import asset, component
+from igbviz.ui.assets import asset, component, sprite
 from igbviz.ui.runs import shown_trajectory
 
 _mount = component("igbviz_stage")
@@ -50,4 +50,4 @@ def _scene(path: str, size: int, start: int, ended: bool, diverged: bool) -> str
     run = Run(Path(path))
     trajectory = shown_trajectory(path, size)
     plan = {"steps_per_epoch": run.steps_per_epoch, "start": start, "ended": ended, "diverged": diverged}
-    return scene(trajectory, run.config, **plan)
+    return scene(trajectory, run.config, sprite=sprite(run), **plan)

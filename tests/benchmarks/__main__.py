@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,22 @@ from igbviz.ui.live_chart import payload
 REPEATS = 7
 
 
-def alternating(ways: dict[str, Callable[[], Any]], times: int = 1, repeats: int = REPEATS) -> dict[str, list[float]]:
+def alternating(
+    ways: dict[str, Callable[[], Any]],
+    times: int = 1,
+    repeats: int = REPEATS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Milliseconds of each method, in alternation, so that a busy moment of the machine affects all of them."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
         way()
     for _ in range(repeats):
         for name, way in ways.items():
-            started = time.perf_counter()
+            started = clock()
             for _ in range(times):
                 way()
-            taken[name].append((time.perf_counter() - started) / times * 1e3)
+            taken[name].append((clock() - started) / times * 1e3)
     return taken
 
 
@@ -116,6 +122,38 @@ def steps_and_probes(name: str, config: RunConfig, times: int) -> list[dict[str,
         )
     )
     torch.set_num_threads(threads)
+    return rows
+
+
+def watched_images(repeats: int = 101) -> list[dict[str, Any]]:
+    """A probe that watches images one by one and appends their record to a file, against the same probe without.
+
+    In processor time, and what they add also on its own: it is less than anything else on a machine takes.
+    """
+    rows = []
+    first_look = PRESETS["first-look"].config
+    noisy = first_look.with_(label_noise={"name": "symmetric", "rate": 0.4})
+    for name, config in {"first look": first_look, "first look, wrong labels": noisy}.items():
+        training = Training(config, "cpu")
+        evaluation, watched = training.evaluation, training.watched
+        logits = torch.cat(list(evaluation.logits(evaluation.images, evaluation.wrong_images))).clone()
+        with tempfile.TemporaryFile(buffering=0) as file:
+
+            def probe(images: Any, training: Training = training, file: Any = file) -> None:
+                training.evaluation.watched, training.snapshots = images, 0
+                list(training.look())
+                if images:
+                    file.write(training.images.tobytes())
+
+            def added(logits: torch.Tensor = logits, watched: Any = watched, file: Any = file) -> None:
+                file.write(watched.record(watched.reduce(logits).double().numpy()).tobytes())
+
+            torch.set_num_threads(evaluation.threads)
+            ways = {"with images": partial(probe, watched), "without": partial(probe, None), "added": added}
+            taken = alternating(ways, 1, repeats, time.process_time)
+            case = f"probe of {name}, {len(watched)} images"
+            rows.append(row(case, taken))
+            rows.append(row(f"{case}: added / without", {name: taken[name] for name in ("added", "without")}))
     return rows
 
 
@@ -194,7 +232,7 @@ def listing() -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.benchmarks")
     parser.add_argument("--json", type=Path, help="also write the values there")
-    parser.add_argument("--only", choices=["engine", "losses", "refresh", "listing"])
+    parser.add_argument("--only", choices=["engine", "images", "losses", "refresh", "listing"])
     options = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
@@ -209,6 +247,8 @@ def main() -> None:
         rows += steps_and_probes(
             "resnet18, 32x32", RunConfig(dataset=noise, model={"name": "resnet18"}, probes={"size": 500}), 3
         )
+    if options.only in (None, "images"):
+        rows += watched_images()
     if options.only in (None, "refresh"):
         rows += refresh()
     if options.only in (None, "listing"):

@@ -12,9 +12,10 @@ from igbviz.charts.stage import MAX_BARS, VIEWS, scene
 from igbviz.config import RunConfig
 from igbviz.trajectory.quantities import QUANTITIES
 from igbviz.trajectory.verdict import verdict
-from tests.support.trajectories import trajectory
+from tests.support.trajectories import trajectory, watched
 
 CONFIG = RunConfig(epochs=20)
+SPRITE = {"sprite": "/images/x.png", "tile": (28, 28), "columns": 12}
 
 
 def message(shown, **options) -> dict:
@@ -98,3 +99,54 @@ def test_the_axis_is_that_of_the_planned_run() -> None:
     axis = message(trajectory(3))["fixed"]["axes"]["epoch"]
     assert axis["ticks"][0][1] == "Init." and axis["range"][1] == pytest.approx(np.log10(20), abs=0.1)
     assert axis["shift"] == pytest.approx(-np.log10(1563)) and axis["first_epoch"] == pytest.approx(np.log10(1563))
+
+
+# The watched images.
+
+
+def rows(shown: dict, name: str, count: int) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(shown["tables"][name]), np.uint8).reshape(-1, count)
+
+
+def test_images_are_sent_with_the_probes() -> None:
+    run = trajectory(30, last_step=1000)
+    drawn = run.thinned(images=watched(len(run), 130, wrong=10))
+    whole, new = message(drawn, sprite=SPRITE), message(drawn, sprite=SPRITE, start=20)
+    fixed = whole["fixed"]["images"]
+    assert fixed["sprite"] == "/images/x.png" and fixed["labels"] == drawn.images.labels.tolist()
+    assert len(fixed["pull"]) == 256 and [place for place, label in enumerate(fixed["given"]) if label >= 0] == [
+        *range(120, 130)
+    ]
+    p = (rows(whole, "images_p", 130) / 255) ** 2
+    assert np.allclose(p, drawn.images.probability, atol=1 / 255) and "images_at" not in whole
+    assert np.array_equal(rows(whole, "images_guess", 130), drawn.images.guess)
+    assert np.array_equal(rows(new, "images_guess", 130), drawn.images.guess[20:]) and "fixed" not in new
+    for k, bar in enumerate(whole["fixed"]["bars"]):
+        assert fixed["labels"][bar["thumbnail"]] == k and fixed["given"][bar["thumbnail"]] == -1
+
+
+def test_a_bar_without_an_image_of_its_class_has_none() -> None:
+    run = trajectory(3, classes=100)
+    bars = message(run.thinned(images=watched(3, 40, 100)), sprite=SPRITE)["fixed"]["bars"]
+    assert any("thumbnail" in bar for bar in bars) and "thumbnail" not in bars[-1], "of all other classes"
+    assert any("thumbnail" not in bar for bar in bars[:-1])
+
+
+@pytest.mark.parametrize("count", [120, 336])
+def test_a_long_run_is_sent_with_the_images_of_some_probes(count: int) -> None:
+    run = trajectory(4000, last_step=10**6)
+    drawn = run.thinned(images=watched(len(run), count))
+    text = scene(drawn, CONFIG, steps_per_epoch=1563, sprite=SPRITE)
+    shown = json.loads(text)
+    at = shown["images_at"]
+    assert len(text) < 105_000 and len(at) == 48 and at[0] == 0 and at[-1] == len(drawn) - 1
+    assert np.array_equal(rows(shown, "images_guess", count), drawn.images.guess[at])
+    refresh = scene(drawn, CONFIG, steps_per_epoch=1563, sprite=SPRITE, start=len(drawn) - 40)
+    assert len(refresh) < 60_000 and "images_at" not in json.loads(refresh)
+
+
+def test_without_thumbnails_there_are_no_images() -> None:
+    run = trajectory(30, last_step=1000)
+    for shown in (message(run.thinned(images=watched(len(run), 120))), message(run.thinned(), sprite=SPRITE)):
+        assert "images" not in shown["fixed"] and "images_p" not in shown["tables"]
+        assert "thumbnail" not in shown["fixed"]["bars"][0]

@@ -12,8 +12,8 @@ import pytest
 from igbviz.charts.run_export import csv_table
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.runs import archive, queue
-from igbviz.runs.archive import import_runs
+from igbviz.runs import queue
+from igbviz.runs.archive import import_runs, limits
 from igbviz.runs.run import Run
 from tests.support.archives import packed
 from tests.support.stored_runs import finished
@@ -59,7 +59,7 @@ def test_a_checkpoint_counts_for_nothing_in_an_archive(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = finished(tiny, tmp_path / "cache")
-    monkeypatch.setattr(archive, "MAX_CONTENT", run.size() + 100)
+    monkeypatch.setattr(limits, "MAX_CONTENT", run.size() + 100)
     (run.path / "checkpoint.pt").write_bytes(bytes(1000))
     assert export(run, tmp_path / "x.zip") == 0
 

@@ -50,6 +50,26 @@ def test_force_is_one_measure_for_all_losses() -> None:
         assert force.force_at(loss, 1e-3, 10) == pytest.approx(by_gradient, abs=1e-12)
 
 
+def test_the_pull_is_the_force_over_the_largest() -> None:
+    p = np.linspace(0, 1, 201)
+    assert (force.pulls(CrossEntropy(), p, 10) == 1).all()
+    assert (force.pulls(PiecewiseZero(cutoff=0.1), p, 10) == np.where(p > 0.1, 1, 0)).all()
+    blurry = force.pulls(Blurry(gamma=0.7), p, 10)
+    assert blurry[0] == 0 and blurry[20] < 0 < blurry[100] and blurry.max() == 1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("classes", [2, 10])
+def test_a_pull_is_zero_only_where_an_image_is_ignored(name: str, classes: int) -> None:
+    p = np.linspace(0.001, 0.997, 50)
+    loss = LOSSES[name]()
+    pulls = force.pulls(loss, p, classes)
+    assert np.isfinite(pulls).all() and np.abs(pulls).max() <= 1 and ((pulls == 0) | (np.abs(pulls) >= 0.01)).all()
+    if name in OF_P:
+        ignored = np.abs(loss.weight(np.log(p), np)) < force.ZERO_GRADIENT_FRACTION
+        assert ((pulls == 0) == ignored).all()
+
+
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 def test_ranking_holds_the_whole_family(classes: int) -> None:
     rows = force.ranking(classes)

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, archive, library, queue, trash
+from igbviz.runs.archive import limits
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
@@ -333,7 +334,7 @@ def test_too_large_an_export_is_an_error_before_it_starts(
     tiny: RunConfig, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(tiny, own_cache)
-    monkeypatch.setattr(archive, "MAX_CONTENT", 10)
+    monkeypatch.setattr(limits, "MAX_CONTENT", 10)
     button = tick(page(), 0).get("download_button")[0].proto
     assert button.disabled and "allowed: at most 10 bytes" in button.help
 

@@ -10,7 +10,7 @@ import pytest
 from igbviz.config import RunConfig
 from igbviz.runs import annotations, queue
 from igbviz.runs.run import Run
-from igbviz.training.loop import train
+from igbviz.training.loop import Training
 from tests.support.stored_runs import finished
 
 
@@ -31,6 +31,19 @@ def run(tiny: RunConfig, tmp_path: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(slow_tiny: RunConfig) -> np.ndarray:
+def undisturbed_run(slow_tiny: RunConfig) -> tuple[np.ndarray, bytes]:
+    training = Training(slow_tiny)
+    probes = [(snapshot, training.images) for snapshot in training.ticks() if snapshot is not None]
+    return np.array([snapshot for snapshot, _ in probes]), b"".join(images.tobytes() for _, images in probes)
+
+
+@pytest.fixture
+def undisturbed(undisturbed_run: tuple[np.ndarray, bytes]) -> np.ndarray:
     """The records of the slow run when its worker is neither stopped nor killed."""
-    return np.array(list(train(slow_tiny)))
+    return undisturbed_run[0]
+
+
+@pytest.fixture
+def undisturbed_images(undisturbed_run: tuple[np.ndarray, bytes]) -> bytes:
+    """The content of its images.bin."""
+    return undisturbed_run[1]

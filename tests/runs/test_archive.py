@@ -12,7 +12,7 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.job import EnsembleJob
 from igbviz.runs import annotations, archive, library, locks, queue
-from igbviz.runs.archive import ArchiveError, export_runs, import_runs
+from igbviz.runs.archive import ArchiveError, export_runs, import_runs, limits
 from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
@@ -128,7 +128,7 @@ def test_the_end_of_a_long_log_is_kept(run: Run, tmp_path: Path) -> None:
 def test_an_archive_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArchiveError, match="2001 runs are selected, allowed: at most 2000"):
         export_runs([run] * 2001, io.BytesIO())
-    monkeypatch.setattr(archive, "MAX_CONTENT", 1000)
+    monkeypatch.setattr(limits, "MAX_CONTENT", 1000)
     with pytest.raises(ArchiveError, match="allowed: at most 1.0 kB in one archive"):
         export_runs([run], io.BytesIO())
 

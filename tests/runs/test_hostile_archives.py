@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.runs import archive, files
-from igbviz.runs.archive import ArchiveError, import_runs
+from igbviz.runs import files
+from igbviz.runs.archive import ArchiveError, import_runs, limits
 from igbviz.runs.run import Run
 from tests.support.archives import Files, files_of, folder, packed, zipped
 
@@ -224,7 +224,7 @@ def test_a_bomb_by_size(tiny: RunConfig, run: Run, tmp_path: Path, monkeypatch: 
     content = files_of(run) | {"config.json": bad.to_json().encode(), "log.txt": os.urandom(1_000_001)}
     sentence = refused(zipped(folder(bad.id, content) | folder(run.id, files_of(run))), run, tmp_path / "to")
     assert "log.txt is 1.0 MB large, allowed: at most 1.0 MB" in sentence
-    monkeypatch.setattr(archive, "MAX_CONTENT", 100_000)
+    monkeypatch.setattr(limits, "MAX_CONTENT", 100_000)
     with pytest.raises(ArchiveError, match="unpacked, allowed: at most 100.0 kB"):
         import_runs(zipped({f"{bad.id}/log.txt": bytes(200_000)}), tmp_path / "other")
     assert not (tmp_path / "other" / "runs").exists()
@@ -293,7 +293,7 @@ def test_an_archive_without_its_beginning_is_refused(run: Run, tmp_path: Path) -
 
 
 def test_too_large_an_archive(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_ARCHIVE", 100)
+    monkeypatch.setattr(limits, "MAX_ARCHIVE", 100)
     with pytest.raises(ArchiveError, match="allowed: at most 100 bytes"):
         import_runs(packed(run), tmp_path / "to")
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from igbviz.config import PRESETS
 from igbviz.datasets import CIFAR10
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
+from igbviz.runs.images import files as images
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import Run
-from igbviz.runs.shipped import config_to_repeat, shipped_runs
+from igbviz.runs.shipped import config_to_repeat, shipped_run, shipped_runs
 from igbviz.runs.submit import submit, submit_all
 from tests.support import ROOT
 from tests.support.pages import page
 from tests.support.stored_runs import finished
 
+FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")
 GALLERY = sorted(folder.parent for folder in (ROOT / "cache" / "gallery").glob("*/config.json"))
 
 
 def test_a_fresh_clone_has_runs_to_show() -> None:
     losses = {(run.config.loss.name, run.config.seed) for run in shipped_runs(ROOT / "cache", model="resnet50")}
     assert losses >= {(loss, seed) for loss in ("cross-entropy", "piecewise-zero", "blurry") for seed in (0, 1, 2)}
-    assert sum(file.stat().st_size for folder in GALLERY for file in folder.iterdir()) < 8e6
+    # 8 MB of records, and 0.1 MB of images for each of the small runs
+    assert sum(file.stat().st_size for folder in GALLERY for file in folder.iterdir()) < 12e6
 
 
 @pytest.mark.parametrize("folder", GALLERY, ids=lambda folder: folder.name)
@@ -40,7 +45,22 @@ def test_a_shipped_run_is_complete(folder: Path) -> None:
     assert {"device", "torch", "date", "threads", "data"} <= set(schema) and "/root" not in run.config.to_json() + str(
         schema
     )
-    assert {file.name for file in folder.iterdir()} == {"config.json", "schema.json", "status.json", "trajectory.bin"}
+    present = {file.name for file in folder.iterdir()}
+    assert present - set(images.FILES) == {"config.json", "schema.json", "status.json", "trajectory.bin"}
+    if run.kind is TRAINED:
+        images.check(folder, len(recorded), recorded.classes)
+
+
+def test_the_first_looks_show_their_images() -> None:
+    """What the records of a class say is what its images say: the two come from one training."""
+    for name in FIRST_LOOKS:
+        run = shipped_run(PRESETS[name].config, ROOT / "cache")
+        watched, recorded = run.images(), run.trajectory()
+        guesses = (watched.guess[:, :, None] == range(10)).mean(1)
+        assert watched.count == 120 and np.abs(guesses - recorded.guess_fraction()).max() < 0.15
+        means = watched.probability.reshape(len(watched), 10, 12).mean(-1)
+        assert np.abs(means - recorded.true_class_probability()).max() < 0.4
+        assert (run.path / images.SPRITE).exists()
 
 
 def test_a_shipped_run_is_returned_unless_an_own_one_is_requested(own_cache: Path, tiny) -> None:

@@ -34,7 +34,11 @@ def workers(cache: Path) -> list[int]:
 
 
 def test_kill_minus_nine_changes_nothing(
-    slow_tiny: RunConfig, undisturbed: np.ndarray, cache: Path, monkeypatch: pytest.MonkeyPatch
+    slow_tiny: RunConfig,
+    undisturbed: np.ndarray,
+    undisturbed_images: bytes,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IGBVIZ_CHECKPOINT_SECONDS", "0.05")
     run = submit(slow_tiny, cache)
@@ -45,6 +49,7 @@ def test_kill_minus_nine_changes_nothing(
         until(lambda killed=pid: run.status.state == "done" or run.status.pid not in (None, killed))
     assert run.wait(120).state == "done"
     assert same(run.trajectory().records, undisturbed), "byte for byte the records of an undisturbed run"
+    assert (run.path / "images.bin").read_bytes() == undisturbed_images
 
 
 def test_killed_with_its_keeper_it_continues_when_the_status_is_read(

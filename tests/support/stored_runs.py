@@ -9,6 +9,7 @@ import numpy as np
 from igbviz.config import RunConfig
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
+from igbviz.runs.images.recorder import Recorder
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
@@ -22,7 +23,12 @@ def finished(config: RunConfig, cache: Path, state: str = "done") -> Run:
     """A run as a worker leaves it, trained in this process."""
     run = submit(config, cache)
     training = Training(config, "cpu")
-    records = [snapshot for snapshot in training.ticks() if snapshot is not None]
+    records, images = [], Recorder(run.path, training)
+    for snapshot in training.ticks():
+        if snapshot is not None:
+            images.append()
+            records.append(snapshot)
+    images.close()
     names = list(training.data.class_names)
     write_json(run.path / "schema.json", {
         "columns": columns_of(training.dtype), "class_names": names, "steps_per_epoch": training.steps_per_epoch,

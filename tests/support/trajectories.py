@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from igbviz.trajectory import Trajectory, snapshot_dtype
+from igbviz.trajectory.images import WatchedImages, images_dtype
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -34,3 +35,12 @@ def trajectory(
     if noisy:
         records["memorised"], records["resisted"], records["otherwise"] = rng.dirichlet(np.ones(3), len(step)).T
     return Trajectory(records)
+
+
+def watched(probes: int, count: int, classes: int = 10, wrong: int = 0) -> WatchedImages:
+    """Random but valid images, `wrong` of which have a wrong label."""
+    rng, records = np.random.default_rng(0), np.zeros(probes, images_dtype(count))
+    records["p"], records["guess"] = rng.random((probes, count)), rng.integers(0, classes, (probes, count))
+    labels = np.arange(count) % classes
+    given = np.where(np.arange(count) < count - wrong, -1, (labels + 1) % classes)
+    return WatchedImages(records, np.arange(count), labels, given)

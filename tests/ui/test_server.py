@@ -16,9 +16,11 @@ from starlette.routing import Route
 from streamlit import config
 from streamlit.web.server.app_discovery import discover_asgi_app
 
+from igbviz.config import RunConfig
 from igbviz.ui import assets, server, shell
 from igbviz.ui import previews as ui_previews
 from tests.support import ROOT
+from tests.support.stored_runs import finished
 
 PAGE = "<html><head><title>Streamlit</title></head><body>é</body></html>"
 NAVIGATION = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "gzip, br", "if-none-match": '"old"'}
@@ -41,7 +43,9 @@ def ask(app: Starlette, path: str, **headers: str) -> Answer:
         sent.append(message)
 
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "GET", "path": path, "headers": pairs, "query_string": b"", "root_path": ""}
+    path, _, query = path.partition("?")
+    asked = {"path": path, "query_string": query.encode(), "headers": pairs}
+    scope = {"type": "http", "method": "GET", "root_path": "", **asked}
     # in a thread of its own, since a browser test before it may have left an event loop in this one
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, app(scope, receive, send)).result()
@@ -108,6 +112,20 @@ def test_only_what_is_offered_is_served(app: Starlette, tmp_path: Path) -> None:
         assert ask(app, f"/assets/{version}/{wrong}").status == 404, wrong
     assert ask(app, "/assets/another-version/js/player.js").status == 404
     assert ask(app, f"/assets/{plotly.__version__}/plotly.min.js").status == 200
+
+
+def test_thumbnails_are_kept_for_good(app: Starlette, own_cache: Path, tiny: RunConfig, monkeypatch) -> None:
+    run = finished(tiny, own_cache)
+    shown = assets.sprite(run)
+    answer = ask(app, shown["sprite"])
+    assert answer.body == (run.path / "images.png").read_bytes() and shown["tile"] == (8, 8) and shown["columns"] == 6
+    assert answer.headers["content-type"] == "image/png" and "immutable" in answer.headers["cache-control"]
+    for wrong in (f"/images/{run.id}.png?v=0", f"/images/{run.id}.png", "/images/nothing.png?v=0", "/images/..png?v=0"):
+        assert ask(app, wrong).status == 404, wrong
+    monkeypatch.setattr(assets, "served", False)
+    assert assets.sprite(run)["sprite"].startswith("data:image/png;base64,iVBOR")
+    (run.path / "images.png").unlink()
+    assert assets.sprite(run) is None, "left out of the archive that the run came in"
 
 
 def test_behind_a_prefix(app: Starlette, monkeypatch) -> None:

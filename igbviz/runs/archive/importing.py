@@ -1,15 +1,4 @@
-"""Export runs as a zip archive and import them into another cache.
-
-    <run id>/config.json  status.json  schema.json  trajectory.bin  labels.json  log.txt
-
-Nothing else is written or read: no checkpoint, no program, nothing that could be executed. An archive may come from
-anybody, so everything is validated before it becomes a run: names, sizes (also while unpacking), the identity that
-follows from the configuration, the columns and length of the records. But whether the records were trained or invented
-cannot be told, so an imported run is marked, and never answers for a training of the same settings.
-
-An archive may also be zipped by hand: the runs in one more folder or several, a whole cache, a run's files without a
-folder, names with backslashes, and what desktops and a run's folder contain besides.
-"""
+"""Runs out of a zip archive, each checked before it is one of the cache."""
 
 from __future__ import annotations
 
@@ -20,7 +9,6 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -28,131 +16,23 @@ from typing import BinaryIO
 from filelock import Timeout
 
 from igbviz.runs import files, locks
+from igbviz.runs.archive import limits
+from igbviz.runs.archive.exporting import record_size
+from igbviz.runs.archive.limits import CHUNK, FILES, ArchiveError
+from igbviz.runs.images.files import RECORDS, check
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import IMPORTED, Run, RunError
-from igbviz.runs.schema import MAX_COUNT
 
-# Maximum bytes of each file, unpacked. A record of 10 classes has at most 4 kB, one of 100 classes 110 kB.
-FILES = {
-    name: files.MAX_BYTES.get(name, 500_000_000)
-    for name in ("config.json", "status.json", "schema.json", "trajectory.bin", "labels.json", "log.txt")
-}
 PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
 # In lower case, besides names that begin with a dot.
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "system volume information"}
 Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all runs
 REQUIRED = ("config.json", "status.json")
-MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
-MAX_RUNS = 2000
 MAX_RATIO, _MIN_CHECKED = 300, 1_000_000  # unpacked over packed size, checked for files above so many bytes
-_MAX_DIRECTORY, _CHUNK, _DEEP = 8_000_000, 1_000_000, 30
+MAX_IMAGE_RATIO = 600  # of a dead network's images, which never change
+_MAX_DIRECTORY, _DEEP = 8_000_000, 30
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
-
-
-class ArchiveError(ValueError):
-    """An archive, or a run in one, that cannot be imported; the message is one sentence."""
-
-
-# Export.
-
-
-def export_runs(runs: Iterable[Run], file: BinaryIO) -> list[str]:
-    """Write an archive of these runs. Returns one sentence for each run left out because it is unreadable.
-
-    A run in training is exported in its present state. The same runs give the same bytes. Raises ArchiveError for more
-    runs or bytes than `import_runs` accepts.
-    """
-    runs, left_out = list(runs), []
-    require_exportable([exported_bytes(run) for run in runs])
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for run in runs:
-            try:
-                _export(run, archive)
-            except (ArchiveError, RunError) as error:
-                left_out.append(f"{error}.")
-            except OSError as error:
-                file_name = Path(error.filename or run.path).name
-                left_out.append(f"run {run.id} cannot be exported: {file_name}: {files.reason(error)}.")
-    return left_out
-
-
-def problem(run: Run) -> str:
-    """A sentence if a run cannot be exported; else empty."""
-    try:
-        _record_size(run)
-        require_whole(run)
-    except (ArchiveError, RunError) as error:
-        return f"{error}."
-    return ""
-
-
-def require_whole(run: Run) -> None:
-    """Raise RunError for a run with damaged or missing files, also where a reader would just find no records."""
-    if damage := listed(run.path).problem:
-        raise RunError(f"run {run.id} cannot be read: {damage}")
-
-
-def _export(run: Run, archive: zipfile.ZipFile) -> None:
-    # Open everything before writing anything, and read the records last: a status counts only records already on disk.
-    contents = {
-        name: _content(run.path / name)
-        for name in FILES
-        if name != "trajectory.bin" and os.path.lexists(run.path / name)
-    }
-    itemsize = _record_size(run)
-    require_whole(run)
-    if not itemsize or not run.record_bytes:
-        _write(contents, run, archive)
-        return
-    with files.opened(run.path / "trajectory.bin") as source:
-        length = os.fstat(source.fileno()).st_size
-        length -= length % itemsize  # the last record may be partly written
-        if length > FILES["trajectory.bin"]:
-            raise ArchiveError(
-                f"run {run.id}: trajectory.bin is {files.format_bytes(length)} large, allowed: at most "
-                f"{files.format_bytes(FILES['trajectory.bin'])}"
-            )
-        _write(contents, run, archive)
-        with archive.open(_entry(run, "trajectory.bin"), "w") as target:
-            while length and (chunk := source.read(min(_CHUNK, length))):
-                target.write(chunk)
-                length -= len(chunk)
-
-
-def _write(contents: dict[str, bytes], run: Run, archive: zipfile.ZipFile) -> None:
-    for name, content in contents.items():
-        archive.writestr(_entry(run, name), content)
-
-
-def exported_bytes(run: Run) -> int:
-    """Bytes of the files of a run that an archive has, which may be far less than those of its folder."""
-    return sum(seen[0][1] for name in FILES if (seen := files.stamp(run.path / name)) != (None,))
-
-
-def require_exportable(sizes: list[int]) -> None:
-    """Raise ArchiveError for more runs, or more bytes, than an archive may hold. `sizes`: bytes of each run."""
-    if len(sizes) > MAX_RUNS:
-        raise ArchiveError(f"{len(sizes)} runs are selected, allowed: at most {MAX_RUNS} in one archive")
-    if sum(sizes) > MAX_CONTENT:
-        raise ArchiveError(
-            f"the selected runs have {files.format_bytes(sum(sizes))}, allowed: at most "
-            f"{files.format_bytes(MAX_CONTENT)} in one archive"
-        )
-
-
-def _content(path: Path) -> bytes:
-    """The content of a file; of a long log its end, which matters most."""
-    return files.read_end(path) if path.name == "log.txt" else files.read(path)
-
-
-def _entry(run: Run, name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{run.id}/{name}")  # dated 1980, so that equal runs give equal archives
-    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, (stat.S_IFREG | 0o644) << 16
-    return entry
-
-
-# Import.
 
 
 @dataclass
@@ -189,9 +69,10 @@ def import_runs(file: BinaryIO, cache: str | Path) -> Imported:
 
 def _opened(file: BinaryIO) -> zipfile.ZipFile:
     length = file.seek(0, os.SEEK_END)
-    if length > MAX_ARCHIVE:
+    if length > limits.MAX_ARCHIVE:
         raise ArchiveError(
-            f"the archive is {files.format_bytes(length)} large, allowed: at most {files.format_bytes(MAX_ARCHIVE)}"
+            f"the archive is {files.format_bytes(length)} large, "
+            f"allowed: at most {files.format_bytes(limits.MAX_ARCHIVE)}"
         )
     _require_short_directory(file, length)
     try:
@@ -213,7 +94,7 @@ def _require_short_directory(file: BinaryIO, length: int) -> None:
         is_record = record.startswith(b"PK\6\6") and len(record) == 56
         size = struct.unpack_from("<Q", record, 40)[0] if is_record else _MAX_DIRECTORY + 1
     if size > _MAX_DIRECTORY:
-        raise ArchiveError(f"the archive contains far more files than {MAX_RUNS} runs have")
+        raise ArchiveError(f"the archive contains far more files than {limits.MAX_RUNS} runs have")
 
 
 def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
@@ -277,11 +158,11 @@ def _id_of_bare(archive: zipfile.ZipFile) -> str:
 def _require_room(folders: dict[str, list[Entry]], cache: Path) -> None:
     if not folders:
         raise ArchiveError("the archive is empty")
-    if len(folders) > MAX_RUNS:
-        raise ArchiveError(f"the archive contains {len(folders)} runs, allowed: at most {MAX_RUNS}")
+    if len(folders) > limits.MAX_RUNS:
+        raise ArchiveError(f"the archive contains {len(folders)} runs, allowed: at most {limits.MAX_RUNS}")
     content = sum(entry.file_size for entries in folders.values() for _, entry in entries)
-    if content > MAX_CONTENT:
-        allowed = f"at most {files.format_bytes(MAX_CONTENT)}"
+    if content > limits.MAX_CONTENT:
+        allowed = f"at most {files.format_bytes(limits.MAX_CONTENT)}"
     elif content > (room := files.free(cache) // 2):
         allowed = f"at most {files.format_bytes(room)}, half of the free disk space"
     else:
@@ -294,11 +175,15 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
     run.path.mkdir()
     for file, entry in entries_by_name.items():
         _unpack(entry, archive, run.path / file)
-    if run.record_bytes % (_record_size(run) or 1):
+    if run.record_bytes % (record_size(run) or 1):
         raise ArchiveError(f"run {name}: trajectory.bin is damaged: it is not a whole number of records")
     if damage := listed(run.path).problem:
         raise ArchiveError(f"run {name}: {damage}")
-    run.recorded()  # RunError if a record is impossible
+    recorded = run.recorded()  # RunError if a record is impossible
+    try:
+        check(run.path, len(recorded), recorded.classes)
+    except (OSError, ValueError) as error:
+        raise ArchiveError(f"run {name}: {error}") from None
     files.write_json(run.path / IMPORTED, {"imported": time.time()})
     status = run.stored_status()
     if not status.ended:
@@ -341,8 +226,9 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
                 f"run {name}: {file} is {files.format_bytes(entry.file_size)} large, allowed: at most "
                 f"{files.format_bytes(FILES[file])}"
             )
-        if entry.file_size > max(_MIN_CHECKED, MAX_RATIO * entry.compress_size):
-            raise ArchiveError(f"run {name}: {file} unpacks to more than {MAX_RATIO} times its size, which no run does")
+        ratio = MAX_IMAGE_RATIO if file == RECORDS else MAX_RATIO
+        if entry.file_size > max(_MIN_CHECKED, ratio * entry.compress_size):
+            raise ArchiveError(f"run {name}: {file} unpacks to more than {ratio} times its size, which no run does")
         checked[file] = entry
     if missing := [file for file in REQUIRED if file not in checked]:
         raise ArchiveError(f"run {name} lacks {' and '.join(missing)}")
@@ -353,7 +239,7 @@ def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> Non
     try:
         # zipfile stops at the size that was checked, however much the compressed bytes would give.
         with archive.open(entry) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, _CHUNK)
+            shutil.copyfileobj(source, target, CHUNK)
     except _DAMAGED as error:
         raise ArchiveError(f"run {path.parent.name}: {path.name} is damaged ({_reason(error)})") from None
 
@@ -362,17 +248,3 @@ def _reason(error: Exception) -> str:
     """What zipfile says, without the bytes of a damaged archive that it may quote."""
     text = str(error) or type(error).__name__
     return text if len(text) <= 150 and text.isprintable() else f"{ascii(text)[1:151]} ..."
-
-
-def _record_size(run: Run) -> int:
-    """Bytes of one record of a run; 0 before the first.
-
-    Raises ArchiveError or RunError when the files belong to another run or cannot be read by this version.
-    """
-    config, status = run.config, run.stored_status()
-    if config.id != run.id:
-        raise ArchiveError(f"run {run.id}: config.json describes another run, {config.id}, or is from another version")
-    if max(status.step, status.steps, status.snapshots, status.attempts) >= MAX_COUNT:
-        raise ArchiveError(f"run {run.id}: status.json has counts that are too large, allowed: below 2^53")
-    schema = run.read_schema()
-    return schema.dtype().itemsize if schema else 0
