@@ -17,7 +17,7 @@ export class Recording {
     const known = message.fixed ? 0 : message.start;
     this.steps = [...this.steps.slice(0, known), ...message.steps];
     for (const [name, text] of Object.entries(message.tables)) {
-      const rows = decoded(text, name === "confusion", message.steps.length);
+      const rows = decoded(text, name === "confusion" || name.startsWith("images_"), message.steps.length);
       this.tables[name] = [...(this.tables[name] ?? []).slice(0, known), ...rows];
     }
     this.verdict = message.verdict ?? "";
