@@ -181,7 +181,8 @@ export class Curves {
     const y = this.y(value);
     const inside = y >= top - 1 && y <= top + height + 1;
     set(this.dot, { cx: x, cy: y, visibility: inside ? "visible" : "hidden" });
-    return { name, y, value, color: this.theme.text, strong: true, line: IMAGE, inside };
+    const called = this.holder.clientWidth < 600 ? name.split(":")[0] : name; // on a phone "Image 37" has room
+    return { name: called, y, value, color: this.theme.text, strong: true, line: IMAGE, inside };
   }
 
   _name(ends, x, top, height) {

@@ -16,7 +16,7 @@ const MEANING = {
 };
 const COLUMNS = 12;
 const MANY = 20; // with more classes than this, rows are not classes but simply full
-const SMALLEST = 18; // pixels of a tile; with less room the grid scrolls
+const SMALLEST = 16; // pixels of a tile; with less room the grid scrolls
 const SECTION = 7; // pixels above the wrongly labelled images
 const LEGEND = `
   <span><i class="frame"></i>frame: the guess</span>
@@ -62,37 +62,47 @@ export class ImagePanel {
     return this.facts.classes[filter] !== undefined;
   }
 
-  // Rows of images: one for every class, and below them those with a wrong label.
-  _rows() {
+  // Rows of images: one for every class, and below them those with a wrong label, in so many columns.
+  _rows(columns) {
     const { facts } = this;
-    const some = facts.labels.map((_, image) => image).filter((image) => facts.given[image] < 0);
-    const wrong = facts.labels.map((_, image) => image).filter((image) => facts.given[image] >= 0);
-    const of = (k) => some.filter((image) => facts.labels[image] === k);
+    const all = facts.labels.map((_, image) => image);
+    const of = (k) => all.filter((image) => facts.given[image] < 0 && facts.labels[image] === k);
     const many = facts.classes.length > MANY;
-    const rows = many ? [] : this.lines.flatMap((line, k) => named(chunks(of(k), COLUMNS), { title: starred(line), color: this.colors[k], filter: String(k) }));
-    if (many) rows.push(...chunks(facts.classes.flatMap((_, k) => of(k)), 2 * COLUMNS).map((images) => ({ images })));
-    const last = named(chunks(wrong, many ? 2 * COLUMNS : COLUMNS), { title: "Wrong labels", color: "transparent", filter: "wrong" });
-    if (last.length) last[0].section = true;
-    return [...rows, ...last];
+    const rows = many
+      ? chunks(facts.classes.flatMap((_, k) => of(k)), 2 * COLUMNS).map((images) => ({ images }))
+      : this.lines.flatMap((line, k) => named(chunks(of(k), COLUMNS), { title: starred(line), color: this.colors[k], filter: String(k) }));
+    const wrong = chunks(all.filter((image) => facts.given[image] >= 0), columns);
+    return [...rows, ...named(wrong, { title: "Wrong labels", color: "transparent", filter: "wrong", section: true })];
+  }
+
+  // Where everything stands: tiles as large as there is room for. Of the wrongly labelled, a row may hold some more.
+  _room() {
+    const { grid, theme } = this;
+    const font = `600 ${getComputedStyle(grid).fontSize} ${theme.font}`;
+    const width = grid.clientWidth;
+    const narrow = this.holder.closest(".narrow") !== null;
+    let best = { size: 0 };
+    for (let columns = COLUMNS; columns <= 2 * COLUMNS; columns++) {
+      const rows = this._rows(columns);
+      const names = Math.min(Math.max(0, ...rows.map(({ title }) => (title ? widthOf(title, font) + 20 : 0))), 0.34 * width);
+      const across = Math.max(1, ...rows.map(({ images }) => images.length));
+      const section = rows.some((row) => row.section) ? SECTION : 0;
+      const high = narrow ? Infinity : (grid.clientHeight - section) / rows.length;
+      const size = Math.max(SMALLEST, Math.floor(Math.min((width - names - 1) / across, high)));
+      if (size > best.size) best = { size, rows, across, left: Math.max(names, Math.min(width - across * size, names + 14)) };
+    }
+    return { ...best, narrow };
   }
 
   _build() {
-    const { grid, facts, theme } = this;
-    const rows = this._rows();
-    const font = `${getComputedStyle(grid).fontSize} ${theme.font}`;
-    const width = grid.clientWidth;
-    const names = Math.min(Math.max(0, ...rows.map((row) => (row.title ? widthOf(row.title, `600 ${font}`) + 20 : 0))), 0.34 * width);
-    const columns = Math.max(1, ...rows.map((row) => row.images.length));
-    const section = rows.some((row) => row.section) ? SECTION : 0;
-    const high = this.holder.closest(".narrow") ? Infinity : (grid.clientHeight - section) / rows.length;
-    const size = Math.max(SMALLEST, Math.floor(Math.min((width - names - 1) / columns, high)));
-    const left = Math.max(names, Math.min(width - columns * size, names + 14));
+    const { grid, facts } = this;
+    const { size, rows, across, left, narrow } = this._room();
     this.cells = Array(facts.count);
     const places = Array(facts.count);
     const parts = [];
     let y = 0;
     rows.forEach((row, r) => {
-      if (row.section) y += section;
+      if (row.section) y += SECTION;
       if (row.title) parts.push(this._name(row, y, left, size));
       row.images.forEach((image, column) => {
         this.cells[image] = [r, column];
@@ -104,10 +114,9 @@ export class ImagePanel {
     parts.push(...[...this.buttons].sort((a, b) => this._order(a) - this._order(b)));
     const focused = grid.contains(document.activeElement) ? document.activeElement.dataset.image : undefined;
     grid.replaceChildren(this.canvas, ...parts);
-    grid.classList.toggle("scrolls", y > grid.clientHeight + 1 && high !== Infinity);
-    grid.style.minHeight = high === Infinity ? `${y}px` : "";
-    this.tiles.lay(places, size, left + columns * size, y);
-    this.size = size;
+    grid.classList.toggle("scrolls", !narrow && y > grid.clientHeight + 1);
+    grid.style.minHeight = narrow ? `${y}px` : "";
+    this.tiles.lay(places, size, left + across * size, y);
     this._rove(Number(focused ?? this.kept ?? this._first()), focused !== undefined);
     this.shown = [];
   }

@@ -17,7 +17,10 @@ export class Recording {
     const known = message.fixed ? 0 : message.start;
     this.steps = [...this.steps.slice(0, known), ...message.steps];
     for (const [name, text] of Object.entries(message.tables)) {
-      const rows = decoded(text, name === "confusion" || name.startsWith("images_"), message.steps.length);
+      const ofImages = name.startsWith("images_");
+      const at = ofImages ? message.images_at : null;
+      const sent = decoded(text, name === "confusion" || ofImages, at?.length ?? message.steps.length);
+      const rows = at ? spread(sent, at, message.steps.length) : sent;
       this.tables[name] = [...(this.tables[name] ?? []).slice(0, known), ...rows];
     }
     this.verdict = message.verdict ?? "";
@@ -72,6 +75,11 @@ function decoded(text, isBytes, rows) {
   const largest = isBytes ? 255 : 65535;
   const width = rows ? values.length / rows : 0;
   return Array.from({ length: rows }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width), (value) => value / largest));
+}
+
+// Of the images, a long run's first message has the rows of some probes only; each stays until the next one.
+function spread(rows, at, probes) {
+  return Array.from({ length: probes }, (_, probe) => rows[at.findLastIndex((other) => other <= probe)]);
 }
 
 // A weighted mean over neighbouring probes: a bell 0.08 decades wide, so that it is as smooth early as late. Init. stays.
