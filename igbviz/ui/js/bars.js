@@ -52,6 +52,7 @@ export class Bars {
     const thumb = document.createElement("span");
     thumb.className = "thumb";
     cutOut(thumb, images, image, Math.round(22 * textScale()));
+    row.classList.add("seen");
     row.prepend(thumb);
   }
 

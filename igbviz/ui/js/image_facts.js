@@ -1,9 +1,6 @@
 // What is true of the images of a run at a probe: what each is guessed as, how hard the loss pulls its label up, and the
 // same in words. Pure: it knows nothing of the page. A label is the true one, or the wrong one that an image was given.
 
-// A pull below this part of the loss's strongest counts as none.
-export const SILENT = 0.01;
-
 export class ImageFacts {
   constructor({ images, classes, tables, steps }) {
     Object.assign(this, images, { classes, steps });
@@ -11,9 +8,9 @@ export class ImageFacts {
     this.guesses = tables.images_guess.map((row) => row.map((value) => Math.round(255 * value)));
     this.count = this.labels.length;
     this.wrong = this.given.filter((label) => label >= 0).length;
-    // the first probe at which the loss pulled the label up; Infinity for an image that has not been heard
+    // the first probe at which the loss pulled the label up; Infinity for an image that it never did
     this.heard = this.labels.map((_, image) => {
-      const first = this.roots.findIndex((row) => this._pull(row[image]) > SILENT);
+      const first = this.roots.findIndex((row) => this._pull(row[image]) > 0);
       return first < 0 ? Infinity : first;
     });
   }
@@ -33,8 +30,8 @@ export class ImageFacts {
       p: root * root,
       pull,
       guess,
-      ignored: Math.abs(pull) < SILENT,
-      pushed: pull <= -SILENT, // the wrong way
+      ignored: pull === 0,
+      pushed: pull < 0, // the wrong way
       locked: this.given[image] >= 0 && guess === this.given[image], // its wrong label is learned
     };
   }

@@ -11,7 +11,7 @@ import { textScale } from "./theme.js";
 const FILTERS = { all: "All", never: "Never heard", memorised: "Memorised" };
 const MEANING = {
   all: "All images.",
-  never: "Images whose label the loss has not pulled up so far: at every probe since Init. its pull was at most 1 % of its strongest.",
+  never: "Images whose label the loss has pulled up at no probe so far: it ignored them or pushed them the wrong way.",
   memorised: "Images whose wrong label the network has learned.",
 };
 const COLUMNS = 12;
