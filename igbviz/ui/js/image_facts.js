@@ -1,5 +1,5 @@
-// What is true of the images of a run at a probe: what each is guessed as, how hard the loss pulls its label up, and the
-// same in words. Pure: it knows nothing of the page. A label is the true one, or the wrong one that an image was given.
+// What is true of the images of a run at a probe: what each is guessed as, how hard the loss pulls its label up, and
+// the same in words. Pure: it knows nothing of the page. Its label is the wrong one, where it was given one.
 
 export class ImageFacts {
   constructor({ images, classes, tables, steps }) {
@@ -23,7 +23,8 @@ export class ImageFacts {
   at(image, index) {
     const left = Math.floor(index + 1e-6);
     const right = Math.min(left + 1, this.roots.length - 1);
-    const root = this.roots[left][image] + Math.max(0, index - left) * (this.roots[right][image] - this.roots[left][image]);
+    const [from, to] = [this.roots[left][image], this.roots[right][image]];
+    const root = from + Math.max(0, index - left) * (to - from);
     const pull = this._pull(root);
     const guess = this.guesses[left][image];
     return {
@@ -50,8 +51,13 @@ export class ImageFacts {
     return filter === "all" || (!wrong && String(this.labels[image]) === filter);
   }
 
-  passing(filter, index) {
-    return this.labels.filter((_, image) => this.passes(filter, image, index)).length;
+  through(filter, index) {
+    return this.labels.map((_, image) => image).filter((image) => this.passes(filter, image, index));
+  }
+
+  // Whether a filter lets the same images through at every probe, and not all of them.
+  fixed(filter) {
+    return !["all", "never", "memorised"].includes(filter);
   }
 
   name(image) {

@@ -4,6 +4,7 @@
 
 import { asked, remember } from "./address.js";
 import { ImageFacts } from "./image_facts.js";
+import { enlarged, rowsOf } from "./image_rows.js";
 import { ARROW, LOCK, Tiles, cutOut } from "./images.js";
 import { starred, widthOf } from "./text.js";
 import { textScale } from "./theme.js";
@@ -11,13 +12,9 @@ import { textScale } from "./theme.js";
 const FILTERS = { all: "All", never: "Never heard", memorised: "Memorised" };
 const MEANING = {
   all: "All images.",
-  never: "Images whose label the loss has pulled up at no probe so far: it ignored them or pushed them the wrong way.",
+  never: "Images whose label the loss has pulled up at no probe so far: it ignored them or pushed them away.",
   memorised: "Images whose wrong label the network has learned.",
 };
-const COLUMNS = 12;
-const MANY = 20; // with more classes than this, rows are not classes but simply full
-const SMALLEST = 16; // pixels of a tile; with less room the grid scrolls
-const SECTION = 7; // pixels above the wrongly labelled images
 const LEGEND = `
   <span><i class="frame"></i>frame: the guess</span>
   <span><i class="faint"></i>faint: pulled weakly</span>
@@ -43,14 +40,15 @@ export class ImagePanel {
   draw(recording, colors, theme) {
     const { bars, classes, images } = recording;
     this.facts = new ImageFacts(recording);
-    const lineOf = (name, k) => (bars.length === classes.length ? bars[k] : bars.find((bar) => bar.name === name));
     this.theme = theme;
-    this.lines = classes.map((name, k) => lineOf(name, k) ?? { name, color: null });
+    const barOf = (name, k) => (bars.length === classes.length ? bars[k] : bars.find((bar) => bar.name === name));
+    this.lines = classes.map((name, k) => barOf(name, k) ?? { name, color: null });
     this.colors = this.lines.map((line) => colors(line.color, theme));
     if (this.kept >= this.facts.count) this.kept = null;
     if (!this._allowed(this.filter)) this.filter = "all";
     const { clientWidth, clientHeight } = this.grid;
-    const key = JSON.stringify([recording.id, images.labels, theme, clientWidth, clientHeight, textScale(), window.devicePixelRatio]);
+    const room = [clientWidth, clientHeight, textScale(), window.devicePixelRatio];
+    const key = JSON.stringify([recording.id, images.labels, theme, ...room]);
     if (key !== this.drawn) this._build();
     this.drawn = key;
     this.tiles.load(images).then(() => this._paint());
@@ -62,69 +60,36 @@ export class ImagePanel {
     return this.facts.classes[filter] !== undefined;
   }
 
-  // Rows of images: one for every class, and below them those with a wrong label, in so many columns.
-  _rows(columns) {
-    const { facts } = this;
-    const all = facts.labels.map((_, image) => image);
-    const of = (k) => all.filter((image) => facts.given[image] < 0 && facts.labels[image] === k);
-    const many = facts.classes.length > MANY;
-    const rows = many
-      ? chunks(facts.classes.flatMap((_, k) => of(k)), 2 * COLUMNS).map((images) => ({ images }))
-      : this.lines.flatMap((line, k) => named(chunks(of(k), COLUMNS), { title: starred(line), color: this.colors[k], filter: String(k) }));
-    const wrong = chunks(all.filter((image) => facts.given[image] >= 0), columns);
-    return [...rows, ...named(wrong, { title: "Wrong labels", color: "transparent", filter: "wrong", section: true })];
-  }
-
-  // Where everything stands: tiles as large as there is room for. Of the wrongly labelled, a row may hold some more.
-  _room() {
-    const { grid, theme } = this;
-    const font = `600 ${getComputedStyle(grid).fontSize} ${theme.font}`;
-    const width = grid.clientWidth;
-    const narrow = this.holder.closest(".narrow") !== null;
-    let best = { size: 0 };
-    for (let columns = COLUMNS; columns <= 2 * COLUMNS; columns++) {
-      const rows = this._rows(columns);
-      const names = Math.min(Math.max(0, ...rows.map(({ title }) => (title ? widthOf(title, font) + 20 : 0))), 0.34 * width);
-      const across = Math.max(1, ...rows.map(({ images }) => images.length));
-      const section = rows.some((row) => row.section) ? SECTION : 0;
-      const high = narrow ? Infinity : (grid.clientHeight - section) / rows.length;
-      const size = Math.max(SMALLEST, Math.floor(Math.min((width - names - 1) / across, high)));
-      if (size > best.size) best = { size, rows, across, left: Math.max(names, Math.min(width - across * size, names + 14)) };
-    }
-    return { ...best, narrow };
-  }
-
   _build() {
     const { grid, facts } = this;
-    const { size, rows, across, left, narrow } = this._room();
-    this.cells = Array(facts.count);
-    const places = Array(facts.count);
-    const parts = [];
-    let y = 0;
-    rows.forEach((row, r) => {
-      if (row.section) y += SECTION;
-      if (row.title) parts.push(this._name(row, y, left, size));
-      row.images.forEach((image, column) => {
-        this.cells[image] = [r, column];
-        places[image] = { x: left + column * size, y };
-      });
-      y += size;
-    });
-    this.buttons = places.map((place, image) => this._tile(image, place, size));
+    const narrow = this.holder.closest(".narrow") !== null;
+    const font = `600 ${getComputedStyle(grid).fontSize} ${this.theme.font}`;
+    const height = narrow ? Infinity : grid.clientHeight;
+    const heads = this.lines.map((line, k) => ({ title: starred(line), color: this.colors[k] }));
+    const rows = rowsOf(facts, heads, { width: grid.clientWidth, height, nameOf: (title) => widthOf(title, font) });
+    const chosen = facts.fixed(this.filter) ? facts.through(this.filter, 0) : null;
+    const { size, places, cells } = chosen ? enlarged(rows, chosen) : rows;
+    this.cells = cells;
+    const parts = rows.names.map((name) => this._name(name, rows.left, rows.size));
+    this.buttons = facts.labels.map((_, image) => this._tile(image, places[image], size));
     parts.push(...[...this.buttons].sort((a, b) => this._order(a) - this._order(b)));
-    const focused = grid.contains(document.activeElement) ? document.activeElement.dataset.image : undefined;
+    const focused = grid.contains(document.activeElement) ? document.activeElement.dataset : {};
     grid.replaceChildren(this.canvas, ...parts);
-    grid.classList.toggle("scrolls", !narrow && y > grid.clientHeight + 1);
-    grid.style.minHeight = narrow ? `${y}px` : "";
-    this.tiles.lay(places, size, left + across * size, y);
-    this._rove(Number(focused ?? this.kept ?? this._first()), focused !== undefined);
+    grid.classList.toggle("scrolls", rows.height > grid.clientHeight + 1 && !narrow);
+    grid.style.minHeight = narrow ? `${rows.height}px` : "";
+    this.tiles.lay(places, size, rows.width, rows.height);
     this.shown = [];
+    const stop = [Number(focused.image ?? NaN), this.kept, cells.findIndex(Boolean)].find((image) => cells[image]);
+    this._rove(stop, focused.image !== undefined);
+    if (focused.filter) parts.find(({ dataset }) => dataset.filter === focused.filter)?.focus();
   }
 
-  _order = (button) => 1000 * this.cells[button.dataset.image][0] + this.cells[button.dataset.image][1];
-  _first = () => this.cells.findIndex(([row, column]) => !row && !column);
+  _order = (button) => {
+    const [row, column] = this.cells[button.dataset.image] ?? [0, 0];
+    return 1000 * row + column;
+  };
 
-  _name({ title, color, filter }, y, width, height) {
+  _name({ title, color, filter, y }, width, height) {
     const name = document.createElement("button");
     Object.assign(name, { type: "button", className: "name", title: `Show these only: ${title}` });
     name.innerHTML = "<i></i><span></span>";
@@ -139,12 +104,14 @@ export class ImagePanel {
     return name;
   }
 
-  _tile(image, { x, y }, size) {
+  _tile(image, place, size) {
     const tile = document.createElement("button");
     Object.assign(tile, { type: "button", className: "tile", tabIndex: -1 });
     tile.dataset.image = image;
     tile.setAttribute("aria-label", this.facts.name(image));
-    Object.assign(tile.style, { left: `${x}px`, top: `${y}px`, width: `${size}px`, height: `${size}px` });
+    tile.hidden = !place;
+    const square = { width: `${size}px`, height: `${size}px` };
+    if (place) Object.assign(tile.style, { left: `${place.x}px`, top: `${place.y}px`, ...square });
     return tile;
   }
 
@@ -162,7 +129,9 @@ export class ImagePanel {
     const imageOf = (event) => (event.target.dataset.image === undefined ? null : Number(event.target.dataset.image));
     this.grid.addEventListener("pointerover", (event) => this._point(imageOf(event)));
     this.grid.addEventListener("pointerleave", () => this._point(null));
-    this.grid.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && this._point(imageOf(event)));
+    this.grid.addEventListener("focusin", (event) => {
+      if (event.target.matches(":focus-visible")) this._point(imageOf(event));
+    });
     this.grid.addEventListener("focusout", () => this._point(null));
     this.grid.addEventListener("click", (event) => {
       const image = imageOf(event);
@@ -188,16 +157,21 @@ export class ImagePanel {
 
   // The nearest shown image in this direction: in the same row, or in the next row that has one.
   _beside(image, [down, right]) {
-    const [row, column] = this.cells[image];
-    const ahead = this.cells
-      .map(([r, c], other) => ({ other, rows: down * (r - row), columns: down ? Math.abs(c - column) : right * (c - column), same: r === row }))
-      .filter(({ other, rows, columns, same }) => this.shown[other] && (down ? rows > 0 : same && columns > 0));
-    ahead.sort((a, b) => a.rows - b.rows || a.columns - b.columns);
-    return ahead[0]?.other ?? null;
+    const { cells, facts } = this;
+    const [row, column] = cells[image];
+    const ahead = facts.labels
+      .map((_, other) => ({ other, cell: cells[other] }))
+      .filter(({ other, cell }) => cell && this.shown[other])
+      .map(({ other, cell }) => [other, (cell[0] - row) * (down || 1), (cell[1] - column) * (right || 1)])
+      .filter(([, rows, columns]) => (down ? rows > 0 : rows === 0 && columns > 0));
+    ahead.sort(([, ...a], [, ...b]) => a[0] - b[0] || Math.abs(a[1]) - Math.abs(b[1]));
+    return ahead[0]?.[0] ?? null;
   }
 
   _choose(filter) {
+    const again = this.facts.fixed(filter) || this.facts.fixed(this.filter); // the tiles change their places
     this.filter = filter;
+    if (again) this._build();
     remember({ images: filter === "all" ? null : filter });
     this._paint();
   }
@@ -217,7 +191,8 @@ export class ImagePanel {
   _follow() {
     const { image, facts } = this;
     const following = this.open && image !== null;
-    if (following || this.following) this.onImage(following ? { name: facts.name(image), values: facts.history(image) } : null);
+    if (following) this.onImage({ name: facts.name(image), values: facts.history(image) });
+    else if (this.following) this.onImage(null);
     this.following = following;
   }
 
@@ -239,7 +214,7 @@ export class ImagePanel {
     if (!this.open || index === undefined || !facts) return;
     const shown = facts.labels.map((_, other) => facts.passes(this.filter, other, index));
     shown.forEach((is, other) => {
-      if (is === this.shown[other]) return;
+      if (!this.buttons[other] || is === this.shown[other]) return;
       this.buttons[other].classList.toggle("out", !is);
       this.buttons[other].setAttribute("aria-disabled", String(!is));
     });
@@ -251,8 +226,12 @@ export class ImagePanel {
     if (words !== this.words) this.said.textContent = this.words = words;
     if (this.resting) this.canvas.setAttribute("aria-label", facts.summary(index));
     this._portrait(image);
-    const now = image === null ? null : facts.at(image, index);
-    Object.assign(holder.dataset, { filter: this.filter, image: image ?? "", guess: now ? facts.classes[now.guess] : "", p: now ? now.p.toFixed(4) : "" });
+    const told = { filter: this.filter, image: "", guess: "", p: "" };
+    if (image !== null) {
+      const { guess, p } = facts.at(image, index);
+      Object.assign(told, { image: image + 1, guess: facts.classes[guess], p: p.toFixed(4) });
+    }
+    Object.assign(holder.dataset, told);
   }
 
   _portrait(image) {
@@ -287,13 +266,8 @@ export class ImagePanel {
       const pressed = String(filter === this.filter);
       if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
       if (!(filter in FILTERS)) continue;
-      const text = filter === "all" ? FILTERS.all : `${FILTERS[filter]} ${facts.passing(filter, index)}`;
+      const text = filter === "all" ? FILTERS.all : `${FILTERS[filter]} ${facts.through(filter, index).length}`;
       if (button.textContent !== text) button.textContent = text;
     }
   }
 }
-
-const chunks = (images, length) => Array.from({ length: Math.ceil(images.length / length) }, (_, k) => images.slice(k * length, (k + 1) * length));
-
-// The first of several rows has the name.
-const named = (rows, name) => rows.map((images, k) => (k ? { images } : { images, ...name }));

@@ -32,11 +32,13 @@ export class Tiles {
     pen.clearRect(0, 0, canvas.width, canvas.height);
     pen.imageSmoothingQuality = "high";
     const side = Math.round(this.size * ratio);
-    const gap = Math.max(1, Math.round(side * 0.05));
-    const thick = Math.max(2, Math.round(side * 0.085));
+    const gap = Math.max(1, Math.round(Math.min(side * 0.05, 3 * ratio)));
+    const thick = Math.max(2, Math.round(Math.min(side * 0.085, 5 * ratio)));
     const thin = Math.max(1, Math.round(ratio));
     const [tileWidth, tileHeight] = facts.tile;
-    places.forEach((place, image) => {
+    facts.labels.forEach((_, image) => {
+      const place = places[image];
+      if (!place) return;
       const [x, y] = [Math.round(place.x * ratio), Math.round(place.y * ratio)];
       if (!shown[image]) {
         pen.globalAlpha = 0.3;
@@ -47,17 +49,24 @@ export class Tiles {
       const { guess, pull, ignored, pushed, locked } = facts.at(image, index);
       const frame = ignored ? thin : thick;
       const inner = side - 2 * (gap + frame);
-      const from = [(image % facts.columns) * tileWidth, Math.floor(image / facts.columns) * tileHeight, tileWidth, tileHeight];
+      const [column, row] = [image % facts.columns, Math.floor(image / facts.columns)];
+      const from = [column * tileWidth, row * tileHeight, tileWidth, tileHeight];
+      const into = [x + gap + frame, y + gap + frame, inner, inner];
       pen.globalAlpha = ignored ? 1 : FAINTEST + (1 - FAINTEST) * Math.abs(pull);
-      pen.drawImage(ignored ? sprite.grey : sprite.color, ...from, x + gap + frame, y + gap + frame, inner, inner);
+      pen.drawImage(ignored ? sprite.grey : sprite.color, ...from, ...into);
       pen.globalAlpha = 1;
       pen.strokeStyle = colors[guess];
       pen.lineWidth = frame;
       pen.strokeRect(x + gap + frame / 2, y + gap + frame / 2, side - 2 * gap - frame, side - 2 * gap - frame);
-      if (pushed) sign(pen, ARROW, x, y + side, side, theme, 1);
-      if (locked) sign(pen, LOCK, x + side, y + side, side, theme, -1);
+      const radius = Math.max(5.5, Math.min(0.23 * side, 13 * ratio));
+      if (pushed) sign(pen, ARROW, x + radius, y + side - radius, radius, theme);
+      if (locked) sign(pen, LOCK, x + side - radius, y + side - radius, radius, theme);
     });
-    for (const image of marked) ring(pen, places[image].x * ratio, places[image].y * ratio, side, gap, theme);
+    pen.strokeStyle = theme.text; // a ring around the frame, which stays visible
+    const ring = (pen.lineWidth = Math.max(2 * ratio, 1.5 * gap));
+    for (const { x, y } of marked.flatMap((image) => places[image] ?? [])) {
+      pen.strokeRect(Math.round(x * ratio) + ring / 2, Math.round(y * ratio) + ring / 2, side - ring, side - ring);
+    }
   }
 }
 
@@ -83,25 +92,16 @@ async function loaded(address) {
   return { color, grey };
 }
 
-function ring(pen, x, y, side, gap, theme) {
-  pen.strokeStyle = theme.background;
-  pen.lineWidth = 3 * gap + 2;
-  pen.strokeRect(x + gap, y + gap, side - 2 * gap, side - 2 * gap);
-  pen.strokeStyle = theme.text;
-  pen.lineWidth = 2 * gap;
-  pen.strokeRect(x + gap, y + gap, side - 2 * gap, side - 2 * gap);
-}
-
 // The signs, drawn in a square of 16 with its middle at 0. The legend shows them, too.
 export const ARROW = "M-1.7 -5H1.7V0.2H5L0 5.6L-5 0.2H-1.7Z";
-export const LOCK = "M-4.5 -0.8H-3.4V-2.2A3.4 3.4 0 0 1 3.4 -2.2V-0.8H4.5V5.5H-4.5ZM-1.7 -0.8H1.7V-2.2A1.7 1.7 0 0 0 -1.7 -2.2Z";
+const BODY = "M-4.5 -0.8H-3.4V-2.2A3.4 3.4 0 0 1 3.4 -2.2V-0.8H4.5V5.5H-4.5Z";
+export const LOCK = `${BODY}M-1.7 -0.8H1.7V-2.2A1.7 1.7 0 0 0 -1.7 -2.2Z`;
 const paths = new Map();
 
-// A sign on a disc in a lower corner of a tile; `inwards` is 1 in the left corner and -1 in the right one.
-function sign(pen, shape, x, y, side, theme, inwards) {
-  const radius = Math.max(0.23 * side, 5.5);
+// A sign on a disc around (x, y).
+function sign(pen, shape, x, y, radius, theme) {
   if (!paths.has(shape)) paths.set(shape, new Path2D(shape));
-  pen.setTransform(radius / 8, 0, 0, radius / 8, x + inwards * radius, y - radius);
+  pen.setTransform(radius / 8, 0, 0, radius / 8, x, y);
   pen.fillStyle = theme.background;
   pen.beginPath();
   pen.arc(0, 0, 8.4, 0, 2 * Math.PI);
