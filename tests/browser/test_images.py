@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -47,11 +48,22 @@ def opened(browser, shown, name: str, query: str = "", size=(1280, 720), **optio
     return page
 
 
-def recorded(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(T, N) p, guess and pull of every image at every probe, (N,) true labels and wrong ones."""
-    pictures = np.load(run.path / "pictures.npz")
-    pulls = np.array(pull(run.config.loss))[pictures["p"]]
-    return (pictures["p"] / 255) ** 2, pictures["guess"], pulls, pictures["labels"], pictures["given"]
+class Recorded(NamedTuple):
+    """What a run says of its images at the T probes that the stage shows."""
+
+    step: np.ndarray  # (T,)
+    p: np.ndarray  # (T, N)
+    guess: np.ndarray  # (T, N)
+    pull: np.ndarray  # (T, N)
+    labels: np.ndarray  # (N,) the true ones
+    given: np.ndarray  # (N,) the wrong ones, or -1
+
+    @classmethod
+    def of(cls, run: Run) -> Recorded:
+        pictures, step = np.load(run.path / "pictures.npz"), run.trajectory().thinned().step
+        roots, guess = (pictures[name][np.isin(pictures["steps"], step)] for name in ("p", "guess"))
+        pulls = np.array(pull(run.config.loss))[roots]
+        return cls(step, (roots / 255) ** 2, guess, pulls, pictures["labels"], pictures["given"])
 
 
 # The color of the frame of an image, in the middle of its left side.
@@ -71,14 +83,14 @@ def color_of(page, k: int) -> list[int]:
 
 def test_an_image_changes_its_frame_at_the_probe_where_its_guess_changes(browser, shown) -> None:
     run = shown[1]["piecewise-zero"]
-    p, guess, pulls, _, _ = recorded(run)
+    step, p, guess, pulls, *_ = Recorded.of(run)
     names = run.trajectory().class_names
     probe, image = next(
         (t, i)
         for t, i in np.argwhere(guess[1:] != guess[:-1]) + [1, 0]
         if pulls[t, i] == 0 == pulls[t - 1, i] and guess[t - 1, i] == guess[0, i]
     )
-    page = opened(browser, shown, "piecewise-zero", f"&at={run.trajectory().step[probe - 1]}")
+    page = opened(browser, shown, "piecewise-zero", f"&at={step[probe - 1]}")
     tile, panel = page.locator(TILE.format(image)), page.locator(PANEL)
     for key, now in ((None, probe - 1), ("ArrowRight", probe)):
         page.mouse.move(5, 5)
@@ -89,17 +101,18 @@ def test_an_image_changes_its_frame_at_the_probe_where_its_guess_changes(browser
         assert panel.get_attribute("data-guess") == names[guess[now, image]]
         assert float(panel.get_attribute("data-p")) == pytest.approx(p[now, image], abs=1e-4)
     said = page.locator(f"{PANEL} .said").inner_text()
-    step = run.trajectory().step[probe]
-    assert f"guessed {names[guess[probe, image]]} since step {step}," in said and said.endswith("ignored by this loss.")
+    assert f"guessed {names[guess[probe, image]]} since step {step[probe]}," in said and said.endswith(
+        "ignored by this loss."
+    )
     assert not page.problems
 
 
 @pytest.mark.parametrize("name", ["piecewise-zero", "mislabeled"])
 def test_the_counts_are_those_of_the_records(browser, shown, name: str) -> None:
     run = shown[1][name]
-    _, guess, pulls, labels, given = recorded(run)
+    step, _, guess, pulls, labels, given = Recorded.of(run)
     for probe in (0, len(guess) // 2, len(guess) - 1):
-        page = opened(browser, shown, name, f"&at={run.trajectory().step[probe]}")
+        page = opened(browser, shown, name, f"&at={step[probe]}")
         texts = page.locator(".igbviz-stage .filters button").all_inner_texts()
         expected = ["All", f"Never heard {np.sum(pulls[: probe + 1].max(0) <= 0)}"]
         right = np.sum((guess[probe] == labels) & (given < 0))
@@ -120,7 +133,7 @@ def test_the_line_of_an_image_is_kept_and_a_link_shows_it_again(browser, shown) 
     names, line = page.locator(".igbviz-stage .names"), page.locator(".igbviz-stage .over path.image")
     page.locator(TILE.format(36)).hover()
     names.get_by_text("Image 37: Dress").wait_for()
-    assert line.get_attribute("d").count("L") == len(shown[1]["piecewise-zero"].trajectory()) - 1
+    assert line.get_attribute("d").count("L") == int(page.locator(".igbviz-stage").get_attribute("data-probes")) - 1
     page.mouse.move(5, 5)
     assert line.get_attribute("d") == "" and names.get_by_text("Image 37").count() == 0
 
@@ -153,7 +166,7 @@ def test_filters_leave_the_images_that_they_name(browser, shown) -> None:
     assert tiles.count() == WRONG
     page.get_by_role("button", name=re.compile("^Memorised")).click()
     run = shown[1]["mislabeled"]
-    _, guess, _, _, given = recorded(run)
+    _, _, guess, _, _, given = Recorded.of(run)
     probe = int(page.locator(".igbviz-stage").get_attribute("data-probe"))
     learned = np.flatnonzero(guess[probe] == given)
     assert sorted(int(tile.get_attribute("data-image")) for tile in tiles.all()) == learned.tolist()

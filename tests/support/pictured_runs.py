@@ -36,6 +36,7 @@ def pictured(config: RunConfig, cache: Path) -> Run:
     run = stored(config, cache, Trajectory(np.array(records)), names=list(training.data.class_names))
     np.savez(
         run.path / "pictures.npz",
+        steps=[record["step"] for record in records],
         p=np.round(255 * np.sqrt(p)).astype(np.uint8),
         guess=np.array(guess, np.uint8),
         labels=labels,

@@ -37,10 +37,11 @@ def adding(scene: Callable[..., str], folder: Path) -> Callable[..., str]:
         path = folder / config.id / "pictures.npz"
         if not path.is_file():
             return json.dumps(message)
-        pictures, start = np.load(path), options.get("start", 0)
+        pictures = np.load(path)
+        rows = np.searchsorted(pictures["steps"], message["steps"])  # a long run is shown at some of its probes
         for name in ("p", "guess"):
-            message["tables"][f"images_{name}"] = base64.b64encode(pictures[name][start:].tobytes()).decode()
-        if not start:
+            message["tables"][f"images_{name}"] = base64.b64encode(pictures[name][rows].tobytes()).decode()
+        if "fixed" in message:
             message["fixed"]["images"] = {
                 "sprite": sprite(pictures["images"]),
                 "tile": list(pictures["images"].shape[:0:-1]),

@@ -79,6 +79,7 @@ export class ImagePanel {
     grid.style.minHeight = narrow ? `${rows.height}px` : "";
     this.tiles.lay(places, size, rows.width, rows.height);
     this.shown = [];
+    this.pictured = null;
     const stop = [Number(focused.image ?? NaN), this.kept, cells.findIndex(Boolean)].find((image) => cells[image]);
     this._rove(stop, focused.image !== undefined);
     if (focused.filter) parts.find(({ dataset }) => dataset.filter === focused.filter)?.focus();
@@ -235,8 +236,9 @@ export class ImagePanel {
   }
 
   _portrait(image) {
-    if (this.pictured === `${image} ${this.drawn}`) return;
-    this.pictured = `${image} ${this.drawn}`;
+    const key = `${image} ${this.kept}`;
+    if (this.pictured === key) return;
+    this.pictured = key;
     this.thumb.hidden = image === null;
     if (image !== null) cutOut(this.thumb, this.facts, image, Math.round(40 * textScale()));
     this.buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === this.kept)));
