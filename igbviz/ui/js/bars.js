@@ -1,6 +1,7 @@
 // How the guesses are spread over the classes at the cursor: one row a class, turned so that the name has room. A row is
 // a button: pointing at it or choosing it makes its line stand out, by keyboard, too.
 
+import { cutOut } from "./images.js";
 import { textScale } from "./theme.js";
 import { starred, widthOf } from "./text.js";
 
@@ -13,8 +14,8 @@ export class Bars {
   }
 
   draw(recording, colors, theme) {
-    const { bars, classes } = recording;
-    this.key = JSON.stringify([bars, theme, textScale()]);
+    const { bars, classes, images } = recording;
+    this.key = JSON.stringify([bars, theme, images?.labels, textScale()]);
     if (this.key === this.drawn) return;
     this.drawn = this.key;
     this.holder.replaceChildren(
@@ -29,6 +30,7 @@ export class Bars {
         row.querySelector(".who").style.fontWeight = bar.strong ? 700 : 400;
         row.querySelector("i").style.background = colors(bar.color, theme);
         row.style.setProperty("--chance", `${100 / classes.length}%`);
+        if (images && bar.thumbnail !== undefined) this._picture(row, images, bar.thumbnail);
         const line = bars.length === classes.length ? k : null;
         row.addEventListener("pointerenter", () => this.onPoint(line));
         row.addEventListener("pointerleave", () => this.onPoint(null));
@@ -43,6 +45,15 @@ export class Bars {
     const widths = bars.map((bar) => widthOf(starred(bar), `${bar.strong ? 700 : 400} ${fontSize} ${theme.font}`));
     this.holder.style.setProperty("--who", `${Math.ceil(Math.max(0, ...widths)) + 2}px`);
     this.parts = [...this.holder.children].map((row) => [row.querySelector("i"), row.querySelector(".value")]);
+  }
+
+  // An image of the class, so that the name means something.
+  _picture(row, images, image) {
+    const thumb = document.createElement("span");
+    thumb.className = "thumb";
+    cutOut(thumb, images, image, Math.round(22 * textScale()));
+    row.classList.add("seen");
+    row.prepend(thumb);
   }
 
   // A chosen class stays emphasized until it is chosen again.

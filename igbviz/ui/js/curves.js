@@ -9,6 +9,7 @@ import { set, svg } from "./svg.js";
 import { shortened, starred, widthOf } from "./text.js";
 
 const BESIDE = 24; // pixels from a line to its name
+export const IMAGE = -1; // the number of the line of one image
 
 export class Curves {
   constructor(holder, { onPoint, onClick, onZoom }) {
@@ -16,6 +17,8 @@ export class Curves {
     this.plot = holder.appendChild(document.createElement("div"));
     this.plot.className = "plot";
     this.over = svg("svg", { class: "over", "aria-hidden": "true" }, holder);
+    this.frame = svg("svg", { overflow: "hidden" }, this.over); // as large as the plot: a line leaves it in a zoom
+    this.path = svg("path", { class: "image", fill: "none", "stroke-width": 3 }, this.frame);
     this.veil = svg("rect", { class: "veil" }, this.over);
     this.cursor = svg("line", { class: "cursor" }, this.over);
     this.moving = svg("g", {}, this.over);
@@ -104,6 +107,7 @@ export class Curves {
   _roomForNames(narrow, scale) {
     const widths = this.view.lines.map((line) => widthOf(starred(line), this.font(true)));
     const shared = widthOf(`${this.view.lines.length} ${this._plural()} at 0.99`, this.font(false));
+    if (this.guests && !narrow) widths.push(...this.recording.classes.map((name) => widthOf(`Image ${this.guests}: ${name}`, this.font(true))));
     const most = (narrow ? 0.36 : 0.22) * this.holder.clientWidth;
     return Math.min(Math.max(shared, ...widths) + 2, Math.max(most, shared + 2));
   }
@@ -126,6 +130,25 @@ export class Curves {
       svg("circle", { r: (this.view.lines[k].strong ? 5.5 : 4) * Math.sqrt(textScale()), fill: color, stroke: this.theme.background, "stroke-width": 1.5 }, this.moving),
     );
     this.names = svg("g", { class: "names" }, this.moving);
+    this._trace();
+  }
+
+  // The p of one image over time, above the lines of the classes; null removes it.
+  follow(image) {
+    this.image = image;
+    if (this.area && this.view) this._trace();
+  }
+
+  _trace() {
+    const { image, area, recording, theme } = this;
+    this.dot?.remove();
+    this.dot = null;
+    if (!image || image.values.length !== recording.length) return void this.path.setAttribute("d", "");
+    const { left, top, width, height } = area;
+    set(this.frame, { x: left, y: top - 3, width: width + 3, height: height + 6 });
+    const points = image.values.map((value, probe) => `${(this.x(recording.places[probe]) - left).toFixed(1)} ${(this.y(value) - top + 3).toFixed(1)}`);
+    set(this.path, { d: `M${points.join("L")}`, stroke: theme.text });
+    this.dot = svg("circle", { r: 5.5, fill: theme.text, stroke: theme.background, "stroke-width": 1.5 }, this.moving);
   }
 
   x = (place) => this.area.left + this.plot._fullLayout.xaxis.d2p(place + this.axis.shift);
@@ -148,8 +171,18 @@ export class Curves {
       const { strong } = this.view.lines[k];
       return { name: starred(this.view.lines[k]), y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this._plural(), line: k, inside };
     });
+    if (this.dot) ends.push(this._endOf(this.image, index, x, top, height));
     this.ends = ends.filter((end) => end.inside);
     this._name(this.ends, x, top, height);
+  }
+
+  _endOf({ name, values }, index, x, top, height) {
+    const [value] = between(values.map((p) => [p]), index);
+    const y = this.y(value);
+    const inside = y >= top - 1 && y <= top + height + 1;
+    set(this.dot, { cx: x, cy: y, visibility: inside ? "visible" : "hidden" });
+    const called = this.holder.clientWidth < 600 ? name.split(":")[0] : name; // on a phone "Image 37" has room
+    return { name: called, y, value, color: this.theme.text, strong: true, line: IMAGE, inside };
   }
 
   _name(ends, x, top, height) {

@@ -24,9 +24,10 @@ export function download(Plotly, curves, format) {
   const dots = ends.map(({ value, color }) => ({
     type: "scatter", mode: "markers", x: [x], y: [value], marker: { color, size: 8 }, cliponaxis: false, showlegend: false, hoverinfo: "skip",
   }));
+  const image = curves.dot ? [imageLine(curves)] : [];
   const words = { text: literal(`${view.title}. ${recording.verdict}`), xref: "paper", yref: "paper", x: 0, y: 1, yanchor: "bottom", xanchor: "left", yshift: 22, showarrow: false, font: { size: size + 2 } };
   const figure = {
-    data: [...plot.data, ...dots],
+    data: [...plot.data, ...image, ...dots],
     layout: {
       ...plot.layout,
       margin: { ...plot.layout.margin, t: plot.layout.margin.t + 34 },
@@ -37,5 +38,8 @@ export function download(Plotly, curves, format) {
   const { clientWidth: width, clientHeight: height } = plot;
   return save(Plotly, figure, { format, filename, width, height: height + 34, background: theme.background });
 }
+
+// The line of one image, which on the page lies above the plot, too.
+const imageLine = ({ plot, image, theme }) => ({ ...plot.data[0], y: image.values, line: { color: theme.text, width: 3 } });
 
 const bold = (text, strong) => (strong ? `<b>${text}</b>` : text);

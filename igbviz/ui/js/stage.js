@@ -4,7 +4,8 @@
 import { asked, forget, remember } from "./address.js";
 import { Bars } from "./bars.js";
 import { Confusion } from "./confusion.js";
-import { Curves } from "./curves.js";
+import { Curves, IMAGE } from "./curves.js";
+import { ImagePanel } from "./image_panel.js";
 import { download } from "./picture.js";
 import { Player } from "./player.js";
 import { loadPlotly } from "./plotly.js";
@@ -14,9 +15,11 @@ import { textScale, themeOf } from "./theme.js";
 // The app's index page has the style; any other page links it. It is not sent with the component, since Streamlit repeats
 // all that a component is made of in every refresh.
 if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage")) {
-  const link = document.createElement("link");
-  Object.assign(link, { rel: "stylesheet", href: new URL("./stage.css", import.meta.url).href });
-  document.head.appendChild(link);
+  for (const style of ["./stage.css", "./images.css"]) {
+    const link = document.createElement("link");
+    Object.assign(link, { rel: "stylesheet", href: new URL(style, import.meta.url).href });
+    document.head.appendChild(link);
+  }
 }
 
 const NARROW = 640; // pixels of width below which the panels are below each other
@@ -33,7 +36,10 @@ const TEMPLATE = `
   </div>
   <div class="chart" role="img"></div>
   <div class="matrix" hidden></div>
-  <div class="side"><p class="title">What it guesses</p><div class="bars"></div></div>
+  <div class="side">
+    <div class="choice"><div class="panels" role="tablist" aria-label="Beside the chart" hidden></div><div class="filters" role="group" aria-label="Images shown" hidden></div></div>
+    <p class="title">What it guesses</p><div class="bars"></div><div class="images" hidden></div>
+  </div>
   <div class="player">
     <button type="button" class="play" aria-label="Play"></button>
     <input type="range" class="time" step="any" aria-label="Time">
@@ -41,6 +47,7 @@ const TEMPLATE = `
     <select class="speed" aria-label="Speed"></select>
     <button type="button" class="live" hidden>Live</button>
   </div>
+  <p class="signs" hidden></p>
   <p class="caption"></p>`;
 const PLAY = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>`;
 const PAUSE = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 2.5h3v11H4zM9 2.5h3v11H9z"/></svg>`;
@@ -70,6 +77,8 @@ export default class Stage {
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe), onZoom: () => this._zoomed() });
     this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
+    this.panel = asked("panel") === "images" ? "images" : "bars";
+    this.images = new ImagePanel(part("images"), part("filters"), part("signs"), { onImage: (image) => this._follow(image) });
     this._controls();
   }
 
@@ -160,6 +169,7 @@ export default class Stage {
       this._draw();
     }, "aria-pressed");
     this.part("caption").textContent = view.caption;
+    this._panels();
     const matrix = view.name === "confusion";
     if (this.shown !== view) {
       this.shown = view;
@@ -173,6 +183,7 @@ export default class Stage {
     this.bars.mark(this.chosen);
     if (matrix) this.confusion.draw(recording, theme);
     else await this.curves.draw(Plotly, recording, view, this.unit, colors, this.smooth);
+    if (this.images.open) this.images.draw(recording, colors, theme);
     this.part("chart").setAttribute("aria-label", `${view.title}. ${recording.verdict}`);
     this._timeline();
     if (this.moment !== null) this.player.take(recording.nearest(Number(this.moment)));
@@ -182,6 +193,31 @@ export default class Stage {
     this.part("live").hidden = recording.ended;
     Object.assign(root.dataset, { ready: "", run: this.run, probes: recording.length, view: view.name });
     root.dataset.updates = String(Number(root.dataset.updates ?? 0) + 1);
+  }
+
+  // The bars of the classes or, where a run has some, its images.
+  _panels() {
+    const { recording, root } = this;
+    const entries = recording.images ? [["bars", "Bars"], ["images", "Images"]] : [["bars", "Bars"]];
+    const open = Boolean(recording.images) && this.panel === "images";
+    this._tabs("panels", entries, open ? "images" : "bars", (panel) => {
+      this.panel = panel;
+      this.dirty = true; // the chart gets another width
+      remember({ panel: panel === "bars" ? null : panel });
+      this._draw();
+    });
+    this.part("title").hidden = entries.length > 1;
+    this.part("bars").hidden = open;
+    this.images.turn(open);
+    root.classList.toggle("pictured", open);
+    this.curves.guests = open ? recording.images.labels.length : 0;
+  }
+
+  // The line of an image in the chart: all others recede.
+  _follow(image) {
+    this.curves.follow(image);
+    this.curves.emphasize(image ? IMAGE : this._chosenLine());
+    if (this.player.recording) this._show(this.player.index);
   }
 
   // The time bar has the geometry of the plot above it: its thumb stands under the cursor.
@@ -203,6 +239,7 @@ export default class Stage {
     if (shown.name === "confusion") this.confusion.show(recording.at("confusion", index));
     else this.curves.show(index);
     this.bars.show(recording.at(recording.tables.bars ? "bars" : "guess_fraction", index));
+    this.images.show(index, !player.playing);
     // What is said of the last probe is not true of an earlier one.
     const early = index < player.last ? (recording.ended ? "In the end: " : "So far: ") : "";
     if (this.said !== early + recording.verdict) this.part("verdict").textContent = this.said = early + recording.verdict;
