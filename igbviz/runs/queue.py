@@ -9,7 +9,7 @@ cache/queue/<turn>-<run id>   a run that waits for a worker or is being trained.
                                   1<round><time>.<sweep>    of a run of a sweep: each round has one run of every sweep
 cache/workers/keeper-0.lock   held by the keeper, a small process that starts the worker and restarts it if it dies
 cache/workers/worker.log      the output of both; only the end of a long one is kept
-cache/workers/expected        touched where somebody may start a race soon, for which another worker is kept warm
+cache/workers/expected        the number of lanes of a race that somebody may start soon, for which workers are kept warm
 
 A sweep that is submitted while others wait joins at their present round, so that neither it nor they wait for the whole
 of the other.
@@ -31,12 +31,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from igbviz.runs import deaths
-from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read_only, stamp
+from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
 from igbviz.runs.locks import is_held, lock
 
 # A single run of fewer expected seconds does not wait for the end of a longer one.
 SHORT_SECONDS = float(os.environ.get("IGBVIZ_SHORT_SECONDS", 120))
-AFTER_PAGE, EXPECTED_SECONDS = 1.5, 120.0  # since a button of a race was seen: when another worker is warm
+AFTER_PAGE, EXPECTED_SECONDS = 1.5, 120.0  # since a button of a race was seen: when more workers are warm
 _ENTRY = re.compile(rf"(\d+)(?:\.([0-9a-f]{{8}}))?-({RUN_ID.pattern})")
 _last_checks: dict[Path, float] = {}  # by cache, in seconds of time.monotonic()
 _last_turns: dict[Path, tuple[float, Stamp, dict[str, Turn]]] = {}  # by cache: when, for which files, and the turns
@@ -226,20 +226,21 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
         return
 
 
-def expect_race(cache: Path) -> None:
-    """Somebody is looking at a button that starts a race, so that a second worker is kept warm for a while."""
+def expect_race(cache: Path, lanes: int = 2) -> None:
+    """Somebody is looking at a button that starts a race, so that a worker for each lane is kept warm for a while."""
     with contextlib.suppress(OSError):
         (cache / "workers").mkdir(parents=True, exist_ok=True)
-        (cache / "workers" / "expected").touch()
+        write_text(cache / "workers" / "expected", str(lanes))
 
 
-def race_expected(cache: Path) -> bool:
-    """Whether a race may start soon. Not in the first moment, in which the page itself needs the cores."""
+def lanes_expected(cache: Path) -> int:
+    """The lanes of a race that may start soon, or 0. Not in the first moment, in which the page needs the cores."""
+    mark = cache / "workers" / "expected"
     try:
-        age = time.time() - (cache / "workers" / "expected").stat().st_mtime
-    except OSError:
-        return False
-    return AFTER_PAGE <= age < EXPECTED_SECONDS
+        is_near = AFTER_PAGE <= time.time() - mark.stat().st_mtime < EXPECTED_SECONDS
+        return int(read(mark)) if is_near else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def problem(cache: Path) -> str:

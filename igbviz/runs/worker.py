@@ -72,7 +72,6 @@ def work(cache: Path, slot: int) -> None:
         return
     import torch  # takes a second, so import it before a run is submitted
 
-    from igbviz.runs import queue
     from igbviz.training.devices import best_device, warm_up
 
     os.nice(NICENESS)
@@ -93,8 +92,8 @@ def work(cache: Path, slot: int) -> None:
             warm_up(device)
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
-            if device.type == "cpu" and not helper and _cores() > 1 and queue.race_expected(cache):
-                _start_helpers(cache, 1)
+            if device.type == "cpu" and not helper:
+                _start_helpers(cache, _expected(cache))
             if take_one(cache, device, helper):
                 idle_since = time.monotonic()
                 keep_end(cache / "workers" / "worker.log")
@@ -207,8 +206,8 @@ class Pauses:
         self.looked_at = time.monotonic()
         waiting = queue.waiting(self.cache)[:LOOK_AT]
         if self.one_thread and not self.helper:
-            keep_warm = self.has_help and (self.is_long or queue.race_expected(self.cache))
-            _start_helpers(self.cache, max(keep_warm, _racing(self.cache)))
+            spare = max(self.is_long, _expected(self.cache)) if self.has_help else 0
+            _start_helpers(self.cache, max(spare, _racing(self.cache)))
         self.next = next(filter(self._has_turn, waiting), None) if self.is_long else None
         return self.next is not None
 
@@ -301,6 +300,13 @@ def _racing(cache: Path) -> int:
     return min(busy, max(MAX_RACING, _cores())) - 1
 
 
+def _expected(cache: Path) -> int:
+    """The number of helpers that a race would need which may start soon; none are kept warm on a single core."""
+    from igbviz.runs import queue
+
+    return min(queue.lanes_expected(cache), MAX_RACING) - 1 if _cores() > 1 else 0
+
+
 def _start_helpers(cache: Path, count: int) -> None:
     """Start a worker for so many additional cores, unless it is alive."""
     for slot in range(1, 1 + count):
@@ -319,7 +325,7 @@ def _is_needed(cache: Path) -> bool:
     or while a race is expected."""
     from igbviz.runs import queue
 
-    return queue.race_expected(cache) or (bool(queue.waiting(cache)) and not is_held(_all_cores(cache)))
+    return _expected(cache) > 0 or (bool(queue.waiting(cache)) and not is_held(_all_cores(cache)))
 
 
 def _command(cache: Path, slot: int, *more: str) -> list[str]:

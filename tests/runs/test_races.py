@@ -96,13 +96,13 @@ class TestTheQueue:
         assert worker._racing(tmp_path) == worker.MAX_RACING - 1, "a class that races does not fill the memory"
 
     def test_a_race_is_expected_for_a_while(self, tmp_path: Path) -> None:
-        assert not queue.race_expected(tmp_path)
-        queue.expect_race(tmp_path)
-        assert not queue.race_expected(tmp_path), "first the page itself is drawn"
+        assert queue.lanes_expected(tmp_path) == 0
+        queue.expect_race(tmp_path, 3)
+        assert queue.lanes_expected(tmp_path) == 0, "first the page itself is drawn"
         mark = tmp_path / "workers" / "expected"
-        for age, expected in ((10, True), (queue.EXPECTED_SECONDS + 10, False)):
+        for age, expected in ((10, 3), (queue.EXPECTED_SECONDS + 10, 0)):
             os.utime(mark, times=(time.time() - age,) * 2)
-            assert queue.race_expected(tmp_path) == expected
+            assert queue.lanes_expected(tmp_path) == expected
 
 
 @pytest.mark.worker
