@@ -9,7 +9,7 @@ cache/queue/<turn>-<run id>   a run that waits for a worker or is being trained.
                                   1<round><time>.<sweep>    of a run of a sweep: each round has one run of every sweep
 cache/workers/keeper-0.lock   held by the keeper, a small process that starts the worker and restarts it if it dies
 cache/workers/worker.log      the output of both; only the end of a long one is kept
-cache/workers/expected        the number of lanes of a race that somebody may start soon, for which workers are kept warm
+cache/workers/expected        the number of lanes of a race that may start soon, for which workers are kept warm
 
 A sweep that is submitted while others wait joins at their present round, so that neither it nor they wait for the whole
 of the other.
