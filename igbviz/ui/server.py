@@ -22,7 +22,7 @@ from streamlit import config
 from igbviz.ui import assets
 
 HERE = Path(__file__).parent
-STYLES = ("shell.css", "views.css", "js/stage.css")
+STYLES = ("shell.css", "views.css", "js/stage.css", "js/lanes.css")
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]
