@@ -27,7 +27,7 @@ def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False) -> N
 
     As cheap to call every second as the stage. Raises RunError where a run that has records cannot be read.
     """
-    verdicts = {title: _verdict_of(member) for title, member in members.items()}
+    verdicts = {title: verdict_of(member.run, member.state) for title, member in members.items()}
     drawn = {title: members[title].run for title, found in verdicts.items() if found}
     messages = {scene["title"]: scene["message"] for scene in scenes(drawn, key)}
     shown = []
@@ -41,10 +41,11 @@ def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False) -> N
     _mount(key=key, data=data, on_lost_change=lambda: forget(key))
 
 
-def _verdict_of(member: SweepRun) -> Verdict | None:
-    if member.run is None or member.status is None or not (size := member.run.record_bytes):
+def verdict_of(run: Run | None, state: str) -> Verdict | None:
+    """The verdict on a run in this state so far; None before its first probe, and for one that cannot be read."""
+    if run is None or state in WAITS or not (size := run.record_bytes):
         return None
-    return _verdict(str(member.run.path), size, member.state)
+    return _verdict(str(run.path), size, state)
 
 
 def _waits(member: SweepRun) -> str:

@@ -29,28 +29,32 @@ from igbviz.ui.messages import show_error
 from igbviz.ui.race_query import race_to_query
 from igbviz.ui.runs import loss_title
 
-PAGE = "pages/Race.py"
+PAGE, ICON = "pages/Race.py", ":material/sports_score:"
 SAME = "The same weights at the start and the same batches in the same order"
 
 
 def lane_names(race: Sweep) -> dict[str, str]:
-    """The name of each run of a sweep by what differs in it: its loss, 'seed 1', 'BatchNorm'; no two are alike."""
-    choices = race.choices()
-    configs = {config.id: config for config in race.configs()}
-    names = {
-        run: " · ".join(_named(path, value, configs[run]) for path, value in choices[run].items()) for run in configs
-    }
+    """The name of each run of a sweep by what differs in it: its loss, 'seed 1', 'Blurry + BatchNorm'."""
+    choices, names = race.choices(), {}
+    for config in race.configs():
+        names[config.id] = " · ".join(
+            _named(path, value, config, race.base) for path, value in choices[config.id].items()
+        )
     often = Counter(names.values())
     return {run: _in_full(name, choices[run]) if often[name] > 1 else name for run, name in names.items()}
 
 
-def _named(path: str, value: object, config: RunConfig) -> str:
+def _named(path: str, value: object, config: RunConfig, base: RunConfig) -> str:
     if path == "loss":
         return config.loss.title
     if path == INTERVENTION:
         name = value if isinstance(value, str) else value and value["name"]
-        return INTERVENTIONS[name].title if name else "As it is"
+        return f"{base.loss.title} + {_short(name)}" if name else base.loss.title
     return f"{title(path)} {label(value)}"
+
+
+def _short(intervention: str) -> str:
+    return INTERVENTIONS[intervention].title.removeprefix("Add ")
 
 
 def _in_full(name: str, choice: dict[str, object]) -> str:
@@ -64,17 +68,13 @@ def buttons(config: RunConfig, cache: Path, *, cure: str | None = None) -> None:
     queue.expect_race(cache)
     against = rival(config.loss)
     with st.container(key="race-buttons", horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        if st.button(
-            f"Race {against.title}" if len(against.title) < 20 else f"Race {against.name.upper()}",
-            icon=":material/sports_score:",
-            help=f"{SAME}, side by side on one time axis: {config.loss.title} against {against.title}.",
-            key="race",
-        ):
+        words = f"{config.loss.title} against {against.title}, live on one time axis. {SAME}."
+        if st.button("Race", icon=ICON, help=words, key="race"):
             start(race_of_losses(config, [config.loss, against]), cache)
-        with st.popover("Others", icon=":material/tune:", key="race-others", help="Race against other losses"):
+        with st.popover("against", key="race-others"):
             choice(config, cache)
         if cure and st.button(
-            f"Try: {INTERVENTIONS[cure].title.removeprefix('Add ')}",
+            f"Try: {_short(cure)}",
             icon=":material/healing:",
             help=f"A race against itself. {INTERVENTIONS[cure]().explain(config)}",
             key="race-cure",
@@ -96,9 +96,8 @@ def choice(config: RunConfig, cache: Path) -> None:
     st.caption(f"{SAME}: only the loss differs.")
     if picked:
         queue.expect_race(cache, len(picked) + 1)
-    if st.button(
-        "Start the race", type="primary", icon=":material/sports_score:", key="race-start", disabled=not picked
-    ):
+    pressed = st.button("Start the race", type="primary", icon=ICON, key="race-start", disabled=not picked)
+    if pressed:
         start(race_of_losses(config, [config.loss, *(LOSSES[name]() for name in picked)]), cache)
 
 

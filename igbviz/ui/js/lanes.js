@@ -85,12 +85,16 @@ export default class Lanes extends Stage {
     const ofLane = (lane) => lane.recording.views.find(({ name }) => name === view.name);
     const axis = running.map(({ recording }) => recording.axes[unit]).sort((a, b) => b.range[1] - a.range[1])[0];
     const room = Math.max(...running.map((lane) => lane.curves.measure(lane.recording, ofLane(lane))));
-    const inOrder = [...this.lanes.values()];
+    const [top, lowest] = [running[0], running.at(-1)];
+    for (const lane of this.lanes.values()) {
+      lane.root.classList.toggle("top", lane === top);
+      lane.root.classList.toggle("lowest", lane === lowest);
+    }
     const rows = Math.max(...running.map(({ recording }) => (axis.first_epoch !== null) + (recording.marks.length > 0)));
     root.style.setProperty("--rows", rows);
     for (const lane of running) {
-      const above = lane === inOrder[0] ? rows * ABOVE * textScale() : 0;
-      const below = lane === inOrder.at(-1) ? BELOW * textScale() : 0;
+      const above = lane === top ? rows * ABOVE * textScale() : 0;
+      const below = lane === lowest ? BELOW * textScale() : 0;
       await lane.draw(Plotly, colors, { view: ofLane(lane), unit, smooth: this.smooth, axis, room, above, below });
     }
     this.shown = view;

@@ -11,8 +11,8 @@ from igbviz.config import PRESETS
 from igbviz.runs.run import RunError
 from igbviz.runs.shipped import shipped_runs
 from igbviz.runs.sweeps import list_groups
-from igbviz.ui import escape, refresh, shell
-from igbviz.ui.groups import sweep_of
+from igbviz.ui import escape, races, refresh, shell
+from igbviz.ui.groups import heading, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import FIRST_LOOKS, first_looks, run_rows, start_run
@@ -56,6 +56,7 @@ def _first_looks(cache: Path) -> None:
         def update() -> None:
             stage(recorded, key="stage", play=True)
 
+        races.buttons(PRESETS["first-look"].config, cache)
         refresh.fragment(update, None)
     st.caption(
         "Three recorded runs: the same start, the same batches, different losses. Train them here, in the background "
@@ -112,7 +113,7 @@ def latest(cache: Path) -> list[Line]:
     sweeps = {}  # by run; a run that several sweeps share belongs to the newest
     for group in reversed(list_groups(cache)):
         try:
-            title = str(sweep_of(str(group.path)))
+            title = heading(sweep_of(str(group.path)))
         except RunError:
             continue  # its runs are listed one by one
         sweeps |= dict.fromkeys(group.run_ids, (group.id, title))
@@ -124,7 +125,7 @@ def latest(cache: Path) -> list[Line]:
         elif sweep_id not in lines:
             states = [other["state"] for other in rows if sweeps.get(other["id"], ("",))[0] == sweep_id]
             note = f"{len(states)} run{'s' * (len(states) > 1)}, {row['submitted']}"
-            lines[sweep_id] = Line(min(states, key=STATES.index), f"Sweep: {title}", note, {"sweep": sweep_id})
+            lines[sweep_id] = Line(min(states, key=STATES.index), title, note, {"sweep": sweep_id})
         if len(lines) == MAX_LATEST:
             break
     return list(lines.values())

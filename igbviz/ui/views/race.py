@@ -88,9 +88,8 @@ def _state(members: dict[str, SweepRun]) -> None:
         etas = [member.status.eta for member in going if member.status and member.status.eta is not None]
         share = sum(member.share for member in members.values()) / len(members)
         to_go = f", {duration_in_words(max(etas))} to go" if etas else ""
-        st.caption(
-            f"{len(going)} of {len(members)} still running: {100 * share:.0f} % of the steps{to_go}", width="content"
-        )
+        words = f"{len(going)} of {len(members)} still running: {100 * share:.0f} % of the steps{to_go}"
+        st.caption(words, width="content")
         if st.button("Stop", icon=":material/stop:", key="race-stop"):
             stop_all(going)
             st.rerun()

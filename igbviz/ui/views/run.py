@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import streamlit as st
@@ -9,14 +10,16 @@ import streamlit as st
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.config import RunConfig
+from igbviz.config.interventions import suggested
 from igbviz.config.presets import look_for
 from igbviz.losses import Custom
-from igbviz.runs import sweep_config
+from igbviz.runs import shipped, sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import quantities
-from igbviz.ui import forms, progress, provenance, refresh
+from igbviz.ui import forms, progress, provenance, races, refresh
+from igbviz.ui.lanes import verdict_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
@@ -44,6 +47,7 @@ def view(run: Run) -> None:
         _stage(run, config, now)
         return refresh.pace(now)
 
+    _races(run, config, status)
     refresh.fragment(follow, refresh.pace(status))
     if look := look_for(config):
         st.caption(look)
@@ -52,6 +56,14 @@ def view(run: Run) -> None:
     if has_records:
         _more(run, status)
     _exports(run, has_records)
+
+
+def _races(run: Run, config: RunConfig, status: Status) -> None:
+    """Beside the verdict: races of this run, against itself with a cure where it is stuck."""
+    found = verdict_of(run, status.state)
+    cures = suggested(config, 1) if found and found.stuck and status.ended else []
+    with contextlib.suppress(RunError):
+        races.buttons(shipped.config_to_repeat(run), run.cache, cure=cures[0] if cures else None)
 
 
 def title_of(run: Run) -> str:
