@@ -37,9 +37,8 @@ def lane_names(race: Sweep) -> dict[str, str]:
     """The name of each run of a sweep by what differs in it: its loss, 'seed 1', 'Blurry + BatchNorm'."""
     choices, names = race.choices(), {}
     for config in race.configs():
-        names[config.id] = " · ".join(
-            _named(path, value, config, race.base) for path, value in choices[config.id].items()
-        )
+        parts = (_named(path, value, config, race.base) for path, value in choices[config.id].items())
+        names[config.id] = " · ".join(parts)
     often = Counter(names.values())
     return {run: _in_full(name, choices[run]) if often[name] > 1 else name for run, name in names.items()}
 
@@ -67,7 +66,7 @@ def buttons(config: RunConfig, cache: Path, *, cure: str | None = None) -> None:
     """Beside a run: a race against the usual rival, one against losses of one's own choice, and one against a cure."""
     queue.expect_race(cache)
     against = rival(config.loss)
-    with st.container(key="race-buttons", horizontal=True, vertical_alignment="center", gap="small", width="content"):
+    with st.container(key="race-buttons", horizontal=True, vertical_alignment="center"):
         words = f"{config.loss.title} against {against.title}, live on one time axis. {SAME}."
         if st.button("Race", icon=ICON, help=words, key="race"):
             start(race_of_losses(config, [config.loss, against]), cache)
