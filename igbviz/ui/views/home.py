@@ -51,12 +51,12 @@ def draw(cache: Path) -> None:
 
 def _first_looks(cache: Path) -> None:
     """The recorded first looks on the stage, and buttons that train the same runs here."""
+    races.buttons(PRESETS["first-look"].config, cache)
     if recorded := first_looks(cache):
 
         def update() -> None:
             stage(recorded, key="stage", play=True)
 
-        races.buttons(PRESETS["first-look"].config, cache)
         refresh.fragment(update, None)
     st.caption(
         "Three recorded runs: the same start, the same batches, different losses. Train them here, in the background "
