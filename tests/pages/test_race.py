@@ -15,8 +15,8 @@ from igbviz.runs import queue
 from igbviz.runs.sweep_config import Sweep, race_of_cure, race_of_losses
 from igbviz.runs.sweeps import list_groups, submit_sweep
 from igbviz.spec import ConfigError
-from igbviz.ui.race_query import race_from_query, race_to_query
-from igbviz.ui.races import lane_names
+from igbviz.ui.race.buttons import lane_names
+from igbviz.ui.race.query import race_from_query, race_to_query
 from tests.support import ROOT
 from tests.support.pages import as_read, page
 from tests.support.stored_runs import BASE, queued, stored, story

@@ -11,10 +11,11 @@ from igbviz.config import PRESETS
 from igbviz.runs.run import RunError
 from igbviz.runs.shipped import shipped_runs
 from igbviz.runs.sweeps import list_groups
-from igbviz.ui import escape, races, refresh, shell
+from igbviz.ui import escape, refresh, shell
 from igbviz.ui.groups import heading, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.progress import state_badge
+from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.runs import FIRST_LOOKS, first_looks, run_rows, start_run
 from igbviz.ui.stage import stage
 
@@ -51,7 +52,7 @@ def draw(cache: Path) -> None:
 
 def _first_looks(cache: Path) -> None:
     """The recorded first looks on the stage, and buttons that train the same runs here."""
-    races.buttons(PRESETS["first-look"].config, cache)
+    race_buttons(PRESETS["first-look"].config, cache)
     if recorded := first_looks(cache):
 
         def update() -> None:

@@ -14,9 +14,10 @@ from igbviz.runs.sweep_config import intervention_sweep, race_of_cure
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
-from igbviz.ui import forms, races
+from igbviz.ui import forms
 from igbviz.ui.messages import duration_in_words, show_error
 from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.race.buttons import start_race
 
 MAX_SEEDS = 20
 
@@ -46,7 +47,7 @@ def _first_to_try(run: Run, config: RunConfig) -> None:
         title = INTERVENTIONS[name].title.removeprefix("Add ")
         with column:
             if st.button(f"Try: {title}", icon=":material/healing:", width="stretch", key=f"try-{run.id}-{name}"):
-                races.start(race_of_cure(config, name), run.cache)
+                start_race(race_of_cure(config, name), run.cache)
             st.caption(INTERVENTIONS[name]().explain(config))
 
 

@@ -12,11 +12,12 @@ from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import INTERVENTION, Sweep
 from igbviz.runs.sweeps import MISSING, RESUMABLE, WAITING, SweepRun, members_of, plan, stop_all
 from igbviz.spec import ConfigError
-from igbviz.ui import races, refresh, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.groups import identified
-from igbviz.ui.lanes import lanes
 from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
-from igbviz.ui.race_query import race_from_query
+from igbviz.ui.race.buttons import SAME, choose_losses, lane_names, start_race
+from igbviz.ui.race.lanes import lanes
+from igbviz.ui.race.query import race_from_query
 
 
 def draw(cache: Path) -> None:
@@ -29,10 +30,10 @@ def draw(cache: Path) -> None:
     with st.container(key="title", horizontal=True, vertical_alignment="center"):
         st.title(f"Race :small[{plain(_setting(asked))}]", anchor=False, width="stretch")
         with st.popover("Other losses", icon=":material/tune:"):
-            races.choice(asked.base, cache)
+            choose_losses(asked.base, cache)
     try:
         race = identified(asked)
-        names = races.lane_names(race)
+        names = lane_names(race)
         _offer(race, cache)
     except (ConfigError, DataError, RunError, OSError) as error:
         show_error(error)
@@ -46,7 +47,7 @@ def draw(cache: Path) -> None:
 
     refresh.fragment(update, _pace(_lined_up(names, cache)))
     differs = "one change is all that differs" if INTERVENTION in race.axes else "only the loss differs"
-    st.caption(f"{races.SAME}: {differs}. A link to this page is the same race anywhere.")
+    st.caption(f"{SAME}: {differs}. A link to this page is the same race anywhere.")
     with st.container(horizontal=True):
         for run_id, name in names.items():
             shell.link("pages/Train.py", plain(name), icon=":material/play_circle:", run=run_id)
@@ -74,7 +75,7 @@ def _offer(race: Sweep, cache: Path) -> None:
     expected = plan(race, cache)
     with st.container(key="race-offer", horizontal=True, vertical_alignment="center"):
         if st.button("Start the race", type="primary", icon=":material/sports_score:", key="race-run"):
-            races.start(race, cache)
+            start_race(race, cache)
         done = f"{expected.finished} of {expected.runs} runs are there already; " if expected.finished else ""
         st.caption(f"{done}about **{duration_in_words(expected.seconds)}**, {expected.basis}.", width="content")
 

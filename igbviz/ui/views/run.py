@@ -18,11 +18,12 @@ from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
 from igbviz.trajectory import quantities
-from igbviz.ui import forms, progress, provenance, races, refresh
-from igbviz.ui.lanes import verdict_of
+from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
+from igbviz.ui.race.buttons import race_buttons
+from igbviz.ui.race.lanes import verdict_of
 from igbviz.ui.runs import shown_trajectory
 from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
@@ -63,7 +64,7 @@ def _races(run: Run, config: RunConfig, status: Status) -> None:
     found = verdict_of(run, status.state)
     cures = suggested(config, 1) if found and found.stuck and status.ended else []
     with contextlib.suppress(RunError):
-        races.buttons(shipped.config_to_repeat(run), run.cache, cure=cures[0] if cures else None)
+        race_buttons(shipped.config_to_repeat(run), run.cache, cure=cures[0] if cures else None)
 
 
 def title_of(run: Run) -> str:

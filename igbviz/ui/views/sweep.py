@@ -19,12 +19,12 @@ from igbviz.trajectory.quantities import MEASURES
 from igbviz.trajectory.verdict import Verdict, verdict
 from igbviz.ui import refresh, shell
 from igbviz.ui.groups import progress_of, show_progress, sweep_of
-from igbviz.ui.lanes import MAX_LANES, lanes
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
-from igbviz.ui.races import lane_names
+from igbviz.ui.race.buttons import lane_names
+from igbviz.ui.race.lanes import MAX_LANES, lanes
 from igbviz.ui.runs import loss_title
 
 MAX_LINES = 20  # rows of the table before it scrolls

@@ -25,7 +25,7 @@ _mount = component("igbviz_lanes")
 def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False) -> None:
     """Draw the runs, or update them while they train; the keys are the names of the lanes.
 
-    As cheap to call every second as the stage. Raises RunError where a run that has records cannot be read.
+    As cheap to call every second as the stage. A run that cannot be read says so in its lane.
     """
     verdicts = {title: verdict_of(member.run, member.state) for title, member in members.items()}
     drawn = {title: members[title].run for title, found in verdicts.items() if found}
@@ -45,13 +45,18 @@ def verdict_of(run: Run | None, state: str) -> Verdict | None:
     """The verdict on a run in this state so far; None before its first probe, and for one that cannot be read."""
     if run is None or state in WAITS or not (size := run.record_bytes):
         return None
-    return _verdict(str(run.path), size, state)
+    try:
+        return _verdict(str(run.path), size, state)
+    except (RunError, OSError):
+        return None
 
 
 def _waits(member: SweepRun) -> str:
     """What a lane says before its first probe."""
-    if member.state in WAITS or member.status is None:
+    if member.state in WAITS or member.run is None or member.status is None:
         return WAITS.get(member.state, "")
+    if member.run.record_bytes and member.status.ended:
+        return WAITS["unreadable"]
     if member.state == "running":
         return "about to start"
     try:

@@ -1,4 +1,4 @@
-"""Races on the pages: the buttons that start one, and the names of its lanes."""
+"""The buttons that start a race, and the names of its lanes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from igbviz.runs.sweep_config import (
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.ui.messages import show_error
-from igbviz.ui.race_query import race_to_query
+from igbviz.ui.race.query import race_to_query
 from igbviz.ui.runs import loss_title
 
 PAGE, ICON = "pages/Race.py", ":material/sports_score:"
@@ -62,26 +62,26 @@ def _in_full(name: str, choice: dict[str, object]) -> str:
     return f"{name} ({', '.join(filter(None, settings))})" if any(settings) else name
 
 
-def buttons(config: RunConfig, cache: Path, *, cure: str | None = None) -> None:
+def race_buttons(config: RunConfig, cache: Path, *, cure: str | None = None) -> None:
     """Beside a run: a race against the usual rival, one against losses of one's own choice, and one against a cure."""
     queue.expect_race(cache)
     against = rival(config.loss)
     with st.container(key="race-buttons", horizontal=True, vertical_alignment="center"):
         words = f"{config.loss.title} against {against.title}, live on one time axis. {SAME}."
         if st.button("Race", icon=ICON, help=words, key="race"):
-            start(race_of_losses(config, [config.loss, against]), cache)
+            start_race(race_of_losses(config, [config.loss, against]), cache)
         with st.popover("against", key="race-others"):
-            choice(config, cache)
+            choose_losses(config, cache)
         if cure and st.button(
             f"Try: {_short(cure)}",
             icon=":material/healing:",
             help=f"A race against itself. {INTERVENTIONS[cure]().explain(config)}",
             key="race-cure",
         ):
-            start(race_of_cure(config, cure), cache)
+            start_race(race_of_cure(config, cure), cache)
 
 
-def choice(config: RunConfig, cache: Path) -> None:
+def choose_losses(config: RunConfig, cache: Path) -> None:
     """Up to three losses to race against, and the button."""
     names = [name for name in LOSSES if name != config.loss.name and LOSSES[name] is not Custom]
     picked = st.multiselect(
@@ -97,10 +97,10 @@ def choice(config: RunConfig, cache: Path) -> None:
         queue.expect_race(cache, len(picked) + 1)
     pressed = st.button("Start the race", type="primary", icon=ICON, key="race-start", disabled=not picked)
     if pressed:
-        start(race_of_losses(config, [config.loss, *(LOSSES[name]() for name in picked)]), cache)
+        start_race(race_of_losses(config, [config.loss, *(LOSSES[name]() for name in picked)]), cache)
 
 
-def start(race: Sweep, cache: Path) -> None:
+def start_race(race: Sweep, cache: Path) -> None:
     """Train what has not been trained yet, and open the page of the race; an error where that fails."""
     try:
         submit_sweep(race, cache, race=True)
