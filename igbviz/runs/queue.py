@@ -4,9 +4,12 @@ cache/queue/<turn>-<run id>   a run that waits for a worker or is being trained.
                               run has ended, so the next worker finds a run whose worker died. Sorted by name, the files
                               are in the order of their turns. A <turn> is
                                   0<time>                   of a single run: first come first served, before all sweeps
+                                  0<time>.<race>            of a run of a race: like a single one, but a worker of its
+                                                            own is started for each, so that they run side by side
                                   1<round><time>.<sweep>    of a run of a sweep: each round has one run of every sweep
 cache/workers/keeper-0.lock   held by the keeper, a small process that starts the worker and restarts it if it dies
 cache/workers/worker.log      the output of both; only the end of a long one is kept
+cache/workers/expected        the number of lanes of a race that may start soon, for which workers are kept warm
 
 A sweep that is submitted while others wait joins at their present round, so that neither it nor they wait for the whole
 of the other.
@@ -14,6 +17,7 @@ of the other.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import math
 import os
@@ -27,29 +31,34 @@ from functools import lru_cache
 from pathlib import Path
 
 from igbviz.runs import deaths
-from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read_only, stamp
+from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
 from igbviz.runs.locks import is_held, lock
 
 # A single run of fewer expected seconds does not wait for the end of a longer one.
 SHORT_SECONDS = float(os.environ.get("IGBVIZ_SHORT_SECONDS", 120))
+AFTER_PAGE, EXPECTED_SECONDS = 1.5, 120.0  # since a button of a race was seen: when more workers are warm
 _ENTRY = re.compile(rf"(\d+)(?:\.([0-9a-f]{{8}}))?-({RUN_ID.pattern})")
 _last_checks: dict[Path, float] = {}  # by cache, in seconds of time.monotonic()
 _last_turns: dict[Path, tuple[float, Stamp, dict[str, Turn]]] = {}  # by cache: when, for which files, and the turns
 
 
-def enqueue(cache: Path, *run_ids: str, sweep: str = "") -> None:
-    """Append runs to the queue in this order, except queued ones. `sweep`: the sweep that they belong to, if any."""
+def enqueue(cache: Path, *run_ids: str, sweep: str = "", race: bool = False) -> None:
+    """Append runs to the queue in this order, except queued ones.
+
+    `sweep`: the sweep that they belong to, if any. `race`: they are to be trained side by side, before all sweeps.
+    """
     with lock(cache / "queue.lock"):
         entries, now = waiting(cache), time.time_ns()
         queued, group = {entry.run_id for entry in entries}, f"{zlib.crc32(sweep.encode()):08x}"
         rounds = [entry.round for entry in entries if entry.of_sweep]
-        own_rounds = [entry.round for entry in entries if entry.of_sweep and entry.sweep == group]
+        own_rounds = [entry.round for entry in entries if entry.of_sweep and entry.group == group]
         first = max([min(rounds, default=0), *(number + 1 for number in own_rounds)])
         (cache / "queue").mkdir(parents=True, exist_ok=True)
         new = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in queued]
         for position, run_id in enumerate(new):
             submitted = f"{now + position:020d}"
-            turn = f"1{first + position:09d}{submitted}.{group}" if sweep else submitted
+            turn = submitted if race or not sweep else f"1{first + position:09d}{submitted}"
+            turn += f".{group}" if sweep else ""
             (cache / "queue" / f"{turn}-{run_id}").touch()
 
 
@@ -65,7 +74,7 @@ class QueueEntry:
 
     def __init__(self, queue: Path, name: re.Match[str]) -> None:
         self.queue, self.name = queue, name[0]
-        self.turn, self.sweep, self.run_id = name.groups()
+        self.turn, self.group, self.run_id = name.groups()
 
     @property
     def path(self) -> Path:
@@ -73,8 +82,13 @@ class QueueEntry:
 
     @property
     def of_sweep(self) -> bool:
-        """Whether the run belongs to a sweep."""
-        return self.sweep is not None
+        """Whether the run belongs to a sweep that is no race."""
+        return self.group is not None and self.turn.startswith("1")
+
+    @property
+    def of_race(self) -> bool:
+        """Whether the run is one of several that are to be trained side by side."""
+        return self.group is not None and not self.of_sweep
 
     @property
     def round(self) -> int:
@@ -214,6 +228,23 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
             )  # fmt: skip
     except OSError:
         return
+
+
+def expect_race(cache: Path, lanes: int = 2) -> None:
+    """Somebody is looking at a button that starts a race, so that a worker for each lane is kept warm for a while."""
+    with contextlib.suppress(OSError):
+        (cache / "workers").mkdir(parents=True, exist_ok=True)
+        write_text(cache / "workers" / "expected", str(lanes))
+
+
+def lanes_expected(cache: Path) -> int:
+    """The lanes of a race that may start soon, or 0. Not in the first moment, in which the page needs the cores."""
+    mark = cache / "workers" / "expected"
+    try:
+        is_near = AFTER_PAGE <= time.time() - mark.stat().st_mtime < EXPECTED_SECONDS
+        return int(read(mark)) if is_near else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def problem(cache: Path) -> str:

@@ -298,17 +298,17 @@ class Run(FolderHandle):
         except Timeout:
             pass
 
-    def resume(self, sweep: str = "") -> None:
+    def resume(self, sweep: str = "", race: bool = False) -> None:
         """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged.
 
-        `sweep`: the id of the sweep that it belongs to, see `submit_all`.
+        `sweep`, `race`: the id of the sweep that it belongs to, and whether that is a race, see `submit_all`.
         """
         self.require_own()
         with self.changing():
-            self._resume(sweep)
+            self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)
 
-    def _resume(self, sweep: str) -> None:
+    def _resume(self, sweep: str, race: bool) -> None:
         try:
             # Under the lock, so that a worker that is about to release the run does not remove the new queue entry.
             with folder_lock(self.path, timeout=2.0):
@@ -317,7 +317,7 @@ class Run(FolderHandle):
                     return
                 (self.path / "stop").unlink(missing_ok=True)
                 self.write_status(status.model_copy(update={"state": "queued", "message": QUEUED, "attempts": 0}))
-                queue.enqueue(self.cache, self.id, sweep=sweep)
+                queue.enqueue(self.cache, self.id, sweep=sweep, race=race)
         except Timeout:
             (self.path / "stop").unlink(missing_ok=True)  # a worker has it
 

@@ -56,11 +56,13 @@ def identified(config: Config, cache: Path) -> Config:
     return config if dataset == config.dataset else config.with_(dataset=dataset)
 
 
-def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, sweep: str = "") -> list[Run]:
+def submit_all(
+    configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, sweep: str = "", race: bool = False
+) -> list[Run]:
     """`submit` many own runs in this order, reading the queue once for all.
 
-    `sweep`: the id of their sweep; its runs may be trained in parallel, where that is faster. Raises RunError for an
-    unreadable status, NewerCache for a cache of a newer program.
+    `sweep`: the id of their sweep; its runs may be trained in parallel, where that is faster, and those of a `race` are
+    in any case. Raises RunError for an unreadable status, NewerCache for a cache of a newer program.
     """
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
@@ -83,9 +85,9 @@ def submit_all(configs: Iterable[Config], cache: str | Path = DEFAULT_CACHE, swe
                 elif state in ("stopped", "failed") or (state == "running" and run.status.state == "lost"):
                     # The same run, but the folder with its data may have changed.
                     write_text(run.path / "config.json", config.to_json())
-                    run.resume(sweep)
+                    run.resume(sweep, race)
         finally:  # an unreadable run does not keep the others out of the queue
-            queue.enqueue(cache, *new, sweep=sweep)
+            queue.enqueue(cache, *new, sweep=sweep, race=race)
     if not all(run.stored_status().ended for run in runs):
         queue.ensure_worker(cache)
     return runs

@@ -14,9 +14,11 @@ from pydantic import Field, field_validator, model_validator
 from igbviz.config import RunConfig
 from igbviz.config.interventions import Intervention, applicable, chosen
 from igbviz.config.run import digest, slug
+from igbviz.losses import CrossEntropy, GeneralizedCrossEntropy, Loss
 from igbviz.spec import ConfigError, Spec, short
 
 MAX_RUNS = 500
+MAX_LANES = 4  # of a race
 INTERVENTION = "intervention"  # the one axis that is not a field of a run; None is the run without intervention
 UNCHANGED = "as it is"
 
@@ -231,3 +233,24 @@ def intervention_sweep(
     if seeds > 1:
         axes["seed"] = list(range(config.seed, config.seed + seeds))
     return Sweep(base=config, axes=axes, title=f"Interventions: {config.loss.title}")
+
+
+def rival(loss: Loss) -> Loss:
+    """The loss that shows most beside this one: cross-entropy, which leaves its guess; for that, one that may not."""
+    return GeneralizedCrossEntropy() if isinstance(loss, CrossEntropy) else CrossEntropy()
+
+
+def race_of_losses(config: RunConfig, losses: Iterable[Loss]) -> Sweep:
+    """A race: the same run with each of these losses, of which there are 2 to MAX_LANES. Raises ConfigError."""
+    lanes = list({loss.to_json(): loss for loss in losses}.values())
+    if not 2 <= len(lanes) <= MAX_LANES:
+        raise ConfigError((("lanes",), f"are {len(lanes)} losses, allowed: 2 to {MAX_LANES} different ones"))
+    axes = {"loss": [loss.model_dump(mode="json") for loss in lanes]}
+    title = f"Race: {', '.join(loss.name for loss in lanes)}"
+    return Sweep(base=config.with_(loss=lanes[0]), axes=axes, title=title[:80])
+
+
+def race_of_cure(config: RunConfig, name: str) -> Sweep:
+    """A race of a run against itself with one intervention. Raises ConfigError if that changes nothing."""
+    title = f"Race: {config.loss.name}, {chosen(name).name}"
+    return Sweep(base=config, axes={INTERVENTION: [None, name]}, title=title)

@@ -1,7 +1,7 @@
 """A sweep is a named group of runs that are submitted, watched, stopped and resumed together.
 
-    cache/sweeps/<id>/sweep.json    the sweep, and the expected seconds of each of its runs; written once, before the
-                                    runs
+    cache/sweeps/<id>/sweep.json    the sweep, the expected seconds of each of its runs, and whether they race side by
+                                    side; written once, before the runs
 
 Its runs are in cache/runs like all others and do not refer to it: two sweeps with the same run share it, and a sweep
 that is submitted twice is one sweep.
@@ -122,6 +122,24 @@ def _member(run_id: str, cache: Path) -> SweepRun:
     return SweepRun(run_id, status.state, run, status)
 
 
+def members_of(run_ids: Iterable[str], cache: str | Path = DEFAULT_CACHE) -> list[SweepRun]:
+    """These runs at this moment, whether a sweep of them was submitted or not. For queued or lost ones this starts a
+    worker if none is alive, so that reading is enough to continue them."""
+    members = _members(run_ids, Path(cache))
+    unfinished = {member.id for member in members if member.state in ("queued", "lost")}
+    if any(entry.run_id in unfinished for entry in queue.waiting(Path(cache))):
+        queue.ensure_worker(Path(cache))
+    return members
+
+
+def stop_all(members: Iterable[SweepRun]) -> None:
+    """Stop those of these runs that are queued, running or lost."""
+    # From the end of the queue, so that no worker starts a run that is about to be stopped.
+    waiting = [member for member in reversed([*members]) if member.state in WAITING]
+    for member in sorted(waiting, key=lambda member: member.state == "running"):
+        member.run.stop_quietly()
+
+
 @dataclass(frozen=True)
 class Progress:
     """The progress of a group. `counts`: number of runs in each state that occurs; `share`: mean fraction done, from 0
@@ -183,14 +201,15 @@ class Group(FolderHandle):
         """The time of submission, in seconds since 1970."""
         return self._stored()["submitted"]
 
+    @property
+    def is_race(self) -> bool:
+        """Whether its runs are trained side by side, before all other sweeps."""
+        return self._stored().get("race") is True
+
     def members(self) -> list[SweepRun]:
         """All its runs at this moment. For queued or lost ones this starts a worker if none is alive, so that reading
         is enough to continue them."""
-        members = _members(self.run_ids, self.cache)
-        unfinished = {member.id for member in members if member.state in ("queued", "lost")}
-        if any(entry.run_id in unfinished for entry in queue.waiting(self.cache)):
-            queue.ensure_worker(self.cache)
-        return members
+        return members_of(self.run_ids, self.cache)
 
     def progress(self) -> Progress:
         """The progress of the group at this moment."""
@@ -227,16 +246,13 @@ class Group(FolderHandle):
 
     def stop(self) -> None:
         """Stop every queued or running run, including runs that another sweep shares (`sharing`). Records stay."""
-        # From the end of the queue, so that no worker starts a run that is about to be stopped.
-        waiting = [member for member in reversed(self.members()) if member.state in WAITING]
-        for member in sorted(waiting, key=lambda member: member.state == "running"):
-            member.run.stop_quietly()
+        stop_all(self.members())
 
     def resume(self) -> None:
         """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
         for member in self.members():
             if member.state in RESUMABLE:
-                member.run.resume(sweep=self.id)
+                member.run.resume(sweep=self.id, race=self.is_race)
 
     def sharing(self) -> list[Group]:
         """The other groups that share a queued, running or lost run with this one."""
@@ -272,11 +288,12 @@ class Group(FolderHandle):
         return stored
 
 
-def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACHE) -> Group:
+def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, race: bool = False) -> Group:
     """Make sure that every run of this sweep exists and will be trained, and return their group at once.
 
     Finished runs are unchanged, queued ones keep their positions, stopped, failed and lost ones continue, deleted ones
-    are created again: a sweep that is submitted twice adds nothing. Raises DataError or ConfigError when one of the
+    are created again: a sweep that is submitted twice adds nothing. `race`: its runs start at the same time, each in a
+    process of its own, where they are small enough for one core. Raises DataError or ConfigError when one of the
     runs cannot start, before any of them does.
     """
     sweep = Sweep.model_validate(sweep).identified()
@@ -288,11 +305,13 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     except RunError:
         group.path.mkdir(parents=True, exist_ok=True)
         stored = {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": time.time()}
+        stored |= {"race": True} if race else {}
         write_json(group.path / "sweep.json", stored)
     unchanged = {
         member.id for member in _members(expected, group.cache) if member.state == UNREADABLE or _is_finished(member)
     }
-    submit_all([config for config in sweep.configs() if config.id not in unchanged], group.cache, sweep=group.id)
+    configs = [config for config in sweep.configs() if config.id not in unchanged]
+    submit_all(configs, group.cache, sweep=group.id, race=race)
     return group
 
 

@@ -4,7 +4,8 @@ Started as `python -m igbviz.runs.worker CACHE`. It consists of two processes. T
 restarts the *worker* when that dies (killed, crashed, out of memory). The worker keeps torch and the device warm
 between runs and exits after some idle minutes. Each GPU has its own pair. On a CPU, additional pairs are *helpers* for
 runs that use one thread: a sweep of such runs gets one for every core, and while a long one is being trained, one
-helper stays warm for the next short run. Where no core is free, the long run pauses between two steps, and its own
+helper stays warm for the next short run. A race gets a worker for every run, however many cores there are: what counts
+there is that all of them move. Where no core is free, the long run pauses between two steps, and its own
 worker trains the short one. The number of threads of a run is never changed, so its records are the same, bit for bit.
 """
 
@@ -30,6 +31,7 @@ from igbviz.runs.locks import AT_ONCE, folder_lock, is_held, lock
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # for a helper
 WARM_UP_AFTER = 1.0  # idle seconds, after which a worker prepares for previews
+MAX_RACING = 4  # workers for the runs of races, on a machine with fewer cores than that
 LOOK_SECONDS = 0.2  # between two looks of a long run at the queue
 LOOK_AT = 100  # runs at the head of the queue that it looks at
 HELP_SECONDS = 0.5  # in which a helper takes a short run, before a long one pauses for it
@@ -95,9 +97,14 @@ def work(cache: Path, slot: int) -> None:
         is_cold = not helper
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
-            if take_one(cache, device, helper, answerer) or (helper and _is_needed(cache)):
+            if device.type == "cpu" and not helper:
+                _start_helpers(cache, _expected(cache))
+            if take_one(cache, device, helper, answerer):
                 idle_since = time.monotonic()
                 keep_end(cache / "workers" / "worker.log")
+                continue
+            if helper and _is_needed(cache):
+                idle_since = time.monotonic()
             if answerer.idle():
                 idle_since = time.monotonic()
             elif is_cold and time.monotonic() - idle_since > WARM_UP_AFTER:
@@ -110,7 +117,7 @@ def take_one(cache: Path, device, helper: bool = False, answerer=None) -> bool:
     """Train the first queued run that this worker may take and no other has, and the runs in its stack.
 
     False when there is none. A helper, on an additional core of a CPU, takes only runs that use one thread, of a sweep
-    or short ones.
+    or a race or short ones.
     """
     from igbviz.runs import queue
 
@@ -135,7 +142,7 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
             entry.path.unlink(missing_ok=True)
         return False
     one_thread = device.type == "cpu" and _uses_one_thread(run)
-    if helper and not (one_thread and (entry.of_sweep or entry.is_short())):
+    if helper and not (one_thread and (entry.group or entry.is_short())):
         return False
     try:
         with contextlib.ExitStack() as locks:
@@ -148,6 +155,8 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
                 if device.type == "cpu" and not helper:
                     _start_helpers(cache, sum(entry.of_sweep for entry in waiting[:workers]) - 1)
                 held |= _peers(run, waiting[1:], workers, device.type, locks)
+            if entry.of_race and one_thread and not helper:
+                _start_helpers(cache, _racing(cache))
             pauses = Pauses(cache, device, entry, helper, one_thread, answerer)
             must_pause = _must_give_back(paused) if paused else pauses.are_due
             meanwhile = {"meanwhile": answerer.between_steps} if answerer else {}
@@ -190,8 +199,8 @@ class Pauses:
 
     def __init__(self, cache: Path, device, entry, helper: bool, one_thread: bool, answerer) -> None:
         self.cache, self.device, self.helper, self.answerer = cache, device, helper, answerer
-        self.is_long = not entry.is_short()
-        self.has_help = device.type == "cpu" and one_thread and _cores() > 1
+        self.is_long, self.group = not entry.is_short(), entry.group
+        self.one_thread, self.has_help = one_thread, one_thread and _cores() > 1
         self.looked_at = self.resumed_at = time.monotonic()
         self.for_sweep = 0.0  # seconds of the last pause, if it was for a run of a sweep
         self.next = None  # the entry of the short run
@@ -203,17 +212,21 @@ class Pauses:
         # The first steps take far longer than the others, so they tell nothing.
         if status.seconds >= queue.SHORT_SECONDS / 20:
             self.is_long |= status.seconds + (status.eta or 0.0) >= queue.SHORT_SECONDS
-        if not self.is_long or time.monotonic() - self.looked_at < LOOK_SECONDS:
+        if time.monotonic() - self.looked_at < LOOK_SECONDS:
             return False
         self.looked_at = time.monotonic()
-        if self.has_help and not self.helper:
-            _start_helpers(self.cache, 1)
-        self.next = next(filter(self._has_turn, queue.waiting(self.cache)[:LOOK_AT]), None)
+        waiting = queue.waiting(self.cache)[:LOOK_AT]
+        if self.one_thread and not self.helper:
+            spare = max(self.is_long, _expected(self.cache)) if self.has_help else 0
+            _start_helpers(self.cache, max(spare, _racing(self.cache)))
+        self.next = next(filter(self._has_turn, waiting), None) if self.is_long else None
         return self.next is not None
 
     def _has_turn(self, entry) -> bool:
         if self.has_help and (entry.of_sweep or entry.age < HELP_SECONDS):
             return False  # a helper trains it beside this one
+        if entry.of_race and entry.group == self.group:
+            return False  # they are to be side by side
         # A sweep of short runs gets half of the time: after each, this run goes on for as long.
         if entry.of_sweep and self.looked_at - self.resumed_at < self.for_sweep:
             return False
@@ -287,6 +300,24 @@ def _workers(device: str, one_thread: bool) -> int:
     return max(1, torch.cuda.device_count())
 
 
+def _racing(cache: Path) -> int:
+    """The number of helpers with which every queued run of a race is trained beside all that is being trained."""
+    from igbviz.runs import queue
+
+    waiting = queue.waiting(cache)[:LOOK_AT]
+    if not any(entry.of_race for entry in waiting):
+        return 0
+    busy = sum(entry.of_race or is_held(cache / "runs" / entry.run_id / "lock") for entry in waiting)
+    return min(busy, max(MAX_RACING, _cores())) - 1
+
+
+def _expected(cache: Path) -> int:
+    """The number of helpers that a race would need which may start soon; none are kept warm on a single core."""
+    from igbviz.runs import queue
+
+    return min(queue.lanes_expected(cache), MAX_RACING) - 1 if _cores() > 1 else 0
+
+
 def _start_helpers(cache: Path, count: int) -> None:
     """Start a worker for so many additional cores, unless it is alive."""
     for slot in range(1, 1 + count):
@@ -301,10 +332,11 @@ def _all_cores(cache: Path) -> Path:
 
 
 def _is_needed(cache: Path) -> bool:
-    """Whether an idle helper stays, for the next short run: while a run is being trained that leaves it a core."""
+    """Whether an idle helper stays, for the next short run: while a run is being trained that leaves it a core,
+    or while a race is expected."""
     from igbviz.runs import queue
 
-    return bool(queue.waiting(cache)) and not is_held(_all_cores(cache))
+    return _expected(cache) > 0 or (bool(queue.waiting(cache)) and not is_held(_all_cores(cache)))
 
 
 def _command(cache: Path, slot: int, *more: str) -> list[str]:

@@ -1,7 +1,11 @@
-"""What came of a run, in a sentence: whether its classes came alive, and where its guesses went."""
+"""What came of a run, in a sentence: whether its classes came alive, and where its guesses went.
+
+And over several runs in one sentence: which of them left their first guess, and when.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +25,17 @@ class Verdict:
     escape_step: int | None
     never_alive: tuple[str, ...]  # classes that were alive at no probe
     lost: tuple[str, ...]  # classes that were alive at an earlier probe, but not at the last one
+    ended: bool = True
+    diverged: bool = False
+
+    @property
+    def brief(self) -> str:
+        """The fate of the first guess alone: 'left its guess at step 7', 'never left its guess'."""
+        if self.diverged:
+            return "diverged"
+        if self.escape_step is None:
+            return "never left its guess" if self.ended else "has not left its guess yet"
+        return f"left its guess at step {self.escape_step:,}" if self.escape_step else "even guesses from the start"
 
 
 def verdict(trajectory: Trajectory, *, ended: bool = True, diverged: bool = False) -> Verdict:
@@ -46,7 +61,7 @@ def verdict(trajectory: Trajectory, *, ended: bool = True, diverged: bool = Fals
     else:
         left = f"The first guess was lost at step {escaped:,}" if escaped else "The guesses were even from the start"
         sentence = f"{left}, {f'but {silenced}' if silenced else 'and every class is alive'}; {accuracy}."
-    return Verdict(sentence, escaped is None, escaped, tuple(never), tuple(lost))
+    return Verdict(sentence, escaped is None, escaped, tuple(never), tuple(lost), ended, diverged)
 
 
 def _silenced(never: np.ndarray, lost: np.ndarray, total: int, ended: bool) -> str:
@@ -61,5 +76,50 @@ def _silenced(never: np.ndarray, lost: np.ndarray, total: int, ended: bool) -> s
     return f"{_listed(lost)} did not stay alive" if len(lost) else ""
 
 
-def _listed(names: np.ndarray) -> str:
+def race_verdict(verdicts: Mapping[str, Verdict | None]) -> str:
+    """One sentence over the runs of a race, by their names: 'A left its guess at step 7, B at step 45, C never.'
+
+    Whoever left first is named first; None stands for a run without a probe.
+    """
+    by_fate: dict[tuple[int, int], list[str]] = {}
+    for name, found in verdicts.items():
+        by_fate.setdefault(_fate(found), []).append(name)
+    clauses: list[str] = []
+    speaks_of_guess = False  # "left its guess" is said once and understood from then on
+    for fate, names in sorted(by_fate.items()):
+        clauses.append(f"{_listed(names)} {_words(fate, names, speaks_of_guess)}")
+        speaks_of_guess |= fate[0] in (_LEFT, _NOT_YET, _NEVER)
+    return f"{', '.join(clauses)}."
+
+
+_EVEN, _LEFT, _NOT_YET, _NEVER, _DIVERGED, _WAITING = range(6)  # in the order of the sentence
+
+
+def _fate(found: Verdict | None) -> tuple[int, int]:
+    """What became of the first guess, and at which step."""
+    if found is None:
+        return _WAITING, 0
+    if found.diverged:
+        return _DIVERGED, 0
+    if found.escape_step is None:
+        return (_NEVER if found.ended else _NOT_YET), 0
+    return (_LEFT if found.escape_step else _EVEN), found.escape_step
+
+
+def _words(fate: tuple[int, int], names: list[str], speaks_of_guess: bool) -> str:
+    its, has = ("its", "has") if len(names) == 1 else ("their", "have")
+    kind, step = fate
+    short = {_LEFT: f"at step {step:,}", _NOT_YET: "not yet", _NEVER: "never"}
+    full = {
+        _EVEN: "had even guesses from the start",
+        _LEFT: f"left {its} guess at step {step:,}",
+        _NOT_YET: f"{has} not left {its} guess yet",
+        _NEVER: f"never left {its} guess",
+        _DIVERGED: "diverged",
+        _WAITING: f"{has} not started yet",
+    }
+    return (speaks_of_guess and short.get(kind)) or full[kind]
+
+
+def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -86,6 +86,11 @@ def _runs(count: int) -> str:
 LOOKS = STATE_LOOKS | {"missing": ("gray", ":material/delete:")}
 
 
+def heading(sweep: Sweep) -> str:
+    """'Sweep: learning rate × seed'; a race says by itself that it is one."""
+    return name if (name := str(sweep)).startswith("Race: ") else f"Sweep: {name}"
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def sweep_of(path: str) -> Sweep:
     return Group(Path(path)).sweep

@@ -26,7 +26,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
 
 HERE = Path(__file__).parent
-STYLES = ("shell.css", "views.css", "js/stage.css", "js/images.css")
+STYLES = ("shell.css", "views.css", "js/stage.css", "js/images.css", "js/lanes.css")
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]

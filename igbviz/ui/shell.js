@@ -17,8 +17,8 @@
 
   // What the style sheets have to know of the page, as classes of its root: see shell.css on `:has()`.
   const menus = document.getElementsByTagName("section"); // live collections, which cost nothing while nothing changes
-  const keys = { "igbviz-presenting": "lesson-remote", "igbviz-title": "title", "igbviz-progress": "progress" };
-  const parts = Object.entries(keys).map(([told, key]) => [told, document.getElementsByClassName(`st-key-${key}`)]);
+  const keys = { presenting: "lesson-remote", title: "title", progress: "progress", race: "race-buttons", cure: "race-cure" };
+  const parts = Object.entries(keys).map(([told, key]) => [`igbviz-${told}`, document.getElementsByClassName(`st-key-${key}`)]);
   const tell = () => {
     const menu = [...menus].find(({ dataset }) => dataset.testid === "stSidebar");
     if (menu) root.classList.toggle("igbviz-closed", menu.dataset.collapsed === "true");

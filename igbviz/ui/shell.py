@@ -21,6 +21,7 @@ GROUPS = {  # in the order of the menu; paths are addresses that people have boo
     "Watch": {
         "app.py": Page("Home", ":material/home:"),
         "pages/Train.py": Page("Train and watch", ":material/play_circle:"),
+        "pages/Race.py": Page("Race", ":material/sports_score:"),
         "pages/Compare.py": Page("Compare", ":material/compare:"),
     },
     "Understand": {

@@ -22,8 +22,15 @@ def stage(runs: Mapping[str, Run], *, key: str, play: bool = False) -> None:
     The browser gets what was recorded since the last call, so it is cheap to call this every second. With `play`, the
     stage begins at Init. and plays until somebody takes the player. Raises RunError where a run cannot be read.
     """
+    data = {"scenes": scenes(runs, key), "play": play, "palette": DARK_FOR}
+    data |= {"name": "igbviz-stage", "module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
+    _mount(key=key, data=data, on_lost_change=lambda: forget(key))
+
+
+def scenes(runs: Mapping[str, Run], key: str) -> list[dict[str, str]]:
+    """For each run its id, title and message. Only what the browser has not got yet at this `key`."""
     sent = st.session_state.setdefault(f"{key}-sent", {})
-    scenes = []
+    found = []
     for title, run in runs.items():
         status, size = run.status, run.record_bytes
         trajectory = shown_trajectory(str(run.path), size)
@@ -32,14 +39,13 @@ def stage(runs: Mapping[str, Run], *, key: str, play: bool = False) -> None:
         start = max(0, before - 1) if len(trajectory) >= last else 0
         sent[run.id] = (last, len(trajectory))
         message = _scene(str(run.path), size, start, status.ended, status.state == "diverged")
-        scenes.append({"run": run.id, "title": title, "message": message})
+        found.append({"run": run.id, "title": title, "message": message})
+    return found
 
-    def forget() -> None:
-        st.session_state.pop(f"{key}-sent", None)
 
-    data = {"scenes": scenes, "play": play, "palette": DARK_FOR}
-    data |= {"name": "igbviz-stage", "module": asset("js/stage.js"), "plotly": asset("plotly.min.js")}
-    _mount(key=key, data=data, on_lost_change=forget)
+def forget(key: str) -> None:
+    """The browser lacks something, so all is sent again."""
+    st.session_state.pop(f"{key}-sent", None)
 
 
 # All viewers of a run share its messages: the key is the length of its file.

@@ -180,14 +180,14 @@ def test_interventions_say_whether_the_run_is_stuck(own_cache: Path) -> None:
     assert first and [button.key for button in stuck.button] == first, "nothing is ticked yet"
 
 
-def test_one_button_tries_a_change_and_compares(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_button_races_a_change_against_the_run(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple] = []
-    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: shown.append((page, query_params["sweep"])))
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: shown.append((page, query_params["cure"])))
     _, runs = sweep_of_three(own_cache, seeds=1)
     name = suggested(runs[2].config)[0]
     drawn(runs[2]).button(key=f"try-{runs[2].id}-{name}").click().run()
     (group,) = list_groups(own_cache)
-    assert shown == [("pages/Compare.py", group.id)]
+    assert shown == [("pages/Race.py", name)] and group.is_race
     assert set(group.run_ids) == {runs[2].id, applicable(runs[2].config)[name].id}
 
 

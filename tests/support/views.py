@@ -13,6 +13,7 @@ from tests.support.browser import HEAD, ROW
 from tests.support.stored_runs import BASE, LOSSES, stored, story
 
 FIRST_LOOK = "Train?run=fashion-mini-mlp-piecewise-zero-s0-f71620e6c6"
+LANES = ".igbviz-lanes[data-ready]"
 STAGE = ".st-key-stage .igbviz-stage[data-ready]"
 SWEEP = Sweep(base=BASE, axes={"loss": list(LOSSES[:2]), "seed": [0, 1]})
 
@@ -31,7 +32,8 @@ VIEWS = (
     View("", STAGE),
     View("Train", STAGE),
     View(FIRST_LOOK, STAGE),
-    View(f"Train?sweep={SWEEP.id}", _chart("sweep-overlay")),
+    View(f"Train?sweep={SWEEP.id}", LANES),
+    View("Race", LANES),
     View("Initialisation", _chart("every_network-0")),
     View("Dynamics", _chart("bias-plane")),
     View("Dynamics?view=starts", _chart("bias-time")),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igbviz.trajectory import Trajectory, snapshot_dtype
-from igbviz.trajectory.verdict import verdict
+from igbviz.trajectory.verdict import race_verdict, verdict
 
 NAMES = ("Bag", "Coat", "Dress", "Shirt")
 
@@ -78,3 +78,49 @@ def test_a_class_that_is_hardly_ever_guessed_right_is_not_alive() -> None:
     hardly = ALL_BAG.copy()
     hardly[1] = [99, 1, 0, 0]
     assert "3 of 4 classes never came alive" in verdict(run(ALL_BAG, hardly)).sentence
+
+
+LEFT_EARLY, LEFT_LATE, STUCK = run(ALL_BAG, RIGHT, RIGHT), run(ALL_BAG, ALL_BAG, RIGHT), run(ALL_BAG, ALL_BAG, ALL_BAG)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "sentence"),
+    [
+        (
+            {"A": verdict(LEFT_LATE), "B": verdict(STUCK), "C": verdict(LEFT_EARLY)},
+            "C left its guess at step 1, A at step 10, B never.",
+        ),
+        (
+            {"A": verdict(LEFT_EARLY), "B": verdict(LEFT_EARLY), "C": verdict(STUCK)},
+            "A and B left their guess at step 1, C never.",
+        ),
+        ({"A": verdict(STUCK), "B": verdict(STUCK)}, "A and B never left their guess."),
+        ({"A": verdict(LEFT_EARLY)}, "A left its guess at step 1."),
+        (
+            {"A": verdict(STUCK, ended=False), "B": verdict(LEFT_EARLY, ended=False)},
+            "B left its guess at step 1, A not yet.",
+        ),
+        (
+            {"A": verdict(STUCK, ended=False), "B": verdict(STUCK)},
+            "A has not left its guess yet, B never.",
+        ),
+        (
+            {"A": verdict(LEFT_EARLY, diverged=True), "B": verdict(STUCK), "C": verdict(LEFT_LATE)},
+            "C left its guess at step 10, B never, A diverged.",
+        ),
+        (
+            {"A": verdict(run(EVEN, RIGHT)), "B": verdict(LEFT_EARLY), "C": None},
+            "A had even guesses from the start, B left its guess at step 1, C has not started yet.",
+        ),
+        ({"A": None, "B": None}, "A and B have not started yet."),
+    ],
+)
+def test_the_sentence_over_a_race(lanes: dict, sentence: str) -> None:
+    assert race_verdict(lanes) == sentence
+
+
+def test_each_lane_in_brief() -> None:
+    briefs = [verdict(LEFT_EARLY).brief, verdict(STUCK).brief, verdict(STUCK, ended=False).brief]
+    assert briefs == ["left its guess at step 1", "never left its guess", "has not left its guess yet"]
+    assert verdict(LEFT_EARLY, diverged=True).brief == "diverged"
+    assert verdict(run(EVEN, RIGHT)).brief == "even guesses from the start"

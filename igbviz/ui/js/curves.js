@@ -30,16 +30,18 @@ export class Curves {
     this._listen(onClick);
   }
 
-  async draw(Plotly, recording, view, unit, colors, smooth) {
-    Object.assign(this, { Plotly, recording, view, unit, theme: themeOf(this.holder), axis: recording.axes[unit] });
-    const { theme, axis, holder } = this;
+  // Several charts below each other share one time axis: `lane` then says {axis, room, above, below}: the pixels
+  // for names are the same for all, so that their plots have the same edges; those above the first one are for the names of
+  // marks, those below the last one for the labels of the axis.
+  async draw(Plotly, recording, view, unit, colors, smooth, lane = null) {
+    Object.assign(this, { Plotly, unit, axis: lane?.axis ?? recording.axes[unit] });
+    this.measure(recording, view);
+    const { theme, axis, holder, size } = this;
     const rows = recording.tables[view.name];
     this.rows = smooth ? smoothed(rows, recording.places) : rows;
     this.colors = view.lines.map((line) => colors(line.color, theme));
     const x = recording.places.map((place) => place + axis.shift);
     const scale = textScale();
-    const size = (holder.clientWidth < 600 ? 12.5 : 13) * scale;
-    this.size = size;
     const data = view.lines.map((line, k) => ({
       type: "scatter",
       mode: "lines",
@@ -58,6 +60,7 @@ export class Curves {
     const notes = [];
     const mark = (place, text, dash, row) => {
       shapes.push({ ...quiet, x0: place, x1: place, line: { ...quiet.line, dash } });
+      if (lane && !lane.above) return;
       notes.push({ x: place, y: 1, yref: "paper", yanchor: "bottom", yshift: row * 1.2 * size, text, showarrow: false, font: { size: size - 0.5 * scale } });
     };
     const { steps_per_epoch: perEpoch, marks } = recording;
@@ -69,13 +72,15 @@ export class Curves {
       if (chance > 0.04) notes.push({ xref: "paper", x: 0, xanchor: "right", xshift: -9, y: chance, text: "1/K", showarrow: false, font: { size: size - 0.5 * scale } });
     }
     const narrow = holder.clientWidth < 600;
-    this.room = this._roomForNames(narrow, scale);
+    this.room = lane?.room ?? this._roomForNames();
     const above = notes.some((note) => note.yref === "paper") ? (1 + (marks.length && axis.first_epoch !== null ? 1 : 0)) * 1.3 * size : 8;
     const ticks = thinned(axis.ticks, (holder.clientWidth - this.room - 70 * scale) / (axis.range[1] - axis.range[0]), size);
+    const below = !lane || lane.below > 0;
+    const [top, bottom] = lane ? [8 + lane.above, 8 + lane.below] : [above + 4, 42 * scale];
     const layoutOf = {
       autosize: true,
       height: holder.clientHeight,
-      margin: { l: (narrow ? 46 : 56) * scale, r: this.room + BESIDE, t: above + 4, b: 42 * scale },
+      margin: { l: (narrow ? 46 : 56) * scale, r: this.room + BESIDE, t: top, b: bottom },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: theme.text, family: theme.font, size },
@@ -84,15 +89,17 @@ export class Curves {
         range: axis.range,
         tickvals: ticks.map(([place]) => place),
         ticktext: ticks.map(([, label]) => label),
+        showticklabels: below,
+        fixedrange: Boolean(lane),
         minor: { tickvals: axis.minor, ticks: "outside", ticklen: 3, tickcolor: faint(theme, 0.5) },
         tickangle: 0,
         showline: true,
-        title: { text: axis.title, standoff: 4, font: { size } },
+        title: below ? { text: axis.title, standoff: 4, font: { size } } : undefined,
       },
-      yaxis: { ...grid, range: [-0.02, 1.02], tickvals: [0, 0.25, 0.5, 0.75, 1], title: narrow ? undefined : { text: view.axis, standoff: 4, font: { size } } },
+      yaxis: { ...grid, fixedrange: Boolean(lane), range: [-0.02, 1.02], tickvals: lane ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1], title: narrow || lane ? undefined : { text: view.axis, standoff: 4, font: { size } } },
       shapes,
       annotations: notes,
-      dragmode: "zoom",
+      dragmode: lane ? false : "zoom",
       hovermode: false,
       uirevision: `${recording.id}/${unit}`,
     };
@@ -103,8 +110,16 @@ export class Curves {
     this.emphasize(this.pointed ?? null);
   }
 
+  // Reads the look of the page; the pixels that the names need.
+  measure(recording, view) {
+    const size = (this.holder.clientWidth < 600 ? 12.5 : 13) * textScale();
+    Object.assign(this, { recording, view, size, theme: themeOf(this.holder) });
+    return this._roomForNames();
+  }
+
   // Pixels for the names beside the lines: what the longest one needs, as long as the plot stays large.
-  _roomForNames(narrow, scale) {
+  _roomForNames() {
+    const narrow = this.holder.clientWidth < 600;
     const widths = this.view.lines.map((line) => widthOf(starred(line), this.font(true)));
     const shared = widthOf(`${this.view.lines.length} ${this._plural()} at 0.99`, this.font(false));
     if (this.guests && !narrow) widths.push(...this.recording.classes.map((name) => widthOf(`Image ${this.guests}: ${name}`, this.font(true))));
@@ -154,35 +169,37 @@ export class Curves {
   x = (place) => this.area.left + this.plot._fullLayout.xaxis.d2p(place + this.axis.shift);
   y = (value) => this.area.top + this.plot._fullLayout.yaxis.d2p(value);
 
-  // Everything that moves, at a fractional index.
-  show(index) {
+  // Everything that moves, at a fractional index. `place`: where in time the cursor stands, if not there.
+  show(index, place = this.recording?.place(index)) {
     if (!this.area || !this.recording?.length) return;
     const { left, width, top, height } = this.area;
     const end = left + width;
-    const x = Math.min(Math.max(this.x(this.recording.place(index)), left), end);
+    const inside = (at) => Math.min(Math.max(this.x(at), left), end);
+    const now = inside(place);
+    set(this.cursor, { x1: now, x2: now, y1: top, y2: top + height, stroke: this.theme.text });
+    set(this.veil, { x: now, y: top - 2, width: Math.max(0, end - now + 3), height: height + 3, fill: this.theme.background });
+    const x = inside(this.recording.place(index)); // a run that has ended before the others stays where it ended
     this.shownAt = x;
-    set(this.cursor, { x1: x, x2: x, y1: top, y2: top + height, stroke: this.theme.text });
-    set(this.veil, { x, y: top - 2, width: Math.max(0, end - x + 3), height: height + 3, fill: this.theme.background });
     const values = between(this.rows, index);
     const ends = values.map((value, k) => {
       const y = this.y(value);
-      const inside = y >= top - 1 && y <= top + height + 1;
-      set(this.dots[k], { cx: x, cy: y, visibility: inside ? "visible" : "hidden" });
+      const visible = y >= top - 1 && y <= top + height + 1;
+      set(this.dots[k], { cx: x, cy: y, visibility: visible ? "visible" : "hidden" });
       const { strong } = this.view.lines[k];
-      return { name: starred(this.view.lines[k]), y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this._plural(), line: k, inside };
+      return { name: starred(this.view.lines[k]), y, value, color: this.colors[k], strong: strong || k === this.pointed, plural: this._plural(), line: k, visible };
     });
     if (this.dot) ends.push(this._endOf(this.image, index, x, top, height));
-    this.ends = ends.filter((end) => end.inside);
+    this.ends = ends.filter((end) => end.visible);
     this._name(this.ends, x, top, height);
   }
 
   _endOf({ name, values }, index, x, top, height) {
     const [value] = between(values.map((p) => [p]), index);
     const y = this.y(value);
-    const inside = y >= top - 1 && y <= top + height + 1;
-    set(this.dot, { cx: x, cy: y, visibility: inside ? "visible" : "hidden" });
+    const visible = y >= top - 1 && y <= top + height + 1;
+    set(this.dot, { cx: x, cy: y, visibility: visible ? "visible" : "hidden" });
     const called = this.holder.clientWidth < 600 ? name.split(":")[0] : name; // on a phone "Image 37" has room
-    return { name: called, y, value, color: this.theme.text, strong: true, line: IMAGE, inside };
+    return { name: called, y, value, color: this.theme.text, strong: true, line: IMAGE, visible };
   }
 
   _name(ends, x, top, height) {

@@ -24,7 +24,7 @@ if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage
 
 const NARROW = 640; // pixels of width below which the panels are below each other
 const SPEEDS = [0.5, 1, 2, 4];
-const recordings = new Map(); // by run: kept while the tab is open, so that returning to a page fetches new probes only
+export const recordings = new Map(); // by run: kept while the tab is open, so that returning to a page fetches new probes only
 const TEMPLATE = `
   <div class="runs" role="tablist" aria-label="Runs"></div>
   <p class="verdict"></p>
@@ -60,26 +60,36 @@ export default class Stage {
     root.setAttribute("aria-label", "Stage");
     this._fit();
     root.tabIndex = -1;
-    root.innerHTML = TEMPLATE;
+    root.innerHTML = this.template;
     const part = (name) => root.querySelector(`.${name}`);
     Object.assign(this, { run: null, view: asked("shown"), smooth: false, messages: {} });
     this.unit = asked("time") === "step" ? "step" : "epoch";
     this.moment = asked("at"); // a step, once
     this.part = part;
+    this.player = new Player((index) => this._show(index));
+    this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
+    this.player.alive = () => root.isConnected;
+    this._build();
+    this._controls();
+  }
+
+  get template() {
+    return TEMPLATE;
+  }
+
+  // What is drawn, above the player.
+  _build() {
+    const { part } = this;
     const onPoint = (line, { chosen } = {}) => {
       if (chosen !== undefined) this.bars.mark((this.chosen = chosen));
       this.curves.emphasize(line ?? this._chosenLine());
       this._show(this.player.index);
     };
-    this.player = new Player((index) => this._show(index));
-    this.player.rested = (index) => remember({ at: index >= this.player.last ? null : this.recording.steps[index] });
-    this.player.alive = () => root.isConnected;
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe), onZoom: () => this._zoomed() });
     this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
     this.panel = asked("panel") === "images" ? "images" : "bars";
     this.images = new ImagePanel(part("images"), part("filters"), part("signs"), { onImage: (image) => this._follow(image) });
-    this._controls();
   }
 
   // What Python sends: {scenes: [{run, title, message}], play, plotly, palette}; `message` is JSON, see charts/stage.py.
@@ -240,6 +250,12 @@ export default class Stage {
     else this.curves.show(index);
     this.bars.show(recording.at(recording.tables.bars ? "bars" : "guess_fraction", index));
     this.images.show(index, !player.playing);
+    this._say(index);
+  }
+
+  // The moment in words, and on the player.
+  _say(index) {
+    const { recording, root, player } = this;
     // What is said of the last probe is not true of an earlier one.
     const early = index < player.last ? (recording.ended ? "In the end: " : "So far: ") : "";
     if (this.said !== early + recording.verdict) this.part("verdict").textContent = this.said = early + recording.verdict;
@@ -316,7 +332,7 @@ export default class Stage {
       player.pause();
       player.go(player.last);
     });
-    part("save").addEventListener("click", ({ target }) => {
+    part("save")?.addEventListener("click", ({ target }) => {
       if (target.type === "button" && this.curves.ends) download(window.Plotly, this.curves, target.textContent.toLowerCase());
     });
     part("speed").append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed, speed === 1, speed === 1)));

@@ -12,9 +12,10 @@ from igbviz.runs.run import RunError
 from igbviz.runs.shipped import shipped_runs
 from igbviz.runs.sweeps import list_groups
 from igbviz.ui import escape, refresh, shell
-from igbviz.ui.groups import sweep_of
+from igbviz.ui.groups import heading, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.progress import state_badge
+from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.runs import FIRST_LOOKS, first_looks, run_rows, start_run
 from igbviz.ui.stage import stage
 
@@ -51,6 +52,7 @@ def draw(cache: Path) -> None:
 
 def _first_looks(cache: Path) -> None:
     """The recorded first looks on the stage, and buttons that train the same runs here."""
+    race_buttons(PRESETS["first-look"].config, cache)
     if recorded := first_looks(cache):
 
         def update() -> None:
@@ -112,7 +114,7 @@ def latest(cache: Path) -> list[Line]:
     sweeps = {}  # by run; a run that several sweeps share belongs to the newest
     for group in reversed(list_groups(cache)):
         try:
-            title = str(sweep_of(str(group.path)))
+            title = heading(sweep_of(str(group.path)))
         except RunError:
             continue  # its runs are listed one by one
         sweeps |= dict.fromkeys(group.run_ids, (group.id, title))
@@ -124,7 +126,7 @@ def latest(cache: Path) -> list[Line]:
         elif sweep_id not in lines:
             states = [other["state"] for other in rows if sweeps.get(other["id"], ("",))[0] == sweep_id]
             note = f"{len(states)} run{'s' * (len(states) > 1)}, {row['submitted']}"
-            lines[sweep_id] = Line(min(states, key=STATES.index), f"Sweep: {title}", note, {"sweep": sweep_id})
+            lines[sweep_id] = Line(min(states, key=STATES.index), title, note, {"sweep": sweep_id})
         if len(lines) == MAX_LATEST:
             break
     return list(lines.values())

@@ -10,13 +10,14 @@ from igbviz.datasets import DataError
 from igbviz.runs import shipped
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.sweep_config import intervention_sweep
+from igbviz.runs.sweep_config import intervention_sweep, race_of_cure
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui import forms
 from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.race.buttons import start_race
 
 MAX_SEEDS = 20
 
@@ -30,33 +31,24 @@ def draw(run: Run) -> None:
     if kind_of(config) is not TRAINED:
         return
     st.header("What might cure a stuck start?", anchor=False)
-    st.markdown(f"{diagnosis}Each change is trained as a run of its own and compared with this one.")
-    group = _first_to_try(run, config)
+    st.markdown(f"{diagnosis}Each change is trained as a run of its own, in a race against this one.")
+    _first_to_try(run, config)
     with st.expander("All changes, several at once, and more seeds", icon=":material/healing:"):
-        group = _any_of_all(run, config) or group
+        group = _any_of_all(run, config)
     if group:
         st.switch_page("pages/Compare.py", query_params={"sweep": group.id})
 
 
-def _first_to_try(run: Run, config: RunConfig) -> Group | None:
-    """A button for each of the changes that cure most often; the group that one of them started."""
-    names = suggested(config)
-    if not names:
-        return None
-    pressed = None
+def _first_to_try(run: Run, config: RunConfig) -> None:
+    """A button for each of the changes that cure most often, which starts a race against the run as it is."""
+    if not (names := suggested(config)):
+        return
     for column, name in zip(st.columns(len(names)), names, strict=True):
         title = INTERVENTIONS[name].title.removeprefix("Add ")
         with column:
             if st.button(f"Try: {title}", icon=":material/healing:", width="stretch", key=f"try-{run.id}-{name}"):
-                pressed = name
+                start_race(race_of_cure(config, name), run.cache)
             st.caption(INTERVENTIONS[name]().explain(config))
-    if pressed is None:
-        return None
-    try:
-        return submit_sweep(intervention_sweep(config, [pressed]), run.cache)
-    except (ConfigError, DataError, RunError, OSError) as error:
-        show_error(error)
-        return None
 
 
 def _any_of_all(run: Run, config: RunConfig) -> Group | None:

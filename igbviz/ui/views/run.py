@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import streamlit as st
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
 from igbviz.config import RunConfig
+from igbviz.config.interventions import suggested
 from igbviz.config.presets import look_for
 from igbviz.losses import Custom
-from igbviz.runs import sweep_config
+from igbviz.runs import shipped, sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
@@ -21,6 +23,8 @@ from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
+from igbviz.ui.race.buttons import race_buttons
+from igbviz.ui.race.lanes import verdict_of
 from igbviz.ui.runs import shown_trajectory
 from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
@@ -45,6 +49,7 @@ def view(run: Run) -> None:
         _stage(run, config, now)
         return refresh.pace(now)
 
+    _races(run, config, status)
     refresh.fragment(follow, refresh.pace(status))
     if look := look_for(config):
         st.caption(look)
@@ -53,6 +58,14 @@ def view(run: Run) -> None:
     if has_records:
         _more(run, status)
     _exports(run, has_records)
+
+
+def _races(run: Run, config: RunConfig, status: Status) -> None:
+    """Beside the verdict: races of this run, against itself with a cure where it is stuck."""
+    found = verdict_of(run, status.state)
+    cures = suggested(config, 1) if found and found.stuck and status.ended else []
+    with contextlib.suppress(RunError):
+        race_buttons(shipped.config_to_repeat(run), run.cache, cure=cures[0] if cures else None)
 
 
 def title_of(run: Run) -> str:

@@ -25,6 +25,8 @@ from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
+from igbviz.ui.race.buttons import lane_names
+from igbviz.ui.race.lanes import MAX_LANES, lanes
 from igbviz.ui.runs import loss_title
 
 MAX_LINES = 20  # rows of the table before it scrolls
@@ -40,7 +42,7 @@ def view(group: Group) -> None:
     def update() -> float | None:
         now = progress_of(str(group.path))
         show_progress(group, now)
-        _picture(now)
+        _picture(sweep, now)
         _table(sweep, now, group.cache)
         return None if now.ended else refresh.SLOW
 
@@ -55,8 +57,13 @@ def view(group: Group) -> None:
     _shared(group)
 
 
-def _picture(progress: Progress) -> None:
-    """One line per setting, the median of its seeds with their range, and what came of each setting."""
+def _picture(sweep: Sweep, progress: Progress) -> None:
+    """Few runs as lanes on one time axis. Of many one line per setting, the median of its seeds with their range, and
+    what came of each setting."""
+    if 2 <= len(progress.members) <= MAX_LANES:
+        names = lane_names(sweep)
+        lanes({names.get(member.id, member.id): member for member in progress.members}, key="lanes", play=True)
+        return
     stamps = tuple(_stamps(progress))
     settings = comparison.settings(members_of(stamps)[0])
     if not settings:

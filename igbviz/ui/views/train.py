@@ -10,7 +10,7 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.config.presets import look_for
 from igbviz.runs.shipped import shipped_run
 from igbviz.ui import refresh, shell
-from igbviz.ui.groups import linked_group, sweep_of
+from igbviz.ui.groups import heading, linked_group, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.runs import first_looks, open_run
@@ -26,7 +26,7 @@ def draw(cache: Path) -> None:
     group = linked_group(cache)
     with st.container(key="title"):
         if group:
-            st.title(f"Sweep: {plain(str(sweep_of(str(group.path))))}", anchor=False)
+            st.title(plain(heading(sweep_of(str(group.path)))), anchor=False)
         elif run is not None and (title := run_view.title_of(run)):
             st.title(title, anchor=False)
         else:
