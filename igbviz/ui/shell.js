@@ -17,7 +17,9 @@
 
   // What the style sheets have to know of the page, as classes of its root: see shell.css on `:has()`.
   const menus = document.getElementsByTagName("section"); // live collections, which cost nothing while nothing changes
-  const keys = { presenting: "lesson-remote", title: "title", progress: "progress", race: "race-buttons", cure: "race-cure" };
+  const keys = {
+    presenting: "lesson-remote", title: "title", progress: "progress", race: "race-buttons", cure: "race-cure", offer: "race-offer",
+  };
   const parts = Object.entries(keys).map(([told, key]) => [`igbviz-${told}`, document.getElementsByClassName(`st-key-${key}`)]);
   const tell = () => {
     const menu = [...menus].find(({ dataset }) => dataset.testid === "stSidebar");
