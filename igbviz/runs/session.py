@@ -158,8 +158,8 @@ class Session:
             self.status = self.run.stored_status()
             if not self.status.ended:
                 self._count_progress()
-            if self.status.ended:
-                self._close()
+            if self.status.ended:  # its worker was killed after that
+                self._tidy_up()
             elif self.stop_file.exists():
                 self._end("stopped", "Stopped before it started; it can be resumed.")
             elif self.status.attempts >= MAX_ATTEMPTS:
@@ -197,8 +197,7 @@ class Session:
                 self._end("stopped", "Stopped on request; it can be resumed.", **self.job.progress())
             except (Diverged, Overflow) as error:
                 self._end("diverged", str(error), **self.job.progress())
-                with contextlib.suppress(OSError):
-                    self.checkpoint.unlink(missing_ok=True)
+                self._tidy_up()
         except Exception as error:  # the one broad except: the run's folder is the only place to report an error
             self._fail(explain(error))
             if is_device_lost(error):
@@ -256,8 +255,14 @@ class Session:
     def finish(self) -> None:
         """End the session of a finished job."""
         self._end("done", "Finished.", **self.job.progress())
-        with contextlib.suppress(OSError):  # the run is done whether or not the checkpoint can be removed
-            self.checkpoint.unlink(missing_ok=True)
+        self._tidy_up()
+
+    def _tidy_up(self) -> None:
+        """The run has ended, whether or not the checkpoint that nobody needs can be removed."""
+        self._close()
+        if self.status.state in ("done", "diverged"):
+            with contextlib.suppress(OSError):
+                self.checkpoint.unlink(missing_ok=True)
 
     def _record_pace(self) -> None:
         """For the estimates of later runs; without it they are only rougher."""

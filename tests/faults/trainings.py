@@ -18,11 +18,12 @@ import torch
 
 from igbviz.config import RunConfig
 from igbviz.runs import queue, session, worker
+from igbviz.runs.images.files import FILES
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.runs.submit import submit_all
 from igbviz.training import checkpoints
-from igbviz.training.loop import train
+from igbviz.training.loop import Training
 from tests.faults.registry import Case, Hung, Lost, losing, one_sentence
 from tests.support.stored_runs import finished
 from tests.support.tiny import TINY
@@ -41,7 +42,7 @@ VARIANTS: list[dict] = [
     {"optimizer": {"name": "adam", "learning_rate": 0.002}, "loss": {"name": "custom", "formula": "1-p"}},
     {"model": {"name": "cnn", "width": 4}, "epochs": 24},
 ]
-_references: dict[str, np.ndarray] = {}
+_references: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
 
 def some_config(random: Random) -> RunConfig:
@@ -49,12 +50,19 @@ def some_config(random: Random) -> RunConfig:
     return RunConfig(**SLOW | random.choice(VARIANTS) | {"seed": random.randrange(3)})
 
 
-def reference(config: RunConfig, folder: Path) -> np.ndarray:
-    """The records of an undisturbed training."""
+def reference(config: RunConfig, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The records of an undisturbed training, and those of its watched images."""
     if config.id not in _references:
-        path = folder / "reference.npy"
-        wait_for(forked(lambda: np.save(path, np.array(list(train(config, "cpu")))), folder), ALONE_SECONDS)
-        _references[config.id] = np.load(path)
+        path = folder / "reference.npz"
+
+        def work() -> None:
+            training = Training(config, "cpu")
+            both = [(record, training.images) for record in training.ticks() if record is not None]
+            np.savez(path, records=[record for record, _ in both], images=[images for _, images in both])
+
+        wait_for(forked(work, folder), ALONE_SECONDS)
+        with np.load(path) as saved:
+            _references[config.id] = saved["records"], saved["images"]
     return _references[config.id]
 
 
@@ -127,7 +135,7 @@ class Watched:
     def __init__(self, case: Case, cache: Path | None = None, config: RunConfig | None = None) -> None:
         self.case, self.cache = case, cache or case.folder / "cache"
         self.config = config or some_config(case.random)
-        self.expected = reference(self.config, case.folder)
+        self.expected, self.expected_images = reference(self.config, case.folder)
         queue.ensure_worker = lambda *_, **__: None  # no process but those that this case starts
         self.cache.mkdir(exist_ok=True)
         self.done = finished(RunConfig(**TINY), self.cache)
@@ -193,10 +201,14 @@ class Watched:
             records = self.run.trajectory().records
             assert len(records) == status.snapshots == len(self.expected), f"{len(records)} records"
             assert same(records, self.expected), "its records are not those of an undisturbed training"
+            images = self.run.images().records
+            assert images.tobytes() == self.expected_images.tobytes(), (
+                "its images are not those of an undisturbed training"
+            )
             left = {path.name for path in self.run.path.iterdir()}
-            allowed = {"config.json", "schema.json", "status.json", "trajectory.bin", "log.txt", "lock"}
+            allowed = {"config.json", "schema.json", "status.json", "trajectory.bin", "log.txt", "lock", *FILES}
             left = {name for name in left - allowed if not name.startswith(".status.json")}
-            assert not left, f"files are left over: {left}"
+            assert not left, f"files are left over: {left}, queue: {queue.waiting(self.cache)}, log: {self.run.log(3)}"
 
 
 def _files(run: Run) -> dict[str, bytes]:
