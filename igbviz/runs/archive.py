@@ -16,10 +16,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import struct
 import time
 import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +25,8 @@ from typing import BinaryIO
 
 from filelock import Timeout
 
+from igbviz import _zips
+from igbviz._zips import ArchiveError
 from igbviz.runs import files, locks
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.listing import listed
@@ -44,13 +44,7 @@ Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all run
 REQUIRED = ("config.json", "status.json")
 MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
 MAX_RUNS = 2000
-MAX_RATIO, _MIN_CHECKED = 300, 1_000_000  # unpacked over packed size, checked for files above so many bytes
-_MAX_DIRECTORY, _CHUNK = 8_000_000, 1_000_000
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
-
-
-class ArchiveError(ValueError):
-    """An archive, or a run in one, that cannot be imported; the message is one sentence."""
+_CHUNK = 1_000_000
 
 
 # Export.
@@ -179,24 +173,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
         raise ArchiveError(
             f"the archive is {files.format_bytes(length)} large, allowed: at most {files.format_bytes(MAX_ARCHIVE)}"
         )
-    _require_short_directory(file, length)
-    try:
-        return zipfile.ZipFile(file)
-    except _DAMAGED as error:
-        raise ArchiveError(f"the file is not a zip archive, or it is damaged ({error})") from None
-
-
-def _require_short_directory(file: BinaryIO, length: int) -> None:
-    """Refuse an archive whose directory would fill the memory: zipfile reads all of it before it can be checked."""
-    file.seek(max(0, length - 22 - 65_535))
-    end = file.read()
-    start = end.rfind(b"PK\5\6")  # the end-of-directory record; its byte 12 holds the directory's size
-    if start < 0 or len(end) < start + 22:
-        raise ArchiveError("the file is not a zip archive")
-    (size,) = struct.unpack_from("<L", end, start + 12)
-    is_zip64 = b"PK\6\7" in end[max(0, start - 20) : start]  # needed only by archives that are larger than allowed
-    if size > _MAX_DIRECTORY or is_zip64:
-        raise ArchiveError(f"the archive contains far more files than {MAX_RUNS} runs have")
+    return _zips.opened(file, f"the archive contains far more files than {MAX_RUNS} runs have")
 
 
 def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
@@ -228,7 +205,7 @@ def _id_of_bare(archive: zipfile.ZipFile) -> str:
     try:
         with archive.open("config.json") as file:
             return parse_config(file.read(FILES["config.json"])).id
-    except (*_DAMAGED, KeyError, RecursionError):
+    except (*_zips.DAMAGED, KeyError, RecursionError):
         return ""
 
 
@@ -281,26 +258,20 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
         )
     checked: dict[str, zipfile.ZipInfo] = {}
     for path, entry in entries:
-        file, mode = path[len(name) + 1 :], entry.external_attr >> 16
+        file = path[len(name) + 1 :]
         if path == f"{name}/":
             continue
         if file not in FILES:
             raise ArchiveError(f"run {name} contains {file[:80]!r}, allowed: {', '.join(FILES)}")
-        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise ArchiveError(f"run {name}: {file} is a link or a device, allowed: plain files")
         if file in checked:
             raise ArchiveError(f"run {name} contains {file} twice")
-        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ArchiveError(
-                f"run {name}: {file} is encrypted or compressed by another method, allowed: stored or deflated"
-            )
         if entry.file_size > FILES[file]:
             raise ArchiveError(
                 f"run {name}: {file} is {files.format_bytes(entry.file_size)} large, allowed: at most "
                 f"{files.format_bytes(FILES[file])}"
             )
-        if entry.file_size > max(_MIN_CHECKED, MAX_RATIO * entry.compress_size):
-            raise ArchiveError(f"run {name}: {file} unpacks to more than {MAX_RATIO} times its size, which no run does")
+        if sentence := _zips.problem(entry):
+            raise ArchiveError(f"run {name}: {file} {sentence}")
         checked[file] = entry
     if missing := [file for file in REQUIRED if file not in checked]:
         raise ArchiveError(f"run {name} lacks {' and '.join(missing)}")
@@ -308,12 +279,8 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
 
 
 def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> None:
-    try:
-        # zipfile stops at the size that was checked, however much the compressed bytes would give.
-        with archive.open(entry) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, _CHUNK)
-    except _DAMAGED as error:
-        raise ArchiveError(f"run {path.parent.name}: {path.name} is damaged ({error})") from None
+    if sentence := _zips.unpack(entry, archive, path):
+        raise ArchiveError(f"run {path.parent.name}: {path.name} {sentence}")
 
 
 def _record_size(run: Run) -> int:
