@@ -82,7 +82,7 @@ def _listing(folder: Path, suffixes: Mapping[str, str]) -> Listing:
     for split in SPLITS:
         classes: dict[str, list[str]] = {}
         for entry in _entries(str(folder / split), listing):
-            if _is_of_system(entry.name):
+            if is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
             elif entry.is_dir():
                 classes.setdefault(unicodedata.normalize("NFC", entry.name), []).append(entry.path)
@@ -112,7 +112,7 @@ def _require_layout(folder: Path) -> None:
         raise DataError(f"{readable(str(folder))} {reason}: {LAYOUT}")
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
     if missing:
-        found = sorted(entry.name for entry in _entries(str(folder), Listing()) if not _is_of_system(entry.name))
+        found = sorted(entry.name for entry in _entries(str(folder), Listing()) if not is_of_system(entry.name))
         there = some([readable(name) for name in found]) or "nothing"
         raise DataError(f"{folder} has no folder {' and no folder '.join(missing)}, it has: {there}; {LAYOUT}")
 
@@ -148,7 +148,7 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
         seen.add(real)
         for entry in _entries(directory, listing):
             suffix = os.path.splitext(entry.name)[1].lower()
-            if _is_of_system(entry.name):
+            if is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
             elif entry.is_dir():
                 waiting.append(entry.path)
@@ -161,7 +161,7 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
     return found
 
 
-def _is_of_system(name: str) -> bool:
+def is_of_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
