@@ -228,11 +228,9 @@ def _by_class(pictures: list[Entry], passed_over: Counter[str]) -> ByClass:
 def _require_classes(by_class: ByClass, passed_over: Counter[str]) -> None:
     names = sorted({name for _, name in by_class}, key=natural)
     if not 2 <= len(names) <= MAX_CLASSES:
-        there = f" ({some(names)})" if names else ""
+        there = f"folder{'' if len(names) == 1 else 's'} with pictures" + (f" ({some(names)})" if names else "")
         allowed = WANTED if len(names) < 2 else f"at most {MAX_CLASSES}"
-        raise ArchiveError(
-            f"the zip has {len(names)} folder{'' if len(names) == 1 else 's'} with pictures{there}, allowed: {allowed}{_why(passed_over)}"
-        )
+        raise ArchiveError(f"the zip has {len(names)} {there}, allowed: {allowed}{_why(passed_over)}")
     if any(split for split, _ in by_class):
         lacking = [
             f"{split} has no {name}" for split in ("train", "test") for name in names if (split, name) not in by_class
