@@ -7,7 +7,7 @@ import contextlib
 import html
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,21 @@ from igbviz.ui.messages import plain, show_error
 ELSEWHERE = ""  # among the uploaded sets: a folder that is typed
 MAX_SHOWN = 10  # classes with thumbnails
 ZOOM = 1.5  # of thumbnails
+WIDTH = 300  # pixels: the box for a zip and the choice of pictures stand side by side where there is room
 
 
 def choose_data(start: Spec, key: str, cache: Path) -> dict[str, Any]:
     """The selector of a data set and the widgets of its hyperparameters; their values, unchecked."""
     name = forms.choose_name("Data", DATASETS, start, key)
-    forms.describe(DATASETS[name])
     values, key = forms.values_of(start, name), f"{key}-{name}"
-    if name != ImageFolder.model_fields["name"].default:
+    if DATASETS[name] is not ImageFolder:
+        forms.describe(DATASETS[name])
         return {"name": name} | forms.widgets(DATASETS[name], values, key)
-    _drop(key, cache)
-    pictures, folder = _place(values.get("folder", ""), key, cache)
+    with st.container(horizontal=True):
+        with st.container(width=WIDTH):
+            _drop(key, cache)
+        with st.container(width=WIDTH):
+            pictures, folder = _place(values.get("folder", ""), key, cache)
     if pictures:
         key = f"{key}-{pictures.folder.name}"
         if values.get("folder") != folder:
@@ -58,7 +62,7 @@ def _drop(key: str, cache: Path) -> None:
     state = st.session_state
     limit = min(uploads.MAX_UPLOAD // uploads.MB, st.get_option("server.maxUploadSize"))
     file = st.file_uploader(
-        "Drop a zip with one folder of pictures for each class",
+        "Drop a zip, one folder for each class",
         "zip",
         max_upload_size=limit,
         key=f"{key}-upload-{state.get(f'{key}-uploads', 0)}",
@@ -86,13 +90,13 @@ def _place(start: str, key: str, cache: Path) -> tuple[uploads.Pictures | None, 
     state, sets = st.session_state, {str(pictures.folder): pictures for pictures in uploads.sets(cache)}
     folder = ELSEWHERE
     if sets:
-        options = [*sets, ELSEWHERE]
+        options, titles = [*sets, ELSEWHERE], dict(zip(sets, _titles(sets.values()), strict=True))
         wanted = state.get(f"{key}-uploaded", start or options[0])
         folder = st.selectbox(
             "Pictures",
             options,
             index=options.index(wanted if wanted in sets else ELSEWHERE),
-            format_func=lambda option: _title(sets[option]) if option in sets else "A folder on this machine",
+            format_func=lambda option: titles.get(option, "A folder on this machine"),
             key=f"{key}-pictures-{state.get(f'{key}-uploads', 0)}",
         )
     if folder != ELSEWHERE:
@@ -101,9 +105,16 @@ def _place(start: str, key: str, cache: Path) -> tuple[uploads.Pictures | None, 
     return None, forms.widget("folder", field, "" if start in sets else start, f"{key}-folder")
 
 
-def _title(pictures: uploads.Pictures) -> str:
-    train, test = map(sum, zip(*pictures.counts, strict=True))
-    return f"{pictures.title}: {train} + {test} pictures of {len(pictures.class_names)} classes"
+def _titles(sets: Iterable[uploads.Pictures]) -> list[str]:
+    """What is said of each set; of two that would be called the same, also the end of their folders' names."""
+    sets, titles = list(sets), []
+    for pictures in sets:
+        train, test = map(sum, zip(*pictures.counts, strict=True))
+        titles.append(f"{pictures.title}: {train} + {test} pictures of {len(pictures.class_names)} classes")
+    return [
+        title if titles.count(title) == 1 else f"{title} ({pictures.folder.name[-4:]})"
+        for title, pictures in zip(titles, sets, strict=True)
+    ]
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -120,12 +131,12 @@ def _thumbnails(pictures: uploads.Pictures) -> str:
         label = html.escape(name)
         width, height = (round(ZOOM * pixels) for pixels in (side * len(shown), side))
         rows.append(
-            f'<li><img src="{source}" width="{width}" height="{height}" alt="{len(shown)} pictures of {label}">'
-            f"<span>{label}: {train} + {test}</span></li>"
+            f'<figure><img src="{source}" width="{width}" height="{height}" alt="{len(shown)} pictures of {label}">'
+            f"<figcaption>{label}: {train} + {test}</figcaption></figure>"
         )
     if more := len(rows) - MAX_SHOWN:
-        rows[MAX_SHOWN:] = [f"<li><span>and {more} more classes</span></li>"] if more > 0 else []
-    return f'<ul class="igbviz-pictures">{"".join(rows)}</ul>'
+        rows[MAX_SHOWN:] = [f"<figure><figcaption>and {more} more classes</figcaption></figure>"] if more > 0 else []
+    return f'<div class="igbviz-pictures">{"".join(rows)}</div>'
 
 
 def manage(cache: Path, redraw: Callable[..., None]) -> None:
@@ -136,7 +147,7 @@ def manage(cache: Path, redraw: Callable[..., None]) -> None:
     with st.expander(f"Uploaded pictures: {len(sets)}", icon=":material/photo_library:", key="uploaded"):
         st.caption("Runs that were trained on pictures keep their results when the pictures are deleted.")
         table = pd.DataFrame({
-            "pictures": [_title(pictures) for pictures in sets],
+            "pictures": _titles(sets),
             "bytes": [pictures.bytes for pictures in sets],
             "uploaded": [time.strftime("%Y-%m-%d %H:%M", time.localtime(pictures.uploaded)) for pictures in sets],
         })  # fmt: skip
