@@ -19,13 +19,13 @@ from typing import NamedTuple
 from filelock import Timeout
 
 from igbviz.cli.arguments import add_cache, add_command
-from igbviz.datasets import DataError
+from igbviz.datasets import DataError, uploads
 from igbviz.datasets.base import decoded_folder
 from igbviz.runs.files import entries, format_bytes, reason
 from igbviz.runs.locks import folder_lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.status import FINISHED
-from igbviz.runs.trash import TRASH_DAYS, list_trash
+from igbviz.runs.trash import TRASH_DAYS, list_trash, uses
 
 # `.status.json.123-456` of `files.write_text`, `checkpoint.tmp` of a worker, `.deleted-<time>` of a removal.
 _LEFTOVER = re.compile(r"\..+\.\d+-\d+|.+\.tmp|\.deleted-\d+")
@@ -41,12 +41,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     text = "remove what nobody needs any more: leftovers, decoded images without a run, expired trash, old checkpoints"
     command = add_command(commands, "clean", clean, text)
     add_cache(command)
+    command.add_argument("--pictures", action="store_true", help="also remove uploaded pictures that no run uses")
     command.add_argument("--dry-run", action="store_true", help="only list what would be removed")
 
 
 def clean(options: argparse.Namespace) -> int:
     total = 0
-    for item in removable(options.cache):
+    for item in removable(options.cache, options.pictures):
         try:
             size = _size(item.path)
             if not options.dry_run and not _remove(item.path):
@@ -61,10 +62,12 @@ def clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def removable(cache: Path) -> Iterator[Removable]:
-    """What can be removed, each with the reason."""
+def removable(cache: Path, pictures: bool = False) -> Iterator[Removable]:
+    """What can be removed, each with the reason; with `pictures` also those uploaded ones that no run uses."""
     yield from (Removable(path, "left by a write that failed") for path in _leftovers(cache))
     yield from (Removable(path, "decoded images that no run uses") for path in _unused_images(cache))
+    if pictures:
+        yield from (Removable(path, "uploaded pictures that no run uses") for path in _unused_pictures(cache))
     newest = time.time_ns() - TRASH_DAYS * 86_400e9
     for item in list_trash(cache):
         if item.deleted_at <= newest:
@@ -75,7 +78,7 @@ def removable(cache: Path) -> Iterator[Removable]:
 
 
 def _leftovers(cache: Path) -> Iterator[Path]:
-    folders = [cache, *(cache / name for name in ("runs", "queue", "workers"))]
+    folders = [cache, *(cache / name for name in ("runs", "queue", "workers", uploads.FOLDER))]
     nested = [Path(entry.path) for name in ("runs", "sweeps") for entry in entries(cache / name) if _is_folder(entry)]
     for folder in (*folders, *nested, decoded_folder()):
         for entry in entries(folder):
@@ -97,6 +100,15 @@ def _unused_images(cache: Path) -> Iterator[Path]:
             with contextlib.suppress(DataError, OSError):  # images that are gone cannot be trained on
                 stored.discard(dataset.decoded_file())
     yield from sorted(stored)
+
+
+def _unused_pictures(cache: Path) -> list[Path]:
+    """The sets that no run is about, not even one in the trash."""
+    unused = uploads.sets(cache)
+    for run in [*_runs(cache), *(Run(item.path) for item in list_trash(cache))]:
+        with contextlib.suppress(RunError):
+            unused = [pictures for pictures in unused if not uses(run, pictures)]
+    return [pictures.folder for pictures in unused]
 
 
 def _runs(cache: Path) -> list[Run]:

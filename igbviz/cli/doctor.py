@@ -19,6 +19,7 @@ from filelock import Timeout
 
 import igbviz
 from igbviz.cli.arguments import add_cache, add_command
+from igbviz.datasets import uploads
 from igbviz.runs.files import NewerCache, format_bytes, free, require_readable
 from igbviz.runs.locks import lock
 from igbviz.training.memory import free_memory
@@ -52,6 +53,7 @@ def doctor(options: argparse.Namespace) -> int:
         "torchvision": torchvision_operators,
         "cache": lambda: can_write(options.cache),
         "disk": lambda: disk(options.cache),
+        "pictures": lambda: pictures(options.cache),
         "memory": memory,
         "port": lambda: port(options.port),
         "clock": lambda: clock(options.cache),
@@ -141,6 +143,14 @@ def disk(cache: Path) -> Finding:
     room = free(cache)
     found = f"{format_bytes(room)} free"
     return Finding(found, "" if room >= MIN_DISK else "free some space: `python -m igbviz clean` removes leftovers")
+
+
+def pictures(cache: Path) -> Finding:
+    """Whether there is room for further uploads."""
+    used, allowed = uploads.total(cache), uploads.MAX_TOTAL
+    found = f"{format_bytes(used)} of uploaded pictures, allowed: {format_bytes(allowed)}"
+    remedy = "delete some on the page Runs, or all that no run uses: `python -m igbviz clean --pictures`"
+    return Finding(found, remedy if used + uploads.MAX_UPLOAD > allowed else "")
 
 
 def memory() -> Finding:

@@ -56,14 +56,14 @@ class FashionMini(Images):
 
 
 class ImageFolder(FromFiles):
-    """The user's images."""
+    """Your own pictures, in one folder for each class: dropped as a zip, or in a folder on this machine."""
 
     name: Literal["image-folder"] = "image-folder"
     folder: Annotated[str, AfterValidator(absolute_path)] = Field(
         "", description="Folder with train/<class>/* and test/<class>/*: one subfolder of images per class."
     )
     grayscale: Grayscale = False
-    title: ClassVar[str] = "Folder of images"
+    title: ClassVar[str] = "Your own pictures"
     help: ClassVar[str] = "Your own images: a folder with train/<class>/* and test/<class>/*, decoded once and cached."
 
     def identified(self) -> Self:
@@ -105,8 +105,8 @@ class ImageFolder(FromFiles):
     def _folder(self) -> Path:
         if not self.folder:
             raise DataError(
-                f"{self.name} has no folder yet: set its field folder to a folder with train/<class>/* and "
-                "test/<class>/*"
+                f"{self.name} has no folder yet: upload a zip of your pictures, or set its field folder to one with "
+                "train/<class>/* and test/<class>/*"
             )
         return located(self.folder)
 

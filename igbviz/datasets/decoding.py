@@ -83,6 +83,15 @@ def size_of(path: str) -> tuple[int, int]:
         raise _unreadable([path], [_reason(path, error)]) from error
 
 
+def header_of(path: str) -> tuple[int, int, str]:
+    """Width and height as stored, and the mode, from the beginning of a file; nothing is decoded. Raises DataError."""
+    try:
+        with _opened(path) as image:
+            return image.width, image.height, image.mode
+    except Exception as error:
+        raise _unreadable([path], [_reason(path, error)]) from error
+
+
 def require_images(paths: Sequence[str]) -> None:
     """Raise DataError, which names the bad files, if some do not even begin like an image."""
     problems = {}

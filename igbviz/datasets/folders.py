@@ -88,7 +88,7 @@ def _listing(folder: Path, suffixes: Mapping[str, str]) -> Listing:
     for split in SPLITS:
         classes: dict[str, list[str]] = {}
         for entry in _entries(str(folder / split), listing):
-            if _is_of_system(entry.name):
+            if is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
             elif _is(entry.is_dir):
                 classes.setdefault(unicodedata.normalize("NFC", entry.name), []).append(entry.path)
@@ -119,7 +119,7 @@ def _require_layout(folder: Path) -> None:
         raise DataError(f"{readable(str(folder))} {reason}: {LAYOUT}{hint(folder)}")
     missing = [split for split in SPLITS if not os.path.isdir(folder / split)]
     if missing:
-        found = sorted(entry.name for entry in _entries(str(folder), Listing()) if not _is_of_system(entry.name))
+        found = sorted(entry.name for entry in _entries(str(folder), Listing()) if not is_of_system(entry.name))
         there = some([readable(name) for name in found]) or "nothing"
         raise DataError(f"{folder} has no folder {' and no folder '.join(missing)}, it has: {there}; {LAYOUT}")
 
@@ -160,7 +160,7 @@ def _walk(top: str, suffixes: Mapping[str, str], listing: Listing) -> list[tuple
         seen.add(real)
         for entry in _entries(directory, listing):
             suffix = os.path.splitext(entry.name)[1].lower()
-            if _is_of_system(entry.name):
+            if is_of_system(entry.name):
                 listing.passed_over["hidden"] += 1
             elif _is(entry.is_dir):
                 waiting.append(entry.path)
@@ -181,7 +181,7 @@ def _is(kind: Callable[[], bool]) -> bool:
         return False
 
 
-def _is_of_system(name: str) -> bool:
+def is_of_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 

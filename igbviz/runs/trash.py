@@ -1,10 +1,11 @@
-"""The trash, from which deleted runs can be restored.
+"""The trash, from which deleted runs can be restored; and uploaded pictures, which are deleted for good.
 
 cache/trash/<nanoseconds since 1970>-<run id>   a deleted run; runs that were deleted together have the same time
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from igbviz.datasets import uploads
 from igbviz.runs import queue, shipped
 from igbviz.runs.locks import folder_lock, lock
 from igbviz.runs.run import Run, RunError
@@ -143,3 +145,30 @@ def empty(cache: str | Path, older_than_days: float = 0.0) -> int:
 @lru_cache(maxsize=20_000)
 def _size(path: Path) -> int:  # constant once in the trash, so it can be cached
     return Run(path).size()
+
+
+def delete_pictures(pictures: uploads.Pictures, cache: str | Path) -> None:
+    """Delete a set of uploaded pictures for good; runs that were trained on it keep their results.
+
+    Raises RunError while a run is trained on it or waits for that.
+    """
+    if users := [entry.run_id for entry in queue.waiting(Path(cache)) if _needs(cache, entry.run_id, pictures)]:
+        raise RunError(
+            f"the pictures {pictures.title} cannot be deleted while run {users[0]} is trained on them: wait for its "
+            "end, or stop it first"
+        )
+    with contextlib.suppress(FileNotFoundError):  # deleted by somebody else just now
+        uploads.delete(pictures)
+
+
+def _needs(cache: str | Path, run_id: str, pictures: uploads.Pictures) -> bool:
+    run = Run(Path(cache) / "runs" / run_id)
+    try:
+        return not run.stored_status().ended and uses(run, pictures)
+    except RunError:
+        return False
+
+
+def uses(run: Run, pictures: uploads.Pictures) -> bool:
+    """Whether the data of a run are these pictures. Raises RunError for an unreadable run."""
+    return getattr(run.config.dataset, "folder", None) == str(pictures.folder)

@@ -16,14 +16,17 @@
   root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
 
   // What the style sheets have to know of the page, as classes of its root: see shell.css on `:has()`.
-  const menus = document.getElementsByTagName("section"); // live collections, which cost nothing while nothing changes
+  const sections = document.getElementsByTagName("section"); // live collections, which cost nothing while nothing changes
   const keys = {
     presenting: "lesson-remote", title: "title", progress: "progress", race: "race-buttons", cure: "race-cure", offer: "race-offer",
   };
   const parts = Object.entries(keys).map(([told, key]) => [`igbviz-${told}`, document.getElementsByClassName(`st-key-${key}`)]);
   const tell = () => {
-    const menu = [...menus].find(({ dataset }) => dataset.testid === "stSidebar");
+    const menu = [...sections].find(({ dataset }) => dataset.testid === "stSidebar");
     if (menu) root.classList.toggle("igbviz-closed", menu.dataset.collapsed === "true");
+    for (const box of sections) { // Streamlit gives its box for files a name, and the role of something without one
+      if (box.dataset.testid === "stFileUploaderDropzone") box.setAttribute("role", "group");
+    }
     for (const [told, found] of parts) root.classList.toggle(told, found.length > 0);
   };
   const seen = { childList: true, subtree: true, attributes: true, attributeFilter: ["data-collapsed"] };

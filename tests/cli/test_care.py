@@ -15,11 +15,12 @@ from PIL import Image
 
 from igbviz.cli import clean, doctor, main
 from igbviz.config import RunConfig
-from igbviz.datasets import ImageFolder
-from igbviz.runs import queue
+from igbviz.datasets import ImageFolder, uploads
+from igbviz.runs import queue, trash
 from igbviz.runs.files import CACHE_VERSION, NewerCache
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
+from tests.support.pictures import pets, zipped
 from tests.support.stored_runs import finished
 
 
@@ -49,7 +50,17 @@ class TestDoctor:
     def test_a_healthy_machine(self, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         code, lines = self.lines(tmp_path, capsys)
         assert code == 0 and all(line.startswith("ok") for line in lines.values()), lines
-        assert list(lines) == ["versions", "torch", "torchvision", "cache", "disk", "memory", "port", "clock"]
+        assert list(lines) == [
+            "versions",
+            "torch",
+            "torchvision",
+            "cache",
+            "disk",
+            "pictures",
+            "memory",
+            "port",
+            "clock",
+        ]
         assert "Python 3" in lines["versions"] and "streamlit" in lines["versions"]
         assert not list(tmp_path.iterdir()), "it leaves nothing"
 
@@ -96,6 +107,13 @@ class TestDoctor:
         code, lines = self.lines(tmp_path, capsys)
         assert code == 1 and "3.0 MB free" in lines["disk"] and "igbviz clean" in lines["disk"]
         assert "300.0 MB free" in lines["memory"] and "to mend it" in lines["memory"]
+
+    def test_little_room_for_pictures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        uploads.add(zipped(pets()), "pets.zip", tmp_path)
+        finding = doctor.pictures(tmp_path)
+        assert finding.found.startswith("12.3 kB of uploaded pictures") and not finding.remedy
+        monkeypatch.setattr(uploads, "MAX_TOTAL", uploads.MAX_UPLOAD)
+        assert "clean --pictures" in doctor.pictures(tmp_path).remedy
 
     def test_a_wrong_clock(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         now = time.time()
@@ -166,6 +184,23 @@ class TestClean:
         assert {path.name for path in listed} > {*self.REMOVED}
         assert main(["clean", "--cache", str(cache)]) == 0
         assert capsys.readouterr().out.startswith("0 bytes removed"), "nothing is left to remove"
+
+    def test_pictures_go_only_on_request_and_if_no_run_uses_them(
+        self, tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("IGBVIZ_DATA", str(tmp_path / "data"))
+        used, unused = (uploads.add(zipped(pets(count)), "pets.zip", tmp_path) for count in (3, 4))
+        run = submit(tiny.with_(dataset=ImageFolder(folder=str(used.folder), size=8)), tmp_path)
+        for name in (".pets-0.12-34", ".deleted-5"):
+            (tmp_path / "pictures" / name / "train").mkdir(parents=True)
+            os.utime(tmp_path / "pictures" / name, (0, 0))
+        assert main(["clean", "--cache", str(tmp_path)]) == 0
+        assert sorted(path.name for path in (tmp_path / "pictures").glob("*")) == sorted(
+            [".lock", used.folder.name, unused.folder.name]
+        )
+        assert trash.trash([run]) == []
+        assert main(["clean", "--pictures", "--cache", str(tmp_path)]) == 0
+        assert uploads.sets(tmp_path) == [used]
 
 
 class TestVersion:

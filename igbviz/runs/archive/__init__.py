@@ -16,6 +16,7 @@ folder, names with backslashes, and what desktops and a run's folder contain bes
 
 from __future__ import annotations
 
+from igbviz._zips import ArchiveError
 from igbviz.runs.archive.exporting import (
     export_runs,
     exported_bytes,
@@ -25,7 +26,7 @@ from igbviz.runs.archive.exporting import (
     shows_own_images,
 )
 from igbviz.runs.archive.importing import Imported, import_runs
-from igbviz.runs.archive.limits import FILES, MAX_ARCHIVE, ArchiveError
+from igbviz.runs.archive.limits import FILES, MAX_ARCHIVE
 
 __all__ = [
     "FILES",

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from igbviz._zips import ArchiveError
 from igbviz.runs import files
 from igbviz.runs.archive import limits
-from igbviz.runs.archive.limits import CHUNK, FILES, NAMES, ArchiveError
+from igbviz.runs.archive.limits import CHUNK, FILES, NAMES
 from igbviz.runs.images.files import RECORDS, SPRITE, WHICH
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.listing import listed

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-import struct
 import time
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import Timeout
 
+from igbviz import _zips
+from igbviz._zips import ArchiveError
 from igbviz.runs import files, locks
 from igbviz.runs.archive import limits
 from igbviz.runs.archive.exporting import record_size
-from igbviz.runs.archive.limits import CHUNK, FILES, ArchiveError
+from igbviz.runs.archive.limits import FILES
 from igbviz.runs.images.files import RECORDS, check
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.listing import listed
@@ -29,10 +28,8 @@ PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, 
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "system volume information"}
 Entry = tuple[str, zipfile.ZipInfo]  # with its name below the folder of all runs
 REQUIRED = ("config.json", "status.json")
-MAX_RATIO, _MIN_CHECKED = 300, 1_000_000  # unpacked over packed size, checked for files above so many bytes
 MAX_IMAGE_RATIO = 600  # of a dead network's images, which never change
-_MAX_DIRECTORY, _DEEP = 8_000_000, 30
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
+_DEEP = 30
 
 
 @dataclass
@@ -74,27 +71,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
             f"the archive is {files.format_bytes(length)} large, "
             f"allowed: at most {files.format_bytes(limits.MAX_ARCHIVE)}"
         )
-    _require_short_directory(file, length)
-    try:
-        return zipfile.ZipFile(file)
-    except _DAMAGED as error:
-        raise ArchiveError(f"the file is not a zip archive, or it is damaged ({_reason(error)})") from None
-
-
-def _require_short_directory(file: BinaryIO, length: int) -> None:
-    """Refuse an archive whose directory would fill the memory: zipfile reads all of it before it can be checked."""
-    file.seek(max(0, length - 22 - 65_535))
-    end = file.read()
-    start = end.rfind(b"PK\5\6")  # the end-of-directory record; its byte 12 holds the directory's size
-    if start < 0 or len(end) < start + 22:
-        raise ArchiveError("the file is not a zip archive")
-    (size,) = struct.unpack_from("<L", end, start + 12)
-    if end[max(0, start - 20) : start].startswith(b"PK\6\7"):  # some programs write 64-bit sizes however small they are
-        record = end[max(0, start - 76) : start - 20]
-        is_record = record.startswith(b"PK\6\6") and len(record) == 56
-        size = struct.unpack_from("<Q", record, 40)[0] if is_record else _MAX_DIRECTORY + 1
-    if size > _MAX_DIRECTORY:
-        raise ArchiveError(f"the archive contains far more files than {limits.MAX_RUNS} runs have")
+    return _zips.opened(file, f"the archive contains far more files than {limits.MAX_RUNS} runs have")
 
 
 def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
@@ -151,7 +128,7 @@ def _id_of_bare(archive: zipfile.ZipFile) -> str:
     try:
         with archive.open("config.json") as file:
             return parse_config(file.read(FILES["config.json"])).id
-    except (*_DAMAGED, KeyError, RecursionError):
+    except (*_zips.DAMAGED, KeyError, RecursionError):
         return ""
 
 
@@ -208,27 +185,20 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
         )
     checked: dict[str, zipfile.ZipInfo] = {}
     for path, entry in entries:
-        file, mode = path[len(name) + 1 :], entry.external_attr >> 16
+        file = path[len(name) + 1 :]
         if path == f"{name}/":
             continue
         if file not in FILES:
             raise ArchiveError(f"run {name} contains {file[:80]!r}, allowed: {', '.join(FILES)}")
-        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise ArchiveError(f"run {name}: {file} is a link or a device, allowed: plain files")
         if file in checked:
             raise ArchiveError(f"run {name} contains {file} twice")
-        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ArchiveError(
-                f"run {name}: {file} is encrypted or compressed by another method, allowed: stored or deflated"
-            )
         if entry.file_size > FILES[file]:
             raise ArchiveError(
                 f"run {name}: {file} is {files.format_bytes(entry.file_size)} large, allowed: at most "
                 f"{files.format_bytes(FILES[file])}"
             )
-        ratio = MAX_IMAGE_RATIO if file == RECORDS else MAX_RATIO
-        if entry.file_size > max(_MIN_CHECKED, ratio * entry.compress_size):
-            raise ArchiveError(f"run {name}: {file} unpacks to more than {ratio} times its size, which no run does")
+        if sentence := _zips.problem(entry, MAX_IMAGE_RATIO if file == RECORDS else _zips.MAX_RATIO):
+            raise ArchiveError(f"run {name}: {file} {sentence}")
         checked[file] = entry
     if missing := [file for file in REQUIRED if file not in checked]:
         raise ArchiveError(f"run {name} lacks {' and '.join(missing)}")
@@ -236,15 +206,5 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
 
 
 def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> None:
-    try:
-        # zipfile stops at the size that was checked, however much the compressed bytes would give.
-        with archive.open(entry) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, CHUNK)
-    except _DAMAGED as error:
-        raise ArchiveError(f"run {path.parent.name}: {path.name} is damaged ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    """What zipfile says, without the bytes of a damaged archive that it may quote."""
-    text = str(error) or type(error).__name__
-    return text if len(text) <= 150 and text.isprintable() else f"{ascii(text)[1:151]} ..."
+    if sentence := _zips.unpack(entry, archive, path):
+        raise ArchiveError(f"run {path.parent.name}: {path.name} {sentence}")

@@ -1,4 +1,4 @@
-"""What an archive may hold, and the error of one that holds something else."""
+"""What an archive may hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,3 @@ FILES = {name: files.MAX_BYTES.get(name, 500_000_000) for name in (*NAMES, WHICH
 MAX_ARCHIVE, MAX_CONTENT = 100_000_000, 1_000_000_000  # bytes packed and unpacked
 MAX_RUNS = 2000
 CHUNK = 1_000_000  # bytes read at once
-
-
-class ArchiveError(ValueError):
-    """An archive, or a run in one, that cannot be imported; the message is one sentence."""

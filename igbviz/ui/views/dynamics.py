@@ -17,7 +17,7 @@ import streamlit as st
 
 from igbviz.charts import dynamics as dynamics_charts
 from igbviz.config import RunConfig
-from igbviz.datasets import DATASETS, DataError
+from igbviz.datasets import DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, Mlp
@@ -39,6 +39,7 @@ from igbviz.ui.members import Stamp, member_of
 from igbviz.ui.messages import show_error
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, set_query
+from igbviz.ui.views import pictures
 
 MAX_STEPS, MAX_SEEDS, MAX_POINTS = 10_000, 150, 30
 MAX_SIGMA_W2, MAX_SIGMA_B2 = 25.0, 5.0  # of the plane, as on the page of phases
@@ -176,7 +177,7 @@ def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
             start = forms.choose_part("Initialization", INITIALIZATIONS, base.initialization, f"{key}-start")
         rate = _widget(type(base.optimizer), "learning_rate", base.optimizer.learning_rate, key)
         loss = forms.choose_part("Loss", LOSSES, base.loss, f"{key}-loss")
-        data = forms.choose_part("Data", DATASETS, base.dataset, f"{key}-data")
+        data = pictures.choose_data(base.dataset, f"{key}-data", cache)
         seed = _widget(RunConfig, "seed", base.seed, key)
 
     def run_config() -> RunConfig:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from igbviz.datasets import DATASETS, DataError
+from igbviz.datasets import DataError
 from igbviz.ensembles import EnsembleConfig, expected_seconds, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.runs.listing import is_complete
@@ -19,6 +19,7 @@ from igbviz.ui import forms
 from igbviz.ui.messages import duration_in_words, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
+from igbviz.ui.views import pictures
 
 SHOWN, LINKED = "(the networks shown)", "(as in the link)"
 BOX = 112  # pixels, of a main choice
@@ -87,7 +88,7 @@ def draw(cache: Path, shown: Run | None, link: EnsembleConfig | None) -> Ensembl
     """
     top = st.container(key="form-row", horizontal=True, vertical_alignment="bottom")
     try:
-        chosen, look_for = _choices(top, shown, link)
+        chosen, look_for = _choices(top, shown, link, cache)
         config = EnsembleConfig(**chosen)
         facts = config.dataset.facts()
         require_room(config, facts)
@@ -109,7 +110,7 @@ def draw(cache: Path, shown: Run | None, link: EnsembleConfig | None) -> Ensembl
     return config
 
 
-def _choices(row: Any, shown: Run | None, link: EnsembleConfig | None) -> tuple[dict[str, Any], str]:
+def _choices(row: Any, shown: Run | None, link: EnsembleConfig | None, cache: Path) -> tuple[dict[str, Any], str]:
     """The values of the widgets, unchecked, and what to look for in the chosen start."""
     fields = EnsembleConfig.model_fields
     with row:
@@ -128,7 +129,7 @@ def _choices(row: Any, shown: Run | None, link: EnsembleConfig | None) -> tuple[
         chosen = single(*SIZES)
         chosen["model"] = _model(base.model, f"{key}-model", places)
         chosen |= {"initialization": part("Initialization", "initialization", INITIALIZATIONS)}
-        chosen |= {"dataset": part("Data", "dataset", DATASETS)}
+        chosen |= {"dataset": pictures.choose_data(base.dataset, f"{key}-dataset", cache)}
         chosen |= single(*MEASUREMENTS)
     return chosen, look_for
 

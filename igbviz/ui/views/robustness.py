@@ -20,7 +20,7 @@ from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
-from igbviz.datasets import DATASETS, DataError
+from igbviz.datasets import DataError
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES
@@ -41,6 +41,7 @@ from igbviz.ui.members import Stamp, members_of
 from igbviz.ui.messages import plain, quoting, show_dead_link
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import from_query, number_from_query, set_query
+from igbviz.ui.views import pictures
 
 SEED_RANGE = (1, 50)
 BOX = 130  # pixels, of the number of seeds
@@ -208,10 +209,10 @@ def _form(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
             changes["imbalance"] = _imbalance(base.imbalance, key)
         for label, name, registry in (
             ("Network", "model", MODELS),
-            ("Data", "dataset", DATASETS),
             ("Optimizer", "optimizer", OPTIMIZERS),
         ):
             changes[name] = forms.choose_part(label, registry, getattr(base, name), f"{key}-{name}")
+        changes["dataset"] = pictures.choose_data(base.dataset, f"{key}-dataset", cache)
         for name in ("epochs", "batch_size", "seed"):
             changes[name] = forms.widget(name, RunConfig.model_fields[name], getattr(base, name), f"{key}-{name}")
 

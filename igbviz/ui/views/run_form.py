@@ -6,7 +6,6 @@ on written after every change.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.config.presets import DEFAULT
 from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.schedules import SCHEDULES
-from igbviz.datasets import DATASETS, DataError
+from igbviz.datasets import DATASETS, DataError, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES, Custom, Loss
@@ -27,13 +26,14 @@ from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
+from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run
-from igbviz.ui.views import sweep_form
+from igbviz.ui.views import pictures, sweep_form
 
 SHOWN_RUN = "(settings of the run shown)"
+FEW_STEPS = 20  # which a run on few pictures of one's own may have
 MAX_IN_BAR = 2  # hyperparameters of a loss; the others are in the drawer
 
 
@@ -65,7 +65,7 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         opened = st.query_params.get("sweep") or st.query_params.get("run") or "none"
         drawer = st.popover("All settings", icon=":material/tune:", key=f"form-drawer-{opened}")
         action = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
-    choices, formula, more = _choices(st.session_state["form-start"], first, loss, drawer)
+    choices, formula, more = _choices(st.session_state["form-start"], first, loss, drawer, cache)
     try:
         config = RunConfig(**choices)
         expected = estimate(config, cache)
@@ -78,6 +78,11 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
     with action:
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", key="train")
         st.caption(f"about **{duration_in_words(expected.seconds)}**", help=details, width="content")
+    if isinstance(config.dataset, ImageFolder) and expected.steps < FEW_STEPS:
+        below.caption(
+            f"{expected.steps} steps show little: more epochs or smaller batches (*Training*, in *All "
+            "settings*) make it longer."
+        )
     with more:
         sweep_form.draw(config, cache)
     if pressed and (run := start_run(config, cache, own=True)):
@@ -164,7 +169,7 @@ def _base(shown: Run | None) -> RunConfig:
 # The widgets.
 
 
-def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[str, Any], Any, Any]:
+def _choices(start: Start, first: Any, second: Any, drawer: Any, cache: Path) -> tuple[dict[str, Any], Any, Any]:
     """The values of all widgets, unchecked; the places of the formula and of the form of many runs."""
     base, key, fields = start.config, start.key, RunConfig.model_fields
 
@@ -206,10 +211,7 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any) -> tuple[dict[s
         chosen["model"] = {"name": model_name} | settings
         chosen["initialization"] = part("Initialization", "initialization", INITIALIZATIONS)
     with data:
-        chosen["dataset"] = part("Data", "dataset", DATASETS)
-        with contextlib.suppress(ConfigError, DataError, OSError):  # reported below the bar
-            if found := DATASETS[chosen["dataset"]["name"]](**chosen["dataset"]).found():
-                st.caption(f"Found: {plain(found)}.")
+        chosen["dataset"] = pictures.choose_data(base.dataset, f"{key}-dataset", cache)
         chosen["label_noise"] = part("Label noise", "label_noise", LABEL_NOISE)
         chosen["imbalance"] = _imbalance(chosen["dataset"], base.imbalance, f"{key}-imbalance")
     with training:

@@ -23,6 +23,7 @@ from igbviz.spec import ConfigError
 from igbviz.ui import bundles, refresh, shell
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows, loss_title, run_rows
+from igbviz.ui.views import pictures
 
 PAGE = 500  # rows that are sent to the browser at once
 REFRESH = 5.0  # seconds, while something in the list is waiting or running
@@ -77,6 +78,7 @@ def draw(cache: Path) -> None:
         st.info("There are no runs here yet.", icon=":material/info:")
         shell.link("pages/Train.py", "Train a first network", icon=":material/play_circle:")
     bundles.import_form(cache, _again)
+    pictures.manage(cache, _again)
     _trash(cache)
     usage = _usage(str(cache))
     st.caption(
