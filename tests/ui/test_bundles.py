@@ -18,7 +18,7 @@ def the_button(path: str) -> None:
     from igbviz.runs.run import Run
     from igbviz.ui import bundles
 
-    bundles.export_button([Run(Path(path))], [1])
+    bundles.export_button([Run(Path(path))])
 
 
 def test_thumbnails_are_exported_only_if_that_is_ticked(
