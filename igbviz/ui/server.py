@@ -22,9 +22,10 @@ from starlette.routing import Route
 from streamlit import config
 
 from igbviz.ui import assets
+from igbviz.ui.share.routes import routes
 
 HERE = Path(__file__).parent
-STYLES = ("shell.css", "views.css", "js/stage.css")
+STYLES = ("shell.css", "views.css", "js/stage.css", "js/share.css", "share/hidden.css")
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]
@@ -37,9 +38,9 @@ def parts() -> dict[str, list]:
     assets.served = True
     Thread(target=_prepare, daemon=True).start()
     prefix = (config.get_option("server.baseUrlPath") or "").strip("/")
-    place = f"/{prefix}/assets" if prefix else "/assets"
+    prefix = f"/{prefix}" if prefix else ""
     return {
-        "routes": [Route(f"{place}/{{version}}/{{name:path}}", serve_asset)],
+        "routes": [Route(f"{prefix}/assets/{{version}}/{{name:path}}", serve_asset), *routes(prefix)],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
 

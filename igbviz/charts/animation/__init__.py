@@ -13,6 +13,7 @@ from igbviz.charts.animation.strokes import mixed
 from igbviz.charts.stage import scene
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig
+from igbviz.spec import ConfigError
 from igbviz.trajectory import Trajectory
 
 FRAMES = 60
@@ -39,6 +40,8 @@ def gif(
     and for a trajectory without a probe.
     """
     options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
+    if not len(trajectory):
+        raise ConfigError((("trajectory",), "has no probe yet, needed: one at least"))
     recording = Recording(scene(trajectory.thinned(), config, **options), quantity, unit)
     picture = Picture(recording, config.loss.title if title is None else title, dark)
     frames = [picture.frame(index) for index in recording.moments(FRAMES)]

@@ -22,6 +22,7 @@ from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import shown_trajectory
+from igbviz.ui.share import hidden
 from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
 
@@ -30,7 +31,7 @@ HEIGHT = 420  # pixels
 
 
 def view(run: Run) -> None:
-    """The whole view. Timers that end with the run redraw only the parts that change."""
+    """The whole view; embedded, only the stage. Timers that end with the run redraw only the parts that change."""
     try:
         status, config, recorded = run.status, run.config, len(run.trajectory())
         if problem := listed(run.path).problem:  # recorded files are missing
@@ -41,11 +42,14 @@ def view(run: Run) -> None:
 
     def follow() -> float | None:
         now = run.status
-        progress.draw(run, now)
+        if not st.context.is_embedded:
+            progress.draw(run, now)
         _stage(run, config, now)
         return refresh.pace(now)
 
     refresh.fragment(follow, refresh.pace(status))
+    if st.context.is_embedded or hidden.is_hidden("more"):
+        return
     if look := look_for(config):
         st.caption(look)
     interventions.draw(run)
