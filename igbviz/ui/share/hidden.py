@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from igbviz.spec import listing
-from igbviz.ui.messages import show_dead_link
+from igbviz.ui.messages import plain
 
 PARTS = {
     "menu": "the menu of pages",
@@ -34,7 +33,8 @@ def warn_of_unknown_parts() -> None:
     unknown = sorted(_asked() - PARTS.keys())
     if unknown:
         names = ", ".join(repr(name[:40]) for name in unknown[:3])
-        show_dead_link(f"hide is {names}, allowed: any of {listing(PARTS)}, separated by commas")
+        sentence = f"hide in the address is {names}, allowed: {', '.join(PARTS)}, separated by commas."
+        st.warning(plain(sentence), icon=":material/visibility_off:")
 
 
 def is_hidden(part: str) -> bool:
