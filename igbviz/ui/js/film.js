@@ -10,6 +10,7 @@ const TYPES = ["video/mp4;codecs=avc1.640028", "video/mp4", "video/webm;codecs=v
 const PASS = 8; // seconds from Init. to the end
 const REST = 2; // seconds at the end
 const WIDTH = 1600; // pixels, about
+const MARGIN = 12; // pixels of the window, around the stage
 const BITS = 5_000_000; // a second
 
 // What this browser can record; undefined where it cannot.
@@ -64,13 +65,14 @@ export class Film {
   // The canvas, and the picture of what stands still.
   async _prepare() {
     const { part, root, curves } = this.stage;
-    this.box = part("verdict").getBoundingClientRect();
+    const box = part("verdict").getBoundingClientRect();
     const bottom = Math.max(...["player", "side"].map((name) => part(name).getBoundingClientRect().bottom));
     this.theme = themeOf(root);
-    this.scale = WIDTH / this.box.width;
+    this.scale = WIDTH / (box.width + 2 * MARGIN);
     this.canvas = document.createElement("canvas");
     const even = (length) => 2 * Math.round((length * this.scale) / 2); // as some codecs demand
-    Object.assign(this.canvas, { width: even(this.box.width), height: even(bottom - this.box.top + 8) });
+    const sides = { width: box.width + 2 * MARGIN, height: bottom - box.top + 2 * MARGIN };
+    Object.assign(this.canvas, { width: even(sides.width), height: even(sides.height) });
     this.context = this.canvas.getContext("2d");
     const { plot } = curves;
     const size = { width: plot.clientWidth, height: plot.clientHeight, scale: this.scale };
@@ -89,7 +91,7 @@ export class Film {
     return new Promise((done) => {
       const frame = (now) => {
         if (this.stopped || !root.isConnected || seconds > PASS + REST) return void done();
-        seconds += Math.min(Math.max(now - (last ?? now), 0) / 1000, 0.1); // a hidden tab stands still
+        seconds += Math.min(Math.max(now - (last ?? now), 0) / 1000, 0.5); // a hidden tab stands still
         last = now;
         const place = places[0] + Math.min(1, seconds / PASS) * (places.at(-1) - places[0]);
         player.go(Math.min(recording.index(place), length - 1), { keep: true });
@@ -108,7 +110,7 @@ export class Film {
     context.fillStyle = theme.background;
     context.fillRect(0, 0, canvas.width, canvas.height);
     const { left, top } = part("verdict").getBoundingClientRect();
-    context.setTransform(scale, 0, 0, scale, -left * scale, -top * scale); // from here on in pixels of the window
+    context.setTransform(scale, 0, 0, scale, (MARGIN - left) * scale, (MARGIN - top) * scale); // pixels of the window
     paintText(context, part("verdict"));
     const { title } = data.scenes.find((scene) => scene.run === run);
     paintText(context, part("options"), `${title} · ${shown.title}`);
