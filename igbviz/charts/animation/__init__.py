@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from igbviz.charts.animation.picture import Color, Picture
+from igbviz.charts.animation.picture import Picture
 from igbviz.charts.animation.recording import Recording
-from igbviz.charts.animation.strokes import mixed
+from igbviz.charts.animation.strokes import Color, mixed
 from igbviz.charts.stage import scene
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from igbviz.charts.animation.fonts import PAD, STAR, letters, shortened, width
 from igbviz.charts.animation.labels import End, layout
 from igbviz.charts.animation.recording import Recording
-from igbviz.charts.animation.strokes import dashes, mixed, rgb
+from igbviz.charts.animation.strokes import Color, dashes, mixed, rgb
 from igbviz.charts.colors import DARK_FOR, DARK_PAGE, LIGHT_PAGE
 
 WIDTH, HEIGHT = 960, 540
@@ -25,8 +25,6 @@ BESIDE = 24  # pixels from a line to its name
 SIZE = 15  # of most text
 LARGE, STRIP = 3, 4  # drawn so many times as large
 VEIL = 0.86  # how much of the future is hidden
-
-Color = tuple[int, int, int]
 
 
 class Picture:
@@ -93,7 +91,6 @@ class Picture:
     def _axes(self, draw: ImageDraw.ImageDraw) -> None:
         axis = self.recording.axis
         shift = axis["shift"]
-        edges = LEFT, self.right
 
         def line(x0: float, y0: float, x1: float, y1: float, shade: float, width: float = 1, pattern=()) -> None:
             ends = np.array([(x0, y0), (x1, y1)]) * LARGE
@@ -103,16 +100,16 @@ class Picture:
         untrained = (LEFT, TOP, self.x(axis["ticks"][0][0] + 0.25 - shift), BOTTOM)
         draw.rectangle([LARGE * side for side in untrained], self._faint(0.06))
         for value in (0, 0.25, 0.5, 0.75, 1):
-            line(edges[0] - 5, self.y(value), edges[1], self.y(value), 0.13)
+            line(LEFT - 5, self.y(value), self.right, self.y(value), 0.13)
         for place, _ in axis["ticks"]:
             x = self.x(place - shift)
             line(x, TOP, x, BOTTOM, 0.13)
             line(x, BOTTOM, x, BOTTOM + 5, 0.5)
         for place in axis["minor"]:
             line(self.x(place - shift), BOTTOM, self.x(place - shift), BOTTOM + 3, 0.5)
-        line(*(edges[0], BOTTOM), *(edges[1], BOTTOM), 0.5)
+        line(LEFT, BOTTOM, self.right, BOTTOM, 0.5)
         if (chance := self.recording.chance) is not None:
-            line(edges[0], self.y(chance), edges[1], self.y(chance), 0.45, 1.5, (1.5, 3))
+            line(LEFT, self.y(chance), self.right, self.y(chance), 0.45, 1.5, (1.5, 3))
         for place, _, pattern in self._marks():
             line(self.x(place), TOP, self.x(place), BOTTOM, 0.45, 1.5, pattern)
 

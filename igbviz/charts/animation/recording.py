@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from igbviz.charts.stage import VIEWS
 from igbviz.charts.time_axis import UNITS, Unit
 from igbviz.spec import ConfigError, listing
 
@@ -67,11 +66,6 @@ class Recording:
         """The verdict; what is said of the last probe is not true of an earlier one."""
         early = index < len(self.steps) - 1
         return (("In the end: " if self.ended else "So far: ") if early else "") + self.verdict
-
-
-def the_views() -> tuple[str, ...]:
-    """The names of the views that every run has as curves."""
-    return tuple(VIEWS)
 
 
 def _fractions(text: str, rows: int) -> np.ndarray:
