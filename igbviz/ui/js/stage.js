@@ -65,7 +65,7 @@ export default class Stage {
     this.curves = new Curves(part("chart"), { onPoint, onClick: (probe) => this._go(probe), onZoom: () => this._zoomed() });
     this.bars = new Bars(part("bars"), { onPoint: (line, choice) => onPoint(this._ofClass(line), choice) });
     this.confusion = new Confusion(part("matrix"));
-    this.share = new Share(part("save"), this);
+    this.share = part("save") && new Share(part("save"), this);
     this._controls();
   }
 
@@ -163,7 +163,7 @@ export default class Stage {
     }
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
-    this.share.offer(!matrix);
+    this.share?.offer(!matrix);
     for (const name of ["units", "smooth"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
     const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
     this.bars.draw(recording, colors, theme);
@@ -326,7 +326,7 @@ export default class Stage {
 
   leave() {
     forget();
-    this.share.leave();
+    this.share?.leave();
     this.player.playing = false;
     this.observer.disconnect();
     document.removeEventListener("keydown", this.keys, true);
