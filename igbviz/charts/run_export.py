@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from pprint import pformat
+from typing import Any
 
 import pandas as pd
 
 from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
+from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
@@ -43,6 +45,15 @@ def html(run: Run) -> bytes:
     return html_page(run.trajectory(), run.config, run.steps_per_epoch, run.id).encode()
 
 
+def gif(run: Run, view: str = "true_class_probability", *, unit: Unit = "epoch", dark: bool = False) -> bytes:
+    """The stage of a run as an animation: one of its views, from Init. to the last probe."""
+    from igbviz.charts import animation  # Pillow and scipy, which no page waits for
+
+    status, options = run.status, {"unit": unit, "dark": dark, "steps_per_epoch": run.steps_per_epoch}
+    ends = {"ended": status.ended, "diverged": status.state == "diverged"}
+    return animation.gif(run.trajectory(), run.config, view, **options, **ends)
+
+
 def json(run: Run) -> bytes:
     """The configuration, for `python -m igbviz train FILE`."""
     return run.config.to_json().encode()
@@ -61,14 +72,17 @@ FORMATS = {
     "HTML": (".html", "text/html", html),
     "Configuration": (".json", "application/json", json),
 }
+WRITERS = {suffix: make for suffix, _, make in FORMATS.values()} | {".gif": gif}
 
 
-def write(run: Run, out: Path, ending: str = "") -> None:
-    """Write the run in the format of this ending, by default the file's. Raises ConfigError for an unknown one."""
-    writers = {suffix: make for suffix, _, make in FORMATS.values()}
-    if (ending := ending or out.suffix) not in writers:
-        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(writers)}"))
-    out.write_bytes(writers[ending](run))
+def write(run: Run, out: Path, ending: str = "", **options: Any) -> None:
+    """Write the run in the format of this ending, by default the file's. Raises ConfigError for an unknown one.
+
+    The options are those of the format: only a .gif has some.
+    """
+    if (ending := ending or out.suffix) not in WRITERS:
+        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(WRITERS)}"))
+    out.write_bytes(WRITERS[ending](run, **options))
 
 
 def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:

@@ -19,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     command = add_command(commands, "show", show, "show a run: state, configuration, last probe")
     add_cache(command)
     _add_run(command)
-    text = "write a run as .csv, .parquet or .html, as a .zip for another cache, or its configuration as .json"
+    text = "write a run as .csv, .parquet, .html or .gif, as a .zip for another cache, or its configuration as .json"
     command = add_command(commands, "export", export, text)
     add_cache(command)
     _add_run(command)
@@ -27,6 +27,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--with-images", action="store_true", help="a .zip also carries thumbnails of images from a folder of yours"
     )
+    command.add_argument("--view", help="of a .gif: what it shows, as accuracy; by default true_class_probability")
+    command.add_argument("--dark", action="store_true", help="of a .gif: on a dark page")
     text = "import the runs of a .zip into the cache; invalid runs are refused, each with a reason"
     command = add_command(commands, "import", import_archive, text)
     add_cache(command)
@@ -64,13 +66,16 @@ def show(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from igbviz.charts.run_export import FORMATS, write
+    from igbviz.charts.run_export import WRITERS, write
     from igbviz.runs import archive, files
 
     run, out = Run.open(options.run, options.cache), Path(options.out)
-    endings = [suffix for suffix, _, _ in FORMATS.values()]
-    if out.suffix not in (*endings, ".zip"):
-        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*endings, '.zip'])}"))
+    if out.suffix not in (*WRITERS, ".zip"):
+        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*WRITERS, '.zip'])}"))
+    looks = {"view": options.view} if options.view else {}
+    looks |= {"dark": True} if options.dark else {}
+    if looks and out.suffix != ".gif":
+        raise ConfigError(((f"--{next(iter(looks))}",), f"is for a .gif, and --out is {str(out)!r}"))
     if out.suffix != ".json":  # for a configuration the records do not matter
         archive.require_whole(run)
     with files.replacing(out) as temporary:
@@ -80,7 +85,7 @@ def export(options: argparse.Namespace) -> int:
             if left_out:
                 raise archive.ArchiveError(left_out[0].removesuffix("."))
         else:
-            write(run, temporary, out.suffix)
+            write(run, temporary, out.suffix, **looks)
     print(f"wrote {out}")
     if out.suffix == ".zip" and not options.with_images and archive.shows_own_images(run):
         print("without the thumbnails, since these are images from a folder of yours: --with-images also carries them")

@@ -50,8 +50,18 @@ def set_query(**query: str | None) -> None:
 
 def turn_to(**query: str) -> NoReturn:
     """Open this run, these runs or this sweep: they become the whole address, so that the link opens them anywhere."""
-    st.query_params.from_dict(query)
+    st.query_params.from_dict(with_hidden(query))
     st.rerun()
+
+
+def go_to(page: str, **query: str) -> NoReturn:
+    """Open another page with this query."""
+    st.switch_page(page, query_params=with_hidden(query))
+
+
+def with_hidden(query: Mapping[str, str]) -> dict[str, str]:
+    """The query of a link to another view: what the address hides (`igbviz.ui.share.hidden`) stays hidden."""
+    return {**query} | ({"hide": st.query_params["hide"]} if "hide" in st.query_params else {})
 
 
 def loss_to_query(loss: Loss) -> dict[str, str]:

@@ -19,6 +19,7 @@ from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
 from igbviz.trajectory.trajectory import ThinnedTrajectory
 from igbviz.ui.messages import show_dead_link, show_error
+from igbviz.ui.query import go_to
 
 FIRST_LOOKS = ("first-look-cross-entropy", "first-look-piecewise-zero", "first-look-blurry")  # presets
 PAPER_LOSSES = ("cross-entropy", "piecewise-zero", "blurry")
@@ -67,7 +68,7 @@ def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
         return None
     with contextlib.suppress(RunError):  # the view of an unreadable run reports it
         if run.kind is not kind:
-            st.switch_page(page_of(run.config), query_params={"run": run.id})
+            go_to(page_of(run.config), run=run.id)
     return run
 
 

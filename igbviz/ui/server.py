@@ -24,9 +24,18 @@ from igbviz.runs.files import cache_folder, read
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
+from igbviz.ui.share.routes import routes
 
 HERE = Path(__file__).parent
-STYLES = ("shell.css", "views.css", "js/stage.css", "js/images.css", "js/lanes.css")
+STYLES = (
+    "shell.css",
+    "views.css",
+    "js/stage.css",
+    "js/images.css",
+    "js/lanes.css",
+    "js/share.css",
+    "share/hidden.css",
+)
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
 Message = MutableMapping[str, Any]
@@ -44,6 +53,7 @@ def parts() -> dict[str, list]:
             Route(f"{place}/assets/{{version}}/{{name:path}}", serve_asset),
             Route(f"{place}/images/{{run}}.png", serve_sprite),
             Route(f"{place}/previews/{{key}}", previews.serve),
+            *routes(place),
         ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }

@@ -12,7 +12,9 @@
   window.__streamlit = { BACKEND_BASE_URL: base.href };
 
   // Room for the menu is kept unless there will be none (see shell.css).
-  root.classList.toggle("igbviz-embedded", new URLSearchParams(location.search).get("embed") === "true");
+  const asked = new URLSearchParams(location.search);
+  root.classList.toggle("igbviz-embedded", asked.get("embed") === "true");
+  for (const name of (asked.get("hide") ?? "").match(/[a-z]+/g) ?? []) root.classList.add(`igbviz-hide-${name}`);
   root.classList.toggle("igbviz-closed", kept("localStorage", "stSidebarCollapsed-") === "true");
 
   // What the style sheets have to know of the page, as classes of its root: see shell.css on `:has()`.

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from igbviz.runs import files, queue
 from igbviz.ui.messages import plain, quoting
+from igbviz.ui.query import with_hidden
+from igbviz.ui.share import hidden
 
 
 class Page(NamedTuple):
@@ -53,6 +56,7 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
     st.set_page_config(page_title=f"{PAGES[path].title} · igbviz", page_icon=ICON, layout="wide")
     if not st.context.is_embedded:
         _menu()
+    hidden.warn_of_unknown_parts()
     if title:
         show_title(path)
     cache = files.cache_folder()  # read at every draw, so that tests can set it
@@ -79,6 +83,17 @@ def _menu() -> None:
         st.html('<button type="button" class="igbviz-project">Projector view (P)</button>')  # heard by shell.js
 
 
+def unseen() -> DeltaGenerator:
+    """A place for what an embedded page has, but does not show: its title for a screen reader, the form that a link
+    has filled in."""
+    return st.container(key="unseen")
+
+
+def alone() -> DeltaGenerator:
+    """The place of the stage that is as high as the frame in which the page is embedded."""
+    return st.container(key="alone")
+
+
 def show_title(path: str) -> None:
     st.title(PAGES[path].title, anchor=False)
 
@@ -86,6 +101,6 @@ def show_title(path: str) -> None:
 def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
     """A link to another page; only its label where a page runs on its own, without the others."""
     try:
-        st.page_link(page, label=label, icon=icon, query_params=query or None)
+        st.page_link(page, label=label, icon=icon, query_params=with_hidden(query) or None)
     except StreamlitPageNotFoundError:
         st.caption(label)

@@ -329,7 +329,8 @@ def test_the_chart_is_saved_with_its_names(browser, shown, tmp_path) -> None:
     page = opened(browser, shown, "stuck")
     for format, opening in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download(timeout=30_000) as download:
-            page.get_by_role("button", name=format).click()
+            page.get_by_role("button", name="Share").click()
+            page.get_by_role("menuitem", name=format).click()
         download.value.save_as(tmp_path / "picture")
         assert (tmp_path / "picture").read_bytes().startswith(opening)
     assert b"9 classes at 0.01" in (tmp_path / "picture").read_bytes()

@@ -111,7 +111,7 @@ def test_files_that_are_missing_or_not_text_are_named(
         (["export", run.id, "--out", unwritable.replace("csv", "zip")], missing),
         (
             ["export", run.id, "--out", "x.png"],
-            "--out is 'x.png', allowed: a file ending in .csv, .html, .json, .parquet, .zip",
+            "--out is 'x.png', allowed: a file ending in .csv, .gif, .html, .json, .parquet, .zip",
         ),
         (["train", str(latin)], f"{latin} is not text in UTF-8: "),
         (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),

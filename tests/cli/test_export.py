@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from igbviz.charts.run_export import csv_table
 from igbviz.cli import main
@@ -28,7 +29,7 @@ def export(run: Run, out: Path) -> int:
     return main(["export", run.id, "--out", str(out), "--cache", str(run.cache)])
 
 
-@pytest.mark.parametrize("ending", [".zip", ".csv"])
+@pytest.mark.parametrize("ending", [".zip", ".csv", ".gif"])
 def test_a_run_that_cannot_be_exported_says_why(
     ending: str, tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -62,6 +63,18 @@ def test_a_checkpoint_counts_for_nothing_in_an_archive(
     monkeypatch.setattr(limits, "MAX_CONTENT", run.size() + 100)
     (run.path / "checkpoint.pt").write_bytes(bytes(1000))
     assert export(run, tmp_path / "x.zip") == 0
+
+
+def test_a_gif_has_a_view_and_a_page(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run, out = finished(tiny, tmp_path / "cache"), tmp_path / "x.gif"
+    command = ["export", run.id, "--cache", str(run.cache), "--out"]
+    assert main([*command, str(out), "--view", "accuracy", "--dark"]) == 0
+    picture = Image.open(out)
+    assert picture.n_frames == 60 and picture.convert("RGB").getpixel((0, 0)) == (23, 22, 20)
+    assert main([*command, str(out), "--view", "beauty"]) == 2
+    assert "view is 'beauty', allowed: one of" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "x.csv"), "--dark"]) == 2
+    assert "--dark is for a .gif" in capsys.readouterr().err and not (tmp_path / "x.csv").exists()
 
 
 def test_a_folder_that_does_not_exist_is_named(tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -19,12 +19,22 @@ export function forget() {
   waiting = {};
 }
 
+// A link to this page with these choices; `embed` for a frame on another page.
+export function linkWith(choices, { embed = false } = {}) {
+  return changed({ ...waiting, ...choices, embed: embed ? "true" : null, embed_options: null }).href;
+}
+
 function write() {
+  const url = changed(waiting);
+  waiting = {};
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
+}
+
+function changed(choices) {
   const url = new URL(location.href);
-  for (const [name, value] of Object.entries(waiting)) {
+  for (const [name, value] of Object.entries(choices)) {
     if (value === null) url.searchParams.delete(name);
     else url.searchParams.set(name, value);
   }
-  waiting = {};
-  if (url.href !== location.href) history.replaceState(history.state, "", url);
+  return url;
 }

@@ -6,21 +6,15 @@ import { Bars } from "./bars.js";
 import { Confusion } from "./confusion.js";
 import { Curves, IMAGE } from "./curves.js";
 import { ImagePanel } from "./image_panel.js";
-import { download } from "./picture.js";
 import { Player } from "./player.js";
 import { loadPlotly } from "./plotly.js";
 import { Recording } from "./recording.js";
+import { Share } from "./share.js";
+import { styled } from "./styles.js";
 import { textScale, themeOf } from "./theme.js";
 
-// The app's index page has the style; any other page links it. It is not sent with the component, since Streamlit repeats
-// all that a component is made of in every refresh.
-if (!getComputedStyle(document.documentElement).getPropertyValue("--igbviz-stage")) {
-  for (const style of ["./stage.css", "./images.css"]) {
-    const link = document.createElement("link");
-    Object.assign(link, { rel: "stylesheet", href: new URL(style, import.meta.url).href });
-    document.head.appendChild(link);
-  }
-}
+styled("stage");
+styled("images");
 
 const NARROW = 640; // pixels of width below which the panels are below each other
 const SPEEDS = [0.5, 1, 2, 4];
@@ -32,7 +26,7 @@ const TEMPLATE = `
     <div class="views" role="tablist" aria-label="Views"></div>
     <div class="units" role="group" aria-label="Time in"></div>
     <label class="smooth"><input type="checkbox"> Smooth</label>
-    <div class="save" role="group" aria-label="Save the chart as"><button type="button">PNG</button><button type="button">SVG</button></div>
+    <div class="save"></div>
   </div>
   <div class="chart" role="img"></div>
   <div class="matrix" hidden></div>
@@ -90,6 +84,7 @@ export default class Stage {
     this.confusion = new Confusion(part("matrix"));
     this.panel = asked("panel") === "images" ? "images" : "bars";
     this.images = new ImagePanel(part("images"), part("filters"), part("signs"), { onImage: (image) => this._follow(image) });
+    this.share = part("save") && new Share(part("save"), this);
   }
 
   // What Python sends: {scenes: [{run, title, message}], play, plotly, palette}; `message` is JSON, see charts/stage.py.
@@ -187,7 +182,8 @@ export default class Stage {
     }
     this.part("matrix").hidden = !matrix;
     this.part("chart").hidden = matrix;
-    for (const name of ["units", "smooth", "save"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
+    this.share?.offer(!matrix);
+    for (const name of ["units", "smooth"]) this.part(name).style.visibility = matrix ? "hidden" : "visible";
     const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
     this.bars.draw(recording, colors, theme);
     this.bars.mark(this.chosen);
@@ -332,9 +328,6 @@ export default class Stage {
       player.pause();
       player.go(player.last);
     });
-    part("save")?.addEventListener("click", ({ target }) => {
-      if (target.type === "button" && this.curves.ends) download(window.Plotly, this.curves, target.textContent.toLowerCase());
-    });
     part("speed").append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed, speed === 1, speed === 1)));
     part("speed").addEventListener("change", (event) => (player.speed = Number(event.target.value)));
     part("smooth").querySelector("input").addEventListener("change", (event) => {
@@ -350,6 +343,7 @@ export default class Stage {
     window.addEventListener("igbviz-projector", this.projector);
     this.observer = new ResizeObserver(() => this._resized());
     this.observer.observe(this.root);
+    this.observer.observe(part("chart")); // whose height is what the rest leaves, where the stage has that of a frame
   }
 
   _fit() {
@@ -384,6 +378,7 @@ export default class Stage {
 
   leave() {
     forget();
+    this.share?.leave();
     this.player.playing = false;
     this.observer.disconnect();
     document.removeEventListener("keydown", this.keys, true);

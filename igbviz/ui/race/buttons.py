@@ -26,6 +26,7 @@ from igbviz.runs.sweep_config import (
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.ui.messages import show_error
+from igbviz.ui.query import go_to
 from igbviz.ui.race.query import race_to_query
 from igbviz.ui.runs import loss_title
 
@@ -107,4 +108,4 @@ def start_race(race: Sweep, cache: Path) -> None:
     except (ConfigError, DataError, RunError, OSError) as error:
         show_error(error, icon=":material/error:")
         return
-    st.switch_page(PAGE, query_params=race_to_query(race))
+    go_to(PAGE, **race_to_query(race))

@@ -15,8 +15,10 @@ from igbviz.ui import escape, refresh, shell
 from igbviz.ui.groups import heading, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.progress import state_badge
+from igbviz.ui.query import go_to
 from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.runs import FIRST_LOOKS, first_looks, run_rows, start_run
+from igbviz.ui.share import hidden
 from igbviz.ui.stage import stage
 
 STARTS = {
@@ -24,6 +26,7 @@ STARTS = {
     "he-normal": "Another start with a bias as strong, and ten times the learning rate: standardized input, He normal "
     "initialization in every layer.",
 }
+TITLE = "Watch a network lose (or keep) its first prejudice"
 MAX_LATEST = 6  # of the latest runs
 STATES = ("running", "queued", "lost", "failed", "diverged", "stopped", "unreadable", "done")  # most urgent first
 
@@ -39,12 +42,20 @@ class Line(NamedTuple):
 
 def draw(cache: Path) -> None:
     """The whole page."""
-    st.title("Watch a network lose (or keep) its first prejudice", anchor=False)
+    if st.context.is_embedded:
+        with shell.unseen():
+            st.title(TITLE, anchor=False)
+        with shell.alone():
+            _recorded(cache)
+        return
+    st.title(TITLE, anchor=False)
     st.markdown(
         "Before it has seen a single label, an untrained network gives one class most of the probability: its initial "
         "guessing bias (IGB). The loss decides what happens next."
     )
     _first_looks(cache)
+    if hidden.is_hidden("more"):
+        return
     _shipped(cache)
     _latest(cache)
     escape.draw()
@@ -52,13 +63,11 @@ def draw(cache: Path) -> None:
 
 def _first_looks(cache: Path) -> None:
     """The recorded first looks on the stage, and buttons that train the same runs here."""
-    race_buttons(PRESETS["first-look"].config, cache)
-    if recorded := first_looks(cache):
-
-        def update() -> None:
-            stage(recorded, key="stage", play=True)
-
-        refresh.fragment(update, None)
+    if not hidden.is_hidden("more"):
+        race_buttons(PRESETS["first-look"].config, cache)
+    _recorded(cache)
+    if hidden.is_hidden("more"):
+        return
     st.caption(
         "Three recorded runs: the same start, the same batches, different losses. Train them here, in the background "
         "on this machine:"
@@ -72,7 +81,16 @@ def _first_looks(cache: Path) -> None:
             st.caption(preset.look_for)
             pressed = st.button("Run it here", icon=":material/play_arrow:", help=title, key=name)
             if pressed and (run := start_run(preset.config, cache, own=True)):
-                st.switch_page("pages/Train.py", query_params={"run": run.id})
+                go_to("pages/Train.py", run=run.id)
+
+
+def _recorded(cache: Path) -> None:
+    if recorded := first_looks(cache):
+
+        def update() -> None:
+            stage(recorded, key="stage", play=True)
+
+        refresh.fragment(update, None)
 
 
 def _shipped(cache: Path) -> None:

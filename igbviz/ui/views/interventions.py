@@ -17,6 +17,7 @@ from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui import forms
 from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.provenance import ROUNDING
+from igbviz.ui.query import go_to
 from igbviz.ui.race.buttons import start_race
 
 MAX_SEEDS = 20
@@ -36,7 +37,7 @@ def draw(run: Run) -> None:
     with st.expander("All changes, several at once, and more seeds", icon=":material/healing:"):
         group = _any_of_all(run, config)
     if group:
-        st.switch_page("pages/Compare.py", query_params={"sweep": group.id})
+        go_to("pages/Compare.py", sweep=group.id)
 
 
 def _first_to_try(run: Run, config: RunConfig) -> None:

@@ -17,7 +17,7 @@ from igbviz.charts import theory as theory_charts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ui import forms
 from igbviz.ui.live_chart import live_chart
-from igbviz.ui.query import from_query, number_from_query, set_query
+from igbviz.ui.query import from_query, go_to, number_from_query, set_query
 from igbviz.ui.runs import start_run
 
 EXPLODED = 1e6  # a variance beyond it does not come back
@@ -202,12 +202,12 @@ def _go_on(point: Point, cache: Path) -> None:
             help="Draw a hundred such networks and feed them noise.",
         )
         if draws and (run := start_run(EnsembleConfig(**here), cache)):
-            st.switch_page("pages/Initialisation.py", query_params={"run": run.id})
+            go_to("pages/Initialisation.py", run=run.id)
         trains = st.button(
             "Train here", icon=":material/play_arrow:", key="phase-train", help="Train one such network on real images."
         )
         if trains and (run := start_run(here | {"epochs": 3}, cache)):
-            st.switch_page("pages/Train.py", query_params={"run": run.id})
+            go_to("pages/Train.py", run=run.id)
         query = {
             "activation": point.activation,
             "depth": str(hidden),
@@ -224,7 +224,7 @@ def _go_on(point: Point, cache: Path) -> None:
             ("plane", "Map trainability", "grid_on", "One short training run at every point of a grid on this plane."),
         ):
             if st.button(label, icon=f":material/{icon}:", key=f"phase-{view}", help=help_):
-                st.switch_page("pages/Dynamics.py", query_params=query | {"view": view})
+                go_to("pages/Dynamics.py", **query | {"view": view})
 
 
 def _map(point: Point, quantity: str) -> None:

@@ -26,6 +26,7 @@ from igbviz.ui.query import from_query, set_query
 from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.race.lanes import verdict_of
 from igbviz.ui.runs import shown_trajectory
+from igbviz.ui.share import hidden
 from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
 
@@ -34,7 +35,7 @@ HEIGHT = 420  # pixels
 
 
 def view(run: Run) -> None:
-    """The whole view. Timers that end with the run redraw only the parts that change."""
+    """The whole view; embedded, only the stage. Timers that end with the run redraw only the parts that change."""
     try:
         status, config, recorded = run.status, run.config, len(run.trajectory())
         if problem := listed(run.path).problem:  # recorded files are missing
@@ -45,12 +46,16 @@ def view(run: Run) -> None:
 
     def follow() -> float | None:
         now = run.status
-        progress.draw(run, now)
+        if not st.context.is_embedded:
+            progress.draw(run, now)
         _stage(run, config, now)
         return refresh.pace(now)
 
-    _races(run, config, status)
+    if not (st.context.is_embedded or hidden.is_hidden("more")):
+        _races(run, config, status)
     refresh.fragment(follow, refresh.pace(status))
+    if st.context.is_embedded or hidden.is_hidden("more"):
+        return
     if look := look_for(config):
         st.caption(look)
     interventions.draw(run)

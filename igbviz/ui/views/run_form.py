@@ -180,9 +180,10 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any, cache: Path) ->
         return {name: forms.widget(name, fields[name], getattr(base, name), f"{key}-{name}") for name in names}
 
     with first:
-        loss_name = forms.choose_name("Loss", LOSSES, base.loss, f"{key}-loss")
+        with st.container(key="form-loss-name"):
+            loss_name = forms.choose_name("Loss", LOSSES, base.loss, f"{key}-loss")
         model_name = forms.choose_name("Network", MODELS, base.model, f"{key}-model")
-        with st.container(width=130):
+        with st.container(key="form-seed", width=130):
             chosen = single("seed")
     kind, loss_key = LOSSES[loss_name], f"{key}-loss-{loss_name}"
     values, in_bar = forms.values_of(base.loss, loss_name), _in_bar(kind)

@@ -8,12 +8,14 @@ import streamlit as st
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.presets import look_for
+from igbviz.runs.run import Run
 from igbviz.runs.shipped import shipped_run
 from igbviz.ui import refresh, shell
 from igbviz.ui.groups import heading, linked_group, sweep_of
 from igbviz.ui.messages import plain
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.runs import first_looks, open_run
+from igbviz.ui.share import hidden
 from igbviz.ui.stage import stage
 from igbviz.ui.views import run as run_view
 from igbviz.ui.views import run_form, sweep, untrained
@@ -24,13 +26,14 @@ def draw(cache: Path) -> None:
     query = st.query_params
     run = open_run(query["run"], cache) if "run" in query and "sweep" not in query else None
     group = linked_group(cache)
+    if st.context.is_embedded and not group:
+        _alone(cache, run)
+        return
     with st.container(key="title"):
         if group:
             st.title(plain(heading(sweep_of(str(group.path)))), anchor=False)
-        elif run is not None and (title := run_view.title_of(run)):
-            st.title(title, anchor=False)
         else:
-            shell.show_title("pages/Train.py")
+            _title(run)
     config = run_form.draw(cache, run)
     if group:
         sweep.view(group)
@@ -39,23 +42,43 @@ def draw(cache: Path) -> None:
             untrained.beside(run, config, cache)
         run_view.view(run)
     else:
-        _recorded(cache, config)
-        _introduction()
+        look = _recorded(cache, config)
+        if look:
+            st.caption(look)
+        if not hidden.is_hidden("more"):
+            _introduction()
 
 
-def _recorded(cache: Path, config: RunConfig | None) -> None:
+def _alone(cache: Path, run: Run | None) -> None:
+    """In a frame on another page: the stage. Without a run the form decides which, so it is there, but not seen."""
+    with shell.unseen():
+        _title(run)
+        config = None if run else run_form.draw(cache, None)
+    with shell.alone():
+        if run is not None:
+            run_view.view(run)
+        else:
+            _recorded(cache, config)
+
+
+def _title(run: Run | None) -> None:
+    if run is not None and (title := run_view.title_of(run)):
+        st.title(title, anchor=False)
+    else:
+        shell.show_title("pages/Train.py")
+
+
+def _recorded(cache: Path, config: RunConfig | None) -> str:
     """Something to see before anything is trained: the recorded run that the form describes, or else the untrained
-    network of the form, or else the three first looks."""
+    network of the form, or else the three first looks. Returns what to say below it."""
     described = shipped_run(config, cache) if config else None
     runs = {"Recorded": described} if described else {}
     if described is None or config == PRESETS["first-look"].config:
         runs = first_looks(cache)
     if described is None and config and untrained.in_place_of_stage(config, cache):
-        if look := look_for(config):
-            st.caption(look)
-        return
+        return look_for(config)
     if not runs:
-        return
+        return ""
 
     def update() -> None:
         stage(runs, key="stage", play=True)
@@ -65,7 +88,7 @@ def _recorded(cache: Path, config: RunConfig | None) -> None:
     note = "These are recorded examples, not your settings: press **Train** to see those."
     if described:
         note = "Recorded: press **Train** to train it here, live."
-    st.caption(" ".join(filter(None, [look, note if config else ""])))
+    return " ".join(filter(None, [look, note if config else ""]))
 
 
 def _introduction() -> None:

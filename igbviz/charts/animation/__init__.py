@@ -1,0 +1,71 @@
+"""The stage as an animated GIF that plays everywhere: on slides, in a chat, in a README."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from igbviz.charts.animation.picture import Picture
+from igbviz.charts.animation.recording import Recording
+from igbviz.charts.animation.strokes import Color, mixed
+from igbviz.charts.stage import scene
+from igbviz.charts.time_axis import Unit
+from igbviz.config import RunConfig
+from igbviz.spec import ConfigError
+from igbviz.trajectory import Trajectory
+
+FRAMES = 60
+FIRST, EACH, LAST = 600, 80, 2500  # milliseconds
+NEUTRAL_SHADES = 36  # from the text to the background: axes and veil are faint
+TRANSPARENT = 255  # the place in the palette that no color has
+
+
+def gif(
+    trajectory: Trajectory,
+    config: RunConfig,
+    quantity: str = "true_class_probability",
+    *,
+    unit: Unit = "epoch",
+    steps_per_epoch: int | None = None,
+    ended: bool = True,
+    diverged: bool = False,
+    title: str | None = None,
+    dark: bool = False,
+) -> bytes:
+    """A run from Init. to its last probe, evenly in log time: curves, names, bars and verdict, as on the stage.
+
+    `title` is by default that of the loss. Raises ConfigError for a quantity that the stage does not show as curves,
+    and for a trajectory without a probe.
+    """
+    options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
+    if not len(trajectory):
+        raise ConfigError((("trajectory",), "has no probe yet, needed: one at least"))
+    recording = Recording(scene(trajectory.thinned(), config, **options), quantity, unit)
+    picture = Picture(recording, config.loss.title if title is None else title, dark)
+    frames = [picture.frame(index) for index in recording.moments(FRAMES)]
+    return _encoded(frames, _palette(picture.colors()))
+
+
+def _palette(colors: list[Color]) -> Image.Image:
+    """The colors, the background and the text first, and shades from each of them to the background: all that smooth
+    edges need."""
+    background, text, *others = colors
+    count = min(20, (TRANSPARENT - 1 - NEUTRAL_SHADES) // max(1, len(others)))
+    table = [background]
+    for color, steps in [(text, NEUTRAL_SHADES), *((color, count) for color in others)]:
+        table += [mixed(color, background, part) for part in np.linspace(1, 0, steps, endpoint=False)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for color in table + [background] * (256 - len(table)) for value in color])
+    return palette
+
+
+def _encoded(frames: list[Image.Image], palette: Image.Image) -> bytes:
+    """Unchanged pixels are transparent, which makes the file a fifth as large: Pillow does so with `optimize`."""
+    indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    times = [FIRST, *[EACH] * (len(frames) - 2), LAST][: len(frames)]
+    buffer = io.BytesIO()
+    options = {"save_all": True, "append_images": indexed[1:], "duration": times, "loop": 0}
+    indexed[0].save(buffer, "GIF", **options, optimize=True, transparency=TRANSPARENT, disposal=1)
+    return buffer.getvalue()
