@@ -90,9 +90,10 @@ def work(cache: Path, slot: int) -> None:
     with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
         answerer = Answerer(cache, device, is_wanted=lambda: bool(queue.waiting(cache)))
-        if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up
+        if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up, and who waits to see
+            answerer.idle()
             warm_up(device)
-        is_cold = not helper
+        is_cold = True
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
             if take_one(cache, device, helper, answerer) or (helper and _is_needed(cache)):

@@ -3,7 +3,8 @@
 Not in a thread beside the training: torch's random state, its number of threads and its tracing belong to the whole
 process, so a thread could change the numbers of the run. Not in a process of its own, which takes seconds to start.
 Between two steps a preview changes nothing but the time, and that is bounded: only small ones, a first few at once and
-then a share of the time. A helper that is idle beside a long run answers first and costs the run nothing.
+then a share of the time. The viewer's wait is bounded, too: what an expensive one, such as the first in a process, takes
+above its share is not saved up for minutes. A helper that is idle beside a long run answers first and costs it nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from igbviz.training.memory import require_memory
 
 LOOK_SECONDS = 0.03  # between two looks at the folder while training
 OTHERS_FIRST = 0.05  # seconds that an idle helper has, before a worker that trains answers
-SHARE, AT_ONCE = 0.02, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
+SHARE, AT_ONCE = 0.05, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
+MAX_WAIT = 0.5  # seconds from one preview to the next while training, however expensive the first was
 SWEEP_SECONDS = 20.0
 MAX_DATA = 2  # data sets kept in memory
 MAX_LOOKED_AT = 30  # asks at one look while training
@@ -82,7 +84,7 @@ class Answerer:
             waiting = [path for age, path in asks(self.cache) if age > OTHERS_FIRST]
             any(self._attend(path, only_small=True) for path in waiting[:MAX_LOOKED_AT])
         self.looked_at = time.monotonic()
-        self.credit -= time.thread_time() - began
+        self.credit = max(self.credit - (time.thread_time() - began), -SHARE * MAX_WAIT)
 
     def _attend(self, path: Path, only_small: bool = False, is_wanted: Callable[[], bool] = never) -> bool:
         """Answer one ask; with `only_small` others are left to an idle worker."""
@@ -98,7 +100,7 @@ class Answerer:
             pass  # another viewer with this choice was first
         elif expected > MAX_SECONDS:
             self._write(config, Answer(problem="so large a network is only seen once it is trained"))
-        elif (answer := self._answer(config, lambda: path.exists() or is_wanted())) is not None:
+        elif (answer := self._answer(config, lambda: _has_changed(path, config) or is_wanted())) is not None:
             self._write(config, answer)
         elif not path.exists():  # given up for a run, not for a newer choice
             write_text(path, config.model_dump_json())
@@ -143,6 +145,11 @@ class Answerer:
         if time.monotonic() - self.swept_at > SWEEP_SECONDS:
             self.swept_at = time.monotonic()
             sweep(self.cache)
+
+
+def _has_changed(path: Path, config: RunConfig) -> bool:
+    """Whether this viewer has chosen something else since."""
+    return path.exists() and read_ask(path) not in (None, config)
 
 
 def _answer_of(preview: Preview, config: RunConfig) -> Answer:
