@@ -70,7 +70,7 @@ async def serve(request: Request) -> Response:
 
 
 def _remind(cache: Path, key: str) -> None:
-    """Nobody has answered yet: see to it that there is a worker, and that it finds the ask of every viewer who waits."""
+    """Nobody has answered yet: see to it that there is a worker and that it finds the ask of everybody who waits."""
     queue.ensure_worker(cache)
     for viewer, (last, config) in list(_choices.items()):
         if last == key:

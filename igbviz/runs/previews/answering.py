@@ -3,8 +3,8 @@
 Not in a thread beside the training: torch's random state, its number of threads and its tracing belong to the whole
 process, so a thread could change the numbers of the run. Not in a process of its own, which takes seconds to start.
 Between two steps a preview changes nothing but the time, and that is bounded: only small ones, a first few at once and
-then a share of the time. The viewer's wait is bounded, too: what an expensive one, such as the first in a process, takes
-above its share is not saved up for minutes. A helper that is idle beside a long run answers first and costs it nothing.
+then a share of the time. The viewer's wait is bounded, too: what an expensive one, such as the first in a process,
+takes above its share is not saved up for minutes. A helper that is idle beside a long run answers first, at no cost.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from igbviz.training.memory import require_memory
 LOOK_SECONDS = 0.03  # between two looks at the folder while training
 OTHERS_FIRST = 0.05  # seconds that an idle helper has, before a worker that trains answers
 SHARE, AT_ONCE = 0.05, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
-MAX_WAIT = 0.5  # seconds from one preview to the next while training, however expensive the first was
+MAX_WAIT = 1.0  # seconds from one preview to the next while training, however expensive the first was
 SWEEP_SECONDS = 20.0
 MAX_DATA = 2  # data sets kept in memory
 MAX_LOOKED_AT = 30  # asks at one look while training
