@@ -102,9 +102,10 @@ def test_a_choice_that_is_put_back_does_not_replace_a_newer_one(tiny: RunConfig,
 
 def test_a_long_look_gives_way_to_a_run_and_is_not_forgotten(tiny: RunConfig, cache: Path, answerer: Answerer) -> None:
     key = previews.ask(cache, VIEWER, tiny)
-    answerer.is_wanted = lambda: True
+    queues = iter([["trained by another"], ["trained by another", "new"]])
+    answerer.queued = lambda: next(queues)
     assert answerer.idle() and previews.answer_of(cache, key) is None and len(files.asks(cache)) == 1
-    answerer.is_wanted = lambda: False
+    answerer.queued = lambda: ["trained by another"]  # which does not keep a helper from answering
     assert answerer.idle() and previews.answer_of(cache, key)
 
 
