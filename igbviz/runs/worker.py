@@ -30,7 +30,7 @@ from igbviz.runs.locks import AT_ONCE, folder_lock, is_held, lock
 
 IDLE_SECONDS = float(os.environ.get("IGBVIZ_IDLE_SECONDS", 600))
 HELPER_IDLE_SECONDS = 5.0  # for a helper
-WARM_UP_AFTER = 1.0  # idle seconds, after which a worker prepares for previews
+WARM_UP_AFTER = 1.0  # seconds from the start, after which an idle worker prepares for previews
 MAX_RACING = 4  # workers for the runs of races, on a machine with fewer cores than that
 LOOK_SECONDS = 0.2  # between two looks of a long run at the queue
 LOOK_AT = 100  # runs at the head of the queue that it looks at
@@ -91,10 +91,11 @@ def work(cache: Path, slot: int) -> None:
                 subprocess.Popen(_command(cache, other), start_new_session=True)
     with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
-        answerer = Answerer(cache, device, is_wanted=lambda: bool(queue.waiting(cache)))
-        if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up
+        answerer = Answerer(cache, device, lambda: (entry.run_id for entry in queue.waiting(cache)))
+        if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up, and who waits to see
+            answerer.idle()
             warm_up(device)
-        is_cold = not helper
+        is_cold, warm_up_at = True, time.monotonic() + WARM_UP_AFTER
         idle_since, patience = time.monotonic(), min(IDLE_SECONDS, HELPER_IDLE_SECONDS) if helper else IDLE_SECONDS
         while time.monotonic() - idle_since < patience and os.getppid() == keeper:
             if device.type == "cpu" and not helper:
@@ -107,7 +108,7 @@ def work(cache: Path, slot: int) -> None:
                 idle_since = time.monotonic()
             if answerer.idle():
                 idle_since = time.monotonic()
-            elif is_cold and time.monotonic() - idle_since > WARM_UP_AFTER:
+            elif is_cold and time.monotonic() > warm_up_at:
                 is_cold = answerer.warm_up()
             else:
                 time.sleep(POLL_SECONDS)

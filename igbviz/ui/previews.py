@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from igbviz.charts.colors import DARK_FOR
 from igbviz.charts.untrained.preview import untrained
 from igbviz.config import RunConfig
-from igbviz.runs import previews
+from igbviz.runs import previews, queue
 from igbviz.runs.files import cache_folder
 from igbviz.ui import assets
 from igbviz.ui.assets import asset, component
@@ -26,13 +26,21 @@ from igbviz.ui.assets import asset, component
 WAIT_SECONDS = 8.0  # of one request, which the browser repeats
 FIRST_POLL, SLOWER, LAST_POLL = 0.01, 1.15, 0.25  # seconds between two looks for the answer; ever longer
 
+MAX_VIEWERS = 300  # whose last choice is remembered
+
 _mount = component("igbviz_untrained")
+_choices: dict[str, tuple[str, RunConfig]] = {}  # by viewer: the key and the configuration of the last choice
 
 
 def asked(config: RunConfig, cache: Path) -> str:
     """Ask for the preview of this choice in place of the viewer's last one; its key. Raises OSError."""
     viewer = st.session_state.setdefault("preview-viewer", uuid.uuid4().hex)
-    return previews.ask(cache, viewer, config)
+    key = previews.ask(cache, viewer, config)
+    _choices.pop(viewer, None)  # so that the oldest is the first
+    _choices[viewer] = key, config
+    while len(_choices) > MAX_VIEWERS:
+        _choices.pop(next(iter(_choices)), None)
+    return key
 
 
 def preview(key: str, *, small: bool = False) -> None:
@@ -51,8 +59,19 @@ async def serve(request: Request) -> Response:
     cache, key = cache_folder(), request.path_params["key"]
     deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_POLL
     while (answer := await run_in_threadpool(previews.answer_of, cache, key)) is None:
-        if time.monotonic() > deadline or await request.is_disconnected():
+        if await request.is_disconnected():
+            return Response(status_code=202)
+        if time.monotonic() > deadline:
+            await run_in_threadpool(_remind, cache, key)
             return Response(status_code=202)
         await asyncio.sleep(pause)
         pause = min(SLOWER * pause, LAST_POLL)
     return JSONResponse(untrained(answer), headers={"cache-control": "no-store"})
+
+
+def _remind(cache: Path, key: str) -> None:
+    """Nobody has answered yet: see to it that there is a worker and that it finds the ask of everybody who waits."""
+    queue.ensure_worker(cache)
+    for viewer, (last, config) in list(_choices.items()):
+        if last == key:
+            previews.ask_again(cache, viewer, config)

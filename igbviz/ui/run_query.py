@@ -2,6 +2,7 @@
 
     ?preset=first-look-blurry&changes={"epochs":1,"model.depth":6}
     ?loss=gce&knobs={"q":0.5}                                        as on the page of losses
+    ?seed=3                                                          for links written by hand
 
 Beside `run`, the differences are those from the run's own settings, unless a preset is named.
 """
@@ -17,7 +18,7 @@ from igbviz.runs.sweep_config import with_field
 from igbviz.spec import ConfigError, Spec
 from igbviz.ui.query import loss_from_query, loss_to_query
 
-FIELDS = ("preset", "loss", "knobs", "changes")
+FIELDS = ("preset", "loss", "knobs", "changes", "seed")
 
 
 def form_to_query(config: RunConfig, start: RunConfig) -> dict[str, str | None]:
@@ -28,13 +29,16 @@ def form_to_query(config: RunConfig, start: RunConfig) -> dict[str, str | None]:
         "loss": loss.get("loss"),
         "knobs": loss.get("knobs"),
         "changes": json.dumps(changes, separators=(",", ":")) if changes else None,
+        "seed": None,  # from now on among the changes
     }
 
 
 def form_from_query(query: Mapping[str, str], start: RunConfig) -> RunConfig:
     """`start` with the changes that the address asks for. Raises ConfigError, one sentence, for impossible ones."""
-    values = start.model_dump()
-    for path, value in _parsed(query.get("changes", "{}")).items():
+    values, changes = start.model_dump(), _parsed(query.get("changes", "{}"))
+    if (seed := query.get("seed")) is not None:
+        changes["seed"] = int(seed) if seed.isdecimal() and len(seed) < 20 else seed
+    for path, value in changes.items():
         values = with_field(values, path, value)
     if loss := loss_from_query(query):
         values["loss"] = loss

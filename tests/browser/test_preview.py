@@ -8,7 +8,7 @@ import re
 import pytest
 
 from igbviz.runs.run import Run
-from tests.support.browser import STAGE_READY, open_settings, visit
+from tests.support.browser import LAYOUT_SHIFT, STAGE_READY, open_settings, shifted, visit
 from tests.support.processes import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
@@ -49,6 +49,15 @@ def test_the_preview_follows_the_form_and_is_where_the_run_begins(app, browser) 
     assert expected == [round(100 * share) for share in run.trajectory().guess_fraction()[0]]
     assert page.locator(PREVIEW).count() == 0
     assert json.loads((run.path / "config.json").read_text())["model"]["depth"] == 2
+
+
+def test_on_a_phone_the_picture_comes_without_a_jump(app, browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.add_init_script(LAYOUT_SHIFT)
+    page.goto(f"{app[0]}/Train?seed=5")
+    until(lambda: page.wait_for_timeout(50) or ready(page), 60, "the preview")
+    page.wait_for_timeout(800)
+    assert shifted(page) < 0.05
 
 
 def ready(page) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from igbviz.config import PRESETS
 from igbviz.losses import LOSSES
+from igbviz.runs import previews
 from igbviz.runs.run import Run
+from igbviz.ui.views import untrained
 from igbviz.ui.views.run_form import SHOWN_RUN
 from tests.support import ROOT
 from tests.support.pages import as_read, page
@@ -129,6 +132,26 @@ def test_a_wrong_value_is_one_sentence_and_the_default(field: str, own_cache: Pa
     (warning,) = test.warning
     assert f"This link leads nowhere: {sentence}" in as_read(warning) and not test.error
     assert started(test, own_cache).config == DEFAULT
+
+
+def test_a_seed_in_the_address_is_that_of_the_form(own_cache: Path) -> None:
+    test = page(TRAIN, seed="3")
+    assert test.number_input(key="first-look-cross-entropy-seed").value == 3
+    assert linked(test) == {"changes": '{"seed":3}'}
+    test = page(TRAIN, seed="x")
+    assert "seed is" in test.warning[0].value and "whole number" in test.warning[0].value
+    assert test.number_input(key="first-look-cross-entropy-seed").value == 0
+
+
+def test_where_nothing_can_be_written_the_untrained_network_is_one_sentence(own_cache: Path, monkeypatch) -> None:
+    def read_only(*args) -> str:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(own_cache / "previews"))
+
+    monkeypatch.setattr(untrained, "is_served", lambda: True)
+    monkeypatch.setattr(previews, "ask", read_only)
+    test = page(TRAIN, seed="3")
+    (said,) = [text.value for text in test.caption if "No look" in text.value]
+    assert said.startswith("No look at the untrained network: ") and not test.exception
 
 
 @pytest.mark.parametrize("changes", ['{"speed":1}', '{"epochs":-1}', '{"model.depth":"x"}', '{"loss.x.y":1}', "[]"])

@@ -69,11 +69,43 @@ def test_a_newer_choice_replaces_the_older(tiny: RunConfig, cache: Path, answere
     assert answerer.idle() and previews.answer_of(cache, previews.key_of(newer))
 
 
+def test_a_reminder_does_not_end_the_look_that_it_waits_for(
+    tiny: RunConfig, cache: Path, answerer: Answerer, monkeypatch
+) -> None:
+    def reminded(*args, look=answering.look):
+        looking = look(*args)
+        next(looking)
+        previews.ask_again(cache, VIEWER, tiny)
+        yield
+        return (yield from looking)
+
+    monkeypatch.setattr(answering, "look", reminded)
+    key = previews.ask(cache, VIEWER, tiny)
+    assert answerer.idle() and previews.answer_of(cache, key)
+    assert answerer.idle() and not files.asks(cache)
+
+
+def test_a_choice_that_is_put_back_does_not_replace_a_newer_one(tiny: RunConfig, cache: Path, monkeypatch) -> None:
+    seen, newer, newest = (files.essence(tiny.with_(seed=seed)) for seed in (1, 2, 3))
+    previews.ask(cache, VIEWER, newer)  # meanwhile a worker has seen the one before
+    ((_, path),) = files.asks(cache)
+
+    def read(taken: Path, read=files.read_ask) -> RunConfig | None:
+        previews.ask(cache, VIEWER, newest)
+        return read(taken)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "read_ask", read)
+        assert not files.take(path, seen)
+    assert files.read_ask(path) == newest and len(list(path.parent.iterdir())) == 1
+
+
 def test_a_long_look_gives_way_to_a_run_and_is_not_forgotten(tiny: RunConfig, cache: Path, answerer: Answerer) -> None:
     key = previews.ask(cache, VIEWER, tiny)
-    answerer.is_wanted = lambda: True
+    queues = iter([["trained by another"], ["trained by another", "new"]])
+    answerer.queued = lambda: next(queues)
     assert answerer.idle() and previews.answer_of(cache, key) is None and len(files.asks(cache)) == 1
-    answerer.is_wanted = lambda: False
+    answerer.queued = lambda: ["trained by another"]  # which does not keep a helper from answering
     assert answerer.idle() and previews.answer_of(cache, key)
 
 
@@ -118,6 +150,28 @@ def test_a_training_gives_previews_a_bounded_time(
         answerer.between_steps()
     assert 0.05 * len(answered) <= answering.AT_ONCE + answering.SHARE * 100 + 0.05
     assert len(answered) > 30
+
+
+def test_after_an_expensive_preview_the_next_viewer_does_not_wait_for_minutes(
+    tiny: RunConfig, cache: Path, answerer: Answerer, monkeypatch
+) -> None:
+    clock, answered = [time.monotonic()], []
+    for name in ("monotonic", "thread_time"):
+        monkeypatch.setattr(answering.time, name, lambda: clock[0])
+
+    def attend(path: Path, only_small: bool) -> bool:
+        answered.append(clock[0])
+        clock[0] += 5.0  # on a slow machine, or the first in this process
+        return True
+
+    monkeypatch.setattr(answerer, "_attend", attend)
+    monkeypatch.setattr(answering, "OTHERS_FIRST", -1.0)
+    previews.ask(cache, VIEWER, tiny)
+    while len(answered) < 4:
+        clock[0] += 0.01
+        answerer.between_steps()
+    waits = np.diff(answered) - 5.0
+    assert (0 < waits).all() and (waits < 1.1).all()
 
 
 def test_a_training_leaves_a_large_network_to_an_idle_worker(

@@ -146,6 +146,22 @@ def test_a_preview_is_served_as_soon_as_it_is_answered(app: Starlette, monkeypat
     assert answer.status == 200 and b"no such folder" in answer.body and answer.headers["cache-control"] == "no-store"
 
 
+def test_an_ask_that_was_lost_is_made_again_and_a_worker_started(app: Starlette, monkeypatch, tmp_path: Path) -> None:
+    woken, config = [], RunConfig(seed=7)
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(ui_previews, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(ui_previews.queue, "ensure_worker", woken.append)
+    monkeypatch.setattr(ui_previews.st, "session_state", {"preview-viewer": "0123abcd"})
+    key, path = ui_previews.asked(config, tmp_path), tmp_path / "previews" / "0123abcd.ask"
+    path.unlink()  # by a worker that died
+    assert ask(app, f"/previews/{key}").status == 202
+    assert woken == [tmp_path] and path.exists()
+    ui_previews.asked(config.with_(seed=8), tmp_path)
+    path.unlink()
+    ask(app, f"/previews/{key}")
+    assert not path.exists(), "this viewer has chosen something else"
+
+
 class _Option(NamedTuple):
     value: str
 

@@ -3,14 +3,15 @@
 Not in a thread beside the training: torch's random state, its number of threads and its tracing belong to the whole
 process, so a thread could change the numbers of the run. Not in a process of its own, which takes seconds to start.
 Between two steps a preview changes nothing but the time, and that is bounded: only small ones, a first few at once and
-then a share of the time. A helper that is idle beside a long run answers first and costs the run nothing.
+then a share of the time. The viewer's wait is bounded, too: what an expensive one, such as the first in a process,
+takes above its share is not saved up for minutes. A helper that is idle beside a long run answers first, at no cost.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -39,22 +40,20 @@ from igbviz.training.memory import require_memory
 
 LOOK_SECONDS = 0.03  # between two looks at the folder while training
 OTHERS_FIRST = 0.05  # seconds that an idle helper has, before a worker that trains answers
-SHARE, AT_ONCE = 0.02, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
+SHARE, AT_ONCE = 0.05, 0.3  # of the time of a training; seconds of it, of one core, that may be used at once
+MAX_WAIT = 1.0  # seconds from one preview to the next while training, however expensive the first was
 SWEEP_SECONDS = 20.0
 MAX_DATA = 2  # data sets kept in memory
 MAX_LOOKED_AT = 30  # asks at one look while training
 
 
-def never() -> bool:
-    return False
-
-
 class Answerer:
     """Answers the asks of a cache, on the device of its worker."""
 
-    def __init__(self, cache: Path, device: torch.device, is_wanted: Callable[[], bool] = never) -> None:
-        """`is_wanted`: whether a run waits for this worker, so that a long preview is given up."""
-        self.cache, self.device, self.is_wanted = cache, device, is_wanted
+    def __init__(self, cache: Path, device: torch.device, queued: Callable[[], Iterable[str]] = tuple) -> None:
+        """`queued`: the runs in the queue now; for one that was not there before, a long preview is given up."""
+        self.cache, self.device, self.queued = cache, device, queued
+        self.passed: set[str] = set()
         self.data: dict[str, Data] = {}
         self.looked_at = self.swept_at = time.monotonic()
         self.credit = AT_ONCE  # seconds that a training may be kept waiting now
@@ -62,13 +61,21 @@ class Answerer:
     def warm_up(self) -> bool:
         """Look at the network of the first example, with its data, so that the first viewer does not wait for all that
         happens once. Returns False: the process is no longer cold."""
-        self._answer(PRESETS[DEFAULT].config, self.is_wanted)
+        self.passed = set(self.queued())
+        self._answer(PRESETS[DEFAULT].config, self._is_wanted)
         return False
 
     def idle(self) -> bool:
-        """Answer the viewer who has waited longest; whether there was one."""
+        """Answer the viewer who has waited longest; whether there was one. Called when this worker has found no run to
+        train: those that are in the queue are others', such as one that is being trained."""
         self._sweep()
-        return any(self._attend(path, is_wanted=self.is_wanted) for _, path in asks(self.cache))
+        if not (waiting := asks(self.cache)):
+            return False
+        self.passed = set(self.queued())
+        return any(self._attend(path) for _, path in waiting)
+
+    def _is_wanted(self) -> bool:
+        return not self.passed.issuperset(self.queued())
 
     def between_steps(self) -> None:
         """Answer one small ask, if the training has credit for it. Called after every step, so it is quick."""
@@ -82,10 +89,10 @@ class Answerer:
             waiting = [path for age, path in asks(self.cache) if age > OTHERS_FIRST]
             any(self._attend(path, only_small=True) for path in waiting[:MAX_LOOKED_AT])
         self.looked_at = time.monotonic()
-        self.credit -= time.thread_time() - began
+        self.credit = max(self.credit - (time.thread_time() - began), -SHARE * MAX_WAIT)
 
-    def _attend(self, path: Path, only_small: bool = False, is_wanted: Callable[[], bool] = never) -> bool:
-        """Answer one ask; with `only_small` others are left to an idle worker."""
+    def _attend(self, path: Path, only_small: bool = False) -> bool:
+        """Answer one ask; with `only_small`, while training, others are left to an idle worker."""
         if (config := read_ask(path)) is None:
             return False
         try:
@@ -98,11 +105,15 @@ class Answerer:
             pass  # another viewer with this choice was first
         elif expected > MAX_SECONDS:
             self._write(config, Answer(problem="so large a network is only seen once it is trained"))
-        elif (answer := self._answer(config, lambda: path.exists() or is_wanted())) is not None:
+        elif (answer := self._answer(config, lambda: self._is_over(path, config, only_small))) is not None:
             self._write(config, answer)
         elif not path.exists():  # given up for a run, not for a newer choice
             write_text(path, config.model_dump_json())
         return True
+
+    def _is_over(self, path: Path, config: RunConfig, is_training: bool) -> bool:
+        """Whether the viewer has chosen something else since, or an idle worker is wanted for a run."""
+        return (path.exists() and read_ask(path) not in (None, config)) or (not is_training and self._is_wanted())
 
     def _answer(self, config: RunConfig, is_over: Callable[[], bool]) -> Answer | None:
         """The answer; None if `is_over` has become true meanwhile."""

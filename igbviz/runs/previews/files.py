@@ -22,7 +22,9 @@ from igbviz.datasets import Facts, FashionMini, GaussianNoise
 from igbviz.runs import duration
 from igbviz.runs.files import claim, opened, write_text
 
-AUTOMATIC_SECONDS = 0.2  # of work: up to this, a page asks for every choice; above, only when a button is pressed
+# Of work: up to this, which includes the small convolutional network, a page asks for every choice; above, only when a
+# button is pressed.
+AUTOMATIC_SECONDS = 0.3
 MAX_SECONDS = 60.0  # above this, nobody is answered
 
 ASK, ANSWER = re.compile(r"([0-9a-f]{8,32})\.ask"), re.compile(r"[0-9a-f]{10}\.json")
@@ -97,12 +99,25 @@ def ask(cache: Path, viewer: str, config: RunConfig) -> str:
 
     Returns its key. Raises OSError where nothing can be written.
     """
-    folder, key = cache / "previews", key_of(config)
+    key = key_of(config)
     if answer_of(cache, key) is None:
         claim(cache)
-        folder.mkdir(exist_ok=True)
-        write_text(folder / f"{viewer}.ask", essence(config).model_dump_json())
+        path = _ask_of(cache, viewer)
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, essence(config).model_dump_json())
     return key
+
+
+def ask_again(cache: Path, viewer: str, config: RunConfig) -> None:
+    """Ask for what this viewer still waits for, if the ask has gone: a worker that dies takes what it has taken along,
+    and an ask that nobody had time for is swept away. Who is answering it just now goes on."""
+    if not _ask_of(cache, viewer).exists():
+        with contextlib.suppress(OSError):
+            ask(cache, viewer, config)
+
+
+def _ask_of(cache: Path, viewer: str) -> Path:
+    return cache / "previews" / f"{viewer}.ask"
 
 
 def answer_of(cache: Path, key: str) -> Answer | None:
@@ -132,7 +147,9 @@ def take(path: Path, seen: RunConfig) -> bool:
     try:
         os.rename(path, taken)
         if read_ask(taken) != seen:
-            os.rename(taken, path)
+            with contextlib.suppress(FileExistsError):  # a still newer one
+                os.link(taken, path)
+            taken.unlink()
             return False
         taken.unlink()
     except OSError:

@@ -10,9 +10,10 @@ import { textScale, themeOf } from "./theme.js";
 const PLACE = new URL("../../../previews/", import.meta.url); // beside assets/<version>/js/
 const NARROW = 640; // pixels, as on the stage
 const FADE_AFTER = 120; // milliseconds: a picture that comes sooner replaces the old one at once
+const SAY_AFTER = 1000; // from here on the old sentence gives way, too
 const TRIES = 15; // requests of several seconds each
 const WAITING = "Looking at the untrained network …";
-const GIVEN_UP = "No look at the untrained network now: a training is running here. Change a setting to try again.";
+const GIVEN_UP = "No look at the untrained network now: the worker is busy. Change a setting to try again.";
 const TEMPLATE = `
   <p class="verdict" aria-live="polite"></p>
   <div class="options"><span class="what"></span><button type="button" class="close" aria-label="Close">×</button></div>
@@ -31,6 +32,7 @@ export default class Untrained {
     root.innerHTML = TEMPLATE;
     this.part = (name) => root.querySelector(`.${name}`);
     this.bars = new Bars(this.part("bars"), { onPoint: (k) => this._emphasize(k) });
+    root.classList.toggle("narrow", (root.clientWidth || innerWidth) < NARROW); // before anything is painted
     this.part("verdict").textContent = WAITING;
     this.part("close").addEventListener("click", () => root.classList.add("closed")); // until the next choice
     this.observer = new ResizeObserver(() => this._draw());
@@ -47,20 +49,28 @@ export default class Untrained {
     this.key = data.key;
     this.root.classList.remove("closed");
     this.request?.abort(); // the choice before is of no interest now
-    this.request = new AbortController();
-    const fade = setTimeout(() => this.root.classList.add("waiting"), FADE_AFTER);
+    const request = (this.request = new AbortController());
+    clearTimeout(this.fade);
+    clearTimeout(this.say);
+    this.fade = setTimeout(() => this.root.classList.add("waiting"), FADE_AFTER);
+    this.say = setTimeout(() => this._say(WAITING), SAY_AFTER);
     try {
-      const scene = await fetched(data.key, this.request.signal);
-      if (data.key !== this.key) return;
+      const scene = await fetched(data.key, request.signal);
+      if (request !== this.request) return;
       this.scene = scene ?? { problem: GIVEN_UP };
       this._draw();
       this.root.dataset.ready = data.key;
     } catch (error) {
       if (error.name !== "AbortError") this._say(`The untrained network cannot be shown: ${error.message}`);
     } finally {
-      clearTimeout(fade);
-      if (data.key === this.key) this.root.classList.remove("waiting");
+      if (request === this.request) this._stopWaiting();
     }
+  }
+
+  _stopWaiting() {
+    clearTimeout(this.fade);
+    clearTimeout(this.say);
+    this.root.classList.remove("waiting");
   }
 
   _say(text) {
@@ -138,6 +148,7 @@ export default class Untrained {
 
   leave() {
     this.request?.abort();
+    this._stopWaiting();
     this.observer.disconnect();
     window.removeEventListener("igbviz-projector", this.projector);
   }
