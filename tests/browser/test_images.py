@@ -24,6 +24,7 @@ APP = Path(__file__).with_name("stage_app.py")
 PANEL, TILE = ".igbviz-stage .images", ".igbviz-stage .tile[data-image='{}']"
 FIRST_LOOK = PRESETS["first-look-piecewise-zero"].config.with_(epochs=1)
 MISLABELED = PRESETS["first-look-cross-entropy"].config.with_(epochs=1, label_noise={"name": "symmetric", "rate": 0.4})
+TESTS, WRONG = 10 * PER_CLASS, 10 * (MAX_WRONG // 10)  # as many of each class
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
@@ -123,11 +124,11 @@ def test_the_counts_are_those_of_the_records(browser, shown, name: str) -> None:
         texts = page.locator(".igbviz-stage .filters button").all_inner_texts()
         expected = ["All", f"Never heard {np.sum(pull[: probe + 1].max(0) <= 0)}"]
         right = np.sum((guess[probe] == labels) & (given < 0))
-        words = f"{right} of {10 * PER_CLASS} images are guessed as their class, {np.sum(pull[probe] == 0)} "
+        words = f"{right} of {TESTS} images are guessed as their class, {np.sum(pull[probe] == 0)} "
         if name == "mislabeled":
             learned = np.sum(guess[probe] == given)
             expected.append(f"Memorised {learned}")
-            words += f"of all {len(labels)} are ignored by the loss, {learned} of {MAX_WRONG} wrong labels are learned."
+            words += f"of all {len(labels)} are ignored by the loss, {learned} of {WRONG} wrong labels are learned."
         else:
             words += "are ignored by the loss."
         assert texts == expected
@@ -181,17 +182,16 @@ def test_beside_thumbnails_bars_are_long_and_the_plot_is_large(browser, shown, s
 
 def test_filters_leave_the_images_that_they_name(browser, shown) -> None:
     page = opened(browser, shown, "mislabeled", "&at=100")
+    _, _, guess, _, _, given = Recorded.of(shown[1]["mislabeled"])
     tiles = page.locator(f"{PANEL} .tile:not(.out):visible")
-    assert tiles.count() == 10 * PER_CLASS + MAX_WRONG
+    assert tiles.count() == TESTS + WRONG
     page.get_by_role("button", name="Show these only: Coat").or_(
         page.locator(f"{PANEL} .name[data-filter='4']")
     ).click()
     assert [int(tile.get_attribute("data-image")) for tile in tiles.all()] == list(range(48, 60))
     page.locator(f"{PANEL} .name[data-filter=wrong]").click()
-    assert tiles.count() == MAX_WRONG
+    assert tiles.count() == WRONG
     page.get_by_role("button", name=re.compile("^Memorised")).click()
-    run = shown[1]["mislabeled"]
-    _, _, guess, _, _, given = Recorded.of(run)
     probe = int(page.locator(".igbviz-stage").get_attribute("data-probe"))
     learned = np.flatnonzero(guess[probe] == given)
     assert sorted(int(tile.get_attribute("data-image")) for tile in tiles.all()) == learned.tolist()
