@@ -7,6 +7,15 @@ cache/previews/<key>.json     an answer. The key is a hash of what was asked, so
 Neither is worth keeping: both are removed after some minutes. Anything else in the folder is not opened.
 """
 
-from igbviz.runs.previews.files import MAX_SECONDS, Answer, answer_of, ask, expected_seconds, is_small, key_of
+from igbviz.runs.previews.files import (
+    MAX_SECONDS,
+    Answer,
+    answer_of,
+    ask,
+    begin_alike,
+    expected_seconds,
+    is_small,
+    key_of,
+)
 
-__all__ = ["MAX_SECONDS", "Answer", "answer_of", "ask", "expected_seconds", "is_small", "key_of"]
+__all__ = ["MAX_SECONDS", "Answer", "answer_of", "ask", "begin_alike", "expected_seconds", "is_small", "key_of"]
