@@ -32,7 +32,7 @@ VIEWS = {  # in the order of the tabs
 CONFUSION = "Images of each true class (rows) by what the network guesses for them (columns), in percent of the row."
 PLAIN, DOTTED = ClassStyle("", (), ""), ClassStyle("", (2, 3), "")
 MAX_BARS = 12  # with more than MAX_LINES classes: those that the untrained network finds most probable
-MESSAGE, MIN_IMAGE_ROWS = 60_000, 48  # bytes of a message; probes at which it has the images, whatever that takes
+MESSAGE, MIN_IMAGE_ROWS = 60_000, 60  # bytes of a message; probes at which it has the images, in any case: the default
 SUMMARY = {"highest class": 1.0, "median class": 0.5, "lowest class": 0.0}  # quantiles drawn in place of many classes
 
 

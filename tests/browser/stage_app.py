@@ -5,11 +5,7 @@ import streamlit as st
 from igbviz.runs.files import cache_folder
 from igbviz.runs.run import Run
 from igbviz.ui import refresh
-from igbviz.ui import stage as stages
-from tests.support.pictured_scenes import adding
-
-if not hasattr(stages.scene, "__wrapped__"):
-    stages.scene = adding(stages.scene, cache_folder() / "runs")
+from igbviz.ui.stage import stage
 
 st.set_page_config(layout="wide")
 st.html("<style>.block-container {padding: 2rem 1.5rem !important; max-width: none !important}</style>")
@@ -18,7 +14,7 @@ runs = {name: Run.open(name, cache_folder()) for name in st.query_params["runs"]
 
 
 def update() -> float:
-    stages.stage(runs, key="stage", play="play" in st.query_params)
+    stage(runs, key="stage", play="play" in st.query_params)
     return 0.5
 
 

@@ -12,28 +12,35 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from igbviz.config.presets import PRESETS
+from igbviz.losses.force import pulls
 from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
+from igbviz.trajectory.images import MAX_WRONG, PER_CLASS, probabilities_of_bytes, probability_bytes
 from tests.support.browser import visit
-from tests.support.pictured_runs import pictured
-from tests.support.pictured_scenes import EACH, WRONG, pull
+from tests.support.processes import end_workers
 from tests.support.servers import servers
 
 APP = Path(__file__).with_name("stage_app.py")
 PANEL, TILE = ".igbviz-stage .images", ".igbviz-stage .tile[data-image='{}']"
 FIRST_LOOK = PRESETS["first-look-piecewise-zero"].config.with_(epochs=1)
 MISLABELED = PRESETS["first-look-cross-entropy"].config.with_(epochs=1, label_noise={"name": "symmetric", "rate": 0.4})
+TESTS, WRONG = 10 * PER_CLASS, 10 * (MAX_WRONG // 10)  # as many of each class
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.worker]
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Iterator[tuple[str, dict[str, Run]]]:
-    """The address of the app, and the runs that it can show."""
+    """The address of the app, and the runs that it can show, trained by a worker."""
     folder = tmp_path_factory.mktemp("images")
     cache = folder / "cache"
-    runs = {"piecewise-zero": pictured(FIRST_LOOK, cache), "mislabeled": pictured(MISLABELED, cache)}
-    with servers(folder) as start:
-        yield start(APP, env={"IGBVIZ_CACHE": str(cache)}), runs
+    runs = {"piecewise-zero": submit(FIRST_LOOK, cache), "mislabeled": submit(MISLABELED, cache)}
+    try:
+        assert {run.wait(timeout=300).state for run in runs.values()} == {"done"}
+        with servers(folder) as start:
+            yield start(APP, env={"IGBVIZ_CACHE": str(cache)}), runs
+    finally:
+        end_workers(cache)
 
 
 def opened(browser, shown, name: str, query: str = "", size=(1280, 720), **options):
@@ -60,10 +67,11 @@ class Recorded(NamedTuple):
 
     @classmethod
     def of(cls, run: Run) -> Recorded:
-        pictures, step = np.load(run.path / "pictures.npz"), run.trajectory().thinned().step
-        roots, guess = (pictures[name][np.isin(pictures["steps"], step)] for name in ("p", "guess"))
-        pulls = np.array(pull(run.config.loss))[roots]
-        return cls(step, (roots / 255) ** 2, guess, pulls, pictures["labels"], pictures["given"])
+        images, step = run.images(), run.glance().step
+        shown = images[np.isin(run.trajectory().step, step)]
+        sent = probabilities_of_bytes()[probability_bytes(shown.probability)]
+        pull = pulls(run.config.loss, sent, run.trajectory().classes)
+        return cls(step, shown.probability, shown.guess, pull, images.labels, images.given)
 
 
 # The color of the frame of an image, in the middle of its left side.
@@ -83,12 +91,12 @@ def color_of(page, k: int) -> list[int]:
 
 def test_an_image_changes_its_frame_at_the_probe_where_its_guess_changes(browser, shown) -> None:
     run = shown[1]["piecewise-zero"]
-    step, p, guess, pulls, *_ = Recorded.of(run)
+    step, p, guess, pull, *_ = Recorded.of(run)
     names = run.trajectory().class_names
     probe, image = next(
         (t, i)
         for t, i in np.argwhere(guess[1:] != guess[:-1]) + [1, 0]
-        if pulls[t, i] == 0 == pulls[t - 1, i] and guess[t - 1, i] == guess[0, i]
+        if pull[t, i] == 0 == pull[t - 1, i] and guess[t - 1, i] == guess[0, i]
     )
     page = opened(browser, shown, "piecewise-zero", f"&at={step[probe - 1]}")
     tile, panel = page.locator(TILE.format(image)), page.locator(PANEL)
@@ -99,7 +107,7 @@ def test_an_image_changes_its_frame_at_the_probe_where_its_guess_changes(browser
         assert np.abs(np.subtract(page.evaluate(FRAME, int(image)), color_of(page, int(guess[now, image])))).max() <= 2
         tile.hover()
         assert panel.get_attribute("data-guess") == names[guess[now, image]]
-        assert float(panel.get_attribute("data-p")) == pytest.approx(p[now, image], abs=1e-4)
+        assert float(panel.get_attribute("data-p")) == pytest.approx(p[now, image], abs=0.004)  # a byte of its root
     said = page.locator(f"{PANEL} .said").inner_text()
     assert f"guessed {names[guess[probe, image]]} since step {step[probe]}," in said and said.endswith(
         "ignored by this loss."
@@ -110,13 +118,13 @@ def test_an_image_changes_its_frame_at_the_probe_where_its_guess_changes(browser
 @pytest.mark.parametrize("name", ["piecewise-zero", "mislabeled"])
 def test_the_counts_are_those_of_the_records(browser, shown, name: str) -> None:
     run = shown[1][name]
-    step, _, guess, pulls, labels, given = Recorded.of(run)
+    step, _, guess, pull, labels, given = Recorded.of(run)
     for probe in (0, len(guess) // 2, len(guess) - 1):
         page = opened(browser, shown, name, f"&at={step[probe]}")
         texts = page.locator(".igbviz-stage .filters button").all_inner_texts()
-        expected = ["All", f"Never heard {np.sum(pulls[: probe + 1].max(0) <= 0)}"]
+        expected = ["All", f"Never heard {np.sum(pull[: probe + 1].max(0) <= 0)}"]
         right = np.sum((guess[probe] == labels) & (given < 0))
-        words = f"{right} of {10 * EACH} images are guessed as their class, {np.sum(pulls[probe] == 0)} "
+        words = f"{right} of {TESTS} images are guessed as their class, {np.sum(pull[probe] == 0)} "
         if name == "mislabeled":
             learned = np.sum(guess[probe] == given)
             expected.append(f"Memorised {learned}")
@@ -154,10 +162,29 @@ def test_the_line_of_an_image_is_kept_and_a_link_shows_it_again(browser, shown) 
     assert not page.problems
 
 
+# The length of a bar, and the sides of the plot.
+SIDES = """() => {
+    const {xaxis, yaxis} = document.querySelector(".igbviz-stage .plot")._fullLayout;
+    return [document.querySelector(".igbviz-stage .track").clientWidth, xaxis._length, yaxis._length];
+}"""
+
+
+@pytest.mark.parametrize(("size", "least"), [((1280, 720), (90, 620, 320)), ((1920, 1080), (160, 1000, 520))])
+def test_beside_thumbnails_bars_are_long_and_the_plot_is_large(browser, shown, size, least) -> None:
+    page = opened(browser, shown, "piecewise-zero", size=size)
+    page.get_by_role("tab", name="Bars").click()
+    page.locator(".igbviz-stage .row .thumb").first.wait_for()
+    page.wait_for_function(f"({SIDES})()[1] >= {least[1]}")
+    assert all(side >= wanted for side, wanted in zip(page.evaluate(SIDES), least, strict=True))
+    last, player = (page.locator(f".igbviz-stage .{part}").bounding_box() for part in ("row >> nth=-1", "player"))
+    assert last["y"] + last["height"] <= player["y"]
+
+
 def test_filters_leave_the_images_that_they_name(browser, shown) -> None:
     page = opened(browser, shown, "mislabeled", "&at=100")
+    _, _, guess, _, _, given = Recorded.of(shown[1]["mislabeled"])
     tiles = page.locator(f"{PANEL} .tile:not(.out):visible")
-    assert tiles.count() == 10 * EACH + WRONG
+    assert tiles.count() == TESTS + WRONG
     page.get_by_role("button", name="Show these only: Coat").or_(
         page.locator(f"{PANEL} .name[data-filter='4']")
     ).click()
@@ -165,8 +192,6 @@ def test_filters_leave_the_images_that_they_name(browser, shown) -> None:
     page.locator(f"{PANEL} .name[data-filter=wrong]").click()
     assert tiles.count() == WRONG
     page.get_by_role("button", name=re.compile("^Memorised")).click()
-    run = shown[1]["mislabeled"]
-    _, _, guess, _, _, given = Recorded.of(run)
     probe = int(page.locator(".igbviz-stage").get_attribute("data-probe"))
     learned = np.flatnonzero(guess[probe] == given)
     assert sorted(int(tile.get_attribute("data-image")) for tile in tiles.all()) == learned.tolist()

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from igbviz.charts.stage import MAX_BARS, VIEWS, scene
+from igbviz.charts.stage import MAX_BARS, MIN_IMAGE_ROWS, VIEWS, scene
 from igbviz.config import RunConfig
 from igbviz.trajectory.quantities import QUANTITIES
 from igbviz.trajectory.verdict import verdict
@@ -139,7 +139,7 @@ def test_a_long_run_is_sent_with_the_images_of_some_probes(count: int) -> None:
     text = scene(drawn, CONFIG, steps_per_epoch=1563, sprite=SPRITE)
     shown = json.loads(text)
     at = shown["images_at"]
-    assert len(text) < 105_000 and len(at) == 48 and at[0] == 0 and at[-1] == len(drawn) - 1
+    assert len(text) < 115_000 and len(at) == MIN_IMAGE_ROWS and at[0] == 0 and at[-1] == len(drawn) - 1
     assert np.array_equal(rows(shown, "images_guess", count), drawn.images.guess[at])
     refresh = scene(drawn, CONFIG, steps_per_epoch=1563, sprite=SPRITE, start=len(drawn) - 40)
     assert len(refresh) < 60_000 and "images_at" not in json.loads(refresh)

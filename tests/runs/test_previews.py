@@ -35,6 +35,16 @@ def test_only_what_init_depends_on_makes_another_preview(tiny: RunConfig) -> Non
     assert len({key, *keys[4:]}) == 5
 
 
+def test_a_form_that_names_the_folder_of_a_run_describes_its_network(tiny: RunConfig) -> None:
+    def of(**changes) -> RunConfig:
+        return tiny.with_(dataset={"name": "image-folder", "folder": "/mine"} | changes)
+
+    run = of(fingerprint="0123456789abcdef")
+    assert previews.begin_alike(run, of()) and previews.begin_alike(run, run)
+    assert not previews.begin_alike(run, of(folder="/other"))
+    assert not previews.begin_alike(run, of(fingerprint="fedcba9876543210"))
+
+
 def test_a_question_is_answered_once_for_all_viewers(
     tiny: RunConfig, cache: Path, answerer: Answerer, monkeypatch
 ) -> None:

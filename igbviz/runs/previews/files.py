@@ -19,6 +19,7 @@ from igbviz.config import RunConfig
 from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.run import digest
 from igbviz.datasets import Facts, FashionMini, GaussianNoise
+from igbviz.datasets.base import FromFiles
 from igbviz.runs import duration
 from igbviz.runs.files import claim, opened, write_text
 
@@ -61,6 +62,14 @@ def essence(config: RunConfig) -> RunConfig:
 def key_of(config: RunConfig) -> str:
     """Equal for two configurations whose runs have the same probe at Init."""
     return digest(essence(config).canonical(incidental=True))
+
+
+def begin_alike(run: RunConfig, form: RunConfig) -> bool:
+    """Whether a form describes the untrained network of a run. It names a folder, of whose files it says nothing."""
+    dataset = run.dataset
+    if isinstance(dataset, FromFiles) and form.dataset == (unread := dataset.with_(fingerprint=None)):
+        run = run.with_(dataset=unread)
+    return key_of(run) == key_of(form)
 
 
 def is_small(config: RunConfig) -> bool:

@@ -15,9 +15,11 @@ export class Bars {
 
   draw(recording, colors, theme) {
     const { bars, classes, images } = recording;
-    this.key = JSON.stringify([bars, theme, images?.labels, textScale()]);
+    const { stacked, side } = this._places(bars.length);
+    this.key = JSON.stringify([bars, theme, images?.labels, stacked, side, textScale()]);
     if (this.key === this.drawn) return;
     this.drawn = this.key;
+    const seen = Boolean(images) && bars.some(({ thumbnail }) => thumbnail !== undefined);
     this.holder.replaceChildren(
       ...bars.map((bar, k) => {
         const row = document.createElement("button");
@@ -30,7 +32,7 @@ export class Bars {
         row.querySelector(".who").style.fontWeight = bar.strong ? 700 : 400;
         row.querySelector("i").style.background = colors(bar.color, theme);
         row.style.setProperty("--chance", `${100 / classes.length}%`);
-        if (images && bar.thumbnail !== undefined) this._picture(row, images, bar.thumbnail);
+        if (seen) row.prepend(picture(images, bar.thumbnail, side));
         const line = bars.length === classes.length ? k : null;
         row.addEventListener("pointerenter", () => this.onPoint(line));
         row.addEventListener("pointerleave", () => this.onPoint(null));
@@ -40,20 +42,21 @@ export class Bars {
         return row;
       }),
     );
-    this.holder.classList.toggle("many", bars.length > ONE_LINE);
+    const looks = { seen, stacked: seen && stacked, many: bars.length > ONE_LINE };
+    for (const [look, is] of Object.entries(looks)) this.holder.classList.toggle(look, is);
     const { fontSize } = getComputedStyle(this.holder.firstElementChild ?? this.holder);
     const widths = bars.map((bar) => widthOf(starred(bar), `${bar.strong ? 700 : 400} ${fontSize} ${theme.font}`));
     this.holder.style.setProperty("--who", `${Math.ceil(Math.max(0, ...widths)) + 2}px`);
     this.parts = [...this.holder.children].map((row) => [row.querySelector("i"), row.querySelector(".value")]);
   }
 
-  // An image of the class, so that the name means something.
-  _picture(row, images, image) {
-    const thumb = document.createElement("span");
-    thumb.className = "thumb";
-    cutOut(thumb, images, image, Math.round(22 * textScale()));
-    row.classList.add("seen");
-    row.prepend(thumb);
+  // Whether a row beside an image is high enough for its name above its bar, and the pixels of the image.
+  _places(rows) {
+    const narrow = this.holder.closest(".narrow") !== null;
+    const high = this.holder.clientHeight / rows / textScale();
+    const stacked = !narrow && high >= (rows > ONE_LINE ? 24 : 28);
+    const side = stacked ? Math.min(44, high - 5) : narrow ? 22 : Math.max(12, Math.min(22, high - 2));
+    return { stacked, side: Math.floor(side * textScale()) };
   }
 
   // A chosen class stays emphasized until it is chosen again.
@@ -74,4 +77,13 @@ export class Bars {
       text.textContent = `${Math.round(100 * value)} %`;
     });
   }
+}
+
+// An image of the class, so that the name means something; for all other classes together an empty place.
+function picture(images, image, side) {
+  const thumb = document.createElement("span");
+  thumb.className = "thumb";
+  if (image === undefined) thumb.style.width = `${side}px`;
+  else cutOut(thumb, images, image, side);
+  return thumb;
 }

@@ -15,19 +15,20 @@ const MEANING = {
   never: "Images whose label the loss has pulled up at no probe so far: it ignored them or pushed them away.",
   memorised: "Images whose wrong label the network has learned.",
 };
-const LEGEND = `
-  <span><i class="frame"></i>frame: the guess</span>
-  <span><i class="faint"></i>faint: pulled weakly</span>
-  <span><i class="grey"></i>grey: ignored by the loss</span>
-  <span><svg viewBox="-8 -8 16 16" aria-hidden="true"><path d="${ARROW}"/></svg>pushed the wrong way</span>
-  <span><svg viewBox="-8 -8 16 16" aria-hidden="true"><path d="${LOCK}"/></svg>its wrong label is learned</span>`;
+const sign = (shape) => `<svg viewBox="-8 -8 16 16" aria-hidden="true"><path d="${shape}"/></svg>`;
+const LEGEND = {
+  frame: '<i class="frame"></i>frame: the guess',
+  faint: '<i class="faint"></i>faint: pulled weakly by the loss',
+  ignored: '<i class="grey"></i>grey: ignored by the loss',
+  pushed: `${sign(ARROW)}pushed the wrong way`,
+  wrong: `${sign(LOCK)}its wrong label is learned`,
+};
 
 export class ImagePanel {
   // onImage is called with {name, values} of the image whose line the chart shows, or null.
   constructor(holder, filters, legend, { onImage }) {
     Object.assign(this, { holder, filters, legend, onImage, pointed: null, filter: asked("images") ?? "all" });
     this.kept = /^\d+$/.test(asked("image") ?? "") ? Number(asked("image")) - 1 : null;
-    legend.innerHTML = LEGEND;
     holder.innerHTML = `<div class="grid" role="group" aria-label="Images"><canvas role="img"></canvas></div>
       <div class="told"><span class="thumb" hidden></span><p class="said"></p></div>`;
     const part = (name) => holder.querySelector(name);
@@ -41,6 +42,7 @@ export class ImagePanel {
     const { bars, classes, images } = recording;
     this.facts = new ImageFacts(recording);
     this.theme = theme;
+    this._explain();
     const barOf = (name, k) => (bars.length === classes.length ? bars[k] : bars.find((bar) => bar.name === name));
     this.lines = classes.map((name, k) => barOf(name, k) ?? { name, color: null });
     this.colors = this.lines.map((line) => colors(line.color, theme));
@@ -53,6 +55,14 @@ export class ImagePanel {
     this.drawn = key;
     this.tiles.load(images).then(() => this._paint());
     this._follow();
+  }
+
+  // The legend has only what these images may show.
+  _explain() {
+    const { pull, wrong } = this.facts;
+    const may = { ignored: pull.includes(0), pushed: pull.some((value) => value < 0), wrong: wrong > 0 };
+    const said = Object.keys(LEGEND).filter((entry) => may[entry] ?? true);
+    this.legend.innerHTML = said.map((entry) => `<span>${LEGEND[entry]}</span>`).join("");
   }
 
   _allowed(filter) {

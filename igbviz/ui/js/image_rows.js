@@ -2,6 +2,8 @@
 // large as there is room for. Pure: it gets the room in pixels and returns places.
 
 const COLUMNS = 12;
+const OWN = [COLUMNS, 6, 4, 3]; // images of a class in a row: few classes fill their room with several rows each
+const DIVISIONS = OWN.flatMap((own) => Array.from({ length: 2 * COLUMNS - own + 1 }, (_, more) => [own, own + more]));
 const MANY = 20; // with more classes than this, rows are not classes but simply full
 const SMALLEST = 16; // pixels of a tile; with less room the grid scrolls
 const LARGEST = 120; // pixels of a tile when only some images are shown
@@ -9,12 +11,12 @@ const SECTION = 7; // pixels above the wrongly labelled images
 const BESIDE = 20; // pixels beside the letters of a name, and from it to the images
 
 // facts: ImageFacts; heads: {title, color} of the classes; room: {width, height, nameOf}, with nameOf the width of a
-// title. Returns {size, left, width, height}, by image `places` [{x, y}] and `cells` [[row, column]], and for the rows
-// with a name `names` [{title, color, filter, y}].
+// title; on a page that scrolls, the height is Infinity. Returns {size, left, width, height}, by image `places`
+// [{x, y}] and `cells` [[row, column]], and for the rows with a name `names` [{title, color, filter, y}].
 export function rowsOf(facts, heads, room) {
   let best = { size: 0 };
-  for (let columns = COLUMNS; columns <= 2 * COLUMNS; columns++) {
-    const rows = rowsIn(facts, heads, columns); // of wrongly labelled images, a row may hold more than of a class
+  for (const [own, columns] of Number.isFinite(room.height) ? DIVISIONS : DIVISIONS.slice(0, 1)) {
+    const rows = rowsIn(facts, heads, own, columns);
     const longest = Math.max(0, ...rows.map(({ title }) => (title ? room.nameOf(title) + BESIDE : 0)));
     const named = Math.min(longest, 0.34 * room.width);
     const across = Math.max(1, ...rows.map(({ images }) => images.length));
@@ -23,16 +25,17 @@ export function rowsOf(facts, heads, room) {
     const left = Math.max(named, Math.min(room.width - across * size, named + 14));
     if (size > best.size) best = { size, rows, left, width: left + across * size };
   }
-  return placed(best.size ? best : { ...best, rows: rowsIn(facts, heads, COLUMNS), left: 0, width: room.width });
+  return placed(best.size ? best : { ...best, rows: rowsIn(facts, heads, COLUMNS, COLUMNS), left: 0, width: room.width });
 }
 
-function rowsIn(facts, heads, columns) {
+// Rows with so many images of a class, and so many wrongly labelled or of all classes together.
+function rowsIn(facts, heads, own, columns) {
   const all = facts.labels.map((_, image) => image);
   const of = (k) => all.filter((image) => facts.given[image] < 0 && facts.labels[image] === k);
   const rows =
     heads.length > MANY
-      ? chunks(heads.flatMap((_, k) => of(k)), 2 * COLUMNS).map((images) => ({ images }))
-      : heads.flatMap((head, k) => withHead(chunks(of(k), COLUMNS), { ...head, filter: String(k) }));
+      ? chunks(heads.flatMap((_, k) => of(k)), columns).map((images) => ({ images }))
+      : heads.flatMap((head, k) => withHead(chunks(of(k), own), { ...head, filter: String(k) }));
   const wrong = chunks(all.filter((image) => facts.given[image] >= 0), columns);
   const head = { title: "Wrong labels", color: "transparent", filter: "wrong", section: true };
   return [...rows, ...withHead(wrong, head)];

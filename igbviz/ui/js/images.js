@@ -36,6 +36,7 @@ export class Tiles {
     const thick = Math.max(2, Math.round(Math.min(side * 0.085, 5 * ratio)));
     const thin = Math.max(1, Math.round(ratio));
     const [tileWidth, tileHeight] = facts.tile;
+    const longest = Math.max(tileWidth, tileHeight);
     facts.labels.forEach((_, image) => {
       const place = places[image];
       if (!place) return;
@@ -51,7 +52,8 @@ export class Tiles {
       const inner = side - 2 * (gap + frame);
       const [column, row] = [image % facts.columns, Math.floor(image / facts.columns)];
       const from = [column * tileWidth, row * tileHeight, tileWidth, tileHeight];
-      const into = [x + gap + frame, y + gap + frame, inner, inner];
+      const [wide, high] = [(inner * tileWidth) / longest, (inner * tileHeight) / longest];
+      const into = [x + (side - wide) / 2, y + (side - high) / 2, wide, high];
       pen.globalAlpha = ignored ? 1 : FAINTEST + (1 - FAINTEST) * Math.abs(pull);
       pen.drawImage(ignored ? sprite.grey : sprite.color, ...from, ...into);
       pen.globalAlpha = 1;
@@ -111,14 +113,15 @@ function sign(pen, shape, x, y, radius, theme) {
   pen.setTransform(1, 0, 0, 1, 0, 0);
 }
 
-// An image as the background of an element `side` pixels wide.
+// An image as the background of an element at most `side` pixels wide and high.
 export function cutOut(element, { sprite, tile, columns }, image, side) {
   const [column, row] = [image % columns, Math.floor(image / columns)];
+  const [width, height] = tile.map((length) => (side * length) / Math.max(...tile));
   Object.assign(element.style, {
-    width: `${side}px`,
-    height: `${side}px`,
+    width: `${width}px`,
+    height: `${height}px`,
     backgroundImage: `url("${sprite}")`,
-    backgroundSize: `${columns * side}px auto`,
-    backgroundPosition: `${-column * side}px ${(-row * side * tile[1]) / tile[0]}px`,
+    backgroundSize: `${columns * width}px auto`,
+    backgroundPosition: `${-column * width}px ${-row * height}px`,
   });
 }

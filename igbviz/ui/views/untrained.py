@@ -27,7 +27,7 @@ def in_place_of_stage(config: RunConfig, cache: Path) -> bool:
 def beside(run: Run, config: RunConfig, cache: Path) -> None:
     """Draw the untrained network on a card, if the form has another one than the run on the page."""
     try:
-        is_shown = previews.key_of(run.config) == previews.key_of(config)
+        is_shown = previews.begin_alike(run.config, config)
     except RunError:
         is_shown = True
     if not is_shown and _is_wanted(config, cache):
