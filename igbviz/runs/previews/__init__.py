@@ -12,18 +12,21 @@ from igbviz.runs.previews.files import (
     Answer,
     answer_of,
     ask,
-<<<<<<< HEAD
     ask_again,
-=======
     begin_alike,
->>>>>>> pictures
     expected_seconds,
     is_small,
     key_of,
 )
 
-<<<<<<< HEAD
-__all__ = ["MAX_SECONDS", "Answer", "answer_of", "ask", "ask_again", "expected_seconds", "is_small", "key_of"]
-=======
-__all__ = ["MAX_SECONDS", "Answer", "answer_of", "ask", "begin_alike", "expected_seconds", "is_small", "key_of"]
->>>>>>> pictures
+__all__ = [
+    "MAX_SECONDS",
+    "Answer",
+    "answer_of",
+    "ask",
+    "ask_again",
+    "begin_alike",
+    "expected_seconds",
+    "is_small",
+    "key_of",
+]
