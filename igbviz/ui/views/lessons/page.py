@@ -15,6 +15,8 @@ from igbviz.ui import shell
 from igbviz.ui.messages import show_dead_link
 from igbviz.ui.views.lessons import pictures, steps
 
+ON_THE_STAGE = ("on", "at", "shown", "time", "panel", "images", "image")  # what the address says of the stage
+
 
 def draw(cache: Path) -> None:
     """The whole page: the step that the address names, or the list of lessons."""
@@ -61,7 +63,7 @@ def _choose(cache: Path) -> None:
                     st.caption(f"About {lesson.minutes} minutes, {len(lesson.steps)} steps{done}")
     with picture:
         st.markdown(
-            "Six short lessons of a few minutes each: **guess, run, look, explain**. The networks train here, in "
+            "Eight short lessons of a few minutes each: **guess, run, look, explain**. The networks train here, in "
             "seconds. You guess before anything is shown; being wrong is the interesting part. The subject is initial "
             "guessing bias (IGB): the preference of an untrained network for some classes, and what training makes of "
             "it."
@@ -76,6 +78,8 @@ def _choose(cache: Path) -> None:
 
 
 def _go(name: str, number: int) -> None:
+    for choice in ON_THE_STAGE:  # each step has its own
+        st.query_params.pop(choice, None)
     st.query_params.update({"lesson": name, "step": str(number)})
 
 

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from igbviz.config import RunConfig
+from igbviz.datasets import DataError
+from igbviz.runs import queue
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.sweep_config import race_of_losses
+from igbviz.runs.sweeps import submit_sweep
+from igbviz.spec import ConfigError
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import (
     VERDICT_TEXTS,
@@ -18,6 +24,7 @@ from igbviz.studies.lessons.parts import (
     Guess,
     Lesson,
     Look,
+    NoImages,
     Results,
     Step,
     Text,
@@ -25,7 +32,7 @@ from igbviz.studies.lessons.parts import (
     verdict,
 )
 from igbviz.ui import progress, refresh, shell
-from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
 from igbviz.ui.views.lessons import pictures
@@ -179,13 +186,29 @@ def _offer(lesson: Lesson, step: Step, waiting: list[str], statuses: Mapping[str
     if isinstance(step, Go):
         _text(step.body)
     st.caption(_duration(lesson, step))
+    if isinstance(step, Go) and step.race:
+        queue.expect_race(cache, len(step.runs))
     for key in waiting:
         if key in statuses:
             st.caption(f"The last attempt ended early: {statuses[key].message}")
     if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
-        started = [start_run(lesson.runs[key], cache) for key in waiting]
+        configs = [lesson.runs[key] for key in waiting]
+        if isinstance(step, Go) and step.race:
+            started = [_start_race([lesson.runs[key] for key in step.runs], cache)]
+        else:
+            started = [start_run(config, cache) for config in configs]
         if all(started):
             st.rerun()
+
+
+def _start_race(configs: list[RunConfig], cache: Path) -> bool:
+    """Train these runs, which differ in their loss, at the same time; an error on the page where that fails."""
+    try:
+        submit_sweep(race_of_losses(configs[0], [config.loss for config in configs]), cache, race=True)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        show_error(error, icon=":material/error:")
+        return False
+    return True
 
 
 def _duration(lesson: Lesson, step: Step) -> str:
@@ -214,14 +237,19 @@ def _told(name: str, lesson: Lesson, step: Go | Look | Text, runs: Mapping[str, 
         st.success("Done. The results are on the next page.", icon=":material/check:")
         return
     results = {key: pictures.result(str(run.path), run.record_bytes) for key, run in runs.items()}
-    _text(step.body(results) if callable(step.body) else step.body)
-    if isinstance(step, Look):
-        for guess in step.guesses:
+    try:
+        _text(step.body(results) if callable(step.body) else step.body)
+        for guess in step.guesses if isinstance(step, Look) else ():
             _reveal(name, lesson.guesses()[guess], results)
+    except NoImages as error:
+        show_error(error, icon=":material/broken_image:")
 
 
 def _picture(lesson: Lesson, step: Go | Look | Text, runs: Mapping[str, Run], cache: Path, has_finished: bool) -> None:
     """The stage of the runs as they train, also once a step that starts runs is done; else the step's charts."""
+    if isinstance(step, Go) and step.race:
+        pictures.draw_race(list(runs.values()))
+        return
     on_stage = isinstance(step, Go) or not has_finished
     if not on_stage or not pictures.draw_training(list(runs.values())):
         pictures.draw(lesson, step, cache)
