@@ -210,8 +210,8 @@ NEVER_HEARD = Lesson(
             "by_ce",
             "Wrong labels, cross-entropy",
             "Another network, 2,000 training images, and **four in ten labels are wrong**. Of the images with a wrong "
-            f"label, {WRONG} are shown. A wrong label is *learned* when the network guesses it. With cross-entropy, how "
-            f"many of the {WRONG} are learned after forty epochs?",
+            f"label, {WRONG} are shown. A wrong label is *learned* when the network guesses it. With cross-entropy, "
+            f"how many of the {WRONG} are learned after forty epochs?",
             _locked_at_the_end("noisy_ce"),
             high=WRONG,
             unit="labels",
@@ -246,7 +246,7 @@ NEVER_HEARD = Lesson(
         Text("Whom to listen to", _who_listens),
         Explore(
             "Your turn",
-            "With GCE some wrong labels are learned for a while and dropped again. Open *Images*, choose *Wrong labels* "
+            "With GCE some wrong labels are learned for a while and dropped again. Open *Images*, choose *Memorised* "
             "and play. **Can you find one whose lock opens again?** What does the network guess for it at the end?",
             "pages/Train.py",
             "Open the run with GCE",

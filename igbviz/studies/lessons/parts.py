@@ -56,8 +56,8 @@ ON_STAGE = (IMAGES, RACE)
 @dataclass(frozen=True)
 class Picture:
     """A figure of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of
-    `trajectory.quantities`, or 'wrong_labels') or one of the kinds above. `beside`: further runs, of a race or to switch
-    to. `filter`: which images are shown at first, as in an address of the stage."""
+    `trajectory.quantities`, or 'wrong_labels') or one of the kinds above. `beside`: further runs, of a race or to
+    switch to. `filter`: which images are shown at first, as in an address of the stage."""
 
     kind: str
     run: str
@@ -171,7 +171,7 @@ class NoImages(LookupError):
 def images_of(run: Trajectory) -> WatchedImages:
     """The images that a run watches. Raises NoImages."""
     if run.images is None:
-        raise NoImages("This run has no images. Delete it on the page of runs, then run it again.")
+        raise NoImages("This run has no images. Delete it on the page of runs, then run it again")
     return run.images
 
 

@@ -143,9 +143,9 @@ THE_RACE = Lesson(
         Guess(
             "read",
             "Read it off",
-            "Choose *Guesses* above the lanes and *Steps* for the axis, and move the cursor to where the winner's guesses "
-            "are spread for good. **At which step** has it left its first guess? (If neither has, enter 3130, the last "
-            "step.)",
+            "Choose *Guesses* above the lanes and *Steps* for the axis, and move the cursor to where the guesses of "
+            "the winner are spread for good. **At which step** has it left its first guess? (If neither has, enter "
+            "3130, the last step.)",
             _read,
             high=3130,
             unit="steps",

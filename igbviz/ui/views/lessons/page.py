@@ -11,7 +11,7 @@ import streamlit as st
 
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Guess
-from igbviz.ui import shell
+from igbviz.ui import shell, worksheets
 from igbviz.ui.messages import show_dead_link
 from igbviz.ui.views.lessons import pictures, steps
 
@@ -116,6 +116,7 @@ def _navigation(name: str, number: int, blocked: bool) -> None:
     )
     st.button(label, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
     if not presenting:
+        worksheets.button(name)
         shell.link("pages/Lessons.py", "All lessons", icon=":material/school:")
     else:
         with st.container(key="lesson-remote"):  # a button has one shortcut, and a presenter's remote sends other keys

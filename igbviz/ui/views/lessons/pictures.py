@@ -14,7 +14,7 @@ import streamlit as st
 
 from igbviz.charts.lessons import figure
 from igbviz.config import RunConfig
-from igbviz.runs.kinds import TRAINED, Config
+from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import Run
 from igbviz.runs.sweeps import members_of
 from igbviz.studies import comparison
