@@ -23,7 +23,8 @@ from starlette.routing import Route
 from igbviz.runs.files import cache_folder, read
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
-from igbviz.ui import assets, previews, worksheets
+from igbviz.ui import assets, previews
+from igbviz.ui.worksheet import serve as worksheets
 
 HERE = Path(__file__).parent
 STYLES = ("shell.css", "views.css", "js/stage.css", "js/images.css", "js/lanes.css")

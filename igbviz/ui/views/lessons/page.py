@@ -11,9 +11,10 @@ import streamlit as st
 
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import Guess
-from igbviz.ui import shell, worksheets
+from igbviz.ui import shell
 from igbviz.ui.messages import show_dead_link
 from igbviz.ui.views.lessons import pictures, steps
+from igbviz.ui.worksheet import serve as worksheets
 
 ON_THE_STAGE = ("on", "at", "shown", "time", "panel", "images", "image")  # what the address says of the stage
 

@@ -94,10 +94,8 @@ def _on_stage(lesson: Lesson, picture: Picture, runs: Mapping[str, Run]) -> None
 def draw_race(runs: Sequence[Run]) -> None:
     """The runs below each other on one time axis, from the start."""
     ids = [run.id for run in runs]
-    members = members_of(ids, runs[0].cache)
-    lanes(
-        dict(zip(_titles([run.config for run in runs]), members, strict=True)), key=f"lanes-{'-'.join(ids)}", play=True
-    )
+    titles = _titles([run.config for run in runs])
+    lanes(dict(zip(titles, members_of(ids, runs[0].cache), strict=True)), key=f"lanes-{'-'.join(ids)}", play=True)
 
 
 def draw_training(runs: Sequence[Run]) -> bool:

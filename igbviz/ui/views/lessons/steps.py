@@ -18,6 +18,7 @@ from igbviz.runs.sweeps import submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import (
+    IMAGES,
     VERDICT_TEXTS,
     Explore,
     Go,
@@ -49,7 +50,7 @@ def draw(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
     if isinstance(step, Go | Look | Text) and lesson.needs(step):
         _with_runs(name, lesson, step, cache)
         return
-    words, picture = columns()
+    words, picture = _columns(lesson, step)
     with words:
         if isinstance(step, Guess):
             _guess(name, step)
@@ -61,10 +62,15 @@ def draw(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
         pictures.draw(lesson, step, cache)
 
 
-def columns() -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+def columns(*, wide: bool = False) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
     """The columns of words and of the picture."""
-    words, picture = st.columns([2, 3], gap="medium")
+    words, picture = st.columns([1, 3] if wide else [2, 3], gap="medium")
     return words, picture
+
+
+def _columns(lesson: Lesson, step: Step) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """Images get more room, so that they stand beside the chart, not below it."""
+    return columns(wide=any(picture.kind == IMAGES for picture in lesson.pictures(step)))
 
 
 def _text(text: str) -> None:
@@ -158,7 +164,7 @@ def _with_runs(name: str, lesson: Lesson, step: Go | Look | Text, cache: Path) -
         st.error(plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
         return
     if waiting := [key for key in runs if key not in statuses or statuses[key].state in ("stopped", "failed")]:
-        words, picture = columns()
+        words, picture = _columns(lesson, step)
         with words:
             _offer(lesson, step, waiting, statuses, cache)
         with picture:
@@ -168,7 +174,7 @@ def _with_runs(name: str, lesson: Lesson, step: Go | Look | Text, cache: Path) -
     def update() -> float | None:
         now = {key: run.status for key, run in runs.items()}
         has_finished = all(status.state in FINISHED for status in now.values())
-        words, picture = columns()
+        words, picture = _columns(lesson, step)
         with words:
             if has_finished:
                 _told(name, lesson, step, runs)

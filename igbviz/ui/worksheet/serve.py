@@ -6,11 +6,11 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from igbviz.charts.worksheet import worksheet
 from igbviz.runs.files import cache_folder
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.worksheet import answers
 from igbviz.ui import assets
+from igbviz.ui.worksheet.page import worksheet
 
 FOLDER = "worksheets"
 ICON = ":material/print:"
