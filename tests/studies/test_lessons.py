@@ -182,9 +182,10 @@ def trained(start: float, end: float, noisy: bool, spread: bool) -> Trajectory:
             record["memorised"], record["resisted"], record["otherwise"] = 1 - share, share, 0
     images = np.zeros(2, images_dtype(2 * CLASSES))  # one test image and one wrong label a class
     shares = np.array([[start], [end]])
-    images["p"], images["guess"] = np.where(shares > 0.95, 0, np.where(shares > 0.5, 0.2, 0.9)), 3 + (shares < 0.5)
     labels = np.tile(np.arange(CLASSES), 2)
     given = np.where(np.arange(2 * CLASSES) < CLASSES, -1, (labels + 1) % CLASSES)
+    images["p"] = np.where(shares > 0.95, 0, np.where(shares > 0.5, 0.2, 0.9))
+    images["guess"] = np.where(shares > 0.5, 3, np.maximum(given, 0))
     last = 20 if spread else 600
     records["step"], records["epoch"] = (0, last), (0, last / 300)
     watched = WatchedImages(images, labels, labels, given)
