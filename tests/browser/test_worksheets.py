@@ -30,7 +30,7 @@ def test_every_worksheet_is_one_page(browser, artefacts: Path) -> None:
             assert pages(page.pdf(path=pdf, prefer_css_page_size=True, print_background=False)) == expected, name
         page.emulate_media(media="print")
         room = page.eval_on_selector_all(".lines", "lines => lines.map((line) => line.clientHeight / 3.78)")
-        assert min(room) >= 6, f"millimetres to write on in {name}: {room}"
+        assert min(room) >= 7, f"millimetres to write on in {name}: {room}"
         inside = page.evaluate(
             "() => document.querySelector('footer').getBoundingClientRect().bottom / 3.78"  # pixels in a millimetre
         )

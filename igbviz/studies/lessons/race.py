@@ -154,7 +154,7 @@ THE_RACE = Lesson(
         Look(
             "The finishing line",
             "The same race once more.",
-            (Picture(RACE, "ce", "The first race", "The sentence below the lanes names the step.", beside=("cut",)),),
+            (Picture(RACE, "ce", "The first race", "The sentence above the lanes names the step.", beside=("cut",)),),
             ("read",),
         ),
         Text("Who may object", _why),

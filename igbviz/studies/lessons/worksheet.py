@@ -40,7 +40,7 @@ def _looks(lesson: Lesson) -> Iterator[Task]:
     for step in lesson.steps:
         for picture in step.pictures if isinstance(step, Look) else ():
             if picture.look_for.endswith("?"):
-                yield Task(f"Look at the picture “{picture.title}”", picture.look_for)
+                yield Task(f"Look at “{picture.title}”", picture.look_for)
 
 
 def training(lesson: Lesson) -> RunConfig | None:

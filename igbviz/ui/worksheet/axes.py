@@ -19,7 +19,7 @@ def axes(lesson: Lesson) -> str:
         bottom, what = _classes_axis(), "Fraction of the guesses that each class gets, before training"
     else:
         steps = config.total_steps(config.train_size(config.dataset.facts()))
-        bottom, what = _steps_axis(steps), "Fraction of the guesses that the favourite gets, and another class"
+        bottom, what = _steps_axis(steps), "Fraction of the guesses: one curve for the favourite, one for another class"
     even = _height(1 / CLASSES)
     return f"""<figure><svg viewBox="0 0 680 165" role="img" aria-label="Empty axes. {what}." fill="none" stroke="#000">
 <path d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"/>

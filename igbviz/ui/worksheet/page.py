@@ -32,11 +32,12 @@ li { display: flex; flex-direction: column; flex: 1 0 auto; padding: 1.6mm 0 0 }
 .choices { display: flex; flex-wrap: wrap; gap: 0 5mm }
 .choices span::before { content: ""; display: inline-block; width: 2.8mm; height: 2.8mm; border: .25mm solid #000;
   margin-right: 1.5mm }
-.lines { flex: 1; min-height: 6mm; display: flex; flex-direction: column }
-.lines i { flex: 1; border-bottom: .25mm solid #777 }
+.lines { flex: 1; min-height: 7.5mm; contain: size; overflow: hidden }
+.lines i { display: block; height: 7.5mm; padding-top: 1mm; border-bottom: .25mm solid #777 }
+a { color: inherit }
 figure { margin: 2mm 0 0 }
 svg { display: block; width: 100%; height: 43mm }
-svg text { font: 9px system-ui, "Helvetica Neue", Arial, sans-serif }
+svg text { font: 10px system-ui, "Helvetica Neue", Arial, sans-serif }
 nav { max-width: 210mm; margin: 0 auto; padding: 4mm 17mm 0; display: flex; gap: 6mm }
 @media print { nav { display: none } }
 @media screen and (max-width: 210mm) {
@@ -90,14 +91,23 @@ def _questions(lesson: Lesson, asked: list[Task], address: str) -> str:
 def _task(number: int, task: Task) -> str:
     """A question; below it room for the guess and for what came out, or lines to write on."""
     if task.guess is None:
-        room = '<div class="lines"><i></i><i></i></div>'
+        room = _lines()
     elif task.choices:
         boxes = "".join(f"<span>{marked(choice)}</span>" for choice in task.choices)
-        room = f'<div class="choices">{boxes}</div><div class="lines"><i>Why?</i></div>'
+        room = f'<div class="choices">{boxes}</div>{_lines("Why?")}'
     else:
         blank = f'<span class="blank"></span> {escape(task.unit)}'
-        room = f'<p>My guess {blank} &emsp; It was {blank}</p><div class="lines"><i>Why?</i></div>'
-    return f"<li><p><b>{number}. {escape(task.title)}</b> {marked(task.question)}</p>{room}</li>"
+        room = f"<p>My guess {blank} &emsp; It was {blank}</p>{_lines('Why?')}"
+    return f"<li><p>{_head(number, task)} {marked(task.question)}</p>{room}</li>"
+
+
+def _head(number: int, task: Task) -> str:
+    return f"<b>{number}. {escape(task.title)}{'' if task.title[-1] in '?!.' else '.'}</b>"
+
+
+def _lines(first: str = "") -> str:
+    """Lines to write on: as many as there is room for, the rest is cut off."""
+    return f'<div class="lines"><i>{first}</i>{"<i></i>" * 20}</div>'
 
 
 def _answers(lesson: Lesson, asked: list[Task], answers: Mapping[str, tuple[str, str]]) -> str:
@@ -111,7 +121,7 @@ def _answers(lesson: Lesson, asked: list[Task], answers: Mapping[str, tuple[str,
 
 
 def _answer(number: int, task: Task, answers: Mapping[str, tuple[str, str]]) -> str:
-    head = f"<b>{number}. {escape(task.title)}</b>"
+    head = _head(number, task)
     if task.guess is None:
         return f"<p>{head} An open question: what counts is what was tried, and what was seen.</p>"
     if task.guess.name not in answers:
