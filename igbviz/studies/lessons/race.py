@@ -24,7 +24,7 @@ from igbviz.trajectory.verdict import race_verdict, verdict
 
 CROSS_ENTROPY, PIECEWISE = "cross-entropy", "piecewise-zero"
 TOGETHER, NEITHER = "both at the same step", "neither of them"
-NEVER, LATER, AS_SOON = "it never does", "it does, but later than cross-entropy", "it does, no later than cross-entropy"
+NEVER, LATER, AS_SOON = "never", "later than cross-entropy", "no later than cross-entropy"
 
 _FIRST = {
     "ce": PRESETS["first-look-cross-entropy"].config,
@@ -162,8 +162,8 @@ THE_RACE = Lesson(
             "change",
             "Change one thing",
             "Now both networks get **BatchNorm** before every ReLU. It rescales what each node sends on, so the large "
-            "raw pixels no longer matter, and the learning rate rises from 0.00001 to 0.1. The same race again: does "
-            "piecewise-zero leave its first guess now?",
+            "raw pixels no longer matter, and the learning rate rises from 0.00001 to 0.1. The same race again: when "
+            "does piecewise-zero leave its first guess now?",
             _change,
             (NEVER, LATER, AS_SOON),
         ),

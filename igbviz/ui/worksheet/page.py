@@ -41,7 +41,9 @@ svg text { font: 10px system-ui, "Helvetica Neue", Arial, sans-serif }
 nav { max-width: 210mm; margin: 0 auto; padding: 4mm 17mm 0; display: flex; gap: 6mm }
 @media print { nav { display: none } }
 @media screen and (max-width: 210mm) {
-  section { width: auto; height: auto; padding: 5mm } header, footer { flex-wrap: wrap }
+  section { width: auto; height: auto; padding: 5mm }
+  header, footer { flex-wrap: wrap }
+  svg { height: auto }
 }
 """
 
