@@ -13,7 +13,7 @@ from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import IMAGES, RACE, Explore, Go, Guess, Lesson, Look, Picture, Solution, images_of
 from igbviz.ui import assets
 from igbviz.ui.views.lessons import pictures
-from tests.pages.test_lessons import PAGE, TRAINED, text, turn
+from tests.support.lesson_pages import PAGE, TRAINED, text, turn
 from tests.support.pages import page
 from tests.support.stored_runs import finished
 
