@@ -1,4 +1,4 @@
-"""Six short lessons: guess, run, look, explain."""
+"""Eight short lessons: guess, run, look, explain."""
 
 from igbviz.ui import shell
 from igbviz.ui.views.lessons import page

@@ -25,6 +25,7 @@ from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
 from igbviz.ui.share.routes import routes
+from igbviz.ui.worksheet import serve as worksheets
 
 HERE = Path(__file__).parent
 STYLES = (
@@ -54,6 +55,7 @@ def parts() -> dict[str, list]:
             Route(f"{place}/images/{{run}}.png", serve_sprite),
             Route(f"{place}/previews/{{key}}", previews.serve),
             *routes(place),
+            Route(f"{place}/{worksheets.FOLDER}/{{name}}", worksheets.serve),
         ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
@@ -120,7 +122,8 @@ class DressedIndex:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         asked = dict(scope.get("headers", ()))
-        if scope["type"] != "http" or b"text/html" not in asked.get(b"accept", b""):
+        is_page = scope["type"] == "http" and b"text/html" in asked.get(b"accept", b"")
+        if not is_page or f"/{worksheets.FOLDER}/" in scope["path"]:
             await self.app(scope, receive, send)
             return
         unwanted = (b"accept-encoding", b"if-none-match", b"if-modified-since")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig, ensemble_dtype
 from igbviz.runs import queue
 from igbviz.runs.files import write_json
+from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.parts import Go, Guess
+from igbviz.studies.lessons.parts import IMAGES, ON_STAGE, Go, Guess
 from igbviz.trajectory import snapshot_dtype
 from igbviz.trajectory.trajectory import P_EDGES, columns_of
 from tests.support import ROOT
@@ -85,11 +87,14 @@ def put(config: RunConfig | EnsembleConfig, cache: Path) -> None:
 
 @pytest.fixture
 def app(serve, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    """The app on a cache with every run of the lessons: serve(theme) -> address."""
+    """The app on a cache with every run of the lessons, made up where none is shipped: serve(theme) -> address."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
     for lesson in LESSONS.values():
         for config in lesson.runs.values():
-            put(config, cache)
+            if (run := shipped_run(config, ROOT / "cache")) is None:
+                put(config, cache)
+            elif not (cache / "gallery" / run.id).exists():
+                shutil.copytree(run.path, cache / "gallery" / run.id)
     yield lambda theme="light": serve(
         ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache), "IGBVIZ_IDLE_SECONDS": "1"}, theme=theme
     )
@@ -114,6 +119,13 @@ def walk(page, name: str, artefacts: Path | None = None) -> None:
         elif isinstance(step, Go):
             page.get_by_text("Done.", exact=False).wait_for(timeout=20_000)
         for place, picture in enumerate(getattr(step, "pictures", ())):
+            if picture.kind in ON_STAGE:
+                page.locator(".igbviz-stage[data-ready]").first.wait_for(timeout=30_000)
+                if picture.kind == IMAGES:
+                    chosen = {"all": "All", "never": "Never heard", "memorised": "Memorised"}[picture.filter]
+                    pressed = page.locator(".filters button[aria-pressed=true]")
+                    expect(pressed).to_contain_text(chosen, timeout=20_000)
+                continue
             kind = picture.kind.replace(" ", "-")
             page.locator(f".st-key-lesson-chart-{place}-{kind} .igbviz-live-chart[data-draws]").wait_for(timeout=30_000)
         for guess in getattr(step, "guesses", ()):
@@ -171,6 +183,8 @@ def test_a_presenter_turns_pages_by_keyboard(app, browser, artefacts: Path) -> N
     for number in range(3, 6):
         page.keyboard.press("ArrowRight")
         stands_at(number)
+        if isinstance(steps[number - 1], Go):  # the player, which knows the arrow keys too, leaves them to the pages
+            page.locator(".igbviz-stage[data-ready]").wait_for(timeout=30_000)
     page.locator(".st-key-lesson-chart-1-silent .igbviz-live-chart[data-draws]").wait_for(timeout=30_000)
     page.wait_for_timeout(1000)
     page.screenshot(path=artefacts / "lesson_presenter_dark.png")

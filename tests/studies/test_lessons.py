@@ -18,6 +18,7 @@ from igbviz.studies.lessons.parts import (
     FORCE_WITH_IMAGES,
     OF_ENSEMBLES,
     OF_SETTINGS,
+    ON_STAGE,
     Explore,
     Go,
     Guess,
@@ -29,7 +30,8 @@ from igbviz.studies.lessons.parts import (
     verdict,
 )
 from igbviz.trajectory import Trajectory, quantities, snapshot_dtype
-from igbviz.trajectory.trajectory import P_EDGES
+from igbviz.trajectory.images import WatchedImages, images_dtype
+from igbviz.trajectory.trajectory import P_EDGES, ThinnedTrajectory
 from tests.support.pages import PAGES
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
@@ -46,6 +48,8 @@ def test_names_are_parts_of_links() -> None:
         "silent-zone",
         "wrong-push",
         "label-noise",
+        "never-heard",
+        "race",
         "edge-of-chaos",
     ]
 
@@ -78,8 +82,8 @@ def test_nothing_is_shown_before_it_was_guessed_at_and_run(lesson: Lesson) -> No
     for place, step in enumerate(lesson.steps):
         started = {name for earlier in lesson.steps[:place] if isinstance(earlier, Go) for name in earlier.runs}
         for picture in getattr(step, "pictures", ()):
-            assert picture.run in lesson.runs
-            assert picture.kind in OF_SETTINGS or picture.run in started, (step.title, picture.run)
+            assert set(picture.runs) <= set(lesson.runs)
+            assert picture.kind in OF_SETTINGS or set(picture.runs) <= started, (step.title, picture.runs)
         assert set(lesson.needs(step)) <= started | set(getattr(step, "runs", ()))
     assert {name for step in lesson.steps if isinstance(step, Go) for name in step.runs} == set(lesson.runs)
 
@@ -89,7 +93,9 @@ def test_every_picture_fits_its_run(lesson: Lesson) -> None:
     for step in lesson.steps:
         for picture in getattr(step, "pictures", ()):
             config, kind = lesson.runs[picture.run], picture.kind
-            if kind in ("force", "loss over p", FORCE_WITH_IMAGES):
+            if kind in ON_STAGE:
+                assert all(isinstance(lesson.runs[name], RunConfig) for name in picture.runs)
+            elif kind in ("force", "loss over p", FORCE_WITH_IMAGES):
                 assert isinstance(config.loss, LossOfP)
             elif kind == "phase map":
                 assert config.initialization.name == "gaussian"
@@ -135,7 +141,7 @@ def test_runs_are_small_and_offline(config: RunConfig | EnsembleConfig) -> None:
         assert config.inputs <= facts.test_size and config.networks * config.inputs * flops < 2e11
     else:
         assert (
-            config.total_steps(facts.train_size) <= 3000
+            config.total_steps(facts.train_size) <= 3200
             and 3 * config.total_steps(facts.train_size) * config.batch_size * flops < 2e11
         )
 
@@ -174,9 +180,16 @@ def trained(start: float, end: float, noisy: bool, spread: bool) -> Trajectory:
         record["silent"], record["signal"] = share, 1.4 * (1 - share)
         if noisy:
             record["memorised"], record["resisted"], record["otherwise"] = 1 - share, share, 0
+    images = np.zeros(2, images_dtype(2 * CLASSES))  # one test image and one wrong label a class
+    shares = np.array([[start], [end]])
+    labels = np.tile(np.arange(CLASSES), 2)
+    given = np.where(np.arange(2 * CLASSES) < CLASSES, -1, (labels + 1) % CLASSES)
+    images["p"] = np.where(shares > 0.95, 0, np.where(shares > 0.5, 0.2, 0.9))
+    images["guess"] = np.where(shares > 0.5, 3, np.maximum(given, 0))
     last = 20 if spread else 600
     records["step"], records["epoch"] = (0, last), (0, last / 300)
-    return Trajectory(records, tuple("abcdefghij"))
+    watched = WatchedImages(images, labels, labels, given)
+    return ThinnedTrajectory(records, tuple("abcdefghij"), watched)
 
 
 def drawn(centres: float, networks: int = 6) -> Ensemble:

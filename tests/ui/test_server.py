@@ -166,6 +166,18 @@ class _Option(NamedTuple):
     value: str
 
 
+def test_a_worksheet_is_served_as_it_is(app: Starlette, own_cache: Path) -> None:
+    asked = {**NAVIGATION, "host": "school:8501"}
+    sheet = ask(app, "/worksheets/silent-zone", **asked)
+    text = sheet.body.decode()
+    assert sheet.status == 200 and text.startswith("<!doctype html>") and "<script" not in text, "not dressed"
+    assert "http://school:8501/Lessons?lesson=silent-zone" in text and "Answers" not in text
+    assert "Not known yet" in ask(app, "/worksheets/silent-zone?answers", **asked).body.decode(), "nothing trained here"
+    missing = ask(app, "/worksheets/<b>", **asked)
+    assert missing.status == 404 and missing.headers["content-type"].startswith("text/plain")
+    assert b"allowed: one of before-training, cross-entropy" in missing.body
+
+
 def test_a_version_is_that_of_all_modules_together(app: Starlette, tmp_path: Path) -> None:
     before = assets.asset("js/player.js")
     (tmp_path / "labels.js").write_text("")

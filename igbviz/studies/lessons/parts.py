@@ -13,6 +13,7 @@ from typing import Literal
 from igbviz.ensembles import Ensemble
 from igbviz.runs.kinds import Config
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.trajectory import P_EDGES
 
 Results = Mapping[str, Trajectory | Ensemble]  # finished runs that a step needs, by their names in the lesson
@@ -47,17 +48,27 @@ OF_ENSEMBLES = ("outputs", "guesses", "class_probabilities", "gamma_by_depth")  
 OF_SETTINGS = ("force", "loss over p", "phase map")  # drawn from the configuration alone, before anything has run
 # The force over p, and above it the histogram of the images' p in the untrained network.
 FORCE_WITH_IMAGES = "force with images"
+IMAGES = "images"  # the stage with its panel of images
+RACE = "race"  # several runs on one time axis
+ON_STAGE = (IMAGES, RACE)
 
 
 @dataclass(frozen=True)
 class Picture:
     """A figure of one run and what to look for in it. `run` is a name in the lesson; `kind` is a quantity over time (of
-    `trajectory.quantities`, or 'wrong_labels') or one of the kinds above."""
+    `trajectory.quantities`, or 'wrong_labels') or one of the kinds above. `beside`: further runs, of a race or to
+    switch to. `filter`: which images are shown at first, as in an address of the stage."""
 
     kind: str
     run: str
     title: str
     look_for: str = ""
+    beside: tuple[str, ...] = ()
+    filter: str = "all"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return (self.run, *self.beside)
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Go:
-    """Runs that a button starts, and the seconds that they take together on two free cores."""
+    """Runs that a button starts, and the seconds that they take together on two free cores. Those of a `race` train at
+    the same time, and are watched on one time axis."""
 
     title: str
     body: str
     runs: tuple[str, ...]
     seconds: int
+    race: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,17 @@ def verdict(guess: Guess, answer: str | float, solution: Solution) -> Verdict:
         return "right" if answer == solution.value else "off"
     distance = abs(float(answer) - float(solution.value))
     return "right" if distance <= guess.close else "near" if distance <= 3 * guess.close else "off"
+
+
+class NoImages(LookupError):
+    """A run lacks the images that a step is about."""
+
+
+def images_of(run: Trajectory) -> WatchedImages:
+    """The images that a run watches. Raises NoImages."""
+    if run.images is None:
+        raise NoImages("This run has no images. Delete it on the page of runs, then run it again")
+    return run.images
 
 
 # Phrases and measures that several lessons need.

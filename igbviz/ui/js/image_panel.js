@@ -235,7 +235,8 @@ export class ImagePanel {
     this._buttons();
     const words = image === null ? facts.summary(index) : facts.sentence(image, index);
     if (words !== this.words) this.said.textContent = this.words = words;
-    if (this.resting) this.canvas.setAttribute("aria-label", facts.summary(index));
+    const named = this.canvas.hasAttribute("aria-label"); // not yet, where the stage begins by playing
+    if (this.resting || !named) this.canvas.setAttribute("aria-label", facts.summary(index));
     this._portrait(image);
     const told = { filter: this.filter, image: "", guess: "", p: "" };
     if (image !== null) {

@@ -367,7 +367,7 @@ export default class Stage {
     const { target } = event;
     const time = target === this.part("time");
     const free = target === document.body || target.id === "stMain" || target === this.root || time;
-    if (!free) return;
+    if (!free || (asked("presenter") === "1" && event.key !== " " && !time)) return; // there the arrows turn pages
     const act = { " ": () => this.player.toggle(), ArrowRight: () => this.player.step(1), ArrowLeft: () => this.player.step(-1) }[event.key];
     const jump = time && { Home: () => this._go(0), End: () => this._go(this.player.last) }[event.key];
     if (!act && !jump) return;

@@ -14,6 +14,9 @@ from igbviz.studies.lessons.parts import Guess
 from igbviz.ui import shell
 from igbviz.ui.messages import show_dead_link
 from igbviz.ui.views.lessons import pictures, steps
+from igbviz.ui.worksheet import serve as worksheets
+
+ON_THE_STAGE = ("on", "at", "shown", "time", "panel", "images", "image")  # what the address says of the stage
 
 
 def draw(cache: Path) -> None:
@@ -61,7 +64,7 @@ def _choose(cache: Path) -> None:
                     st.caption(f"About {lesson.minutes} minutes, {len(lesson.steps)} steps{done}")
     with picture:
         st.markdown(
-            "Six short lessons of a few minutes each: **guess, run, look, explain**. The networks train here, in "
+            "Eight short lessons of a few minutes each: **guess, run, look, explain**. The networks train here, in "
             "seconds. You guess before anything is shown; being wrong is the interesting part. The subject is initial "
             "guessing bias (IGB): the preference of an untrained network for some classes, and what training makes of "
             "it."
@@ -76,6 +79,8 @@ def _choose(cache: Path) -> None:
 
 
 def _go(name: str, number: int) -> None:
+    for choice in ON_THE_STAGE:  # each step has its own
+        st.query_params.pop(choice, None)
     st.query_params.update({"lesson": name, "step": str(number)})
 
 
@@ -112,6 +117,7 @@ def _navigation(name: str, number: int, blocked: bool) -> None:
     )
     st.button(label, key="lesson-presenter", icon=icon, type="tertiary", on_click=_present, args=(not presenting,))
     if not presenting:
+        worksheets.button(name)
         shell.link("pages/Lessons.py", "All lessons", icon=":material/school:")
     else:
         with st.container(key="lesson-remote"):  # a button has one shortcut, and a presenter's remote sends other keys

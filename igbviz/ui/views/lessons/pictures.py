@@ -14,15 +14,28 @@ import streamlit as st
 
 from igbviz.charts.lessons import figure
 from igbviz.config import RunConfig
-from igbviz.runs.kinds import TRAINED, Config
-from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import FINISHED
+from igbviz.runs.kinds import TRAINED
+from igbviz.runs.run import Run
+from igbviz.runs.sweeps import members_of
 from igbviz.studies import comparison
 from igbviz.studies.lessons import LESSONS
-from igbviz.studies.lessons.parts import FORCE_WITH_IMAGES, OF_ENSEMBLES, OF_SETTINGS, Lesson, Look, Picture, Step
+from igbviz.studies.lessons import results as recorded
+from igbviz.studies.lessons.parts import (
+    FORCE_WITH_IMAGES,
+    OF_ENSEMBLES,
+    OF_SETTINGS,
+    ON_STAGE,
+    RACE,
+    Lesson,
+    Look,
+    Picture,
+    Step,
+)
+from igbviz.studies.lessons.results import find, is_finished
 from igbviz.trajectory.verdict import verdict
 from igbviz.ui import refresh
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.race.lanes import lanes
 from igbviz.ui.runs import loss_title, shipped_by_loss
 from igbviz.ui.stage import stage
 
@@ -30,30 +43,15 @@ HEIGHTS = {1: 430, 2: 280, 3: 240}  # pixels of each chart, by their number
 TALLER = 80  # pixels more for a chart with notes above its plot, or with a second panel
 
 
-def find(config: Config, cache: Path) -> Run | None:
-    """The run of this configuration, or None if it was never started."""
-    try:
-        return Run.open(config.id, cache)
-    except RunError:
-        return None
-
-
 def draw(lesson: Lesson, step: Step, cache: Path) -> None:
     """The charts of this step or of an earlier one; until one of them can be drawn, a shipped run."""
     pictures = lesson.pictures(step)
-    names = {picture.run for picture in pictures if picture.kind not in OF_SETTINGS}
+    names = {name for picture in pictures if picture.kind not in OF_SETTINGS for name in picture.runs}
     runs = {name: find(lesson.runs[name], cache) for name in names}
     if pictures and all(run is not None and is_finished(run) for run in runs.values()):
         draw_charts(lesson, pictures, runs, with_verdicts=isinstance(step, Look))
     else:
         draw_shipped(lesson.opening, cache)
-
-
-def is_finished(run: Run) -> bool:
-    try:
-        return run.status.state in FINISHED
-    except RunError:
-        return False
 
 
 def draw_charts(
@@ -64,6 +62,9 @@ def draw_charts(
     for place, picture in enumerate(pictures):
         title = picture.title.removesuffix(".")
         st.markdown(f"**{title}.** {picture.look_for}" if picture.look_for else f"**{picture.title}**")
+        if picture.kind in ON_STAGE:
+            _on_stage(lesson, picture, runs)
+            continue
         run, config = runs.get(picture.run), lesson.runs[picture.run]
         height = HEIGHTS[len(pictures)] + TALLER * (picture.kind in (*OF_ENSEMBLES, FORCE_WITH_IMAGES))
         if picture.kind in OF_SETTINGS:
@@ -74,6 +75,27 @@ def draw_charts(
         is_last = picture.run not in {later.run for later in pictures[place + 1 :]}
         if with_verdicts and run is not None and run.kind is TRAINED and is_last:
             st.caption(_verdict(str(run.path), run.record_bytes, run.status.state))
+
+
+def _on_stage(lesson: Lesson, picture: Picture, runs: Mapping[str, Run]) -> None:
+    """The player of these runs: all lanes of a race, or the images of one."""
+    shown = [runs[name] for name in picture.runs]
+    titles = _titles([run.config for run in shown])
+    if picture.kind == RACE:
+        draw_race(shown)
+        return
+    # The stage reads the address once, when it is made: what is asked there already stays.
+    asked = {"panel": "images", "images": picture.filter}
+    st.query_params.update({name: text for name, text in asked.items() if name not in st.query_params})
+    key = f"lesson-stage-{picture.run}-{picture.filter}"
+    refresh.fragment(lambda: stage(dict(zip(titles, shown, strict=True)), key=key, play=True), None)
+
+
+def draw_race(runs: Sequence[Run]) -> None:
+    """The runs below each other on one time axis, from the start."""
+    ids = [run.id for run in runs]
+    titles = _titles([run.config for run in runs])
+    lanes(dict(zip(titles, members_of(ids, runs[0].cache), strict=True)), key=f"lanes-{'-'.join(ids)}", play=True)
 
 
 def draw_training(runs: Sequence[Run]) -> bool:
@@ -106,7 +128,7 @@ def _titles(configs: Sequence[RunConfig]) -> list[str]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def result(path: str, size: int) -> Any:
     """What this run has recorded: a trajectory or an ensemble."""
-    return Run(Path(path)).recorded()
+    return recorded.result(Run(Path(path)))
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

@@ -7,17 +7,25 @@ from pathlib import Path
 
 import streamlit as st
 
+from igbviz.config import RunConfig
+from igbviz.datasets import DataError
+from igbviz.runs import queue
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.sweep_config import race_of_losses
+from igbviz.runs.sweeps import submit_sweep
+from igbviz.spec import ConfigError
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.parts import (
+    IMAGES,
     VERDICT_TEXTS,
     Explore,
     Go,
     Guess,
     Lesson,
     Look,
+    NoImages,
     Results,
     Step,
     Text,
@@ -25,7 +33,7 @@ from igbviz.studies.lessons.parts import (
     verdict,
 )
 from igbviz.ui import progress, refresh, shell
-from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.messages import duration_in_words, plain, show_error
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
 from igbviz.ui.views.lessons import pictures
@@ -42,7 +50,7 @@ def draw(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
     if isinstance(step, Go | Look | Text) and lesson.needs(step):
         _with_runs(name, lesson, step, cache)
         return
-    words, picture = columns()
+    words, picture = _columns(lesson, step)
     with words:
         if isinstance(step, Guess):
             _guess(name, step)
@@ -54,10 +62,15 @@ def draw(name: str, lesson: Lesson, step: Step, cache: Path) -> None:
         pictures.draw(lesson, step, cache)
 
 
-def columns() -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+def columns(*, wide: bool = False) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
     """The columns of words and of the picture."""
-    words, picture = st.columns([2, 3], gap="medium")
+    words, picture = st.columns([1, 3] if wide else [2, 3], gap="medium")
     return words, picture
+
+
+def _columns(lesson: Lesson, step: Step) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """Images get more room, so that they stand beside the chart, not below it."""
+    return columns(wide=any(picture.kind == IMAGES for picture in lesson.pictures(step)))
 
 
 def _text(text: str) -> None:
@@ -151,7 +164,7 @@ def _with_runs(name: str, lesson: Lesson, step: Go | Look | Text, cache: Path) -
         st.error(plain(f"{error}. Delete it on the page of runs, then run it again."), icon=":material/broken_image:")
         return
     if waiting := [key for key in runs if key not in statuses or statuses[key].state in ("stopped", "failed")]:
-        words, picture = columns()
+        words, picture = _columns(lesson, step)
         with words:
             _offer(lesson, step, waiting, statuses, cache)
         with picture:
@@ -161,7 +174,7 @@ def _with_runs(name: str, lesson: Lesson, step: Go | Look | Text, cache: Path) -
     def update() -> float | None:
         now = {key: run.status for key, run in runs.items()}
         has_finished = all(status.state in FINISHED for status in now.values())
-        words, picture = columns()
+        words, picture = _columns(lesson, step)
         with words:
             if has_finished:
                 _told(name, lesson, step, runs)
@@ -179,13 +192,29 @@ def _offer(lesson: Lesson, step: Step, waiting: list[str], statuses: Mapping[str
     if isinstance(step, Go):
         _text(step.body)
     st.caption(_duration(lesson, step))
+    if isinstance(step, Go) and step.race:
+        queue.expect_race(cache, len(step.runs))
     for key in waiting:
         if key in statuses:
             st.caption(f"The last attempt ended early: {statuses[key].message}")
     if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
-        started = [start_run(lesson.runs[key], cache) for key in waiting]
+        configs = [lesson.runs[key] for key in waiting]
+        if isinstance(step, Go) and step.race:
+            started = [_start_race([lesson.runs[key] for key in step.runs], cache)]
+        else:
+            started = [start_run(config, cache) for config in configs]
         if all(started):
             st.rerun()
+
+
+def _start_race(configs: list[RunConfig], cache: Path) -> bool:
+    """Train these runs, which differ in their loss, at the same time; an error on the page where that fails."""
+    try:
+        submit_sweep(race_of_losses(configs[0], [config.loss for config in configs]), cache, race=True)
+    except (ConfigError, DataError, RunError, OSError) as error:
+        show_error(error, icon=":material/error:")
+        return False
+    return True
 
 
 def _duration(lesson: Lesson, step: Step) -> str:
@@ -214,14 +243,19 @@ def _told(name: str, lesson: Lesson, step: Go | Look | Text, runs: Mapping[str, 
         st.success("Done. The results are on the next page.", icon=":material/check:")
         return
     results = {key: pictures.result(str(run.path), run.record_bytes) for key, run in runs.items()}
-    _text(step.body(results) if callable(step.body) else step.body)
-    if isinstance(step, Look):
-        for guess in step.guesses:
+    try:
+        _text(step.body(results) if callable(step.body) else step.body)
+        for guess in step.guesses if isinstance(step, Look) else ():
             _reveal(name, lesson.guesses()[guess], results)
+    except NoImages as error:
+        show_error(error, icon=":material/broken_image:")
 
 
 def _picture(lesson: Lesson, step: Go | Look | Text, runs: Mapping[str, Run], cache: Path, has_finished: bool) -> None:
     """The stage of the runs as they train, also once a step that starts runs is done; else the step's charts."""
+    if isinstance(step, Go) and step.race:
+        pictures.draw_race(list(runs.values()))
+        return
     on_stage = isinstance(step, Go) or not has_finished
     if not on_stage or not pictures.draw_training(list(runs.values())):
         pictures.draw(lesson, step, cache)

@@ -1,0 +1,1 @@
+"""The worksheet of a lesson: one page to print, and the answers."""
