@@ -3,6 +3,7 @@ run and in one that is being trained."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from tests.support.tiny import TINY
 from tests.support.trajectories import same
 
 FILES = "config.json status.json schema.json trajectory.bin checkpoint.pt labels.json log.txt lock stop".split()
-FILES += ["imported.json", ".reserve"]
+FILES += ["imported.json", ".reserve", "images.bin", "images.json", "images.png"]
 
 
 def cut(path: Path, random: Random) -> None:
@@ -33,10 +34,13 @@ def cut(path: Path, random: Random) -> None:
 
 
 def flip(path: Path, random: Random) -> None:
-    content = bytearray(path.read_bytes() or b"x")
-    for _ in range(random.choice((1, 1, 10))):
-        content[random.randrange(len(content))] ^= 1 << random.randrange(8)
-    path.write_bytes(content)
+    with path.open("r+b") as file:  # in place: it may be huge
+        for _ in range(random.choice((1, 1, 10))):
+            position = random.randrange(path.stat().st_size or 1)
+            file.seek(position)
+            byte = ord(file.read(1) or b"x") ^ 1 << random.randrange(8)
+            file.seek(position)
+            file.write(bytes([byte]))
 
 
 def foreign(path: Path, random: Random) -> None:
@@ -45,7 +49,9 @@ def foreign(path: Path, random: Random) -> None:
 
 
 def foreign_tensors(path: Path, random: Random) -> None:
-    torch.save(random.choice([{}, [], 1, {"version": 1, "owner": path.parent.name, "state": {}}]), path)
+    file = io.BytesIO()  # torch takes no path whose name begins with a dot
+    torch.save(random.choice([{}, [], 1, {"version": 1, "owner": path.parent.name, "state": {}}]), file)
+    path.write_bytes(file.getvalue())
 
 
 def huge(path: Path, random: Random) -> None:
@@ -76,7 +82,8 @@ def damage(folder: Path, random: Random) -> None:
     if not os.path.lexists(path):
         path.write_bytes(b"{}")
     if path.is_file() and not path.is_symlink():
-        random.choice(WAYS)(path, random)
+        with suppress(FileNotFoundError, FileExistsError):  # a training was faster, and removed or replaced the file
+            random.choice(WAYS)(path, random)
 
 
 def look(run: Run, folder: Path) -> None:
