@@ -10,7 +10,7 @@ from contextlib import suppress
 from igbviz.runs import queue
 from tests.faults.registry import Case, Lost, fault
 from tests.faults.trainings import Watched
-from tests.support.processes import until, worker_processes
+from tests.support.processes import end_workers, until, worker_processes
 
 ensure_worker = queue.ensure_worker
 MOMENTS = (0.05, 0.5, 3.0)  # seconds: before, while and after torch is imported
@@ -47,10 +47,10 @@ def worker(case: Case) -> None:
         return status.state == "done"
 
     until(ended, 200, "the end of the run")
-    for pid in worker_processes(run.cache):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    until(lambda: not worker_processes(run.cache), 10, "the end of the workers")
+    queue.ensure_worker = lambda *_, **__: None
+    end_workers(run.cache)
+    # The kernel first frees the memory of a process, from when on it has no command line, and then its locks.
+    until(lambda: not run.run.is_alive, 10, "the end of the workers")
     run.finish()
     if queue.waiting(run.cache):  # the next worker clears an entry whose worker was killed after the end
         raise Lost("the run is done, but in the queue")
