@@ -110,7 +110,7 @@ def look(run: Run, folder: Path) -> None:
 def damaged_done(case: Case) -> None:
     run = Watched(case)
     whole = {path.name: path.read_bytes() for path in run.done.path.iterdir() if path.name != "lock"}
-    for _ in range(8):
+    for _ in range(case.few(8)):
         for _ in range(case.random.choice((1, 1, 2))):
             damage(run.done.path, case.random)
         case.count()

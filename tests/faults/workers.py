@@ -21,7 +21,7 @@ def worker(case: Case) -> None:
     os.environ["IGBVIZ_CHECKPOINT_SECONDS"] = "0.05"
     run = Watched(case)
     queue.ensure_worker = ensure_worker
-    for _ in range(case.random.randint(1, 3)):
+    for _ in range(case.few(case.random.randint(1, 3))):
         run.resume()
         until(lambda: run.run.status.ended or worker_processes(run.cache), 60, "a worker")  # reading it starts one
         if run.run.status.state == "done":
