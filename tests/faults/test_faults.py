@@ -45,7 +45,7 @@ def test_a_writer_that_resumes_wrongly_is_caught(broken, tmp_path: Path, monkeyp
             broken(writer)
 
     monkeypatch.setattr(session.Session, "open", resume_wrongly)
-    outcomes = (run_case(load()["kill-9"], 1, number, tmp_path, is_brief=True).outcome for number in range(3))
+    outcomes = (run_case(load()["kill-9"], 1, number, tmp_path).outcome for number in range(3))
     assert "lost" in outcomes
 
 
