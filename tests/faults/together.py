@@ -19,7 +19,7 @@ from tests.support.trajectories import same
 @fault("two-workers", "two or three workers on one cache, one of them killed")
 def two_workers(case: Case) -> None:
     run = Watched(case)
-    configs = {config.id: config for config in (some_config(case.random) for _ in range(case.few(3)))}
+    configs = {config.id: config for config in (some_config(case) for _ in range(case.few(3)))}
     runs = submit_all(configs.values(), run.cache)
     workers = [run.start() for _ in range(case.random.choice((2, 3)))]
     time.sleep(case.random.random())
@@ -40,7 +40,7 @@ def two_workers(case: Case) -> None:
 def two_apps(case: Case) -> None:
     run = Watched(case)
     os.environ["IGBVIZ_CACHE"] = str(run.cache)
-    configs = [some_config(case.random) for _ in range(2)] + [run.config]
+    configs = [some_config(case) for _ in range(2)] + [run.config]
     seeds = [case.random.randrange(2**32) for _ in range(2)]
     apps = [forked(lambda seed=seed: _use(run, configs, seed, case.few(7)), case.folder) for seed in seeds]
     worker = run.start()
