@@ -243,14 +243,15 @@ def _range(bounds: dict[str, float]) -> str:
 
 def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
     problems: list[tuple[tuple[str, ...], str]] = []
+    unknown = [line["loc"] for line in error.errors() if line["type"] == "extra_forbidden"]
     for line in error.errors():
         location = tuple(str(part) for part in line["loc"])
         cause = (line.get("ctx") or {}).get("error")
         if isinstance(cause, ConfigError):  # a nested spec has described its own problems
             problems += cause.inside(*location[:1]).problems
         elif line["type"] == "extra_forbidden":
-            names = ", ".join(cls.model_fields)
-            problems.append((location, f"is not a field of {_title(cls)}; its fields are: {names}"))
+            fields = f"; its fields are: {', '.join(cls.model_fields)}" if line["loc"] == unknown[-1] else ""
+            problems.append((location, f"is not a field of {_title(cls)}{fields}"))
         elif line["type"] == "missing":
             problems.append((location, f"is missing, allowed: {allowed(cls.model_fields[location[0]])}"))
         elif line["type"] == "value_error":

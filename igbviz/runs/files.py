@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -97,19 +98,28 @@ def claim(cache: Path) -> None:
 
 def opened(path: str | Path) -> BinaryIO:
     """Open a regular file for reading; OSError for a link, a folder, a FIFO or a device."""
+    return open(path, "rb", opener=_regular)
+
+
+def appending(path: str | Path) -> FileIO:
+    """Open a regular file, or a new one, for appending to it at once; OSError like `opened`."""
+    return open(path, "ab", buffering=0, opener=_regular)
+
+
+def _regular(path: str, flags: int) -> int:
     try:
-        # O_NONBLOCK: to open a FIFO would wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # O_NONBLOCK: to open a FIFO would wait for its other end.
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link, not a file", str(path)) from None
-        if error.errno == errno.ENXIO:  # a socket
+        if error.errno == errno.ENXIO:  # a socket, or a FIFO that nobody reads
             raise OSError(errno.EINVAL, "it is not a regular file", str(path)) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    return open(descriptor, "rb")
+    return descriptor
 
 
 def read(path: str | Path) -> bytes:
@@ -203,8 +213,8 @@ def write_text(path: Path, text: str) -> None:
 
 def cut(path: Path, length: int) -> None:
     """Keep the first so many bytes of a file. This writes a new file, since readers may have mapped the old one."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(path.read_bytes()[:length])
+    with opened(path) as file, replacing(path) as temporary:
+        temporary.write_bytes(file.read(length))
 
 
 def remove_temporary(folder: Path, *names: str) -> None:
@@ -234,8 +244,9 @@ class Log:
     """The end of log.txt, to be written to. What cannot be written is lost: a full disk must not end a run."""
 
     def __init__(self, path: Path) -> None:
+        is_other = path.is_symlink() or (path.exists() and not path.is_file())  # a FIFO would block its writer
         keep_end(path)
-        self.path, self._file = path, path.open("a", buffering=1)
+        self.path, self._file = path, (Path(os.devnull) if is_other else path).open("a", buffering=1)
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):

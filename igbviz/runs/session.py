@@ -22,7 +22,7 @@ import torch
 from igbviz.datasets import Data, DataError
 from igbviz.ensembles.job import EnsembleJob, Overflow
 from igbviz.runs import deaths, duration
-from igbviz.runs.files import Log, cut, opened, remove_temporary, replacing, write_json
+from igbviz.runs.files import Log, appending, cut, opened, remove_temporary, replacing, write_json
 from igbviz.runs.images import files as images
 from igbviz.runs.images.recorder import Recorder
 from igbviz.runs.kinds import TRAINED
@@ -215,7 +215,7 @@ class Session:
         if self._begins_anew:  # from here on the records are this machine's own
             (self.run.path / IMPORTED).unlink(missing_ok=True)
         self._images = self._files.enter_context(contextlib.closing(Recorder(self.run.path, self.job)))
-        self._records = self._files.enter_context(self.run.records.open("ab", buffering=0))
+        self._records = self._files.enter_context(appending(self.run.records))
 
     def append(self, record: np.void | None) -> bool:
         """Append a record, if any; now and then write the status and a checkpoint. Raises Stopped.
@@ -278,6 +278,7 @@ class Session:
             self.status = self.status.model_copy(update={"attempts": 0, "furthest": made})
 
     def _reserve_space(self) -> None:
+        self._free_reserve()  # that of a worker that was killed, or whatever has its name
         with contextlib.suppress(OSError):  # no space for it: the readers name the full disk
             (self.run.path / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))  # a disk may compress zeros
 
@@ -373,9 +374,8 @@ class Session:
         if self._last_saved != self._began_at:  # progress, so earlier deaths of the worker no longer count
             self.status = self.status.model_copy(update={"attempts": 1})
 
-    def _position(self) -> tuple[int, int]:
-        progress = self.job.progress()
-        return progress["step"], progress["snapshots"]
+    def _position(self) -> tuple[int, ...]:
+        return tuple(self.job.progress()[name] for name in ("step", "snapshots"))
 
     def _load(self) -> dict | None:
         """The state to resume from; None, to begin again, if the checkpoint is missing, damaged or foreign."""

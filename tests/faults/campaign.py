@@ -51,10 +51,10 @@ class Result:
     missing: str = ""
 
 
-def run_case(fault: Fault, seed: int, number: int, folder: Path, is_alone: bool = False) -> Result:
-    """Do one case in this process."""
+def run_case(fault: Fault, seed: int, number: int, folder: Path, **how: bool) -> Result:
+    """Do one case in this process. `how`: `is_alone`, `is_brief`."""
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
-        case, outcome, text = Case(fault.name, seed, number, Path(own), is_alone), "", ""
+        case, outcome, text = Case(fault.name, seed, number, Path(own), **how), "", ""
         try:
             fault.do(case)
         except Unavailable as error:
@@ -67,7 +67,7 @@ def run_case(fault: Fault, seed: int, number: int, folder: Path, is_alone: bool 
     return Result(case.faults, outcome, text)
 
 
-def serve(fault: Fault, seed: int, first: int, seconds: float, folder: Path, pipe: Connection) -> None:
+def serve(fault: Fault, seed: int, first: int, seconds: float, folder: Path, is_brief: bool, pipe: Connection) -> None:
     """Do cases from number `first` on for so many seconds, at least one, and send their results."""
     os.setsid()  # so that all that a hung case has started can be ended
     output = os.open(folder / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -76,12 +76,18 @@ def serve(fault: Fault, seed: int, first: int, seconds: float, folder: Path, pip
     number, end = first, time.monotonic() + seconds
     while number == first or time.monotonic() < end:
         pipe.send(number)
-        pipe.send(run_case(fault, seed, number, folder))
+        pipe.send(run_case(fault, seed, number, folder, is_brief=is_brief))
         number += 1
 
 
 def supervise(
-    fault: Fault, seed: int, seconds: float, folder: Path, say: Callable[[str], None], start_seconds: float = 60.0
+    fault: Fault,
+    seed: int,
+    seconds: float,
+    folder: Path,
+    say: Callable[[str], None],
+    start_seconds: float = 60.0,
+    is_brief: bool = False,
 ) -> Tally:
     """Do cases of a fault in another process for so many seconds; one that hangs or dies is replaced.
 
@@ -90,7 +96,7 @@ def supervise(
 
     def add(result: Result) -> None:
         tally.cases += result.faults
-        text = f"{fault.name}: {result.outcome}\n{result.text}" + _again(fault, seed, number)
+        text = f"{fault.name}: {result.outcome}\n{result.text}" + _again(fault, seed, number, is_brief)
         tally.add(result.outcome, text)
         if result.outcome:
             say(text)
@@ -98,7 +104,8 @@ def supervise(
     while number == 0 or time.monotonic() < end:
         context = multiprocessing.get_context("forkserver")
         pipe, other = context.Pipe(duplex=False)
-        process = context.Process(target=serve, args=(fault, seed, number, end - time.monotonic(), folder, other))
+        left = end - time.monotonic()
+        process = context.Process(target=serve, args=(fault, seed, number, left, folder, is_brief, other))
         process.start()
         other.close()
         try:
@@ -139,26 +146,35 @@ def _received(pipe: Connection, seconds: float) -> int | Result:
     raise TimeoutError
 
 
-def _again(fault: Fault, seed: int, number: int) -> str:
-    return f"repeat it with: python -m tests.faults --only {fault.name} --seed {seed} --case {number}"
+def _again(fault: Fault, seed: int, number: int, is_brief: bool) -> str:
+    brief = " --brief" if is_brief else ""
+    return f"repeat it with: python -m tests.faults --only {fault.name} --seed {seed} --case {number}{brief}"
 
 
-def campaign(faults: Iterable[Fault], minutes: float, seed: int, folder: Path, say=print) -> list[Tally]:
-    """Do all of these faults within about so many minutes, AT_ONCE at a time; each has the same time."""
+def campaign(
+    faults: Iterable[Fault], minutes: float, seed: int, folder: Path, say=print, is_brief: bool = False
+) -> list[Tally]:
+    """Do all of these faults within about so many minutes, AT_ONCE at a time, and each at least once.
+
+    Each has its share of the time that is left when it begins. Those that may take longest come first, so that the
+    others have less when these take more."""
     faults = list(faults)
+    end, left = time.monotonic() + 60 * minutes, iter(range(len(faults), 0, -1))
     # A process from which all others are forked, so that each has imported already what its fault needs.
     multiprocessing.get_context("forkserver").set_forkserver_preload(sorted({fault.do.__module__ for fault in faults}))
-    seconds = 60 * minutes * min(AT_ONCE, len(faults)) / len(faults)
 
     def one(fault: Fault) -> Tally:
         own = folder / fault.name
         own.mkdir()
-        tally = supervise(fault, seed, seconds, own, say)
-        say(line(tally))
+        start, waiting = time.monotonic(), next(left)
+        tally = supervise(fault, seed, (end - start) * min(AT_ONCE, waiting) / waiting, own, say, is_brief=is_brief)
+        say(f"{line(tally)} {time.monotonic() - start:.0f} s")
         return tally
 
+    order = sorted(faults, key=lambda fault: -fault.seconds)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, faults))
+        tallies = dict(zip(order, pool.map(one, order), strict=True))
+    return [tallies[fault] for fault in faults]
 
 
 # Reports.

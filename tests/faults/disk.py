@@ -50,7 +50,7 @@ def full_disk(case: Case) -> None:
         return
     with small_disk(case.folder / "disk") as disk:
         run = Watched(case, cache=disk / "cache")
-        for _ in range(case.random.randint(1, 4)):
+        for _ in range(case.few(case.random.randint(1, 4))):
             pid = run.start()
             wait_a_moment(run, case.random)
             left = case.random.choice((0, 0, 1000, 20_000, 100_000, 300_000))
@@ -92,7 +92,7 @@ def _limited_files(case: Case) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         working(run.cache)()
 
-    for _ in range(case.random.randint(1, 4)):
+    for _ in range(case.few(case.random.randint(1, 4))):
         wait_for(forked(limited, case.folder), ALONE_SECONDS)
         case.count()
         _look(run)

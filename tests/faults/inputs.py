@@ -80,7 +80,7 @@ def examine(case: Case, inputs: st.SearchStrategy, check: Callable[[Any], None],
 
     @hypothesis.seed(case.random.getrandbits(64))
     @hypothesis.settings(
-        max_examples=count,
+        max_examples=case.few(count),
         database=None,
         deadline=None,
         phases=[Phase.generate, Phase.shrink] if case.is_alone else [Phase.generate],

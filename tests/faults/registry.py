@@ -30,9 +30,15 @@ class Unavailable(Exception):
 class Case:
     """One case of a fault: its randomness, its folder, and how many faults it has done so far."""
 
-    def __init__(self, fault: str, seed: int, number: int, folder: Path, is_alone: bool = False) -> None:
+    def __init__(
+        self, fault: str, seed: int, number: int, folder: Path, is_alone: bool = False, is_brief: bool = False
+    ) -> None:
         self.random = Random(f"{fault} {seed} {number}")
-        self.folder, self.is_alone, self.faults = folder, is_alone, 0
+        self.folder, self.is_alone, self.is_brief, self.faults = folder, is_alone, is_brief, 0
+
+    def few(self, count: int) -> int:
+        """So many faults, or a fifth of them in a brief case."""
+        return max(1, count // 5) if self.is_brief else count
 
     def count(self) -> None:
         self.faults += 1

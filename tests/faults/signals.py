@@ -27,7 +27,7 @@ def wait_a_moment(run: Watched, random: Random) -> None:
 
 def _ended(case: Case, how: int) -> None:
     run = Watched(case)
-    for _ in range(case.random.randint(10, 40)):
+    for _ in range(case.few(case.random.randint(10, 40))):
         pid = run.start(case.random.choice(CHECKPOINTS))
         wait_a_moment(run, case.random)
         if case.random.random() < 0.5 and hold(pid):  # nothing may be undone between the look and the end
@@ -59,7 +59,7 @@ def terminate(case: Case) -> None:
 def pause(case: Case) -> None:
     run = Watched(case)
     pid = run.start()
-    for _ in range(case.random.randint(4, 12)):
+    for _ in range(case.few(case.random.randint(4, 12))):
         wait_a_moment(run, case.random)
         if not hold(pid):
             break

@@ -19,7 +19,7 @@ from tests.support.trajectories import same
 @fault("two-workers", "two or three workers on one cache, one of them killed")
 def two_workers(case: Case) -> None:
     run = Watched(case)
-    configs = {config.id: config for config in (some_config(case.random) for _ in range(3))}
+    configs = {config.id: config for config in (some_config(case) for _ in range(case.few(3)))}
     runs = submit_all(configs.values(), run.cache)
     workers = [run.start() for _ in range(case.random.choice((2, 3)))]
     time.sleep(case.random.random())
@@ -40,9 +40,9 @@ def two_workers(case: Case) -> None:
 def two_apps(case: Case) -> None:
     run = Watched(case)
     os.environ["IGBVIZ_CACHE"] = str(run.cache)
-    configs = [some_config(case.random) for _ in range(2)] + [run.config]
+    configs = [some_config(case) for _ in range(2)] + [run.config]
     seeds = [case.random.randrange(2**32) for _ in range(2)]
-    apps = [forked(lambda seed=seed: _use(run, configs, seed), case.folder) for seed in seeds]
+    apps = [forked(lambda seed=seed: _use(run, configs, seed, case.few(7)), case.folder) for seed in seeds]
     worker = run.start()
     for app in apps:
         if wait_for(app, 200):
@@ -57,12 +57,12 @@ def two_apps(case: Case) -> None:
     run.finish()
 
 
-def _use(run: Watched, configs: list, seed: int) -> None:
+def _use(run: Watched, configs: list, seed: int, most: int) -> None:
     """What somebody does with an app, for some seconds."""
     from random import Random
 
     random, ids = Random(seed), [config.id for config in configs]
-    for _ in range(random.randint(3, 7)):
+    for _ in range(random.randint(min(3, most), most)):
         some = Run(run.cache / "runs" / random.choice(ids))
         action = random.choice(("page", "page", "submit", "stop", "resume", "trash", "restore"))
         with suppress(RunError):

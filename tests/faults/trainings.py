@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
@@ -45,9 +44,10 @@ VARIANTS: list[dict] = [
 _references: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
 
-def some_config(random: Random) -> RunConfig:
-    """A training of about a second, with more state to restore than weights."""
-    return RunConfig(**SLOW | random.choice(VARIANTS) | {"seed": random.randrange(3)})
+def some_config(case: Case) -> RunConfig:
+    """A training of about a second, with more state to restore than weights; shorter in a brief case."""
+    config = RunConfig(**SLOW | case.random.choice(VARIANTS) | {"seed": case.random.randrange(3)})
+    return config.with_(epochs=config.epochs // 2) if case.is_brief else config
 
 
 def reference(config: RunConfig, folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ class Watched:
 
     def __init__(self, case: Case, cache: Path | None = None, config: RunConfig | None = None) -> None:
         self.case, self.cache = case, cache or case.folder / "cache"
-        self.config = config or some_config(case.random)
+        self.config = config or some_config(case)
         self.expected, self.expected_images = reference(self.config, case.folder)
         queue.ensure_worker = lambda *_, **__: None  # no process but those that this case starts
         self.cache.mkdir(exist_ok=True)

@@ -62,9 +62,9 @@ def vanished_data(case: Case) -> None:
                 Image.fromarray(pixels).save(images / split / name / f"{number}.png")
     os.environ["IGBVIZ_DATA"] = str(case.folder / "data")
     folder = {"name": "image-folder", "folder": str(images), "grayscale": True}
-    config = some_config(case.random).with_(dataset=folder, epochs=20)
+    config = some_config(case).with_(dataset=folder, epochs=20)
     run = Watched(case, config=config.with_(dataset=config.dataset.identified()))
-    for _ in range(case.random.randint(1, 3)):
+    for _ in range(case.few(case.random.randint(1, 3))):
         shutil.rmtree(case.folder / "data", ignore_errors=True)  # the decoded copy
         pid = run.start()
         wait_a_moment(run, case.random)

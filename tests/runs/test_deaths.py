@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_written_is_tried_less_and_less_often(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     run, other = submit(tiny, tmp_path), submit(tiny.with_(seed=1), tmp_path)
-    (run.path / "log.txt").mkdir()
+    (run.path / "lock").mkdir()
     now = [1000.0]
     monkeypatch.setattr(worker, "_put_off", {})
     monkeypatch.setattr(time, "monotonic", lambda: now[0])

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from igbviz.config import RunConfig
-from igbviz.runs import annotations, archive, library, locks, queue
+from igbviz.runs import annotations, archive, library, locks, queue, worker
 from igbviz.runs.files import opened, read, remove_temporary, replacing
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.submit import submit
 from igbviz.runs.sweeps import list_groups
 from tests.support.stored_runs import finished
 
@@ -56,6 +58,22 @@ def test_odd_files_beside_a_run(make: Callable[[Path], object], tiny: RunConfig,
         make(run.path / name)
     assert annotations.read(run) == annotations.Annotations() and isinstance(run.log(), str) and not run.is_alive
     assert [line.state for line in list_runs(tmp_path)] == ["done"]
+
+
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("name", ["trajectory.bin", "images.bin", "log.txt", ".reserve"])
+def test_a_worker_neither_waits_for_nor_writes_into_an_odd_file(
+    make: Callable[[Path], object], name: str, tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+    run = submit(tiny, tmp_path)
+    make(run.path / name)
+    worker.take_one(tmp_path, torch.device("cpu"))
+    status = run.stored_status()
+    if name in ("log.txt", ".reserve"):
+        assert status.state == "done" and run.recorded()
+    elif make is not huge:  # which is cut
+        assert status.state == "failed" and ("a link, not a file" in status.message or "regular" in status.message)
 
 
 def test_a_circle_of_links_and_a_name_that_is_no_text(tiny: RunConfig, tmp_path: Path) -> None:

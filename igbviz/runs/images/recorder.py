@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from igbviz.runs.files import cut, read, replacing, write_text
+from igbviz.runs.files import appending, cut, read, replacing, write_text
 from igbviz.runs.images import sprite
 from igbviz.runs.images.files import FILES, RECORDS, SPRITE, WHICH
 
@@ -37,7 +37,7 @@ class Recorder:
         write_text(folder / WHICH, text)
         if _size(records) > length:
             cut(records, length)
-        self._file = records.open("ab", buffering=0)
+        self._file = appending(records)
 
     def append(self) -> None:
         """Record the images of the last probe."""
