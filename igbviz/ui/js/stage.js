@@ -343,7 +343,8 @@ export default class Stage {
     window.addEventListener("igbviz-projector", this.projector);
     this.observer = new ResizeObserver(() => this._resized());
     this.observer.observe(this.root);
-    this.observer.observe(part("chart")); // whose height is what the rest leaves, where the stage has that of a frame
+    // In a frame the chart has the height that the rest leaves. A race has no chart yet: its lanes come with the runs.
+    if (part("chart")) this.observer.observe(part("chart"));
   }
 
   _fit() {
