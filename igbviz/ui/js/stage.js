@@ -253,7 +253,7 @@ export default class Stage {
   _say(index) {
     const { recording, root, player } = this;
     // What is said of the last probe is not true of an earlier one.
-    const early = index < player.last ? (recording.ended ? "In the end: " : "So far: ") : "";
+    const early = index < player.last ? (recording.ended && !recording.lacks ? "In the end: " : "So far: ") : "";
     if (this.said !== early + recording.verdict) this.part("verdict").textContent = this.said = early + recording.verdict;
     const probe = Math.floor(index + 1e-6);
     const step = recording.steps[probe];
