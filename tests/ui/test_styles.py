@@ -26,6 +26,13 @@ def test_no_has_that_the_browser_asks_at_every_change(name):
     assert costly((HERE / name).read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("name", STYLES)
+def test_a_part_of_a_class_name_is_that_of_a_widget(name):
+    """The root element has classes, too (`igbviz-progress`): a part of one of them would match the whole page."""
+    css = (HERE / name).read_text(encoding="utf-8")
+    assert re.findall(r"(?<!\[class\*=st-key\])\[class\*=(?!st-key).*?\]", css) == []
+
+
 def test_what_counts_as_costly():
     assert (
         len(costly(".stApp:has(.a) {}\n> :has(> .b) {}\n.c > :not(:has(> .d)) {}\n:has(.e) {}\n.f :is(a, :has(g)) {}"))

@@ -61,7 +61,7 @@ export default class Lanes extends Stage {
     if (!this.dirty && look === this.look) return;
     if (look !== this.look) running.forEach((lane) => (lane.drawn = null));
     Object.assign(this, { dirty: false, look });
-    clock.follow(running.map((lane) => lane.recording), data.sentence);
+    clock.follow(running.map((lane) => lane.recording), data.sentence, running.length < data.scenes.length);
 
     const [{ recording: first }] = running;
     const views = first.views.filter(({ name }) => name !== "confusion");

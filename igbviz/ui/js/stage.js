@@ -253,7 +253,7 @@ export default class Stage {
   _say(index) {
     const { recording, root, player } = this;
     // What is said of the last probe is not true of an earlier one.
-    const early = index < player.last ? (recording.ended ? "In the end: " : "So far: ") : "";
+    const early = index < player.last ? (recording.ended && !recording.lacks ? "In the end: " : "So far: ") : "";
     if (this.said !== early + recording.verdict) this.part("verdict").textContent = this.said = early + recording.verdict;
     const probe = Math.floor(index + 1e-6);
     const step = recording.steps[probe];
@@ -343,7 +343,8 @@ export default class Stage {
     window.addEventListener("igbviz-projector", this.projector);
     this.observer = new ResizeObserver(() => this._resized());
     this.observer.observe(this.root);
-    this.observer.observe(part("chart")); // whose height is what the rest leaves, where the stage has that of a frame
+    // In a frame the chart has the height that the rest leaves. A race has no chart yet: its lanes come with the runs.
+    if (part("chart")) this.observer.observe(part("chart"));
   }
 
   _fit() {
