@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from html import escape
 
+import segno
+
 from igbviz.studies.lessons.parts import Lesson
 from igbviz.studies.lessons.worksheet import Task, tasks
 from igbviz.ui.worksheet.axes import axes
@@ -21,7 +23,7 @@ section { width: 210mm; height: 297mm; margin: 0 auto; padding: 13mm 17mm 11mm; 
 section + section { break-before: page }
 section.answers { height: auto; min-height: 297mm }
 header, footer { display: flex; justify-content: space-between; gap: 8mm; align-items: baseline }
-footer { font-size: 9pt; border-top: .3mm solid #000; padding-top: 1.5mm; margin-top: 3mm }
+footer { align-items: end; font-size: 9pt; border-top: .3mm solid #000; padding-top: 1.5mm; margin-top: 3mm }
 h1 { font-size: 17pt; line-height: 1.15; margin: 2mm 0 1mm }
 h2 { font-size: 10.5pt; margin: 0 }
 p { margin: 0 }
@@ -37,6 +39,7 @@ li { display: flex; flex-direction: column; flex: 1 0 auto; padding: 1.6mm 0 0 }
 a { color: inherit }
 figure { margin: 2mm 0 0 }
 svg { display: block; width: 100%; height: 43mm }
+svg.code { width: 15mm; height: 15mm; flex: none; margin: -1mm 0 -2mm }
 svg text { font: 10px system-ui, "Helvetica Neue", Arial, sans-serif }
 nav { max-width: 210mm; margin: 0 auto; padding: 4mm 17mm 0; display: flex; gap: 6mm }
 @media print { nav { display: none } }
@@ -85,9 +88,16 @@ def _questions(lesson: Lesson, asked: list[Task], address: str) -> str:
 {axes(lesson)}
 <ol>{items}</ol>
 <footer><span>The lesson, about {lesson.minutes} minutes: <a href="{escape(address)}">{escape(address)}</a></span>
-<span>igbviz</span></footer>
+{_code(address)}</footer>
 </section>
 """
+
+
+def _code(address: str) -> str:
+    """The address for the camera of a phone; the program's name where the page is a file that nobody serves."""
+    if not address.startswith("http"):
+        return "<span>igbviz</span>"
+    return segno.make_qr(address, error="l").svg_inline(border=1, svgclass="code", lineclass=None, omitsize=True)
 
 
 def _task(number: int, task: Task) -> str:
