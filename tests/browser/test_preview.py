@@ -47,7 +47,7 @@ def test_the_preview_follows_the_form_and_is_where_the_run_begins(app, browser) 
     run = Run(cache / "runs" / re.search(r"run=([\w-]+)", page.url)[1])
     until(lambda: bool(run.record_bytes), 30, "the first probe")
     assert expected == [round(100 * share) for share in run.trajectory().guess_fraction()[0]]
-    assert page.locator(PREVIEW).count() == 0
+    page.locator(PREVIEW).wait_for(state="detached", timeout=10_000)
     assert json.loads((run.path / "config.json").read_text())["model"]["depth"] == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -123,11 +124,13 @@ def test_a_run_that_kills_its_worker_fails(tiny: RunConfig, cache: Path, monkeyp
 def test_a_full_disk_is_reported(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """/dev/full refuses every byte: a disk without space, for one file."""
     run = stopped_run(tiny.with_(seed=5), cache, monkeypatch)
-    (run.path / "trajectory.bin").symlink_to("/dev/full")
-    run.resume()
-    status = run.wait(60)
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "ensure_worker", lambda *_, **__: None)
+        patch.setattr(session, "appending", lambda path: FileIO("/dev/full", "ab"))
+        run.resume()
+        assert [event for _, event in session.work_on(run, torch.device("cpu"))] == ["ended"]
+    status = run.stored_status()
     assert status.state == "failed" and "disk is full" in status.message
-    (run.path / "trajectory.bin").unlink()
     run.resume()
     assert run.wait(60).state == "done", "space was freed"
 
