@@ -124,10 +124,10 @@ def test_a_run_that_kills_its_worker_fails(tiny: RunConfig, cache: Path, monkeyp
 def test_a_full_disk_is_reported(tiny: RunConfig, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """/dev/full refuses every byte: a disk without space, for one file."""
     run = stopped_run(tiny.with_(seed=5), cache, monkeypatch)
+    (run.path / "stop").unlink(missing_ok=True)
+    run.write_status(Status(state="queued"))  # but in no queue, so that no worker takes it
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "ensure_worker", lambda *_, **__: None)
         patch.setattr(session, "appending", lambda path: FileIO("/dev/full", "ab"))
-        run.resume()
         assert [event for _, event in session.work_on(run, torch.device("cpu"))] == ["ended"]
     status = run.stored_status()
     assert status.state == "failed" and "disk is full" in status.message
