@@ -35,9 +35,10 @@ MAX_RACING = 4  # workers for the runs of races, on a machine with fewer cores t
 LOOK_SECONDS = 0.2  # between two looks of a long run at the queue
 LOOK_AT = 100  # runs at the head of the queue that it looks at
 HELP_SECONDS = 0.5  # in which a helper takes a short run, before a long one pauses for it
-POLL_SECONDS = 0.02  # between two reads of an empty queue, which take microseconds
+POLL_SECONDS = 0.02  # between two looks of an idle worker at the queue and at the previews
 MIN_PAUSE, MAX_PAUSE = 0.1, 30.0  # seconds before a dead worker is restarted; doubled while it keeps dying at once
 _put_off: dict[str, tuple[float, float]] = {}  # by run whose folder cannot be written: until when, after what pause
+_started: dict[Path, subprocess.Popen] = {}  # by its lock, which a new keeper holds only once it has imported this
 NICENESS = 5  # the pages on the same cores have priority
 
 
@@ -141,6 +142,8 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
     if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
         with contextlib.suppress(OSError):
             entry.path.unlink(missing_ok=True)
+        return False
+    if is_held(run.path / "lock"):  # before its files are read: an idle worker comes here fifty times a second
         return False
     one_thread = device.type == "cpu" and _uses_one_thread(run)
     if helper and not (one_thread and (entry.group or entry.is_short())):
@@ -322,9 +325,11 @@ def _expected(cache: Path) -> int:
 def _start_helpers(cache: Path, count: int) -> None:
     """Start a worker for so many additional cores, unless it is alive."""
     for slot in range(1, 1 + count):
-        if not is_held(cache / "workers" / f"keeper-{slot}.lock"):
+        keeper = cache / "workers" / f"keeper-{slot}.lock"
+        is_starting = keeper in _started and _started[keeper].poll() is None
+        if not (is_starting or is_held(keeper)):
             with contextlib.suppress(OSError):  # no process for it: the runs are trained one after the other
-                subprocess.Popen(_command(cache, slot), start_new_session=True)
+                _started[keeper] = subprocess.Popen(_command(cache, slot), start_new_session=True)
 
 
 def _all_cores(cache: Path) -> Path:

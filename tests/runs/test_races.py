@@ -119,3 +119,23 @@ def test_all_lanes_run_at_the_same_time_with_the_records_of_each_alone(slow_tiny
     group.stop()
     for run in group.runs:
         assert same(run.trajectory().records[:30], np.array(list(islice(train(run.config), 30))))
+
+
+def test_a_helper_that_is_starting_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle worker asks for its helpers fifty times a second, and a new process holds its lock only after a while."""
+    started = []
+
+    class Process:
+        def __init__(self, command: list[str], **options: object) -> None:
+            started.append(command)
+
+        def poll(self) -> int | None:
+            return None if len(started) < 3 else 1
+
+    monkeypatch.setattr(worker.subprocess, "Popen", Process)
+    for _ in range(5):
+        worker._start_helpers(tmp_path, 2)
+    assert len(started) == 2
+    started.append([])  # both have ended, and hold no lock
+    worker._start_helpers(tmp_path, 2)
+    assert len(started) == 5

@@ -169,30 +169,29 @@ def take(path: Path, seen: RunConfig) -> bool:
 def asks(cache: Path) -> list[tuple[float, Path]]:
     """The age in seconds and the path of every ask, the oldest first."""
     now = time.time()
-    return sorted(
-        ((now - status.st_mtime, path) for path, status in _entries(cache) if ASK.fullmatch(path.name)), reverse=True
-    )
+    return sorted(((now - status.st_mtime, path) for path, status in _entries(cache, ASK)), reverse=True)
 
 
 def sweep(cache: Path) -> None:
     """Remove what is too old. Only files with names as this module gives them; a link goes, not what it leads to."""
     now = time.time()
     lives = {ASK: ASK_SECONDS, ANSWER: ANSWER_SECONDS, TEMPORARY: TEMPORARY_SECONDS}
-    for path, status in _entries(cache):
+    for path, status in _entries(cache, *lives):
         age = now - status.st_mtime
         if any(name.fullmatch(path.name) and not 0 <= age < life for name, life in lives.items()):
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
-def _entries(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """The first entries of the folder, not of one that a link leads to."""
+def _entries(cache: Path, *names: re.Pattern[str]) -> Iterator[tuple[Path, os.stat_result]]:
+    """The first entries of the folder with one of these names, not of one that a link leads to."""
     folder = cache / "previews"
     with contextlib.suppress(OSError):
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             return
         with os.scandir(folder) as scan:
-            for entry in islice(scan, MAX_ENTRIES):
+            named = (entry for entry in scan if any(name.fullmatch(entry.name) for name in names))
+            for entry in islice(named, MAX_ENTRIES):
                 with contextlib.suppress(OSError):
                     yield folder / entry.name, entry.stat(follow_symlinks=False)
 

@@ -29,7 +29,7 @@ function broken(text, width, measure) {
 
 export function paintBars(context, holder) {
   for (const row of holder.children) {
-    const [who, track, value] = row.children;
+    const [who, track, value] = ["who", "track", "value"].map((name) => row.querySelector(`.${name}`));
     const bar = track.firstElementChild;
     const box = track.getBoundingClientRect();
     const chance = (parseFloat(getComputedStyle(row).getPropertyValue("--chance")) / 100) * box.width;
@@ -75,7 +75,11 @@ export function paintDrawing(context, drawing) {
     context.globalAlpha = Number(style.opacity) * around;
     Object.assign(context, { fillStyle: style.fill, strokeStyle: style.stroke });
     context.lineWidth = parseFloat(style.strokeWidth);
+    context.save();
+    const { parentNode: frame } = shape; // the line of an image stands in a frame of its own
+    if (frame !== drawing && frame.tagName === "svg") context.translate(Number(frame.getAttribute("x")), Number(frame.getAttribute("y")));
     SHAPES[shape.tagName](context, (name) => Number(shape.getAttribute(name)), shape);
+    context.restore();
   }
   context.restore();
 }

@@ -91,7 +91,7 @@ export default class Stage {
   async update(data) {
     this.data = data;
     for (const { run, message } of data.scenes) {
-      if (this.messages[run] === message) continue;
+      if (message === undefined || this.messages[run] === message) continue; // a lane without a probe has none
       const known = recordings.get(run) ?? new Recording(run);
       if (!known.take(JSON.parse(message))) return this.ask();
       recordings.set(run, known);

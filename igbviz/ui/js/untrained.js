@@ -61,7 +61,9 @@ export default class Untrained {
       this._draw();
       this.root.dataset.ready = data.key;
     } catch (error) {
-      if (error.name !== "AbortError") this._say(`The untrained network cannot be shown: ${error.message}`);
+      if (error.name === "AbortError" || request !== this.request) return;
+      this.scene = { problem: `The untrained network cannot be shown: ${error.message}` };
+      this._draw();
     } finally {
       if (request === this.request) this._stopWaiting();
     }

@@ -1,6 +1,7 @@
 """What a link leaves out of a page: `?hide=form,verdict`, as a teacher sends it who wants the class to look first.
 
-shell.js makes every name a class of the page's root before the first paint, and hidden.css has a rule for each.
+shell.js makes every name a class of the page's root before the first paint, and hidden.css has a rule for each but
+`more`, which the pages leave out themselves.
 """
 
 from __future__ import annotations

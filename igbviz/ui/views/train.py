@@ -72,11 +72,11 @@ def _recorded(cache: Path, config: RunConfig | None) -> str:
     """Something to see before anything is trained: the recorded run that the form describes, or else the untrained
     network of the form, or else the three first looks. Returns what to say below it."""
     described = shipped_run(config, cache) if config else None
+    if described is None and config and untrained.in_place_of_stage(config, cache):
+        return look_for(config)
     runs = {"Recorded": described} if described else {}
     if described is None or config == PRESETS["first-look"].config:
         runs = first_looks(cache)
-    if described is None and config and untrained.in_place_of_stage(config, cache):
-        return look_for(config)
     if not runs:
         return ""
 
