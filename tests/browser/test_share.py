@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from igbviz.config import RunConfig
+from tests.support import ROOT
 from tests.support.browser import STAGE, STAGE_READY, visit
 from tests.support.stored_runs import stored, story
 
@@ -99,8 +102,12 @@ def broken(page) -> list[str]:
     return [rule["id"] for rule in Axe().run(page).response["violations"]]
 
 
-def test_the_stage_as_a_gif_and_as_a_film(browser, address: str, tmp_path) -> None:
-    page = opened(browser, f"{address}&at=20")
+def test_the_stage_as_a_gif_and_as_a_film(browser, shared_app, tmp_path) -> None:
+    """Of a run with images, whose bars have thumbnails."""
+    app, cache = shared_app
+    run = next((ROOT / "cache" / "gallery").glob("fashion-mini-mlp-cross-entropy-s0-*"))
+    shutil.copytree(run, cache / "runs" / run.name)
+    page = opened(browser, f"{app}/Train?run={run.name}&at=20")
     before = page.locator(STAGE).get_attribute("data-probe")
     with page.expect_download(timeout=60_000) as download:
         share(page, "GIF")

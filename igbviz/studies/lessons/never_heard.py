@@ -253,4 +253,5 @@ NEVER_HEARD = Lesson(
             "noisy_gce",
         ),
     ),
+    opening="piecewise-zero",
 )
