@@ -33,6 +33,7 @@ from igbviz.training.evaluation import Evaluation
 from igbviz.training.memory import fits_one_thread, require_memory
 from igbviz.training.network import build_network, guard_nonfinite, seeded_dropout, to_device
 from igbviz.training.pace import Pace
+from igbviz.training.stream import TrainingStream
 from igbviz.training.watched import Watched
 from igbviz.trajectory import snapshot_dtype
 
@@ -49,7 +50,7 @@ class Diverged(ArithmeticError):
         )
 
 
-def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
+def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> TrainingStream:
     """Train this configuration; yields a snapshot before the first update and at every later probe step.
 
     A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one
@@ -59,8 +60,7 @@ def train(config: RunConfig | dict[str, Any], device: str | torch.device | None 
     Run one at a time per process, since torch's random state, its number of threads and module tracing are global to
     the process. For several runs at once use processes, or `submit_sweep`.
     """
-    training = Training(RunConfig.model_validate(config), device_of(device))
-    return (snapshot for snapshot in training.ticks() if snapshot is not None)
+    return TrainingStream(Training(RunConfig.model_validate(config), device_of(device)))
 
 
 class Training:

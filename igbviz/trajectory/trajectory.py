@@ -254,7 +254,7 @@ class Trajectory(Recorded):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ThinnedTrajectory(Trajectory):
     """A thinned trajectory: the probes that a chart draws, and what the watched images do at these."""
 
