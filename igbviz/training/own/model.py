@@ -71,7 +71,7 @@ class OwnModel:
         Raises ConfigError if it does not give logits (batch, classes). Torch's random state is left as it was.
         """
         device, count = data.train_images.device, min(config.batch_size, len(data.train_labels), 2)
-        samples = data.train_images[:count]
+        samples = data.train_images[:count].clone()  # of a view, all of the images would count as kept
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.default_generator.manual_seed(derived_seed(config.seed, WEIGHTS, 0))
             network = self.build(data.shape, data.classes)
@@ -90,7 +90,8 @@ class OwnModel:
             self.is_random = not torch.equal(before, _random_state(device))
 
     def _measure_step(self, network: nn.Module, samples: Tensor, classes: int) -> None:
-        weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+        tensors = (*network.parameters(), *network.buffers())
+        weights = {tensor.untyped_storage().data_ptr() for tensor in tensors}
         kept: dict[int, int] = {}  # bytes by address: what several operations keep is kept once
         macs = [0.0]
 
