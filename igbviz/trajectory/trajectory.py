@@ -56,7 +56,16 @@ def columns_of(dtype: np.dtype) -> list:
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 
 
-def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
+POINTS_PER_DECADE = 40  # that a chart draws
+
+
+def log_cell(step: ArrayLike, per_decade: int = POINTS_PER_DECADE) -> np.ndarray:
+    """The cell of each step in a grid of `per_decade` cells per decade; -1 for step 0."""
+    step = np.asarray(step)
+    return np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+
+
+def thin(step: np.ndarray, per_decade: int = POINTS_PER_DECADE) -> np.ndarray:
     """Indices of the probes to draw: Init., the last, and the first in each of `per_decade` log cells of the steps.
 
     The cells do not depend on the length of the run: a point once drawn stays, and only the last one moves.
@@ -64,7 +73,7 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     step = np.asarray(step)
     if not len(step):
         return np.empty(0, dtype=np.intp)
-    cell = np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+    cell = log_cell(step, per_decade)
     first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
