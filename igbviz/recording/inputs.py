@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from igbviz.recording.drawing import class_names_of, draw
+from igbviz.recording.sampling import class_names_of, draw
 from igbviz.recording.untouched import devices_of
 from igbviz.spec import ConfigError, short
 

@@ -31,8 +31,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from igbviz.losses import PerSample, per_sample, upcast
 from igbviz.recording.inputs import probe_set, require_every_class
-from igbviz.recording.loss import ValuesOf, values_of
 from igbviz.recording.schedule import Schedule, looks_of
 from igbviz.recording.untouched import evaluating
 from igbviz.spec import ConfigError, short
@@ -64,7 +64,7 @@ class Probe:
             epoch, or after every step without `steps_per_epoch`; the steps themselves; or a function of the step. The
             first call always looks.
         batch_norm: What BatchNorm normalizes by in a look: running statistics ("eval") or those of a pass ("batch").
-        steps_per_epoch: For charts in epochs. Without it, a step counts as an epoch.
+        steps_per_epoch: For charts in epochs. Without it their time axis is in steps, and `trajectory.epoch` is NaN.
         images: The number of samples drawn from a Dataset, equally many per class.
         seed: Of the draw.
         batch_size: Inputs per forward pass; with `batch_norm="batch"` it is part of the result.
@@ -99,7 +99,7 @@ class Probe:
         images, seed = _whole("images", images, 2), _whole("seed", seed, 0)
         self.batch_norm, self.steps_per_epoch = batch_norm, steps_per_epoch
         self.batch_size = _whole("batch_size", batch_size, 1)
-        self.loss, self._values = loss, values_of(loss)
+        self.loss, self._values = loss, _values_of(loss)
         self.schedule, self._looks = schedule, looks_of(schedule, steps_per_epoch)
         self._set = probe_set(inputs, labels, class_names, images, seed)
 
@@ -205,7 +205,7 @@ class Probe:
         self._loss_sum, self._loss_steps = 0.0, 0
         columns |= {
             "step": self.step,
-            "epoch": self.step / (self.steps_per_epoch or 1),
+            "epoch": self.step / (self.steps_per_epoch or math.nan),
             "seconds": time.perf_counter() - self._started,
             "train_loss": loss,
         }
@@ -261,12 +261,8 @@ class Probe:
         if classes != len(names):
             problem = f"returns logits of {classes} classes, allowed: {len(names)}, as in labels and class_names"
             raise ConfigError((("model",), problem))
-        if isinstance(self._values, ValuesOf):
-            try:
-                self._values = None if self._values.reduces(logits, labels) else self._values
-            except Exception as error:
-                shapes = f"logits {tuple(logits.shape)} and labels {tuple(labels.shape)}"
-                raise ConfigError((("loss",), f"fails on {shapes}: {_first_line(error)}")) from error
+        if isinstance(self._values, PerSample):
+            self._values.require_fit(upcast(logits), labels)
 
     def _end(self, error: Exception) -> None:
         """End the recording with one warning."""
@@ -299,6 +295,17 @@ def _checked_model(model: Any) -> nn.Module:
         problem = f"has weights without a shape ({lazy[0]}), allowed: a model that was called once, on a batch"
         raise ConfigError((("model",), problem))
     return model
+
+
+def _values_of(loss: Any) -> Any:
+    """The loss with its values for each input, for `training.metrics`."""
+    if loss is None:
+        return per_sample(lambda logits, labels: logits.sum())  # of no input alone: signal and ignored fraction are NaN
+    if isinstance(loss, nn.NLLLoss) or loss is nn.functional.nll_loss:
+        # Its model returns log-probabilities. A softmax leaves them as they are, and makes their gradient that of logits.
+        values = per_sample(loss).values_in_batch
+        return per_sample(lambda log_p, labels: values(log_p.log_softmax(-1), labels))
+    return per_sample(loss)
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -22,7 +22,7 @@ def measure(logits: Tensor, labels: Tensor, loss) -> dict[str, np.ndarray]:
 
     `logits` (N, K) and `labels` (N,) are on one device; `loss` has `values_in_batch(logits, labels) -> (N,)`. Every
     class must be present. Signal and silent treat the probed images as one batch: samples that the loss would drop from
-    such a batch have zero gradient. Without a loss they are NaN.
+    such a batch have zero gradient.
     """
     return split_columns(reduce_logits(logits, labels, loss).cpu().numpy(), logits.shape[1])
 
@@ -43,12 +43,9 @@ def reduce_logits(logits: Tensor, labels: Tensor, loss) -> Tensor:
     guess = logits.argmax(-1)  # not of log p, which rounds to one value for all classes if logits are below 1e-7
     p_true = prob.gather(1, labels[:, None]).squeeze(1)
 
-    if loss is None:
-        signal = silent = torch.full_like(p_true, math.nan)
-    else:
-        signal = _logit_gradient(logits, labels, loss).to(dtype).norm(dim=1)
-        reference = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
-        silent = (signal < ZERO_GRADIENT_FRACTION * reference).to(dtype)
+    signal = _logit_gradient(logits, labels, loss).to(dtype).norm(dim=1)
+    reference = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
+    silent = (signal < ZERO_GRADIENT_FRACTION * reference).to(dtype)
     p_bin = torch.bucketize(p_true, _edges(dtype, logits.device))  # lower < p <= upper
 
     columns = (
