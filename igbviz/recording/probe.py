@@ -12,7 +12,7 @@ for batch in torch.randperm(100).split(10):
     loss(model(images[batch]), labels[batch]).backward()
     optimizer.step()
     probe()
-igbviz.charts.curves(probe.trajectory, unit="step").show()
+igbviz.charts.curves(probe.trajectory).show()
 """
 
 from __future__ import annotations
@@ -178,10 +178,13 @@ class Probe:
         )
 
     def _add(self, train_loss: float | Tensor) -> None:
-        """No value is read back from the device before a look."""
+        """Add to the sum where the loss is: nothing is read back from a device before a look."""
         if isinstance(train_loss, Tensor):
-            train_loss = train_loss.detach().float()
-        self._loss_sum = self._loss_sum + train_loss
+            train_loss = train_loss.detach()
+            if not isinstance(self._loss_sum, Tensor):
+                dtype = torch.float32 if train_loss.device.type == "mps" else torch.float64  # MPS has no float64
+                self._loss_sum = torch.full((), self._loss_sum, dtype=dtype, device=train_loss.device)
+        self._loss_sum += train_loss  # at once: a captured step may overwrite its loss
         self._loss_steps += 1
 
     def _set_step(self, step: int) -> None:
@@ -302,7 +305,7 @@ def _values_of(loss: Any) -> Any:
     if loss is None:
         return per_sample(lambda logits, labels: logits.sum())  # of no input alone: signal and ignored fraction are NaN
     if isinstance(loss, nn.NLLLoss) or loss is nn.functional.nll_loss:
-        # Its model returns log-probabilities. A softmax leaves them as they are, and makes their gradient that of logits.
+        # Its model returns log-probabilities. A softmax more leaves them as they are, but gives the gradient of logits.
         values = per_sample(loss).values_in_batch
         return per_sample(lambda log_p, labels: values(log_p.log_softmax(-1), labels))
     return per_sample(loss)
