@@ -2,12 +2,12 @@
 
 import torch, torchvision, igbviz
 
-images, labels = torch.randn(100, 3, 32, 32), torch.arange(100) % 10
+images, labels = torch.randn(50, 3, 32, 32), torch.arange(50) % 10
 model = torchvision.models.resnet18(num_classes=10)
 optimizer, loss = torch.optim.SGD(model.parameters(), 0.01), torch.nn.CrossEntropyLoss()
 probe = igbviz.Probe(model, images, labels, loss=loss)
 probe()
-for batch in torch.randperm(100).split(10):
+for batch in torch.randperm(50).split(10):
     optimizer.zero_grad()
     loss(model(images[batch]), labels[batch]).backward()
     optimizer.step()
@@ -182,8 +182,7 @@ class Probe:
         if isinstance(train_loss, Tensor):
             train_loss = train_loss.detach()
             if not isinstance(self._loss_sum, Tensor):
-                dtype = torch.float32 if train_loss.device.type == "mps" else torch.float64  # MPS has no float64
-                self._loss_sum = torch.full((), self._loss_sum, dtype=dtype, device=train_loss.device)
+                self._loss_sum = torch.full((), self._loss_sum, dtype=torch.float32, device=train_loss.device)
         self._loss_sum += train_loss  # at once: a captured step may overwrite its loss
         self._loss_steps += 1
 
