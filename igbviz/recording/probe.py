@@ -246,6 +246,9 @@ class Probe:
         if not isinstance(logits, Tensor):
             raise ConfigError((("model",), f"returns a {type(output).__name__}, {allowed}"))
         inputs = len(next(iter((*positional, *named.values()))))
+        if logits.shape in ((inputs,), (inputs, 1)):
+            advice = "allowed: one per class; of a single logit x, return torch.stack([0 * x, x], 1)"
+            raise ConfigError((("model",), f"returns one number per input, {advice}"))
         if logits.ndim != 2 or len(logits) != inputs or not logits.is_floating_point():
             problem = f"returns {logits.dtype} of shape {tuple(logits.shape)} for {inputs} inputs, {allowed}"
             raise ConfigError((("model",), problem))
