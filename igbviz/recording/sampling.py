@@ -68,9 +68,7 @@ def _parts(source: Any) -> tuple[Any, Callable[[list], Any]]:
         if source.batch_size is not None:  # else the data set makes its own batches or samples, collated by nobody
             collate = source.collate_fn
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__") or not len(dataset):
-        problem = (
-            f"is of type {type(dataset).__name__} and has no length, allowed: a data set with a length and an index"
-        )
+        problem = f"is of type {type(dataset).__name__} and has no length, allowed: one with a length and an index"
         raise ConfigError((("inputs",), problem))
     return dataset, collate
 
