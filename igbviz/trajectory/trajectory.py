@@ -94,7 +94,7 @@ class Trajectory(Recorded):
 
     @property
     def epoch(self) -> np.ndarray:
-        """(T,) passes over the training set before each probe, a fraction inside an epoch."""
+        """(T,) passes over the training set before each probe, a fraction inside an epoch; NaN where unknown."""
         return self.records["epoch"]
 
     @property
@@ -104,9 +104,10 @@ class Trajectory(Recorded):
 
     @property
     def steps_per_epoch(self) -> float:
-        """From the last probe; 0 before the first step. `Run.steps_per_epoch` knows it from the start."""
+        """From the last probe; 0 before the first step, and where the epochs are unknown (NaN). `Run.steps_per_epoch`
+        knows it from the start."""
         step, epoch = (float(self.step[-1]), float(self.epoch[-1])) if len(self) else (0.0, 0.0)
-        return step / epoch if step and epoch else 0.0
+        return step / epoch if step and epoch > 0 else 0.0
 
     @property
     def train_loss(self) -> np.ndarray:
