@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from igbviz.config.run import slug
+from igbviz.config.run import RunConfig, slug
 from igbviz.datasets import DataError, Facts
+from igbviz.datasets.base import Data, Dataset
 from igbviz.spec import ConfigError, Spec, one_line
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_TITLE, MAX_LINE = 100, 200
 MAX_COUNT = 2**53
@@ -61,15 +65,18 @@ class RecordedLoss(RecordedPart):
     selection_note: ClassVar[str] = ""
 
 
-class RecordedData(RecordedPart):
-    """The data, in words."""
+class RecordedData(RecordedPart, Dataset):
+    """The data, in words: none of them are stored."""
 
     unnamed: ClassVar[str] = "own data"
-    is_private: ClassVar[bool] = False  # nothing of the data themselves is stored
 
     def facts(self) -> Facts:
         """Always DataError: what is known of the data is in the run's schema."""
         raise DataError("the data of a run that was recorded outside igbviz are not here")
+
+    def load(self, device: str | torch.device = "cpu") -> Data:
+        """Always DataError."""
+        self.facts()
 
 
 class RecordedProbes(Spec):
@@ -131,6 +138,11 @@ class RecordedConfig(Spec):
         """A hash that is equal for the seeds of one setting. Without a seed, every run is a setting of its own."""
         apart = () if self.seed is None else ("seed", "content")
         return _digest({key: value for key, value in self.canonical().items() if key not in apart})
+
+
+def headline(config: RunConfig | RecordedConfig) -> str:
+    """A run in a few words, above its curves: the title of its loss, or that which its owner gave to it."""
+    return config.title if isinstance(config, RecordedConfig) else config.loss.title
 
 
 def _digest(value: Any) -> str:

@@ -44,9 +44,9 @@ def rows(cache: str | Path) -> list[Row]:
     """One row per run, newest first. A shipped run is left out if the user has a run of the same id.
 
     Keys: id, state, kind (trained, untrained, recorded), name (annotated), title (the name, else that of a recorded
-    run, else loss, model, data set and seed), dataset, model, initialization, loss, knobs (hyperparameters of the loss that differ from their defaults), epochs,
-    seed, seconds, submitted, note (from the program), tags, remark (the annotated note), archived, bytes, shipped,
-    imported.
+    run, else loss, model, data set and seed), dataset, model, initialization, loss, knobs (hyperparameters of the loss
+    that differ from their defaults), epochs, seed, seconds, submitted, note (from the program), tags, remark (the
+    annotated note), archived, bytes, shipped, imported.
     """
     root = os.path.abspath(cache)
     before, after = _cached.get(root, {}), {}

@@ -171,9 +171,9 @@ class RecordedSchema(TrainedSchema):
     def require_plan(self, config: RecordedConfig) -> None:
         """It was not planned."""
 
-    @property
-    def _planned(self) -> bool:
-        return False
+    def thinned(self, recorded: Trajectory, config: RecordedConfig, images: WatchedImages | None = None) -> Trajectory:
+        """Probes evenly spaced in log time, chosen from their own steps. No images are watched."""
+        return recorded.thinned()
 
 
 def _problem_of_probes(probes: Trajectory) -> str:

@@ -82,5 +82,6 @@ def test_steps_per_epoch_are_recorded_else_planned_else_from_the_last_probe(tiny
 
 
 def test_kinds_do_not_load_torch() -> None:
-    code = "import sys, igbviz.runs.kinds, igbviz.runs.archive, igbviz.runs.recorded, igbviz.cli; assert 'torch' not in sys.modules"
+    modules = "igbviz.runs.kinds, igbviz.runs.archive, igbviz.runs.recorded, igbviz.cli"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

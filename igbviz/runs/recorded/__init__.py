@@ -4,6 +4,6 @@ Such a run is named after its title, its description and its records: stored twi
 from the beginning, never queued, and never answers for a training.
 """
 
-from igbviz.runs.recorded.storing import content_of, store
+from igbviz.runs.recorded.storing import content_of, problem, store
 
-__all__ = ["content_of", "store"]
+__all__ = ["content_of", "problem", "store"]

@@ -18,6 +18,7 @@ import numpy as np
 
 from igbviz.config import RecordedConfig
 from igbviz.runs.files import claim, in_words, write_json, write_text
+from igbviz.runs.images import files as images
 from igbviz.runs.kinds import RECORDED
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
@@ -68,6 +69,22 @@ def content_of(trajectory: Trajectory) -> str:
     return digest.hexdigest()[:16]
 
 
+def problem(run: Run) -> str:
+    """What is wrong with a run that claims to be as `store` writes it; empty for nothing, and for other kinds of run.
+
+    Raises RunError for one that cannot be read.
+    """
+    if run.kind is not RECORDED:
+        return ""
+    if (state := run.stored_status().state) != "done":
+        return f"status.json says {state}, allowed for a recorded run: done"
+    if strange := [name for name in images.FILES if (run.path / name).exists()]:
+        return f"it has {strange[0]}, which no recorded run has"
+    if run.config.content != content_of(run.trajectory()):
+        return "its records are not those that it was named after"
+    return ""
+
+
 def _completed(config: RecordedConfig, trajectory: Trajectory) -> RecordedConfig:
     """With what the records say themselves."""
     size = int(trajectory.confusion[0].sum()) if len(trajectory) else 0
@@ -89,17 +106,14 @@ def _schema(trajectory: Trajectory, config: RecordedConfig) -> dict[str, Any]:
     }
     if per_epoch := round(trajectory.steps_per_epoch):
         schema["steps_per_epoch"] = per_epoch
-    problem = ""
     try:
-        if not len(trajectory):
-            raise ValueError("it has no probe")
-
         RECORDED.schema.from_json(json.dumps(schema).encode(), config)
-        problem = RECORDED.schema.problem(trajectory, np.arange(len(trajectory)))
+        indices = np.arange(len(trajectory))
+        wrong = RECORDED.schema.problem(trajectory, indices) if len(trajectory) else "it has no probe"
     except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise RunError(f"{config.title!r} cannot be stored: {problem}")
+        wrong = str(error)
+    if wrong:
+        raise RunError(f"{config.title!r} cannot be stored: {wrong}")
     return schema
 
 
