@@ -37,6 +37,7 @@ _MODULE_OF = {
     "Group": "igbviz.runs.sweeps",
     "PRESETS": "igbviz.config",
     "Probe": "igbviz.recording.probe",
+    "RecordedConfig": "igbviz.config",
     "Run": "igbviz.runs.run",
     "RunConfig": "igbviz.config",
     "Sweep": "igbviz.runs.sweep_config",

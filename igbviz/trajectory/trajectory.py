@@ -112,6 +112,16 @@ class Trajectory(Recorded):
         return self.records["seconds"]
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether the length of an epoch is known; it may not be where a training was recorded outside igbviz."""
+        return not np.isnan(self.epoch[-1:]).any()
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether `signal` and `silent` are known, for which a probe needs the loss of the training."""
+        return not np.isnan(self.signal[-1:]).all()
+
+    @property
     def steps_per_epoch(self) -> float:
         """From the last probe; 0 before the first step, and where the epochs are unknown (NaN). `Run.steps_per_epoch`
         knows it from the start."""

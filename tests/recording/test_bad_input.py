@@ -70,7 +70,7 @@ BAD = {
     "a tuple": ({"model": Returns(lambda z: (z, z))}, r"model returns a tuple, allowed: logits \(batch, classes\)"),
     "images": ({"model": Returns(lambda z: z[..., None])}, r"model returns torch.float32 of shape \(12, 3, 1\) for 12"),
     "guesses": ({"model": Returns(lambda z: z.long()[:, None])}, r"model returns torch.int64 of shape \(12, 1, 3\)"),
-    "a logit": ({"model": nn.Linear(4, 1), "labels": LABELS % 2}, "model returns one number per input, allowed: one per"),
+    "a logit": ({"model": nn.Linear(4, 1), "labels": LABELS % 2}, "model returns one number per input, allowed: one"),
     "fewer logits": ({"model": nn.Linear(4, 2)}, "model returns logits of 2 classes, allowed: 3, as in labels"),
     "more logits": ({"model": nn.Linear(4, 10)}, "labels have no input of class 3 and of 6 more, allowed: .* the 10 "),
     "NaN": ({"model": Returns(lambda z: z * np.nan)}, "model returns NaN or infinity at step 0, allowed: finite"),

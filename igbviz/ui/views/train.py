@@ -34,11 +34,11 @@ def draw(cache: Path) -> None:
             st.title(plain(heading(sweep_of(str(group.path)))), anchor=False)
         else:
             _title(run)
-    config = run_form.draw(cache, run)
+    config = run_form.draw(cache, None if run is None or run.is_recorded else run)
     if group:
         sweep.view(group)
     elif run is not None:
-        if config:
+        if config and not run.is_recorded:
             untrained.beside(run, config, cache)
         run_view.view(run)
     else:
