@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from igbviz.recording.sampling import class_names_of, draw
+from igbviz.recording.sampling import class_names_of, draw, source_name
 from igbviz.recording.untouched import devices_of
 from igbviz.spec import ConfigError, short
 
@@ -27,7 +27,8 @@ class ProbeSet:
     named: dict[str, Tensor]
     labels: Tensor
     class_names: tuple[str, ...]
-    drawn: bool = False  # from a Dataset: on the CPU, and moved to where the model is
+    drawn: bool = False  # from a Dataset: moved to where the model is
+    source: str = ""  # the class of that Dataset
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,20 +66,21 @@ class ProbeSet:
 
 def probe_set(inputs: Any, labels: Any, class_names: Any, images: int, seed: int) -> ProbeSet:
     """Check what is given; from a Dataset or a DataLoader `images` samples are drawn. ConfigError for anything else."""
-    drawn = isinstance(inputs, Dataset | DataLoader) or _looks_like_dataset(inputs)
+    source, drawn = "", isinstance(inputs, Dataset | DataLoader) or _looks_like_dataset(inputs)
     if drawn:
         if labels is not None:
             problem = f"is {type(labels).__name__}, allowed: None, since the labels come with the inputs from a Dataset"
             raise ConfigError((("labels",), problem))
         if class_names is None:
             class_names = class_names_of(inputs)
+        source = source_name(inputs)
         inputs, labels = draw(inputs, images, seed)
     elif isinstance(inputs, Mapping) and labels is None and "labels" in inputs:
         inputs = dict(inputs)
         labels = inputs.pop("labels")
     positional, named = _arguments(inputs)
     checked = _labels(labels)
-    given = ProbeSet(positional, named, checked, _names(class_names, checked), drawn)
+    given = ProbeSet(positional, named, checked, _names(class_names, checked), drawn, source)
     for name, tensor in given.tensors().items():
         if tensor.ndim == 0 or len(tensor) != len(checked):
             problem = f"has shape {tuple(tensor.shape)}, allowed: ({len(checked)}, ...), one for each of the labels"

@@ -24,7 +24,8 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from operator import index
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ from igbviz.recording.untouched import evaluating
 from igbviz.spec import ConfigError, short
 from igbviz.training.metrics import measure
 from igbviz.trajectory import Trajectory, snapshot_dtype
+
+if TYPE_CHECKING:
+    from igbviz.runs.run import Run
 
 BUFFER_BYTES = 2**24  # of the first buffer for records
 
@@ -158,9 +162,42 @@ class Probe:
         return self._set.class_names
 
     @property
+    def labels(self) -> Tensor:
+        """(N,) the labels of the inputs, in the order in which they are evaluated."""
+        return self._set.labels
+
+    @property
+    def data(self) -> str:
+        """The class of the Dataset that the inputs were drawn from; empty if they were given."""
+        return self._set.source
+
+    @property
     def version(self) -> int:
         """A number that grows with every look and with an early end: unchanged, there is nothing new to draw."""
         return self._count + (self.error is not None)
+
+    def save(
+        self,
+        name: str,
+        cache: str | Path | None = None,
+        *,
+        data: str = "",
+        optimizer: str = "",
+        seed: int | None = None,
+    ) -> Run:
+        """Store the trajectory as a run of kind "recorded", which the pages show, compare, export and share.
+
+            run = probe.save("my run", optimizer="SGD 0.01", seed=0)
+
+        It is marked as recorded outside igbviz. `cache` is the folder of the runs, by default that of the program;
+        `data`, `optimizer` and `seed` describe the training in its own words: runs of one name and setting that differ
+        in their seed are drawn as one band. Saved twice, it is the same run; saved later, with more looks, another one.
+        Raises ConfigError for a name that is empty or longer than 100 characters, RunError before the first look, for
+        a recording that does not begin at step 0, and if the cache cannot be written.
+        """
+        from igbviz.recording.saving import save  # a loop that saves nothing waits for no cache
+
+        return save(self, name, cache, data, optimizer, seed)
 
     def __len__(self) -> int:
         """The number of looks."""

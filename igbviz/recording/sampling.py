@@ -54,11 +54,21 @@ def balanced(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 def class_names_of(source: Any) -> list[str] | None:
     """The names that torchvision's data sets carry as `classes`; None if there are none."""
-    dataset = source.dataset if isinstance(source, DataLoader | Subset) else source
-    if isinstance(dataset, Subset):
-        return class_names_of(dataset)
-    names = getattr(dataset, "classes", None)
+    names = getattr(_original(source), "classes", None)
     return list(names) if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) else None
+
+
+def source_name(source: Any) -> str:
+    """The class of the data set, such as 'CIFAR10'; empty for a TensorDataset, which says nothing."""
+    dataset = _original(source)
+    return "" if isinstance(dataset, TensorDataset) else type(dataset).__name__
+
+
+def _original(source: Any) -> Any:
+    """The data set in a loader and in any number of subsets."""
+    while isinstance(source, DataLoader | Subset):
+        source = source.dataset
+    return source
 
 
 def _parts(source: Any) -> tuple[Any, Callable[[list], Any]]:
