@@ -49,6 +49,11 @@ BUFFER_BYTES = 2**24  # of the first buffer for records
 class Probe:
     """Looks at a model while anybody's loop trains it; `trajectory` is what it has seen.
 
+        probe = igbviz.Probe(model, test_inputs, test_labels, loss=nn.CrossEntropyLoss())
+        probe()                          # before training, and after every optimizer step
+        igbviz.charts.curves(probe.trajectory)
+        probe.save("my run")             # for the pages
+
     Call it once before training and after every optimizer step. When a look is due it evaluates the model on a fixed
     set of inputs (one forward pass) and stores a snapshot; the model's modes, weights, buffers and gradients and all
     random states are left as they were, so the training is the same with and without it. A call that is not due costs
