@@ -254,7 +254,9 @@ class Probe:
             "train_loss": loss,
         }
         if self._count == len(self._records):
-            self._records = np.concatenate([self._records, np.empty_like(self._records)])
+            grown = np.empty(2 * self._count, self._records.dtype)  # memory is taken only where something is written
+            grown[: self._count] = self._records
+            self._records = grown
         for name, values in columns.items():
             self._records[name][self._count] = values
         self._count += 1  # last: a reader in another thread sees complete records only

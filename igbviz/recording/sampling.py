@@ -75,7 +75,7 @@ def _parts(source: Any) -> tuple[Any, Callable[[list], Any]]:
     dataset, collate = source, default_collate
     if isinstance(source, DataLoader):
         dataset = source.dataset
-        if source.batch_size is not None:  # else the data set makes its own batches or samples, collated by nobody
+        if source.batch_sampler is not None:  # else nothing is collated
             collate = source.collate_fn
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__") or not len(dataset):
         problem = f"is of type {type(dataset).__name__} and has no length, allowed: one with a length and an index"

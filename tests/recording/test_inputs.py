@@ -104,6 +104,12 @@ def test_texts_are_padded_to_one_length() -> None:
     assert "labels" in whole, "what is given is not changed"
 
 
+def test_a_loader_with_its_own_batches() -> None:
+    batches = DataLoader(Texts(), batch_sampler=[[3, 1], [0, 2]], collate_fn=padded)
+    inputs, labels = draw(batches, 4, 0)
+    assert inputs["input_ids"].shape[0] == 4 and labels.bincount().tolist() == [2, 2]
+
+
 def test_several_inputs_of_any_shape() -> None:
     class Sum(nn.Module):
         def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
