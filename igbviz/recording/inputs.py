@@ -34,12 +34,8 @@ class ProbeSet:
         return len(self.labels)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All inputs by the names under which an error speaks of them."""
-        if not self.positional:
-            return {f"inputs[{name!r}]": tensor for name, tensor in self.named.items()}
-        if len(self.positional) == 1:
-            return {"inputs": self.positional[0]}
-        return {f"inputs[{k}]": tensor for k, tensor in enumerate(self.positional)}
+        """All inputs, see `by_name`."""
+        return by_name(self.positional, self.named)
 
     def for_model(self, model: nn.Module) -> ProbeSet:
         """The set on the device of the model: drawn inputs are moved; ConfigError if given ones are elsewhere."""
@@ -62,6 +58,15 @@ class ProbeSet:
         named = {name: tensor.tensor_split(count) for name, tensor in self.named.items()}
         for k in range(count):
             yield tuple(chunks[k] for chunks in positional), {name: chunks[k] for name, chunks in named.items()}
+
+
+def by_name(positional: tuple[Tensor, ...], named: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Inputs by the names under which an error speaks of them."""
+    if not positional:
+        return {f"inputs[{name!r}]": tensor for name, tensor in named.items()}
+    if len(positional) == 1:
+        return {"inputs": positional[0]}
+    return {f"inputs[{k}]": tensor for k, tensor in enumerate(positional)}
 
 
 def probe_set(inputs: Any, labels: Any, class_names: Any, images: int, seed: int) -> ProbeSet:

@@ -32,8 +32,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from igbviz.config import RecordedConfig
 from igbviz.losses import PerSample, per_sample, upcast
+from igbviz.recording.description import described
 from igbviz.recording.inputs import probe_set, require_every_class
+from igbviz.recording.model import checked_model, first_line, logits_of
 from igbviz.recording.schedule import Schedule, looks_of
 from igbviz.recording.untouched import evaluating
 from igbviz.spec import ConfigError, short
@@ -100,7 +103,7 @@ class Probe:
         seed: int = 0,
         batch_size: int = 500,
     ) -> None:
-        self.model = _checked_model(model)
+        self.model = checked_model(model)
         if batch_norm not in ("eval", "batch"):
             raise ConfigError((("batch_norm",), f"is {short(batch_norm)}, allowed: 'eval' or 'batch'"))
         if steps_per_epoch is not None:
@@ -177,6 +180,11 @@ class Probe:
         return self._set.source
 
     @property
+    def config(self) -> RecordedConfig:
+        """What is known of the training, as a run that is saved describes it; the title is the class of the model."""
+        return described(self)
+
+    @property
     def version(self) -> int:
         """A number that grows with every look and with an early end: unchanged, there is nothing new to draw."""
         return self._count + (self.error is not None)
@@ -200,9 +208,13 @@ class Probe:
         Raises ConfigError for a name that is empty or longer than 100 characters, RunError before the first look, for
         a recording that does not begin at step 0, and if the cache cannot be written.
         """
-        from igbviz.recording.saving import save  # a loop that saves nothing waits for no cache
+        from igbviz.runs.recorded import store  # a loop that saves nothing needs no cache
+        from igbviz.runs.run import DEFAULT_CACHE
 
-        return save(self, name, cache, data, optimizer, seed)
+        config = self.config.with_(title=name, optimizer={"name": optimizer}, seed=seed)
+        if data:
+            config = config.with_(dataset={"name": data})
+        return store(self.trajectory, config, DEFAULT_CACHE if cache is None else cache)
 
     def __len__(self) -> int:
         """The number of looks."""
@@ -266,41 +278,20 @@ class Probe:
         self._set = self._set.for_model(self.model)
         stateful = [self.loss] if isinstance(self.loss, nn.Module) else []
         with evaluating(self.model, self.batch_norm, *stateful):
-            logits = torch.cat([self._logits(*arguments) for arguments in self._set.chunks(self.batch_size)])
+            logits = torch.cat([logits_of(self.model, *chunk) for chunk in self._set.chunks(self.batch_size)])
             labels = self._set.labels.to(logits.device)
             if not self._count:
                 self._check_first(logits, labels)
+            elif logits.shape[1] != (classes := len(self.class_names)):
+                problem = (
+                    f"returns logits of {logits.shape[1]} classes at step {self.step}, allowed: {classes} as before"
+                )
+                raise ConfigError((("model",), problem))
             with torch.autocast(logits.device.type, enabled=False):
                 columns = measure(logits, labels, self._values)
         if not np.isfinite(columns["mean_prob"]).all():
             raise ConfigError((("model",), f"returns NaN or infinity at step {self.step}, allowed: finite logits"))
         return columns
-
-    def _logits(self, positional: tuple[Tensor, ...], named: dict[str, Tensor]) -> Tensor:
-        """(n, K) logits of a chunk of n inputs."""
-        try:
-            output = self.model(*positional, **named)
-        except Exception as error:
-            if self._count:
-                raise
-            shapes = ", ".join(f"{name} {tuple(x.shape)} {x.dtype}" for name, x in self._set.tensors().items())
-            raise ConfigError((("model",), f"fails on {shapes}: {_first_line(error)}")) from error
-        logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-        allowed = "allowed: logits (batch, classes), or an output with such logits"
-        if not isinstance(logits, Tensor):
-            raise ConfigError((("model",), f"returns a {type(output).__name__}, {allowed}"))
-        inputs = len(next(iter((*positional, *named.values()))))
-        if logits.shape in ((inputs,), (inputs, 1)):
-            advice = "allowed: one per class; of a single logit x, return torch.stack([0 * x, x], 1)"
-            raise ConfigError((("model",), f"returns one number per input, {advice}"))
-        if logits.ndim != 2 or len(logits) != inputs or not logits.is_floating_point():
-            problem = f"returns {logits.dtype} of shape {tuple(logits.shape)} for {inputs} inputs, {allowed}"
-            raise ConfigError((("model",), problem))
-        classes = len(self.class_names)
-        if self._count and logits.shape[1] != classes:
-            problem = f"returns logits of {logits.shape[1]} classes at step {self.step}, allowed: {classes} as before"
-            raise ConfigError((("model",), problem))
-        return logits
 
     def _check_first(self, logits: Tensor, labels: Tensor) -> None:
         """Whether the logits (N, K) and the loss fit the labels (N,): what is known no sooner than here."""
@@ -317,33 +308,12 @@ class Probe:
         """End the recording with one warning."""
         if self.error is not None:
             return
-        self.error, self._next = str(error) if isinstance(error, ConfigError) else _first_line(error), math.inf
+        self.error, self._next = str(error) if isinstance(error, ConfigError) else first_line(error), math.inf
         message = f"igbviz.Probe records no more after step {self.step}, the training goes on: {self.error}"
         with contextlib.suppress(Warning):  # a warning that is made an error would stop the training after all
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             return
         print(message, file=sys.stderr)
-
-
-def _checked_model(model: Any) -> nn.Module:
-    """The model without the wrappers of compilation and of data parallelism.
-
-    To compile the look would take a minute, and a distributed forward pass would wait for processes that do not look.
-    """
-    if not isinstance(model, nn.Module):
-        raise ConfigError((("model",), f"is {short(model)}, allowed: a torch.nn.Module"))
-    while True:
-        if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod
-        else:
-            break
-    lazy = [name for name, parameter in model.named_parameters() if nn.parameter.is_lazy(parameter)]
-    if lazy:
-        problem = f"has weights without a shape ({lazy[0]}), allowed: a model that was called once, on a batch"
-        raise ConfigError((("model",), problem))
-    return model
 
 
 def _values_of(loss: Any) -> Any:
@@ -365,7 +335,3 @@ def _whole(name: str, value: Any, least: int) -> int:
     if number < least or isinstance(value, bool):
         raise ConfigError(((name,), f"is {short(value)}, allowed: a whole number of at least {least}"))
     return number
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

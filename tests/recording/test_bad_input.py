@@ -118,7 +118,7 @@ def test_a_later_error_ends_the_recording_with_one_warning() -> None:
 
     reasons = {
         nan: "model returns NaN or infinity at step 1, allowed: finite logits",
-        fail: "RuntimeError: out of memory",
+        fail: "model fails on inputs (12, 4) torch.float32: RuntimeError: out of memory",
         (lambda z: z[:, :2]): "model returns logits of 2 classes at step 1, allowed: 3 as before",
         (lambda z: (z,)): "model returns a tuple, allowed: logits (batch, classes), or an output with such logits",
     }

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 
 import igbviz
 from igbviz.charts.run import run_curves
+from igbviz.recording.description import loss_name
 from igbviz.recording.probe import Probe
-from igbviz.recording.saving import loss_name
 from igbviz.runs.kinds import RECORDED
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import RunError
@@ -63,6 +63,7 @@ def test_seeds_of_one_setting_are_one_group(cache: Path) -> None:
 
 def test_what_cannot_be_saved(cache: Path) -> None:
     probe = Probe(nn.Linear(1, 2), Parity())
+    assert probe.config.title == "Linear" and probe.config.loss.name == ""
     with pytest.raises(RunError, match="'early' cannot be stored: it has no probe"):
         probe.save("early", cache)
     probe(step=100)

@@ -1,9 +1,8 @@
-"""A probe as a run of the cache: what is known of its training, in words, beside its trajectory."""
+"""What a probe knows of the training that it watches, in words."""
 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -12,32 +11,20 @@ import igbviz
 from igbviz.config import RecordedConfig
 from igbviz.losses import Loss
 from igbviz.recording.untouched import devices_of
-from igbviz.runs.recorded import store
-from igbviz.runs.run import DEFAULT_CACHE, Run
 from igbviz.training.devices import machine
 
 if TYPE_CHECKING:
     from igbviz.recording.probe import Probe
 
 
-def save(probe: Probe, name: str, cache: str | Path | None, data: str, optimizer: str, seed: int | None) -> Run:
-    """Store what a probe has recorded, see `Probe.save`."""
-    config = described(probe, name).with_(optimizer={"name": optimizer}, seed=seed)
-    if data:
-        config = config.with_(dataset={"name": data})
-    return store(probe.trajectory, config, DEFAULT_CACHE if cache is None else cache)
-
-
-def described(probe: Probe, title: str) -> RecordedConfig:
-    """What a probe knows of the training that it has watched."""
-    facts = machine(device) if (device := next(iter(devices_of(probe.model)), None)) else {}
+def described(probe: Probe) -> RecordedConfig:
+    """The model, the loss, the data and the machine of a probe; its title is the class of the model."""
+    model, device = type(probe.model).__name__, next(iter(devices_of(probe.model)), None)
+    facts = machine(device) if device else {}
     return RecordedConfig(
-        title=title,
+        title=model[:100],
         dataset={"name": probe.data},
-        model={
-            "name": type(probe.model).__name__,
-            "parameters": sum(parameter.numel() for parameter in probe.model.parameters()),
-        },
+        model={"name": model, "parameters": sum(parameter.numel() for parameter in probe.model.parameters())},
         loss={"name": loss_name(probe.loss)},
         probes={"size": len(probe.labels), "batch_norm": probe.batch_norm},
         igbviz=igbviz.__version__,
