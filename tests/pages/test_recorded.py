@@ -57,7 +57,7 @@ def test_an_imported_one_is_marked_twice(run: Run, tmp_path: Path, own_cache: Pa
 def test_compare_shows_it_beside_a_training(tab: str, run: Run, own_cache: Path) -> None:
     training = stored(BASE, own_cache, story())
     test = page(PAGES / "Compare.py", runs=f"{training.id},{run.id}", tab=tab)
-    assert "Recorded outside igbviz: my own loop (recorded)." in captions(test)
+    assert "Recorded outside igbviz: my own loop." in captions(test)
     assert not test.warning and "2 runs in 2 settings" in captions(test)
     assert not [group for group in test.button_group if group.label == "Time in"], "its epochs are unknown"
 
