@@ -30,6 +30,7 @@ VIEWS = {  # in the order of the tabs
     "guess_fraction": "Guesses",
 }
 CONFUSION = "Images of each true class (rows) by what the network guesses for them (columns), in percent of the row."
+OUTSIDE = "Recorded outside igbviz."
 PLAIN, DOTTED = ClassStyle("", (), ""), ClassStyle("", (2, 3), "")
 MAX_BARS = 12  # with more than MAX_LINES classes: those that the untrained network finds most probable
 MESSAGE, MIN_IMAGE_ROWS = 60_000, 60  # bytes of a message; probes at which it has the images, in any case: the default
@@ -107,6 +108,7 @@ def _fixed(trajectory: Trajectory, config: RunConfig | RecordedConfig, steps_per
         "bars": bars,
         "axes": axes,
         "marks": marks,
+        "origin": OUTSIDE if isinstance(config, RecordedConfig) else "",
         "steps_per_epoch": steps_per_epoch or trajectory.steps_per_epoch or None,
     }
 

@@ -43,8 +43,8 @@ _cached: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, su
 def rows(cache: str | Path) -> list[Row]:
     """One row per run, newest first. A shipped run is left out if the user has a run of the same id.
 
-    Keys: id, state, kind (trained, untrained, recorded), name (annotated), title (the name, else that of a recorded
-    run, else loss, model, data set and seed), dataset, model, initialization, loss, knobs (hyperparameters of the loss
+    Keys: id, state, kind (trained, untrained, recorded), name (annotated, else the title of a recorded run), title (the
+    name, else loss, model, data set and seed), dataset, model, initialization, loss, knobs (hyperparameters of the loss
     that differ from their defaults), epochs, seed, seconds, submitted, note (from the program), tags, remark (the
     annotated note), archived, bytes, shipped, imported.
     """
@@ -83,7 +83,7 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
         "id": line.run.id,
         "state": line.state,
         "kind": kind.name,
-        "name": labels.name,
+        "name": labels.name or given,
         "title": labels.name or given or (" · ".join(filter(None, choices)) if line.config else line.run.id),
         **parts,
         "knobs": hyperparameters,

@@ -28,6 +28,7 @@ def watched_outside(per_epoch: int = 0, has_loss: bool = True, **changes: Any) -
     """A synthetic trajectory; without `per_epoch` its epochs are unknown, without a loss its signals are."""
     trajectory = story(per_epoch=per_epoch or 100, **changes)
     records = trajectory.records.copy()
+    records["p_hist"][..., 30] = records["confusion"].sum(-1)
     if not per_epoch:
         records["epoch"] = np.nan
     if not has_loss:

@@ -175,7 +175,7 @@ export default class Stage {
       remember({ time: unit === "epoch" ? null : unit });
       this._draw();
     }, "aria-pressed");
-    this.part("caption").textContent = view.caption;
+    this.part("caption").textContent = recording.origin ? `${recording.origin} ${view.caption}` : view.caption;
     this._panels();
     const matrix = view.name === "confusion";
     if (this.shown !== view) {

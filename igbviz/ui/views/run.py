@@ -184,7 +184,8 @@ def _exports(run: Run, has_records: bool) -> None:
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        probes = f"probes of {provenance.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
+        probed = "samples" if run.is_recorded else "test images"
+        probes = f"probes of {provenance.counted(schema, 'probe_images', f'{probed}, ')}BatchNorm {mode}"
         parameters = provenance.counted(schema, "parameters", "parameters")
         seed = "" if config.seed is None else f"seed {config.seed}"
         provenance.draw(run, parameters, probes, seed, precision=getattr(config, "precision", ""))

@@ -179,6 +179,7 @@ def _table(shown: Sequence[Row]) -> list[Row]:
             {
                 **row,
                 "loss": loss_title(row["loss"]),
+                "name": f"{row['name']} (recorded)" if row["kind"] == "recorded" else row["name"],
                 "origin": _origin(row),
             }
             for row in shown

@@ -34,11 +34,12 @@ def draw(cache: Path) -> None:
             st.title(plain(heading(sweep_of(str(group.path)))), anchor=False)
         else:
             _title(run)
-    config = run_form.draw(cache, None if run is None or run.is_recorded else run)
+    is_recorded = run is not None and run.is_recorded  # nothing can be trained from it, so there is no form
+    config = None if is_recorded else run_form.draw(cache, run)
     if group:
         sweep.view(group)
     elif run is not None:
-        if config and not run.is_recorded:
+        if config:
             untrained.beside(run, config, cache)
         run_view.view(run)
     else:

@@ -174,7 +174,8 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
             _verdicts(settings)
         st.caption(_caption(view, settings))
     st.caption("; ".join(parts) + ".")
-    if outside := [setting.label for setting in settings if isinstance(setting.members[0].config, RecordedConfig)]:
+    configs = [setting.members[0].config for setting in settings]
+    if outside := dict.fromkeys(config.title for config in configs if isinstance(config, RecordedConfig)):
         st.caption(f"Recorded outside igbviz: {plain(', '.join(outside))}.")
     _exports(settings, view)
 
