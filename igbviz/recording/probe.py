@@ -22,7 +22,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,7 +60,7 @@ class Probe:
     Call it once before training and after every optimizer step. When a look is due it evaluates the model on a fixed
     set of inputs (one forward pass) and stores a snapshot; the model's modes, weights, buffers and gradients and all
     random states are left as they were, so the training is the same with and without it. A call that is not due costs
-    less than a microsecond.
+    a tenth of a microsecond, two microseconds with a loss.
 
     Args:
         model: Any module that returns logits (batch, classes), or an output with such `logits`. A compiled or
@@ -88,11 +88,20 @@ class Probe:
     A snapshot takes 4 kB of memory for 10 classes, and 8 MB for 1,000.
     """
 
+    model: nn.Module
+    loss: Callable[..., Any] | None
+    schedule: Schedule
+    batch_norm: Literal["eval", "batch"]
+    steps_per_epoch: int | None
+    batch_size: int
+    step: int  # optimizer steps so far, as the calls have told; -1 before the first
+    error: str | None  # why the recording ended early
+
     def __init__(
         self,
         model: nn.Module,
-        inputs: Tensor | dict[str, Tensor] | tuple[Tensor, ...] | Dataset | DataLoader,
-        labels: Tensor | Sequence[int] | np.ndarray | None = None,
+        inputs: Tensor | np.ndarray | Mapping[str, Tensor] | tuple[Tensor, ...] | Dataset[Any] | DataLoader[Any],
+        labels: Tensor | np.ndarray | Sequence[int] | None = None,
         class_names: Sequence[str] | None = None,
         loss: Callable[..., Any] | None = None,
         schedule: Schedule = "log",
@@ -115,8 +124,7 @@ class Probe:
         self.schedule, self._looks = schedule, looks_of(schedule, steps_per_epoch)
         self._set = probe_set(inputs, labels, class_names, images, seed)
 
-        self.step = -1  # optimizer steps so far, as the calls have told; -1 before the first
-        self.error: str | None = None  # why the recording ended early
+        self.step, self.error = -1, None
         self._next: float = 0  # the next step at which a look may be due
         self._loss_sum: float | Tensor = 0.0  # over the steps since the last look
         self._loss_steps = 0
@@ -224,7 +232,9 @@ class Probe:
         return True  # also before the first look
 
     def __repr__(self) -> str:
-        looks = f"{self._count} look{'s' * (self._count != 1)}" + (f" to step {self.step:,}" if self._count else "")
+        looks = f"{self._count} look{'s' * (self._count != 1)}"
+        if self._count:
+            looks += f" to step {self.trajectory.step[-1]:,}"
         ended = f", ended early: {self.error}" if self.error else ""
         return (
             f"<Probe of {type(self.model).__name__} on {len(self._set):,} inputs of {len(self.class_names)} classes: "
