@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import types
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -290,6 +291,16 @@ def short(value: Any) -> str:
     """A value as it is shown in a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def one_line(text: str) -> str:
+    """The text with single spaces in place of line breaks and tabs, and without control characters."""
+    return without_controls(" ".join(text.split()))
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """The text without characters that are not shown but act on what is: controls, halves of pairs, separators."""
+    return "".join(char for char in text if char in keep or unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp"))
 
 
 def listing(names: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from igbviz.cli.arguments import add_cache, add_command
 from igbviz.runs import queue
-from igbviz.runs.kinds import TRAINED
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
@@ -44,6 +43,7 @@ def runs(options: argparse.Namespace) -> int:
     for line in lines:
         seconds, turn = (line.status or {}).get("seconds", 0.0), turns.get(line.run.id)
         remarks = (line.problem, str(turn or "").rstrip("."), "imported" if line.is_imported else "")
+        remarks += ("recorded outside igbviz",) if line.run.is_recorded else ()
         notes = ", ".join(filter(None, remarks))
         print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({notes})" if notes else ""))
     print(f"{len(lines)} runs in {options.cache}")
@@ -59,8 +59,10 @@ def show(options: argparse.Namespace) -> int:
     )
     if run.is_imported:
         print("imported: its records came in an archive and were not trained here")
+    if run.is_recorded:
+        print("recorded outside igbviz: it was not trained here, and cannot be")
     print(run.config.to_json())
-    if run.kind is TRAINED:
+    if run.kind.has_probes:
         print(table(run))
     return 0
 
@@ -127,4 +129,5 @@ def table(run: Run) -> str:
         cells = (f"{value:{width}.3f}" for value, width in zip(values, (10, 6, 12, 16, 11), strict=True))
         lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}")
     accuracy = trajectory[-1:].balanced_accuracy()[0]
-    return "\n".join([*lines, f"epoch {trajectory.epoch[-1]:.3g}, mean accuracy {accuracy:.3f}", COLUMNS])
+    epoch = f"epoch {trajectory.epoch[-1]:.3g}" if trajectory.has_epochs else f"step {trajectory.step[-1]:,}"
+    return "\n".join([*lines, f"{epoch}, mean accuracy {accuracy:.3f}", COLUMNS])

@@ -24,6 +24,8 @@ STATE_LOOKS = {
     "unreadable": ("gray", ":material/broken_image:"),
 }
 IMPORTED = "This run came in an archive and was not trained here: its records are as good as whoever made the archive."
+RECORDED = "recorded outside igbviz"
+NOT_TRAINED = "A probe watched this training in somebody's own program. It cannot be repeated or continued here."
 
 
 def state_badge(state: str) -> None:
@@ -49,11 +51,13 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             st.badge("shipped", color="violet", icon=":material/package_2:")
         if run.is_imported:
             st.badge("imported", color="violet", icon=":material/upload:", help=IMPORTED)
-        if run.is_shipped or run.is_imported:
+        if run.is_recorded:
+            st.badge(RECORDED, color="violet", icon=":material/sensors:", help=NOT_TRAINED)
+        elif run.is_shipped or run.is_imported:
             repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
             if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
                 turn_to(run=own.id)
-        another = st.button(
+        another = not run.is_recorded and st.button(
             "Another seed", icon=":material/casino:", key=f"{key}again", help="Run the same with the next seed."
         )
         if another:
@@ -100,4 +104,4 @@ def sentence(status: Status, unit: str = "step") -> str:
     )
     is_plain = status.state == "done" or (status.state == "running" and status.message != PAUSED)
     prefix = "" if is_plain else f"{status.message} "
-    return prefix + ", ".join(parts) + f", on {status.device}"
+    return prefix + ", ".join(parts) + (f", on {status.device}" if status.device else "")
