@@ -136,9 +136,7 @@ class TrainedSchema(Schema):
 
     @staticmethod
     def problem(probes: Trajectory, indices: np.ndarray) -> str:
-        if not np.isfinite(probes.epoch).all():
-            return "an epoch is not finite"
-        return _problem_of_probes(probes)
+        return _problem_of_probes(probes, np.isfinite(probes.epoch).all())
 
     def require_plan(self, config: RunConfig) -> None:
         if self._planned and self.steps != max(1, int(config.epochs * self.steps_per_epoch + 0.5)):
@@ -164,9 +162,7 @@ class RecordedSchema(TrainedSchema):
 
     @staticmethod
     def problem(probes: Trajectory, indices: np.ndarray) -> str:
-        if not (np.isfinite(probes.epoch).all() or np.isnan(probes.epoch).all()):
-            return "an epoch is not finite"
-        return _problem_of_probes(probes)
+        return _problem_of_probes(probes, np.isfinite(probes.epoch).all() or np.isnan(probes.epoch).all())
 
     def require_plan(self, config: RecordedConfig) -> None:
         """It was not planned."""
@@ -176,12 +172,14 @@ class RecordedSchema(TrainedSchema):
         return recorded.thinned()
 
 
-def _problem_of_probes(probes: Trajectory) -> str:
+def _problem_of_probes(probes: Trajectory, has_right_epochs: bool) -> str:
     step, sizes, probabilities = probes.step, probes.class_sizes(), probes.mean_prob
     if step[0] != 0:
         return f"its first probe is at step {step[0]}, not at 0"
     if (np.diff(step) <= 0).any() or step[-1] >= MAX_COUNT:
         return "its steps are not increasing"
+    if not has_right_epochs:
+        return "an epoch is not finite"
     if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1.001:
         return "a mean probability is not between 0 and 1"
     if (probes.confusion < 0).any() or (sizes != sizes[0]).any() or not (sizes[0] > 0).all():
