@@ -9,6 +9,7 @@ Names are imported on first use, so that configuring a run or reading a trajecto
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -78,3 +79,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
+    import_module("igbviz.notebook.reprs").register(shell)

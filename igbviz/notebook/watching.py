@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import threading
 import traceback
@@ -11,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from igbviz.charts import animation
+from igbviz.notebook.still import still_image
 from igbviz.notebook.subjects import Look, Subject, subjects_of
 from igbviz.runs.run import RunError
 
@@ -108,20 +107,29 @@ class Watching:
         looks = [self._looks[subject.id] for subject in self.subjects if subject.id in self._looks]
         look = next((look for look in looks if len(look.trajectory)), None)
         if look is None:
-            return {"text/plain": "", "text/html": f'<div id="{self.picture}"></div>{self._hiding()}'}
+            return {"text/plain": "", "text/html": f'<div id="{self.picture}"></div><style>{self._hiding()}</style>'}
         plan = {"steps_per_epoch": look.steps_per_epoch, "ended": look.ended, "diverged": look.diverged}
-        buffer = io.BytesIO()
-        animation.still(look.trajectory, look.config, **plan).save(buffer, "PNG", optimize=True)
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        image = f'<img src="data:image/png;base64,{encoded}" alt="The stage" style="max-width: 100%">'
+        light, dark = (
+            still_image(animation.still(look.trajectory, look.config, **plan, dark=dark)) for dark in (False, True)
+        )
+        images = "".join(
+            f'<img class="{name}" src="data:image/png;base64,{image}" alt="The stage" style="max-width: 100%">'
+            for name, image in (("light", light), ("dark", dark))
+        )
         note = "" if self._is_live else f"<p>{MISSING}</p>"
-        html = f'<div id="{self.picture}">{image}{note}</div>{self._hiding()}'
-        return {"text/html": html, "image/png": encoded, "text/plain": repr(self)}
+        html = f'<div id="{self.picture}">{images}{note}</div><style>{self._one_of_two()}{self._hiding()}</style>'
+        return {"text/html": html, "image/png": light, "text/plain": repr(self)}
+
+    def _one_of_two(self) -> str:
+        """The picture that fits the page: light, unless JupyterLab or VS Code say that they are dark."""
+        dark = 'body:is([data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast)'
+        one, other = f"#{self.picture} .dark", f"#{self.picture} .light"
+        return f"{one}, {dark} {other} {{ display: none }} {dark} {one} {{ display: inline }} "
 
     def _hiding(self) -> str:
         """Beside a still picture, JupyterLab's message that the live stage is gone is not shown."""
         after = f".jp-OutputArea-child:has(#{self.picture}) + .jp-OutputArea-child:not(:has(.igbviz-stage))"
-        return f"<style>{after} {{ display: none }}</style>" if self._is_live else ""
+        return f"{after} {{ display: none }}" if self._is_live else ""
 
 
 def _display() -> Any:
