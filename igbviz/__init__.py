@@ -9,6 +9,7 @@ Names are imported on first use, so that configuring a run or reading a trajecto
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -48,6 +49,7 @@ _MODULE_OF = {
     "submit": "igbviz.runs.submit",
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
+    "watch": "igbviz.notebook.watching",
 }
 _PUBLIC_MODULES = {
     "charts": "igbviz.charts",
@@ -79,3 +81,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
+    import_module("igbviz.notebook.reprs").register(shell)

@@ -100,6 +100,14 @@ class Spec(BaseModel):
                 changed[key] = value.canonical(incidental) if isinstance(value, Spec) else value
         return changed
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What `repr` shows: the fields that differ from their defaults, which is all that makes an equal spec."""
+        fields = type(self).model_fields.items()
+        return [(key, getattr(self, key)) for key, field in fields if getattr(self, key) != field.default]
+
+    def __str__(self) -> str:
+        return repr(self)
+
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields replaced, checked like a new spec."""
         return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)

@@ -50,11 +50,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FolderHandle:
     """A handle on a folder of the cache. It holds no state: every property reads the folder."""
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
 
     @property
     def id(self) -> str:

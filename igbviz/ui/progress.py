@@ -8,8 +8,8 @@ import streamlit as st
 
 from igbviz.runs import shipped
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import PAUSED, Status
-from igbviz.ui.messages import duration_in_words, plain, show_error
+from igbviz.runs.status import Status
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 
@@ -39,7 +39,7 @@ def draw(run: Run, status: Status, key: str = "") -> None:
     with st.container(key=f"{key}progress", horizontal=True, vertical_alignment="center", gap="small"):
         state_badge(status.state)
         worded = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(plain(sentence(worded, run.kind.unit)))
+        st.caption(plain(worded.sentence(run.kind.unit)))
         can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
         if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
             if _done(run.stop):
@@ -84,24 +84,3 @@ def _done(act: Callable[[], None]) -> bool:
         show_error(error, icon=":material/error:")
         return False
     return True
-
-
-def sentence(status: Status, unit: str = "step") -> str:
-    """'step 120 of 3,130, epoch 0.38, 31 probes, 130 steps/s, 23 s to go, on CPU', and '3,130 steps, 60 probes, 23 s in
-    all, on CPU' at the end."""
-    if not status.steps:
-        return status.message
-    is_done = status.state == "done"
-    parts = [f"{status.steps:,} {unit}s" if is_done else f"{unit} {status.step:,} of {status.steps:,}"]
-    if unit == "step":
-        parts += [f"epoch {status.epoch:.2f}"] * (not is_done) + [f"{status.snapshots} probes"]
-    if (pace := status.steps_per_second) and not is_done:
-        parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
-    parts.append(
-        f"{duration_in_words(status.eta)} to go"
-        if status.eta is not None
-        else f"{duration_in_words(status.seconds)} in all"
-    )
-    is_plain = status.state == "done" or (status.state == "running" and status.message != PAUSED)
-    prefix = "" if is_plain else f"{status.message} "
-    return prefix + ", ".join(parts) + (f", on {status.device}" if status.device else "")

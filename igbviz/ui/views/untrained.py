@@ -10,7 +10,8 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import DataError
 from igbviz.runs import files, previews
 from igbviz.runs.run import Run, RunError
-from igbviz.ui.messages import duration_in_words, quoting
+from igbviz.runs.status import duration_in_words
+from igbviz.ui.messages import quoting
 from igbviz.ui.previews import asked, is_served, preview
 
 LOOKED = "untrained-looked"  # in the session: the key that the button was pressed for
