@@ -13,6 +13,9 @@ from tests.support.public_charts import Made, arguments_of
 
 pytestmark = pytest.mark.browser
 
+# Some fonts are wider than the one here.
+STYLE = "<style>body {margin: 0; font-family: sans-serif} .ytick text {letter-spacing: 3px}</style>"
+
 # Titles that lie over tick labels of the same figure, or beyond its edges.
 FAULTS = """() => {
     const faults = [];
@@ -20,8 +23,8 @@ FAULTS = """() => {
         const around = figure.getBoundingClientRect();
         const boxes = (selector) => [...figure.querySelectorAll(selector)]
             .map((node) => [node.textContent, node.getBoundingClientRect()]).filter(([, box]) => box.width);
-        const pairs = [["[class^=g-y] text", "[class*=yaxislayer] text"], ["[class^=g-x] text", "[class*=xaxislayer] text"],
-            [".cbtitle text", ".cbaxis text"]];
+        const pairs = [["[class^=g-y] text", "[class*=yaxislayer] text"],
+            ["[class^=g-x] text", "[class*=xaxislayer] text"], [".cbtitle text", ".cbaxis text"]];
         for (const [titles, labels] of pairs) for (const [title, a] of boxes(titles)) {
             for (const [label, b] of boxes(labels)) {
                 const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
@@ -46,7 +49,7 @@ def test_titles_keep_off_their_tick_labels(browser, tmp_path: Path, monkeypatch:
     ]
     for width in (900, 600):
         page = browser.new_page(viewport={"width": width, "height": 800})
-        page.set_content(f"<body style='margin:0;font-family:sans-serif'>{''.join(parts)}</body>")
+        page.set_content(STYLE + "".join(parts))
         page.wait_for_function(f"document.querySelectorAll('.main-svg .cartesianlayer').length >= {len(parts)}")
         assert page.locator(".ytitle").count() > 15, "there is something to measure"
         assert not page.evaluate(FAULTS)
