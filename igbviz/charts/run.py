@@ -1,9 +1,8 @@
-"""Figures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
+"""Figures of one run over time. No Streamlit, no files.
 
 Time is on a log axis that begins at "Init.", the untrained network, because the first batches decide how a run goes. A
 figure does not grow with its run: `thin` picks the probes to draw from a fixed grid in log time, so drawn points stay
-in place. Backgrounds are transparent and text has no colour, so that a page can apply its own; `themed` does so for
-files.
+in place. Backgrounds are transparent, so that a page can apply its own; `themed` does so for files.
 """
 
 from __future__ import annotations
