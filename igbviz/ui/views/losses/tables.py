@@ -142,7 +142,7 @@ def table(classes: int) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
     run = Run(Path(path))
-    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT, "checked": False}
+    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT}
     plan = {"steps_per_epoch": run.steps_per_epoch}
     return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **options))
 
