@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from igbviz.charts import run_export
-from igbviz.charts.comparison import escapes, grid, overlay
+from igbviz.charts.comparison import grid, overlay
 from igbviz.charts.comparison_export import FORMATS, View, frame
+from igbviz.charts.escape import escapes
 from igbviz.charts.run import bars, run_curves
 from igbviz.charts.stage import scene
 from igbviz.studies.comparison import Member, difference_table, labels, run_table, settings, titles
@@ -38,7 +39,7 @@ def test_the_stage_has_the_units_that_are_known(per_epoch: int, tmp_path: Path) 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_every_quantity_is_drawn(quantity: str, per_epoch: int, tmp_path: Path) -> None:
     run = recorded(tmp_path, watched_outside(per_epoch, has_loss=False))
-    figure = run_curves(run.glance(), run.config, quantity, steps_per_epoch=run.steps_per_epoch, checked=False)
+    figure = run_curves(run.glance(), run.config, quantity, steps_per_epoch=run.steps_per_epoch)
     text = payload(figure)
     assert "nan" not in text.lower() and ("epoch %" in text) == bool(per_epoch)
     assert ("optimizer steps" in text) == (not per_epoch)

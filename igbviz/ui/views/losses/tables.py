@@ -147,14 +147,14 @@ def table(classes: int) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
     run = Run(Path(path))
-    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT, "checked": False}
+    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT}
     plan = {"steps_per_epoch": run.steps_per_epoch}
     return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **options))
 
 
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
-    return payload(losses.over_lead(dict(chosen)))
+    return payload(losses.over_lead.spec(dict(chosen)))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
