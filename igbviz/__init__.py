@@ -46,6 +46,7 @@ _MODULE_OF = {
     "submit": "igbviz.runs.submit",
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
+    "untrained": "igbviz.recording.untrained",
 }
 _PUBLIC_MODULES = {
     "charts": "igbviz.charts",

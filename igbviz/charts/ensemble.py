@@ -67,13 +67,21 @@ def summary(ensemble: Ensemble, networks: int) -> str:
     )
 
 
-def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, relative: bool = False) -> go.Figure:
+def guesses(
+    ensemble: Ensemble,
+    gamma: float | Literal["measured"] | None = "measured",
+    height: int = 420,
+    relative: bool = False,
+) -> go.Figure:
     """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
     With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
-    mean of the largest guess fraction. `relative` bars are fractions of the networks in place of densities: a narrow
+    mean of the largest guess fraction; 'measured' is the gamma of the measured logits, of which guesses are not a part:
+    their law is a prediction. None leaves it out. `relative` bars are fractions of the networks in place of densities: a narrow
     distribution then fits on one scale with a wide one.
     """
+    if gamma == "measured":
+        gamma = max(ensemble.gamma("cosine")[0], 0.0) if len(ensemble) > 1 else None
     two = ensemble.classes == 2
     fractions = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
     low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
