@@ -76,9 +76,9 @@ def guesses(
     """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
     With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
-    mean of the largest guess fraction; 'measured' is the gamma of the measured logits, of which guesses are not a part:
-    their law is a prediction. None leaves it out. `relative` bars are fractions of the networks in place of densities: a narrow
-    distribution then fits on one scale with a wide one.
+    mean of the largest guess fraction. 'measured' is the gamma of the measured logits, by their cosines, so that the
+    law of the guesses is a prediction still; None leaves it out. `relative` bars are fractions of the networks in place
+    of densities: a narrow distribution then fits on one scale with a wide one.
     """
     if gamma == "measured":
         gamma = max(ensemble.gamma("cosine")[0], 0.0) if len(ensemble) > 1 else None

@@ -31,8 +31,8 @@ def verdict(ensemble: Ensemble) -> str:
     seen, where = format_percent(largest.mean()), f"{inputs:,} inputs"
     if not _guesses(ensemble):
         return (
-            f"{judgement(ensemble)}: in {_count(networks)} the logits are equal for all of {where}, as with a last layer that "
-            "starts at zero."
+            f"{judgement(ensemble)}: in {_count(networks)} the logits are equal for all of {where}, as with a last "
+            "layer that starts at zero."
         )
     if networks < 2:
         name = ensemble.class_names[int(ensemble.records["guesses"][0].argmax())]

@@ -47,7 +47,7 @@ def source_of_networks(make_model: Callable[[], nn.Module] | nn.Module) -> Calla
 
 
 def _require_resettable(module: nn.Module) -> None:
-    """Every parameter must be drawn anew: one that keeps its value, NaN in a copy, would be the same in all networks."""
+    """Every parameter must be drawn anew: one that keeps its value, NaN in a copy, would be equal in all networks."""
     allowed = "a function that builds a new network at each call, as in lambda: MyModel()"
     if any(isinstance(weight, nn.parameter.UninitializedTensorMixin) for weight in module.parameters()):
         raise ConfigError((("make_model",), f"is a module with lazy layers, allowed: {allowed}"))

@@ -33,7 +33,7 @@ CAPTION = (
 def architectures(ensembles: Mapping[str, Ensemble], title: str = "Guesses before training") -> go.Figure:
     """Compare untrained ensembles by name: largest guess fraction of every network, and gamma with its standard error.
 
-        igbviz.charts.architectures({"ResNet-18": igbviz.untrained(resnet18, images), "ViT": igbviz.untrained(vit, images)})
+        igbviz.charts.architectures({"MLP": igbviz.untrained(mlp, images), "CNN": igbviz.untrained(cnn, images)})
 
     The first name is at the top. Ensembles may differ in classes, inputs and networks. Raises ConfigError for anything
     but a mapping of names to ensembles of at least one network.
