@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binom
 
-from igbviz.theory import REGIMES, regime
+from igbviz.theory import REGIMES, gamma_from_cosine, regime
+from igbviz.theory.estimators import agreement_of_guesses, correlation_from_agreement
 
 if TYPE_CHECKING:
     from igbviz.ensembles.records import Ensemble
@@ -56,14 +57,13 @@ def judgement(ensemble: Ensemble) -> str:
         return "No guesses"
     if len(ensemble) < 2:
         return "Unknown from one network"
-    gamma, error = ensemble.gamma("guesses")
-    if gamma == np.inf:
-        return "Deeply prejudiced"
-    found = regime_within_error(gamma, error, ensemble.classes)
-    if found == f"{REGIMES[0]} or {REGIMES[-1]}":
+    first, last = _regimes(ensemble)
+    if (first, last) == (REGIMES[0], REGIMES[-1]):
         return "Too few networks to tell"
-    if found != REGIMES[0]:
-        return "Perhaps prejudiced" if REGIMES[0] in found else found.capitalize()
+    if REGIMES[0] not in (first, last):
+        return (first if first == last else f"{first} or {last}").capitalize()
+    if first != last:
+        return "Perhaps prejudiced"
     largest = ensemble.largest_guess()
     above = largest.mean() - chance_largest_guess(ensemble.classes, ensemble.inputs)
     biased = above > SIGNIFICANT_ERRORS * largest.std(ddof=1) / len(ensemble) ** 0.5
@@ -80,12 +80,6 @@ def chance_largest_guess(classes: int, inputs: int) -> float:
     return float(counts.max(1).mean() / inputs)
 
 
-def regime_within_error(gamma: float, error: float, classes: int) -> str:
-    """The regime of gamma; 'neutral or prejudiced' where it changes within one standard error."""
-    first, last = (regime(max(end, 0.0), classes) for end in (gamma - error, gamma + error))
-    return first if first == last else f"{first} or {last}"
-
-
 def with_error(value: float, error: float) -> str:
     """The value with as many decimals as its error needs for two digits; without an error, three digits."""
     if not (np.isfinite(error) and np.isfinite(value)):
@@ -100,6 +94,17 @@ def format_percent(fraction: float) -> str:
     """'62 %', '1.3 %', '0.55 %': two digits where there are two."""
     percent = 100 * float(fraction)
     return f"{percent:.{0 if percent >= 9.95 else 1 if percent >= 0.995 else 2}f}\u00a0%"
+
+
+def _regimes(ensemble: Ensemble) -> tuple[str, str]:
+    """The regimes one standard error below and above the measured agreement of two inputs' guesses, which has an error
+    of moderate size however large gamma is."""
+    agreement = agreement_of_guesses(ensemble.records["guesses"])
+    error = agreement.std(ddof=1) / len(agreement) ** 0.5
+    ends = np.clip(agreement.mean() + error * np.array([-1, 1]), 0, 1)
+    gammas = np.maximum(gamma_from_cosine(correlation_from_agreement(ends, ensemble.classes)), 0)
+    first, last = (regime(gamma, ensemble.classes) for gamma in gammas)
+    return first, last
 
 
 def _guesses(ensemble: Ensemble) -> bool:
