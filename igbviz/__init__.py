@@ -36,6 +36,7 @@ _MODULE_OF = {
     "EnsembleConfig": "igbviz.ensembles",
     "Group": "igbviz.runs.sweeps",
     "PRESETS": "igbviz.config",
+    "Probe": "igbviz.recording.probe",
     "Run": "igbviz.runs.run",
     "RunConfig": "igbviz.config",
     "Sweep": "igbviz.runs.sweep_config",

@@ -29,8 +29,13 @@ class TimeAxis:
 
     @classmethod
     def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
-        """The axis of a planned run; a missing `steps_per_epoch` or `epochs` is read off the probes so far."""
+        """The axis of a planned run; a missing `steps_per_epoch` or `epochs` is read off the probes so far.
+
+        It is in steps where nobody knows how many make an epoch.
+        """
         epoch = float(trajectory.epoch[-1]) if len(trajectory) else 0.0
+        if np.isnan(epoch) and not steps_per_epoch:
+            return cls(1.0, float(trajectory.step[-1]), "step")
         return cls(steps_per_epoch or trajectory.steps_per_epoch or 1.0, epochs or epoch or 1.0, unit)
 
     @property
