@@ -10,7 +10,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from igbviz.charts.run import themed
+from igbviz.charts.interface.figures import themed
 from igbviz.runs.run import RunError
 
 

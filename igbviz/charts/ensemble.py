@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of
 from igbviz.charts.style import SMALL, annotation, literal, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessDistribution, Prediction, guess_distribution
@@ -67,19 +68,24 @@ def summary(ensemble: Ensemble, networks: int) -> str:
     )
 
 
+@chart
 def guesses(
-    ensemble: Ensemble,
+    ensemble: OfEnsemble,
     gamma: float | Literal["measured"] | None = "measured",
     height: int = 420,
     relative: bool = False,
-) -> go.Figure:
+) -> dict[str, Any]:
     """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
     With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
     mean of the largest guess fraction. 'measured' is the gamma of the measured logits, by their cosines, so that the
     law of the guesses is a prediction still; None leaves it out. `relative` bars are fractions of the networks in place
-    of densities: a narrow distribution then fits on one scale with a wide one.
+    of densities: a narrow distribution then fits on one scale with a wide one. The ensemble may be what `every_network`
+    takes.
+
+        igbviz.charts.guesses(run, gamma=8.6)
     """
+    ensemble = ensemble_of(ensemble)
     if gamma == "measured":
         gamma = max(ensemble.gamma("cosine")[0], 0.0) if len(ensemble) > 1 else None
     two = ensemble.classes == 2
@@ -137,15 +143,20 @@ def guesses(
     figure["layout"]["yaxis"] |= {"title": {"text": label}, "range": [0, top]}
     figure["layout"]["margin"] |= {"t": 71 + 17 * len(lines) + 18 * (not two)}
     _place_legend(figure["layout"], rows=2)
-    return go.Figure(figure)
+    return figure
 
 
-def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, height: int = 420) -> go.Figure:
+@chart
+def gamma_by_depth(ensemble: OfEnsemble, prediction: Prediction | None = None, height: int = 420) -> dict[str, Any]:
     """gamma of every linear layer: theory as a line, measurements as points.
 
-    Values outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured
-    layer by layer.
+        igbviz.charts.gamma_by_depth(run, predicted_gamma(run.config))
+
+    The ensemble may be what `every_network` takes, the prediction comes from `igbviz.ensembles.predictions`. Values
+    outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured layer
+    by layer.
     """
+    ensemble = ensemble_of(ensemble)
     measured = {name: ensemble.gamma_by_depth(name) for name in ("variance", "cosine")}
     layers = np.arange(1, len(measured["variance"]) + 1)
     gammas = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
@@ -227,7 +238,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
         "t": 50 + 16 * max(1, len(annotations)),
     }
     _place_legend(figure["layout"], rows=3)
-    return go.Figure(figure)
+    return figure
 
 
 def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
@@ -240,12 +251,12 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
     return rows
 
 
-def same_scales(figures: Sequence[go.Figure], *axes: Literal["xaxis", "yaxis"]) -> None:
+def same_scales(figures: Sequence[dict[str, Any]], *axes: Literal["xaxis", "yaxis"]) -> None:
     """Give these axes of all figures one range, so that figures side by side can be compared by eye."""
     for axis in axes:
-        ends = np.array([figure.layout[axis].range for figure in figures], float)
+        ends = np.array([figure["layout"][axis]["range"] for figure in figures], float)
         for figure in figures:
-            figure.layout[axis].range = (ends[:, 0].min(), ends[:, 1].max())
+            figure["layout"][axis]["range"] = [float(ends[:, 0].min()), float(ends[:, 1].max())]
 
 
 def _place_legend(layout: dict[str, Any], rows: int) -> None:

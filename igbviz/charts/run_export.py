@@ -8,8 +8,10 @@ from pprint import pformat
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
+from igbviz.charts.interface.figures import CONFIG, themed
+from igbviz.charts.run import WRONG_LABELS_CHART, bars, run_curves
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RunConfig
 from igbviz.runs.run import Run
@@ -88,7 +90,7 @@ def write(run: Run, out: Path, ending: str = "", **options: Any) -> None:
 def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
     """The paper's two charts of a run and its predicted probabilities at Init., as one self-contained HTML page."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
-    figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]
+    figures = [go.Figure(run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch)) for name in names]
     parts = [
         themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not index, full_html=False)
         for index, figure in enumerate([*figures, bars(trajectory, 0)])

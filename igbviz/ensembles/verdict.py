@@ -30,7 +30,7 @@ def verdict(ensemble: Ensemble) -> str:
     chance = format_percent(chance_largest_guess(classes, inputs))
     largest = ensemble.largest_guess()
     seen, where = format_percent(largest.mean()), f"{inputs:,} inputs"
-    if not _guesses(ensemble):
+    if not has_guesses(ensemble):
         return (
             f"{judgement(ensemble)}: in {_count(networks)} the logits are equal for all of {where}, as with a last "
             "layer that starts at zero."
@@ -53,7 +53,7 @@ def verdict(ensemble: Ensemble) -> str:
 
 def judgement(ensemble: Ensemble) -> str:
     """'Prejudiced', 'Not prejudiced', 'Biased, but not prejudiced', ...: the regime of gamma of the guesses."""
-    if not _guesses(ensemble):
+    if not has_guesses(ensemble):
         return "No guesses"
     if len(ensemble) < 2:
         return "Unknown from one network"
@@ -68,6 +68,11 @@ def judgement(ensemble: Ensemble) -> str:
     above = largest.mean() - chance_largest_guess(ensemble.classes, ensemble.inputs)
     biased = above > SIGNIFICANT_ERRORS * largest.std(ddof=1) / len(ensemble) ** 0.5
     return "Biased, but not prejudiced" if biased else "Not prejudiced"
+
+
+def has_guesses(ensemble: Ensemble) -> bool:
+    """Whether there is a largest logit anywhere, not K equal ones."""
+    return bool(ensemble.records["spread"].any() or np.ptp(ensemble.records["centre"], axis=-1).any())
 
 
 @lru_cache(maxsize=64)
@@ -105,11 +110,6 @@ def _regimes(ensemble: Ensemble) -> tuple[str, str]:
     gammas = np.maximum(gamma_from_cosine(correlation_from_agreement(ends, ensemble.classes)), 0)
     first, last = (regime(gamma, ensemble.classes) for gamma in gammas)
     return first, last
-
-
-def _guesses(ensemble: Ensemble) -> bool:
-    """Whether there is a largest logit anywhere, not K equal ones."""
-    return bool(ensemble.records["spread"].any() or np.ptp(ensemble.records["centre"], axis=-1).any())
 
 
 def _same_class(ensemble: Ensemble) -> tuple[str, int] | None:

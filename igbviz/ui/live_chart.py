@@ -22,14 +22,14 @@ _mount = component("igbviz_live_chart")
 
 
 def live_chart(
-    figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False
+    figure: dict[str, Any] | str, *, key: str, height: int | None = None, on_click: bool = False
 ) -> dict[str, Any] | None:
     """Draw or update a figure or its `payload`, which many viewers can share (pass its height then).
 
     With `on_click`, a click on a point reruns the page and is returned once as {"x", "y", "name", "point"}.
     """
     if not isinstance(figure, str):
-        height, figure = height or figure.layout.height, payload(figure)
+        height, figure = height or figure["layout"]["height"], payload(figure)
     data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "palette": DARK_FOR}
     data |= {"name": "igbviz-live-chart", **_loaded()}
     # `height`: its room is kept free before the browser has the component; then the chart's own height counts

@@ -62,6 +62,15 @@ def test_one_network_has_no_error() -> None:
     )
 
 
+def test_equal_logits_are_no_guess() -> None:
+    equal = ensemble(1.0)
+    equal.records["centre"], equal.records["spread"], equal.records["cosine"] = 0, 0, 0
+    equal.records["guesses"] = np.eye(10, dtype=int)[0] * 300
+    dots, _, predicted, means, gammas = igbviz.charts.architectures({"zero": equal}).data
+    assert all(np.isnan(np.asarray(trace.x)).all() for trace in (dots, predicted, means, gammas))
+    assert means.text == gammas.text == ("",)
+
+
 def test_guesses_have_the_law_of_the_measured_logits() -> None:
     e = ROWS["wide"]
     gamma = e.gamma("cosine")[0]
@@ -74,7 +83,7 @@ def test_guesses_have_the_law_of_the_measured_logits() -> None:
     [
         ({}, r"ensembles is \{\}, allowed: a dict of names and ensembles"),
         ([ROWS["two"]], r"ensembles is \[Ensemble.*, allowed: a dict"),
-        ({"x": 3}, r"ensembles has 3 as 'x', allowed: a dict"),
+        ({"x": 3}, r"ensembles\['x'\] is 3, allowed: the Run of an ensemble, an Ensemble"),
     ],
 )
 def test_one_sentence(value: Any, sentence: str) -> None:

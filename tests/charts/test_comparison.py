@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts import dynamics, paper
+from igbviz.charts import dynamics, escape, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import View, spec
 from igbviz.charts.shared_axis import positions, shared_axis
@@ -70,7 +70,7 @@ def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) ->
 
 def test_escapes_have_a_column_for_never(tmp_path: Path) -> None:
     settings = comparison.settings(members(family(tmp_path, 3)))
-    figure = comparison_charts.escapes(settings, "step")
+    figure = escape.escapes(settings, "step")
     dots = [trace for trace in figure["data"] if trace.get("name")]
     assert dots[0]["x"] == [float(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
     never = figure["layout"]["xaxis"]["tickvals"][-1]
@@ -97,9 +97,9 @@ def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, p
     summaries = robustness.summaries(settings, QUESTIONS["noise"])
     figures = {
         "overlay": (comparison_charts.overlay(settings, "balanced_accuracy", unit), 1),
-        "escapes": (comparison_charts.escapes(settings, unit), 1),
+        "escapes": (escape.escapes(settings, unit), 1),
         "grid": (comparison_charts.grid(settings, [settings[0].members[0].run], unit), 2),
-        "trade-off": (robustness_charts.trade_off(settings, summaries, QUESTIONS["noise"], unit), 1),
+        "trade-off": (robustness_charts.trade_off(settings, QUESTIONS["noise"], unit, summaries), 1),
         "paper": (paper.bands([("x", settings[0].members)], unit), 2),
     }
     if unit == "step":

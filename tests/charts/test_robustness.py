@@ -39,7 +39,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     summaries = robustness.summaries(settings, NOISE)
     time, trade = (
         robustness_charts.over_time(settings, NOISE, unit),
-        robustness_charts.trade_off(settings, summaries, NOISE, unit),
+        robustness_charts.trade_off(settings, NOISE, unit, summaries=summaries),
     )
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
@@ -79,7 +79,7 @@ def test_nothing_is_finished_yet(tmp_path: Path) -> None:
         run.write_status(run.stored_status().model_copy(update={"state": "stopped"}))
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
     assert robustness.summaries(settings, NOISE) == []
-    trade = robustness_charts.trade_off(settings, [], NOISE)
+    trade = robustness_charts.trade_off(settings, NOISE, summaries=[])
     assert trade["data"] == [] and any("as soon as" in note["text"] for note in trade["layout"]["annotations"])
     assert len(robustness_charts.over_time(settings, NOISE)["data"]) == 9
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz.charts.colors import NEUTRAL, NEUTRAL_TEXT, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of
 from igbviz.charts.style import AXIS, SMALL, annotation, literal, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import guess_distribution
-from igbviz.ensembles.verdict import chance_largest_guess, format_percent, judgement, with_error
+from igbviz.ensembles.verdict import chance_largest_guess, format_percent, has_guesses, judgement, with_error
 from igbviz.spec import ConfigError, short
 
 MEASURED, THEORY = class_style(0).color, class_style(1).color
@@ -30,13 +31,14 @@ CAPTION = (
 )
 
 
-def architectures(ensembles: Mapping[str, Ensemble], title: str = "Guesses before training") -> go.Figure:
+@chart
+def architectures(ensembles: Mapping[str, OfEnsemble], title: str = "Guesses before training") -> dict[str, Any]:
     """Compare untrained ensembles by name: largest guess fraction of every network, and gamma with its standard error.
 
         igbviz.charts.architectures({"MLP": igbviz.untrained(mlp, images), "CNN": igbviz.untrained(cnn, images)})
 
-    The first name is at the top. Ensembles may differ in classes, inputs and networks. Raises ConfigError for anything
-    but a mapping of names to ensembles of at least one network.
+    The first name is at the top. Ensembles may differ in classes, inputs and networks; each may be what `every_network`
+    takes. Of networks whose logits are all equal nothing is drawn. Raises ConfigError for anything else.
     """
     rows = _checked(ensembles)
     traces = [*_dots(rows), *_gammas(rows)]
@@ -63,17 +65,14 @@ def architectures(ensembles: Mapping[str, Ensemble], title: str = "Guesses befor
     ]
     layout["shapes"] += [_row_line(i) for i in y[1:]]
     layout["margin"] |= {"t": HEAD, "b": FOOT, "r": 24}
-    return go.Figure(figure)
+    return figure
 
 
 def _checked(ensembles: Any) -> dict[str, Ensemble]:
-    allowed = "a dict of names and ensembles, as in {'ResNet-18': igbviz.untrained(...)}"
     if not isinstance(ensembles, Mapping) or not ensembles:
+        allowed = "a dict of names and ensembles, as in {'ResNet-18': igbviz.untrained(...)}"
         raise ConfigError((("ensembles",), f"is {short(ensembles)}, allowed: {allowed}"))
-    for name, ensemble in ensembles.items():
-        if not isinstance(ensemble, Ensemble) or not len(ensemble):
-            raise ConfigError((("ensembles",), f"has {short(ensemble)} as {short(name)}, allowed: {allowed}"))
-    return {str(name): ensemble for name, ensemble in ensembles.items()}
+    return {str(name): ensemble_of(ensemble, f"ensembles[{name!r}]") for name, ensemble in ensembles.items()}
 
 
 def _dots(rows: dict[str, Ensemble]) -> list[dict[str, Any]]:
@@ -81,7 +80,7 @@ def _dots(rows: dict[str, Ensemble]) -> list[dict[str, Any]]:
     x, y, hover = [], [], []
     means, errors, chances, predicted = [], [], [], []
     for i, (name, ensemble) in enumerate(rows.items()):
-        largest = ensemble.largest_guess()
+        largest = ensemble.largest_guess() if has_guesses(ensemble) else np.array([np.nan])
         shown = np.sort(largest)[:: -(-len(largest) // MAX_DOTS)]
         x.append(shown)
         y.append(i + 0.26 * (2 * (0.618034 * np.arange(len(shown)) % 1) - 1))  # spread evenly over the height
@@ -91,7 +90,7 @@ def _dots(rows: dict[str, Ensemble]) -> list[dict[str, Any]]:
         chances.append(chance_largest_guess(ensemble.classes, ensemble.inputs))
         predicted.append(_predicted(ensemble))
     row = np.arange(len(rows), dtype=float)
-    texts = [f"<b>{format_percent(mean)}</b>" for mean in means]
+    texts = ["" if np.isnan(mean) else f"<b>{format_percent(mean)}</b>" for mean in means]
     return [
         {
             "type": "scatter", "mode": "markers", "name": "one network", "x": np.concatenate(x).astype(np.float32),
@@ -110,14 +109,14 @@ def _gammas(rows: dict[str, Ensemble]) -> list[dict[str, Any]]:
     """gamma of every row, on the right; open triangles at the edge stand for values beyond it."""
     low, high = _gamma_range(rows)
     edges = low * (high / low) ** 0.03, high / (high / low) ** 0.03
-    pairs = [ensemble.gamma("guesses") for ensemble in rows.values()]
+    pairs = [_gamma(ensemble) for ensemble in rows.values()]
     value, error = (np.array(column) for column in zip(*pairs, strict=True))
     inside = (value > edges[0]) & (value < edges[1])
     symbols = np.where(inside, "circle", np.where(value >= edges[1], "triangle-right-open", "triangle-left-open"))
     bars = _bars(np.where(inside & np.isfinite(error), error, np.nan), MEASURED)
     # A log axis cannot show a bar that reaches 0.
     minus = np.minimum(np.asarray(bars["array"]), value - low / 2).astype(np.float32)
-    texts = [with_error(*pair) for pair in pairs]
+    texts = ["" if np.isnan(pair[0]) else with_error(*pair) for pair in pairs]
     place = np.log(np.clip(value, *edges) / low) / np.log(high / low)
     sides = np.where(place < 0.3, "top right", np.where(place > 0.7, "top left", "top center")).tolist()
     return [
@@ -145,13 +144,19 @@ def _bars(errors: Any, color: str) -> dict[str, Any]:
 
 def _predicted(ensemble: Ensemble) -> float:
     """The mean largest guess fraction that theory expects at the gamma of the logits, counted on as many inputs."""
+    if not has_guesses(ensemble):
+        return np.nan
     gamma, _ = ensemble.gamma("cosine")
     return guess_distribution(max(gamma, 0.0), ensemble.classes, ensemble.inputs).mean
 
 
+def _gamma(ensemble: Ensemble) -> tuple[float, float]:
+    return ensemble.gamma("guesses") if has_guesses(ensemble) else (np.nan, np.nan)
+
+
 def _gamma_range(rows: dict[str, Ensemble]) -> tuple[float, float]:
     """The ends of the axis: whole decades around all values, at least from 0.01 to 10."""
-    values = np.array([ensemble.gamma("guesses")[0] for ensemble in rows.values()])
+    values = np.array([_gamma(ensemble)[0] for ensemble in rows.values()])
     within = values[(values > SMALLEST) & (values < LARGEST)]
     low, high = within.min(initial=0.03) / 2, within.max(initial=5.0) * 2
     return float(10 ** np.floor(np.log10(low))), float(10 ** np.ceil(np.log10(high)))

@@ -147,7 +147,7 @@ def _more(run: Run, status: Status) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
-    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
+    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT}
     return payload(run_curves(shown, run.config, quantity, unit, **options))
 
 

@@ -149,7 +149,7 @@ def _curves(path: str, size: int) -> str:
 
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
-    return payload(losses.over_lead(dict(chosen)))
+    return payload(losses.over_lead.spec(dict(chosen)))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
