@@ -234,7 +234,7 @@ def gamma_by_depth(ensemble: OfEnsemble, prediction: Prediction | None = None, h
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
     figure["layout"]["margin"] |= {
         "l": 72,
-        "r": 108 if ensemble.classes == 2 else 128,
+        "r": 128,
         "t": 50 + 16 * max(1, len(annotations)),
     }
     _place_legend(figure["layout"], rows=3)
@@ -283,7 +283,7 @@ def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str,
     else:
         expected = theory.expected_max_guess(np.array(gammas), classes)
         texts = [
-            f"γ = {gamma:g}: largest<br>guess fraction {value:.2f}"
+            f"γ = {gamma:g}: largest<br>guess fraction<br>{value:.2f}"
             for gamma, value in zip(gammas, expected, strict=True)
         ]
         labels = list(zip((first, last), ("middle", "middle"), texts, strict=True))

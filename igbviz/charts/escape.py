@@ -120,7 +120,7 @@ def picture(rows: list[Row] | None = None) -> dict[str, Any]:
                 "ticks": "",
                 "showline": False,
             },
-            "font": {"size": SMALL, "family": FONT},
+            "font": {"size": SMALL, "family": FONT, "color": NEUTRAL_TEXT},
             "hovermode": "closest",
             "margin": {"l": 150, "r": 24, "t": 48, "b": 76},
             "shapes": shapes,
@@ -197,14 +197,15 @@ def escapes(runs: OfRuns, unit: Unit = "epoch") -> dict[str, Any]:
             height, f"Escape: {count} of {len(members)} runs leave the initial guessing bias", members
         )
         | {
-            "title": heading(f"Escape from the initial guessing bias · n = {len(members)} runs"),
+            "title": heading(f"Escape from the initial guessing bias · n = {len(members)} runs")
+            | {"xref": "container"},
             "xaxis": AXIS
             | axis.layout()
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
                 "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
+                "title": {"text": f"{title} until the guesses stay even<br>(log scale)", "standoff": 6},
             },
             "yaxis": AXIS
             | {

@@ -137,7 +137,11 @@ def phase_map(
             "zmid": definition.centre,
             "colorscale": scale,
             "customdata": values.astype(np.float32),
-            "colorbar": {"title": {"text": definition.bar, "font": {"size": 13}}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {
+                "title": {"text": definition.bar, "font": {"size": SMALL}, "side": "right"},
+                "thickness": 14,
+                "outlinewidth": 0,
+            },
             "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
         }
     ]

@@ -16,11 +16,12 @@ import plotly.graph_objects as go
 from plotly.io import from_json
 
 from igbviz.charts.colors import DARK_PAGE, LIGHT_PAGE, on_any_ground, on_page
-from igbviz.charts.style import halo
+from igbviz.charts.style import TEXT, halo
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 
 P = ParamSpec("P")
+STANDOFF = 8  # pixels between the title of an axis and its tick labels
 # Labels under the pointer have a ground of their own: a transparent one would leave them on top of the lines.
 HOVER_LABEL = {"bgcolor": "#2b2b2b", "bordercolor": "#808490", "font": {"color": "#f2f2f2"}}
 
@@ -49,9 +50,22 @@ def chart(draw: Callable[P, dict[str, Any]]) -> Chart[P]:
 
 
 def in_a_notebook(spec: dict[str, Any]) -> go.Figure:
-    """The Figure of a dictionary, in colours that can be read on a light and on a dark ground."""
+    """The Figure of a dictionary, in colours that can be read on any ground and with room for the texts of any font."""
     figure = go.Figure(on_any_ground(spec))
+    figure.for_each_xaxis(_with_room)
+    figure.for_each_yaxis(_with_room)
     return figure.update_layout(hoverlabel=HOVER_LABEL)
+
+
+def _with_room(axis: Any) -> None:
+    """Keep the title of an axis off its tick labels, however wide they are, and inside the figure.
+
+    Without a `standoff` plotly puts the title at a distance that is right for short numbers only.
+    """
+    if axis.title.text:
+        axis.title.standoff = axis.title.standoff or STANDOFF
+        axis.title.font.size = axis.title.font.size or TEXT
+        axis.automargin = True
 
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:
