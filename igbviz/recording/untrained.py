@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from igbviz.ensembles import Ensemble, ensemble_dtype
-from igbviz.ensembles.measures import measure_logits
+from igbviz.ensembles.measures import measure_logits, to_double
 from igbviz.losses import upcast
 from igbviz.recording.drawing import seeded, source_of_networks
 from igbviz.spec import ConfigError, short
@@ -107,7 +107,8 @@ class Drawing:
         self.make, self.inputs, self.seed = source_of_networks(make_model), inputs, seed
         self.batch_norm, self.device = batch_norm, None if device is None else device_of(device)
         self.chunks = math.ceil(_count(inputs) / batch_size)
-        self._first: list[float] | None = None  # of the first network, to notice a second one with the same weights
+        self._classes: int | None = None
+        self._first: list[float] | None = None  # sums of the first network's weights, which a second must not have
 
     def record(self, index: int) -> np.void:
         """The record of `ensemble_dtype` of one network. Its forward passes are seeded, too: lazy layers draw then."""
@@ -116,7 +117,7 @@ class Drawing:
             if self.device is not None:
                 network = network.to(self.device)
             logits = self._logits(network)
-        self._require_new_weights(network, index)
+        self._require_another(network, index, logits.shape[1])
         record = np.zeros(1, ensemble_dtype(logits.shape[1]))
         record["network"] = index
         for name, values in measure_logits(logits[None]).items():
@@ -143,14 +144,20 @@ class Drawing:
             raise ConfigError(
                 (("batch_size",), f"is too large for the memory here, allowed: fewer than {_count(chunk)} inputs")
             ) from error
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             _refuse("inputs", f"is {_described(self.inputs)}, allowed: what the model takes; it says: {reason}", error)
 
-    def _require_new_weights(self, network: nn.Module, index: int) -> None:
+    def _require_another(self, network: nn.Module, index: int, classes: int) -> None:
+        """The same architecture, with weights of its own."""
+        if classes != (self._classes or classes):
+            problem = f"made networks of {self._classes} and of {classes} classes, allowed: the same number in all"
+            _refuse("make_model", problem)
+        self._classes = classes
         if index > 1:
             return
-        sums = [weight.detach().double().sum().item() for weight in network.parameters() if not weight.is_complex()]
+        tensors = (*network.parameters(), *network.buffers())
+        sums = [to_double(tensor.detach()).sum().item() for tensor in tensors if tensor.is_floating_point()]
         if self._first is None:
             self._first = sums
         elif sums == self._first:

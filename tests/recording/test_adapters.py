@@ -231,7 +231,7 @@ class TestSkorch:
         return NeuralNetClassifier(module, criterion=criterion, callbacks=[("probe", callback)], **options)
 
     def test_it_records_what_a_probe_in_a_plain_loop_does(self) -> None:
-        callback = igbviz.SkorchProbe(IMAGES, LABELS, loss=nn.CrossEntropyLoss())
+        callback = igbviz.SkorchProbe(self.X, self.Y, loss=nn.CrossEntropyLoss())
         net = self.net(callback).fit(self.X, self.Y)
         expected = by_hand(2 * list(TestLightning.loader()), mlp())
         assert_equal(callback.trajectory, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -188,6 +189,19 @@ def reseeding() -> nn.Module:
     return nn.Linear(20, 4)
 
 
+def growing(sizes: Any = itertools.count(4)) -> nn.Module:  # noqa: B008 (the same at every call)
+    return nn.Linear(20, next(sizes))
+
+
+class Refusing(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(20, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        torch._assert(inputs.ndim == 4, "Wrong image height!")  # as torchvision's transformer
+        return super().forward(inputs)
+
+
 @pytest.mark.parametrize(
     ("make", "inputs", "options", "sentence"),
     [
@@ -195,6 +209,8 @@ def reseeding() -> nn.Module:
         (lambda: 3, X, {}, r"make_model returned an object of type int, allowed: a torch.nn.Module"),
         (lambda: LINEAR, X, {}, r"make_model gave two networks the same weights, allowed: a function that draws new"),
         (reseeding, X, {}, r"make_model gave two networks the same weights, .* which it must not seed"),
+        (growing, X, {}, r"make_model made networks of 4 and of 5 classes, allowed: the same number in all"),
+        (Refusing, X, {}, r"inputs is a torch.float32 tensor \(120, 20\), .*; it says: Wrong image height!"),
         (nn.LazyLinear(3), X, {}, r"make_model is a module with lazy layers, allowed: a function that builds"),
         (lambda: nn.LSTM(20, 4), X, {}, r"returns an output of type tuple, allowed: a tensor of logits \(inputs, K\)"),
         (lambda: nn.Linear(20, 1), X, {}, r"shape \(120, 1\), allowed: logits .* return torch.stack\(\[0 \* x, x\]"),

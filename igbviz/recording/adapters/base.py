@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from igbviz.recording.probe import Probe
@@ -67,17 +69,20 @@ class Recorder:
         Another model, or a step before those recorded, is a new training and has a new probe. `evaluated` is what
         gives logits, if it is not the model itself.
         """
-        if self.probe_ is None or self.model_ is not model or step < self.probe_.step:
-            self.probe_ = Probe(
-                evaluated or model, self._placed(self.inputs, model), self.labels, self.class_names, self.loss,
+        probe = self.probe_
+        if probe is None or self.model_ is not model or step < probe.step:
+            probe = Probe(
+                model if evaluated is None else evaluated, self._placed(self.inputs, model), self.labels, self.class_names, self.loss,
                 self.schedule, self.batch_norm, steps_per_epoch=self.steps_per_epoch or steps_per_epoch,
                 images=self.images, seed=self.seed, batch_size=self.batch_size,
             )  # fmt: skip
-            self.model_ = model
-        self.probe_(step=step)
+        probe(step=step)
+        self.probe_, self.model_ = probe, model
 
     def _placed(self, inputs: Any, model: nn.Module) -> Any:
-        """Tensors, also in a dict or a tuple, on the device of the model; anything else as it is."""
+        """Tensors and arrays, also in a dict or a tuple, on the device of the model; anything else as it is."""
+        if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "biuf":
+            inputs = torch.as_tensor(inputs)
         if isinstance(inputs, Tensor):
             return inputs.to(next((weight.device for weight in model.parameters()), inputs.device))
         if isinstance(inputs, tuple):

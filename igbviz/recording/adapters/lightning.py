@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
 from igbviz.recording.adapters.base import Recorder, missing, require_whole
+from igbviz.recording.schedule import Schedule
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -34,8 +36,25 @@ class LightningProbe(Recorder, Callback):
     of each look comes from the trainer. Raises ConfigError like it, when the training begins.
     """
 
-    def __init__(self, inputs: Any, labels: Any = None, *args: Any, submodule: str = "", **options: Any) -> None:
-        super().__init__(inputs, labels, *args, **options)
+    def __init__(
+        self,
+        inputs: Any,
+        labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        loss: Callable[..., Any] | None = None,
+        schedule: Schedule = "log",
+        batch_norm: Literal["eval", "batch"] = "eval",
+        *,
+        submodule: str = "",
+        steps_per_epoch: int | None = None,
+        images: int = 2000,
+        seed: int = 0,
+        batch_size: int = 500,
+    ) -> None:
+        super().__init__(
+            inputs, labels, class_names, loss, schedule, batch_norm, steps_per_epoch=steps_per_epoch, images=images,
+            seed=seed, batch_size=batch_size,
+        )  # fmt: skip
         self.submodule = submodule
         self._loss: Tensor | None = None  # of the batches since the last step
 
