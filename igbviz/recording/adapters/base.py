@@ -72,8 +72,8 @@ class Recorder:
         probe = self.probe_
         if probe is None or self.model_ is not model or step < probe.step:
             probe = Probe(
-                model if evaluated is None else evaluated, self._placed(self.inputs, model), self.labels, self.class_names, self.loss,
-                self.schedule, self.batch_norm, steps_per_epoch=self.steps_per_epoch or steps_per_epoch,
+                model if evaluated is None else evaluated, self._placed(self.inputs, model), self.labels,
+                self.class_names, self.loss, self.schedule, self.batch_norm, steps_per_epoch=self.steps_per_epoch or steps_per_epoch,
                 images=self.images, seed=self.seed, batch_size=self.batch_size,
             )  # fmt: skip
         probe(step=step)
