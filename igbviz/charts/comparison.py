@@ -5,7 +5,7 @@ Runs come as a list, a group, or a mapping of names to runs or trajectories, see
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -41,6 +41,12 @@ VERDICT_WIDTH = 58  # characters in a line of a verdict: as many as a phone is w
 MAX_UNIFIED = 12  # lines whose values at one moment fit into one hover box
 
 
+def _titles(settings: Sequence[Setting], named: bool) -> dict[str, str]:
+    """By run id; a run that somebody has named is alone under its name, which needs no seed."""
+    alone = [setting for setting in settings if named and len(setting.members) == 1]
+    return titles(settings) | {setting.members[0].run: setting.label for setting in alone}
+
+
 def row_height(rows: int) -> int:
     """Height of a row of the grid in pixels: a few runs fill a screen, many remain readable."""
     return int(np.clip(880 / max(rows, 1), 180, 340))
@@ -65,7 +71,7 @@ def grid(runs: OfRuns, shown: Sequence[str] | None = None, unit: Unit = "epoch")
         one_of("shown", run, by_run)
     if len({len(by_run[run].class_names) for run in shown}) > 1:
         raise wrong("runs", list(shown), "runs with equally many classes")
-    members, labels = [by_run[run] for run in shown], titles(settings)
+    members, labels = [by_run[run] for run in shown], _titles(settings, named=isinstance(runs, Mapping))
     verdicts = [wrap(member.verdict, VERDICT_WIDTH) for member in members]
     above = VERDICT_LINE * max(map(len, verdicts)) + MARK_LINE  # pixels between the panels and the title of a row
     gap = ROW_GAP + above

@@ -185,7 +185,7 @@ def trainability(
             "ygap": 1,
             "hoverongaps": False,
             "colorbar": {
-                "title": {"text": label, "side": "right"},
+                "title": {"text": label, "side": "right", "font": {"size": SMALL}},
                 "thickness": 14,
                 "outlinewidth": 0,
             },

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
-from igbviz import charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.ensembles.predictions import predicted_gamma
+from igbviz.runs.files import write_json
 from igbviz.runs.run import Run
+from igbviz.runs.sweeps import Group
 from igbviz.studies.dynamics import BASE, over_plane
 from igbviz.studies.dynamics import plane as plane_of
 from igbviz.trajectory import Trajectory
@@ -35,21 +34,27 @@ OF_RUNS = ("compare", "overlay", "escapes", "roles", "untrained_by_rank", "group
 
 @dataclass
 class Made:
-    """A run with wrong labels, an ensemble, runs of three losses and three seeds each, and runs of a noisy sweep."""
+    """A run with wrong labels, an ensemble, and two times nine runs, plain ones and those of a noisy sweep."""
 
     run: Run
     ensemble: Run
     runs: list[Run]
     noisy: list[Run]
+    group: Group  # of the noisy runs
 
     @classmethod
     def in_(cls, cache: Path) -> Made:
         config = PLAIN.with_(epochs=20, label_noise={"name": "symmetric", "rate": 0.4}, seed=9)
         shown = trajectory(300, last_step=20_000, noisy=True)
-        return cls(
-            stored(config, cache, shown, names=NAMES), drawn(EnsembleConfig(**SMALL), cache), family(cache),
-            sweep_of_three(cache)[1],
-        )  # fmt: skip
+        sweep, noisy = sweep_of_three(cache)
+        group = Group(cache / "sweeps" / sweep.id)
+        group.path.mkdir(parents=True)
+        expected = {run.id: 1.0 for run in noisy}
+        write_json(
+            group.path / "sweep.json", {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": 0}
+        )
+        run = stored(config, cache, shown, names=NAMES)
+        return cls(run, drawn(EnsembleConfig(**SMALL), cache), family(cache), noisy, group)
 
     def several(self, name: str) -> list[Run]:
         """The runs that this chart of several runs is for."""
@@ -66,11 +71,11 @@ def forms_of_an_ensemble(run: Run) -> dict[str, Run | Ensemble | list[np.void]]:
     return {"a Run": run, "an Ensemble": networks, "a list": list(networks.records)}
 
 
-def drawings(made: Made) -> dict[str, Callable[[], go.Figure]]:
-    """How to draw each public chart."""
+def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
+    """What each public chart is drawn from."""
     sweep = over_plane(BASE, 4, 3)
     short = [member(config, 0.5, 0.1 + 0.07 * place) for place, config in enumerate(sweep.configs())]
-    arguments: dict[str, tuple[Any, ...]] = {
+    return {
         **dict.fromkeys(OF_A_RUN, (made.run,)),
         **dict.fromkeys(OF_AN_ENSEMBLE, (made.ensemble,)),
         **{name: (made.several(name),) for name in OF_RUNS},
@@ -83,4 +88,3 @@ def drawings(made: Made) -> dict[str, Callable[[], go.Figure]]:
         "phase_map": ("tanh", "gamma_star", 4.0, 0.5, (1.76, 0.05)),
         "by_depth": ("tanh", 1.76, 0.05, 30),
     }
-    return {name: lambda name=name: getattr(charts, name)(*arguments[name]) for name in arguments}
