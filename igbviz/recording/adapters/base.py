@@ -69,11 +69,11 @@ class Recorder:
         Another model, or a step before those recorded, is a new training and has a new probe. `evaluated` is what
         gives logits, if it is not the model itself.
         """
-        probe = self.probe_
+        probe, per_epoch = self.probe_, self.steps_per_epoch or steps_per_epoch
         if probe is None or self.model_ is not model or step < probe.step:
             probe = Probe(
                 model if evaluated is None else evaluated, self._placed(self.inputs, model), self.labels,
-                self.class_names, self.loss, self.schedule, self.batch_norm, steps_per_epoch=self.steps_per_epoch or steps_per_epoch,
+                self.class_names, self.loss, self.schedule, self.batch_norm, steps_per_epoch=per_epoch,
                 images=self.images, seed=self.seed, batch_size=self.batch_size,
             )  # fmt: skip
         probe(step=step)
