@@ -36,12 +36,15 @@ _MODULE_OF = {
     "Ensemble": "igbviz.ensembles",
     "EnsembleConfig": "igbviz.ensembles",
     "Group": "igbviz.runs.sweeps",
+    "LightningProbe": "igbviz.recording.adapters.lightning",
     "PRESETS": "igbviz.config",
     "Probe": "igbviz.recording.probe",
     "RecordedConfig": "igbviz.config",
     "Run": "igbviz.runs.run",
     "RunConfig": "igbviz.config",
+    "SkorchProbe": "igbviz.recording.adapters.skorch",
     "Sweep": "igbviz.runs.sweep_config",
+    "TrainerProbe": "igbviz.recording.adapters.huggingface",
     "Trajectory": "igbviz.trajectory",
     "initialize": "igbviz.ensembles",
     "list_groups": "igbviz.runs.sweeps",
@@ -49,6 +52,7 @@ _MODULE_OF = {
     "submit": "igbviz.runs.submit",
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
+    "untrained": "igbviz.recording.untrained",
     "watch": "igbviz.notebook.watching",
 }
 _PUBLIC_MODULES = {

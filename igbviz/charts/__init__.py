@@ -18,6 +18,7 @@ Of untrained networks
     gamma_by_depth        the bias of each layer, beside theory
     outputs               the logits of one network
     class_probabilities   its mean probabilities
+    architectures         several architectures: largest guess fraction, and gamma
 
 Of several runs
     compare               a row for each: probability of the true class, accuracy
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from igbviz.charts.robustness import trade_off
     from igbviz.charts.run import bars, curves, wrong_labels
     from igbviz.charts.theory import by_depth, phase_map
+    from igbviz.charts.untrained.architectures import architectures
 
 # Where each chart is drawn, as "module.function".
 CHARTS = {
@@ -76,6 +78,7 @@ CHARTS = {
     "gamma_by_depth": "ensemble.gamma_by_depth",
     "outputs": "network.outputs",
     "class_probabilities": "network.class_probabilities",
+    "architectures": "untrained.architectures.architectures",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
     "escapes": "escape.escapes",
@@ -102,6 +105,7 @@ _OTHERS = {
 __all__ = [
     "CHARTS",
     "CONFIG",
+    "architectures",
     "bars",
     "by_depth",
     "class_probabilities",

@@ -99,6 +99,16 @@ class Ensemble(Recorded):
             raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine, guesses")
         return float(value), float(error)
 
+    def verdict(self) -> str:
+        """One sentence: whether these networks are prejudiced, with gamma and what chance alone would look like.
+
+        >>> ensemble.verdict()
+        'Prejudiced: on average a network gives 62 % of its guesses to the class that it favours, where ...'
+        """
+        from igbviz.ensembles.verdict import verdict
+
+        return verdict(self)
+
     def gamma_by_depth(self, estimator: Literal["variance", "cosine"] = "variance") -> np.ndarray:
         """(L, 2) gamma of the pre-activations of every linear layer, and its standard error over networks; the last
         row is of the logits.

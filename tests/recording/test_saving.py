@@ -50,7 +50,7 @@ def test_saved_and_read_again(cache: Path, steps_per_epoch: int | None) -> None:
     assert (config.loss.name, config.dataset.name, config.optimizer.name) == ("CrossEntropyLoss", "Parity", "SGD 0.1")
     assert (config.seed, config.probes.size, config.torch) == (3, 20, torch.__version__)
     figure = run_curves(run.trajectory(), config, "accuracy", steps_per_epoch=run.steps_per_epoch)
-    assert figure.layout.xaxis.title.text.startswith("epochs" if steps_per_epoch else "optimizer steps")
+    assert figure["layout"]["xaxis"]["title"]["text"].startswith("epochs" if steps_per_epoch else "optimizer steps")
     assert probe.save("my run", cache, optimizer="SGD 0.1", seed=3) == run and len(list_runs(cache)) == 1
     probe.look()
     assert probe.save("my run", cache, seed=3, data="numbers").config.dataset.name == "numbers"
