@@ -8,12 +8,13 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.datasets import DataError
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Progress, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.ui import refresh, shell
-from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
+from igbviz.ui.messages import plain, show_dead_link, show_error
 from igbviz.ui.progress import STATE_LOOKS
 from igbviz.ui.query import turn_to
 

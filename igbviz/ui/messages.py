@@ -1,4 +1,4 @@
-"""Messages for the user: typed text escaped for Markdown, durations in words, and errors as sentences."""
+"""Messages for the user: typed text escaped for Markdown, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -22,16 +22,6 @@ def quoting(sentence: str) -> str:
     """
     meaningful = r"[*`$<&~|@\\\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=www)\.|^[#>+=-]"
     return re.sub(f"({meaningful})", r"\\\1", " ".join(sentence.split()))
-
-
-def duration_in_words(seconds: float | None) -> str:
-    """Seconds in words that fit: '8 s', '3 min', '2.5 h', '4 days'."""
-    if seconds is None:
-        return "unknown"
-    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else "under a second"
 
 
 def show_error(problem: object, place: Any = st, icon: str = ":material/edit:") -> None:

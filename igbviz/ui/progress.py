@@ -7,9 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from igbviz.runs import shipped
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import PAUSED, Status
-from igbviz.ui.messages import duration_in_words, plain, show_error
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 

@@ -8,6 +8,7 @@ from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable, suggested
 from igbviz.datasets import DataError
 from igbviz.runs import shipped
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweep_config import intervention_sweep, race_of_cure
@@ -15,7 +16,7 @@ from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.comparison import ESCAPE_IN_WORDS
 from igbviz.ui import forms
-from igbviz.ui.messages import duration_in_words, plain, show_error
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.provenance import ROUNDING
 from igbviz.ui.query import go_to
 from igbviz.ui.race.buttons import start_race

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from igbviz.datasets import DataError
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
@@ -16,7 +17,7 @@ from igbviz.studies.paper import experiment
 from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, PaperRun
 from igbviz.ui.groups import identified
 from igbviz.ui.members import Stamp
-from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.messages import plain
 from igbviz.ui.query import set_query
 from igbviz.ui.runs import forget_rows, run_rows
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.charts.run_export import csv_table
+from igbviz.runs.duration import duration_in_words
 from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.choices import CHOICES
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim
 from igbviz.studies.paper.experiment import ALTERNATIVES, SETS, TITLES, UNTRAINED, PaperRun
 from igbviz.trajectory import Trajectory
 from igbviz.ui.members import Stamp
-from igbviz.ui.messages import duration_in_words, plain
+from igbviz.ui.messages import plain
 from igbviz.ui.query import set_query
 from igbviz.ui.views import paper_runs
 

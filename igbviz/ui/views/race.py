@@ -8,13 +8,14 @@ import streamlit as st
 
 from igbviz.datasets import DataError
 from igbviz.runs import queue
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
 from igbviz.runs.sweep_config import INTERVENTION, Sweep
 from igbviz.runs.sweeps import MISSING, RESUMABLE, WAITING, SweepRun, members_of, plan, stop_all
 from igbviz.spec import ConfigError
 from igbviz.ui import refresh, shell
 from igbviz.ui.groups import identified
-from igbviz.ui.messages import duration_in_words, plain, show_dead_link, show_error
+from igbviz.ui.messages import plain, show_dead_link, show_error
 from igbviz.ui.race.buttons import SAME, choose_losses, lane_names, start_race
 from igbviz.ui.race.lanes import lanes
 from igbviz.ui.race.query import race_from_query

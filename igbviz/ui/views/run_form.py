@@ -22,11 +22,11 @@ from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES, Custom, Loss
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.runs import shipped
-from igbviz.runs.duration import estimate
+from igbviz.runs.duration import duration_in_words, estimate
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import duration_in_words, show_dead_link, show_error
+from igbviz.ui.messages import show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run

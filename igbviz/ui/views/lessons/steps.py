@@ -10,6 +10,7 @@ import streamlit as st
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.runs import queue
+from igbviz.runs.duration import duration_in_words
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import FINISHED, Status
@@ -33,7 +34,7 @@ from igbviz.studies.lessons.parts import (
     verdict,
 )
 from igbviz.ui import progress, refresh, shell
-from igbviz.ui.messages import duration_in_words, plain, show_error
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
 from igbviz.ui.views.lessons import pictures
