@@ -1,4 +1,4 @@
-"""Estimate how long a run will take, and say it in words: from paces measured on this machine, else from the network's operations.
+"""How long a run will take, in seconds and in words: from paces measured on this machine, else from its operations.
 
 The worker records the pace of every finished run in `cache/speeds.json`. Nothing here imports torch.
 """
