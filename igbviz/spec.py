@@ -152,7 +152,7 @@ class Registry(dict[str, Any]):
     """A mapping from names whose error for a missing name lists all names, or suggests one that is spelled alike."""
 
     def __missing__(self, name: Any) -> Any:
-        raise UnknownName(f"the name is {short(name)}, allowed: one of {options(name, self)}")
+        raise UnknownName(f"the name is {short(name)}, allowed: one of {alternatives(name, self)}")
 
 
 def by_name(*classes: type[Spec]) -> Registry:
@@ -243,7 +243,7 @@ def _allowed_instead(field: FieldInfo, value: Any) -> str:
     choices = [choice for kind, _ in kinds(field) if get_origin(kind) is Literal for choice in get_args(kind)]
     names = [*map(str, choices), *_names(field)]
     if len(names) > MAX_LISTED and value not in names:
-        return f"one of {options(value, names)}"
+        return f"one of {alternatives(value, names)}"
     return allowed(field) + suggestion(value, names)
 
 
@@ -309,7 +309,7 @@ def _word(part: str) -> str:
     return part if part.isprintable() and len(part) <= 80 else short(part)
 
 
-def options(value: Any, names: Iterable[str]) -> str:
+def alternatives(value: Any, names: Iterable[str]) -> str:
     """The names for a sentence about a value that is none of them. Of many only some, if one is spelled like it."""
     names = list(names)
     if not (hint := suggestion(value, names)) or len(names) <= MAX_LISTED:

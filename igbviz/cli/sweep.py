@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from igbviz.cli.arguments import add_cache, add_command, read_config, read_text
+from igbviz.cli.arguments import add_cache, add_command, program, read_config, read_text
+from igbviz.cli.tables import columns
 from igbviz.config import PRESETS
 from igbviz.runs.sweep_config import Sweep, label, parse_values, title
 from igbviz.runs.sweeps import Group, plan, submit_sweep
@@ -30,6 +31,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--title", default="", help="the title of the group")
     command.add_argument("--stop", action="store_true", help="stop the runs of a named sweep")
+    command.add_argument("--detach", action="store_true", help="start the runs and do not wait for them")
+    command.add_argument(
+        "--dry-run", action="store_true", help="only say how many runs these are and how long they take"
+    )
     add_cache(command)
 
 
@@ -44,12 +49,17 @@ def sweep(options: argparse.Namespace) -> int:
     else:
         requested = read_sweep(options).identified()
         expected = plan(requested, options.cache)
-        group = submit_sweep(requested, options.cache)
-        print(f"sweep {group.id}: {requested}")
+        print(f"sweep {requested.id}: {requested}")
         print(
-            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, "
-            f"{expected.basis}"
+            f"{expected.runs} runs, {expected.finished} already finished: about "
+            f"{expected.seconds:,.0f} s, {expected.basis}",
+            flush=True,
         )
+        if options.dry_run:
+            return 0
+        group = submit_sweep(requested, options.cache)
+        if options.detach:
+            return 0
     try:
         with tqdm(
             total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None
@@ -59,12 +69,12 @@ def sweep(options: argparse.Namespace) -> int:
                 bar.set_description(progress.words, refresh=False)
                 bar.refresh()
     except KeyboardInterrupt:
-        again = f"python -m igbviz sweep {group.id}"
+        again = f"{program()} sweep {group.id}"
         print(
             f"\nthe runs continue in the background: `{again}` watches them again, `{again} --stop` stops them",
             file=sys.stderr,
         )
-        return 0
+        raise
     print(sweep_table(group))
     print(progress)
     return 1 if "failed" in progress.counts else 0
@@ -111,8 +121,5 @@ def sweep_table(group: Group) -> str:
                 "never" if result.escape_step is None else str(result.escape_step),
             ]
         rows.append([member.state, *map(label, choices[member.id].values()), *cells, member.id])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(
-        [*lines, "escape step: the first step from which the guesses stay spread over the classes until the last probe"]
-    )
+    explanation = "escape step: the first step from which the guesses stay spread over the classes until the last probe"
+    return f"{columns(rows)}\n{explanation}"

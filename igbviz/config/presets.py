@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igbviz.config.run import RunConfig
-from igbviz.spec import ConfigError, Registry, options, short
+from igbviz.spec import ConfigError, Registry, alternatives, short
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def preset_config(preset: str | Preset) -> RunConfig:
     if isinstance(preset, Preset):
         return preset.config
     if preset not in PRESETS:
-        raise ConfigError(((), f"{short(preset)} is not a preset, allowed: one of {options(preset, PRESETS)}"))
+        raise ConfigError(((), f"{short(preset)} is not a preset, allowed: one of {alternatives(preset, PRESETS)}"))
     return PRESETS[preset].config
 
 

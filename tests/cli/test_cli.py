@@ -11,7 +11,7 @@ import pytest
 
 from igbviz.cli import main
 from igbviz.cli.arguments import read_config
-from igbviz.cli.runs import table
+from igbviz.cli.tables import table
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import queue

@@ -7,7 +7,7 @@ import pytest
 from igbviz.config import PRESETS, RunConfig
 from igbviz.losses import LOSSES
 from igbviz.runs.sweep_config import with_field
-from igbviz.spec import ConfigError, options, suggestion
+from igbviz.spec import ConfigError, alternatives, suggestion
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_registry_and_a_path_suggest_too() -> None:
 
 
 def test_few_names_are_all_listed() -> None:
-    assert options("reed", ["red", "blue"]) == "red, blue (did you mean 'red'?)"
+    assert alternatives("reed", ["red", "blue"]) == "red, blue (did you mean 'red'?)"
