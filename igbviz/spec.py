@@ -326,7 +326,7 @@ def suggestion(value: Any, names: Iterable[str]) -> str:
         return ""
     names = list(dict.fromkeys(names))
     best = [name for name in names if name == value.lower() or name.endswith(f".{value}")]
-    found = best[:2] or difflib.get_close_matches(value.lower(), names, n=2, cutoff=0.7)
+    found = best[:2] or difflib.get_close_matches(value.lower(), names, n=2)
     return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
 
 

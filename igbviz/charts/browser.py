@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import os
 import re
 import shutil
@@ -70,9 +71,9 @@ def picture(
 
     Raises RunError without a browser, or if it fails or takes longer than `timeout` seconds.
     """
-    size = {"width": width, "height": int(figure.layout.height or 480)}
-    options = f'{{format: "{form}", width: {size["width"]}, height: {size["height"]}, scale: {scale:g}}}'
-    page = themed(figure, dark).to_html(include_plotlyjs=True, post_script=_DRAW % options)
+    options = {"format": form, "width": width, "height": int(figure.layout.height or 480)}
+    options["scale"] = scale if form == "png" else 1
+    page = themed(figure, dark).to_html(include_plotlyjs=True, post_script=_DRAW % json.dumps(options))
     drawn = _run_browser(f"a .{form}", page, ["--dump-dom"], timeout).decode()
     found = re.search(r'<pre id="picture">data:[^,]+,(.*?)</pre>', drawn, re.S)
     if found is None:

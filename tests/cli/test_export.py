@@ -13,16 +13,10 @@ from PIL import Image
 from igbviz.charts.run_export import csv_table
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.runs import queue
 from igbviz.runs.archive import import_runs, limits
 from igbviz.runs.run import Run
 from tests.support.archives import packed
 from tests.support.stored_runs import finished
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 def export(run: Run, out: Path) -> int:
