@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from igbviz.cli.arguments import add_cache, add_command, add_run, find_run, find_runs, program
+from igbviz.cli.tables import counted
 from igbviz.runs import annotations
 from igbviz.runs.run import RunError
 from igbviz.runs.trash import TRASH_DAYS, list_trash, trash
@@ -92,13 +93,13 @@ def restore(options: argparse.Namespace) -> int:
     if not options.run:
         for item in items:
             print(item.id)
-        print(f"{len(items)} runs in the trash", file=sys.stderr)
+        print(f"{counted(len(items), 'run')} in the trash", file=sys.stderr)
     for text in options.run:
         found = list(dict.fromkeys(item.id for item in items if item.id == text)) or list(
             dict.fromkeys(item.id for item in items if item.id.startswith(text))
         )
         if len(found) != 1:
-            problem = f"begins {len(found)} runs in the trash" if found else "is not in the trash"
+            problem = f"begins {counted(len(found), 'run')} in the trash" if found else "is not in the trash"
             raise RunError(f"{short(text)} {problem}: `{program()} restore` lists it")
         newest = next(item for item in items if item.id == found[0])
         print(f"restored: {restore_run(newest, options.cache).id}")

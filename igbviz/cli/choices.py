@@ -25,6 +25,8 @@ CHOICES: dict[str, tuple[Mapping[str, Any], str]] = {
     "initializations": (INITIALIZATIONS, "an initialization, as in `initialize initialization.name=xavier`"),
 }
 
+MIN_ROOM = 20  # characters beside the name, below which nothing is said
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     for name, (registry, purpose) in CHOICES.items():
@@ -81,7 +83,8 @@ def _line(item: dict[str, Any], width: int) -> str:
     """The name and what there is to say, cut at the edge of a terminal."""
     about = item["title"] if "config" in item or not item["description"] else item["description"]
     if sys.stdout.isatty():
-        about = textwrap.shorten(about, max(20, shutil.get_terminal_size().columns - width - 3), placeholder=" ...")
+        room = shutil.get_terminal_size().columns - width - 3
+        about = textwrap.shorten(about, room, placeholder=" ...") if room >= MIN_ROOM else ""
     return f"{item['name']:{width}}  {about if about != item['name'] else ''}".rstrip()
 
 

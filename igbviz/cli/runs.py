@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from igbviz.cli.arguments import add_cache, add_command, add_json, add_run, find_run, program
-from igbviz.cli.tables import columns, table
+from igbviz.cli.tables import columns, counted, table
 from igbviz.runs import library
 from igbviz.runs.kinds import KINDS
 from igbviz.runs.library import Row
@@ -51,8 +51,8 @@ def runs(options: argparse.Namespace) -> int:
         return 0
     if rows:
         print(_lines(rows))
-    count = f"{len(rows)}" if len(rows) == len(every) else f"{len(rows)} of {len(every)}"
-    print(f"{count} runs in {options.cache}")
+    some = "" if len(rows) == len(every) else f"{len(rows)} of "
+    print(f"{some}{counted(len(every), 'run')} in {options.cache}")
     if not every:
         print(f"`{program()} train first-look` trains the first one")
     return 0

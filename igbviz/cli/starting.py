@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from igbviz.cli.arguments import program
-from igbviz.cli.tables import table
+from igbviz.cli.tables import counted, table
 from igbviz.datasets import DataError
 from igbviz.ensembles import EnsembleConfig, expected_seconds
 from igbviz.runs.duration import duration_in_words, estimate
@@ -86,7 +86,7 @@ def _stop(run: Run, again: str) -> None:
     run.stop()
     with contextlib.suppress(KeyboardInterrupt, TimeoutError):
         run.wait(STOP_SECONDS)
-    status, what = run.stored_status(), "probes" if run.kind is TRAINED else "networks"
+    status, what = run.stored_status(), "probe" if run.kind is TRAINED else "network"
     state = status.state if status.ended else "it stops in the background"
-    kept = f"{status.snapshots} {what} are kept in {run.path}" if status.snapshots else "nothing was recorded yet"
-    print(f"{state}: {kept}; to go on: {again}", file=sys.stderr)
+    kept = f"{counted(status.snapshots, what)} kept in {run.path}" if status.snapshots else "nothing was recorded yet"
+    print(f"{state}, {kept}; to go on: {again}", file=sys.stderr)

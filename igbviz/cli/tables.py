@@ -17,13 +17,15 @@ OF_A_TRAINING = """\
 p: mean probability of the true class over the images of that class
 accuracy: fraction of the images of that class that are guessed right (recall)
 guesses: fraction of all images that are guessed as that class; 1/K without bias
-Init.: the untrained network; now: the last probe; *: the class that it favours, with the highest mean probability over
-all images at Init."""
+Init.: the untrained network; now: the last probe
+*: the class favoured at Init., with the highest mean probability over all images"""
 
 OF_AN_ENSEMBLE = """\
-G: fraction of the inputs that a network guesses as that class; its mean, standard deviation and maximum over networks
-favoured by: fraction of the networks that guess that class most often; 1/K if all classes are alike
-gamma: variance over networks of a logit's mean, over its variance over inputs; 0 without bias; ± standard error"""
+G: fraction of the inputs that a network guesses as that class; over networks its
+mean, standard deviation and maximum
+favoured by: fraction of the networks that guess that class most often
+gamma: variance over networks of a logit's mean, over its variance over inputs; 0
+without bias; ± standard error over networks"""
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -37,6 +39,11 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         )
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """The number and the noun, as in '1 run' and '2 runs'."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def table(run: Run) -> str:

@@ -73,7 +73,7 @@ def test_ctrl_c_stops_the_run_and_says_how_it_goes_on(
     captured = capsys.readouterr()
     (folder,) = (tmp_path / "runs").iterdir()
     assert captured.out == f"run {folder.name}\n" and Run(folder).stored_status().state == "stopped"
-    assert "stopped: nothing was recorded yet; to go on: " in captured.err
+    assert "stopped, nothing was recorded yet; to go on: " in captured.err
     assert captured.err.rstrip().endswith(f"igbviz train first-look epochs=0.1 --cache {tmp_path}")
 
 
