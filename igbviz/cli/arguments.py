@@ -18,6 +18,8 @@ from igbviz.spec import ConfigError, alternatives, short, suggestion
 
 RUN_HELP = "the name of a run, an unambiguous beginning of it or of its last part, or `last`, your newest one"
 
+SHOWN = 4  # runs in a sentence about an ambiguous name
+
 
 class CommandParser(argparse.ArgumentParser):
     """A parser that knows its commands, and suggests one for a word that is none."""
@@ -74,6 +76,9 @@ def find_run(text: str, cache: Path) -> Run:
 
     Raises RunError, which names some of the runs if there are several.
     """
+    if text != "last":
+        with contextlib.suppress(RunError):
+            return Run.open(text, cache)
     lines = list_runs(cache)
     if text == "last":
         own = [line.run for line in lines if not line.run.is_shipped]
@@ -81,14 +86,12 @@ def find_run(text: str, cache: Path) -> Run:
             raise RunError(f"there is no run of your own in {cache} yet: `{program()} train first-look` trains one")
         return own[0]
     ids = dict.fromkeys(line.run.id for line in lines)
-    if text in ids or not text:
-        return Run.open(text, cache)
-    found = [name for name in ids if name.startswith(text)] or [
-        name for name in ids if name.rpartition("-")[2].startswith(text)
-    ]
+    found = [name for name in ids if text and name.startswith(text)]
+    found = found or [name for name in ids if text and name.rpartition("-")[2].startswith(text)]
     if len(found) > 1:
-        more = f" and {len(found) - 4} others" if len(found) > 4 else ""
-        raise RunError(f"{len(found)} runs begin with {short(text)}, allowed: one of {', '.join(found[:4])}{more}")
+        more = f" and {len(found) - SHOWN} others" if len(found) > SHOWN else ""
+        names = f"{', '.join(found[:SHOWN])}{more}"
+        raise RunError(f"{len(found)} runs begin with {short(text)}, allowed: one of {names}")
     return Run.open(found[0] if found else text, cache)
 
 

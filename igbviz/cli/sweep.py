@@ -12,6 +12,12 @@ from igbviz.runs.sweep_config import Sweep, label, parse_values, title
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError, listing, short
 
+EXPLANATION = """\
+mean accuracy: over the classes, at the last probe
+largest guess: the largest fraction of images that one class gets there
+escape step: the first step from which the guesses stay spread over the classes until
+the last probe"""
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     text = "train a grid of runs as one group and wait: a JSON file, or a preset and its axes; or watch a group again"
@@ -111,7 +117,9 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
 def sweep_table(group: Group) -> str:
     """One line per run: its state, its values on the axes, and its last probe."""
     choices = group.sweep.choices()
-    rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
+    rows = [
+        ["state", *map(title, next(iter(choices.values()))), "mean accuracy", "largest guess", "escape step", "run"]
+    ]
     for member in group.members():
         cells = ["-"] * 3
         if result := member.outcome():
@@ -121,5 +129,4 @@ def sweep_table(group: Group) -> str:
                 "never" if result.escape_step is None else str(result.escape_step),
             ]
         rows.append([member.state, *map(label, choices[member.id].values()), *cells, member.id])
-    explanation = "escape step: the first step from which the guesses stay spread over the classes until the last probe"
-    return f"{columns(rows)}\n{explanation}"
+    return f"{columns(rows)}\n{EXPLANATION}"
