@@ -57,11 +57,13 @@ def _run(arguments: list[str]) -> int:
         if hasattr(options, "cache") and options.command is not doctor.doctor:  # the doctor reports it as a line
             require_readable(options.cache)
         return options.command(options)
-    except BrokenPipeError:
-        raise
-    except (ValueError, OSError, DataError) as error:  # ConfigError and RunError are ValueErrors
-        print(f"igbviz: {in_words(error) if isinstance(error, OSError) else error}", file=sys.stderr)
-        return 2
+    except (ValueError, DataError) as error:  # ConfigError and RunError are ValueErrors
+        print(f"igbviz: {error}", file=sys.stderr)
+    except OSError as error:
+        if error.filename is None and error.strerror:  # of a stream: the output
+            raise
+        print(f"igbviz: {in_words(error)}", file=sys.stderr)
+    return 2
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -151,7 +151,7 @@ def in_words(error: OSError) -> str:
     """What cannot be used, and why, without a full stop."""
     if isinstance(error.filename, str) and error.strerror:
         return f"{error.filename} cannot be read or written: {reason(error)}"
-    return reason(error)
+    return str(error)
 
 
 def entries(path: str | Path) -> list[os.DirEntry]:
