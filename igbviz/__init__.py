@@ -9,6 +9,7 @@ Names are imported on first use, so that configuring a run or reading a trajecto
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,8 @@ _MODULE_OF = {
     "EnsembleConfig": "igbviz.ensembles",
     "Group": "igbviz.runs.sweeps",
     "PRESETS": "igbviz.config",
+    "Probe": "igbviz.recording.probe",
+    "RecordedConfig": "igbviz.config",
     "Run": "igbviz.runs.run",
     "RunConfig": "igbviz.config",
     "Sweep": "igbviz.runs.sweep_config",
@@ -46,6 +49,7 @@ _MODULE_OF = {
     "submit": "igbviz.runs.submit",
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
+    "watch": "igbviz.notebook.watching",
 }
 _PUBLIC_MODULES = {
     "charts": "igbviz.charts",
@@ -77,3 +81,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
+    import_module("igbviz.notebook.reprs").register(shell)

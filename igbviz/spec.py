@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import types
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -105,6 +106,14 @@ class Spec(BaseModel):
             if key == "name" or (value != field.default and is_identity):
                 changed[key] = value.canonical(incidental) if isinstance(value, Spec) else value
         return changed
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What `repr` shows: the fields that differ from their defaults, which is all that makes an equal spec."""
+        fields = type(self).model_fields.items()
+        return [(key, getattr(self, key)) for key, field in fields if getattr(self, key) != field.default]
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields replaced, checked like a new spec."""
@@ -334,6 +343,16 @@ def short(value: Any) -> str:
     """A value as it is shown in a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def one_line(text: str) -> str:
+    """The text with single spaces in place of line breaks and tabs, and without control characters."""
+    return without_controls(" ".join(text.split()))
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """The text without characters that are not shown but act on what is: controls, halves of pairs, separators."""
+    return "".join(char for char in text if char in keep or unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp"))
 
 
 def listing(names: Iterable[str]) -> str:

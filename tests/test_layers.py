@@ -23,7 +23,7 @@ LAYERS = [
     ["runs"],
     ["recording", "studies"],
     ["charts"],
-    ["cli", "ui"],
+    ["notebook", "cli", "ui"],
     ["__main__", "__init__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

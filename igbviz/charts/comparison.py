@@ -169,7 +169,7 @@ def overlay(
                 "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
     shapes, annotations = axis.decorations()
-    if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
+    if axis.unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, annotations = shapes[:2], []  # the runs' first epochs end at different steps
     shapes, annotations = (
         base + extra for base, extra in zip((shapes, annotations), loss_change_marks(members, axis, row=1), strict=True)
@@ -193,7 +193,7 @@ def overlay(
                 definition.title
                 + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
             ),
-            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
+            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if axis.unit == "step" else ".3g"},
             "yaxis": AXIS
             | {"title": {"text": definition.axis}, "showline": False}
             | (FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}),
@@ -243,7 +243,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
                 "cliponaxis": False,
                 "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
                 "showlegend": False,
-                "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
+                "hovertext": [f"{m.seed_in_words}: {_escape_words(m)}<br>{line}" for m in setting.members],
                 "hovertemplate": "%{hovertext}<extra></extra>",
             },
         ]
@@ -265,7 +265,7 @@ def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]
     shapes[-1]["layer"] = "below"
     height = 150 + 44 * len(settings)
     count = sum(np.isfinite(member.outcome.escape) for member in members)
-    title = "optimizer steps" if unit == "step" else "epochs"
+    title = "optimizer steps" if axis.unit == "step" else "epochs"
     return {
         "data": traces,
         "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the initial guessing bias", members)
@@ -345,7 +345,7 @@ def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, An
         line = line_trace(
             x, member.measures[measure], hover, literal(setting.label), style, 2, group=str(setting.index)
         )
-        line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
+        line["hovertemplate"] = f"%{{y:.3f}} ({member.seed_in_words})"
         lines.append(line | {"showlegend": number == 0})
     return lines
 

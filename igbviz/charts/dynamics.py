@@ -43,7 +43,7 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     members = [member for setting in settings for member in setting.members]
     per_epoch = min(member.steps_per_epoch for member in members)
     # Up to the earliest planned end, where all groups can still be compared.
-    end = min(member.config.epochs * member.steps_per_epoch for member in members)
+    end = min(member.epochs * member.steps_per_epoch for member in members)
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
     traces = [trace for setting in settings for trace in band_traces(setting, measure, axis)]
     lines, annotations = loss_change_marks(members, axis)

@@ -36,8 +36,8 @@ from igbviz.charts.style import (
     heading,
     literal,
 )
-from igbviz.charts.time_axis import TimeAxis, Unit
-from igbviz.config import RunConfig
+from igbviz.charts.time_axis import TimeAxis, Unit, planned
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 
@@ -144,7 +144,8 @@ def bars(
         probe = trajectory[[index]]
         values = np.asarray(definition.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
-        when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
+        epoch = f" · epoch {probe.epoch[0]:.3g}" if probe.has_epochs else ""
+        when = f"step {step:,}{epoch}" if step else "Init."
         texts = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
         marker: dict[str, Any] = {"color": NEUTRAL}
         if definition.per_class:
@@ -268,6 +269,7 @@ def _hover(drawn: Trajectory) -> np.ndarray:
 
 def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
     value = "<b>%{fullData.name}</b>  %{y:.4f}<br>"
+    epoch = "" if np.isnan(hover[-1:, 1]).any() else "epoch %{customdata[1]:.3g} · "
     return {
         "type": "scatter",
         "mode": "lines",
@@ -277,8 +279,7 @@ def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: 
         "name": label,
         "legendgroup": group or label,
         "line": {"color": style.color, "dash": style.dashed(width), "width": width},
-        "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} "
-        "s<extra></extra>",
+        "hovertemplate": f"{value}step %{{customdata[0]:,.0f}} · {epoch}%{{customdata[2]:.1f}} s<extra></extra>",
     }
 
 
@@ -356,7 +357,7 @@ WRONG_LABELS_CHART = "wrong_labels"  # selects the chart of the three fractions 
 
 def run_curves(
     trajectory: Trajectory,
-    config: RunConfig,
+    config: RunConfig | RecordedConfig,
     quantity: str,
     unit: Unit = "epoch",
     *,
@@ -368,7 +369,6 @@ def run_curves(
     `steps_per_epoch` is that of the run (`Run.steps_per_epoch`): an axis that changed with the second probe would reset
     the viewer's zoom.
     """
-    mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
-    marks = [mark] if mark and 0 < mark[0] < config.epochs else []
-    plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | options
+    epochs, marks = planned(config, steps_per_epoch)
+    plan = {"steps_per_epoch": steps_per_epoch, "epochs": epochs, "unit": unit, "marks": marks} | options
     return wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS_CHART else curves(trajectory, quantity, **plan)

@@ -14,7 +14,7 @@ from igbviz.charts import browser
 from igbviz.charts.ensemble import guesses
 from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
 from igbviz.charts.time_axis import Unit
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.ensembles import Ensemble
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
@@ -76,12 +76,14 @@ def _figure(run: Run, view: str) -> go.Figure:
 
 
 def json(run: Run) -> bytes:
-    """The configuration, for `python -m igbviz train FILE`."""
+    """The configuration, for `python -m igbviz train FILE`; of a recorded run its description."""
     return run.config.to_json().encode()
 
 
-def python_lines(config: RunConfig) -> str:
-    """The few lines of Python that submit this run."""
+def python_lines(config: RunConfig | RecordedConfig) -> str:
+    """The few lines of Python that submit this run, or read it where it was recorded outside."""
+    if isinstance(config, RecordedConfig):
+        return f'import igbviz\n\nrun = igbviz.Run.open("{config.id}")\nprint(run.trajectory().to_frame())'
     choices = pformat(config.canonical(incidental=True), sort_dicts=False, width=100)
     lines = f"config = igbviz.RunConfig(**{choices})\nrun = igbviz.submit(config)"
     return f"import igbviz\n\n{lines}\nrun.wait()\nprint(run.trajectory().to_frame())"
@@ -107,7 +109,9 @@ def write(run: Run, out: Path, ending: str = "", **options: Any) -> None:
     out.write_bytes(WRITERS[ending](run, **options))
 
 
-def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
+def html_page(
+    trajectory: Trajectory, config: RunConfig | RecordedConfig, steps_per_epoch: int | None, title: str
+) -> str:
     """The paper's two charts of a run and its predicted probabilities at Init., as one self-contained HTML page."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
     figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]

@@ -78,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
         escape,
         export,
         initialize,
+        notebooks,
         pages,
         runs,
         sweep,
@@ -93,7 +94,21 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"igbviz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=argparse.ArgumentParser)
-    for group in (train, initialize, sweep, runs, export, pages, changes, choices, escape, clean, doctor, completion):
+    for group in (
+        train,
+        initialize,
+        sweep,
+        runs,
+        export,
+        pages,
+        changes,
+        choices,
+        escape,
+        clean,
+        doctor,
+        notebooks,
+        completion,
+    ):
         group.add_commands(commands)
     parser.commands = commands.choices
     return parser

@@ -90,10 +90,12 @@ def _lines(rows: list[Row]) -> str:
 
 
 def _remarks(row: Row) -> str:
+    is_recorded = row["kind"] == "recorded"
     says_why = row["state"] in ("unreadable", "queued", "failed", "diverged")
     remarks = (
         row["note"].rstrip(".") if says_why else "",
         "imported" if row["imported"] else "",
+        "recorded outside igbviz" if is_recorded else "",
         "shipped" if row["shipped"] else "",
         "archived" if row["archived"] else "",
     )
@@ -126,6 +128,8 @@ def show(options: argparse.Namespace) -> int:
             print(f"{title}: {text}")
     if run.is_imported:
         print("imported: its records came in an archive and were not trained here")
+    if run.is_recorded:
+        print("recorded outside igbviz: it was not trained here, and cannot be")
     print(run.config.to_json())
     print(table(run))
     return 0

@@ -11,10 +11,10 @@ from igbviz.cli.arguments import program
 from igbviz.cli.tables import counted, table
 from igbviz.datasets import DataError
 from igbviz.ensembles import EnsembleConfig, expected_seconds
-from igbviz.runs.duration import duration_in_words, estimate
+from igbviz.runs.duration import estimate
 from igbviz.runs.kinds import TRAINED, Config
 from igbviz.runs.run import Run
-from igbviz.runs.status import Status
+from igbviz.runs.status import Status, duration_in_words
 from igbviz.runs.submit import identified, submit
 from igbviz.spec import ConfigError
 

@@ -64,7 +64,8 @@ def class_table(trajectory: Trajectory) -> str:
         cells = (f"{value:{width}.3f}" for value, width in zip(numbers, (10, 6, 12, 16, 11), strict=True))
         lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}")
     accuracy = trajectory[-1:].balanced_accuracy()[0]
-    return "\n".join([*lines, f"epoch {trajectory.epoch[-1]:.3g}, mean accuracy {accuracy:.3f}", OF_A_TRAINING])
+    when = f"epoch {trajectory.epoch[-1]:.3g}" if trajectory.has_epochs else f"step {trajectory.step[-1]:,}"
+    return "\n".join([*lines, f"{when}, mean accuracy {accuracy:.3f}", OF_A_TRAINING])
 
 
 def ensemble_table(ensemble: Ensemble) -> str:

@@ -83,6 +83,7 @@ class Dataset(Spec):
 
     title: ClassVar[str]
     help: ClassVar[str]
+    is_in_memory: ClassVar[bool] = False  # whether nothing is left to load
 
     def facts(self) -> Facts:
         """Sizes and names of what `load` returns. Needs no torch and reads no images."""
@@ -195,18 +196,9 @@ class Images(Dataset):
 
     def _mean_and_std(self, train: torch.Tensor) -> tuple[Any, Any]:
         """What to subtract and to divide by, (C, 1, 1) or scalars. Exact: computed from counts of the 256 values."""
-        import torch
-
         if self.scaling != "standardised":
             return 0, {"unit": 255, "raw": 1}[self.scaling]
-        counts = torch.stack(
-            [train[:, channel].reshape(-1).bincount(minlength=256) for channel in range(train.shape[1])]
-        ).double()
-        frequency, values = counts / counts.sum(1, keepdim=True), torch.arange(256.0, dtype=torch.float64)
-        mean = (frequency * values).sum(1, keepdim=True)
-        std = (frequency * (values - mean) ** 2).sum(1, keepdim=True).sqrt()
-        std[std == 0] = 1  # a constant channel becomes all zeros, not all NaN
-        return mean[:, :, None].float(), std[:, :, None].float()
+        return channel_statistics(train)
 
 
 def _fingerprint(text: str | None) -> str | None:
@@ -247,6 +239,23 @@ class FromFiles(Images):
     def _place_and_fingerprint(self) -> tuple[Path, str]:
         """The folder that the files are in, and their fingerprint. Raises DataError."""
         raise NotImplementedError
+
+
+def channel_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (C, 1, 1) of each channel of images (N, C, H, W) uint8.
+
+    The deviation of a constant channel is 1, so that scaling makes it all zeros, not all NaN.
+    """
+    import torch
+
+    counts = torch.stack(
+        [images[:, channel].reshape(-1).bincount(minlength=256) for channel in range(images.shape[1])]
+    ).double()
+    frequency, values = counts / counts.sum(1, keepdim=True), torch.arange(256.0, dtype=torch.float64)
+    mean = (frequency * values).sum(1, keepdim=True)
+    std = (frequency * (values - mean) ** 2).sum(1, keepdim=True).sqrt()
+    std[std == 0] = 1
+    return mean[:, :, None].float(), std[:, :, None].float()
 
 
 Grayscale = Annotated[bool, Field(description="Convert colours to luma: 0.299 red + 0.587 green + 0.114 blue.")]

@@ -6,6 +6,7 @@ package and one line in `LOSSES`.
 
 from igbviz.losses.base import Loss, LossIssue, LossOfP, true_log_probability, upcast
 from igbviz.losses.custom import Custom
+from igbviz.losses.foreign import PerSample, per_sample
 from igbviz.losses.normalized import (
     ActiveNegativeCrossEntropy,
     ActiveNegativeFocal,
@@ -85,6 +86,8 @@ __all__ = [
     "LossIssue",
     "Loss",
     "LossOfP",
+    "PerSample",
+    "per_sample",
     "true_log_probability",
     "upcast",
     *(loss.__name__ for loss in LOSSES.values()),

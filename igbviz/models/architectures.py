@@ -28,6 +28,8 @@ class Model(Spec):
     title: ClassVar[str]
     help: ClassVar[str]
     channels_last_on_cpu: ClassVar[bool] = False  # memory layout; ResNet-50 was measured a fifth slower with it
+    is_foreign: ClassVar[bool] = False  # of a module that somebody brings: its forward pass may do anything
+    is_random: ClassVar[bool] = False  # whether a step draws random numbers, beyond what its layers say
 
     @property
     def has_batch_norm(self) -> bool:

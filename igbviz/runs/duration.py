@@ -1,4 +1,4 @@
-"""How long a run will take, in seconds and in words: from paces measured on this machine, else from its operations.
+"""Estimate how long a run will take: from paces measured on this machine, else from the network's operations.
 
 The worker records the pace of every finished run in `cache/speeds.json`. Nothing here imports torch.
 """
@@ -87,16 +87,6 @@ def expected_seconds(config: Config, cache: Path) -> float:
     if isinstance(config, EnsembleConfig):
         return ensembles.expected_seconds(config, config.dataset.facts())
     return estimate(config, cache).seconds
-
-
-def duration_in_words(seconds: float | None) -> str:
-    """Seconds in words that fit: '8 s', '3 min', '2.5 h', '4 days'."""
-    if seconds is None:
-        return "unknown"
-    for size, unit, digits in ((86400, "days", 1), (3600, "h", 1), (60, "min", 0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else "under a second"
 
 
 def require_disk(config: RunConfig, facts: Facts, cache: Path) -> None:

@@ -51,11 +51,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FolderHandle:
     """A handle on a folder of the cache. It holds no state: every property reads the folder."""
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
 
     @property
     def id(self) -> str:
@@ -141,6 +144,17 @@ def read_end(path: str | Path) -> bytes:
         return file.read(limit)
 
 
+def last_lines(path: str | Path, lines: int) -> str:
+    """The last lines of a log; empty if there is none, the reason if it cannot be read."""
+    try:
+        text = read_end(path).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{os.path.basename(path)} cannot be read: {reason(error)}"
+    return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
 def reason(error: OSError) -> str:
     """Why a file cannot be used, in a few words: 'permission denied'."""
     words = error.strerror or str(error)
@@ -161,6 +175,15 @@ def entries(path: str | Path) -> list[os.DirEntry]:
             return list(scan)
     except OSError:
         return []
+
+
+def size(path: str | Path) -> int:
+    """Bytes of the files in a folder; 0 when it was deleted."""
+    total = 0
+    for entry in entries(path):
+        with contextlib.suppress(OSError):  # replaced in the meantime
+            total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+    return total
 
 
 def folders(path: str | Path) -> list[str]:

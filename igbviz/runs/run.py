@@ -41,15 +41,15 @@ from igbviz.runs.files import (
     FolderHandle,
     NewerCache,
     cache_folder,
-    entries,
+    last_lines,
     read,
-    read_end,
     reason,
     require_readable,
+    size,
     write_json,
 )
 from igbviz.runs.images.files import watched
-from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
+from igbviz.runs.kinds import RECORDED, TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
 from igbviz.runs.locks import folder_lock, is_held
 from igbviz.runs.schema import SAMPLE, Schema
 from igbviz.runs.status import FINISHED, QUEUED, Status
@@ -184,7 +184,7 @@ class Run(FolderHandle):
 
     def trajectory(self) -> Trajectory:
         """The probes so far. Raises RunError, also when the run is not a training."""
-        self._require(TRAINED)
+        self._require(TRAINED, RECORDED)
         return self.recorded()
 
     def ensemble(self) -> Ensemble:
@@ -210,16 +210,16 @@ class Run(FolderHandle):
         """The records that a chart draws: of a training, probes evenly spaced in log time, with their images."""
         schema = self.read_schema()
         recorded = self._read(schema, SAMPLE)
-        if schema is None or self.kind is not TRAINED:
+        if schema is None or not self.kind.has_probes:
             return recorded
         images = None
         with contextlib.suppress(RunError):  # without them, the curves can be drawn all the same
             images = self._images(recorded)
         return schema.thinned(recorded, self.config, images)
 
-    def _require(self, kind: Kind) -> None:
-        if self.kind is not kind:
-            raise RunError(f"run {self.id} is {self.kind.title}, allowed: {kind.title}")
+    def _require(self, *kinds: Kind) -> None:
+        if self.kind not in kinds:
+            raise RunError(f"run {self.id} is {self.kind.title}, allowed: {kinds[0].title}")
 
     def _read(self, schema: Schema | None, sample: int) -> Recorded:
         kind = self.kind
@@ -242,23 +242,17 @@ class Run(FolderHandle):
 
         None if none of these is known. Raises RunError when the run is not a training.
         """
-        self._require(TRAINED)
+        self._require(TRAINED, RECORDED)
         if (schema := self.read_schema()) and schema.steps_per_epoch:
             return schema.steps_per_epoch
-        try:
-            return self.config.steps_per_epoch(self.config.train_size(self.config.dataset.facts()))
-        except DataError:
-            return round(self.trajectory().steps_per_epoch) or None
+        with contextlib.suppress(DataError):
+            facts = self.config.dataset.facts()
+            return self.config.steps_per_epoch(self.config.train_size(facts))
+        return round(self.trajectory().steps_per_epoch) or None
 
     def log(self, lines: int = 20) -> str:
         """The last lines of the worker's log."""
-        try:
-            text = read_end(self.path / "log.txt").decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            return f"log.txt cannot be read: {reason(error)}"
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+        return last_lines(self.path / "log.txt", lines)
 
     @property
     def is_shipped(self) -> bool:
@@ -270,6 +264,13 @@ class Run(FolderHandle):
         """Whether the records came in an archive, which anybody may have made, instead of being trained here."""
         return (self.path / IMPORTED).is_file()
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run was trained outside igbviz and only recorded; also False for a run that is unreadable."""
+        with contextlib.suppress(RunError):
+            return self.kind is RECORDED
+        return False
+
     def require_own(self) -> None:
         """Raise RunError for a shipped run."""
         if self.is_shipped:
@@ -277,12 +278,17 @@ class Run(FolderHandle):
                 f"run {self.id} ships with the program and cannot be changed: run it yourself to get your own copy"
             )
 
+    def _require_trained_here(self) -> None:
+        self.require_own()
+        if self.is_recorded:
+            raise RunError(f"run {self.id} was recorded outside igbviz: it can be neither stopped nor resumed here")
+
     def stop(self) -> None:
         """Stop a queued run at once, a running one after its current step. Its records stay.
 
         Raises RunError when the run is shipped, was deleted, or cannot be changed.
         """
-        self.require_own()
+        self._require_trained_here()
         with self.changing():
             self._stop()
 
@@ -303,7 +309,7 @@ class Run(FolderHandle):
 
         `sweep`, `race`: the id of the sweep that it belongs to, and whether that is a race, see `submit_all`.
         """
-        self.require_own()
+        self._require_trained_here()
         with self.changing():
             self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)
@@ -391,8 +397,4 @@ class Run(FolderHandle):
 
     def size(self) -> int:
         """Bytes on disk; 0 when the run was deleted."""
-        total = 0
-        for entry in entries(self.path):
-            with contextlib.suppress(OSError):  # replaced in the meantime
-                total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
-        return total
+        return size(self.path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
 from igbviz.runs.files import folders
-from igbviz.runs.kinds import TRAINED, Config, kind_of
+from igbviz.runs.kinds import RECORDED, TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
 
@@ -32,12 +32,15 @@ def shipped_run(config: Config, cache: Path) -> Run | None:
 
 
 def config_to_repeat(run: Run) -> Config:
-    """The configuration that repeats a run on this machine. Raises RunError when the run is unreadable.
+    """The configuration that repeats a run on this machine. Raises RunError when the run is unreadable, or was
+    recorded outside.
 
     A missing image folder of CIFAR-10 is replaced by the data set CIFAR-10. Any other folder stays, and starting the
     run reports that it is missing.
     """
     config, data = run.config, run.config.dataset
+    if kind_of(config) is RECORDED:
+        raise RunError(f"run {run.id} was recorded outside igbviz: it cannot be repeated here")
     if not isinstance(data, ImageFolder) or run.schema.get("class_names") != list(CIFAR10):
         return config
     try:

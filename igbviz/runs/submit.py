@@ -13,13 +13,14 @@ from igbviz.datasets.base import FromFiles
 from igbviz.runs import queue
 from igbviz.runs.files import claim, write_text
 from igbviz.runs.images import files as images
-from igbviz.runs.kinds import Config, as_config
+from igbviz.runs.kinds import Config, as_config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, QUEUED, Status
 from igbviz.runs.trash import trash
+from igbviz.spec import ConfigError
 
 
 def submit(
@@ -33,10 +34,14 @@ def submit(
     its data are in a folder, which may have other files here. An imported run never answers for a training: it moves to
     the trash, from where it can be restored, and the run that is trained here takes its place. Data in a folder that
     the configuration names are read once here: other files are another run. Raises ConfigError for an invalid
-    configuration or an unknown preset, DataError for a folder that is missing or has other files than a fingerprint in
-    it says.
+    configuration, an unknown preset, or the configuration of a recorded run, DataError for a folder that is missing or
+    has other files than a fingerprint in it says.
     """
     config, cache = as_config(config), Path(cache)
+    if kind_of(config).job is None:
+        raise ConfigError(
+            ((), f"{config.title!r} was recorded outside igbviz: it cannot be trained from its description")
+        )
     may_be_shipped = not own and not _reads_unseen_files(config) and not (cache / "runs" / config.id).is_dir()
     if may_be_shipped and (run := shipped_run(config, cache)):
         return run

@@ -51,12 +51,17 @@ def max_runs(training: Training) -> int:
     return 1 if training.is_stochastic else max(1, min(MAX_RUNS[device], MAX_WEIGHTS[device] // weights))
 
 
+def _loss_and_schedule(training: Training) -> str:
+    parts = (training.config.loss, training.config.schedule)
+    return repr([(type(part).__name__, part.model_dump()) for part in parts])
+
+
 class Stack:
     """Trainings at the same step that take their next steps together, by `advance()`."""
 
     def __init__(self, trainings: Sequence[Training]) -> None:
         # Sorted so that runs with the same loss are neighbours: each loss is computed once, on a slice.
-        self.trainings = sorted(trainings, key=lambda training: repr((training.config.loss, training.config.schedule)))
+        self.trainings = sorted(trainings, key=_loss_and_schedule)
         first = self.trainings[0]
         self.config, self.device, self.is_stochastic = first.config, first.device, False
         self._stack_networks()

@@ -18,13 +18,14 @@ import streamlit as st
 from streamlit import config
 from streamlit.components.v1 import declare_component
 
+from igbviz.charts import js
 from igbviz.runs.files import read
 from igbviz.runs.images import files as images
 from igbviz.runs.run import Run
 
 MOUNT = Path(__file__).with_name("mount.js")
-MODULES = Path(__file__).with_name("js")
-PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+MODULES = js.FOLDER
+PLOTLY = js.PLOTLY
 
 served = False  # whether this process has the routes of igbviz/ui/server.py, which sets it
 

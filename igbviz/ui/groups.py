@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.datasets import DataError
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import RESUMABLE, WAITING, Group, Progress, plan, submit_sweep
 from igbviz.spec import ConfigError

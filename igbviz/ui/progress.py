@@ -7,9 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from igbviz.runs import shipped
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import PAUSED, Status
+from igbviz.runs.status import Status
 from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
@@ -25,6 +24,8 @@ STATE_LOOKS = {
     "unreadable": ("gray", ":material/broken_image:"),
 }
 IMPORTED = "This run came in an archive and was not trained here: its records are as good as whoever made the archive."
+RECORDED = "recorded outside igbviz"
+NOT_TRAINED = "A probe watched this training in somebody's own program. It cannot be repeated or continued here."
 
 
 def state_badge(state: str) -> None:
@@ -38,7 +39,7 @@ def draw(run: Run, status: Status, key: str = "") -> None:
     with st.container(key=f"{key}progress", horizontal=True, vertical_alignment="center", gap="small"):
         state_badge(status.state)
         worded = status.model_copy(update={"message": ""}) if went_wrong else status
-        st.caption(plain(sentence(worded, run.kind.unit)))
+        st.caption(plain(worded.sentence(run.kind.unit)))
         can_stop, can_resume = status.state in ("queued", "running"), status.state in ("stopped", "failed", "lost")
         if can_stop and st.button("Stop", icon=":material/stop:", key=f"{key}stop"):
             if _done(run.stop):
@@ -50,11 +51,13 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             st.badge("shipped", color="violet", icon=":material/package_2:")
         if run.is_imported:
             st.badge("imported", color="violet", icon=":material/upload:", help=IMPORTED)
-        if run.is_shipped or run.is_imported:
+        if run.is_recorded:
+            st.badge(RECORDED, color="violet", icon=":material/sensors:", help=NOT_TRAINED)
+        elif run.is_shipped or run.is_imported:
             repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
             if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
                 turn_to(run=own.id)
-        another = st.button(
+        another = not run.is_recorded and st.button(
             "Another seed", icon=":material/casino:", key=f"{key}again", help="Run the same with the next seed."
         )
         if another:
@@ -81,24 +84,3 @@ def _done(act: Callable[[], None]) -> bool:
         show_error(error, icon=":material/error:")
         return False
     return True
-
-
-def sentence(status: Status, unit: str = "step") -> str:
-    """'step 120 of 3,130, epoch 0.38, 31 probes, 130 steps/s, 23 s to go, on CPU', and '3,130 steps, 60 probes, 23 s in
-    all, on CPU' at the end."""
-    if not status.steps:
-        return status.message
-    is_done = status.state == "done"
-    parts = [f"{status.steps:,} {unit}s" if is_done else f"{unit} {status.step:,} of {status.steps:,}"]
-    if unit == "step":
-        parts += [f"epoch {status.epoch:.2f}"] * (not is_done) + [f"{status.snapshots} probes"]
-    if (pace := status.steps_per_second) and not is_done:
-        parts.append(f"{pace:,.0f} {unit}s/s" if pace >= 10 else f"{pace:.2f} {unit}s/s")
-    parts.append(
-        f"{duration_in_words(status.eta)} to go"
-        if status.eta is not None
-        else f"{duration_in_words(status.seconds)} in all"
-    )
-    is_plain = status.state == "done" or (status.state == "running" and status.message != PAUSED)
-    prefix = "" if is_plain else f"{status.message} "
-    return prefix + ", ".join(parts) + f", on {status.device}"

@@ -28,15 +28,12 @@ from igbviz.ui import assets, previews
 from igbviz.ui.share.routes import routes
 from igbviz.ui.worksheet import serve as worksheets
 
-HERE = Path(__file__).parent
+HERE, PICTURES = Path(__file__).parent, assets.MODULES
 STYLES = (
-    "shell.css",
-    "views.css",
-    "js/stage.css",
-    "js/images.css",
-    "js/lanes.css",
-    "js/share.css",
-    "share/hidden.css",
+    HERE / "shell.css",
+    HERE / "views.css",
+    *(PICTURES / f"{name}.css" for name in ("stage", "images", "lanes", "share")),
+    HERE / "share" / "hidden.css",
 )
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}
 
@@ -80,7 +77,7 @@ def _prepare() -> None:
 
 def head() -> bytes:
     """What the index page gets at the end of its head."""
-    *styles, script = ((HERE / name).read_text(encoding="utf-8") for name in (*STYLES, "shell.js"))
+    *styles, script = (file.read_text(encoding="utf-8") for file in (*STYLES, HERE / "shell.js"))
     style = "\n".join(styles)
     plotly, modules = assets.asset(assets.PLOTLY.name), " ".join(map(assets.asset, assets.modules()))
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,8 @@ from igbviz.charts.animation.recording import Recording
 from igbviz.charts.animation.strokes import Color, mixed
 from igbviz.charts.stage import scene
 from igbviz.charts.time_axis import Unit
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
+from igbviz.config.recorded import headline
 from igbviz.spec import ConfigError
 from igbviz.trajectory import Trajectory
 
@@ -24,7 +26,7 @@ TRANSPARENT = 255  # the place in the palette that no color has
 
 def gif(
     trajectory: Trajectory,
-    config: RunConfig,
+    config: RunConfig | RecordedConfig,
     quantity: str = "true_class_probability",
     *,
     unit: Unit = "epoch",
@@ -36,16 +38,46 @@ def gif(
 ) -> bytes:
     """A run from Init. to its last probe, evenly in log time: curves, names, bars and verdict, as on the stage.
 
-    `title` is by default that of the loss. Raises ConfigError for a quantity that the stage does not show as curves,
-    and for a trajectory without a probe.
+    `title` is by default that of the loss, or of a recorded run. Raises ConfigError for a quantity that the stage does
+    not show as curves, and for a trajectory without a probe.
     """
     options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
+    picture = _picture(trajectory, config, quantity, unit, title, dark, options)
+    frames = [picture.frame(index) for index in picture.recording.moments(FRAMES)]
+    return _encoded(frames, _palette(picture.colors()))
+
+
+def still(
+    trajectory: Trajectory,
+    config: RunConfig,
+    quantity: str = "true_class_probability",
+    *,
+    unit: Unit = "epoch",
+    steps_per_epoch: int | None = None,
+    ended: bool = True,
+    diverged: bool = False,
+    title: str | None = None,
+    dark: bool = False,
+) -> Image.Image:
+    """The last frame of `gif`: all that has been recorded so far. Raises ConfigError like it."""
+    options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
+    picture = _picture(trajectory, config, quantity, unit, title, dark, options)
+    return picture.frame(len(picture.recording.places) - 1)
+
+
+def _picture(
+    trajectory: Trajectory,
+    config: RunConfig,
+    quantity: str,
+    unit: Unit,
+    title: str | None,
+    dark: bool,
+    options: dict[str, Any],
+) -> Picture:
     if not len(trajectory):
         raise ConfigError((("trajectory",), "has no probe yet, needed: one at least"))
     recording = Recording(scene(trajectory.thinned(), config, **options), quantity, unit)
-    picture = Picture(recording, config.loss.title if title is None else title, dark)
-    frames = [picture.frame(index) for index in recording.moments(FRAMES)]
-    return _encoded(frames, _palette(picture.colors()))
+    return Picture(recording, headline(config) if title is None else title, dark)
 
 
 def _palette(colors: list[Color]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Names beside the ends of lines, as on the stage: see ui/js/labels.js, which does the same in the browser.
+"""Names beside the ends of lines, as on the stage: see charts/js/labels.js, which does the same in the browser.
 
 Ends that lie together share one name ("8 classes at 0"); the names are then moved apart as little as possible.
 """

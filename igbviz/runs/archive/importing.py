@@ -21,6 +21,7 @@ from igbviz.runs.archive.limits import FILES
 from igbviz.runs.images.files import RECORDS, check
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.listing import listed
+from igbviz.runs.recorded import problem
 from igbviz.runs.run import IMPORTED, Run, RunError
 
 PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
@@ -157,6 +158,8 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
     if damage := listed(run.path).problem:
         raise ArchiveError(f"run {name}: {damage}")
     recorded = run.recorded()  # RunError if a record is impossible
+    if sentence := problem(run):
+        raise ArchiveError(f"run {name}: {sentence}")
     try:
         check(run.path, len(recorded), recorded.classes)
     except (OSError, ValueError) as error:

@@ -12,9 +12,9 @@ import streamlit as st
 from igbviz.datasets import DataError
 from igbviz.ensembles import EnsembleConfig, expected_seconds, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms
 from igbviz.ui.messages import show_error

@@ -8,9 +8,9 @@ from igbviz.config import RunConfig
 from igbviz.config.interventions import INTERVENTIONS, applicable, suggested
 from igbviz.datasets import DataError
 from igbviz.runs import shipped
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.runs.sweep_config import intervention_sweep, race_of_cure
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError

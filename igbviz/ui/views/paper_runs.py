@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from igbviz.datasets import DataError
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.runs.sweeps import Group, Plan, plan, submit_sweep
 from igbviz.spec import ConfigError
 from igbviz.studies.paper import experiment

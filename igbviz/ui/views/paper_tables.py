@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.charts.run_export import csv_table
-from igbviz.runs.duration import duration_in_words
+from igbviz.runs.status import duration_in_words
 from igbviz.studies.paper import claims, experiment
 from igbviz.studies.paper.choices import CHOICES
 from igbviz.studies.paper.claims import CLAIMS, CheckedClaim

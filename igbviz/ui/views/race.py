@@ -8,8 +8,8 @@ import streamlit as st
 
 from igbviz.datasets import DataError
 from igbviz.runs import queue
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.runs.sweep_config import INTERVENTION, Sweep
 from igbviz.runs.sweeps import MISSING, RESUMABLE, WAITING, SweepRun, members_of, plan, stop_all
 from igbviz.spec import ConfigError

@@ -22,8 +22,9 @@ from igbviz.datasets.label_noise import LABEL_NOISE
 from igbviz.losses import LOSSES, Custom, Loss
 from igbviz.models import INITIALIZATIONS, MODELS
 from igbviz.runs import shipped
-from igbviz.runs.duration import duration_in_words, estimate
+from igbviz.runs.duration import estimate
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
 from igbviz.ui.messages import show_dead_link, show_error

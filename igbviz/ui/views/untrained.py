@@ -9,8 +9,8 @@ import streamlit as st
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import DataError
 from igbviz.runs import files, previews
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import duration_in_words
 from igbviz.ui.messages import quoting
 from igbviz.ui.previews import asked, is_served, preview
 

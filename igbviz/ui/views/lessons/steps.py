@@ -10,10 +10,9 @@ import streamlit as st
 from igbviz.config import RunConfig
 from igbviz.datasets import DataError
 from igbviz.runs import queue
-from igbviz.runs.duration import duration_in_words
 from igbviz.runs.kinds import TRAINED, kind_of
 from igbviz.runs.run import Run, RunError
-from igbviz.runs.status import FINISHED, Status
+from igbviz.runs.status import FINISHED, Status, duration_in_words
 from igbviz.runs.sweep_config import race_of_losses
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.spec import ConfigError
@@ -33,7 +32,7 @@ from igbviz.studies.lessons.parts import (
     Verdict,
     verdict,
 )
-from igbviz.ui import progress, refresh, shell
+from igbviz.ui import refresh, shell
 from igbviz.ui.messages import plain, show_error
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
@@ -232,7 +231,7 @@ def _progress(lesson: Lesson, step: Step, statuses: Mapping[str, Status]) -> Non
         config = lesson.runs[key]
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(status.state)
-            st.caption(plain(progress.sentence(status, kind_of(config).unit)))
+            st.caption(plain(status.sentence(kind_of(config).unit)))
         if kind_of(config) is not TRAINED:
             st.progress(min(status.step / status.steps, 1.0) if status.steps else 0.0, "Networks drawn so far")
 

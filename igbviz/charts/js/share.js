@@ -1,7 +1,7 @@
 // The menu "Share" of the stage: its picture as PNG, SVG, GIF or film, and a link to it. A menu as any other: arrows
 // move, Escape closes it, and the keyboard returns to its button.
 
-import { linkWith } from "./address.js";
+import { linkWith, linkable } from "./address.js";
 import { Film, filmType } from "./film.js";
 import { showLink } from "./link.js";
 import { download } from "./picture.js";
@@ -20,7 +20,7 @@ export class Share {
       <div class="menu" role="menu" aria-label="Share" hidden></div><p class="note" role="status" hidden></p>`;
     [this.button, this.menu, this.note] = holder.children;
     this.items = [
-      this._item("Link", () => this._link()),
+      ...(linkable ? [this._item("Link", () => this._link())] : []),
       this._item("PNG", () => this._picture("png"), true),
       this._item("SVG", () => this._picture("svg"), true),
       ...(server ? [this._item("GIF", () => this._gif(), true)] : []),

@@ -1,6 +1,7 @@
 // What the viewer chose on the stage, in the address of the page, so that a link shows the same moment. Written without
 // telling Streamlit, which would run the page again; read once, when the stage is made.
 
+export const linkable = true; // a notebook has no address of its own
 export const asked = (name) => new URLSearchParams(location.search).get(name);
 
 let waiting = {};

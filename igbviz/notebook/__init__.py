@@ -1,0 +1,1 @@
+"""What a notebook shows: `watch`, a live chart of runs and probes."""
