@@ -1,4 +1,4 @@
-"""Export of a run: tables, an HTML page, its configuration, and the lines of Python that reproduce it."""
+"""Export of a run: tables, pictures, an HTML page, its configuration, and the lines of Python that reproduce it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from igbviz.charts import browser
+from igbviz.charts.ensemble import guesses
 from igbviz.charts.interface.figures import CONFIG, themed
 from igbviz.charts.run import WRONG_LABELS_CHART, bars, run_curves
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RecordedConfig, RunConfig
+from igbviz.ensembles import Ensemble
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
 from igbviz.trajectory import Trajectory
@@ -22,8 +25,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that
 
 
 def csv(run: Run) -> bytes:
-    """The tidy table of a trajectory, one row per (probe, class)."""
-    return csv_table(run.trajectory().to_frame())
+    """The tidy table of a run, one row per (probe, class), or of an ensemble per (network, class)."""
+    return csv_table(run.recorded().to_frame())
 
 
 def csv_table(frame: pd.DataFrame) -> bytes:
@@ -38,7 +41,7 @@ def csv_table(frame: pd.DataFrame) -> bytes:
 def parquet(run: Run) -> bytes:
     """The same table as Parquet, which keeps the types of its columns."""
     buffer = io.BytesIO()
-    run.trajectory().to_frame().to_parquet(buffer, index=False)
+    run.recorded().to_frame().to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -54,6 +57,23 @@ def gif(run: Run, view: str = "true_class_probability", *, unit: Unit = "epoch",
     status, options = run.status, {"unit": unit, "dark": dark, "steps_per_epoch": run.steps_per_epoch}
     ends = {"ended": status.ended, "diverged": status.state == "diverged"}
     return animation.gif(run.trajectory(), run.config, view, **options, **ends)
+
+
+def png(run: Run, view: str = "true_class_probability", *, dark: bool = False) -> bytes:
+    """A quantity of a run over log time as a PNG; of an ensemble its guesses. Raises RunError without a browser."""
+    return browser.picture(_figure(run, view), "png", dark=dark)
+
+
+def svg(run: Run, view: str = "true_class_probability", *, dark: bool = False) -> bytes:
+    """The same as an SVG, which a drawing program can edit."""
+    return browser.picture(_figure(run, view), "svg", dark=dark)
+
+
+def _figure(run: Run, view: str) -> go.Figure:
+    recorded = run.recorded()
+    if isinstance(recorded, Ensemble):
+        return guesses(recorded)
+    return go.Figure(run_curves(recorded, run.config, view, steps_per_epoch=run.steps_per_epoch))
 
 
 def json(run: Run) -> bytes:
@@ -76,13 +96,14 @@ FORMATS = {
     "HTML": (".html", "text/html", html),
     "Configuration": (".json", "application/json", json),
 }
-WRITERS = {suffix: make for suffix, _, make in FORMATS.values()} | {".gif": gif}
+PICTURES = {".gif": gif, ".png": png, ".svg": svg}
+WRITERS = {suffix: make for suffix, _, make in FORMATS.values()} | PICTURES
 
 
 def write(run: Run, out: Path, ending: str = "", **options: Any) -> None:
     """Write the run in the format of this ending, by default the file's. Raises ConfigError for an unknown one.
 
-    The options are those of the format: only a .gif has some.
+    The options are those of the format: only PICTURES have some.
     """
     if (ending := ending or out.suffix) not in WRITERS:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(WRITERS)}"))

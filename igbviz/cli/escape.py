@@ -44,5 +44,6 @@ def escape(options: argparse.Namespace) -> int:
                 bar.set_description(row.loss, refresh=False)
     except KeyboardInterrupt:
         print("\nstopped: run the same command again to continue", file=sys.stderr)
+        raise
     print(study.table(rows))
     return 0

@@ -95,6 +95,18 @@ class RunConfig(Spec):
             self.require_fit(self.dataset.facts())
         return self
 
+    @classmethod
+    def model_validate(cls, values: Any, **_: Any) -> Self:
+        """Build from a mapping, a preset or a preset's name: `RunConfig.model_validate("first-look")`.
+
+        Raises ConfigError, one sentence for each invalid field.
+        """
+        from igbviz.config.presets import Preset, preset_config  # which are made of these configurations
+
+        if isinstance(values, str | Preset):
+            values = preset_config(values)
+        return super().model_validate(values)
+
     @property
     def id(self) -> str:
         """A short readable name with a hash of the canonical choices and the version of the numerics."""

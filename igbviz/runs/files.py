@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")  # the name of a run's folder
+ADDRESS = "address"  # a file of a cache: where its pages were last served
 CACHE_VERSION = 1  # of the layout of a cache; raised when an older program would misread it
 Stamp = tuple[tuple[int, int, int] | None, ...]
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from igbviz.config import RecordedConfig, RunConfig
+from igbviz.config import Preset, RecordedConfig, RunConfig
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.schema import RecordedSchema, Schema, TrainedSchema, UntrainedSchema
+from igbviz.spec import ConfigError, short
 from igbviz.training.memory import fits_one_thread
 from igbviz.trajectory import Trajectory
 
@@ -113,8 +114,11 @@ def kind_of_values(values: Any) -> Kind:
     return next((kind for kind in KINDS.values() if kind.field in fields), TRAINED)
 
 
-def as_config(values: Config | Mapping[str, Any]) -> Config:
-    """The validated configuration, of the kind that its fields tell. Raises ConfigError."""
+def as_config(values: Config | Preset | str | Mapping[str, Any]) -> Config:
+    """The validated configuration, of the kind that its fields tell; text is the name of a preset. Raises ConfigError.
+
+    as_config("first-look"), as_config({"networks": 50})
+    """
     if isinstance(values, Config):
         return values
     return kind_of_values(values).config.model_validate(values)
@@ -126,4 +130,6 @@ def parse_config(text: bytes) -> Config:
 
     Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
     """
-    return as_config(json.loads(text))
+    if not isinstance(values := json.loads(text), Mapping):
+        raise ConfigError(((), f"{short(values)} is not a configuration: give its fields as a mapping"))
+    return as_config(values)
