@@ -99,6 +99,10 @@ class Spec(BaseModel):
                 changed[key] = value.canonical(incidental) if isinstance(value, Spec) else value
         return changed
 
+    def changes(self) -> dict[str, Any]:
+        """The hyperparameters that differ from their defaults, as in `canonical`."""
+        return {key: value for key, value in self.canonical().items() if key in self.hyperparameters()}
+
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields replaced, checked like a new spec."""
         return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
@@ -260,6 +264,10 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
             field = cls.model_fields.get(location[0]) if location else None
             value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
             possible = allowed(field) if field else line["msg"]
+            package = line["input"].get("package") if isinstance(line["input"], Mapping) else None
+            if package is not None and field is not None and value not in _names(field):
+                problems.append((location[:1], f"is {short(value)} of {short(package)}, which is not installed here"))
+                continue
             if isinstance(line["input"], str) and field is not None and value in _names(field):
                 possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
             problems.append((location[:1], f"is {short(value)}, allowed: {possible}"))

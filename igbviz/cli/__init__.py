@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from igbviz import plugins
 from igbviz.cli import clean, doctor, escape, runs, sweep, train
 from igbviz.datasets import DataError
 from igbviz.runs.files import in_words, require_readable
@@ -29,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if rest:  # key=value changes after an option
         options.changes += rest
+    if options.command is not doctor.doctor:  # it has a line for them
+        for problem in plugins.problems():
+            print(f"igbviz: {problem}", file=sys.stderr)
     try:
         if hasattr(options, "cache") and options.command is not doctor.doctor:  # the doctor reports it as a line
             require_readable(options.cache)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from igbviz.config import RunConfig
+from igbviz.config.missing import with_stand_ins
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.schema import Schema, TrainedSchema, UntrainedSchema
@@ -106,6 +107,7 @@ def as_config(values: Config | Mapping[str, Any]) -> Config:
 def parse_config(text: bytes) -> Config:
     """The configuration in a config.json. Cached, since a list of runs reads each of them several times.
 
-    Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
+    Choices of packages that are not installed here are stand-ins, see `config.missing`: the run can be read, not
+    trained. Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
     """
-    return as_config(json.loads(text))
+    return with_stand_ins(as_config, json.loads(text))

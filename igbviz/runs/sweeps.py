@@ -249,10 +249,19 @@ class Group(FolderHandle):
         stop_all(self.members())
 
     def resume(self) -> None:
-        """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
+        """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again.
+
+        Raises ConfigError, after the others, for runs of a package that is not installed here.
+        """
+        refused = []
         for member in self.members():
             if member.state in RESUMABLE:
-                member.run.resume(sweep=self.id, race=self.is_race)
+                try:
+                    member.run.resume(sweep=self.id, race=self.is_race)
+                except ConfigError as error:
+                    refused.append(error)
+        if refused:
+            raise refused[0]
 
     def sharing(self) -> list[Group]:
         """The other groups that share a queued, running or lost run with this one."""

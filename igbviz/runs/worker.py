@@ -139,6 +139,8 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
     entry, run = waiting[0], Run(cache / "runs" / waiting[0].run_id)
     if _is_put_off(run.id):
         return False
+    if not paused:
+        _start_anew_for_new_plugins(run)
     if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
         with contextlib.suppress(OSError):
             entry.path.unlink(missing_ok=True)
@@ -184,6 +186,24 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
         _put_off[run.id] = time.monotonic() + pause, pause
         say(f"{run.id}: {error}; trying it again in {pause:g} s")
         return False
+
+
+def _start_anew_for_new_plugins(run) -> None:
+    """Start this process anew if the run needs a plugin that was installed after it had started; the same process, so
+    that its keeper does not take it for dead."""
+    from igbviz.config.missing import require_installed
+    from igbviz.plugins import installed
+    from igbviz.runs.run import RunError
+    from igbviz.spec import ConfigError
+
+    try:
+        require_installed(run.config)
+    except ConfigError:
+        if installed.changed():
+            say("starting anew, since other plugins are installed now")
+            os.execv(sys.executable, [sys.executable, "-m", "igbviz.runs.worker", *sys.argv[1:]])
+    except RunError:
+        pass  # the session reports it
 
 
 def _is_put_off(run_id: str) -> bool:

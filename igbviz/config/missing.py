@@ -1,0 +1,99 @@
+"""Configurations that name a package which is not installed here, or is installed in another version.
+
+Such a run can be listed and its curves drawn, but not trained. A loss, a network or a data set that is missing has a
+stand-in: it keeps the name and the hyperparameters that were recorded and can do nothing else. No code is ever looked
+for: what may be imported is only what is installed and says so itself (`igbviz.plugins`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import ConfigDict, Field
+
+from igbviz.datasets import DATASETS, DataError, Dataset, ImageFolder
+from igbviz.losses import LOSSES, Loss
+from igbviz.models import MODELS, Model
+from igbviz.plugins.part import PACKAGE, Part, unavailable
+from igbviz.spec import ConfigError, Spec
+
+Config = TypeVar("Config", bound=Spec)
+
+
+class Missing(Part):
+    """A choice of a package that is not installed here: a name, the package, and fields that nobody can check."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Missing:
+        part = cls(**{key: value for key, value in values.items() if key != "package"})
+        part._package = values["package"]
+        return part
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @classmethod
+    def title_of(cls, name: str) -> str:
+        return name
+
+    def canonical(self, incidental: bool = False) -> dict[str, Any]:
+        return self.model_dump()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ConfigError(((), f"{self.name} {unavailable(self)}"))
+
+
+class MissingLoss(Missing, Loss):
+    runs_on_numpy = False
+    values = Missing._refuse
+
+
+class MissingModel(Missing, Model):
+    build = Missing._refuse
+
+
+class MissingDataset(Missing, Dataset):
+    def facts(self) -> NoReturn:
+        raise DataError(f"the data set {self.name} {unavailable(self)}")
+
+    def load(self, device: Any = "cpu") -> NoReturn:
+        self.facts()
+
+
+# For each field: its choices, its stand-in, and a choice that fits every configuration, for the check of the others.
+FIELDS: dict[str, tuple[Mapping[str, Any], type[Missing], dict[str, Any]]] = {
+    "dataset": (DATASETS, MissingDataset, {"name": ImageFolder().name}),
+    "model": (MODELS, MissingModel, {"name": "mlp"}),
+    "loss": (LOSSES, MissingLoss, {"name": "cross-entropy"}),
+}
+
+
+def with_stand_ins(read: Callable[[Any], Config], values: Any) -> Config:
+    """What `read` makes of these values of a configuration, with stand-ins for choices of packages that are not here.
+
+    The other fields are validated as always. Raises ConfigError like `read`.
+    """
+    missing = {name: FIELDS[name] for name in FIELDS if isinstance(values, Mapping) and _is_missing(name, values)}
+    config = read(values | {name: neutral for name, (_, _, neutral) in missing.items()} if missing else values)
+    return config.model_copy(update={name: kind.of(values[name]) for name, (_, kind, _) in missing.items()})
+
+
+def _is_missing(field: str, values: Mapping[str, Any]) -> bool:
+    part = values.get(field)
+    if not isinstance(part, Mapping) or not isinstance(package := part.get("package"), str):
+        return False
+    name = part.get("name")
+    return isinstance(name, str) and name not in FIELDS[field][0] and PACKAGE.fullmatch(package) is not None
+
+
+def require_installed(config: Spec) -> None:
+    """Raise ConfigError, one sentence each, for choices that were made with another package than is installed here."""
+    parts = {name: getattr(config, name) for name in FIELDS if hasattr(config, name)}
+    problems = [((name,), f"{part.name} {reason}") for name, part in parts.items() if (reason := unavailable(part))]
+    if problems:
+        raise ConfigError(*problems)
