@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, WrapValidator, model_validator
 from pydantic.fields import FieldInfo
 
 
@@ -33,6 +33,7 @@ class ConfigError(ValueError):
 class Spec(BaseModel):
     """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
 
+    is_stand_in: ClassVar[bool] = False  # for a choice that is not available here: it can be shown, not used
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     def __init__(self, /, **values: Any) -> None:
@@ -158,9 +159,14 @@ def by_name(*classes: type[Spec]) -> Registry:
 
 
 def any_of(registry: Mapping[str, type[Spec]]) -> Any:
-    """The pydantic type 'one of the specs in this registry', chosen by `name`."""
+    """The pydantic type 'one of the specs in this registry', chosen by `name`; or a stand-in for one that is not."""
     specs = tuple(dict.fromkeys(registry.values()))
-    return Annotated[Union[specs], Field(discriminator="name")]  # noqa: UP007 (built at run time)
+    one = Annotated[Union[specs], Field(discriminator="name"), WrapValidator(_unless_stand_in)]  # noqa: UP007
+    return SerializeAsAny[one]
+
+
+def _unless_stand_in(value: Any, validate: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, Spec) and value.is_stand_in else validate(value)
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:

@@ -7,24 +7,22 @@ for: what may be imported is only what is installed and says so itself (`igbviz.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
 
 from pydantic import ConfigDict, Field
 
-from igbviz.datasets import DATASETS, DataError, Dataset, ImageFolder
+from igbviz.datasets import DATASETS, DataError, Dataset
 from igbviz.losses import LOSSES, Loss
 from igbviz.models import MODELS, Model
 from igbviz.plugins.part import PACKAGE, Part, unavailable
 from igbviz.spec import ConfigError, Spec
 
-Config = TypeVar("Config", bound=Spec)
-
 
 class Missing(Part):
     """A choice of a package that is not installed here: a name, the package, and fields that nobody can check."""
 
-    model_config = ConfigDict(extra="allow")
+    is_stand_in: ClassVar[bool] = True
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")
 
     @classmethod
@@ -49,15 +47,19 @@ class Missing(Part):
 
 
 class MissingLoss(Missing, Loss):
+    model_config = ConfigDict(extra="allow")
     runs_on_numpy = False
     values = Missing._refuse
 
 
 class MissingModel(Missing, Model):
+    model_config = ConfigDict(extra="allow")
     build = Missing._refuse
 
 
 class MissingDataset(Missing, Dataset):
+    model_config = ConfigDict(extra="allow")
+
     def facts(self) -> NoReturn:
         raise DataError(f"the data set {self.name} {unavailable(self)}")
 
@@ -65,22 +67,28 @@ class MissingDataset(Missing, Dataset):
         self.facts()
 
 
-# For each field: its choices, its stand-in, and a choice that fits every configuration, for the check of the others.
-FIELDS: dict[str, tuple[Mapping[str, Any], type[Missing], dict[str, Any]]] = {
-    "dataset": (DATASETS, MissingDataset, {"name": ImageFolder().name}),
-    "model": (MODELS, MissingModel, {"name": "mlp"}),
-    "loss": (LOSSES, MissingLoss, {"name": "cross-entropy"}),
+# For each field, its choices and its stand-in.
+FIELDS: dict[str, tuple[Mapping[str, Any], type[Missing]]] = {
+    "dataset": (DATASETS, MissingDataset),
+    "model": (MODELS, MissingModel),
+    "loss": (LOSSES, MissingLoss),
 }
 
 
-def with_stand_ins(read: Callable[[Any], Config], values: Any) -> Config:
-    """What `read` makes of these values of a configuration, with stand-ins for choices of packages that are not here.
+def with_stand_ins(values: Any) -> Any:
+    """The values of a configuration, with stand-ins for the choices of packages that are not installed here.
 
-    The other fields are validated as always. Raises ConfigError like `read`.
+    Raises ConfigError for what no plugin can be named.
     """
-    missing = {name: FIELDS[name] for name in FIELDS if isinstance(values, Mapping) and _is_missing(name, values)}
-    config = read(values | {name: neutral for name, (_, _, neutral) in missing.items()} if missing else values)
-    return config.model_copy(update={name: kind.of(values[name]) for name, (_, kind, _) in missing.items()})
+    if not isinstance(values, Mapping):
+        return values
+    missing = [name for name in FIELDS if _is_missing(name, values)]
+    return {**values, **{name: FIELDS[name][1].of(values[name]) for name in missing}}
+
+
+def has_stand_ins(config: Spec) -> bool:
+    """Whether a choice of this configuration is of a package that is not installed here."""
+    return any(getattr(config, name).is_stand_in for name in FIELDS if hasattr(config, name))
 
 
 def _is_missing(field: str, values: Mapping[str, Any]) -> bool:

@@ -110,4 +110,4 @@ def parse_config(text: bytes) -> Config:
     Choices of packages that are not installed here are stand-ins, see `config.missing`: the run can be read, not
     trained. Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
     """
-    return with_stand_ins(as_config, json.loads(text))
+    return as_config(with_stand_ins(json.loads(text)))

@@ -139,14 +139,14 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
     entry, run = waiting[0], Run(cache / "runs" / waiting[0].run_id)
     if _is_put_off(run.id):
         return False
-    if not paused:
-        _start_anew_for_new_plugins(run)
     if not (run.path / "status.json").is_file():  # deleted while it was queued, or never a run
         with contextlib.suppress(OSError):
             entry.path.unlink(missing_ok=True)
         return False
     if is_held(run.path / "lock"):  # before its files are read: an idle worker comes here fifty times a second
         return False
+    if not paused:
+        _start_anew_for_new_plugins(run)
     one_thread = device.type == "cpu" and _uses_one_thread(run)
     if helper and not (one_thread and (entry.group or entry.is_short())):
         return False
