@@ -88,7 +88,11 @@ def with_stand_ins(values: Any) -> Any:
 
 def has_stand_ins(config: Spec) -> bool:
     """Whether a choice of this configuration is of a package that is not installed here."""
-    return any(getattr(config, name).is_stand_in for name in FIELDS if hasattr(config, name))
+    return any(part.is_stand_in for part in _parts(config).values())
+
+
+def _parts(config: Spec) -> dict[str, Part]:
+    return {name: getattr(config, name) for name in FIELDS if hasattr(config, name)}
 
 
 def _is_missing(field: str, values: Mapping[str, Any]) -> bool:
@@ -99,9 +103,15 @@ def _is_missing(field: str, values: Mapping[str, Any]) -> bool:
     return isinstance(name, str) and name not in FIELDS[field][0] and PACKAGE.fullmatch(package) is not None
 
 
+def packages(config: Spec) -> set[str]:
+    """The packages that the choices of this configuration are from, as in 'mypackage==1.0'."""
+    return {part.package for part in _parts(config).values() if part.package}
+
+
 def require_installed(config: Spec) -> None:
     """Raise ConfigError, one sentence each, for choices that were made with another package than is installed here."""
-    parts = {name: getattr(config, name) for name in FIELDS if hasattr(config, name)}
-    problems = [((name,), f"{part.name} {reason}") for name, part in parts.items() if (reason := unavailable(part))]
+    problems = [
+        ((name,), f"{part.name} {reason}") for name, part in _parts(config).items() if (reason := unavailable(part))
+    ]
     if problems:
         raise ConfigError(*problems)

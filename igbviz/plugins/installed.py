@@ -132,7 +132,8 @@ def _in_words(error: BaseException) -> str:
     text = (str(error).splitlines() or [""])[0][:300]
     if isinstance(error, PluginError):
         return text
-    hint = CIRCULAR if "partially initialized" in text else ""
+    is_circular = "partially initialized" in text or getattr(error, "name", "") in ("igbviz", "igbviz.config")
+    hint = CIRCULAR if is_circular else ""
     return ": ".join(filter(None, (type(error).__name__, text))) + hint
 
 

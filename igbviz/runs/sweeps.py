@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igbviz.config.missing import packages
 from igbviz.runs import queue
 from igbviz.runs.duration import Estimate, estimate
 from igbviz.runs.files import claim, folders, read, write_json
@@ -180,11 +181,15 @@ class Group(FolderHandle):
 
     @property
     def sweep(self) -> Sweep:
-        """The sweep. Raises RunError when the file is damaged or from another program."""
+        """The sweep. Raises RunError when its file is damaged or from another program, or needs another package."""
         try:
-            return Sweep.model_validate(self._stored()["sweep"])
+            sweep = Sweep.model_validate(self._stored()["sweep"])
         except ConfigError as error:
             raise RunError(f"sweep {self.id} cannot be read: {error}") from None
+        configs = sweep.configs()
+        if any(map(packages, configs)) and {config.id for config in configs} != set(self.run_ids):
+            raise RunError(f"sweep {self.id} was made with another version of a package than is installed here")
+        return sweep
 
     @property
     def run_ids(self) -> list[str]:

@@ -54,6 +54,7 @@ class TestDoctor:
             "versions",
             "torch",
             "torchvision",
+            "plugins",
             "cache",
             "disk",
             "pictures",
