@@ -92,7 +92,7 @@ def has_stand_ins(config: Spec) -> bool:
 
 
 def _parts(config: Spec) -> dict[str, Part]:
-    return {name: getattr(config, name) for name in FIELDS if hasattr(config, name)}
+    return {name: part for name in FIELDS if isinstance(part := getattr(config, name, None), Part)}
 
 
 def _is_missing(field: str, values: Mapping[str, Any]) -> bool:
