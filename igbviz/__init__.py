@@ -64,6 +64,7 @@ _PUBLIC_MODULES = {
     "losses": "igbviz.losses",
     "models": "igbviz.models",
     "optimizers": "igbviz.config.optimizers",
+    "plugins": "igbviz.plugins",
     "presets": "igbviz.config.presets",
     "runs": "igbviz.runs",
     "schedules": "igbviz.config.schedules",

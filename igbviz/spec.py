@@ -12,11 +12,11 @@ import difflib
 import json
 import types
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, WrapValidator, model_validator
 from pydantic.fields import FieldInfo
 
 MAX_LISTED, FEW = 12, 6  # allowed names in a sentence: up to so many all of them, else only some beside a suggestion
@@ -37,6 +37,7 @@ class ConfigError(ValueError):
 class Spec(BaseModel):
     """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
 
+    is_stand_in: ClassVar[bool] = False  # for a choice that is not available here: it can be shown, not used
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     def __init__(self, /, **values: Any) -> None:
@@ -115,6 +116,10 @@ class Spec(BaseModel):
     def __str__(self) -> str:
         return repr(self)
 
+    def changes(self) -> dict[str, Any]:
+        """The hyperparameters that differ from their defaults, as in `canonical`."""
+        return {key: value for key, value in self.canonical().items() if key in self.hyperparameters()}
+
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields replaced, checked like a new spec."""
         return type(self)(**{key: getattr(self, key) for key in type(self).model_fields} | changes)
@@ -170,9 +175,14 @@ def by_name(*classes: type[Spec]) -> Registry:
 
 
 def any_of(registry: Mapping[str, type[Spec]]) -> Any:
-    """The pydantic type 'one of the specs in this registry', chosen by `name`."""
+    """The pydantic type 'one of the specs in this registry', chosen by `name`; or a stand-in for one that is not."""
     specs = tuple(dict.fromkeys(registry.values()))
-    return Annotated[Union[specs], Field(discriminator="name")]  # noqa: UP007 (built at run time)
+    one = Annotated[Union[specs], Field(discriminator="name"), WrapValidator(_unless_stand_in)]  # noqa: UP007
+    return SerializeAsAny[one]
+
+
+def _unless_stand_in(value: Any, validate: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, Spec) and value.is_stand_in else validate(value)
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
@@ -292,6 +302,10 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
             field = cls.model_fields.get(location[0]) if location else None
             value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
             possible = _allowed_instead(field, value) if field else line["msg"]
+            package = line["input"].get("package") if isinstance(line["input"], Mapping) else None
+            if package is not None and field is not None and value not in _names(field):
+                problems.append((location[:1], f"is {short(value)} of {short(package)}, which is not installed here"))
+                continue
             if isinstance(line["input"], str) and field is not None and value in _names(field):
                 possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
             problems.append((location[:1], f"is {short(value)}, allowed: {possible}"))

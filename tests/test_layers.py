@@ -16,6 +16,7 @@ PACKAGE = ROOT / "igbviz"
 # From the lowest layer up. A package imports only from lower layers; packages of one layer do not import each other.
 LAYERS = [
     ["spec", "theory", "_torchvision", "_zips"],
+    ["plugins"],
     ["losses", "datasets", "models"],
     ["config", "trajectory"],
     ["training"],

@@ -103,7 +103,9 @@ def _title_of(chosen: Mapping[str, Loss], name: str) -> str:
 
 
 def short(number: float) -> str:
-    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'."""
+    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'; nothing for NaN."""
+    if number != number:
+        return ""
     if number == 0 or 1e-4 <= abs(number) < 1e4:
         return f"{number:.3g}"
     digits, power = f"{number:.1e}".split("e")
@@ -215,10 +217,11 @@ def over_lead(chosen: OfLosses, classes: int = 10) -> dict[str, Any]:
     slopes = {
         name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64))
         for name, loss in chosen.items()
+        if loss.runs_on_numpy
     }
     styles = _styles(chosen)
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    words = f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    words = f"Gradient of {len(slopes)} losses on {classes} logits over the lead of the favoured class"
     layout = _layout(LEAD_HEIGHT, words)
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []

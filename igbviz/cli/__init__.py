@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    from igbviz import plugins
     from igbviz.cli import doctor
     from igbviz.datasets import DataError
     from igbviz.runs.files import in_words, require_readable
@@ -53,6 +54,9 @@ def _run(arguments: list[str]) -> int:
             parser.error(f"unknown arguments: {' '.join(rest)}")
         options.changes += rest
     options.typed = shlex.join(arguments)
+    if options.command is not doctor.doctor:  # it has a line for them
+        for problem in plugins.problems():
+            print(f"igbviz: {problem}", file=sys.stderr)
     try:
         if hasattr(options, "cache") and options.command is not doctor.doctor:  # the doctor reports it as a line
             require_readable(options.cache)

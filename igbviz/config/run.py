@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from igbviz.config.optimizers import AnyOptimizer, Sgd
 from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.schedules import AnySchedule, Immediate
-from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
+from igbviz.datasets import AnyDataset, DataError, Facts, FashionMini, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
@@ -92,7 +93,8 @@ class RunConfig(Spec):
     def _made_for_these_classes(self) -> Self:
         # The contents of a folder may change, so they are checked when the run begins.
         if not isinstance(self.dataset, ImageFolder):
-            self.require_fit(self.dataset.facts())
+            with contextlib.suppress(DataError):  # of a plugin, whose files may be missing
+                self.require_fit(self.dataset.facts())
         return self
 
     @classmethod

@@ -18,7 +18,8 @@ from pydantic import AfterValidator, Field
 
 from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
-from igbviz.spec import ConfigError, Spec
+from igbviz.plugins.part import Part
+from igbviz.spec import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -78,11 +79,35 @@ class Stored:
     words: str = ""  # what was read and done, where that depends on the files
 
 
-class Dataset(Spec):
-    """A data set with a training set and a test set."""
+class Dataset(Part):
+    """A data set with a training set and a test set. A new one needs a `name`, `facts` and `load`.
 
-    title: ClassVar[str]
-    help: ClassVar[str]
+    Its other fields are hyperparameters with a default each. In a plugin (`igbviz.plugins`), with torch imported inside
+    the method, so that pages need not wait for it:
+
+        class Stripes(Dataset):
+            '''Noise with horizontal or vertical stripes.'''
+
+            name: Literal["stripes"] = "stripes"
+            noise: float = Field(0.5, ge=0, le=10, description="Standard deviation of the noise.")
+
+            def facts(self):
+                return Facts(channels=1, side=8, class_names=("rows", "columns"), train_size=512, test_size=128)
+
+            def load(self, device="cpu"):
+                import torch
+
+                labels, stripes = torch.arange(640) % 2, (torch.arange(8.0) % 2 * 2 - 1).expand(8, 8)
+                images = torch.where(labels[:, None, None] == 0, stripes.T, stripes)[:, None]
+                noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+                images, labels = (images + self.noise * noise).to(device), labels.to(device)
+                return Data(images[:512], labels[:512], images[512:], labels[512:], ("rows", "columns"), "stripes")
+
+    Images are float32 (N, C, H, W), labels int64 (N,), with every class in both sets. The same fields must give the
+    same values every time, since the identity of a run consists of them and of the package's version.
+    """
+
+    help: ClassVar[str] = ""
     is_in_memory: ClassVar[bool] = False  # whether nothing is left to load
 
     def facts(self) -> Facts:
@@ -116,6 +141,14 @@ class Dataset(Spec):
     def decoded_file(self) -> Path | None:
         """The file that keeps its images after they were decoded, if any. Raises DataError."""
         return None
+
+    def try_out(self) -> None:
+        try:
+            facts = self.facts()
+        except DataError:  # it has a folder that is not named yet
+            return
+        if not isinstance(facts, Facts):
+            raise ConfigError(((), f"its facts are {facts!r:.80}, allowed: igbviz.datasets.Facts"))
 
 
 class Images(Dataset):

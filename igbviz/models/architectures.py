@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.spec import Spec
+from igbviz.plugins.part import Part
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -22,11 +22,33 @@ ACTIVATION_HELP = (
 )
 
 
-class Model(Spec):
-    """One architecture."""
+# Of a network that does not say, as many as a small ResNet needs. Rather too many than too few: a network that is taken
+# for a tiny one would get a single thread, and too many of them would share the memory.
+GUESSED_MACS_PER_PIXEL = 1e5
 
-    title: ClassVar[str]
-    help: ClassVar[str]
+
+class Model(Part):
+    """One architecture. A new one needs a `name` and `build`; its other fields are hyperparameters with a default each.
+
+    In a plugin (`igbviz.plugins`), with torch imported inside the method, so that pages need not wait for it:
+
+        class TwoLayers(Model):
+            '''One hidden layer.'''
+
+            name: Literal["two-layers"] = "two-layers"
+            width: int = Field(64, ge=1, le=4096, description="Nodes of the hidden layer.")
+
+            def build(self, shape, classes):
+                from torch import nn
+
+                hidden = nn.Linear(math.prod(shape), self.width)
+                return nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(self.width, classes))
+
+    `flops` make the estimates of time better than a guess, `weights` those of memory. A network with BatchNorm says so
+    in `has_batch_norm`, one without a bias on its logits in `ends_in_bias`.
+    """
+
+    help: ClassVar[str] = ""
     channels_last_on_cpu: ClassVar[bool] = False  # memory layout; ResNet-50 was measured a fifth slower with it
     is_foreign: ClassVar[bool] = False  # of a module that somebody brings: its forward pass may do anything
     is_random: ClassVar[bool] = False  # whether a step draws random numbers, beyond what its layers say
@@ -47,8 +69,8 @@ class Model(Spec):
         raise NotImplementedError
 
     def flops(self, shape: Shape, classes: int) -> float:
-        """Multiply-accumulates of one forward pass of one image, to estimate run times."""
-        raise NotImplementedError
+        """Multiply-accumulates of one forward pass of one image, to estimate run times; by default a cautious guess."""
+        return GUESSED_MACS_PER_PIXEL * shape[1] * shape[2]
 
     def weights(self, shape: Shape, classes: int) -> float:
         """Number of weights if hyperparameters can make it large; 0 for networks of a fixed and moderate size."""
@@ -58,6 +80,10 @@ class Model(Spec):
         """Values of one image that backpropagation keeps, at least."""
         # The torchvision networks have 8 (AlexNet) to 1,000 (VGG-19) multiply-accumulates for each value.
         return self.flops(shape, classes) / (1000 if self.name.startswith("vgg") else 500)
+
+    def try_out(self) -> None:
+        for estimate in (self.flops, self.weights, self.activations):
+            estimate((1, 28, 28), 10)
 
 
 class Mlp(Model):

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from igbviz.config import Preset, RecordedConfig, RunConfig
+from igbviz.config.missing import with_stand_ins
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.schema import RecordedSchema, Schema, TrainedSchema, UntrainedSchema
@@ -128,8 +129,9 @@ def as_config(values: Config | Preset | str | Mapping[str, Any]) -> Config:
 def parse_config(text: bytes) -> Config:
     """The configuration in a config.json. Cached, since a list of runs reads each of them several times.
 
-    Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
+    Choices of packages that are not installed here are stand-ins, see `config.missing`: the run can be read, not
+    trained. Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
     """
     if not isinstance(values := json.loads(text), Mapping):
         raise ConfigError(((), f"{short(values)} is not a configuration: give its fields as a mapping"))
-    return as_config(values)
+    return as_config(with_stand_ins(values))

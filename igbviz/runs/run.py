@@ -14,8 +14,7 @@ between the kinds of run are in `runs.kinds`.
                     imported.json   in a run that came in an archive: when, and the records are as good as their sender
                     log.txt  lock  stop
 
-The folder is the only state: a reload of a page, a second browser, a restart of the server or a copy of the folder need
-nothing else.
+The folder is the only state: a reload, a second browser, a restart of the server or a copy of it need nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ import numpy as np
 from filelock import Timeout
 from pydantic import ValidationError
 
+from igbviz.config.missing import require_installed
 from igbviz.datasets import DataError
 from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
@@ -307,9 +307,11 @@ class Run(FolderHandle):
     def resume(self, sweep: str = "", race: bool = False) -> None:
         """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged.
 
-        `sweep`, `race`: the id of the sweep that it belongs to, and whether that is a race, see `submit_all`.
+        `sweep`, `race`: see `submit_all`. Raises ConfigError if it was made with a package that is not installed here.
         """
         self._require_trained_here()
+        with contextlib.suppress(RunError):  # that it cannot be read is reported where it would be trained
+            require_installed(self.config)
         with self.changing():
             self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from igbviz.config.missing import has_stand_ins, require_installed
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
 from igbviz.runs.files import folders
 from igbviz.runs.kinds import RECORDED, TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
+from igbviz.spec import ConfigError
 
 
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
@@ -32,15 +34,21 @@ def shipped_run(config: Config, cache: Path) -> Run | None:
 
 
 def config_to_repeat(run: Run) -> Config:
-    """The configuration that repeats a run on this machine. Raises RunError when the run is unreadable, or was
-    recorded outside.
+    """The configuration that repeats a run on this machine.
 
+    Raises RunError when the run is unreadable, was recorded outside, or was made with a package that is not installed
+    here.
     A missing image folder of CIFAR-10 is replaced by the data set CIFAR-10. Any other folder stays, and starting the
     run reports that it is missing.
     """
     config, data = run.config, run.config.dataset
     if kind_of(config) is RECORDED:
         raise RunError(f"run {run.id} was recorded outside igbviz: it cannot be repeated here")
+    if has_stand_ins(config):
+        try:
+            require_installed(config)
+        except ConfigError as error:
+            raise RunError(f"run {run.id} can be read, but not repeated: {error}") from None
     if not isinstance(data, ImageFolder) or run.schema.get("class_names") != list(CIFAR10):
         return config
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.config import Preset
+from igbviz.config.missing import require_installed
 from igbviz.datasets.base import FromFiles
 from igbviz.runs import queue
 from igbviz.runs.files import claim, write_text
@@ -119,6 +120,7 @@ def _set_aside(run: Run) -> str:
 
 
 def _create(run: Run, config: Config, note: str = "") -> None:
+    require_installed(config)
     is_new = not run.path.exists()
     try:
         run.path.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from igbviz.config import RunConfig
+from igbviz.config.missing import require_installed
 from igbviz.datasets import Data
 from igbviz.losses import Loss, upcast
 from igbviz.models.layers import is_stochastic
@@ -105,6 +106,7 @@ class Training:
     ) -> None:
         """`state` is a checkpoint to resume from. `data`, as loaded by `config.dataset`, may be shared with another
         training on the same device."""
+        require_installed(config)
         self.config, self.device = config, device_of(device)
         facts = config.dataset.facts()
         require_memory(config, facts)

@@ -49,6 +49,7 @@ class TestDoctor:
             "versions",
             "torch",
             "torchvision",
+            "plugins",
             "cache",
             "disk",
             "pictures",

@@ -99,7 +99,7 @@ def _view(runs: list[Run]) -> None:
 def _title(config: EnsembleConfig) -> str:
     model, start = config.model, config.initialization
     parts = [f"{config.networks} × {model.name}"]
-    parts += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in model.changes().items()]
     parts += [
         start.name,
         *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name"),

@@ -97,10 +97,9 @@ def _title(config: RunConfig | RecordedConfig) -> str:
     if isinstance(loss, Custom):
         settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
     else:
-        changed = {name: value for name, value in loss.canonical().items() if name != "name"}
         settings = [
             sweep_config.title(name) + ("" if value is True else f" {sweep_config.label(value)}")
-            for name, value in changed.items()
+            for name, value in loss.changes().items()
         ]
     detail = f" ({', '.join(settings)})" if settings else ""
     network = model.title_of(model.name)
