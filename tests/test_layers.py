@@ -15,7 +15,7 @@ PACKAGE = ROOT / "igbviz"
 
 # From the lowest layer up. A package imports only from lower layers; packages of one layer do not import each other.
 LAYERS = [
-    ["spec", "theory", "_torchvision", "_zips"],
+    ["spec", "places", "theory", "_torchvision", "_zips"],
     ["losses", "datasets", "models"],
     ["config", "trajectory"],
     ["training"],

@@ -12,13 +12,14 @@ import plotly.graph_objects as go
 from igbviz.charts.browser import save_png
 from igbviz.charts.colors import LIGHT, LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT
 from igbviz.charts.style import AXIS, FONT, SMALL, frame
-from igbviz.runs.files import PROJECT, write_text
+from igbviz.places import APP
+from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
-README = PROJECT / "README.md"
-PICTURE = PROJECT / "tests" / "readme" / "escape.png"
+README = APP / "README.md"
+PICTURE = APP / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 # Colour, symbol, and distance below the loss's row.
 STYLES = {"preset": (LIGHT[0], "circle", -0.17), "matched": (LIGHT[1], "diamond", 0.17)}

@@ -18,12 +18,13 @@ from pydantic import AfterValidator, Field
 
 from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
+from igbviz.places import default_cache
 from igbviz.spec import ConfigError, Spec
 
 if TYPE_CHECKING:
     import torch
 
-PROJECT_DATA = Path(__file__).parents[2] / "cache" / "data"
+DEFAULT_DATA = default_cache() / "data"  # not IGBVIZ_CACHE: several caches share what was downloaded
 
 
 @dataclass(frozen=True)
@@ -253,8 +254,8 @@ Grayscale = Annotated[bool, Field(description="Convert colours to luma: 0.299 re
 
 
 def data_root() -> Path:
-    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else cache/data."""
-    return Path(os.environ.get("IGBVIZ_DATA") or PROJECT_DATA).expanduser()
+    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else data/ in the usual cache."""
+    return Path(os.environ.get("IGBVIZ_DATA") or DEFAULT_DATA).expanduser()
 
 
 def decoded_folder() -> Path:

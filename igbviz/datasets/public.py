@@ -85,7 +85,7 @@ class Downloaded(Images):
         if self.folder:
             yield from (located(self.folder) / inner for inner in subfolders + self.extra_subfolders)
             return
-        for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
+        for root in dict.fromkeys((data_root(), base.DEFAULT_DATA, SYSTEM_DATA)):
             yield from (root / inner for inner in subfolders)
 
     def _require_folder(self) -> None:

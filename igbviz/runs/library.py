@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.losses import LOSSES
+from igbviz.places import gallery
 from igbviz.runs import annotations, queue
 from igbviz.runs.files import entries, folders, free, stamp
 from igbviz.runs.kinds import kind_of_values
@@ -50,8 +51,8 @@ def rows(cache: str | Path) -> list[Row]:
     """
     root = os.path.abspath(cache)
     before, after = _cached.get(root, {}), {}
-    for folder in ("runs", "gallery"):
-        for path in folders(os.path.join(root, folder)):
+    for folder in (os.path.join(root, "runs"), gallery(root)):
+        for path in folders(folder):
             current, cached = stamp(*(path + name for name in _WATCHED)), before.get(path)
             if not cached or cached[0] != current:
                 cached = (current, *_row(Path(path), is_annotated=current[2] is not None))

@@ -30,8 +30,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from igbviz.places import APP
 from igbviz.runs import deaths
-from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
+from igbviz.runs.files import RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
 from igbviz.runs.locks import is_held, lock
 
 # A single run of fewer expected seconds does not wait for the end of a longer one.
@@ -224,7 +225,7 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
             # A new session: closing the terminal or stopping the server must not stop the training.
             subprocess.Popen(
                 [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
-                cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=APP, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
     except OSError:
         return

@@ -35,12 +35,12 @@ from pydantic import ValidationError
 
 from igbviz.datasets import DataError
 from igbviz.ensembles import Ensemble
+from igbviz.places import cache_folder, gallery
 from igbviz.runs import queue
 from igbviz.runs.files import (
     RUN_ID,
     FolderHandle,
     NewerCache,
-    cache_folder,
     entries,
     read,
     read_end,
@@ -77,9 +77,9 @@ class Run(FolderHandle):
             raise RunError(str(error)) from None
         if not RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: lower-case letters, digits, '-' and '_'")
-        for folder in ("runs", "gallery"):
-            if (path := Path(cache) / folder / run_id).is_dir():
-                return cls(path)
+        for folder in (Path(cache) / "runs", gallery(cache)):
+            if (path := folder / run_id).is_dir():
+                return cls(path, Path(cache))
         raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it is on another machine")
 
     @property
@@ -259,11 +259,6 @@ class Run(FolderHandle):
         except OSError as error:
             return f"log.txt cannot be read: {reason(error)}"
         return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
-
-    @property
-    def is_shipped(self) -> bool:
-        """Whether the run is part of the program: it can be read and copied, but not changed."""
-        return self.path.parent.name == "gallery"
 
     @property
     def is_imported(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.places import gallery
 from igbviz.runs.files import folders
 from igbviz.runs.kinds import TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
@@ -14,8 +15,8 @@ from igbviz.runs.run import Run, RunError
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings whose parts have these names, as in model="resnet50", sorted by the name of the run."""
     runs = []
-    for folder in sorted(folders(cache / "gallery")):
-        run = Run(Path(folder))
+    for folder in sorted(folders(gallery(cache))):
+        run = Run(Path(folder), cache)
         try:
             config = run.config
         except RunError:
@@ -27,7 +28,7 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
 
 def shipped_run(config: Config, cache: Path) -> Run | None:
     """The shipped run of this configuration, if there is one."""
-    run = Run(cache / "gallery" / config.id)
+    run = Run(gallery(cache) / config.id, cache)
     return run if is_complete(run) else None
 
 

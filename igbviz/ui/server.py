@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from igbviz.runs.files import cache_folder, read
+from igbviz.places import cache_folder
+from igbviz.runs.files import read
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews

@@ -14,6 +14,7 @@ from filelock import Timeout
 
 from igbviz import _zips
 from igbviz._zips import ArchiveError
+from igbviz.places import gallery
 from igbviz.runs import files, locks
 from igbviz.runs.archive import limits
 from igbviz.runs.archive.exporting import record_size
@@ -168,7 +169,7 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
         message = "Imported from an archive that was made before the run had ended; if resumed, it starts again."
         run.write_status(status.model_copy(update={"state": "stopped", "message": message, "eta": None, "pid": None}))
     with locks.lock(cache / "submit.lock"):
-        if any((cache / folder / name).exists() for folder in ("runs", "gallery")):
+        if any((folder / name).exists() for folder in (cache / "runs", gallery(cache))):
             imported.known.append(name)
         else:
             (cache / "runs").mkdir(exist_ok=True)
