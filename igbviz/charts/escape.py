@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from igbviz.charts.browser import save_png
 from igbviz.charts.colors import LIGHT, LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT
 from igbviz.charts.style import AXIS, FONT, SMALL, frame
-from igbviz.places import APP
+from igbviz.disk.places import APP
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from igbviz.cli import clean, doctor, escape, runs, sweep, train
+from igbviz.cli import app, clean, doctor, escape, runs, sweep, train
 from igbviz.datasets import DataError
 from igbviz.runs.files import in_words, require_readable
 
@@ -21,10 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
         "igbviz",
         description="See how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.",
     )
+    app.add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (train, runs, sweep, escape, clean, doctor):
+    for group in (app, train, runs, sweep, escape, clean, doctor):
         group.add_commands(commands)
     options, rest = parser.parse_known_args(arguments)
+    if rest and options.command is app.app:
+        options.streamlit, rest = rest, []
     if rest and (options.command is not train.train or any(argument.startswith("-") for argument in rest)):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if rest:  # key=value changes after an option

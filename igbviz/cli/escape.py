@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from igbviz.cli.arguments import add_command
-from igbviz.places import TREE
+from igbviz.disk.places import TREE
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field
 
 from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
-from igbviz.places import default_cache
+from igbviz.disk.places import default_cache
 from igbviz.spec import ConfigError, Spec
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from igbviz.places import cache_folder, gallery
+from igbviz.disk.places import cache_folder, gallery
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")  # the name of a run's folder
 CACHE_VERSION = 1  # of the layout of a cache; raised when an older program would misread it

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igbviz.disk.places import gallery
 from igbviz.losses import LOSSES
-from igbviz.places import gallery
 from igbviz.runs import annotations, queue
 from igbviz.runs.files import entries, folders, free, stamp
 from igbviz.runs.kinds import kind_of_values

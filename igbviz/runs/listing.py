@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from igbviz.places import gallery
+from igbviz.disk.places import gallery
 from igbviz.runs.files import RUN_ID, Stamp, folders, read, reason, stamp
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError

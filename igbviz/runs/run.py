@@ -34,8 +34,8 @@ from filelock import Timeout
 from pydantic import ValidationError
 
 from igbviz.datasets import DataError
+from igbviz.disk.places import cache_folder, gallery
 from igbviz.ensembles import Ensemble
-from igbviz.places import cache_folder, gallery
 from igbviz.runs import queue
 from igbviz.runs.files import (
     RUN_ID,

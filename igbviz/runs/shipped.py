@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
-from igbviz.places import gallery
+from igbviz.disk.places import gallery
 from igbviz.runs.files import folders
 from igbviz.runs.kinds import TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete

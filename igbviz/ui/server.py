@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from igbviz.places import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.runs.files import read
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
-from igbviz.places import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.runs import files, queue
 from igbviz.ui.messages import plain, quoting
 from igbviz.ui.query import with_hidden

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from igbviz.charts import run_export
-from igbviz.places import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.runs.files import in_words
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz.places import gallery
+from igbviz.disk.places import gallery
 from igbviz.runs import annotations, library, trash
 from igbviz.runs.files import format_bytes
 from igbviz.runs.library import Row

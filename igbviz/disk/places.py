@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 BUILT = PACKAGE / "_app"
 TREE = None if BUILT.is_dir() else PACKAGE.parent  # the project that the program runs from
 APP = TREE or BUILT  # the folder of app.py
@@ -22,7 +22,7 @@ def default_cache() -> Path:
     """cache/ in the project, whether igbviz runs from its tree or is installed and started there; else the user's."""
     if TREE:
         return TREE / "cache"
-    if os.path.isfile("app.py") and os.path.isfile("igbviz/places.py"):
+    if os.path.isfile("app.py") and os.path.isfile("igbviz/disk/places.py"):
         return Path.cwd() / "cache"
     return user_cache_path("igbviz", appauthor=False)
 
