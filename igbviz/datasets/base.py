@@ -122,18 +122,18 @@ class Images(Dataset):
     """A data set of stored images, with the preprocessing that can be applied to them."""
 
     scaling: Literal["standardised", "unit", "raw"] = Field(
-        "standardised",
+        default="standardised",
         description="standardised: each channel has mean 0 and standard deviation 1 over the training images; unit: "
         "0 to 1; raw: 0 to 255.",
     )
     size: int | None = Field(
-        None,
+        default=None,
         ge=8,
         le=512,
         description="Resize to a square of this side, in pixels (bilinear, antialiased); empty keeps the size.",
     )
     examples_per_class: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Training images per class, the first ones; empty takes all. The test set is not reduced.",
     )
@@ -220,7 +220,7 @@ class FromFiles(Images):
     """Images from files that anybody may replace, so that their contents belong to the identity of a run."""
 
     fingerprint: Annotated[str | None, AfterValidator(_fingerprint)] = Field(
-        None,
+        default=None,
         description="Fingerprint of the files in the folder, set when they are first read; other files are refused.",
         json_schema_extra={"derived": True},
     )

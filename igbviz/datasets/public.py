@@ -51,7 +51,7 @@ class Downloaded(Images):
     """A public data set, read from local files where there are any, else downloaded by torchvision."""
 
     folder: Annotated[str | None, AfterValidator(absolute_path)] = Field(
-        None,
+        default=None,
         description="Folder with the files, and no other is searched; empty searches IGBVIZ_DATA, cache/data and "
         "/usr/share/datasets, then downloads.",
         json_schema_extra={"incidental": True},

@@ -160,7 +160,7 @@ def in_words(error: OSError) -> str:
     return str(error)
 
 
-def entries(path: str | Path) -> list[os.DirEntry]:
+def entries(path: str | Path) -> list[os.DirEntry[str]]:
     """The entries of a folder; empty if it cannot be read."""
     try:
         with os.scandir(path) as scan:
