@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from igbviz import __version__
 from igbviz.cli import app, clean, doctor, escape, runs, sweep, train
 from igbviz.datasets import DataError
 from igbviz.runs.files import in_words, require_readable
@@ -21,12 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
         "igbviz",
         description="See how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.",
     )
-    app.add_version(parser)
+    parser.add_argument("--version", action="version", version=f"igbviz {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (app, train, runs, sweep, escape, clean, doctor):
         group.add_commands(commands)
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command is app.app:
+    if getattr(options, "rest", "") == "streamlit":  # options of another program
         options.streamlit, rest = rest, []
     if rest and (options.command is not train.train or any(argument.startswith("-") for argument in rest)):
         parser.error(f"unknown arguments: {' '.join(rest)}")

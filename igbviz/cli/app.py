@@ -1,4 +1,4 @@
-"""`app`: the pages in the browser, from any folder; and `--version`."""
+"""`app`: the pages in the browser, from any folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from typing import Any
 
 from igbviz.cli.arguments import add_cache, add_command
@@ -20,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     text = f"open the app in the browser; options of `streamlit run`, such as {EXAMPLE}, are passed on"
     command = add_command(commands, "app", app, text)
     command.usage = "igbviz app [-h] [--cache CACHE] [options of streamlit run]"
-    command.set_defaults(streamlit=[])
+    command.set_defaults(rest="streamlit", streamlit=[])
     add_cache(command)
 
 
@@ -46,17 +45,3 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
-
-
-def add_version(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the versions of igbviz, torch and Streamlit")
-
-
-class _Version(argparse.Action):
-    """Versions are read from the installed packages' metadata: torch itself takes seconds to load."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from igbviz import __version__
-
-        others = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "streamlit"))
-        parser.exit(message=f"{parser.prog} {__version__} ({others}, Python {sys.version.partition(' ')[0]})\n")
