@@ -64,6 +64,8 @@ _PUBLIC_MODULES = {
     "trajectory": "igbviz.trajectory",
 }
 
+__all__ = sorted([*_MODULE_OF, *_PUBLIC_MODULES])
+
 if TYPE_CHECKING:  # the same once more, for completion and type checkers: `as` makes a name public to them
     from igbviz import charts as charts
     from igbviz import config as config
@@ -96,16 +98,14 @@ if TYPE_CHECKING:  # the same once more, for completion and type checkers: `as` 
     from igbviz.training.loop import Diverged as Diverged
     from igbviz.training.loop import train as train
     from igbviz.trajectory import Trajectory as Trajectory
+else:
 
-__all__ = sorted([*_MODULE_OF, *_PUBLIC_MODULES])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(_MODULE_OF[name]), name)
-    if name in _PUBLIC_MODULES:
-        return import_module(_PUBLIC_MODULES[name])
-    raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        if name in _PUBLIC_MODULES:
+            return import_module(_PUBLIC_MODULES[name])
+        raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
