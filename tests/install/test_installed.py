@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import igbviz
-from tests.install.conftest import Installed
 from tests.support import ROOT
+from tests.support.installed import Installed
 from tests.support.processes import end_workers, until
 from tests.support.servers import free_port, healthy
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 
 import igbviz
-from tests.install.conftest import Installed
-from tests.test_readme import blocks
+from tests.support import ROOT
+from tests.support.installed import Installed
 
 pytest.importorskip("pyright", reason="pyright checks the types: pip install 'pyright[nodejs]'")
 
@@ -73,7 +74,8 @@ def test_the_types_of_all_public_names_are_known(installed: Installed) -> None:
 def test_a_type_checker_understands_the_readme(installed: Installed) -> None:
     folder = installed.folder / "work" / "typed"
     folder.mkdir()
-    for number, code in enumerate([*blocks("python"), f"import igbviz\n{USE}"]):
+    readme = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    for number, code in enumerate([*readme, f"import igbviz\n{USE}"]):
         (folder / f"block{number}.py").write_text(code)
     found = [
         (Path(entry["file"]).name, entry["range"]["start"]["line"], entry["message"])
