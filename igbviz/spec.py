@@ -38,7 +38,9 @@ class Spec(BaseModel):
     """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
 
     is_stand_in: ClassVar[bool] = False  # for a choice that is not available here: it can be shown, not used
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
 
     def __init__(self, /, **values: Any) -> None:
         try:

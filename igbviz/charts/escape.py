@@ -16,14 +16,15 @@ from igbviz.charts.interface.inputs import OfRuns, members_of, one_of, settings_
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, FONT, SMALL, frame, heading, literal
 from igbviz.charts.time_axis import UNITS, Unit
-from igbviz.runs.files import PROJECT, write_text
+from igbviz.disk.places import APP
+from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.comparison import Member
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step, median_and_range
 
-README = PROJECT / "README.md"
-PICTURE = PROJECT / "tests" / "readme" / "escape.png"
+README = APP / "README.md"
+PICTURE = APP / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 # Colour, symbol, and distance below the loss's row.
 STYLES = {"preset": (LIGHT[0], "circle", -0.17), "matched": (LIGHT[1], "diamond", 0.17)}

@@ -49,6 +49,8 @@ def _run(arguments: list[str]) -> int:
     if not hasattr(options, "command"):
         parser.print_help()
         return 0
+    if getattr(options, "rest", "") == "streamlit":  # options of another program
+        options.streamlit, rest = rest, []
     if rest:  # key=value changes after an option
         if getattr(options, "rest", "") != "changes" or any(argument.startswith("-") for argument in rest):
             parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -74,6 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     from igbviz import __version__
     from igbviz.cli import (
+        app,
         changes,
         choices,
         clean,
@@ -99,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"igbviz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=argparse.ArgumentParser)
     for group in (
+        app,
         train,
         initialize,
         sweep,

@@ -39,10 +39,12 @@ class RunConfig(Spec):
     loss: AnyLoss = CrossEntropy()
     schedule: AnySchedule = Immediate()
     optimizer: AnyOptimizer = Sgd()
-    batch_size: int = Field(32, ge=1, le=65_536, description="Training images per optimizer step.")
-    epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is allowed.")
+    batch_size: int = Field(default=32, ge=1, le=65_536, description="Training images per optimizer step.")
+    epochs: float = Field(
+        default=1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is allowed."
+    )
     seed: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels. "
@@ -50,7 +52,7 @@ class RunConfig(Spec):
         "is another trajectory.",
     )
     rounding_noise: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         title="Repeat with rounding noise",
@@ -59,11 +61,11 @@ class RunConfig(Spec):
         "different repeats.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Arithmetic of the network; losses are always computed in float32."
+        default="float32", description="Arithmetic of the network; losses are always computed in float32."
     )
     probes: ProbePlan = ProbePlan()
     stacked: bool = Field(
-        False,
+        default=False,
         description="Train the runs of a group that differ in loss, seed or initialization as one stack of networks: "
         "faster for many small networks, but rounded differently, so that a run drifts away from the same run alone.",
     )

@@ -4,7 +4,7 @@ To add a data set, write one class in a module of this package and add it to `_B
 outside, see `igbviz.plugins`. `DATASETS` and `AnyDataset` are made on first use, since plugins import this package.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from igbviz.datasets.base import Data, Dataset, Facts, Images, first_of_each_class, probe_indices
 from igbviz.datasets.builtin import FashionMini, GaussianNoise, ImageFolder
@@ -15,7 +15,7 @@ from igbviz.spec import Registry, any_of, by_name
 _BUILT_IN = by_name(FashionMini, Mnist, FashionMnist, Kmnist, Cifar10, Cifar100, Svhn, ImageFolder, GaussianNoise)
 if TYPE_CHECKING:
     DATASETS: Registry
-    AnyDataset = Dataset
+    AnyDataset: TypeAlias = Any  # one of the registry, or its fields as a mapping
 
 __all__ = [
     "CIFAR10",

@@ -18,13 +18,14 @@ from pydantic import AfterValidator, Field
 
 from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
+from igbviz.disk.places import default_cache
 from igbviz.plugins.part import Part
 from igbviz.spec import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-PROJECT_DATA = Path(__file__).parents[2] / "cache" / "data"
+DEFAULT_DATA = default_cache() / "data"  # not IGBVIZ_CACHE: several caches share what was downloaded
 
 
 @dataclass(frozen=True)
@@ -155,18 +156,18 @@ class Images(Dataset):
     """A data set of stored images, with the preprocessing that can be applied to them."""
 
     scaling: Literal["standardised", "unit", "raw"] = Field(
-        "standardised",
+        default="standardised",
         description="standardised: each channel has mean 0 and standard deviation 1 over the training images; unit: "
         "0 to 1; raw: 0 to 255.",
     )
     size: int | None = Field(
-        None,
+        default=None,
         ge=8,
         le=512,
         description="Resize to a square of this side, in pixels (bilinear, antialiased); empty keeps the size.",
     )
     examples_per_class: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Training images per class, the first ones; empty takes all. The test set is not reduced.",
     )
@@ -244,7 +245,7 @@ class FromFiles(Images):
     """Images from files that anybody may replace, so that their contents belong to the identity of a run."""
 
     fingerprint: Annotated[str | None, AfterValidator(_fingerprint)] = Field(
-        None,
+        default=None,
         description="Fingerprint of the files in the folder, set when they are first read; other files are refused.",
         json_schema_extra={"derived": True},
     )
@@ -295,8 +296,8 @@ Grayscale = Annotated[bool, Field(description="Convert colours to luma: 0.299 re
 
 
 def data_root() -> Path:
-    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else cache/data."""
-    return Path(os.environ.get("IGBVIZ_DATA") or PROJECT_DATA).expanduser()
+    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else data/ in the usual cache."""
+    return Path(os.environ.get("IGBVIZ_DATA") or DEFAULT_DATA).expanduser()
 
 
 def decoded_folder() -> Path:

@@ -6,7 +6,7 @@ inputs; everything else is derived here. N networks, K classes, L linear layers 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from igbviz.theory.estimators import (
     jackknife_of_means,
 )
 from igbviz.trajectory.records import Recorded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Estimator = Literal["variance", "cosine", "guesses"]
 
@@ -127,7 +130,7 @@ class Ensemble(Recorded):
             return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
         raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per network and class.
 
         Columns: network, variance, cosine, class, guess_fraction, centre, spread, probability.

@@ -5,7 +5,7 @@ package and one line in `_BUILT_IN`, or a class in a plugin, see `igbviz.plugins
 `AnyLoss` are made on first use, since plugins import this package.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from igbviz.losses.base import Loss, LossIssue, LossOfP, true_log_probability, upcast
 from igbviz.losses.custom import Custom
@@ -83,7 +83,7 @@ _BUILT_IN = by_name(
 )
 if TYPE_CHECKING:
     LOSSES: Registry
-    AnyLoss = Loss
+    AnyLoss: TypeAlias = Any  # one of the registry, or its fields as a mapping
 
 __all__ = [
     "LOSSES",

@@ -5,7 +5,7 @@ registry; a plugin adds architectures from outside, see `igbviz.plugins`. `MODEL
 since plugins import this package.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from igbviz.models.architectures import Cnn, Mlp, Model, VitTiny, last_layer
 from igbviz.models.initializations import INITIALIZATIONS, AnyInitialization
@@ -15,7 +15,7 @@ from igbviz.spec import Registry, any_of, by_name
 _BUILT_IN = by_name(Mlp, Cnn, VitTiny, Torchvision)
 if TYPE_CHECKING:
     MODELS: Registry
-    AnyModel = Model
+    AnyModel: TypeAlias = Any  # one of the registry, or its fields as a mapping
 
 __all__ = [
     "INITIALIZATIONS",

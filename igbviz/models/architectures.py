@@ -94,21 +94,21 @@ class Mlp(Model):
     """
 
     name: Literal["mlp"] = "mlp"
-    depth: int = Field(3, ge=1, le=100, description="Number of hidden layers.")
-    width: int = Field(256, ge=1, le=8192, description="Outputs of a hidden layer.")
-    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    depth: int = Field(default=3, ge=1, le=100, description="Number of hidden layers.")
+    width: int = Field(default=256, ge=1, le=8192, description="Outputs of a hidden layer.")
+    activation: Activation = Field(default="relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch", "layer", "rms"] = Field(
-        "none",
+        default="none",
         description="batch: each node is normalized over the images of a batch; layer: each image over the nodes of "
         "the layer; rms: as layer, but rescaled without centring.",
     )
     placement: Literal["before", "after"] = Field(
-        "before", description="Normalize before the activation, or after activation and max pooling."
+        default="before", description="Normalize before the activation, or after activation and max pooling."
     )
     max_pool: int = Field(
-        1, ge=1, le=64, description="Each output of a layer is the maximum of this many nodes; 1 is no pooling."
+        default=1, ge=1, le=64, description="Each output of a layer is the maximum of this many nodes; 1 is no pooling."
     )
-    bias: bool = Field(True, description="Whether layers have biases.")
+    bias: bool = Field(default=True, description="Whether layers have biases.")
     title: ClassVar[str] = "Fully connected"
     help: ClassVar[str] = (
         "The pixels as one vector, through hidden layers of equal width: the network that theory describes exactly in "
@@ -158,16 +158,16 @@ class Cnn(Model):
     1409.1556)."""
 
     name: Literal["cnn"] = "cnn"
-    depth: int = Field(3, ge=1, le=8, description="Number of 3x3 convolutions.")
+    depth: int = Field(default=3, ge=1, le=8, description="Number of 3x3 convolutions.")
     width: int = Field(
-        32,
+        default=32,
         ge=1,
         le=1024,
         description="Channels of the first convolution; every pooling doubles them, up to four times this.",
     )
-    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    activation: Activation = Field(default="relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch"] = Field(
-        "none", description="batch: BatchNorm between convolution and activation."
+        default="none", description="batch: BatchNorm between convolution and activation."
     )
     title: ClassVar[str] = "Convolutional"
     channels_last_on_cpu: ClassVar[bool] = True  # steps were measured a quarter faster

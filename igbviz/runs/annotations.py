@@ -7,7 +7,7 @@ texts are untrusted: tables show them literally, Markdown escapes them with `pla
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -26,14 +26,14 @@ class Annotations(Spec):
     """The annotations of one run. Names and tags are one line each; tags are distinct and keep their order."""
 
     # A field from a later version must not invalidate the others.
-    model_config = ConfigDict(extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
     name: str = Field(
-        "", description="The title of the run in lists and legends; empty: its loss, model, data set and seed."
+        default="", description="The title of the run in lists and legends; empty: its loss, model, data set and seed."
     )
-    tags: tuple[str, ...] = Field((), description="Words to find the run by.")
-    note: str = Field("", description="Free text about the run.")
-    archived: bool = Field(False, description="Hidden from the list of runs, but not deleted.")
+    tags: tuple[str, ...] = Field(default=(), description="Words to find the run by.")
+    note: str = Field(default="", description="Free text about the run.")
+    archived: bool = Field(default=False, description="Hidden from the list of runs, but not deleted.")
 
     @field_validator("name")
     @classmethod

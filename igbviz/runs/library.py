@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igbviz.disk.places import gallery
 from igbviz.losses import LOSSES
 from igbviz.runs import annotations, queue
 from igbviz.runs.files import entries, folders, free, stamp
@@ -50,8 +51,8 @@ def rows(cache: str | Path) -> list[Row]:
     """
     root = os.path.abspath(cache)
     before, after = _cached.get(root, {}), {}
-    for folder in ("runs", "gallery"):
-        for path in folders(os.path.join(root, folder)):
+    for folder in (os.path.join(root, "runs"), gallery(root)):
+        for path in folders(folder):
             current, cached = stamp(*(path + name for name in _WATCHED)), before.get(path)
             if not cached or cached[0] != current:
                 cached = (current, *_row(Path(path), is_annotated=current[2] is not None))

@@ -34,13 +34,13 @@ from pydantic import ValidationError
 
 from igbviz.config.missing import require_installed
 from igbviz.datasets import DataError
+from igbviz.disk.places import cache_folder, gallery
 from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
 from igbviz.runs.files import (
     RUN_ID,
     FolderHandle,
     NewerCache,
-    cache_folder,
     last_lines,
     read,
     reason,
@@ -77,9 +77,9 @@ class Run(FolderHandle):
             raise RunError(str(error)) from None
         if not RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: lower-case letters, digits, '-' and '_'")
-        for folder in ("runs", "gallery"):
-            if (path := Path(cache) / folder / run_id).is_dir():
-                return cls(path)
+        for folder in (Path(cache) / "runs", gallery(cache)):
+            if (path := folder / run_id).is_dir():
+                return cls(path, Path(cache))
         raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it is on another machine")
 
     @property
@@ -253,11 +253,6 @@ class Run(FolderHandle):
     def log(self, lines: int = 20) -> str:
         """The last lines of the worker's log."""
         return last_lines(self.path / "log.txt", lines)
-
-    @property
-    def is_shipped(self) -> bool:
-        """Whether the run is part of the program: it can be read and copied, but not changed."""
-        return self.path.parent.name == "gallery"
 
     @property
     def is_imported(self) -> bool:

@@ -42,7 +42,7 @@ def _shortened(text: Any) -> Any:
 class Schema(BaseModel):
     """The fields of schema.json in use. Columns and class names are required; other missing fields are 0 or empty."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, frozen=True)
 
     columns: list[tuple[Text, Text, list[Count]]] = Field(max_length=50)
     class_names: list[Text] = Field(min_length=2, max_length=MAX_CLASSES)
@@ -57,7 +57,7 @@ class Schema(BaseModel):
 
     # Defined by each kind of run.
     recorded: ClassVar[type[Recorded]]  # the class that its records are read as
-    required: ClassVar[Callable[[int], np.dtype]]  # the columns that every run has, for a number of classes
+    required: ClassVar[Callable[..., np.dtype]]  # the columns that every run has, for a number of classes
     supported: ClassVar[Callable[[int], np.dtype]]  # all columns of this version; lengths of optional ones may differ
     problem: ClassVar[Callable[[Any, np.ndarray], str]]  # what is wrong with records at these indices; empty if nothing
 
@@ -128,7 +128,7 @@ class TrainedSchema(Schema):
     probe_images: Count = 0
 
     recorded = Trajectory
-    required = staticmethod(snapshot_dtype)
+    required: ClassVar[Callable[..., np.dtype]] = staticmethod(snapshot_dtype)
 
     @staticmethod
     def supported(classes: int) -> np.dtype:
@@ -193,7 +193,7 @@ class UntrainedSchema(Schema):
     inputs: Count = 0
 
     recorded = Ensemble
-    required = staticmethod(ensemble_dtype)
+    required: ClassVar[Callable[..., np.dtype]] = staticmethod(ensemble_dtype)
 
     @staticmethod
     def supported(classes: int) -> np.dtype:

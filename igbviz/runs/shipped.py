@@ -6,6 +6,7 @@ from pathlib import Path
 
 from igbviz.config.missing import has_stand_ins, require_installed
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.disk.places import gallery
 from igbviz.runs.files import folders
 from igbviz.runs.kinds import RECORDED, TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
@@ -16,8 +17,8 @@ from igbviz.spec import ConfigError
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings whose parts have these names, as in model="resnet50", sorted by the name of the run."""
     runs = []
-    for folder in sorted(folders(cache / "gallery")):
-        run = Run(Path(folder))
+    for folder in sorted(folders(gallery(cache))):
+        run = Run(Path(folder), cache)
         try:
             config = run.config
         except RunError:
@@ -29,7 +30,7 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
 
 def shipped_run(config: Config, cache: Path) -> Run | None:
     """The shipped run of this configuration, if there is one."""
-    run = Run(cache / "gallery" / config.id)
+    run = Run(gallery(cache) / config.id, cache)
     return run if is_complete(run) else None
 
 

@@ -33,11 +33,11 @@ class Sweep(Spec):
     combination.
     """
 
-    base: RunConfig = Field(RunConfig(), description="The fields that are not on an axis.")
-    axes: dict[str, list[Any]] = Field({}, description="The fields that vary, each with its values.")
-    title: str = Field("", max_length=80, description="The title of the group.")
+    base: RunConfig = Field(default=RunConfig(), description="The fields that are not on an axis.")
+    axes: dict[str, list[Any]] = Field(default={}, description="The fields that vary, each with its values.")
+    title: str = Field(default="", max_length=80, description="The title of the group.")
     fingerprints: dict[str, str] = Field(
-        {},
+        default={},
         description="Fingerprints of the data that are read from a folder, by data set and folder; set when they are "
         "first read.",
     )

@@ -9,12 +9,16 @@ probes, K classes, B histogram bins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.records import Recorded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Edges of the histogram of p_y, the probability of the true class: four bins per decade below 0.01, since 1e-6 and 0.01
 # are very different for a loss; steps of 0.02 above, so that the usual cutoffs (0.1, 0.5) are edges. A bin holds
@@ -51,7 +55,7 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
     ])  # fmt: skip
 
 
-def columns_of(dtype: np.dtype) -> list:
+def columns_of(dtype: np.dtype) -> list[list[Any]]:
     """A dtype as plain lists for JSON; `runs.schema` reads them back."""
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 
@@ -249,7 +253,7 @@ class Trajectory(Recorded):
         drawn = thin(self.step if step is None else step)
         return ThinnedTrajectory(self.records[drawn], self.class_names, None if images is None else images[drawn])
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per (probe, class): step, epoch, seconds, train_loss, class and the
         quantities per class; for runs with wrong labels also their fractions."""
         import pandas as pd

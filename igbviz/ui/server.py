@@ -21,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from igbviz.runs.files import ADDRESS, NewerCache, cache_folder, claim, read, write_text
+from igbviz.disk.places import cache_folder
+from igbviz.runs.files import ADDRESS, NewerCache, claim, read, write_text
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews

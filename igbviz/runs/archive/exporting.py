@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from igbviz._zips import ArchiveError
 from igbviz.config.missing import has_stand_ins
 from igbviz.config.run import digest
+from igbviz.disk.zips import ArchiveError
 from igbviz.runs import files
 from igbviz.runs.archive import limits
 from igbviz.runs.archive.limits import CHUNK, FILES, NAMES

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from igbviz.disk.places import gallery
 from igbviz.runs import annotations, library, trash
 from igbviz.runs.files import format_bytes
 from igbviz.runs.library import Row
@@ -287,7 +288,7 @@ def _undo_archiving(cache: Path) -> None:
 
 
 def _opened(rows: Iterable[Row], cache: Path) -> list[Run]:
-    return [Run(cache / ("gallery" if row["shipped"] else "runs") / row["id"]) for row in rows]
+    return [Run((gallery(cache) if row["shipped"] else cache / "runs") / row["id"], cache) for row in rows]
 
 
 def _label(rows: list[Row], cache: Path) -> None:
