@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from igbviz.cli.arguments import add_command
 from igbviz.config import PRESETS
+from igbviz.disk.places import gallery
 from igbviz.runs.run import DEFAULT_CACHE
 
 _BASH = """\
 _igbviz() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
-  local runs="last $(ls "${{IGBVIZ_CACHE:-{cache}}}/runs" 2>/dev/null)"
+  local runs="last $(ls "${{IGBVIZ_CACHE:-{cache}}}/runs" 2>/dev/null; ls {shipped} 2>/dev/null)"
   case "${{COMP_WORDS[1]}} $before" in
 {values}
     *) case "$COMP_CWORD ${{COMP_WORDS[1]}}" in
@@ -37,6 +38,7 @@ function __igbviz_runs
   set -q IGBVIZ_CACHE; and set cache $IGBVIZ_CACHE
   echo last
   ls $cache/runs 2>/dev/null
+  ls {shipped} 2>/dev/null
 end
 complete -c igbviz -n __fish_use_subcommand -l version -d 'show the version'
 {lines}"""
@@ -96,7 +98,7 @@ def bash(commands: list[Command]) -> str:
         words.append(f'      *" {command.name}") words="{" ".join(offered)}" ;;')
     names = " ".join(command.name for command in commands)
     parts = {"values": "\n".join(values), "words": "\n".join(words), "commands": names}
-    return _BASH.format(cache=DEFAULT_CACHE, **parts)
+    return _BASH.format(cache=DEFAULT_CACHE, shipped=_shipped(), **parts)
 
 
 def fish(commands: list[Command]) -> str:
@@ -111,4 +113,8 @@ def fish(commands: list[Command]) -> str:
             lines.append(f"{after} -a {quote(' '.join(command.words))}")
         if command.takes_runs:
             lines.append(f"{after} -a '(__igbviz_runs)'")
-    return _FISH.format(cache=quote(str(DEFAULT_CACHE)), lines="\n".join(lines))
+    return _FISH.format(cache=quote(str(DEFAULT_CACHE)), shipped=_shipped(), lines="\n".join(lines))
+
+
+def _shipped() -> str:
+    return quote(str(gallery(DEFAULT_CACHE)))

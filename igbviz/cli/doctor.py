@@ -18,8 +18,9 @@ from typing import NamedTuple
 from filelock import Timeout
 
 import igbviz
-from igbviz.cli.arguments import add_cache, add_command
+from igbviz.cli.arguments import add_cache, add_command, program
 from igbviz.datasets import uploads
+from igbviz.disk.places import TREE
 from igbviz.plugins import installed
 from igbviz.plugins.part import in_words
 from igbviz.runs.files import NewerCache, format_bytes, free, require_readable
@@ -30,9 +31,10 @@ from igbviz.training.memory import free_memory
 PYTHON = (3, 11)
 PACKAGES = ("torch", "torchvision", "streamlit", "plotly", "numpy", "pandas", "pydantic", "filelock")
 MIN_DISK, MIN_MEMORY = 500e6, 1e9  # bytes
-PORT = 8501  # of `streamlit run app.py`
+PORT = 8501  # of the app, unless it is started with another
 MAX_CLOCK_SECONDS = 5.0  # between this machine's clock and that of the disk
 CGROUP = Path("/sys/fs/cgroup")
+INSTALL = "pip install -r requirements.txt" if TREE else "install igbviz again, with pip"
 
 
 class Finding(NamedTuple):
@@ -46,7 +48,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     text = "check what the program needs, one line each, and say how to mend it; exit status 1 if something is broken"
     command = add_command(commands, "doctor", doctor, text)
     add_cache(command)
-    command.add_argument("--port", type=int, default=PORT, help="the port of `streamlit run app.py`")
+    command.add_argument("--port", type=int, default=PORT, help="the port of the app")
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -68,7 +70,7 @@ def doctor(options: argparse.Namespace) -> int:
             finding = check()
         except Exception as error:  # a check that fails in an unforeseen way is a finding, too
             sentence = (str(error).splitlines() or [""])[0]
-            finding = Finding(f"{type(error).__name__}: {sentence}", "reinstall: pip install -r requirements.txt")
+            finding = Finding(f"{type(error).__name__}: {sentence}", INSTALL)
         broken += bool(finding.remedy)
         print(f"{'broken' if finding.remedy else 'ok':8}{name:13}{finding.found}")
         if finding.remedy:
@@ -87,7 +89,7 @@ def versions() -> Finding:
         return Finding(", ".join(found), f"install Python {'.'.join(map(str, PYTHON))} or newer")
     if missing:
         found += [f"no {package}" for package in missing]
-        return Finding(", ".join(found), "pip install -r requirements.txt")
+        return Finding(", ".join(found), INSTALL)
     return Finding(", ".join(found))
 
 
@@ -154,14 +156,14 @@ def can_write(cache: Path) -> Finding:
 def disk(cache: Path) -> Finding:
     room = free(cache)
     found = f"{format_bytes(room)} free"
-    return Finding(found, "" if room >= MIN_DISK else "free some space: `python -m igbviz clean` removes leftovers")
+    return Finding(found, "" if room >= MIN_DISK else f"free some space: `{program()} clean` removes leftovers")
 
 
 def pictures(cache: Path) -> Finding:
     """Whether there is room for further uploads."""
     used, allowed = uploads.total(cache), uploads.MAX_TOTAL
     found = f"{format_bytes(used)} of uploaded pictures, allowed: {format_bytes(allowed)}"
-    remedy = "delete some on the page Runs, or all that no run uses: `python -m igbviz clean --pictures`"
+    remedy = f"delete some on the page Runs, or all that no run uses: `{program()} clean --pictures`"
     return Finding(found, remedy if used + uploads.MAX_UPLOAD > allowed else "")
 
 
@@ -195,7 +197,7 @@ def port(number: int) -> Finding:
         pass
     if _is_streamlit(number):
         return Finding(f"the pages are served on {number}")
-    remedy = f"`streamlit run app.py --server.port {number + 1}`, or end the other program"
+    remedy = f"`{program()} app --server.port {number + 1}`, or end the other program"
     return Finding(f"{number} is in use by another program", remedy)
 
 

@@ -6,13 +6,14 @@ import argparse
 import shutil
 from pathlib import Path
 
+from igbviz.cli.arguments import add_command
+
 EXAMPLES = Path(__file__).parents[1] / "notebook" / "examples"
 
 
-def add_commands(commands) -> None:
-    notebooks = commands.add_parser("notebooks", help="copy the example notebooks into a folder")
-    notebooks.add_argument("folder", nargs="?", type=Path, default=Path("."), help="default: this folder")
-    notebooks.set_defaults(command=copy)
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    command = add_command(commands, "notebooks", copy, "copy the example notebooks into a folder")
+    command.add_argument("folder", nargs="?", type=Path, default=Path(), help="by default this one")
 
 
 def copy(options: argparse.Namespace) -> int:
