@@ -1,7 +1,7 @@
 // A dialog with a link, a line to paste into another page, and a code for the cameras of a class.
 
 const HERE_ONLY = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-const OPENING = "streamlit run app.py --server.address 0.0.0.0";
+const OPENING = "--server.address 0.0.0.0";
 const TEMPLATE = `
   <h2 id="igbviz-link">Link to this view</h2>
   <p class="local" hidden>Nobody else can open this link, since it leads to the machine of whoever opens it. To open the
