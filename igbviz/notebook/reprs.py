@@ -15,6 +15,7 @@ from igbviz.notebook.still import still_image
 SHOWN = {
     ("igbviz.runs.run", "Run"): "run",
     ("igbviz.config.run", "RunConfig"): "configuration",
+    ("igbviz.config.recorded", "RecordedConfig"): "configuration",
     ("igbviz.ensembles.config", "EnsembleConfig"): "configuration",
     ("igbviz.trajectory.trajectory", "Trajectory"): "trajectory",
     ("igbviz.trajectory.trajectory", "ThinnedTrajectory"): "trajectory",

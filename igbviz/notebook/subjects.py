@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from igbviz.charts.stage import scene
-from igbviz.config import RunConfig
 from igbviz.runs.files import read
 from igbviz.runs.images import files as images
 from igbviz.runs.kinds import TRAINED
@@ -108,22 +107,22 @@ class WatchedProbe:
 def subjects_of(watched: Any) -> list[Subject]:
     """The runs or the probe to watch. Raises ConfigError for anything else."""
     if isinstance(watched, Run):
-        return [WatchedRun(_training(watched), "")]
+        return [WatchedRun(_probed(watched), "")]
     if isinstance(watched, Group):
         watched = [member.run for member in watched.members() if member.run]
     if isinstance(watched, Iterable) and not isinstance(watched, str):
         runs = list(watched)
         if not runs or not all(isinstance(run, Run) for run in runs) or len(runs) > MAX_RUNS:
             raise _wrong(f"{len(runs)} of {', '.join(sorted({type(run).__name__ for run in runs})) or 'nothing'}")
-        titles = labels([_training(run).config for run in runs])
+        titles = labels([_probed(run).config for run in runs])
         return [WatchedRun(run, title) for run, title in zip(runs, titles, strict=True)]
     if hasattr(watched, "trajectory") and callable(watched):
         return [WatchedProbe(watched)]
     raise _wrong(short(watched))
 
 
-def _training(run: Run) -> Run:
-    if not isinstance(run.config, RunConfig):
+def _probed(run: Run) -> Run:
+    if not run.kind.has_probes:
         raise RunError(f"run {run.id} is {run.kind.title}, allowed: {TRAINED.title}")
     return run
 
