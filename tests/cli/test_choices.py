@@ -119,7 +119,7 @@ def test_open_finds_the_app_that_noted_its_address(
         ("igbviz in", ["initialize", "initializations"]),
         ("igbviz train first-look-p", ["first-look-piecewise-zero"]),
         ("igbviz runs --state d", ["done", "diverged"]),
-        ("igbviz show gauss", ["gaussian-noise-run"]),
+        ("igbviz show gaussian-noise-r", ["gaussian-noise-run"]),
         ("igbviz show fashion-mini-mlp-piecewise-zero-s0", [PRESETS["first-look-piecewise-zero"].config.id]),
         ("igbviz losses gc", ["gce"]),
         ("igbviz delete --y", ["--yes"]),
