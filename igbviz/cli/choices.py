@@ -15,6 +15,7 @@ from igbviz.config import PRESETS, Preset
 from igbviz.datasets import DATASETS
 from igbviz.losses import LOSSES
 from igbviz.models import INITIALIZATIONS, MODELS
+from igbviz.plugins.part import PACKAGE_OF, in_words
 from igbviz.spec import ConfigError, Spec, allowed, alternatives, short
 
 CHOICES: dict[str, tuple[Mapping[str, Any], str]] = {
@@ -25,14 +26,15 @@ CHOICES: dict[str, tuple[Mapping[str, Any], str]] = {
     "initializations": (INITIALIZATIONS, "an initialization, as in `initialize initialization.name=xavier`"),
 }
 
+KEYS = "title, description, package (empty if built in) and fields: each has name, default, allowed and description"
 MIN_ROOM = 20  # characters beside the name, below which nothing is said
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     for name, (registry, purpose) in CHOICES.items():
         text = f"list the {name}, one line each, or show one of them"
-        more = f"Each is {purpose}. --json prints a list with the keys name, title, description and "
-        more += "config." if name == "presets" else "fields, each with name, default, allowed and description."
+        keys = "title, description and config" if name == "presets" else KEYS
+        more = f"Each is {purpose}. --json prints a list with the keys name, {keys}."
         command = add_command(commands, name, list_choices, text, more=more)
         command.add_argument("name", nargs="?", metavar="NAME", help="show this one: its fields, with what is allowed")
         command.set_defaults(registry=registry, kind=name)
@@ -72,7 +74,7 @@ def _values(name: str, choice: type[Spec] | Preset) -> dict[str, Any]:
         }
         for key, field in choice.hyperparameters().items()
     ]
-    return {"name": name, "title": title, "description": about, "fields": fields}
+    return {"name": name, "title": title, "description": about, "package": PACKAGE_OF.get(choice, ""), "fields": fields}
 
 
 def _default(value: Any) -> Any:
@@ -89,7 +91,8 @@ def _line(item: dict[str, Any], width: int) -> str:
 
 
 def _details(item: dict[str, Any]) -> str:
-    lines = [f"{item['name']}: {item['title']}", *textwrap.wrap(item["description"])]
+    package = f", of {in_words(item['package'])}" if item.get("package") else ""
+    lines = [f"{item['name']}: {item['title']}{package}", *textwrap.wrap(item["description"])]
     if "config" in item:
         return "\n".join([*lines, json.dumps(item["config"], indent=2)])
     for field in item["fields"]:

@@ -16,11 +16,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_plugin_adds_choices_and_its_package_to_the_identity(site: Path) -> None:
-    python(
+    printed = python(
         """
         import json, pickle, sys
         import igbviz
         from igbviz import RunConfig
+        from igbviz.cli import main
         from igbviz.runs.sweep_config import Sweep
 
         assert list(igbviz.losses.LOSSES)[-3:] == ["hinge", "power", "torch-only"]
@@ -51,10 +52,13 @@ def test_a_plugin_adds_choices_and_its_package_to_the_identity(site: Path) -> No
                 assert str(error) == sentence, error
             else:
                 raise AssertionError(loss)
+        assert main(["losses", "hinge"]) == 0
         assert not {"torch", "torchvision"} & set(sys.modules)
         """,
         site,
     )
+    assert printed.startswith("hinge: hinge, of toypack 1.0\nThe multiclass hinge loss")
+    assert "  margin=1.0: a number above 0 and at most 100\n" in printed
 
 
 def test_without_plugins_a_configuration_says_nothing_of_packages(tmp_path: Path) -> None:
