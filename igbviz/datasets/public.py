@@ -52,8 +52,8 @@ class Downloaded(Images):
 
     folder: Annotated[str | None, AfterValidator(absolute_path)] = Field(
         default=None,
-        description="Folder with the files, and no other is searched; empty searches IGBVIZ_DATA, cache/data and "
-        "/usr/share/datasets, then downloads.",
+        description="Folder with the files, and no other is searched; empty searches IGBVIZ_DATA, data/ in the "
+        "usual cache, and /usr/share/datasets, then downloads.",
         json_schema_extra={"incidental": True},
     )
     torchvision_name: ClassVar[str]
