@@ -23,7 +23,6 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.training.loop import train
 from igbviz.training.stacked import Stack
-from igbviz.ui.progress import sentence
 from tests.support.processes import helper_has_started, until
 from tests.support.stored_runs import queued
 from tests.support.trajectories import same
@@ -123,7 +122,7 @@ class TestPlaces:
         turns = queue.turns(tmp_path)
         assert turns == {second.id: queue.Turn(1, 240.0), third.id: queue.Turn(2, 3840.0)}
         words = "Waiting for its turn: next in the queue, in about 4 min."
-        assert sentence(second.status) == second.status.message == words
+        assert second.status.sentence() == second.status.message == words
         assert third.status.message == "Waiting for its turn: place 2 in the queue, in about 64 min."
         for command in (["list"], ["show", second.id]):
             assert main([*command, "--cache", str(tmp_path)]) == 0
