@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -264,7 +265,6 @@ def test_every_kind_of_picture_can_be_drawn() -> None:
             if case in seen:
                 continue
             seen.add(case)
-            figure = lessons.figure(
-                picture.kind, *((many, EnsembleConfig(**SMALL)) if ensemble else (run, config)), 400
-            )
+            of = (many, EnsembleConfig(**SMALL)) if ensemble else (run, config)
+            figure = go.Figure(lessons.figure(picture.kind, *of, 400))  # which also says what is no property
             assert figure.data and figure.layout.height == 400
