@@ -55,8 +55,7 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
 
     def referring(value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
-            shape = {"shape": ", ".join(map(str, value.shape))} if value.ndim > 1 else {}
-            value = {"dtype": "f4", "bdata": base64.b64encode(np.ascontiguousarray(value, np.float32)).decode()} | shape
+            value = _encoded(value)
         if isinstance(value, dict) and "bdata" in value:
             return {"$shared": shared.setdefault(tuple(value.items()), len(shared))}
         if isinstance(value, dict):
@@ -70,6 +69,17 @@ def payload(figure: go.Figure | dict[str, Any]) -> str:
     return json.dumps(
         spec, separators=(",", ":"), allow_nan=False, default=np.ndarray.tolist
     )  # plotly leaves empty arrays as they are
+
+
+def _encoded(values: np.ndarray) -> dict[str, str]:
+    """An array of floats as plotly reads it: in single precision, unless one of them is too large or too small for it,
+    as the gradient of a deep network may be."""
+    with np.errstate(over="ignore"):
+        sent = np.ascontiguousarray(values, np.float32)
+    if not np.array_equal(np.isfinite(sent) & (sent != 0), np.isfinite(values) & (values != 0)):
+        sent = np.ascontiguousarray(values, np.float64)
+    shape = {"shape": ", ".join(map(str, values.shape))} if values.ndim > 1 else {}
+    return {"dtype": f"f{sent.itemsize}", "bdata": base64.b64encode(sent).decode()} | shape
 
 
 def _nothing() -> None:
