@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def settings(test: AppTest) -> dict[str, object]:
     return {part.key.split("-")[-1] + part.label: part.value for kind in kinds for part in test.get(kind) if part.key}
 
 
+@cache
+def defaults(path: Path, **query: str) -> dict[str, object]:
+    return settings(page(path, **query))
+
+
 # The phase diagram.
 
 
@@ -45,7 +51,7 @@ def test_a_link_restores_the_phase_diagram(link: dict[str, str], own_cache: Path
     assert address(test) == link and not test.warning and not test.error
     test.run()
     again = page(PHASES, **address(test))
-    assert settings(again) == settings(test) and settings(test) != settings(page(PHASES))
+    assert settings(again) == settings(test) and settings(test) != defaults(PHASES)
 
 
 def test_the_address_follows_the_point(own_cache: Path) -> None:
@@ -74,7 +80,7 @@ def test_a_wrong_point_is_one_sentence_and_the_default(link: dict[str, str], sai
     test = page(PHASES, **link)
     (warning,) = test.warning
     assert as_read(warning).startswith(f"This link leads nowhere: {said}")
-    assert settings(test) == settings(page(PHASES)) and not address(test)
+    assert settings(test) == defaults(PHASES) and not address(test)
     test.run()
     assert not test.warning
 
@@ -108,7 +114,7 @@ def test_a_link_restores_the_form_and_the_view(link: dict, own_cache: Path) -> N
     assert described[0] == described[1], "the same setting, whatever of it is spelled out"
     test.run()
     again = page(ROBUSTNESS, **address(test))
-    assert settings(again) == settings(test) != settings(page(ROBUSTNESS, view=link["view"]))
+    assert settings(again) == settings(test) != defaults(ROBUSTNESS, view=link["view"])
 
 
 def test_the_address_follows_the_form(own_cache: Path) -> None:
@@ -140,6 +146,6 @@ def test_a_wrong_form_is_one_sentence_and_the_default(link: dict[str, str], said
     test = page(ROBUSTNESS, **link)
     (warning,) = test.warning
     assert as_read(warning).startswith(f"This link leads nowhere: {said}") and not test.error
-    assert settings(test) == settings(page(ROBUSTNESS)) and address(test) == {"view": "noise"}
+    assert settings(test) == defaults(ROBUSTNESS) and address(test) == {"view": "noise"}
     test.run()
     assert not test.warning
