@@ -55,7 +55,6 @@ def test_a_worker_that_cannot_start_is_explained_on_the_page(
 
     said: list[str] = []
     monkeypatch.setattr(worker, "_command", command)
-    monkeypatch.setattr(worker, "MAX_PAUSE", 0.2)
     popen = subprocess.Popen
     with open(tmp_path / "workers" / "worker.log", "ab") as log:
         monkeypatch.setattr(worker.subprocess, "Popen", lambda args: popen(args, stdout=log, stderr=log))
@@ -64,7 +63,7 @@ def test_a_worker_that_cannot_start_is_explained_on_the_page(
         TURN,
         "The worker process died with exit code 2 (No module named torch); it is started again after 0.2 s.",
         "The worker process died 2 times in a row, last by SIGABRT (No module named torch); it is started again after "
-        "0.2 s.",
+        "0.4 s.",
     ]
     assert run.status.message == TURN, "the keeper has ended without a death"
 
