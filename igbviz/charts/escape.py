@@ -1,4 +1,4 @@
-"""When each loss escapes from the initial guessing bias: the figure, and the table in the README."""
+"""When each loss escapes from the initial guessing bias: the figure, and the table in docs/results.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from igbviz.runs.run import RunError
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
-README = PROJECT / "README.md"
+RESULTS = PROJECT / "igbviz" / "docs" / "results.md"
 PICTURE = PROJECT / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 # Colour, symbol, and distance below the loss's row.
@@ -158,12 +158,12 @@ def _dots(
     }
 
 
-def publish(path: Path = DATA, readme: Path = README, png: Path = PICTURE) -> None:
-    """Write the table between the README's two marks, and the figure to `png`. Raises RunError without the marks."""
+def publish(path: Path = DATA, results: Path = RESULTS, png: Path = PICTURE) -> None:
+    """Write the table between two marks in `results`, and the figure to `png`. Raises RunError without the marks."""
     text = block(path)
-    before, begin, rest = readme.read_text().partition(MARKS[0])
+    before, begin, rest = results.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not (begin and end):
-        raise RunError(f"{readme} has no {MARKS[0]} ... {MARKS[1]} between which to put the table")
-    write_text(readme, f"{before}{begin}\n\n{text}\n\n{end}{after}")
+        raise RunError(f"{results} has no {MARKS[0]} ... {MARKS[1]} between which to put the table")
+    write_text(results, f"{before}{begin}\n\n{text}\n\n{end}{after}")
     save_png(picture(read(path)), png)

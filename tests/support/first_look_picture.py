@@ -34,8 +34,10 @@ def frames(content: bytes) -> list[tuple[Image.Image, int]]:
 def drawn() -> list[tuple[Image.Image, int]]:
     """The frames as the program draws them today."""
     runs = [
-        next(run for run in shipped_runs(ROOT / "cache", model="mlp", loss=loss) if run.id.startswith("fashion-mini-mlp"))
+        run
         for loss in LOSSES
+        for run in shipped_runs(ROOT / "cache", model="mlp", loss=loss)
+        if run.id.startswith("fashion-mini-mlp")
     ]
     return [frame for run in runs for frame in frames(gif(run.trajectory(), run.config))]
 
