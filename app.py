@@ -1,6 +1,6 @@
 """`streamlit run app.py` imports this file to get the server, and then runs it as the script of the first page."""
 
-from igbviz.runs.files import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.runs.queue import ensure_worker
 
 # first of all: a worker takes a second or two to start, and a button may be pressed soon

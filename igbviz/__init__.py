@@ -11,7 +11,7 @@ Names are imported on first use, so that configuring a run or reading a trajecto
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -36,10 +36,15 @@ _MODULE_OF = {
     "Ensemble": "igbviz.ensembles",
     "EnsembleConfig": "igbviz.ensembles",
     "Group": "igbviz.runs.sweeps",
+    "LightningProbe": "igbviz.recording.adapters.lightning",
     "PRESETS": "igbviz.config",
+    "Probe": "igbviz.recording.probe",
+    "RecordedConfig": "igbviz.config",
     "Run": "igbviz.runs.run",
     "RunConfig": "igbviz.config",
+    "SkorchProbe": "igbviz.recording.adapters.skorch",
     "Sweep": "igbviz.runs.sweep_config",
+    "TrainerProbe": "igbviz.recording.adapters.huggingface",
     "Trajectory": "igbviz.trajectory",
     "initialize": "igbviz.ensembles",
     "list_groups": "igbviz.runs.sweeps",
@@ -47,6 +52,7 @@ _MODULE_OF = {
     "submit": "igbviz.runs.submit",
     "submit_sweep": "igbviz.runs.sweeps",
     "train": "igbviz.training.loop",
+    "untrained": "igbviz.recording.untrained",
     "watch": "igbviz.notebook.watching",
 }
 _PUBLIC_MODULES = {
@@ -58,6 +64,7 @@ _PUBLIC_MODULES = {
     "losses": "igbviz.losses",
     "models": "igbviz.models",
     "optimizers": "igbviz.config.optimizers",
+    "plugins": "igbviz.plugins",
     "presets": "igbviz.config.presets",
     "runs": "igbviz.runs",
     "schedules": "igbviz.config.schedules",
@@ -68,13 +75,54 @@ _PUBLIC_MODULES = {
 
 __all__ = sorted([*_MODULE_OF, *_PUBLIC_MODULES])
 
+if TYPE_CHECKING:  # the same once more, for completion and type checkers: `as` makes a name public to them
+    from igbviz import charts as charts
+    from igbviz import config as config
+    from igbviz import datasets as datasets
+    from igbviz import ensembles as ensembles
+    from igbviz import losses as losses
+    from igbviz import models as models
+    from igbviz import plugins as plugins
+    from igbviz import runs as runs
+    from igbviz import theory as theory
+    from igbviz import training as training
+    from igbviz import trajectory as trajectory
+    from igbviz.config import PRESETS as PRESETS
+    from igbviz.config import RecordedConfig as RecordedConfig
+    from igbviz.config import RunConfig as RunConfig
+    from igbviz.config import optimizers as optimizers
+    from igbviz.config import presets as presets
+    from igbviz.config import schedules as schedules
+    from igbviz.datasets import DataError as DataError
+    from igbviz.ensembles import Ensemble as Ensemble
+    from igbviz.ensembles import EnsembleConfig as EnsembleConfig
+    from igbviz.ensembles import initialize as initialize
+    from igbviz.models import initializations as initializations
+    from igbviz.notebook.watching import watch as watch
+    from igbviz.recording.adapters.huggingface import TrainerProbe as TrainerProbe
+    from igbviz.recording.adapters.lightning import LightningProbe as LightningProbe
+    from igbviz.recording.adapters.skorch import SkorchProbe as SkorchProbe
+    from igbviz.recording.probe import Probe as Probe
+    from igbviz.recording.untrained import untrained as untrained
+    from igbviz.runs.listing import list_runs as list_runs
+    from igbviz.runs.run import Run as Run
+    from igbviz.runs.submit import submit as submit
+    from igbviz.runs.sweep_config import Sweep as Sweep
+    from igbviz.runs.sweeps import Group as Group
+    from igbviz.runs.sweeps import list_groups as list_groups
+    from igbviz.runs.sweeps import submit_sweep as submit_sweep
+    from igbviz.spec import ConfigError as ConfigError
+    from igbviz.training.loop import Diverged as Diverged
+    from igbviz.training.loop import train as train
+    from igbviz.trajectory import Trajectory as Trajectory
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(_MODULE_OF[name]), name)
-    if name in _PUBLIC_MODULES:
-        return import_module(_PUBLIC_MODULES[name])
-    raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        if name in _PUBLIC_MODULES:
+            return import_module(_PUBLIC_MODULES[name])
+        raise AttributeError(f"module 'igbviz' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,18 @@ torch.
 
 from __future__ import annotations
 
+import difflib
 import json
 import types
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, WrapValidator, model_validator
 from pydantic.fields import FieldInfo
+
+MAX_LISTED, FEW = 12, 6  # allowed names in a sentence: up to so many all of them, else only some beside a suggestion
 
 
 class ConfigError(ValueError):
@@ -33,7 +37,10 @@ class ConfigError(ValueError):
 class Spec(BaseModel):
     """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    is_stand_in: ClassVar[bool] = False  # for a choice that is not available here: it can be shown, not used
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
 
     def __init__(self, /, **values: Any) -> None:
         try:
@@ -61,9 +68,13 @@ class Spec(BaseModel):
         """Build from a mapping; raises `ConfigError` with one sentence per invalid field."""
         if isinstance(values, cls):
             return values
+        return cls(**cls._fields(values))
+
+    @classmethod
+    def _fields(cls, values: Any) -> Mapping[str, Any]:
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
             raise ConfigError(((), f"{short(values)} is not a {cls.__name__}: give its fields as a mapping"))
-        return cls(**values)
+        return values
 
     @classmethod
     def model_validate_json(cls, text: str | bytes, **_: Any) -> Self:
@@ -79,7 +90,7 @@ class Spec(BaseModel):
             raise
         except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(((), f"the configuration is not JSON: {error}")) from None
-        return cls.model_validate(values)
+        return cls(**cls._fields(values))
 
     def to_json(self) -> str:
         """All fields, defaults included, as indented JSON that `from_json` reads back."""
@@ -106,6 +117,10 @@ class Spec(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+    def changes(self) -> dict[str, Any]:
+        """The hyperparameters that differ from their defaults, as in `canonical`."""
+        return {key: value for key, value in self.canonical().items() if key in self.hyperparameters()}
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields replaced, checked like a new spec."""
@@ -150,10 +165,10 @@ class UnknownName(KeyError):
 
 
 class Registry(dict[str, Any]):
-    """A mapping from names whose error for a missing name lists all names."""
+    """A mapping from names whose error for a missing name lists all names, or suggests one that is spelled alike."""
 
     def __missing__(self, name: Any) -> Any:
-        raise UnknownName(f"the name is {short(name)}, allowed: one of {', '.join(self)}")
+        raise UnknownName(f"the name is {short(name)}, allowed: one of {alternatives(name, self)}")
 
 
 def by_name(*classes: type[Spec]) -> Registry:
@@ -162,9 +177,14 @@ def by_name(*classes: type[Spec]) -> Registry:
 
 
 def any_of(registry: Mapping[str, type[Spec]]) -> Any:
-    """The pydantic type 'one of the specs in this registry', chosen by `name`."""
+    """The pydantic type 'one of the specs in this registry', chosen by `name`; or a stand-in for one that is not."""
     specs = tuple(dict.fromkeys(registry.values()))
-    return Annotated[Union[specs], Field(discriminator="name")]  # noqa: UP007 (built at run time)
+    one = Annotated[Union[specs], Field(discriminator="name"), WrapValidator(_unless_stand_in)]  # noqa: UP007
+    return SerializeAsAny[one]
+
+
+def _unless_stand_in(value: Any, validate: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, Spec) and value.is_stand_in else validate(value)
 
 
 def kinds(field: FieldInfo) -> list[tuple[Any, dict[str, float]]]:
@@ -239,6 +259,21 @@ def _names(field: FieldInfo) -> list[str]:
     ]
 
 
+def _allowed_instead(field: FieldInfo, value: Any) -> str:
+    """What a field accepts in place of this value; short, if one of its many names is spelled like it."""
+    choices = [choice for kind, _ in kinds(field) if get_origin(kind) is Literal for choice in get_args(kind)]
+    names = [*map(str, choices), *_names(field)]
+    if len(names) > MAX_LISTED and value not in names:
+        return f"one of {alternatives(value, names)}"
+    return allowed(field) + suggestion(value, names)
+
+
+def _paths_to(cls: type[Spec], name: str) -> list[str]:
+    """Where the parts of a spec have a field of this name, as in `optimizer.learning_rate`."""
+    defaults = {part: field.default for part, field in cls.model_fields.items() if isinstance(field.default, Spec)}
+    return [f"{part}.{name}" for part, spec in defaults.items() if name in type(spec).model_fields]
+
+
 def _range(bounds: dict[str, float]) -> str:
     text = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # 15 digits show limits such as 2**31 - 1 in full
     low = text["ge"] if "ge" in bounds else f"above {text['gt']}" if "gt" in bounds else ""
@@ -259,7 +294,8 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
             problems += cause.inside(*location[:1]).problems
         elif line["type"] == "extra_forbidden":
             fields = f"; its fields are: {', '.join(cls.model_fields)}" if line["loc"] == unknown[-1] else ""
-            problems.append((location, f"is not a field of {_title(cls)}{fields}"))
+            hint = suggestion(location[-1], [*_paths_to(cls, location[-1]), *cls.model_fields])
+            problems.append((location, f"is not a field of {_title(cls)}{fields}{hint}"))
         elif line["type"] == "missing":
             problems.append((location, f"is missing, allowed: {allowed(cls.model_fields[location[0]])}"))
         elif line["type"] == "value_error":
@@ -267,7 +303,11 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
         else:
             field = cls.model_fields.get(location[0]) if location else None
             value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
-            possible = allowed(field) if field else line["msg"]
+            possible = _allowed_instead(field, value) if field else line["msg"]
+            package = line["input"].get("package") if isinstance(line["input"], Mapping) else None
+            if package is not None and field is not None and value not in _names(field):
+                problems.append((location[:1], f"is {short(value)} of {short(package)}, which is not installed here"))
+                continue
             if isinstance(line["input"], str) and field is not None and value in _names(field):
                 possible = f"its fields as a mapping, as in {{'name': {value!r}}}"
             problems.append((location[:1], f"is {short(value)}, allowed: {possible}"))
@@ -294,10 +334,41 @@ def _word(part: str) -> str:
     return part if part.isprintable() and len(part) <= 80 else short(part)
 
 
+def alternatives(value: Any, names: Iterable[str]) -> str:
+    """The names for a sentence about a value that is none of them. Of many only some, if one is spelled like it."""
+    names = list(names)
+    if not (hint := suggestion(value, names)) or len(names) <= MAX_LISTED:
+        return ", ".join(names) + hint
+    return f"{', '.join(names[:FEW])} and {len(names) - FEW} others{hint}"
+
+
+def suggestion(value: Any, names: Iterable[str]) -> str:
+    """The names that are spelled like this value, as a question in brackets with a space before it; else empty.
+
+    The best are the same in lower case, and the field of a part: `optimizer.learning_rate` for learning_rate.
+    """
+    if not isinstance(value, str) or len(value) > 80:
+        return ""
+    names = list(dict.fromkeys(names))
+    best = [name for name in names if name == value.lower() or name.endswith(f".{value}")]
+    found = best[:2] or difflib.get_close_matches(value.lower(), names, n=2)
+    return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
+
+
 def short(value: Any) -> str:
     """A value as it is shown in a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def one_line(text: str) -> str:
+    """The text with single spaces in place of line breaks and tabs, and without control characters."""
+    return without_controls(" ".join(text.split()))
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """The text without characters that are not shown but act on what is: controls, halves of pairs, separators."""
+    return "".join(char for char in text if char in keep or unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp"))
 
 
 def listing(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from igbviz.runs.sweep_config import Sweep
 from tests.support import ROOT
 from tests.support.processes import end_workers
 from tests.support.tiny import TINY, TWO_BY_TWO
+
+# A relative name lies in each cache: so the caches of tests have no shipped runs but those that a test puts there.
+os.environ["IGBVIZ_GALLERY"] = "gallery"
 
 
 @pytest.fixture

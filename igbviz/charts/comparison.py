@@ -1,19 +1,19 @@
-"""Figures of several runs: the paper's Figure 2 as a grid, one quantity of all runs, and when each run escapes.
+"""Figures of several runs: the paper's Figure 2 as a grid, and one quantity of all runs.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`: plotly takes a second to validate the 240
-lines of twelve runs, and a growing grid is redrawn every second. For files, `plotly.graph_objects.Figure(spec)` makes a
-figure of it.
+Runs come as a list, a group, or a mapping of names to runs or trajectories, see `settings_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
-from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
+from igbviz.charts.colors import class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfRuns, members_of, one_of, settings_of, wrong
 from igbviz.charts.run import MAX_LINES, line_trace, summary_traces
 from igbviz.charts.shared_axis import loss_change_marks, moment_shapes, moments, positions, shared_axis
 from igbviz.charts.style import (
@@ -26,9 +26,8 @@ from igbviz.charts.style import (
     heading,
     literal,
 )
-from igbviz.charts.time_axis import TimeAxis, Unit
+from igbviz.charts.time_axis import UNITS, TimeAxis, Unit
 from igbviz.studies.comparison import PANELS, Band, Member, Setting, band, titles
-from igbviz.studies.seed_summary import format_spread, format_step, median_and_range
 from igbviz.trajectory.quantities import MEASURES, QUANTITIES
 
 MAX_ROWS = 12  # of a readable grid; more are paged
@@ -42,19 +41,37 @@ VERDICT_WIDTH = 58  # characters in a line of a verdict: as many as a phone is w
 MAX_UNIFIED = 12  # lines whose values at one moment fit into one hover box
 
 
+def _titles(settings: Sequence[Setting], named: bool) -> dict[str, str]:
+    """By run id; a run that somebody has named is alone under its name, which needs no seed."""
+    alone = [setting for setting in settings if named and len(setting.members) == 1]
+    return titles(settings) | {setting.members[0].run: setting.label for setting in alone}
+
+
 def row_height(rows: int) -> int:
     """Height of a row of the grid in pixels: a few runs fill a screen, many remain readable."""
     return int(np.clip(880 / max(rows, 1), 180, 340))
 
 
-def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch") -> dict[str, Any]:
+@chart
+def grid(runs: OfRuns, shown: Sequence[str] | None = None, unit: Unit = "epoch") -> dict[str, Any]:
     """One row per run: probability of the true class left, accuracy right, axes shared.
 
-    `shown` are the ids of the runs, all with equally many classes. A class has the same style in all rows; the bold
-    line is the class that the row's network favours at Init. Above the panels of a row stands what came of its run.
+        igbviz.charts.compare({"ours": run, "theirs": trajectory})
+
+    `runs` are a list of Runs, a Group, or a mapping of names to Runs, Trajectories, or lists of Runs; `shown` are the
+    ids of those to draw, all with equally many classes, by default the first MAX_ROWS. A class has the same style in
+    all rows; the bold line is the class that the row's network favours at Init. Above the panels of a row stands what
+    came of its run. Raises ConfigError, one sentence, for an argument that is not allowed.
     """
-    by_run = {member.run: member for setting in settings for member in setting.members}
-    members, labels = [by_run[run] for run in shown], titles(settings)
+    settings = settings_of(runs)
+    one_of("unit", unit, UNITS)
+    by_run = {member.run: member for member in members_of(settings)}
+    shown = list(by_run)[:MAX_ROWS] if shown is None else shown
+    for run in shown:
+        one_of("shown", run, by_run)
+    if len({len(by_run[run].class_names) for run in shown}) > 1:
+        raise wrong("runs", list(shown), "runs with equally many classes")
+    members, labels = [by_run[run] for run in shown], _titles(settings, named=isinstance(runs, Mapping))
     verdicts = [wrap(member.verdict, VERDICT_WIDTH) for member in members]
     above = VERDICT_LINE * max(map(len, verdicts)) + MARK_LINE  # pixels between the panels and the title of a row
     gap = ROW_GAP + above
@@ -134,7 +151,7 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     description = f"{len(shown)} runs side by side, one row per run: {favoured}"
     return {
         "data": traces,
-        "layout": _frame(inner + TOP_MARGIN + BOTTOM_MARGIN, description, members, linked=True)
+        "layout": frame_of_runs(inner + TOP_MARGIN + BOTTOM_MARGIN, description, members, linked=True)
         | layout
         | {
             "shapes": shapes,
@@ -146,16 +163,25 @@ def grid(settings: Sequence[Setting], shown: Sequence[str], unit: Unit = "epoch"
     }
 
 
+@chart
 def overlay(
-    settings: Sequence[Setting], measure: str, unit: Unit = "epoch", collapse: bool = True, height: int = 460
+    runs: OfRuns,
+    measure: str = "balanced_accuracy",
+    unit: Unit = "epoch",
+    collapse: bool = True,
+    height: int = 460,
 ) -> dict[str, Any]:
-    """One measure over log time, coloured by setting.
+    """One measure over log time, coloured by setting; `measure` is a name of `trajectory.quantities.MEASURES`.
+
+        igbviz.charts.overlay(group, "largest_guess")
 
     Collapsed, the seeds of a setting are drawn as their median and a band from min to max; otherwise every run is a
     line. `height` is in pixels, without the legend.
     """
-    definition = MEASURES[measure]
-    members = [member for setting in settings for member in setting.members]
+    settings = settings_of(runs)
+    one_of("measure", measure, MEASURES)
+    one_of("unit", unit, UNITS)
+    definition, members = MEASURES[measure], members_of(settings)
     axis = shared_axis(members, unit)
     counts = {len(setting.members) for setting in settings}
     unified = (len(settings) if collapse else len(members)) <= MAX_UNIFIED
@@ -169,7 +195,7 @@ def overlay(
                 "<b>%{fullData.name}</b>  " + trace["hovertemplate"] + "<br>step %{customdata[0]:,.0f}<extra></extra>"
             )
     shapes, annotations = axis.decorations()
-    if unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
+    if axis.unit == "step" and len({member.steps_per_epoch for member in members}) > 1:
         shapes, annotations = shapes[:2], []  # the runs' first epochs end at different steps
     shapes, annotations = (
         base + extra for base, extra in zip((shapes, annotations), loss_change_marks(members, axis, row=1), strict=True)
@@ -187,13 +213,13 @@ def overlay(
     )
     return {
         "data": traces,
-        "layout": _frame(height, description, members)
+        "layout": frame_of_runs(height, description, members)
         | {
             "title": heading(
                 definition.title
                 + (f" · n = {max(counts)} seeds" if collapse and len(counts) == 1 and counts != {1} else "")
             ),
-            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if unit == "step" else ".3g"},
+            "xaxis": AXIS | axis.layout() | {"hoverformat": ",.0f" if axis.unit == "step" else ".3g"},
             "yaxis": AXIS
             | {"title": {"text": definition.axis}, "showline": False}
             | (FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}),
@@ -206,103 +232,6 @@ def overlay(
             "showlegend": True,
         },
     }
-
-
-def escapes(settings: Sequence[Setting], unit: Unit = "epoch") -> dict[str, Any]:
-    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median."""
-    members = [member for setting in settings for member in setting.members]
-    axis = shared_axis(members, unit)
-    wall, never, edge = axis.last * 10**0.12, axis.last * 10**0.3, axis.last * 10**0.48  # positions beyond the scale
-    traces = []
-    for setting in settings:
-        style = class_style(setting.index)
-        steps = [member.outcome.escape for member in setting.members]
-        per_epoch = setting.members[0].steps_per_epoch
-        x = [never if np.isinf(step) else float(positions(np.array(step), per_epoch, axis)) for step in steps]
-        spread = median_and_range(steps)
-        shifts = np.linspace(-0.22, 0.22, len(steps)) if len(steps) > 1 else [0.0]  # dots at one step do not overlap
-        median = never if np.isinf(spread[0]) else float(positions(np.array(spread[0]), per_epoch, axis))
-        line = f"<b>{literal(setting.label)}</b><br>median of {len(steps)}: {format_spread(spread, format_step)}"
-        traces += [
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [median],
-                "y": [setting.index],
-                "hoverinfo": "skip",
-                "showlegend": False,
-                "marker": {"symbol": "line-ns-open", "size": 34, "color": style.color, "line": {"width": 3}},
-                "cliponaxis": False,
-            },
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": x,
-                "y": [setting.index + shift for shift in shifts],
-                "name": literal(setting.label),
-                "cliponaxis": False,
-                "marker": {"size": 12, "color": style.color, "opacity": 0.75, "line": {"width": 0}},
-                "showlegend": False,
-                "hovertext": [f"seed {m.config.seed}: {_escape_words(m)}<br>{line}" for m in setting.members],
-                "hovertemplate": "%{hovertext}<extra></extra>",
-            },
-        ]
-    ticks, tick_labels = axis.ticks()
-    lines, annotations = loss_change_marks(members, axis)
-    shapes = [*axis.decorations()[0][:2], *lines]
-    shapes.append(
-        {
-            "type": "rect",
-            "x0": wall,
-            "x1": edge,
-            "y0": 0,
-            "y1": 1,
-            "yref": "paper",
-            "fillcolor": LIGHT_NEUTRAL,
-            "line": {"width": 0},
-        }
-    )
-    shapes[-1]["layer"] = "below"
-    height = 150 + 44 * len(settings)
-    count = sum(np.isfinite(member.outcome.escape) for member in members)
-    title = "optimizer steps" if unit == "step" else "epochs"
-    return {
-        "data": traces,
-        "layout": _frame(height, f"Escape: {count} of {len(members)} runs leave the initial guessing bias", members)
-        | {
-            "title": heading(f"Escape from the initial guessing bias · n = {len(members)} runs"),
-            "xaxis": AXIS
-            | axis.layout()
-            | {
-                "range": [axis.left, float(np.log10(edge))],
-                "tickvals": [*ticks, never],
-                "ticktext": [*tick_labels, "<b>never</b>"],
-                "title": {"text": f"{title} until the guesses stay even (log scale)", "standoff": 6},
-            },
-            "yaxis": AXIS
-            | {
-                "tickvals": [setting.index for setting in settings],
-                "ticktext": [literal(setting.label) for setting in settings],
-                "range": [len(settings) - 0.4, -0.6],
-                "ticklen": 6,
-                "tickcolor": "rgba(0,0,0,0)",
-                "showline": False,
-                "automargin": True,
-                "tickfont": {"size": 15},
-            },
-            "shapes": shapes,
-            "annotations": annotations,
-            "margin": {"l": 40, "r": 24, "t": 56, "b": 60},
-            "hovermode": "closest",
-        },
-    }
-
-
-def _escape_words(member: Member) -> str:
-    step = member.outcome.escape
-    if np.isfinite(step):
-        return f"step {format_step(step)}" + ("" if member.ended else " so far")
-    return "never" if member.ended else "not yet"
 
 
 def band_traces(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, Any]]:
@@ -345,7 +274,7 @@ def _single(setting: Setting, measure: str, axis: TimeAxis) -> list[dict[str, An
         line = line_trace(
             x, member.measures[measure], hover, literal(setting.label), style, 2, group=str(setting.index)
         )
-        line["hovertemplate"] = f"%{{y:.3f}} (seed {member.config.seed})"
+        line["hovertemplate"] = f"%{{y:.3f}} ({member.seed_in_words})"
         lines.append(line | {"showlegend": number == 0})
     return lines
 
@@ -385,7 +314,7 @@ def _axis_number(row: int, column: int) -> str:
     return "" if row == column == 0 else str(2 * row + column + 1)
 
 
-def _frame(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
+def frame_of_runs(height: int, description: str, members: Sequence[Member], linked: bool = False) -> dict[str, Any]:
     """The layout that all figures share. `linked`: the pointer in one panel marks the same moment in all others."""
     return frame(height) | {
         "dragmode": "zoom",

@@ -11,9 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igbviz.charts import comparison as comparison_charts
+from igbviz.charts import escape
 from igbviz.charts.browser import print_pdf
 from igbviz.charts.comparison import MAX_ROWS
-from igbviz.charts.run import to_html
+from igbviz.charts.interface.figures import to_html
 from igbviz.charts.run_export import csv_table
 from igbviz.charts.time_axis import Unit
 from igbviz.studies import comparison
@@ -56,11 +57,11 @@ def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
     """The figure of the grid or of the overlay, as a plain dictionary."""
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
-            return comparison_charts.escapes(settings, view.unit)
-        return comparison_charts.overlay(settings, view.quantity, view.unit, view.collapse)
+            return escape.escapes.spec(settings, view.unit)
+        return comparison_charts.overlay.spec(settings, view.quantity, view.unit, view.collapse)
     shown = [member.run for member in alike([member for setting in settings for member in setting.members])[0]]
     first = view.rows * MAX_ROWS
-    return comparison_charts.grid(settings, shown[first : first + MAX_ROWS] or shown[:MAX_ROWS], view.unit)
+    return comparison_charts.grid.spec(settings, shown[first : first + MAX_ROWS] or shown[:MAX_ROWS], view.unit)
 
 
 def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:

@@ -1,18 +1,20 @@
 """Figures of many short trainings: means of groups over time, result against start, and a map of the plane.
 
-Each is a plotly figure as a plain dictionary, ready for `live_chart.payload`; it is redrawn whenever a run has made
-progress.
+Runs come as a list or a group, and are grouped by their bias at Init.; or as a mapping of names to runs, see
+`settings_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, ClassStyle, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfRuns, members_of, one_of, settings_of, wrong
 from igbviz.charts.run import line_trace
 from igbviz.charts.shared_axis import loss_change_marks, positions
 from igbviz.charts.style import (
@@ -28,8 +30,10 @@ from igbviz.charts.style import (
 )
 from igbviz.charts.theory import LINES, phase_line
 from igbviz.charts.time_axis import TimeAxis
+from igbviz.runs.sweeps import Group
 from igbviz.studies.comparison import Setting
-from igbviz.studies.dynamics import Plane, at_step, cut, mean
+from igbviz.studies.dynamics import ACROSS, UP, Plane, at_step, cut, kind, mean, planned_steps, starts
+from igbviz.studies.dynamics import plane as plane_of
 from igbviz.trajectory.quantities import MEASURES
 
 ALL = ClassStyle(NEUTRAL, (7, 3), "")  # for all members together
@@ -37,13 +41,18 @@ SYMBOLS = ("circle", "diamond", "square")
 HEIGHT = 430  # pixels
 
 
-def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
-    """Mean of each group over log time with a band of ± one standard error; a vertical line at the chosen step."""
-    definition, settings = MEASURES[measure], [setting for setting in settings if setting.members]
-    members = [member for setting in settings for member in setting.members]
+@chart
+def over_time(runs: OfRuns, measure: str = "balanced_accuracy", step: int = 0) -> dict[str, Any]:
+    """Mean of each group over log time with a band of ± one standard error; a vertical line at the chosen step.
+
+    igbviz.charts.group_means(group, "balanced_accuracy", step=100)
+    """
+    one_of("measure", measure, MEASURES)
+    definition, settings = MEASURES[measure], _groups(runs)
+    members = members_of(settings)
     per_epoch = min(member.steps_per_epoch for member in members)
     # Up to the earliest planned end, where all groups can still be compared.
-    end = min(member.config.epochs * member.steps_per_epoch for member in members)
+    end = min(member.epochs * member.steps_per_epoch for member in members)
     axis = TimeAxis(per_epoch, end / per_epoch, "step")
     traces = [trace for setting in settings for trace in band_traces(setting, measure, axis)]
     lines, annotations = loss_change_marks(members, axis)
@@ -68,12 +77,16 @@ def over_time(settings: Sequence[Setting], measure: str, step: int) -> dict[str,
     }  # fmt: skip
 
 
-def result_against_start(settings: Sequence[Setting], measure: str, step: int) -> dict[str, Any]:
+@chart
+def result_against_start(runs: OfRuns, measure: str, step: int) -> dict[str, Any]:
     """One dot per network: a measure after `step` steps against the largest guess fraction at Init.
+
+        igbviz.charts.result_against_start(group, "balanced_accuracy", step=100)
 
     A vertical line marks the cut between the groups.
     """
-    definition, groups = MEASURES[measure], [setting for setting in settings if setting.members and setting.index >= 0]
+    one_of("measure", measure, MEASURES)
+    definition, groups = MEASURES[measure], [setting for setting in _groups(runs) if setting.index >= 0]
     border = cut(len(groups[0].members[0].class_names))
     traces = [
         {
@@ -84,7 +97,7 @@ def result_against_start(settings: Sequence[Setting], measure: str, step: int) -
             "y": at_step(setting.members, measure, step).astype(np.float32),
             "marker": {
                 "size": 11,
-                "symbol": SYMBOLS[setting.index],
+                "symbol": SYMBOLS[setting.index % len(SYMBOLS)],
                 "color": class_style(setting.index).color,
                 "opacity": 0.8,
             },
@@ -119,8 +132,34 @@ def result_against_start(settings: Sequence[Setting], measure: str, step: int) -
     }
 
 
-def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dict[str, Any]:
-    """Heat map of a measure after short trainings over the plane; crosses mark those that diverged."""
+def _groups(runs: OfRuns) -> list[Setting]:
+    """The groups of a mapping or of settings as they are, runs by their bias at Init.; none without members."""
+    settings = settings_of(runs)
+    has_groups = isinstance(runs, Mapping) or isinstance(runs, list | tuple) and isinstance(runs[0], Setting)
+    return settings if has_groups else [group for group in starts(members_of(settings)) if group.members]
+
+
+@chart
+def trainability(
+    plane: Plane | Group, activation: str = "", measure: str = "balanced_accuracy", steps: int | None = None
+) -> dict[str, Any]:
+    """Heat map of a measure after short trainings over the plane; crosses mark those that diverged.
+
+        igbviz.charts.trainability(group, measure="balanced_accuracy")
+
+    The plane is the Group of a sweep over it, or what `igbviz.studies.dynamics.plane` makes of one; then `activation`
+    and `steps` say what was trained, and how long. Raises ConfigError, one sentence, for another group.
+    """
+    one_of("measure", measure, MEASURES)
+    if isinstance(plane, Group):
+        sweep = plane.sweep
+        if kind(sweep) != "plane":
+            raise wrong("plane", plane.id, f"a sweep over {ACROSS} and {UP}")
+        activation, steps = sweep.base.model.activation, planned_steps(sweep.base)
+        plane = plane_of(sweep, members_of(settings_of(plane)), measure)
+    if not isinstance(plane, Plane):
+        raise wrong("plane", plane, "a Group, or a Plane with its activation and steps")
+    one_of("activation", activation, theory.ACTIVATIONS)
     definition, across, up = MEASURES[measure], plane.sigma_w2, plane.sigma_b2
     step_w, step_b = (float(np.diff(values).min()) if len(values) > 1 else 1.0 for values in (across, up))
     right, top = float(across[-1]) + step_w / 2, float(up[-1]) + step_b / 2
@@ -146,7 +185,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
             "ygap": 1,
             "hoverongaps": False,
             "colorbar": {
-                "title": {"text": label, "side": "right"},
+                "title": {"text": label, "side": "right", "font": {"size": SMALL}},
                 "thickness": 14,
                 "outlinewidth": 0,
             },
@@ -174,7 +213,7 @@ def trainability(plane: Plane, activation: str, measure: str, steps: int) -> dic
         name |= {"xanchor": "right", "yanchor": "top", "xshift": -12, "yshift": -6, "bgcolor": "rgba(30,30,30,0.75)"}
         names.append(name | {"font": {"color": "#ffffff", "size": 14, "shadow": "none"}})
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
-    title = f"{definition.title} after {steps:,} steps"
+    title = definition.title + (f" after {steps:,} steps" if steps else "")
     done = f"{len(finite)} of {plane.values.size} points trained, {int(plane.diverged.sum())} diverged"
     description = f"{title} over the phase diagram of {activation}: {done}"
     return {

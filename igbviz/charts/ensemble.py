@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of
 from igbviz.charts.style import SMALL, annotation, literal, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import GuessDistribution, Prediction, guess_distribution
+from igbviz.ensembles.verdict import with_error
 
 MEASURED, THEORY = class_style(0).color, class_style(1).color
 BINS = 20  # of the histogram of guess fractions; more where theory expects a narrow one
@@ -67,13 +69,26 @@ def summary(ensemble: Ensemble, networks: int) -> str:
     )
 
 
-def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, relative: bool = False) -> go.Figure:
+@chart
+def guesses(
+    ensemble: OfEnsemble,
+    gamma: float | Literal["measured"] | None = "measured",
+    height: int = 420,
+    relative: bool = False,
+) -> dict[str, Any]:
     """Histogram over networks of a guess fraction: that of class 0 if there are two, of the favoured class otherwise.
 
     With `gamma`, the value that theory predicts for the logits, the figure has the expected density and the expected
-    mean of the largest guess fraction. `relative` bars are fractions of the networks in place of densities: a narrow
-    distribution then fits on one scale with a wide one.
+    mean of the largest guess fraction. 'measured' is the gamma of the measured logits, by their cosines, so that the
+    law of the guesses is a prediction still; None leaves it out. `relative` bars are fractions of the networks in place
+    of densities: a narrow distribution then fits on one scale with a wide one. The ensemble may be what `every_network`
+    takes.
+
+        igbviz.charts.guesses(run, gamma=8.6)
     """
+    ensemble = ensemble_of(ensemble)
+    if gamma == "measured":
+        gamma = max(ensemble.gamma("cosine")[0], 0.0) if len(ensemble) > 1 else None
     two = ensemble.classes == 2
     fractions = ensemble.guess_fraction()[:, 0] if two else ensemble.largest_guess()
     low, networks = (0.0 if two else 1 / ensemble.classes), len(ensemble)
@@ -96,7 +111,7 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, r
     top = 1.15 * float(measured.max())
     largest = ensemble.largest_guess()
     error = float(largest.std(ddof=1)) / networks**0.5 if networks > 1 else np.inf
-    mean = f"mean {'larger' if two else 'largest'} guess fraction {_with_error(largest.mean(), error)}"
+    mean = f"mean {'larger' if two else 'largest'} guess fraction {with_error(largest.mean(), error)}"
     lines = [(float(largest.mean()), f"┃ {mean}", MEASURED, "solid")]
     if law is not None:
         if len(law.place):
@@ -129,15 +144,20 @@ def guesses(ensemble: Ensemble, gamma: float | None = None, height: int = 420, r
     figure["layout"]["yaxis"] |= {"title": {"text": label}, "range": [0, top]}
     figure["layout"]["margin"] |= {"t": 71 + 17 * len(lines) + 18 * (not two)}
     _place_legend(figure["layout"], rows=2)
-    return go.Figure(figure)
+    return figure
 
 
-def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, height: int = 420) -> go.Figure:
+@chart
+def gamma_by_depth(ensemble: OfEnsemble, prediction: Prediction | None = None, height: int = 420) -> dict[str, Any]:
     """gamma of every linear layer: theory as a line, measurements as points.
 
-    Values outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured
-    layer by layer.
+        igbviz.charts.gamma_by_depth(run, predicted_gamma(run.config))
+
+    The ensemble may be what `every_network` takes, the prediction comes from `igbviz.ensembles.predictions`. Values
+    outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured layer
+    by layer.
     """
+    ensemble = ensemble_of(ensemble)
     measured = {name: ensemble.gamma_by_depth(name) for name in ("variance", "cosine")}
     layers = np.arange(1, len(measured["variance"]) + 1)
     gammas = np.concatenate([values[:, 0] for values in measured.values()] + ([prediction.gamma] if prediction else []))
@@ -161,7 +181,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     for name, values in measured.items():
         title, (symbol, shift) = ESTIMATORS[name][0], markers[name]
         hover = [
-            f"layer {layer}<br>{title}: γ = {_with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)
+            f"layer {layer}<br>{title}: γ = {with_error(*pair)}" for layer, pair in zip(layers, values, strict=True)
         ]
         inside = (values[:, 0] > edges[0]) & (values[:, 0] < edges[1])
         y, error = np.where(inside[:, None], values, np.nan).T
@@ -189,7 +209,7 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
             }
         )
         traces += _beyond(layers + shift, values[:, 0], edges, hover, name, MEASURED)
-    logits = f"γ of the logits {_with_error(*measured['variance'][-1])}"
+    logits = f"γ of the logits {with_error(*measured['variance'][-1])}"
     title = f"Bias γ layer by layer · n = {len(ensemble):,}"
     figure = titled_figure(traces, title, logits, height)
     lines, labels = _reference_lines(ensemble.classes)
@@ -215,11 +235,11 @@ def gamma_by_depth(ensemble: Ensemble, prediction: Prediction | None = None, hei
     figure["layout"]["yaxis"] |= {"exponentformat": "power"}
     figure["layout"]["margin"] |= {
         "l": 72,
-        "r": 108 if ensemble.classes == 2 else 128,
+        "r": 128,
         "t": 50 + 16 * max(1, len(annotations)),
     }
     _place_legend(figure["layout"], rows=3)
-    return go.Figure(figure)
+    return figure
 
 
 def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
@@ -232,12 +252,12 @@ def estimators(ensemble: Ensemble) -> list[dict[str, Any]]:
     return rows
 
 
-def same_scales(figures: Sequence[go.Figure], *axes: Literal["xaxis", "yaxis"]) -> None:
+def same_scales(figures: Sequence[dict[str, Any]], *axes: Literal["xaxis", "yaxis"]) -> None:
     """Give these axes of all figures one range, so that figures side by side can be compared by eye."""
     for axis in axes:
-        ends = np.array([figure.layout[axis].range for figure in figures], float)
+        ends = np.array([figure["layout"][axis]["range"] for figure in figures], float)
         for figure in figures:
-            figure.layout[axis].range = (ends[:, 0].min(), ends[:, 1].max())
+            figure["layout"][axis]["range"] = [float(ends[:, 0].min()), float(ends[:, 1].max())]
 
 
 def _place_legend(layout: dict[str, Any], rows: int) -> None:
@@ -264,7 +284,7 @@ def _reference_lines(classes: int) -> tuple[list[dict[str, Any]], list[dict[str,
     else:
         expected = theory.expected_max_guess(np.array(gammas), classes)
         texts = [
-            f"γ = {gamma:g}: largest<br>guess fraction {value:.2f}"
+            f"γ = {gamma:g}: largest<br>guess fraction<br>{value:.2f}"
             for gamma, value in zip(gammas, expected, strict=True)
         ]
         labels = list(zip((first, last), ("middle", "middle"), texts, strict=True))
@@ -326,21 +346,11 @@ def _regime(ensemble: Ensemble) -> str:
         name = "too few networks to name the regime"
     elif classes == 2 and first == last:
         name += f" ({REGIME_RANGES[first]})"
-    text = f"γ = {_with_error(gamma, error)}: {name}"
+    text = f"γ = {with_error(gamma, error)}: {name}"
     if classes != 2:
         expected = theory.expected_max_guess(max(gamma, 0.0), classes)
         text += f"; expected largest guess fraction {expected:.2f} (1/K = {1 / classes:.2g})"
     return text
-
-
-def _with_error(value: float, error: float) -> str:
-    """The value with as many decimals as its error needs for two digits; without an error, three digits."""
-    if not (np.isfinite(error) and np.isfinite(value)):
-        return _format_number(value)
-    if error < 1e-6:
-        return f"{value:.3g} ± {error:.1g}"
-    decimals = max(0, int(1 - np.floor(np.log10(error))))
-    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def _format_number(value: float) -> str:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz.charts.colors import DASHES, LIGHT, LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style, shade
 from igbviz.charts.image_histogram import LEFT_EDGE, image_bars, image_histogram
-from igbviz.charts.style import SMALL, frame
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfLosses, OfRun, losses_of, one_of, place_of, trajectory_of, wrong
+from igbviz.charts.style import SMALL, frame, literal
 from igbviz.losses import LOSSES, Loss, LossOfP
 from igbviz.losses.force import ZONES, Zone, one_favoured
 from igbviz.trajectory import Trajectory
@@ -83,40 +84,67 @@ def loss_style(name: str) -> ClassStyle:
     As for classes, but after twenty the dashes shift by one, which gives forty styles. A formula of one's own has one
     that no other loss has in its color, since it is compared with all of them.
     """
-    k = OWN_STYLE if name == "custom" else list(LOSSES).index(name)
+    return _style(OWN_STYLE if name == "custom" else list(LOSSES).index(name))
+
+
+def _style(k: int) -> ClassStyle:
     return class_style(k)._replace(dash=DASHES[(k // 5 + k // 20) % len(DASHES)])
 
 
+def _styles(chosen: Mapping[str, Loss]) -> dict[str, ClassStyle]:
+    """The styles of losses; those under names of their own have the ones that the registry leaves free."""
+    own = [name for name in chosen if name not in LOSSES]
+    return {name: _style(OWN_STYLE + 1 - own.index(name)) if name in own else loss_style(name) for name in chosen}
+
+
+def _title_of(chosen: Mapping[str, Loss], name: str) -> str:
+    """The title of a loss in the legend: its own under its own name, else the name that it was given."""
+    return chosen[name].title if name == chosen[name].name else literal(name)
+
+
 def short(number: float) -> str:
-    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'."""
+    """A number with at most three digits, or two and a power of ten: '0.056', '2.4e8', '3e-9'; nothing for NaN."""
+    if number != number:
+        return ""
     if number == 0 or 1e-4 <= abs(number) < 1e4:
         return f"{number:.3g}"
     digits, power = f"{number:.1e}".split("e")
     return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
+@chart
 def over_p(
-    chosen: Mapping[str, Loss],
+    chosen: OfLosses,
     quantity: str = "weight",
     *,
     log: bool = True,
     shaded: Sequence[Zone] = (),
     marks: Sequence[tuple[float, str]] = (),
-    run: tuple[Trajectory, int, int | None] | None = None,
+    run: tuple[OfRun, int, int | None] | None = None,
     height: int = 440,
-) -> go.Figure:
-    """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES; `chosen` is by name.
+) -> dict[str, Any]:
+    """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES.
+
+        igbviz.charts.loss_curves(["cross-entropy", {"name": "gce", "q": 0.5}], "weight")
+
+    `chosen` are losses, their names or their fields, or a mapping of names to losses; those that are not a function of
+    p alone are left out.
 
     `shaded` are the zones of one loss and `marks` vertical lines at (p, label). `run` adds a histogram of its images at
-    one probe above, on the same axis: (trajectory, index of the probe, class or None for all).
+    one probe above, on the same axis: (run or trajectory, index of the probe, class or None for all). Raises
+    ConfigError, one sentence, for an argument that is not allowed.
     """
-    definition = LOSS_CURVES[quantity]
+    one_of("quantity", quantity, LOSS_CURVES)
+    chosen, run = losses_of(chosen), _with_images(run)
+    definition, styles = LOSS_CURVES[quantity], _styles(chosen)
     p = np.geomspace(LEFT_EDGE, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
         drawn = {name: definition.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
     traces = [
-        _line(p, values, name, chosen[name].title, f"p = %{{x:.3g}}<br>{definition.title} = %{{y:.4g}}")
+        _line(
+            p, values, name, _title_of(chosen, name), styles[name], f"p = %{{x:.3g}}<br>{definition.title} = %{{y:.4g}}"
+        )
         for name, values in drawn.items()
     ]
     layout = _layout(height, f"{definition.title} of {len(drawn)} losses over the probability p of the true class")
@@ -149,7 +177,17 @@ def over_p(
             "tickformat": ".0%",
         }
         layout["yaxis2"] |= {"range": [0, 1.05 * _tallest_bar(*run, log)], "rangemode": "tozero", "nticks": 4}
-    return go.Figure({"data": traces, "layout": layout})
+    return {"data": traces, "layout": layout}
+
+
+def _with_images(run: tuple[OfRun, int, int | None] | None) -> tuple[Trajectory, int, int | None] | None:
+    if run is None:
+        return None
+    trajectory, index, single_class = trajectory_of(run[0], "run"), *run[1:]
+    place_of("run[1]", index, len(trajectory), "probes")
+    if single_class is not None:
+        place_of("run[2]", single_class, trajectory.classes, "classes")
+    return trajectory, index, single_class
 
 
 def _tallest_bar(trajectory: Trajectory, _: int, single_class: int | None, log: bool) -> float:
@@ -162,32 +200,44 @@ def _tallest_bar(trajectory: Trajectory, _: int, single_class: int | None, log: 
     return tallest
 
 
-def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
+@chart
+def over_lead(chosen: OfLosses, classes: int = 10) -> dict[str, Any]:
     """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
+
+    igbviz.charts.over_lead(["cross-entropy", "mae"])
 
     The lead is that of its logit over all others, which are equal. A loss that is much stronger than the others leaves
     the plot; the legend says how far. The panels are below each other, since a phone has no room for three in a row.
+    `chosen` may be what `over_p` takes, here of any kind. Raises ConfigError for anything else, and for fewer than two
+    classes.
     """
+    chosen = losses_of(chosen)
+    if classes < 2:
+        raise wrong("classes", classes, "a whole number of at least 2")
     slopes = {
         name: loss.gradient(one_favoured(LEADS, classes), np.zeros(len(LEADS), np.int64))
         for name, loss in chosen.items()
+        if loss.runs_on_numpy
     }
+    styles = _styles(chosen)
     panels = ("true class", "favoured class", "each other class")[: min(classes, 3)]
-    words = f"Gradient of {len(chosen)} losses on {classes} logits over the lead of the favoured class"
+    words = f"Gradient of {len(slopes)} losses on {classes} logits over the lead of the favoured class"
     layout = _layout(LEAD_HEIGHT, words)
     traces: list[dict[str, Any]] = []
     layout["annotations"] = []
     largest = {name: float(np.abs(table[LEADS >= 1]).max()) for name, table in slopes.items()}
     limit = _limit(list(largest.values()))
     titles = {
-        name: chosen[name].title + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
+        name: _title_of(chosen, name) + (f" (off the scale: up to ±{short(size)})" if size > limit else "")
         for name, size in largest.items()
     }
     step = (1 + PANEL_GAP) / len(panels)
     for row, panel in enumerate(panels):
         number, top = "" if row == 0 else str(row + 1), 1 - row * step
         for name, table in slopes.items():
-            line = _line(LEADS, table[:, row], name, titles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}")
+            line = _line(
+                LEADS, table[:, row], name, titles[name], styles[name], f"{panel}, lead %{{x:g}}<br>gradient %{{y:.4g}}"
+            )
             traces.append(line | {"yaxis": f"y{number}", "showlegend": row == 0})
         layout[f"yaxis{number}"] = layout["yaxis"] | {
             "domain": [max(0.0, top - step + PANEL_GAP), top],
@@ -203,7 +253,7 @@ def over_lead(chosen: Mapping[str, Loss], classes: int = 10) -> go.Figure:
     layout["xaxis"]["title"] = {"text": "lead of the favoured logit over all others", "standoff": 6}
     # Below the title of the axis; in a narrow window its rows shrink the panels.
     layout["legend"] |= {"orientation": "h", "x": 0, "y": -60 / (LEAD_HEIGHT - 120), "yanchor": "top"}
-    return go.Figure({"data": traces, "layout": layout})
+    return {"data": traces, "layout": layout}
 
 
 def _range(definition: LossCurve, p: np.ndarray, drawn: Mapping[str, np.ndarray]) -> list[float]:
@@ -220,8 +270,7 @@ def _limit(largest: Sequence[float]) -> float:
     return float(1.1 * min(max(largest, default=1.0), max(3.0, 3 * min(largest, default=1.0))))
 
 
-def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, hover: str) -> dict[str, Any]:
-    style = loss_style(name)
+def _line(x: np.ndarray, y: np.ndarray, name: str, title: str, style: ClassStyle, hover: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",

@@ -5,23 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of, place_of
 from igbviz.charts.run import MAX_LINES
 from igbviz.charts.style import FRACTION_TICKS, annotation, literal, titled_figure
-from igbviz.ensembles import Ensemble
 from igbviz.ensembles.records import HISTOGRAM_EDGES
 
 MAX_COLUMNS = 200  # networks drawn beside each other; of more, evenly many of the sorted ones
 MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw all
 
 
-def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
+@chart
+def every_network(ensemble: OfEnsemble, height: int = 420) -> dict[str, Any]:
     """The guess fractions of each network as a column, the favoured class at the bottom, sorted by that class.
 
-    With more than MAX_LINES classes only the favoured class of each network.
+        igbviz.charts.every_network(run)
+
+    `ensemble` is the Run of an ensemble, an Ensemble, or a list of the records of its networks; `height` is in pixels.
+    With more than MAX_LINES classes only the favoured class of each network. Raises ConfigError, one sentence, for
+    anything else.
     """
+    ensemble = ensemble_of(ensemble)
     fraction, classes = ensemble.guess_fraction(), ensemble.classes
     names = [literal(name) for name in ensemble.class_names]
     largest = fraction.max(-1)
@@ -71,17 +77,23 @@ def every_network(ensemble: Ensemble, height: int = 420) -> go.Figure:
     layout |= {"barmode": "overlay", "bargap": 0.0 if len(order) > 60 else 0.08}
     layout["margin"] |= {"r": 40}
     layout["showlegend"] = False
-    return go.Figure(figure)
+    return figure
 
 
-def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: bool = False) -> go.Figure:
+@chart
+def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative: bool = False) -> dict[str, Any]:
     """Density of each class's logit over the inputs, with its centre, for the network at index `network`.
 
     `relative` logits are in units of their root mean square standard deviation over the inputs, so that networks whose
     logits differ in scale can be compared.
 
-    With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others.
+    With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others. The ensemble may be
+    what `every_network` takes; ConfigError for an index beyond the last network.
+
+        igbviz.charts.outputs(run, network=3)
     """
+    ensemble = ensemble_of(ensemble)
+    network = place_of("network", network, len(ensemble), "networks")
     record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]
     ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
     # Of equal counts the first class wins, as argmax has it for every input.
@@ -150,11 +162,14 @@ def outputs(ensemble: Ensemble, network: int = 0, height: int = 420, relative: b
     figure["layout"]["annotations"].append(mark | {"showarrow": False, "font": {"color": class_style(favoured).color}})
     if not spread.any():
         figure["layout"]["annotations"].append(annotation("every input has the same logits", 0.52, 0.5))
-    return go.Figure(figure)
+    return figure
 
 
-def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420) -> go.Figure:
-    """Mean probability of each class over all inputs, for the network at index `network` of the ensemble."""
+@chart
+def class_probabilities(ensemble: OfEnsemble, network: int = 0, height: int = 420) -> dict[str, Any]:
+    """Mean probability of each class over all inputs, for the network at index `network`, as in `outputs`."""
+    ensemble = ensemble_of(ensemble)
+    network = place_of("network", network, len(ensemble), "networks")
     record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]
     favoured, classes = int(record["guesses"].argmax()), ensemble.classes
     many = classes > MAX_LINES
@@ -193,7 +208,7 @@ def class_probabilities(ensemble: Ensemble, network: int = 0, height: int = 420)
     figure["layout"]["annotations"].append(annotation("1/K", 1, 1 / classes, xshift=4) | {"yref": "y"})
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 56, "b": 76}
-    return go.Figure(figure)
+    return figure
 
 
 def _others(

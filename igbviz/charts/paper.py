@@ -10,10 +10,13 @@ import numpy as np
 
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, ClassStyle, class_style
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfRun, OfRuns, one_of, settings_of, trajectory_of, wrong
 from igbviz.charts.run import line_trace
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, literal, vertical_line
-from igbviz.charts.time_axis import TimeAxis, Unit
+from igbviz.charts.time_axis import UNITS, TimeAxis, Unit
+from igbviz.runs.run import Run
 from igbviz.studies import comparison
 from igbviz.studies.comparison import PANELS, Member
 from igbviz.trajectory import Trajectory
@@ -35,12 +38,16 @@ ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray
 }
 
 
-def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> dict[str, Any]:
-    """Figure 1 over seeds, as a plotly dictionary: the predicted probability at Init. by rank.
+@chart
+def untrained_by_rank(networks: Mapping[int, OfRun] | Sequence[Run], title: str = "") -> dict[str, Any]:
+    """Figure 1 over seeds: the predicted probability at Init. by rank.
+
+        igbviz.charts.untrained_by_rank([run, other_run])
 
     Bars are means over networks with a range from min to max; dots are single networks, in the colour of the class that
-    has this rank. `networks` are by seed.
+    has this rank. `networks` are Runs, or a mapping of seeds to runs or trajectories with equally many classes.
     """
+    networks = _by_seed(networks)
     p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
     names = [literal(name) for name in next(iter(networks.values())).class_names]
     order = np.argsort(-p, axis=1, kind="stable")
@@ -105,11 +112,31 @@ def untrained_by_rank(networks: Mapping[int, Trajectory], title: str = "") -> di
     }
 
 
-def bands(rows: Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
-    """Figure 2 over seeds, as a plotly dictionary: one row per (title, members), probability left, accuracy right.
+def _by_seed(networks: Mapping[int, OfRun] | Sequence[Run]) -> dict[int, Trajectory]:
+    """The probes of each network by its seed, as far as it has any."""
+    if not isinstance(networks, Mapping):
+        networks = {
+            getattr(run.config, "seed", place): run
+            for place, run in enumerate(networks if isinstance(networks, list | tuple) else [networks])
+        }
+    found = {seed: trajectory_of(network, "networks") for seed, network in networks.items()}
+    found = {seed: trajectory for seed, trajectory in found.items() if len(trajectory)}
+    if len({trajectory.classes for trajectory in found.values()}) != 1:
+        raise wrong("networks", networks, "at least one probed network, all with equally many classes")
+    return found
 
-    For each role of a class the median over seeds, and a band from min to max.
+
+@chart
+def bands(rows: OfRuns | Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
+    """Figure 2 over seeds: one row per setting or (title, members), probability left, accuracy right.
+
+        igbviz.charts.roles(group)
+
+    For each role of a class the median over seeds, and a band from min to max. The runs may be what `grid` takes.
     """
+    one_of("unit", unit, UNITS)
+    if not (isinstance(rows, list | tuple) and rows and all(isinstance(row, tuple) for row in rows)):
+        rows = [(literal(setting.label), setting.members) for setting in settings_of(rows, "rows")]
     all_members = [member for _, members in rows for member in members]
     axis, height = shared_axis(all_members, unit), comparison_charts.row_height(len(rows))
     inner = height * len(rows)

@@ -14,11 +14,15 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style
 from igbviz.charts.comparison import band_traces
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfRuns, members_of, one_of, settings_of
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, FRACTION_TICKS, chance_line, frame, heading, literal
-from igbviz.charts.time_axis import Unit
+from igbviz.charts.time_axis import UNITS, Unit
+from igbviz.spec import ConfigError
 from igbviz.studies.comparison import Setting
-from igbviz.studies.robustness import LossSummary, Question
+from igbviz.studies.robustness import QUESTIONS, LossSummary, Question, read
+from igbviz.studies.robustness import summaries as summarized
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step
 
 TRADE_OFF_HEIGHT = 520  # pixels
@@ -46,11 +50,17 @@ DIRECTIONS = [
 ]  # right, left, above, below, then between
 
 
-def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epoch") -> dict[str, Any]:
+@chart
+def over_time(runs: OfRuns, question: Question | str = "noise", unit: Unit = "epoch") -> dict[str, Any]:
     """One panel per measure, one below the other, and one line per loss: the median over its seeds, with a band from
-    min to max."""
-    shown = [setting for setting in settings if setting.members]
-    members = [member for setting in shown for member in setting.members]
+    min to max.
+
+        igbviz.charts.losses_over_time(group, "noise")
+
+    `question` is one of `igbviz.studies.robustness.QUESTIONS` or its name; the runs may be what `overlay` takes.
+    """
+    question, shown = _asked(runs, question, unit)
+    members = members_of(shown)
     axis, classes = shared_axis(members, unit), len(members[0].class_names)
     traces, shapes, annotations, layout, last_axis = [], [], [], {}, ""
     change = loss_change_marks(members, axis, row=1)
@@ -97,14 +107,37 @@ def over_time(settings: Sequence[Setting], question: Question, unit: Unit = "epo
     }  # fmt: skip
 
 
+def _asked(runs: OfRuns, question: Question | str, unit: Unit) -> tuple[Question, list[Setting]]:
+    """The question, and the settings with what it measures."""
+    one_of("unit", unit, UNITS)
+    if isinstance(question, str):
+        one_of("question", question, QUESTIONS)
+        question = QUESTIONS[question]
+    settings = settings_of(runs, read=read)
+    for member in members_of(settings):
+        for measure in question.measures:
+            if measure not in member.measures:
+                raise ConfigError((("runs",), f"has run {member.run} without {measure}, allowed: runs with it"))
+    return question, settings
+
+
+@chart
 def trade_off(
-    settings: Sequence[Setting], summaries: Sequence[LossSummary], question: Question, unit: Unit = "epoch"
+    runs: OfRuns,
+    question: Question | str = "noise",
+    unit: Unit = "epoch",
+    summaries: Sequence[LossSummary] | None = None,
 ) -> dict[str, Any]:
     """One point per loss: the goal at the last probe against the step of escape, with a column on the right for never.
 
-    Points are medians and bars reach from min to max over finished seeds. `settings` are those of the whole sweep.
+        igbviz.charts.trade_off(group, "noise")
+
+    Points are medians and bars reach from min to max over finished seeds, by default those of the runs; the arguments
+    are those of `over_time`.
     """
-    members = [member for setting in settings for member in setting.members]
+    question, settings = _asked(runs, question, unit)
+    summaries = summarized(settings, question) if summaries is None else summaries
+    members = members_of(settings)
     axis = shared_axis(members, unit)
     wall, edge = axis.last * 10**0.14, axis.last * 10**0.72  # positions beyond the scale
     stuck = [summary for summary in summaries if np.isinf(summary.escape[0])]

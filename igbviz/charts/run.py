@@ -1,30 +1,26 @@
-"""Figures of a trajectory: arrays in, plotly figures out. No Streamlit, no files.
+"""Figures of one run over time. No Streamlit, no files.
 
 Time is on a log axis that begins at "Init.", the untrained network, because the first batches decide how a run goes. A
 figure does not grow with its run: `thin` picks the probes to draw from a fixed grid in log time, so drawn points stay
-in place. Backgrounds are transparent and text has no colour, so that a page can apply its own; `themed` does so for
-files.
+in place. Backgrounds are transparent, so that a page can apply its own; `themed` does so for files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.io import from_json
 
 from igbviz.charts.colors import (
-    DARK_PAGE,
     LIGHT_NEUTRAL,
-    LIGHT_PAGE,
     NEUTRAL,
     NEUTRAL_TEXT,
     ClassStyle,
     class_style,
-    on_dark,
 )
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import OfRun, Plan, one_of, place_of, plan_of, trajectory_of
 from igbviz.charts.style import (
     AXIS,
     FRACTION_TICKS,
@@ -32,16 +28,14 @@ from igbviz.charts.style import (
     SMALL,
     chance_line,
     frame,
-    halo,
     heading,
     literal,
 )
-from igbviz.charts.time_axis import TimeAxis, Unit
-from igbviz.config import RunConfig
+from igbviz.charts.time_axis import UNITS, TimeAxis, Unit, planned
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 
-CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 MAX_LINES = 20  # with more classes, a band and its extremes are clearer than a hundred lines
 
 
@@ -52,8 +46,9 @@ WRONG_LABEL_STYLES = {
 }
 
 
+@chart
 def curves(
-    trajectory: Trajectory,
+    trajectory: OfRun,
     quantity: str = "true_class_probability",
     *,
     steps_per_epoch: float | None = None,
@@ -63,17 +58,20 @@ def curves(
     title: str | None = None,
     height: int = 480,
     legend: bool = True,
-    checked: bool = True,
-) -> go.Figure | dict[str, Any]:
+) -> dict[str, Any]:
     """A quantity over log time: one line per class, the class that the untrained network favours drawn thick.
 
-    `marks` are vertical lines at (epoch, label), such as a change of the loss. With more than MAX_LINES classes: the
-    favoured one, the median, the band that holds 80 % of the classes, and the extremes. An empty `title` leaves its
-    place free. Without `checked` the result is a plain dictionary that plotly has not validated, eight milliseconds
-    faster: all that a live page needs. Raises ValueError for an unknown `quantity`.
+        igbviz.charts.curves(run, "accuracy")
+
+    `trajectory` is a Run, a Trajectory or a list of snapshots; `quantity` a name of
+    `igbviz.trajectory.quantities.QUANTITIES`. The axis reaches to the planned end, `epochs` of `steps_per_epoch` steps,
+    which a Run knows, else to the last probe. `marks` are vertical lines at (epoch, label), by default where the loss
+    of a Run changes. With more than MAX_LINES classes: the favoured one, the median, the band that holds 80 % of the
+    classes, and the extremes. An empty `title` leaves its place free; `height` is in pixels. Raises ConfigError, one
+    sentence, for an argument that is not allowed, RunError for a run that cannot be read.
     """
     definition = quantity_named(quantity)
-    axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
+    trajectory, axis, marks = _timed(trajectory, steps_per_epoch, epochs, unit, marks)
     favoured = trajectory[:1].favoured()
     drawn = trajectory.thinned()
     x, hover = axis.position(drawn.step), _hover(drawn)
@@ -93,13 +91,12 @@ def curves(
             label = f"{name} ★ favoured at Init." if first else name
             traces.append(line_trace(x, values[:, k], hover, label, style, 4.5 if first else 2, group=name))
             traces.append(_ends(x, values[:, k], ends[k], f"{name} ★" if first else name, style.color, name))
-    return _in_time(
-        traces, definition, trajectory, axis, marks, title, height, legend and definition.per_class, checked
-    )
+    return _in_time(traces, definition, trajectory, axis, marks, title, height, legend and definition.per_class)
 
 
+@chart
 def wrong_labels(
-    trajectory: Trajectory,
+    trajectory: OfRun,
     *,
     steps_per_epoch: float | None = None,
     epochs: float | None = None,
@@ -108,13 +105,12 @@ def wrong_labels(
     title: str | None = None,
     height: int = 480,
     legend: bool = True,
-    checked: bool = True,
-) -> go.Figure | dict[str, Any]:
+) -> dict[str, Any]:
     """Training images with a wrong label over log time: fractions memorised, resisted and otherwise, which sum to 1.
 
     Without wrong labels the lines have no points. The parameters are those of `curves`.
     """
-    axis = TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)
+    trajectory, axis, marks = _timed(trajectory, steps_per_epoch, epochs, unit, marks)
     drawn = trajectory.thinned() if trajectory.has_noise else trajectory[:0]
     x, hover = axis.position(drawn.step), _hover(drawn)
     values = np.asarray(WRONG_LABELS.values(drawn), dtype=np.float32)
@@ -123,20 +119,24 @@ def wrong_labels(
     for k, (name, style) in enumerate(WRONG_LABEL_STYLES.items()):
         traces.append(line_trace(x, values[:, k], hover, name, style, 3, group=name))
         traces.append(_ends(x, values[:, k], ends[k], name, style.color, name))
-    return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend, checked)
+    return _in_time(traces, WRONG_LABELS, trajectory, axis, marks, title, height, legend)
 
 
+@chart
 def bars(
-    trajectory: Trajectory,
+    trajectory: OfRun,
     index: int = -1,
     quantity: str = "predicted_probability",
     *,
     title: str | None = None,
     height: int = 480,
-    checked: bool = True,
-) -> go.Figure | dict[str, Any]:
-    """A quantity of every class at probe `index` as bars, on the same scale as `curves`, with the same parameters."""
-    definition = quantity_named(quantity)
+) -> dict[str, Any]:
+    """A quantity of every class at probe `index` as bars, on the same scale as `curves`, with the same parameters.
+
+    igbviz.charts.bars(run, 0)  # at Init.
+    """
+    definition, trajectory = quantity_named(quantity), trajectory_of(trajectory)
+    index = place_of("index", index, len(trajectory), "probes") if len(trajectory) else index
     favoured, names = trajectory[:1].favoured(), [literal(name) for name in trajectory.class_names]
     styles = [class_style(k) for k in range(trajectory.classes)]
     traces, when = [], ""
@@ -144,7 +144,8 @@ def bars(
         probe = trajectory[[index]]
         values = np.asarray(definition.values(probe), dtype=np.float32).reshape(-1)
         step = int(probe.step[0])
-        when = "Init." if step == 0 else f"step {step:,} · epoch {probe.epoch[0]:.3g}"
+        epoch = f" · epoch {probe.epoch[0]:.3g}" if probe.has_epochs else ""
+        when = f"step {step:,}{epoch}" if step else "Init."
         texts = [f"{value:.2f}" for value in values] if trajectory.classes <= MAX_LINES else None
         marker: dict[str, Any] = {"color": NEUTRAL}
         if definition.per_class:
@@ -176,29 +177,16 @@ def bars(
     figure["layout"]["yaxis"] |= FRACTION_TICKS | {"range": [0, 1.02]} if definition.share else {"rangemode": "tozero"}
     figure["layout"] |= {"showlegend": False, "bargap": 0.25}
     figure["layout"]["margin"] |= {"r": 40}
-    return go.Figure(figure) if checked else figure
+    return figure
 
 
-CHARTS: dict[str, Callable[..., go.Figure]] = {"curves": curves, "bars": bars}
-
-
-def themed(figure: go.Figure, dark: bool) -> go.Figure:
-    """A copy with the colours of a light or dark page, for files; a live page applies its own colours."""
-    page = DARK_PAGE if dark else LIGHT_PAGE
-    copy = from_json(on_dark(figure.to_json())) if dark else go.Figure(figure)
-    return copy.update_layout(
-        font={"color": page.text, "shadow": halo(page.background)},
-        paper_bgcolor=page.background,
-        plot_bgcolor=page.background,
-        hoverlabel={"bgcolor": page.background, "font": {"color": page.text, "shadow": "none"}},
-    )
-
-
-def to_html(figure: go.Figure, dark: bool) -> str:
-    """One self-contained HTML page: plotly.js is inside (4.8 MB), so that it opens without a network."""
-    page = themed(figure, dark).to_html(config=CONFIG, include_plotlyjs=True, default_width="100%")
-    background = (DARK_PAGE if dark else LIGHT_PAGE).background
-    return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)
+def _timed(
+    value: OfRun, steps_per_epoch: float | None, epochs: float | None, unit: Unit, marks: Sequence[tuple[float, str]]
+) -> tuple[Trajectory, TimeAxis, Sequence[tuple[float, str]]]:
+    """The probes, their axis and their marks; what is not given is as in the plan of a Run."""
+    one_of("unit", unit, UNITS)
+    trajectory, plan = trajectory_of(value), plan_of(value, Plan(steps_per_epoch, epochs, marks))
+    return trajectory, TimeAxis.of(trajectory, plan.steps_per_epoch, plan.epochs, unit), plan.marks
 
 
 def _figure(
@@ -238,8 +226,7 @@ def _in_time(
     title: str | None,
     height: int,
     legend: bool,
-    checked: bool,
-) -> go.Figure | dict[str, Any]:
+) -> dict[str, Any]:
     figure = _figure(traces, definition, title, height, trajectory, *axis.decorations(marks))
     figure["layout"]["xaxis"] |= axis.layout()
     figure["layout"]["yaxis"] |= (
@@ -249,7 +236,7 @@ def _in_time(
     if definition.per_class and len(trajectory):
         figure["layout"]["meta"]["words"] += _extremes(definition, trajectory)
     figure["layout"]["margin"] |= {"t": 80 if marks else 62}
-    return go.Figure(figure) if checked else figure
+    return figure
 
 
 def _extremes(definition: Quantity, trajectory: Trajectory) -> str:
@@ -268,6 +255,7 @@ def _hover(drawn: Trajectory) -> np.ndarray:
 
 def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: str = "") -> dict[str, Any]:
     value = "<b>%{fullData.name}</b>  %{y:.4f}<br>"
+    epoch = "" if np.isnan(hover[-1:, 1]).any() else "epoch %{customdata[1]:.3g} · "
     return {
         "type": "scatter",
         "mode": "lines",
@@ -277,8 +265,7 @@ def line_trace(x, y, hover, label: str, style: ClassStyle, width: float, group: 
         "name": label,
         "legendgroup": group or label,
         "line": {"color": style.color, "dash": style.dashed(width), "width": width},
-        "hovertemplate": value + "step %{customdata[0]:,.0f} · epoch %{customdata[1]:.3g} · %{customdata[2]:.1f} "
-        "s<extra></extra>",
+        "hovertemplate": f"{value}step %{{customdata[0]:,.0f}} · {epoch}%{{customdata[2]:.1f}} s<extra></extra>",
     }
 
 
@@ -356,19 +343,20 @@ WRONG_LABELS_CHART = "wrong_labels"  # selects the chart of the three fractions 
 
 def run_curves(
     trajectory: Trajectory,
-    config: RunConfig,
+    config: RunConfig | RecordedConfig,
     quantity: str,
     unit: Unit = "epoch",
     *,
     steps_per_epoch: int | None,
     **options: Any,
-) -> go.Figure | dict[str, Any]:
-    """`curves` with the planned length of the run and a line where its loss changes; `options` are passed on.
+) -> dict[str, Any]:
+    """`curves.spec` with the planned length of the run and a line where its loss changes; `options` are passed on.
 
     `steps_per_epoch` is that of the run (`Run.steps_per_epoch`): an axis that changed with the second probe would reset
     the viewer's zoom.
     """
-    mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
-    marks = [mark] if mark and 0 < mark[0] < config.epochs else []
-    plan = {"steps_per_epoch": steps_per_epoch, "epochs": config.epochs, "unit": unit, "marks": marks} | options
-    return wrong_labels(trajectory, **plan) if quantity == WRONG_LABELS_CHART else curves(trajectory, quantity, **plan)
+    epochs, marks = planned(config, steps_per_epoch)
+    plan = {"steps_per_epoch": steps_per_epoch, "epochs": epochs, "unit": unit, "marks": marks} | options
+    if quantity == WRONG_LABELS_CHART:
+        return wrong_labels.spec(trajectory, **plan)
+    return curves.spec(trajectory, quantity, **plan)

@@ -1,4 +1,4 @@
-"""Export of a run: tables, an HTML page, its configuration, and the lines of Python that reproduce it."""
+"""Export of a run: tables, pictures, an HTML page, its configuration, and the lines of Python that reproduce it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from pprint import pformat
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from igbviz.charts.run import CONFIG, WRONG_LABELS_CHART, bars, run_curves, themed
+from igbviz.charts import browser
+from igbviz.charts.ensemble import guesses
+from igbviz.charts.interface.figures import CONFIG, themed
+from igbviz.charts.run import WRONG_LABELS_CHART, bars, run_curves
 from igbviz.charts.time_axis import Unit
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
+from igbviz.ensembles import Ensemble
 from igbviz.runs.run import Run
 from igbviz.spec import ConfigError, listing
 from igbviz.trajectory import Trajectory
@@ -20,8 +25,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that
 
 
 def csv(run: Run) -> bytes:
-    """The tidy table of a trajectory, one row per (probe, class)."""
-    return csv_table(run.trajectory().to_frame())
+    """The tidy table of a run, one row per (probe, class), or of an ensemble per (network, class)."""
+    return csv_table(run.recorded().to_frame())
 
 
 def csv_table(frame: pd.DataFrame) -> bytes:
@@ -36,7 +41,7 @@ def csv_table(frame: pd.DataFrame) -> bytes:
 def parquet(run: Run) -> bytes:
     """The same table as Parquet, which keeps the types of its columns."""
     buffer = io.BytesIO()
-    run.trajectory().to_frame().to_parquet(buffer, index=False)
+    run.recorded().to_frame().to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -54,13 +59,32 @@ def gif(run: Run, view: str = "true_class_probability", *, unit: Unit = "epoch",
     return animation.gif(run.trajectory(), run.config, view, **options, **ends)
 
 
+def png(run: Run, view: str = "true_class_probability", *, dark: bool = False) -> bytes:
+    """A quantity of a run over log time as a PNG; of an ensemble its guesses. Raises RunError without a browser."""
+    return browser.picture(_figure(run, view), "png", dark=dark)
+
+
+def svg(run: Run, view: str = "true_class_probability", *, dark: bool = False) -> bytes:
+    """The same as an SVG, which a drawing program can edit."""
+    return browser.picture(_figure(run, view), "svg", dark=dark)
+
+
+def _figure(run: Run, view: str) -> go.Figure:
+    recorded = run.recorded()
+    if isinstance(recorded, Ensemble):
+        return guesses(recorded)
+    return go.Figure(run_curves(recorded, run.config, view, steps_per_epoch=run.steps_per_epoch))
+
+
 def json(run: Run) -> bytes:
-    """The configuration, for `python -m igbviz train FILE`."""
+    """The configuration, for `python -m igbviz train FILE`; of a recorded run its description."""
     return run.config.to_json().encode()
 
 
-def python_lines(config: RunConfig) -> str:
-    """The few lines of Python that submit this run."""
+def python_lines(config: RunConfig | RecordedConfig) -> str:
+    """The few lines of Python that submit this run, or read it where it was recorded outside."""
+    if isinstance(config, RecordedConfig):
+        return f'import igbviz\n\nrun = igbviz.Run.open("{config.id}")\nprint(run.trajectory().to_frame())'
     choices = pformat(config.canonical(incidental=True), sort_dicts=False, width=100)
     lines = f"config = igbviz.RunConfig(**{choices})\nrun = igbviz.submit(config)"
     return f"import igbviz\n\n{lines}\nrun.wait()\nprint(run.trajectory().to_frame())"
@@ -72,23 +96,26 @@ FORMATS = {
     "HTML": (".html", "text/html", html),
     "Configuration": (".json", "application/json", json),
 }
-WRITERS = {suffix: make for suffix, _, make in FORMATS.values()} | {".gif": gif}
+PICTURES = {".gif": gif, ".png": png, ".svg": svg}
+WRITERS = {suffix: make for suffix, _, make in FORMATS.values()} | PICTURES
 
 
 def write(run: Run, out: Path, ending: str = "", **options: Any) -> None:
     """Write the run in the format of this ending, by default the file's. Raises ConfigError for an unknown one.
 
-    The options are those of the format: only a .gif has some.
+    The options are those of the format: only PICTURES have some.
     """
     if (ending := ending or out.suffix) not in WRITERS:
         raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing(WRITERS)}"))
     out.write_bytes(WRITERS[ending](run, **options))
 
 
-def html_page(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None, title: str) -> str:
+def html_page(
+    trajectory: Trajectory, config: RunConfig | RecordedConfig, steps_per_epoch: int | None, title: str
+) -> str:
     """The paper's two charts of a run and its predicted probabilities at Init., as one self-contained HTML page."""
     names = ["true_class_probability", "accuracy", *([WRONG_LABELS_CHART] if trajectory.has_noise else [])]
-    figures = [run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch) for name in names]
+    figures = [go.Figure(run_curves(trajectory, config, name, steps_per_epoch=steps_per_epoch)) for name in names]
     parts = [
         themed(figure, dark=False).to_html(config=CONFIG, include_plotlyjs=not index, full_html=False)
         for index, figure in enumerate([*figures, bars(trajectory, 0)])

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from igbviz.charts.style import SMALL, vertical_line
-from igbviz.charts.time_axis import TimeAxis, Unit
+from igbviz.charts.time_axis import TimeAxis, Unit, planned
 from igbviz.studies.comparison import Member
 
 
 def shared_axis(members: Sequence[Member], unit: Unit) -> TimeAxis:
-    """The axis for all members, from the earliest first step to the latest planned end."""
+    """The axis for all members, from the earliest first step to the latest planned end.
+
+    It has steps where the epochs of a member are unknown.
+    """
     per_epoch = max(member.steps_per_epoch for member in members)
-    if unit == "epoch":
-        return TimeAxis(per_epoch, max(member.config.epochs for member in members), unit)
-    return TimeAxis(
-        per_epoch, max(member.config.epochs * member.steps_per_epoch for member in members) / per_epoch, unit
-    )
+    if unit == "epoch" and all(member.has_epochs for member in members):
+        return TimeAxis(per_epoch, max(member.epochs for member in members), unit)
+    return TimeAxis(per_epoch, max(member.epochs * member.steps_per_epoch for member in members) / per_epoch, "step")
 
 
 def positions(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.ndarray:
@@ -29,10 +30,8 @@ def positions(step: np.ndarray, steps_per_epoch: float, axis: TimeAxis) -> np.nd
 
 def loss_change(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     """(position, label) of the moment from which this run's loss acts alone; empty if it does from the start."""
-    mark = member.config.schedule.mark(round(member.steps_per_epoch))
-    if not mark or not 0 < mark[0] < member.config.epochs:
-        return []
-    return [(mark[0] * (1 if axis.unit == "epoch" else member.steps_per_epoch), mark[1])]
+    _, marks = planned(member.config, member.steps_per_epoch)
+    return [(epoch * (1 if axis.unit == "epoch" else member.steps_per_epoch), label) for epoch, label in marks]
 
 
 def loss_change_marks(members: Sequence[Member], axis: TimeAxis, row: int = 0) -> tuple[list[dict], list[dict]]:
@@ -71,7 +70,7 @@ def moment_shapes(member: Member, axis: TimeAxis) -> list[dict[str, Any]]:
 
 def moments(member: Member, axis: TimeAxis) -> list[tuple[float, str]]:
     """(position, label) of the end of the first epoch, and of the change of the loss, if there is one."""
-    config, per_epoch = member.config, member.steps_per_epoch
-    ends = [(1.0, "epoch 1")] if config.epochs >= 1 and per_epoch > 1 else []
+    per_epoch = member.steps_per_epoch
+    ends = [(1.0, "epoch 1")] if member.epochs >= 1 and per_epoch > 1 else []
     ends = [(epoch * (1 if axis.unit == "epoch" else per_epoch), label) for epoch, label in ends]
     return [*ends, *loss_change(member, axis)]

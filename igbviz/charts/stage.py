@@ -15,8 +15,8 @@ import numpy as np
 
 from igbviz.charts.colors import ClassStyle, class_style
 from igbviz.charts.run import MAX_LINES, WRONG_LABEL_STYLES
-from igbviz.charts.time_axis import TimeAxis
-from igbviz.config import RunConfig
+from igbviz.charts.time_axis import TimeAxis, planned, units
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.losses.force import pulls
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.images import WatchedImages, probabilities_of_bytes, probability_bytes
@@ -30,6 +30,7 @@ VIEWS = {  # in the order of the tabs
     "guess_fraction": "Guesses",
 }
 CONFUSION = "Images of each true class (rows) by what the network guesses for them (columns), in percent of the row."
+OUTSIDE = "Recorded outside igbviz."
 PLAIN, DOTTED = ClassStyle("", (), ""), ClassStyle("", (2, 3), "")
 MAX_BARS = 12  # with more than MAX_LINES classes: those that the untrained network finds most probable
 MESSAGE, MIN_IMAGE_ROWS = 60_000, 60  # bytes of a message; probes at which it has the images, in any case: the default
@@ -38,7 +39,7 @@ SUMMARY = {"highest class": 1.0, "median class": 0.5, "lowest class": 0.0}  # qu
 
 def scene(
     trajectory: Trajectory,
-    config: RunConfig,
+    config: RunConfig | RecordedConfig,
     *,
     steps_per_epoch: int | None,
     start: int = 0,
@@ -65,7 +66,7 @@ def scene(
     return _json(shown)
 
 
-def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | None) -> dict[str, Any]:
+def _fixed(trajectory: Trajectory, config: RunConfig | RecordedConfig, steps_per_epoch: int | None) -> dict[str, Any]:
     names, favoured = trajectory.class_names, trajectory[:1].favoured()
     views = [
         {
@@ -92,8 +93,9 @@ def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | Non
                 "chance": False,
             }
         )
-    axes = {unit: _axis(TimeAxis.of(trajectory, steps_per_epoch, config.epochs, unit)) for unit in ("step", "epoch")}
-    mark = config.schedule.mark(steps_per_epoch) if steps_per_epoch else None
+    epochs, marks = planned(config, steps_per_epoch)
+    in_units = units(trajectory.has_epochs)
+    axes = {unit: _axis(TimeAxis.of(trajectory, steps_per_epoch, epochs, unit)) for unit in in_units}
     barred = _barred(trajectory)
     bars = [_line(names[k], class_style(k), strong=k == favoured) for k in barred]
     if len(names) > MAX_LINES:
@@ -105,7 +107,8 @@ def _fixed(trajectory: Trajectory, config: RunConfig, steps_per_epoch: int | Non
         "views": views,
         "bars": bars,
         "axes": axes,
-        "marks": [mark] if mark and 0 < mark[0] < config.epochs else [],
+        "marks": marks,
+        "origin": OUTSIDE if isinstance(config, RecordedConfig) else "",
         "steps_per_epoch": steps_per_epoch or trajectory.steps_per_epoch or None,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT
 
 TEXT, SMALL = 14, 13  # pixels; nothing in a figure is smaller
 FONT = "Source Sans, Source Sans Pro, Helvetica Neue, Arial, sans-serif"
@@ -38,7 +38,7 @@ def literal(text: str) -> str:
 
 def frame(height: int) -> dict[str, Any]:
     """The base layout of a figure `height` pixels high, transparent so that a page can apply its own colours."""
-    font = {"size": TEXT, "family": FONT}
+    font = {"size": TEXT, "family": FONT, "color": NEUTRAL_TEXT}
     return {
         "template": {},
         "height": height,

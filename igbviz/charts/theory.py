@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
-from igbviz.charts.style import SMALL, frame, heading
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.interface.inputs import one_of, wrong
+from igbviz.charts.style import SMALL, annotation, frame, heading
 
 GRID = 100  # points per side of a map
 LINES = 60  # points per line across it
@@ -96,18 +99,28 @@ MAPS = {
 }
 
 
+@chart
 def phase_map(
     activation: str,
-    quantity: str,
-    max_w: float,
-    max_b: float,
+    quantity: str = "gamma_star",
+    max_w: float = 4.0,
+    max_b: float = 0.5,
     point: tuple[float, float] | None = None,
     height: int = 520,
-) -> go.Figure:
+) -> dict[str, Any]:
     """Heat map of a quantity over the (sigma_w2, sigma_b2) plane, `quantity` a name of MAPS.
 
+        igbviz.charts.phase_map("tanh", "chi_1", point=(1.76, 0.05))
+
     On it the edge of chaos, two lines of equal bias, each with its name, and the chosen point (sigma_w2, sigma_b2).
+    Raises ConfigError, one sentence, for an unknown `activation` or `quantity`, or ends of the axes that are not
+    positive.
     """
+    one_of("activation", activation, theory.ACTIVATIONS)
+    one_of("quantity", quantity, MAPS)
+    for name, end in {"max_w": max_w, "max_b": max_b}.items():
+        if not 0 < end < np.inf:
+            raise wrong(name, end, "a number above 0")
     definition = MAPS[quantity]
     across, up = np.linspace(max_w / GRID, max_w, GRID), np.linspace(0, max_b, GRID)
     values = theory.phase_map(activation, across, up, quantity)
@@ -124,7 +137,11 @@ def phase_map(
             "zmid": definition.centre,
             "colorscale": scale,
             "customdata": values.astype(np.float32),
-            "colorbar": {"title": {"text": definition.bar, "font": {"size": 13}}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {
+                "title": {"text": definition.bar, "font": {"size": SMALL}, "side": "right"},
+                "thickness": 14,
+                "outlinewidth": 0,
+            },
             "hovertemplate": "σ²w %{x:.3f}<br>σ²b %{y:.3f}<br>%{customdata:.4g}<extra></extra>",
         }
     ]
@@ -155,79 +172,97 @@ def phase_map(
             }
         )
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
-    return go.Figure(
-        {
-            "data": traces,
-            "layout": _frame(definition.title, activation, height)
-            | {
-                "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, max_w]},
-                "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, max_b]},
-                "annotations": [label for label in labels if label],
-                "showlegend": False,
-                "uirevision": f"{activation} {quantity}",
-            },
-        }
-    )
+    return {
+        "data": traces,
+        "layout": _frame(definition.title, activation, height)
+        | {
+            "xaxis": axis | {"title": {"text": "weight variance σ²w (times fan-in)"}, "range": [0, max_w]},
+            "yaxis": axis | {"title": {"text": "bias variance σ²b"}, "range": [0, max_b]},
+            "annotations": [label for label in labels if label],
+            "showlegend": False,
+            "uirevision": f"{activation} {quantity}",
+        },
+    }
 
 
-def by_depth(activation: str, sigma_w2: float, sigma_b2: float, depth: int, height: int = 300) -> dict[str, go.Figure]:
-    """Curves over the layers 1 to `depth` at one point of the plane, by title.
+@dataclass(frozen=True)
+class DepthCurve:
+    """A curve over the layers of a wide network at one point of the plane."""
 
-    Variance, correlation and gamma of each layer, and the squared gradient of the first layer over that of each layer.
+    title: str
+    axis: str
+    values: Callable[[str, float, float, int], np.ndarray]  # (depth,) of activation, sigma_w2, sigma_b2, depth
+    log: bool = True
+
+
+DEPTH_CURVES = {
+    "variance": DepthCurve("Variance q of a node", "q", theory.variance_by_depth),
+    "correlation": DepthCurve("Correlation c of two inputs", "c", theory.correlation_by_depth, log=False),
+    "gamma": DepthCurve("Bias γ of the guesses", "γ", theory.gamma_by_depth),
+    "gradient": DepthCurve(
+        "Squared gradient, layer 1 over l",
+        "E|∂L/∂y¹|² / E|∂L/∂yˡ|²",
+        partial(theory.gradient_gain, cumulative=True),
+    ),
+}
+
+
+@chart
+def by_depth(
+    activation: str,
+    sigma_w2: float,
+    sigma_b2: float,
+    depth: int,
+    quantity: str = "gamma",
+    height: int = 300,
+) -> dict[str, Any]:
+    """A quantity over the layers 1 to `depth` at one point of the plane, `quantity` a name of DEPTH_CURVES.
+
+        igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50)
+
+    Variance, correlation and gamma of each layer, or the squared gradient of the first layer over that of each layer.
+    Raises ConfigError, one sentence, for an unknown name, a negative variance or a depth below 1.
     """
-    layers = np.arange(1, depth + 1)
-    curves = {
-        "Variance q of a node": (theory.variance_by_depth(activation, sigma_w2, sigma_b2, depth), "q", True),
-        "Correlation c of two inputs": (theory.correlation_by_depth(activation, sigma_w2, sigma_b2, depth), "c", False),
-        "Bias γ of the guesses": (theory.gamma_by_depth(activation, sigma_w2, sigma_b2, depth), "γ", True),
-        "Squared gradient, layer 1 over l": (
-            theory.gradient_gain(activation, sigma_w2, sigma_b2, depth, cumulative=True),
-            "E|∂L/∂y¹|² / E|∂L/∂yˡ|²",
-            True,
-        ),
-    }
-    all_zero = {
-        "text": "exactly 0 at every depth",
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0.5,
-        "y": 0.5,
-    }
-    figures = {}
+    one_of("activation", activation, theory.ACTIVATIONS)
+    one_of("quantity", quantity, DEPTH_CURVES)
+    for name, variance in {"sigma_w2": sigma_w2, "sigma_b2": sigma_b2}.items():
+        if not 0 <= variance < np.inf:
+            raise wrong(name, variance, "a number of at least 0")
+    if depth < 1:
+        raise wrong("depth", depth, "a whole number of at least 1")
+    definition, layers = DEPTH_CURVES[quantity], np.arange(1, depth + 1)
+    values, log = definition.values(activation, sigma_w2, sigma_b2, depth), definition.log
+    drawn = np.where((values > 0) & np.isfinite(values), values, np.nan) if log else values
+    empty = bool(np.isnan(drawn).all())
+    all_zero = annotation("exactly 0 at every depth", 0.5, 0.5, xanchor="center")
+    color = class_style(list(DEPTH_CURVES).index(quantity)).color
     point = f"{activation}, σ²w = {sigma_w2:g}, σ²b = {sigma_b2:g}"
-    for number, (title, (values, label, log)) in enumerate(curves.items()):
-        drawn = np.where((values > 0) & np.isfinite(values), values, np.nan) if log else values
-        empty = bool(np.isnan(drawn).all())
-        figures[title] = go.Figure(
+    return {
+        "data": [
             {
-                "data": [
-                    {
-                        "type": "scatter",
-                        "x": layers,
-                        "y": drawn,
-                        "mode": "lines+markers",
-                        "name": label,
-                        "line": {"color": class_style(number).color, "width": 2.5},
-                        "marker": {"size": 5},
-                        "hovertemplate": "layer %{x}: %{y:.4g}<extra></extra>",
-                    }
-                ],
-                "layout": _frame(title, point, height)
-                | {
-                    "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL, "automargin": "height"},
-                    "yaxis": {
-                        "title": {"text": label},
-                        "gridcolor": LIGHT_NEUTRAL,
-                        "type": "log" if log and not empty else "linear",
-                        "tickformat": "~g",  # without it plotly writes 2 and 5 between the powers, in small digits
-                    },
-                    "annotations": [all_zero] * empty,
-                    "showlegend": False,
-                },
+                "type": "scatter",
+                "x": layers,
+                "y": drawn,
+                "mode": "lines+markers",
+                "name": definition.axis,
+                "line": {"color": color, "width": 2.5},
+                "marker": {"size": 5},
+                "hovertemplate": "layer %{x}: %{y:.4g}<extra></extra>",
             }
-        )
-    return figures
+        ],
+        "layout": _frame(definition.title, point, height)
+        | {
+            "xaxis": {"title": {"text": "layer"}, "gridcolor": LIGHT_NEUTRAL, "automargin": "height"},
+            "yaxis": {
+                "title": {"text": definition.axis},
+                "gridcolor": LIGHT_NEUTRAL,
+                "type": "log" if log and not empty else "linear",
+                "tickformat": "~g",  # without it plotly writes 2 and 5 between the powers, in small digits
+            },
+            "annotations": [all_zero] * empty,
+            "showlegend": False,
+        },
+    }
 
 
 def phase_line(x: np.ndarray, y: np.ndarray, max_x: float, name: str, color: str, width: float, dash: str) -> dict:

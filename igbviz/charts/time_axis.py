@@ -13,10 +13,25 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL
 from igbviz.charts.style import SMALL, vertical_line
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.trajectory import Trajectory
 
 Unit = Literal["epoch", "step"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+Mark = tuple[float, str]  # an epoch, and what happens there
+
+
+def units(has_epochs: bool) -> tuple[Unit, ...]:
+    """The units of time in which runs can be drawn."""
+    return UNITS if has_epochs else ("step",)
+
+
+def planned(config: RunConfig | RecordedConfig, steps_per_epoch: float | None) -> tuple[float | None, list[Mark]]:
+    """The epochs of a run, and the moment at which its loss changes; nothing of that is known of a recorded run."""
+    if isinstance(config, RecordedConfig):
+        return None, []
+    mark = config.schedule.mark(round(steps_per_epoch)) if steps_per_epoch else None
+    return config.epochs, [mark] if mark and 0 < mark[0] < config.epochs else []
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,12 @@ class TimeAxis:
 
     @classmethod
     def of(cls, trajectory: Trajectory, steps_per_epoch: float | None, epochs: float | None, unit: Unit) -> TimeAxis:
-        """The axis of a planned run; a missing `steps_per_epoch` or `epochs` is read off the probes so far."""
+        """The axis of a planned run; a missing `steps_per_epoch` or `epochs` is read off the probes so far.
+
+        Where the probes do not know their epochs, it is an axis of steps, each of which counts as an epoch.
+        """
+        if not trajectory.has_epochs:
+            return cls(1.0, float(trajectory.step[-1]) or 1.0, "step")
         epoch = float(trajectory.epoch[-1]) if len(trajectory) else 0.0
         return cls(steps_per_epoch or trajectory.steps_per_epoch or 1.0, epochs or epoch or 1.0, unit)
 
@@ -97,7 +117,7 @@ class TimeAxis:
             },
         }
 
-    def decorations(self, marks: Sequence[tuple[float, str]] = ()) -> tuple[list[dict], list[dict]]:
+    def decorations(self, marks: Sequence[Mark] = ()) -> tuple[list[dict], list[dict]]:
         """Shapes and annotations for the break after Init., the end of the first epoch and marks at (epoch, label)."""
         gap = self.init * 10**0.25
         untrained = {

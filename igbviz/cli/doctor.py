@@ -20,8 +20,11 @@ from filelock import Timeout
 import igbviz
 from igbviz.cli.arguments import add_cache, add_command
 from igbviz.datasets import uploads
+from igbviz.plugins import installed
+from igbviz.plugins.part import in_words
 from igbviz.runs.files import NewerCache, format_bytes, free, require_readable
 from igbviz.runs.locks import lock
+from igbviz.spec import listing
 from igbviz.training.memory import free_memory
 
 PYTHON = (3, 11)
@@ -51,6 +54,7 @@ def doctor(options: argparse.Namespace) -> int:
         "versions": versions,
         "torch": torch_computes,
         "torchvision": torchvision_operators,
+        "plugins": plugins,
         "cache": lambda: can_write(options.cache),
         "disk": lambda: disk(options.cache),
         "pictures": lambda: pictures(options.cache),
@@ -116,6 +120,14 @@ def torchvision_operators() -> Finding:
     except (RuntimeError, AttributeError, NotImplementedError):
         pass
     return Finding(f"{build} without compiled operators, which no network here needs")
+
+
+def plugins() -> Finding:
+    """The packages that add losses, networks and data sets. A broken one breaks nothing else, but it is missed."""
+    found = listing({in_words(package) for package, _, _ in installed.found()})
+    if problems := igbviz.plugins.problems():
+        return Finding("; ".join(problems), "correct the plugin, or uninstall its package")
+    return Finding(f"{found} {'work' if ',' in found else 'works'}" if found else "none are installed")
 
 
 def can_write(cache: Path) -> Finding:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from igbviz.cli.arguments import add_command
+from igbviz.disk.places import TREE
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -24,6 +25,8 @@ def escape(options: argparse.Namespace) -> int:
     from igbviz.charts.escape import publish
     from igbviz.studies import escape as study
 
+    if TREE is None:
+        raise ValueError("escape writes its results into the project's own files: run it in a clone of the project")
     if options.table:
         print(study.block())
         publish()
@@ -44,5 +47,6 @@ def escape(options: argparse.Namespace) -> int:
                 bar.set_description(row.loss, refresh=False)
     except KeyboardInterrupt:
         print("\nstopped: run the same command again to continue", file=sys.stderr)
+        raise
     print(study.table(rows))
     return 0

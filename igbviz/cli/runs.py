@@ -1,130 +1,135 @@
-"""`runs`, `show`, `export` and `import`: the runs of a cache, and how they move to another one."""
+"""`runs` and `show`: the runs of a cache, and one of them."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 
-from igbviz.cli.arguments import add_cache, add_command
-from igbviz.runs import queue
-from igbviz.runs.kinds import TRAINED
-from igbviz.runs.listing import list_runs
-from igbviz.runs.run import Run
-from igbviz.spec import ConfigError, listing
+from igbviz.cli.arguments import add_cache, add_command, add_json, add_run, find_run, program
+from igbviz.cli.tables import columns, counted, table
+from igbviz.runs import library
+from igbviz.runs.kinds import KINDS
+from igbviz.runs.library import Row
+from igbviz.runs.run import Run, RunError
+from igbviz.runs.status import STATES
+from igbviz.spec import ConfigError, alternatives, short
+
+FILTERS = ("state", "kind", "loss", "model", "dataset")
+SORTED_BY = ("submitted", "name", "state", "seconds", "epochs", "seed", "loss", "model", "dataset", "bytes")
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    add_cache(add_command(commands, "runs", runs, "list the runs in the cache", aliases=("list",)))
-    command = add_command(commands, "show", show, "show a run: state, configuration, last probe")
-    add_cache(command)
-    _add_run(command)
-    text = "write a run as .csv, .parquet, .html or .gif, as a .zip for another cache, or its configuration as .json"
-    command = add_command(commands, "export", export, text)
-    add_cache(command)
-    _add_run(command)
-    command.add_argument("--out", required=True, help="the file to write")
-    command.add_argument(
-        "--with-images", action="store_true", help="a .zip also carries thumbnails of images from a folder of yours"
-    )
-    command.add_argument("--view", help="of a .gif: what it shows, as accuracy; by default true_class_probability")
-    command.add_argument("--dark", action="store_true", help="of a .gif: on a dark page")
-    text = "import the runs of a .zip into the cache; invalid runs are refused, each with a reason"
-    command = add_command(commands, "import", import_archive, text)
-    add_cache(command)
-    command.add_argument("file", help="the .zip archive")
+    from igbviz.cli.as_json import KEYS, OF_SHOW
 
+    text = "list the runs in the cache, newest first; shipped ones come with the program"
+    more = f"--json prints a list; the keys of each run: {', '.join(KEYS)}."
+    command = add_command(commands, "runs", runs, text, aliases=("list",), more=more)
+    for name, values in (("state", (*STATES, "unreadable")), ("kind", tuple(KINDS))):
+        command.add_argument(f"--{name}", action="append", choices=values, help=f"only runs of this {name}")
+    for name in ("loss", "model", "dataset"):
+        command.add_argument(f"--{name}", action="append", metavar="NAME", help=f"only runs with this {name}")
+    command.add_argument("--tag", action="append", metavar="TAG", help="only runs with this tag; every filter repeats")
+    command.add_argument("--sort", choices=SORTED_BY, default="submitted", help="by default the newest first")
+    command.add_argument("--reverse", action="store_true", help="the other way round")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N")
+    command.add_argument("--archived", action="store_true", help="also archived runs")
+    add_json(command)
+    add_cache(command)
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="the name of a run, as listed by `igbviz runs`")
+    more = f"--json prints what `runs --json` does, and: {', '.join(OF_SHOW)}; of untrained networks also gamma."
+    command = add_command(commands, "show", show, "show a run: state, configuration, last probe", more=more)
+    add_run(command)
+    add_json(command)
 
 
 def runs(options: argparse.Namespace) -> int:
-    lines, turns = list_runs(options.cache), queue.turns(options.cache)
-    for line in lines:
-        seconds, turn = (line.status or {}).get("seconds", 0.0), turns.get(line.run.id)
-        remarks = (line.problem, str(turn or "").rstrip("."), "imported" if line.is_imported else "")
-        notes = ", ".join(filter(None, remarks))
-        print(f"{line.state:10} {seconds:8.1f} s  {line.run.id}" + (f"  ({notes})" if notes else ""))
-    print(f"{len(lines)} runs in {options.cache}")
+    every = library.rows(options.cache)
+    rows = selected(every, options)
+    if options.json:
+        from igbviz.cli.as_json import print_json, run_values
+
+        print_json([run_values(row, _run(row, options)) for row in rows])
+        return 0
+    if rows:
+        print(_lines(rows))
+    some = "" if len(rows) == len(every) else f"{len(rows)} of "
+    print(f"{some}{counted(len(every), 'run')} in {options.cache}")
+    if not every:
+        print(f"`{program()} train first-look` trains the first one")
     return 0
+
+
+def selected(rows: list[Row], wanted: argparse.Namespace) -> list[Row]:
+    """The rows that pass the filters of the options, sorted and cut. Raises ConfigError for a name that no run has."""
+    filters = {name: getattr(wanted, name) or [] for name in FILTERS}
+    for name in ("loss", "model", "dataset"):
+        known = sorted({row[name] for row in rows} - {""})
+        for value in filters[name]:
+            if value not in known:
+                allowed = f"one of {alternatives(value, known)}" if known else "nothing, since there is no run"
+                raise ConfigError(((f"--{name}",), f"is {short(value)}, allowed: {allowed}"))
+    if wanted.limit is not None and wanted.limit < 0:
+        raise ConfigError((("--limit",), f"is {wanted.limit}, allowed: a whole number of at least 0"))
+    found = library.find(rows, tags=wanted.tag or (), archived=wanted.archived, **filters)
+    if wanted.sort != "submitted":  # the rows are in its order
+        missing = {type(None): 1}
+        found.sort(key=lambda row: (missing.get(type(row[wanted.sort]), 0), row[wanted.sort] or 0))
+    if wanted.reverse:
+        found.reverse()
+    return found[: wanted.limit]
+
+
+def _lines(rows: list[Row]) -> str:
+    """The rows as text; names and tags have columns if any run has some."""
+    own = [name for name in ("name", "tags") if any(row[name] for row in rows)]
+    table = [["state", "time", *own, "run"]]
+    for row in rows:
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.1f} s"
+        texts = {"name": row["name"], "tags": ", ".join(row["tags"])}
+        table.append([row["state"], seconds, *(texts[name] for name in own), row["id"] + _remarks(row)])
+    return columns(table, right=[1])
+
+
+def _remarks(row: Row) -> str:
+    is_recorded = row["kind"] == "recorded"
+    says_why = row["state"] in ("unreadable", "queued", "failed", "diverged")
+    remarks = (
+        row["note"].rstrip(".") if says_why else "",
+        "imported" if row["imported"] else "",
+        "recorded outside igbviz" if is_recorded else "",
+        "shipped" if row["shipped"] else "",
+        "archived" if row["archived"] else "",
+    )
+    text = ", ".join(filter(None, remarks))
+    return f"  ({text})" if text else ""
+
+
+def _run(row: Row, options: argparse.Namespace) -> Run:
+    # not `Run.open`, which refuses the unreadable
+    return Run.open(row["id"], options.cache) if row["shipped"] else Run(options.cache / "runs" / row["id"])
 
 
 def show(options: argparse.Namespace) -> int:
-    run = Run.open(options.run, options.cache)
+    run = find_run(options.run, options.cache)
+    row = next((row for row in library.rows(options.cache) if row["id"] == run.id), None)
+    if row is None:
+        raise RunError(f"run {run.id} no longer exists: it was deleted")
+    if options.json:
+        from igbviz.cli.as_json import print_json, shown_values
+
+        print_json(shown_values(row, run))
+        return 0
     status = run.status
     print(
-        f"{run.id}\n{status.state}: {status.message}\nstep {status.step} of {status.steps}, {status.seconds:.1f} s on "
-        f"{status.device}"
+        f"{run.id}\n{status.state}: {status.message}\n{run.kind.unit} {status.step} of {status.steps}, "
+        f"{status.seconds:.1f} s on {status.device or 'no device yet'}"
     )
+    for title, text in (("name", row["name"]), ("tags", ", ".join(row["tags"])), ("note", row["remark"])):
+        if text:
+            print(f"{title}: {text}")
     if run.is_imported:
         print("imported: its records came in an archive and were not trained here")
+    if run.is_recorded:
+        print("recorded outside igbviz: it was not trained here, and cannot be")
     print(run.config.to_json())
-    if run.kind is TRAINED:
-        print(table(run))
+    print(table(run))
     return 0
-
-
-def export(options: argparse.Namespace) -> int:
-    from igbviz.charts.run_export import WRITERS, write
-    from igbviz.runs import archive, files
-
-    run, out = Run.open(options.run, options.cache), Path(options.out)
-    if out.suffix not in (*WRITERS, ".zip"):
-        raise ConfigError((("--out",), f"is {str(out)!r}, allowed: a file ending in {listing([*WRITERS, '.zip'])}"))
-    looks = {"view": options.view} if options.view else {}
-    looks |= {"dark": True} if options.dark else {}
-    if looks and out.suffix != ".gif":
-        raise ConfigError(((f"--{next(iter(looks))}",), f"is for a .gif, and --out is {str(out)!r}"))
-    if out.suffix != ".json":  # for a configuration the records do not matter
-        archive.require_whole(run)
-    with files.replacing(out) as temporary:
-        if out.suffix == ".zip":
-            with open(temporary, "wb") as file:
-                left_out = archive.export_runs([run], file, own_images=options.with_images)
-            if left_out:
-                raise archive.ArchiveError(left_out[0].removesuffix("."))
-        else:
-            write(run, temporary, out.suffix, **looks)
-    print(f"wrote {out}")
-    if out.suffix == ".zip" and not options.with_images and archive.shows_own_images(run):
-        print("without the thumbnails, since these are images from a folder of yours: --with-images also carries them")
-    return 0
-
-
-def import_archive(options: argparse.Namespace) -> int:
-    from igbviz.runs import archive
-
-    with open(options.file, "rb") as file:
-        imported = archive.import_runs(file, options.cache)
-    for name in imported.new:
-        print(f"new: {name}")
-    for name in imported.known:
-        print(f"already in the cache: {name}")
-    for sentence in imported.refused:
-        print(f"igbviz: {sentence}", file=sys.stderr)
-    return 1 if imported.refused else 0
-
-
-COLUMNS = """\
-p: mean probability of the true class over the images of that class
-accuracy: fraction of the images of that class that are guessed right (recall)
-guesses: fraction of all images that are guessed as that class; 1/K without bias
-Init.: the untrained network; now: the last probe; *: the class that it favours, with the highest mean probability over
-all images at Init."""
-
-
-def table(run: Run) -> str:
-    """The classes at Init. and at the last probe, one line per class, and below them what the columns mean."""
-    trajectory = run.trajectory()
-    if not len(trajectory):
-        return "no probe yet"
-    probability, guesses = trajectory.true_class_probability(), trajectory.guess_fraction()
-    columns = zip(probability[0], probability[-1], trajectory[-1:].accuracy()[0], guesses[0], guesses[-1], strict=True)
-    lines = [f"{'class':>14}   p at Init.   p now  accuracy now  guesses at Init.  guesses now"]
-    for index, (name, values) in enumerate(zip(trajectory.class_names, columns, strict=True)):
-        star = "*" if index == trajectory.favoured() else " "
-        cells = (f"{value:{width}.3f}" for value, width in zip(values, (10, 6, 12, 16, 11), strict=True))
-        lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}")
-    accuracy = trajectory[-1:].balanced_accuracy()[0]
-    return "\n".join([*lines, f"epoch {trajectory.epoch[-1]:.3g}, mean accuracy {accuracy:.3f}", COLUMNS])

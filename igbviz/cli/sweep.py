@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from igbviz.cli.arguments import add_cache, add_command, read_config, read_text
+from igbviz.cli.arguments import add_cache, add_command, program, read_config, read_text
+from igbviz.cli.tables import columns
 from igbviz.config import PRESETS
 from igbviz.runs.sweep_config import Sweep, label, parse_values, title
 from igbviz.runs.sweeps import Group, plan, submit_sweep
 from igbviz.spec import ConfigError, listing, short
+
+EXPLANATION = """\
+mean accuracy: over the classes, at the last probe
+largest guess: the largest fraction of images that one class gets there
+escape step: the first step from which the guesses stay spread over the classes until
+the last probe"""
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -30,6 +37,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--title", default="", help="the title of the group")
     command.add_argument("--stop", action="store_true", help="stop the runs of a named sweep")
+    command.add_argument("--detach", action="store_true", help="start the runs and do not wait for them")
+    command.add_argument(
+        "--dry-run", action="store_true", help="only say how many runs these are and how long they take"
+    )
     add_cache(command)
 
 
@@ -44,12 +55,17 @@ def sweep(options: argparse.Namespace) -> int:
     else:
         requested = read_sweep(options).identified()
         expected = plan(requested, options.cache)
-        group = submit_sweep(requested, options.cache)
-        print(f"sweep {group.id}: {requested}")
+        print(f"sweep {requested.id}: {requested}")
         print(
-            f"{expected.runs} runs, {expected.finished} already finished: about {expected.seconds:,.0f} s, "
-            f"{expected.basis}"
+            f"{expected.runs} runs, {expected.finished} already finished: about "
+            f"{expected.seconds:,.0f} s, {expected.basis}",
+            flush=True,
         )
+        if options.dry_run:
+            return 0
+        group = submit_sweep(requested, options.cache)
+        if options.detach:
+            return 0
     try:
         with tqdm(
             total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}", dynamic_ncols=True, disable=None
@@ -59,12 +75,12 @@ def sweep(options: argparse.Namespace) -> int:
                 bar.set_description(progress.words, refresh=False)
                 bar.refresh()
     except KeyboardInterrupt:
-        again = f"python -m igbviz sweep {group.id}"
+        again = f"{program()} sweep {group.id}"
         print(
             f"\nthe runs continue in the background: `{again}` watches them again, `{again} --stop` stops them",
             file=sys.stderr,
         )
-        return 0
+        raise
     print(sweep_table(group))
     print(progress)
     return 1 if "failed" in progress.counts else 0
@@ -101,7 +117,9 @@ def read_sweep(options: argparse.Namespace) -> Sweep:
 def sweep_table(group: Group) -> str:
     """One line per run: its state, its values on the axes, and its last probe."""
     choices = group.sweep.choices()
-    rows = [["state", *map(title, next(iter(choices.values()))), "accuracy", "largest guess", "escape step", "run"]]
+    rows = [
+        ["state", *map(title, next(iter(choices.values()))), "mean accuracy", "largest guess", "escape step", "run"]
+    ]
     for member in group.members():
         cells = ["-"] * 3
         if result := member.outcome():
@@ -111,8 +129,4 @@ def sweep_table(group: Group) -> str:
                 "never" if result.escape_step is None else str(result.escape_step),
             ]
         rows.append([member.state, *map(label, choices[member.id].values()), *cells, member.id])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(
-        [*lines, "escape step: the first step from which the guesses stay spread over the classes until the last probe"]
-    )
+    return f"{columns(rows)}\n{EXPLANATION}"

@@ -6,7 +6,7 @@ one takes a class and an entry in the registry at the foot.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -45,7 +45,10 @@ class CrossEntropyFirst(Intervention):
 
     name: Literal["cross-entropy-first"] = "cross-entropy-first"
     epochs: float | None = Field(
-        None, gt=0, le=10_000, description="Duration in epochs, d in the papers; empty takes a tenth of the run."
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Duration in epochs, d in the papers; empty takes a tenth of the run.",
     )
     title: ClassVar[str] = "Cross-entropy first"
     help: ClassVar[str] = (
@@ -179,7 +182,7 @@ class SmoothedLabels(Intervention):
     """Replaces the loss: smoothing is defined for cross-entropy."""
 
     name: Literal["label-smoothing"] = "label-smoothing"
-    epsilon: float = Field(0.1, gt=0, lt=1, description="Fraction of the label spread evenly over all classes.")
+    epsilon: float = Field(default=0.1, gt=0, lt=1, description="Fraction of the label spread evenly over all classes.")
     title: ClassVar[str] = "Label smoothing"
     help: ClassVar[str] = (
         "Replaces the loss by cross-entropy with a fraction of every label spread over all classes, so that no class "
@@ -320,7 +323,10 @@ INTERVENTIONS = by_name(
     StartXavier,
     StandardizedInput,
 )
-AnyIntervention = any_of(INTERVENTIONS)
+if TYPE_CHECKING:  # one of the registry, or its fields as a mapping
+    AnyIntervention: TypeAlias = Any
+else:
+    AnyIntervention = any_of(INTERVENTIONS)
 
 
 class _Choice(Spec):

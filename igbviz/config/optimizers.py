@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -14,18 +14,18 @@ class Optimizer(Spec):
     """Base of all optimizers: a learning rate, its schedule, and weight decay."""
 
     title: ClassVar[str]
-    learning_rate: float = Field(0.01, gt=0, le=100, description="Step size.")
+    learning_rate: float = Field(default=0.01, gt=0, le=100, description="Step size.")
     weight_decay: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=10,
         description="L2 penalty: this times the weight is added to its gradient.",
     )
     warmup_steps: int = Field(
-        0, ge=0, le=1_000_000, description="Number of first steps over which the learning rate rises linearly."
+        default=0, ge=0, le=1_000_000, description="Number of first steps over which the learning rate rises linearly."
     )
     decay: Literal["constant", "cosine"] = Field(
-        "constant", description="After the warm-up: stay constant, or fall to zero along a cosine."
+        default="constant", description="After the warm-up: stay constant, or fall to zero along a cosine."
     )
 
     def build(self, parameters: Any) -> Any:
@@ -52,8 +52,10 @@ class Sgd(Optimizer):
     """Stochastic gradient descent, as in the paper."""
 
     name: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.0, ge=0, lt=1, description="Fraction of the previous step that is added to the next one.")
-    nesterov: bool = Field(False, description="Evaluate the gradient ahead along the momentum (Nesterov).")
+    momentum: float = Field(
+        default=0.0, ge=0, lt=1, description="Fraction of the previous step that is added to the next one."
+    )
+    nesterov: bool = Field(default=False, description="Evaluate the gradient ahead along the momentum (Nesterov).")
     title: ClassVar[str] = "SGD"
 
     @model_validator(mode="after")
@@ -73,10 +75,14 @@ class Adam(Optimizer):
     """Adam: step sizes that hardly depend on the size of the gradient."""
 
     name: Literal["adam"] = "adam"
-    learning_rate: float = Field(0.001, gt=0, le=100, description="Step size.")
-    beta1: float = Field(0.9, ge=0, lt=1, description="Decay rate of the running mean of the gradient.")
-    beta2: float = Field(0.999, ge=0, lt=1, description="Decay rate of the running mean of the squared gradient.")
-    epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the denominator, so that the division stays finite.")
+    learning_rate: float = Field(default=0.001, gt=0, le=100, description="Step size.")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay rate of the running mean of the gradient.")
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Decay rate of the running mean of the squared gradient."
+    )
+    epsilon: float = Field(
+        default=1e-8, gt=0, le=1, description="Added to the denominator, so that the division stays finite."
+    )
     title: ClassVar[str] = "Adam"
 
     def build(self, parameters: Any) -> Any:
@@ -92,7 +98,7 @@ class AdamW(Adam):
 
     name: Literal["adamw"] = "adamw"
     weight_decay: float = Field(
-        0.01,
+        default=0.01,
         ge=0,
         le=10,
         description="Times the learning rate: the fraction of every weight that a step subtracts.",
@@ -108,4 +114,7 @@ class AdamW(Adam):
 
 
 OPTIMIZERS = by_name(Sgd, Adam, AdamW)
-AnyOptimizer = any_of(OPTIMIZERS)
+if TYPE_CHECKING:  # one of the registry, or its fields as a mapping
+    AnyOptimizer: TypeAlias = Any
+else:
+    AnyOptimizer = any_of(OPTIMIZERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igbviz.config.run import RunConfig
-from igbviz.spec import Registry
+from igbviz.spec import ConfigError, Registry, alternatives, short
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,18 @@ PRESETS: dict[str, Preset] = Registry(
 )
 PRESETS["first-look"] = PRESETS["first-look-cross-entropy"]
 DEFAULT = "first-look-cross-entropy"
+
+
+def preset_config(preset: str | Preset) -> RunConfig:
+    """The configuration of a preset, or of the preset of this name: `preset_config("first-look").epochs` is 10.
+
+    Raises ConfigError for an unknown name.
+    """
+    if isinstance(preset, Preset):
+        return preset.config
+    if preset not in PRESETS:
+        raise ConfigError(((), f"{short(preset)} is not a preset, allowed: one of {alternatives(preset, PRESETS)}"))
+    return PRESETS[preset].config
 
 
 def look_for(config: RunConfig) -> str:

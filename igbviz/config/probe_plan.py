@@ -16,27 +16,27 @@ class ProbePlan(Spec):
     """Probes evaluate the network on test images at chosen steps, without training on them."""
 
     size: Annotated[int, Field(ge=10, le=1_000_000)] | Literal["all"] = Field(
-        2000, description="Test images per probe: a stratified, seeded subset, or 'all' of them."
+        default=2000, description="Test images per probe: a stratified, seeded subset, or 'all' of them."
     )
     schedule: Literal["log", "batch"] = Field(
-        "log",
+        default="log",
         description="'log': a fixed number of probes, evenly spaced in log time. 'batch', as in the paper: at Init., "
         "after every batch of the first epoch, then after every epoch.",
     )
     count: int = Field(
-        60,
+        default=60,
         ge=2,
         le=5000,
         description="Number of probes of a 'log' schedule, including those at Init. and at the last step.",
     )
     batch_norm: Literal["eval", "batch"] = Field(
-        "eval",
+        default="eval",
         description="What BatchNorm normalizes by in a probe: its running statistics ('eval'; at Init. they change "
         "nothing), or those of the probed images in chunks of 500 ('batch'), with which an untrained network is far "
         "less biased.",
     )
     precision: Literal["same", "bfloat16"] = Field(
-        "same",
+        default="same",
         description="Arithmetic of the probes: the run's own, or bfloat16, which takes half to two thirds of the "
         "time for convolutions where the processor has instructions for it, and changes p in its third digit. The "
         "training is the same.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from igbviz.config.optimizers import AnyOptimizer, Sgd
 from igbviz.config.probe_plan import ProbePlan
 from igbviz.config.schedules import AnySchedule, Immediate
-from igbviz.datasets import AnyDataset, Facts, FashionMini, ImageFolder
+from igbviz.datasets import AnyDataset, DataError, Facts, FashionMini, ImageFolder
 from igbviz.datasets.imbalance import Imbalance
 from igbviz.datasets.label_noise import AnyLabelNoise, TrueLabels
 from igbviz.losses import AnyLoss, CrossEntropy
@@ -38,10 +39,12 @@ class RunConfig(Spec):
     loss: AnyLoss = CrossEntropy()
     schedule: AnySchedule = Immediate()
     optimizer: AnyOptimizer = Sgd()
-    batch_size: int = Field(32, ge=1, le=65_536, description="Training images per optimizer step.")
-    epochs: float = Field(1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is allowed.")
+    batch_size: int = Field(default=32, ge=1, le=65_536, description="Training images per optimizer step.")
+    epochs: float = Field(
+        default=1.0, gt=0, le=10_000, description="Passes over the training set; a fraction is allowed."
+    )
     seed: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         description="Seed of the weights, the order of the batches, the choice of probe images and of wrong labels. "
@@ -49,7 +52,7 @@ class RunConfig(Spec):
         "is another trajectory.",
     )
     rounding_noise: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         title="Repeat with rounding noise",
@@ -58,11 +61,11 @@ class RunConfig(Spec):
         "different repeats.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Arithmetic of the network; losses are always computed in float32."
+        default="float32", description="Arithmetic of the network; losses are always computed in float32."
     )
     probes: ProbePlan = ProbePlan()
     stacked: bool = Field(
-        False,
+        default=False,
         description="Train the runs of a group that differ in loss, seed or initialization as one stack of networks: "
         "faster for many small networks, but rounded differently, so that a run drifts away from the same run alone.",
     )
@@ -92,8 +95,21 @@ class RunConfig(Spec):
     def _made_for_these_classes(self) -> Self:
         # The contents of a folder may change, so they are checked when the run begins.
         if not isinstance(self.dataset, ImageFolder):
-            self.require_fit(self.dataset.facts())
+            with contextlib.suppress(DataError):  # of a plugin, whose files may be missing
+                self.require_fit(self.dataset.facts())
         return self
+
+    @classmethod
+    def model_validate(cls, values: Any, **_: Any) -> Self:
+        """Build from a mapping, a preset or a preset's name: `RunConfig.model_validate("first-look")`.
+
+        Raises ConfigError, one sentence for each invalid field.
+        """
+        from igbviz.config.presets import Preset, preset_config  # which are made of these configurations
+
+        if isinstance(values, str | Preset):
+            values = preset_config(values)
+        return super().model_validate(values)
 
     @property
     def id(self) -> str:

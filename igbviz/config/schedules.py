@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -65,9 +65,9 @@ class Delayed(Schedule):
     mark_label: ClassVar[str]
 
     duration: float = Field(
-        1.0, ge=0, le=10_000, description="Duration, d in the papers; a fraction of an epoch is allowed."
+        default=1.0, ge=0, le=10_000, description="Duration, d in the papers; a fraction of an epoch is allowed."
     )
-    unit: Literal["epochs", "steps"] = Field("epochs", description="Unit of the duration.")
+    unit: Literal["epochs", "steps"] = Field(default="epochs", description="Unit of the duration.")
 
     def steps(self, steps_per_epoch: int) -> int:
         return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
@@ -100,4 +100,7 @@ class Mix(Delayed):
 
 
 SCHEDULES = by_name(Immediate, Switch, Mix)
-AnySchedule = any_of(SCHEDULES)
+if TYPE_CHECKING:  # one of the registry, or its fields as a mapping
+    AnySchedule: TypeAlias = Any
+else:
+    AnySchedule = any_of(SCHEDULES)

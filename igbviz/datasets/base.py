@@ -18,12 +18,14 @@ from pydantic import AfterValidator, Field
 
 from igbviz.datasets.errors import DataError, check_size
 from igbviz.datasets.fingerprints import DIGITS
-from igbviz.spec import ConfigError, Spec
+from igbviz.disk.places import default_cache
+from igbviz.plugins.part import Part
+from igbviz.spec import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-PROJECT_DATA = Path(__file__).parents[2] / "cache" / "data"
+DEFAULT_DATA = default_cache() / "data"  # not IGBVIZ_CACHE: several caches share what was downloaded
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,36 @@ class Stored:
     words: str = ""  # what was read and done, where that depends on the files
 
 
-class Dataset(Spec):
-    """A data set with a training set and a test set."""
+class Dataset(Part):
+    """A data set with a training set and a test set. A new one needs a `name`, `facts` and `load`.
 
-    title: ClassVar[str]
-    help: ClassVar[str]
+    Its other fields are hyperparameters with a default each. In a plugin (`igbviz.plugins`), with torch imported inside
+    the method, so that pages need not wait for it:
+
+        class Stripes(Dataset):
+            '''Noise with horizontal or vertical stripes.'''
+
+            name: Literal["stripes"] = "stripes"
+            noise: float = Field(0.5, ge=0, le=10, description="Standard deviation of the noise.")
+
+            def facts(self):
+                return Facts(channels=1, side=8, class_names=("rows", "columns"), train_size=512, test_size=128)
+
+            def load(self, device="cpu"):
+                import torch
+
+                labels, stripes = torch.arange(640) % 2, (torch.arange(8.0) % 2 * 2 - 1).expand(8, 8)
+                images = torch.where(labels[:, None, None] == 0, stripes.T, stripes)[:, None]
+                noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+                images, labels = (images + self.noise * noise).to(device), labels.to(device)
+                return Data(images[:512], labels[:512], images[512:], labels[512:], ("rows", "columns"), "stripes")
+
+    Images are float32 (N, C, H, W), labels int64 (N,), with every class in both sets. The same fields must give the
+    same values every time, since the identity of a run consists of them and of the package's version.
+    """
+
+    help: ClassVar[str] = ""
+    is_in_memory: ClassVar[bool] = False  # whether nothing is left to load
 
     def facts(self) -> Facts:
         """Sizes and names of what `load` returns. Needs no torch and reads no images."""
@@ -116,23 +143,31 @@ class Dataset(Spec):
         """The file that keeps its images after they were decoded, if any. Raises DataError."""
         return None
 
+    def try_out(self) -> None:
+        try:
+            facts = self.facts()
+        except DataError:  # it has a folder that is not named yet
+            return
+        if not isinstance(facts, Facts):
+            raise ConfigError(((), f"its facts are {facts!r:.80}, allowed: igbviz.datasets.Facts"))
+
 
 class Images(Dataset):
     """A data set of stored images, with the preprocessing that can be applied to them."""
 
     scaling: Literal["standardised", "unit", "raw"] = Field(
-        "standardised",
+        default="standardised",
         description="standardised: each channel has mean 0 and standard deviation 1 over the training images; unit: "
         "0 to 1; raw: 0 to 255.",
     )
     size: int | None = Field(
-        None,
+        default=None,
         ge=8,
         le=512,
         description="Resize to a square of this side, in pixels (bilinear, antialiased); empty keeps the size.",
     )
     examples_per_class: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Training images per class, the first ones; empty takes all. The test set is not reduced.",
     )
@@ -195,18 +230,9 @@ class Images(Dataset):
 
     def _mean_and_std(self, train: torch.Tensor) -> tuple[Any, Any]:
         """What to subtract and to divide by, (C, 1, 1) or scalars. Exact: computed from counts of the 256 values."""
-        import torch
-
         if self.scaling != "standardised":
             return 0, {"unit": 255, "raw": 1}[self.scaling]
-        counts = torch.stack(
-            [train[:, channel].reshape(-1).bincount(minlength=256) for channel in range(train.shape[1])]
-        ).double()
-        frequency, values = counts / counts.sum(1, keepdim=True), torch.arange(256.0, dtype=torch.float64)
-        mean = (frequency * values).sum(1, keepdim=True)
-        std = (frequency * (values - mean) ** 2).sum(1, keepdim=True).sqrt()
-        std[std == 0] = 1  # a constant channel becomes all zeros, not all NaN
-        return mean[:, :, None].float(), std[:, :, None].float()
+        return channel_statistics(train)
 
 
 def _fingerprint(text: str | None) -> str | None:
@@ -219,7 +245,7 @@ class FromFiles(Images):
     """Images from files that anybody may replace, so that their contents belong to the identity of a run."""
 
     fingerprint: Annotated[str | None, AfterValidator(_fingerprint)] = Field(
-        None,
+        default=None,
         description="Fingerprint of the files in the folder, set when they are first read; other files are refused.",
         json_schema_extra={"derived": True},
     )
@@ -249,12 +275,29 @@ class FromFiles(Images):
         raise NotImplementedError
 
 
+def channel_statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (C, 1, 1) of each channel of images (N, C, H, W) uint8.
+
+    The deviation of a constant channel is 1, so that scaling makes it all zeros, not all NaN.
+    """
+    import torch
+
+    counts = torch.stack(
+        [images[:, channel].reshape(-1).bincount(minlength=256) for channel in range(images.shape[1])]
+    ).double()
+    frequency, values = counts / counts.sum(1, keepdim=True), torch.arange(256.0, dtype=torch.float64)
+    mean = (frequency * values).sum(1, keepdim=True)
+    std = (frequency * (values - mean) ** 2).sum(1, keepdim=True).sqrt()
+    std[std == 0] = 1
+    return mean[:, :, None].float(), std[:, :, None].float()
+
+
 Grayscale = Annotated[bool, Field(description="Convert colours to luma: 0.299 red + 0.587 green + 0.114 blue.")]
 
 
 def data_root() -> Path:
-    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else cache/data."""
-    return Path(os.environ.get("IGBVIZ_DATA") or PROJECT_DATA).expanduser()
+    """The folder for downloads and decoded images: IGBVIZ_DATA (read at every call), else data/ in the usual cache."""
+    return Path(os.environ.get("IGBVIZ_DATA") or DEFAULT_DATA).expanduser()
 
 
 def decoded_folder() -> Path:

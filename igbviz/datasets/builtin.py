@@ -60,7 +60,7 @@ class ImageFolder(FromFiles):
 
     name: Literal["image-folder"] = "image-folder"
     folder: Annotated[str, AfterValidator(absolute_path)] = Field(
-        "", description="Folder with train/<class>/* and test/<class>/*: one subfolder of images per class."
+        default="", description="Folder with train/<class>/* and test/<class>/*: one subfolder of images per class."
     )
     grayscale: Grayscale = False
     title: ClassVar[str] = "Your own pictures"
@@ -115,13 +115,13 @@ class GaussianNoise(Dataset):
     """Images without content and random labels: any class that a network favours comes from the network."""
 
     name: Literal["gaussian-noise"] = "gaussian-noise"
-    classes: int = Field(10, ge=2, le=1000, description="Number of classes of the random labels.")
-    channels: Literal[1, 3] = Field(1, description="Channels of an image.")
-    size: int = Field(28, ge=8, le=512, description="Pixels along each side of an image.")
-    train_examples: int = Field(10_000, ge=1, le=1_000_000, description="Training images.")
-    test_examples: int = Field(2_000, ge=1, le=1_000_000, description="Test images.")
+    classes: int = Field(default=10, ge=2, le=1000, description="Number of classes of the random labels.")
+    channels: Literal[1, 3] = Field(default=1, description="Channels of an image.")
+    size: int = Field(default=28, ge=8, le=512, description="Pixels along each side of an image.")
+    train_examples: int = Field(default=10_000, ge=1, le=1_000_000, description="Training images.")
+    test_examples: int = Field(default=2_000, ge=1, le=1_000_000, description="Test images.")
     data_seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Seed of the images and labels; independent of the seed of the run."
+        default=0, ge=0, le=2**32 - 1, description="Seed of the images and labels; independent of the seed of the run."
     )
     title: ClassVar[str] = "Gaussian noise"
     help: ClassVar[str] = (

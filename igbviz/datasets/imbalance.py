@@ -15,7 +15,7 @@ class Imbalance(Spec):
     """The majority class keeps all its training images, every other class a fraction. The test set is unchanged."""
 
     ratio: int = Field(
-        1,
+        default=1,
         ge=1,
         le=10_000,
         title="Class imbalance",
@@ -23,7 +23,7 @@ class Imbalance(Spec):
         "seeded choice of 1 / ratio of its images, at least one. 1 keeps all.",
     )
     majority: Annotated[int, Field(ge=0)] | Literal["favoured", "unfavoured"] = Field(
-        "favoured",
+        default="favoured",
         title="Majority class",
         description="'favoured': the class with the highest probability of the untrained network, averaged over the "
         "probe images; 'unfavoured': the class with the lowest; or the number of a class, from 0.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -74,7 +74,7 @@ class Symmetric(LabelNoise):
 
     name: Literal["symmetric"] = "symmetric"
     rate: float = Field(
-        0.4, ge=0, le=1, description="Fraction of the training labels that are wrong, the same in every class."
+        default=0.4, ge=0, le=1, description="Fraction of the training labels that are wrong, the same in every class."
     )
     title: ClassVar[str] = "symmetric: any other class"
 
@@ -92,7 +92,7 @@ class PairFlip(LabelNoise):
 
     name: Literal["pair-flip"] = "pair-flip"
     rate: float = Field(
-        0.4,
+        default=0.4,
         ge=0,
         le=1,
         description="Fraction of the training labels that are wrong; above 0.5 most labels are wrong.",
@@ -112,7 +112,7 @@ class Matrix(LabelNoise):
 
     name: Literal["matrix"] = "matrix"
     matrix: tuple[tuple[float, ...], ...] = Field(
-        (),
+        default=(),
         description="One row per true class, as in [[0.9, 0.1], [0.2, 0.8]]: the probability of each label. Rows sum "
         "to 1.",
     )
@@ -165,4 +165,7 @@ class Matrix(LabelNoise):
 
 
 LABEL_NOISE = by_name(TrueLabels, Symmetric, PairFlip, Matrix)
-AnyLabelNoise = any_of(LABEL_NOISE)
+if TYPE_CHECKING:  # one of the registry, or its fields as a mapping
+    AnyLabelNoise: TypeAlias = Any
+else:
+    AnyLabelNoise = any_of(LABEL_NOISE)

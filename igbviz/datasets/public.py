@@ -51,7 +51,7 @@ class Downloaded(Images):
     """A public data set, read from local files where there are any, else downloaded by torchvision."""
 
     folder: Annotated[str | None, AfterValidator(absolute_path)] = Field(
-        None,
+        default=None,
         description="Folder with the files, and no other is searched; empty searches IGBVIZ_DATA, cache/data and "
         "/usr/share/datasets, then downloads.",
         json_schema_extra={"incidental": True},
@@ -85,7 +85,7 @@ class Downloaded(Images):
         if self.folder:
             yield from (located(self.folder) / inner for inner in subfolders + self.extra_subfolders)
             return
-        for root in dict.fromkeys((data_root(), base.PROJECT_DATA, SYSTEM_DATA)):
+        for root in dict.fromkeys((data_root(), base.DEFAULT_DATA, SYSTEM_DATA)):
             yield from (root / inner for inner in subfolders)
 
     def _require_folder(self) -> None:

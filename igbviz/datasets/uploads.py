@@ -29,12 +29,12 @@ from typing import BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
-from igbviz import _zips
-from igbviz._zips import ArchiveError
 from igbviz.datasets import decoding
 from igbviz.datasets.errors import DataError, some
 from igbviz.datasets.folders import is_of_system, natural
 from igbviz.datasets.image_folder import listing_of
+from igbviz.disk import zips
+from igbviz.disk.zips import ArchiveError
 
 MB = 2**20
 MAX_UPLOAD, MAX_CONTENT, MAX_TOTAL = 200 * MB, 500 * MB, 2000 * MB  # bytes: a zip, unpacked, and all sets of a cache
@@ -114,7 +114,7 @@ def add(file: BinaryIO, file_name: str, cache: Path) -> Pictures:
                 return known[0]
             arriving = parent / f".{place.name}.{os.getpid()}-{threading.get_ident()}"
             try:
-                with _zips.opened(file, f"the zip has far more than {MAX_FILES:,} files") as archive:
+                with zips.opened(file, f"the zip has far more than {MAX_FILES:,} files") as archive:
                     _unpack(archive, arriving, title, cache)
                 arriving.rename(place)
             finally:
@@ -167,11 +167,11 @@ def _pictures(archive: zipfile.ZipFile, passed_over: Counter[str]) -> list[Entry
     """The entries whose names end as those of pictures. Raises ArchiveError for one that nobody zips in good faith."""
     found = []
     for entry in archive.infolist():
-        name = _zips.name_of(entry)
+        name = zips.name_of(entry)
         parts, suffix = tuple(name.rstrip("/").split("/")), Path(name).suffix.lower()
         if ".." in parts or "" in parts or "\0" in name or re.match("[A-Za-z]:", name):
             raise ArchiveError(f"the zip has the path {name[:80]!r}, allowed: paths below the folder that was zipped")
-        if sentence := "" if entry.is_dir() else _zips.problem(entry):
+        if sentence := "" if entry.is_dir() else zips.problem(entry):
             raise ArchiveError(f"{name[-80:]} {sentence}")
         if entry.is_dir() or name.endswith("/"):
             continue
@@ -261,8 +261,8 @@ def _write(by_class: ByClass, archive: zipfile.ZipFile, place: Path, passed_over
         folder = test if split == "test" else train
         train.mkdir(parents=True, exist_ok=True), test.mkdir(parents=True, exist_ok=True)
         for entry in entries:
-            name, path = _zips.name_of(entry), place / "picture"
-            if sentence := _zips.unpack(entry, archive, path):
+            name, path = zips.name_of(entry), place / "picture"
+            if sentence := zips.unpack(entry, archive, path):
                 raise ArchiveError(f"{name} {sentence}")
             pixels += _pixels(path, name)
             if pixels > MAX_ALL_PIXELS:

@@ -10,27 +10,48 @@ their guesses (Francazi, Lucchi and Baity-Jesi 2024, arXiv 2306.00809). A config
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from igbviz.ensembles.config import EnsembleConfig, expected_seconds, require_room
 from igbviz.ensembles.records import Ensemble, ensemble_dtype
+from igbviz.trajectory.stream import Stream
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Ensemble", "EnsembleConfig", "ensemble_dtype", "expected_seconds", "initialize", "require_room"]
+__all__ = [
+    "Ensemble",
+    "EnsembleConfig",
+    "EnsembleStream",
+    "ensemble_dtype",
+    "expected_seconds",
+    "initialize",
+    "require_room",
+]
 
 
-def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
+class EnsembleStream(Stream):
+    """The records of the networks of an ensemble, `len(stream)` in all; `stream.ensemble` are those so far."""
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The networks so far, under the names of the classes; later ones do not change it."""
+        return Ensemble(self.recorded, self.class_names)
+
+    def __repr__(self) -> str:
+        return f"<EnsembleStream: {self._count:,} of {len(self):,} networks>"
+
+
+def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> EnsembleStream:
     """Draw the networks of this configuration; yields one record of `ensemble_dtype` per network, in order.
 
     The first record is yielded at once, later ones in batches of growing size, which do not affect their values.
     `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Raises ConfigError if the ensemble cannot be
     drawn on this machine, DataError if the data cannot be loaded, Overflow if a network's outputs are non-finite.
     """
-    from igbviz.ensembles.networks import record_batches
+    from igbviz.ensembles.networks import network_sampler
+    from igbviz.training.devices import device_of
 
-    return (record for batch in record_batches(EnsembleConfig.model_validate(config), device) for record in batch)
+    sampler = network_sampler(config := EnsembleConfig.model_validate(config), device_of(device))
+    records = (record for batch in sampler.record_batches() for record in batch)
+    return EnsembleStream(records, sampler.dtype, config.networks, sampler.data.class_names)

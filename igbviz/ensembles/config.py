@@ -27,26 +27,31 @@ class EnsembleConfig(Spec):
     dataset: AnyDataset = GaussianNoise()
     model: AnyModel = Mlp()
     initialization: AnyInitialization = HeNormal()
-    networks: int = Field(100, ge=2, le=100_000, description="Networks to draw; a distribution needs at least two.")
-    inputs: int = Field(
-        1000, ge=10, le=1_000_000, description="Test images that every network is evaluated on, a seeded choice."
+    networks: int = Field(
+        default=100, ge=2, le=100_000, description="Networks to draw; a distribution needs at least two."
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all weights and of the choice of images.")
+    inputs: int = Field(
+        default=1000,
+        ge=10,
+        le=1_000_000,
+        description="Test images that every network is evaluated on, a seeded choice.",
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of all weights and of the choice of images.")
     batch_norm: Literal["eval", "batch", "after"] = Field(
-        "eval",
+        default="eval",
         description="Statistics that BatchNorm normalizes with: its running statistics ('eval'; before training they "
         "are mean 0 and variance 1), those of the batch of images ('batch'), or its running statistics after some "
         "forward passes of training batches ('after').",
     )
     passes: int = Field(
-        1,
+        default=1,
         ge=1,
         le=10_000,
         description="With batch_norm 'after': training batches, of up to 500 images, passed through the network first.",
     )
-    gradients: bool = Field(False, description="Also measure the gradient of cross-entropy in every layer.")
+    gradients: bool = Field(default=False, description="Also measure the gradient of cross-entropy in every layer.")
     pretrained: bool = Field(
-        False,
+        default=False,
         description="torchvision's trained weights below a new last layer, which alone differs between networks.",
     )
 

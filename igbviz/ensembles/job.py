@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from igbviz.config.missing import require_installed
 from igbviz.ensembles.config import EnsembleConfig
 from igbviz.ensembles.networks import Overflow, network_sampler
 from igbviz.training.devices import device_of
@@ -25,6 +26,7 @@ class EnsembleJob:
     def __init__(
         self, config: EnsembleConfig, device: str | torch.device | None = None, state: dict[str, Any] | None = None
     ) -> None:
+        require_installed(config)
         self.config = config
         self.sampler = network_sampler(config, device_of(device))
         self.data, self.threads, self.dtype = self.sampler.data, self.sampler.threads, self.sampler.dtype

@@ -6,7 +6,7 @@ inputs; everything else is derived here. N networks, K classes, L linear layers 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from igbviz.theory.estimators import (
     jackknife_of_means,
 )
 from igbviz.trajectory.records import Recorded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Estimator = Literal["variance", "cosine", "guesses"]
 
@@ -99,6 +102,16 @@ class Ensemble(Recorded):
             raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine, guesses")
         return float(value), float(error)
 
+    def verdict(self) -> str:
+        """One sentence: whether these networks are prejudiced, with gamma and what chance alone would look like.
+
+        >>> ensemble.verdict()
+        'Prejudiced: on average a network gives 62 % of its guesses to the class that it favours, where ...'
+        """
+        from igbviz.ensembles.verdict import verdict
+
+        return verdict(self)
+
     def gamma_by_depth(self, estimator: Literal["variance", "cosine"] = "variance") -> np.ndarray:
         """(L, 2) gamma of the pre-activations of every linear layer, and its standard error over networks; the last
         row is of the logits.
@@ -117,7 +130,7 @@ class Ensemble(Recorded):
             return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
         raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per network and class.
 
         Columns: network, variance, cosine, class, guess_fraction, centre, spread, probability.

@@ -21,20 +21,41 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from igbviz.spec import ConfigError, Spec
+from igbviz.plugins.part import Part
+from igbviz.spec import ConfigError
 
 COMPLEX_STEP = 1e-100  # a complex step subtracts nothing, so it can be near the smallest double
 LOG_P_FLOOR = -1e30  # replaces log p = -inf, where p^q log p would be 0 * inf
 
 
-class Loss(Spec):
-    """One loss function. Calling it on logits and labels gives one value per example, in the dtype of the logits."""
+class Loss(Part):
+    """One loss function. Calling it on logits and labels gives one value per example, in the dtype of the logits.
 
-    title: ClassVar[str]
-    formula: ClassVar[str]  # LaTeX, for one sample
-    source: ClassVar[str]
-    effect: ClassVar[str]  # what it does to a class that the network considers improbable
+    A new loss needs a `name` and `values`. Its other fields are hyperparameters: the limits and the description of a
+    field make its widget and its error sentences, and each has a default. A loss of the true class's probability alone
+    is a `LossOfP` instead, and is drawn over p. In a plugin (`igbviz.plugins`):
+
+        class Hinge(Loss):
+            '''The multiclass hinge loss: zero once the true class leads all others by the margin.'''
+
+            name: Literal["hinge"] = "hinge"
+            margin: float = Field(1.0, gt=0, le=100, description="The lead that is enough.")
+            formula: ClassVar[str] = "sum_k max(0, m + z_k - z_y) - m"  # in LaTeX
+
+            def values(self, logits, labels):
+                lead = logits - gather_labels(logits, labels)[:, None]
+                return clamp_min(lead + self.margin, 0.0).sum(-1) - self.margin
+
+    `gather_labels`, `clamp_min` and the other helpers of `igbviz.losses.base` work on torch tensors and numpy arrays,
+    like arithmetic. A formula in torch alone sets `runs_on_numpy = False`.
+    """
+
+    formula: ClassVar[str]  # LaTeX, for one sample; without one, the pages show L(z, y)
+    source: ClassVar[str] = ""
+    effect: ClassVar[str] = ""  # what it does to a class that the network considers improbable
     depends_on_p_only: ClassVar[bool] = False
+    # whether `values` also takes numpy arrays, real and complex; if not, its gradient is recorded, but not drawn
+    runs_on_numpy: ClassVar[bool] = True
     # for a loss that drops samples from a batch: one sentence on which of the probed images have a gradient
     selection_note: ClassVar[str] = ""
 
@@ -70,10 +91,13 @@ class Loss(Spec):
         """(batch, classes) derivatives of the values with respect to the logits, in float64 and without torch.
 
         values(z + ih) = values(z) + ih values'(z): the imaginary part is the derivative, to the last digit. Factors
-        that a formula detaches are real there (`detached`), so this is the gradient used in training.
+        that a formula detaches are real there (`detached`), so this is the gradient used in training. All NaN for a
+        loss that does not run on numpy.
         """
         logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
         _check(logits, labels)
+        if not self.runs_on_numpy:
+            return np.full_like(logits, np.nan)
         slopes = np.empty_like(logits)
         for k in range(logits.shape[1]):
             nudged = logits.astype(np.complex128)
@@ -83,7 +107,17 @@ class Loss(Spec):
 
     def latex(self) -> str:
         """The displayed formula, in LaTeX."""
-        return self.formula
+        return getattr(self, "formula", r"L(\mathbf{z}, y)")
+
+    def try_out(self) -> None:
+        self.latex()
+        try:
+            self.gradient(np.zeros((2, 3)), np.array([0, 2]))
+        except NotImplementedError:
+            raise ConfigError(((), "it lacks a method (values, or f and weight)")) from None
+        except Exception as error:
+            allowed = "a formula for torch and numpy, or runs_on_numpy = False"
+            raise ConfigError(((), f"its values fail on numpy arrays ({error}), allowed: {allowed}")) from None
 
 
 class LossOfProbabilities(Loss):
@@ -119,7 +153,21 @@ class LossIssue(NamedTuple):
 
 
 class LossOfP(Loss):
-    """A loss f(p) of the true class's probability alone."""
+    """A loss f(p) of the true class's probability alone. A new one needs a name, f and w, as functions of log p:
+
+    class Power(LossOfP):
+        '''A power of cross-entropy.'''
+
+        name: Literal["power"] = "power"
+        a: float = Field(2.0, ge=1, le=5, description="The exponent; 1 is cross-entropy.")
+        formula: ClassVar[str] = "(-log p)^a"  # in LaTeX
+
+        def f(self, log_p, xp):  # xp: numpy or torch
+            return (-log_p) ** self.a
+
+        def weight(self, log_p, xp):
+            return self.a * (-log_p) ** (self.a - 1)
+    """
 
     depends_on_p_only: ClassVar[bool] = True
 
@@ -150,6 +198,12 @@ class LossOfP(Loss):
         here = clamp_log_p(-neg_log_p.detach())
         neg_log_p.backward(self.weight(here, torch) * (1 / len(here)))
         return self.f(here, torch).mean()
+
+    def try_out(self) -> None:
+        super().try_out()
+        if not self.runs_on_numpy:
+            raise ConfigError((("runs_on_numpy",), "is False, allowed: True for a loss of p, which is drawn over p"))
+        self.checks()
 
     def checks(self) -> list[LossIssue]:
         """Where the gradient is zero (w = 0), where the true class is pushed down (w < 0), and where f or w explode."""

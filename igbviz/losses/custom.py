@@ -47,11 +47,13 @@ class Custom(LossOfP):
 
     name: Literal["custom"] = "custom"
     formula: str = Field(
-        "-p**g*log(p)",
+        default="-p**g*log(p)",
         description=f"A formula of p with + - * / ** ( ) and {', '.join([*FUNCTIONS, *CHOICES])}; every other name is "
         "a parameter.",
     )
-    parameters: dict[str, float] = Field({"g": 0.7}, description="A number for each name in the formula other than p.")
+    parameters: dict[str, float] = Field(
+        default={"g": 0.7}, description="A number for each name in the formula other than p."
+    )
     title: ClassVar[str] = "Your own formula"
     source: ClassVar[str] = "you"
     effect: ClassVar[str] = (

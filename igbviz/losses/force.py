@@ -72,7 +72,8 @@ def zones(loss: LossOfP) -> list[Zone]:
 def force_at(loss: Loss, p: float, classes: int) -> float:
     """The force where the true class has probability p: w(p), or its equivalent for a loss of all logits.
 
-    Such a loss is evaluated where the true class has probability p and one favoured class leads K - 1 equal others.
+    Such a loss is evaluated where the true class has probability p and one favoured class leads K - 1 equal others. NaN
+    for one that does not run on numpy.
     """
     if isinstance(loss, LossOfP):
         return float(loss.weight(np.log([p]), np)[0])
@@ -85,8 +86,11 @@ def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
     """The force at every p over the largest one up to p = 0.9: 0 where an image is ignored, below 0 for a wrong push.
 
     A loss of all logits is evaluated as in `force_at`, where one class leads the others by at least 1. Close to p = 1,
-    where cross-entropy itself hardly pulls, a force in units of it may be a hundred times as large: 1 is the most.
+    where cross-entropy itself hardly pulls, a force in units of it may be a hundred times as large: 1 is the most. A
+    loss that does not run on numpy counts as one that hears every image.
     """
+    if not loss.runs_on_numpy:
+        return np.ones(len(p))
     p = np.clip(p, 1e-6, 0.998)
     if isinstance(loss, LossOfP):
         force = loss.weight(np.log(p), np)
@@ -116,7 +120,7 @@ def ranking(classes: int) -> list[dict[str, Any]]:
         }
         for name, kind in LOSSES.items()
     ]
-    return sorted(rows, key=lambda row: (-row["rare"], -row["even"]))
+    return sorted(rows, key=lambda row: (np.isnan(row["rare"]), -row["rare"], -row["even"]))  # the unknown ones last
 
 
 def one_favoured(lead: np.ndarray, classes: int) -> np.ndarray:

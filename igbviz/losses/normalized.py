@@ -75,8 +75,8 @@ class NormalizedFocal(Normalized):
     """Normalized focal loss (NFL)."""
 
     name: Literal["nfl"] = "nfl"
-    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
-    detach_weight: bool = Field(False, description=DETACH_HELP)
+    gamma: float = Field(default=0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(default=False, description=DETACH_HELP)
     title: ClassVar[str] = "Normalized focal"
     formula: ClassVar[str] = NFL
     source: ClassVar[str] = APL
@@ -89,8 +89,8 @@ class NormalizedFocal(Normalized):
 class ActivePassive(Normalized):
     """alpha times a normalized loss (active), plus beta times a loss of p (passive), which also lowers the others."""
 
-    alpha: float = Field(1.0, ge=0, le=100, description="Weight of the active part, the normalised loss.")
-    beta: float = Field(1.0, ge=0, le=100, description="Weight of the passive part.")
+    alpha: float = Field(default=1.0, ge=0, le=100, description="Weight of the active part, the normalised loss.")
+    beta: float = Field(default=1.0, ge=0, le=100, description="Weight of the passive part.")
 
     def passive(self) -> LossOfP:
         """The second part."""
@@ -135,8 +135,8 @@ class NflRce(ActivePassive):
     """NFL and reverse cross-entropy."""
 
     name: Literal["nfl-rce"] = "nfl-rce"
-    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
-    detach_weight: bool = Field(False, description=DETACH_HELP)
+    gamma: float = Field(default=0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(default=False, description=DETACH_HELP)
     title: ClassVar[str] = "NFL + RCE"
     formula: ClassVar[str] = rf"\alpha {NFL} + \beta A\,(p_y - 1), \quad A = \log 10^{{-4}}"
     source: ClassVar[str] = APL
@@ -155,9 +155,11 @@ class NceAgce(ActivePassive):
     """NCE and the asymmetric generalised cross-entropy."""
 
     name: Literal["nce-agce"] = "nce-agce"
-    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
-    a: float = Field(6.0, ge=1e-9, le=20, description="Shift added to p in AGCE.")
-    q: float = Field(1.5, gt=0, le=5, description="Power of AGCE; below 1 it emphasizes small p, above 1 large p.")
+    beta: float = Field(default=4.0, ge=0, le=100, description="Weight of the passive part.")
+    a: float = Field(default=6.0, ge=1e-9, le=20, description="Shift added to p in AGCE.")
+    q: float = Field(
+        default=1.5, gt=0, le=5, description="Power of AGCE; below 1 it emphasizes small p, above 1 large p."
+    )
     title: ClassVar[str] = "NCE + AGCE"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a + 1)^q - (a + p_y)^q}}{{q}}"
     source: ClassVar[str] = ALF
@@ -171,9 +173,9 @@ class NceAul(ActivePassive):
     """NCE and the asymmetric unhinged loss."""
 
     name: Literal["nce-aul"] = "nce-aul"
-    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
-    a: float = Field(6.3, ge=1.01, le=20, description="The larger, the closer AUL is to a straight line in p.")
-    q: float = Field(1.5, gt=0, le=5, description="Power of AUL; at 1 it is mean absolute error.")
+    beta: float = Field(default=4.0, ge=0, le=100, description="Weight of the passive part.")
+    a: float = Field(default=6.3, ge=1.01, le=20, description="The larger, the closer AUL is to a straight line in p.")
+    q: float = Field(default=1.5, gt=0, le=5, description="Power of AUL; at 1 it is mean absolute error.")
     title: ClassVar[str] = "NCE + AUL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta \frac{{(a - p_y)^q - (a - 1)^q}}{{q}}"
     source: ClassVar[str] = ALF
@@ -187,8 +189,8 @@ class NceAel(ActivePassive):
     """NCE and the asymmetric exponential loss."""
 
     name: Literal["nce-ael"] = "nce-ael"
-    beta: float = Field(4.0, ge=0, le=100, description="Weight of the passive part.")
-    a: float = Field(5.0, ge=0.05, le=1000, description="How slowly AEL falls with p.")
+    beta: float = Field(default=4.0, ge=0, le=100, description="Weight of the passive part.")
+    a: float = Field(default=5.0, ge=0.05, le=1000, description="How slowly AEL falls with p.")
     title: ClassVar[str] = "NCE + AEL"
     formula: ClassVar[str] = rf"\alpha {NCE} + \beta e^{{-p_y / a}}"
     source: ClassVar[str] = ALF
@@ -205,13 +207,16 @@ class ActiveNegative(Normalized):
     clamped at p_min, where they reach the worst value, so it has zero gradient for a class below p_min.
     """
 
-    alpha: float = Field(5.0, ge=0, le=100, description="Weight of the normalised loss.")
-    beta: float = Field(5.0, ge=0, le=100, description="Weight of the negative loss.")
+    alpha: float = Field(default=5.0, ge=0, le=100, description="Weight of the normalised loss.")
+    beta: float = Field(default=5.0, ge=0, le=100, description="Weight of the negative loss.")
     p_min: float = Field(
-        1e-7, ge=1e-12, le=1e-2, description="Smallest probability that the negative loss distinguishes from zero."
+        default=1e-7,
+        ge=1e-12,
+        le=1e-2,
+        description="Smallest probability that the negative loss distinguishes from zero.",
     )
     l1: float = Field(
-        5e-5,
+        default=5e-5,
         ge=0,
         le=1,
         description="Weight of the L1 norm of all parameters; do not combine it with weight decay.",
@@ -262,8 +267,8 @@ class ActiveNegativeFocal(ActiveNegative):
     """Active negative loss built on focal loss."""
 
     name: Literal["anl-fl"] = "anl-fl"
-    gamma: float = Field(0.5, ge=0, le=10, description=FOCAL_HELP)
-    detach_weight: bool = Field(False, description=DETACH_HELP)
+    gamma: float = Field(default=0.5, ge=0, le=10, description=FOCAL_HELP)
+    detach_weight: bool = Field(default=False, description=DETACH_HELP)
     title: ClassVar[str] = "Active negative focal"
     formula: ClassVar[str] = (
         r"\alpha \frac{F_y}{\sum_k F_k} + \beta \left(1 - \frac{A - F_y}{\sum_k (A - F_k)}\right), \quad "

@@ -26,7 +26,7 @@ class LabelSmoothing(Loss):
 
     name: Literal["label-smoothing"] = "label-smoothing"
     epsilon: float = Field(
-        0.1, ge=0, le=1, description="Part of the label spread evenly over all classes, its own included."
+        default=0.1, ge=0, le=1, description="Part of the label spread evenly over all classes, its own included."
     )
     title: ClassVar[str] = "Label smoothing"
     formula: ClassVar[str] = r"-(1 - \epsilon) \log p_y - \frac{\epsilon}{K} \sum_k \log p_k"
@@ -45,7 +45,7 @@ class SoftBootstrapping(Loss):
 
     name: Literal["bootstrapping-soft"] = "bootstrapping-soft"
     beta: float = Field(
-        0.95, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
+        default=0.95, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
     )
     title: ClassVar[str] = "Soft bootstrapping"
     formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \sum_k p_k \log p_k"
@@ -65,7 +65,7 @@ class HardBootstrapping(Loss):
 
     name: Literal["bootstrapping-hard"] = "bootstrapping-hard"
     beta: float = Field(
-        0.8, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
+        default=0.8, ge=0, le=1, description="Trust in the label; 1 is cross-entropy, 0 trusts only the network."
     )
     title: ClassVar[str] = "Hard bootstrapping"
     formula: ClassVar[str] = r"-\beta \log p_y - (1 - \beta) \log \max_k p_k"
@@ -89,7 +89,10 @@ class Curriculum(Loss):
 
     name: Literal["curriculum"] = "curriculum"
     noise_rate: float = Field(
-        0.2, ge=0, lt=1, description="Assumed fraction of wrong labels; the larger, the fewer samples are selected."
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Assumed fraction of wrong labels; the larger, the fewer samples are selected.",
     )
     title: ClassVar[str] = "Curriculum (NPCL)"
     formula: ClassVar[str] = (
@@ -148,10 +151,10 @@ class MaxMahalanobis(Loss):
 
     name: Literal["mmc"] = "mmc"
     norm: float = Field(
-        10.0, gt=0, le=1000, description="Distance of the centres from the origin; the gradient grows with it."
+        default=10.0, gt=0, le=1000, description="Distance of the centres from the origin; the gradient grows with it."
     )
     symmetric: bool = Field(
-        False,
+        default=False,
         description="Rotate the simplex so that all classes are equivalent and the nearest centre has the largest "
         "logit. Off, as published: the same simplex in triangular form, in which the last class has no coordinate of "
         "its own.",
@@ -203,7 +206,7 @@ class LogitNorm(Loss):
     """Cross-entropy of logits normalized to one length: only their direction is learned."""
 
     name: Literal["logit-norm"] = "logit-norm"
-    tau: float = Field(0.04, ge=0.001, le=100, description="Temperature; the logits' length becomes 1/tau.")
+    tau: float = Field(default=0.04, ge=0.001, le=100, description="Temperature; the logits' length becomes 1/tau.")
     title: ClassVar[str] = "LogitNorm"
     formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(\frac{z}{\tau\,(\lVert z \rVert + 10^{-7})}\right)"
     source: ClassVar[str] = "Wei, Xie, Cheng, Feng, An, Li 2022 (arXiv 2205.09310)"
@@ -217,7 +220,9 @@ class LogitClip(Loss):
     """Cross-entropy of logits clipped to length tau."""
 
     name: Literal["logit-clip"] = "logit-clip"
-    tau: float = Field(1.0, ge=0.001, le=1e6, description="Maximal length of the logits; large is cross-entropy.")
+    tau: float = Field(
+        default=1.0, ge=0.001, le=1e6, description="Maximal length of the logits; large is cross-entropy."
+    )
     title: ClassVar[str] = "LogitClip"
     formula: ClassVar[str] = r"-\log \operatorname{softmax}_y\!\left(z \min(1, \tau / \lVert z \rVert)\right)"
     source: ClassVar[str] = "Wei, Zhuang, Xie, Feng, Niu, An, Li 2023 (arXiv 2212.04055)"

@@ -52,9 +52,11 @@ class Blurry(LossOfP):
     """Blurry loss: the less probable the network considers a label, the less weight its sample has."""
 
     name: Literal["blurry"] = "blurry"
-    gamma: float = Field(0.7, ge=0, le=10, description="How fast the weight falls as p falls; 0 is cross-entropy.")
+    gamma: float = Field(
+        default=0.7, ge=0, le=10, description="How fast the weight falls as p falls; 0 is cross-entropy."
+    )
     detach_weight: bool = Field(
-        False,
+        default=False,
         description="Treat p^gamma as a constant when differentiating. Off: the printed formula, which pushes the true "
         "class down below p = exp(-1/gamma). On: always the right way, with the gradient of GCE at q = gamma.",
     )
@@ -78,7 +80,7 @@ class PiecewiseZero(LossOfP):
 
     name: Literal["piecewise-zero"] = "piecewise-zero"
     cutoff: float = Field(
-        0.1, ge=0, lt=1, description="Samples with p at or below this count as mislabelled and are ignored."
+        default=0.1, ge=0, lt=1, description="Samples with p at or below this count as mislabelled and are ignored."
     )
     title: ClassVar[str] = "Piecewise-zero"
     formula: ClassVar[str] = r"\begin{cases} 0 & p_y \le c \\ -\log p_y & p_y > c \end{cases}"
@@ -97,8 +99,10 @@ class Focal(LossOfP):
     """Focal loss: samples that are already right have less weight."""
 
     name: Literal["focal"] = "focal"
-    gamma: float = Field(2.0, ge=0, le=10, description="How fast the weight falls as p nears 1; 0 is cross-entropy.")
-    detach_weight: bool = Field(False, description=DETACH_HELP)
+    gamma: float = Field(
+        default=2.0, ge=0, le=10, description="How fast the weight falls as p nears 1; 0 is cross-entropy."
+    )
+    detach_weight: bool = Field(default=False, description=DETACH_HELP)
     title: ClassVar[str] = "Focal"
     formula: ClassVar[str] = r"-(1 - p_y)^{\gamma} \log p_y"
     source: ClassVar[str] = "Lin, Goyal, Girshick, He, Dollár 2017 (arXiv 1708.02002)"
@@ -138,7 +142,7 @@ class GeneralizedCrossEntropy(LossOfP):
     """Generalized cross-entropy, Lq: between cross-entropy and mean absolute error, by one hyperparameter."""
 
     name: Literal["gce"] = "gce"
-    q: float = Field(0.7, gt=0, le=1, description="Near 0 it is cross-entropy, at 1 mean absolute error.")
+    q: float = Field(default=0.7, gt=0, le=1, description="Near 0 it is cross-entropy, at 1 mean absolute error.")
     title: ClassVar[str] = "Generalized cross-entropy"
     formula: ClassVar[str] = r"\frac{1 - p_y^{q}}{q}"
     source: ClassVar[str] = "Zhang, Sabuncu 2018 (arXiv 1805.07836)"
@@ -155,9 +159,11 @@ class TruncatedGCE(LossOfP):
     """Truncated generalised cross-entropy: flat for samples whose label is improbable."""
 
     name: Literal["truncated-gce"] = "truncated-gce"
-    q: float = Field(0.7, gt=0, le=1, description="Near 0 cross-entropy above the threshold, at 1 mean absolute error.")
+    q: float = Field(
+        default=0.7, gt=0, le=1, description="Near 0 cross-entropy above the threshold, at 1 mean absolute error."
+    )
     k: float = Field(
-        0.5, ge=0, lt=1, description="Samples with p at or below this have a constant loss and zero gradient."
+        default=0.5, ge=0, lt=1, description="Samples with p at or below this have a constant loss and zero gradient."
     )
     title: ClassVar[str] = "Truncated GCE"
     formula: ClassVar[str] = r"\begin{cases} (1 - k^{q})/q & p_y \le k \\ (1 - p_y^{q})/q & p_y > k \end{cases}"
@@ -197,9 +203,9 @@ class SymmetricCrossEntropy(LossOfP):
 
     name: Literal["sce"] = "sce"
     alpha: float = Field(
-        0.1, ge=0, le=100, description="Weight of cross-entropy: the force that is left where p is small."
+        default=0.1, ge=0, le=100, description="Weight of cross-entropy: the force that is left where p is small."
     )
-    beta: float = Field(1.0, ge=0, le=100, description="Weight of reverse cross-entropy.")
+    beta: float = Field(default=1.0, ge=0, le=100, description="Weight of reverse cross-entropy.")
     title: ClassVar[str] = "Symmetric cross-entropy"
     formula: ClassVar[str] = r"-\alpha \log p_y + \beta A\,(p_y - 1), \quad A = \log 10^{-4}"
     source: ClassVar[str] = "Wang, Ma, Chen, Luo, Yi, Bailey 2019 (arXiv 1908.06112)"
@@ -218,8 +224,8 @@ class AsymmetricGCE(LossOfP):
     """Asymmetric generalised cross-entropy (AGCE): GCE of a shifted p."""
 
     name: Literal["agce"] = "agce"
-    a: float = Field(0.6, ge=1e-9, le=20, description="Shift added to p; towards 0 it is GCE.")
-    q: float = Field(0.6, gt=0, le=5, description="Power; below 1 it emphasizes small p, above 1 large p.")
+    a: float = Field(default=0.6, ge=1e-9, le=20, description="Shift added to p; towards 0 it is GCE.")
+    q: float = Field(default=0.6, gt=0, le=5, description="Power; below 1 it emphasizes small p, above 1 large p.")
     title: ClassVar[str] = "Asymmetric GCE"
     formula: ClassVar[str] = r"\frac{(a + 1)^{q} - (a + p_y)^{q}}{q}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
@@ -241,8 +247,8 @@ class AsymmetricUnhinged(LossOfP):
     """Asymmetric unhinged loss (AUL)."""
 
     name: Literal["aul"] = "aul"
-    a: float = Field(5.5, ge=1.01, le=20, description="The larger, the closer to a straight line in p.")
-    q: float = Field(3.0, gt=0, le=5, description="Power; at 1 it is mean absolute error.")
+    a: float = Field(default=5.5, ge=1.01, le=20, description="The larger, the closer to a straight line in p.")
+    q: float = Field(default=3.0, gt=0, le=5, description="Power; at 1 it is mean absolute error.")
     title: ClassVar[str] = "Asymmetric unhinged"
     formula: ClassVar[str] = r"\frac{(a - p_y)^{q} - (a - 1)^{q}}{q}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
@@ -263,7 +269,7 @@ class AsymmetricExponential(LossOfP):
     """Asymmetric exponential loss (AEL); its minimum is exp(-1/a), not 0."""
 
     name: Literal["ael"] = "ael"
-    a: float = Field(2.5, ge=0.05, le=1000, description="How slowly it falls with p; large is a straight line.")
+    a: float = Field(default=2.5, ge=0.05, le=1000, description="How slowly it falls with p; large is a straight line.")
     title: ClassVar[str] = "Asymmetric exponential"
     formula: ClassVar[str] = r"e^{-p_y / a}"
     source: ClassVar[str] = "Zhou, Liu, Jiang, Gao, Ji 2021 (arXiv 2106.03110)"
@@ -284,7 +290,7 @@ class PHuberCrossEntropy(LossOfP):
 
     name: Literal["phuber-ce"] = "phuber-ce"
     tau: float = Field(
-        2.0,
+        default=2.0,
         ge=1,
         le=1e12,
         description="Steepest slope in p, reached at p = 1/tau. Large is cross-entropy, 1 is MAE.",

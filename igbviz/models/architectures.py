@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.spec import Spec
+from igbviz.plugins.part import Part
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -22,12 +22,36 @@ ACTIVATION_HELP = (
 )
 
 
-class Model(Spec):
-    """One architecture."""
+# Of a network that does not say, as many as a small ResNet needs. Rather too many than too few: a network that is taken
+# for a tiny one would get a single thread, and too many of them would share the memory.
+GUESSED_MACS_PER_PIXEL = 1e5
 
-    title: ClassVar[str]
-    help: ClassVar[str]
+
+class Model(Part):
+    """One architecture. A new one needs a `name` and `build`; its other fields are hyperparameters with a default each.
+
+    In a plugin (`igbviz.plugins`), with torch imported inside the method, so that pages need not wait for it:
+
+        class TwoLayers(Model):
+            '''One hidden layer.'''
+
+            name: Literal["two-layers"] = "two-layers"
+            width: int = Field(64, ge=1, le=4096, description="Nodes of the hidden layer.")
+
+            def build(self, shape, classes):
+                from torch import nn
+
+                hidden = nn.Linear(math.prod(shape), self.width)
+                return nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(self.width, classes))
+
+    `flops` make the estimates of time better than a guess, `weights` those of memory. A network with BatchNorm says so
+    in `has_batch_norm`, one without a bias on its logits in `ends_in_bias`.
+    """
+
+    help: ClassVar[str] = ""
     channels_last_on_cpu: ClassVar[bool] = False  # memory layout; ResNet-50 was measured a fifth slower with it
+    is_foreign: ClassVar[bool] = False  # of a module that somebody brings: its forward pass may do anything
+    is_random: ClassVar[bool] = False  # whether a step draws random numbers, beyond what its layers say
 
     @property
     def has_batch_norm(self) -> bool:
@@ -45,8 +69,8 @@ class Model(Spec):
         raise NotImplementedError
 
     def flops(self, shape: Shape, classes: int) -> float:
-        """Multiply-accumulates of one forward pass of one image, to estimate run times."""
-        raise NotImplementedError
+        """Multiply-accumulates of one forward pass of one image, to estimate run times; by default a cautious guess."""
+        return GUESSED_MACS_PER_PIXEL * shape[1] * shape[2]
 
     def weights(self, shape: Shape, classes: int) -> float:
         """Number of weights if hyperparameters can make it large; 0 for networks of a fixed and moderate size."""
@@ -57,6 +81,10 @@ class Model(Spec):
         # The torchvision networks have 8 (AlexNet) to 1,000 (VGG-19) multiply-accumulates for each value.
         return self.flops(shape, classes) / (1000 if self.name.startswith("vgg") else 500)
 
+    def try_out(self) -> None:
+        for estimate in (self.flops, self.weights, self.activations):
+            estimate((1, 28, 28), 10)
+
 
 class Mlp(Model):
     """Fully connected network, the subject of the theory of initial guessing bias (Francazi, Lucchi, Baity-Jesi 2024,
@@ -66,21 +94,21 @@ class Mlp(Model):
     """
 
     name: Literal["mlp"] = "mlp"
-    depth: int = Field(3, ge=1, le=100, description="Number of hidden layers.")
-    width: int = Field(256, ge=1, le=8192, description="Outputs of a hidden layer.")
-    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    depth: int = Field(default=3, ge=1, le=100, description="Number of hidden layers.")
+    width: int = Field(default=256, ge=1, le=8192, description="Outputs of a hidden layer.")
+    activation: Activation = Field(default="relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch", "layer", "rms"] = Field(
-        "none",
+        default="none",
         description="batch: each node is normalized over the images of a batch; layer: each image over the nodes of "
         "the layer; rms: as layer, but rescaled without centring.",
     )
     placement: Literal["before", "after"] = Field(
-        "before", description="Normalize before the activation, or after activation and max pooling."
+        default="before", description="Normalize before the activation, or after activation and max pooling."
     )
     max_pool: int = Field(
-        1, ge=1, le=64, description="Each output of a layer is the maximum of this many nodes; 1 is no pooling."
+        default=1, ge=1, le=64, description="Each output of a layer is the maximum of this many nodes; 1 is no pooling."
     )
-    bias: bool = Field(True, description="Whether layers have biases.")
+    bias: bool = Field(default=True, description="Whether layers have biases.")
     title: ClassVar[str] = "Fully connected"
     help: ClassVar[str] = (
         "The pixels as one vector, through hidden layers of equal width: the network that theory describes exactly in "
@@ -130,16 +158,16 @@ class Cnn(Model):
     1409.1556)."""
 
     name: Literal["cnn"] = "cnn"
-    depth: int = Field(3, ge=1, le=8, description="Number of 3x3 convolutions.")
+    depth: int = Field(default=3, ge=1, le=8, description="Number of 3x3 convolutions.")
     width: int = Field(
-        32,
+        default=32,
         ge=1,
         le=1024,
         description="Channels of the first convolution; every pooling doubles them, up to four times this.",
     )
-    activation: Activation = Field("relu", description=ACTIVATION_HELP)
+    activation: Activation = Field(default="relu", description=ACTIVATION_HELP)
     normalization: Literal["none", "batch"] = Field(
-        "none", description="batch: BatchNorm between convolution and activation."
+        default="none", description="batch: BatchNorm between convolution and activation."
     )
     title: ClassVar[str] = "Convolutional"
     channels_last_on_cpu: ClassVar[bool] = True  # steps were measured a quarter faster

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -24,13 +24,13 @@ class Initialization(Spec):
     title: ClassVar[str]
     help: ClassVar[str]
     last_layer: Literal["same", "zero", "scaled", "neutral-bias"] = Field(
-        "same",
+        default="same",
         description="same: draw the last layer like the others; zero: set it to zero, so that every class starts at "
         "exactly 1/K; scaled: multiply its weights; neutral-bias: choose its biases such that the mean prediction over "
         "training images is even.",
     )
     last_layer_scale: float = Field(
-        0.1, ge=0, le=1000, description="Factor on the weights of the last layer if scaled."
+        default=0.1, ge=0, le=1000, description="Factor on the weights of the last layer if scaled."
     )
 
     def apply(self, module: Any, classes: int) -> None:
@@ -154,8 +154,10 @@ class Gaussian(Initialization):
     1611.01232)."""
 
     name: Literal["gaussian"] = "gaussian"
-    sigma_w2: float = Field(2.0, ge=0, le=1000, description="Variance of the weights times fan_in; 2 is He normal.")
-    sigma_b2: float = Field(0.0, ge=0, le=1000, description="Variance of the biases.")
+    sigma_w2: float = Field(
+        default=2.0, ge=0, le=1000, description="Variance of the weights times fan_in; 2 is He normal."
+    )
+    sigma_b2: float = Field(default=0.0, ge=0, le=1000, description="Variance of the biases.")
     title: ClassVar[str] = "Gaussian"
     help: ClassVar[str] = (
         "Variance sigma_w2/fan_in of the weights and sigma_b2 of the biases: the two axes of the phase diagram."
@@ -190,4 +192,7 @@ def _reset(layer: Any) -> None:
 
 
 INITIALIZATIONS = by_name(AsBuilt, PyTorch, HeNormal, HeFanOut, Xavier, Orthogonal, Gaussian)
-AnyInitialization = any_of(INITIALIZATIONS)
+if TYPE_CHECKING:  # one of the registry, or its fields as a mapping
+    AnyInitialization: TypeAlias = Any
+else:
+    AnyInitialization = any_of(INITIALIZATIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -92,6 +92,10 @@ TORCHVISION = {
     "wide_resnet101_2": 22.75,
     "wide_resnet50_2": 11.4,
 }
+if TYPE_CHECKING:
+    AnyName: TypeAlias = str
+else:
+    AnyName = Literal[tuple(TORCHVISION)]
 # The minimum side that an architecture accepts, found by trial and rounded up to a usual size; others accept any.
 MIN_SIDE = {
     "alexnet": 64,
@@ -118,9 +122,9 @@ class Torchvision(Model):
     too small for the architecture, are resized by a layer in front.
     """
 
-    name: Literal[tuple(TORCHVISION)] = "resnet18"
+    name: AnyName = "resnet18"
     compact_head: bool = Field(
-        True,
+        default=True,
         description="Affects VGG only: one linear layer in place of its ImageNet head, whose 120 million weights act "
         "on a single pixel here.",
     )

@@ -1,1 +1,1 @@
-"""Networks of elsewhere: recorded by `Probe` in anybody's training loop, or measured untrained."""
+"""Networks that are trained or drawn elsewhere: recorded by `Probe` in anybody's loop, or measured untrained."""

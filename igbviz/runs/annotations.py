@@ -6,9 +6,8 @@ texts are untrusted: tables show them literally, Markdown escapes them with `pla
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -17,7 +16,7 @@ from igbviz.runs.files import write_text
 from igbviz.runs.locks import lock
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import require_own
-from igbviz.spec import ConfigError, Spec, short
+from igbviz.spec import ConfigError, Spec, one_line, short, without_controls
 
 FILE = "labels.json"
 MAX_NAME, MAX_TAG, MAX_NOTE, MAX_TAGS = 100, 40, 5000, 20
@@ -27,26 +26,26 @@ class Annotations(Spec):
     """The annotations of one run. Names and tags are one line each; tags are distinct and keep their order."""
 
     # A field from a later version must not invalidate the others.
-    model_config = ConfigDict(extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
     name: str = Field(
-        "", description="The title of the run in lists and legends; empty: its loss, model, data set and seed."
+        default="", description="The title of the run in lists and legends; empty: its loss, model, data set and seed."
     )
-    tags: tuple[str, ...] = Field((), description="Words to find the run by.")
-    note: str = Field("", description="Free text about the run.")
-    archived: bool = Field(False, description="Hidden from the list of runs, but not deleted.")
+    tags: tuple[str, ...] = Field(default=(), description="Words to find the run by.")
+    note: str = Field(default="", description="Free text about the run.")
+    archived: bool = Field(default=False, description="Hidden from the list of runs, but not deleted.")
 
     @field_validator("name")
     @classmethod
     def _name(cls, name: str) -> str:
-        return _require_length(_one_line(name), MAX_NAME)
+        return _require_length(one_line(name), MAX_NAME)
 
     @field_validator("tags", mode="before")
     @classmethod
     def _tags(cls, tags: Any) -> tuple[str, ...]:
         if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
             raise ConfigError(((), f"are {str(tags)[:80]!r}, allowed: a list of words"))
-        tags = tuple(dict.fromkeys(filter(None, (_one_line(tag) for tag in tags))))
+        tags = tuple(dict.fromkeys(filter(None, (one_line(tag) for tag in tags))))
         if long := next((tag for tag in tags if len(tag) > MAX_TAG), None):
             raise ConfigError(
                 ((), f"contain {short(long)}, which has {len(long)} characters, allowed: at most {MAX_TAG}")
@@ -58,15 +57,7 @@ class Annotations(Spec):
     @field_validator("note")
     @classmethod
     def _note(cls, note: str) -> str:
-        return _require_length(_without_controls(note, keep="\n\t").strip(), MAX_NOTE)
-
-
-def _one_line(text: str) -> str:
-    return _without_controls(" ".join(text.split()))
-
-
-def _without_controls(text: str, keep: str = "") -> str:
-    return "".join(char for char in text if char in keep or unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp"))
+        return _require_length(without_controls(note, keep="\n\t").strip(), MAX_NOTE)
 
 
 def _require_length(text: str, max_length: int) -> str:

@@ -17,13 +17,15 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-PROJECT = Path(__file__).parents[2]
+from igbviz.disk.places import cache_folder, gallery
+
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,150}")  # the name of a run's folder
+ADDRESS = "address"  # a file of a cache: where its pages were last served
 CACHE_VERSION = 1  # of the layout of a cache; raised when an older program would misread it
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -45,16 +47,15 @@ _TEMPORARY = re.compile(r"\.(.+)\.\d+-\d+")
 _TEMPORARY_SECONDS = 60.0  # after which a temporary file belongs to a process that died
 
 
-def cache_folder() -> Path:
-    """The folder of the runs unless a caller names another: IGBVIZ_CACHE, or cache/ in the project."""
-    return Path(os.environ.get("IGBVIZ_CACHE", PROJECT / "cache"))
-
-
 @dataclass(frozen=True, repr=False)
 class FolderHandle:
-    """A handle on a folder of the cache. It holds no state: every property reads the folder."""
+    """A handle on a folder of the cache. It holds no state: every property reads the folder.
+
+    A shipped run lies in no cache, so a handle on one is told which cache is in use; else that is the default one.
+    """
 
     path: Path
+    used_with: Path | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r})"
@@ -65,7 +66,14 @@ class FolderHandle:
 
     @property
     def cache(self) -> Path:
-        return self.path.parent.parent
+        if self.used_with is not None:
+            return self.used_with
+        return cache_folder() if self.is_shipped else self.path.parent.parent
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether this is part of the program: it can be read and copied, but not changed."""
+        return self.path.parent == gallery(self.path.parent.parent)
 
 
 class NewerCache(ValueError):
@@ -143,6 +151,17 @@ def read_end(path: str | Path) -> bytes:
         return file.read(limit)
 
 
+def last_lines(path: str | Path, lines: int) -> str:
+    """The last lines of a log; empty if there is none, the reason if it cannot be read."""
+    try:
+        text = read_end(path).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{os.path.basename(path)} cannot be read: {reason(error)}"
+    return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
 def reason(error: OSError) -> str:
     """Why a file cannot be used, in a few words: 'permission denied'."""
     words = error.strerror or str(error)
@@ -156,13 +175,22 @@ def in_words(error: OSError) -> str:
     return str(error)
 
 
-def entries(path: str | Path) -> list[os.DirEntry]:
+def entries(path: str | Path) -> list[os.DirEntry[str]]:
     """The entries of a folder; empty if it cannot be read."""
     try:
         with os.scandir(path) as scan:
             return list(scan)
     except OSError:
         return []
+
+
+def size(path: str | Path) -> int:
+    """Bytes of the files in a folder; 0 when it was deleted."""
+    total = 0
+    for entry in entries(path):
+        with contextlib.suppress(OSError):  # replaced in the meantime
+            total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+    return total
 
 
 def folders(path: str | Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The kinds of run: a training, and an ensemble of untrained networks.
+"""The kinds of run: a training, an ensemble of untrained networks, and a training that was recorded outside igbviz.
 
 All differences between them, outside their own packages, are defined here. To add a kind, add an entry to KINDS and its
 configuration to `Config`.
@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from igbviz.config import RunConfig
+from igbviz.config import Preset, RecordedConfig, RunConfig
+from igbviz.config.missing import with_stand_ins
 from igbviz.datasets import Facts
 from igbviz.ensembles import EnsembleConfig
-from igbviz.runs.schema import Schema, TrainedSchema, UntrainedSchema
+from igbviz.runs.schema import RecordedSchema, Schema, TrainedSchema, UntrainedSchema
+from igbviz.spec import ConfigError, short
 from igbviz.training.memory import fits_one_thread
+from igbviz.trajectory import Trajectory
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from igbviz.ensembles.job import EnsembleJob
     from igbviz.training.loop import Training
 
-Config = RunConfig | EnsembleConfig
+Config = RunConfig | EnsembleConfig | RecordedConfig
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,16 @@ class Kind:
     config: type[Config]
     field: str  # a field that only configurations of this kind have; empty for the default kind
     schema: type[Schema]  # validates and reads its records
-    job: Callable[[Any, torch.device, dict[str, Any] | None, Data | None], Training | EnsembleJob]
+    # computes it here; None for what is never queued
+    job: Callable[[Any, torch.device, dict[str, Any] | None, Data | None], Training | EnsembleJob] | None
     fits_one_thread: Callable[[Any, Facts], bool]  # whether it uses one thread, so that each core of a CPU may run one
     unit: str  # of progress: what `Status.step` counts
     page: str  # the file in pages/ that shows it
+
+    @property
+    def has_probes(self) -> bool:
+        """Whether its records are a trajectory."""
+        return self.schema.recorded is Trajectory
 
 
 def _training(
@@ -81,7 +90,18 @@ UNTRAINED = Kind(
     unit="network",
     page="Initialisation.py",
 )
-KINDS = {kind.name: kind for kind in (TRAINED, UNTRAINED)}
+RECORDED = Kind(
+    name="recorded",
+    title="a training that was recorded outside igbviz",
+    config=RecordedConfig,
+    field="title",
+    schema=RecordedSchema,
+    job=None,
+    fits_one_thread=lambda config, facts: False,
+    unit="step",
+    page="Train.py",
+)
+KINDS = {kind.name: kind for kind in (TRAINED, UNTRAINED, RECORDED)}
 
 
 def kind_of(config: Config) -> Kind:
@@ -95,8 +115,11 @@ def kind_of_values(values: Any) -> Kind:
     return next((kind for kind in KINDS.values() if kind.field in fields), TRAINED)
 
 
-def as_config(values: Config | Mapping[str, Any]) -> Config:
-    """The validated configuration, of the kind that its fields tell. Raises ConfigError."""
+def as_config(values: Config | Preset | str | Mapping[str, Any]) -> Config:
+    """The validated configuration, of the kind that its fields tell; text is the name of a preset. Raises ConfigError.
+
+    as_config("first-look"), as_config({"networks": 50})
+    """
     if isinstance(values, Config):
         return values
     return kind_of_values(values).config.model_validate(values)
@@ -106,6 +129,9 @@ def as_config(values: Config | Mapping[str, Any]) -> Config:
 def parse_config(text: bytes) -> Config:
     """The configuration in a config.json. Cached, since a list of runs reads each of them several times.
 
-    Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
+    Choices of packages that are not installed here are stand-ins, see `config.missing`: the run can be read, not
+    trained. Raises ConfigError for an invalid configuration, ValueError for invalid JSON.
     """
-    return as_config(json.loads(text))
+    if not isinstance(values := json.loads(text), Mapping):
+        raise ConfigError(((), f"{short(values)} is not a configuration: give its fields as a mapping"))
+    return as_config(with_stand_ins(values))

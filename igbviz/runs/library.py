@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igbviz.disk.places import gallery
 from igbviz.losses import LOSSES
 from igbviz.runs import annotations, queue
 from igbviz.runs.files import entries, folders, free, stamp
-from igbviz.runs.kinds import kind_of_values
+from igbviz.runs.kinds import RECORDED, kind_of_values
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run
 from igbviz.runs.trash import list_trash
@@ -43,15 +44,15 @@ _cached: dict[str, dict[str, tuple[Any, ...]]] = {}  # cache: folder: (stamp, su
 def rows(cache: str | Path) -> list[Row]:
     """One row per run, newest first. A shipped run is left out if the user has a run of the same id.
 
-    Keys: id, state, kind (trained, untrained), name (annotated), title (the name, else loss, model, data set and seed),
-    dataset, model, initialization, loss, knobs (hyperparameters of the loss that differ from their defaults), epochs,
-    seed, seconds, submitted, note (from the program), tags, remark (the annotated note), archived, bytes, shipped,
-    imported.
+    Keys: id, state, kind (trained, untrained, recorded), name (annotated, else the title of a recorded run), title (the
+    name, else loss, model, data set and seed), dataset, model, initialization, loss, knobs (hyperparameters of the loss
+    that differ from their defaults), epochs, seed, seconds, submitted, note (from the program), tags, remark (the
+    annotated note), archived, bytes, shipped, imported.
     """
     root = os.path.abspath(cache)
     before, after = _cached.get(root, {}), {}
-    for folder in ("runs", "gallery"):
-        for path in folders(os.path.join(root, folder)):
+    for folder in (os.path.join(root, "runs"), gallery(root)):
+        for path in folders(folder):
             current, cached = stamp(*(path + name for name in _WATCHED)), before.get(path)
             if not cached or cached[0] != current:
                 cached = (current, *_row(Path(path), is_annotated=current[2] is not None))
@@ -78,12 +79,13 @@ def _row(path: Path, is_annotated: bool) -> tuple[float, Row]:
     loss = f"{parts['loss']} ({hyperparameters})" if hyperparameters else parts["loss"]
     loss_or_kind = loss if "loss" in kind.config.model_fields else kind.name
     choices = (loss_or_kind, parts["model"], parts["dataset"], f"seed {config.get('seed', 0)}")
+    given = _text(config.get("title")) if kind is RECORDED else ""
     return submitted, {
         "id": line.run.id,
         "state": line.state,
         "kind": kind.name,
-        "name": labels.name,
-        "title": labels.name or (" · ".join(filter(None, choices)) if line.config else line.run.id),
+        "name": labels.name or given,
+        "title": labels.name or given or (" · ".join(filter(None, choices)) if line.config else line.run.id),
         **parts,
         "knobs": hyperparameters,
         "epochs": _number(config.get("epochs")),

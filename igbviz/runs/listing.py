@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from igbviz.disk.places import gallery
 from igbviz.runs.files import RUN_ID, Stamp, folders, read, reason, stamp
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
@@ -32,14 +33,14 @@ class ListedRun:
 def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[ListedRun]:
     """Every run in the cache, newest first; damaged and foreign folders are listed as unreadable with the reason."""
     lines = []
-    for folder in ("runs", "gallery"):
-        lines += [listed(Path(path)) for path in folders(Path(cache) / folder)]
+    for folder in (Path(cache) / "runs", gallery(cache)):
+        lines += [listed(Path(path), Path(cache)) for path in folders(folder)]
     return sorted(lines, key=lambda line: -(line.status or {}).get("submitted", 0.0))
 
 
-def listed(path: Path) -> ListedRun:
-    """The line of the run in this folder."""
-    run = Run(path)
+def listed(path: Path, cache: Path | None = None) -> ListedRun:
+    """The line of the run in this folder, which may be shipped, and then is used with this cache."""
+    run = Run(path, cache)
     if not RUN_ID.fullmatch(path.name):
         return ListedRun(
             run, problem="the folder's name is not a run's, allowed: lower-case letters, digits, '-' and '_'"

@@ -30,8 +30,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from igbviz.disk.places import TREE
 from igbviz.runs import deaths
-from igbviz.runs.files import PROJECT, RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
+from igbviz.runs.files import RUN_ID, Stamp, full, keep_end, read, read_only, stamp, write_text
 from igbviz.runs.locks import is_held, lock
 
 # A single run of fewer expected seconds does not wait for the end of a longer one.
@@ -221,10 +222,11 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
         (cache / "workers").mkdir(parents=True, exist_ok=True)
         keep_end(cache / "workers" / "worker.log")
         with open(cache / "workers" / "worker.log", "ab") as log:
-            # A new session: closing the terminal or stopping the server must not stop the training.
+            # A new session: closing the terminal or stopping the server must not stop the training. Python adds the
+            # working folder to its path, which is where it finds the project; an installed program needs no such thing.
             subprocess.Popen(
-                [sys.executable, "-m", "igbviz.runs.worker", str(cache)],
-                cwd=PROJECT, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, *([] if TREE else ["-P"]), "-m", "igbviz.runs.worker", str(cache)],
+                cwd=TREE, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
     except OSError:
         return

@@ -14,8 +14,7 @@ between the kinds of run are in `runs.kinds`.
                     imported.json   in a run that came in an archive: when, and the records are as good as their sender
                     log.txt  lock  stop
 
-The folder is the only state: a reload of a page, a second browser, a restart of the server or a copy of the folder need
-nothing else.
+The folder is the only state: a reload, a second browser, a restart of the server or a copy of it need nothing else.
 """
 
 from __future__ import annotations
@@ -33,23 +32,24 @@ import numpy as np
 from filelock import Timeout
 from pydantic import ValidationError
 
+from igbviz.config.missing import require_installed
 from igbviz.datasets import DataError
+from igbviz.disk.places import cache_folder, gallery
 from igbviz.ensembles import Ensemble
 from igbviz.runs import queue
 from igbviz.runs.files import (
     RUN_ID,
     FolderHandle,
     NewerCache,
-    cache_folder,
-    entries,
+    last_lines,
     read,
-    read_end,
     reason,
     require_readable,
+    size,
     write_json,
 )
 from igbviz.runs.images.files import watched
-from igbviz.runs.kinds import TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
+from igbviz.runs.kinds import RECORDED, TRAINED, UNTRAINED, Config, Kind, kind_of, parse_config
 from igbviz.runs.locks import folder_lock, is_held
 from igbviz.runs.schema import SAMPLE, Schema
 from igbviz.runs.status import FINISHED, QUEUED, Status
@@ -77,9 +77,9 @@ class Run(FolderHandle):
             raise RunError(str(error)) from None
         if not RUN_ID.fullmatch(run_id):
             raise RunError(f"run {run_id[:80]!r} is not a run's name, allowed: lower-case letters, digits, '-' and '_'")
-        for folder in ("runs", "gallery"):
-            if (path := Path(cache) / folder / run_id).is_dir():
-                return cls(path)
+        for folder in (Path(cache) / "runs", gallery(cache)):
+            if (path := folder / run_id).is_dir():
+                return cls(path, Path(cache))
         raise RunError(f"run {run_id!r} is not in the cache {Path(cache)}: it was deleted, or it is on another machine")
 
     @property
@@ -184,7 +184,7 @@ class Run(FolderHandle):
 
     def trajectory(self) -> Trajectory:
         """The probes so far. Raises RunError, also when the run is not a training."""
-        self._require(TRAINED)
+        self._require(TRAINED, RECORDED)
         return self.recorded()
 
     def ensemble(self) -> Ensemble:
@@ -210,16 +210,16 @@ class Run(FolderHandle):
         """The records that a chart draws: of a training, probes evenly spaced in log time, with their images."""
         schema = self.read_schema()
         recorded = self._read(schema, SAMPLE)
-        if schema is None or self.kind is not TRAINED:
+        if schema is None or not self.kind.has_probes:
             return recorded
         images = None
         with contextlib.suppress(RunError):  # without them, the curves can be drawn all the same
             images = self._images(recorded)
         return schema.thinned(recorded, self.config, images)
 
-    def _require(self, kind: Kind) -> None:
-        if self.kind is not kind:
-            raise RunError(f"run {self.id} is {self.kind.title}, allowed: {kind.title}")
+    def _require(self, *kinds: Kind) -> None:
+        if self.kind not in kinds:
+            raise RunError(f"run {self.id} is {self.kind.title}, allowed: {kinds[0].title}")
 
     def _read(self, schema: Schema | None, sample: int) -> Recorded:
         kind = self.kind
@@ -242,33 +242,29 @@ class Run(FolderHandle):
 
         None if none of these is known. Raises RunError when the run is not a training.
         """
-        self._require(TRAINED)
+        self._require(TRAINED, RECORDED)
         if (schema := self.read_schema()) and schema.steps_per_epoch:
             return schema.steps_per_epoch
-        try:
-            return self.config.steps_per_epoch(self.config.train_size(self.config.dataset.facts()))
-        except DataError:
-            return round(self.trajectory().steps_per_epoch) or None
+        with contextlib.suppress(DataError):
+            facts = self.config.dataset.facts()
+            return self.config.steps_per_epoch(self.config.train_size(facts))
+        return round(self.trajectory().steps_per_epoch) or None
 
     def log(self, lines: int = 20) -> str:
         """The last lines of the worker's log."""
-        try:
-            text = read_end(self.path / "log.txt").decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            return f"log.txt cannot be read: {reason(error)}"
-        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
-
-    @property
-    def is_shipped(self) -> bool:
-        """Whether the run is part of the program: it can be read and copied, but not changed."""
-        return self.path.parent.name == "gallery"
+        return last_lines(self.path / "log.txt", lines)
 
     @property
     def is_imported(self) -> bool:
         """Whether the records came in an archive, which anybody may have made, instead of being trained here."""
         return (self.path / IMPORTED).is_file()
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run was trained outside igbviz and only recorded; also False for a run that is unreadable."""
+        with contextlib.suppress(RunError):
+            return self.kind is RECORDED
+        return False
 
     def require_own(self) -> None:
         """Raise RunError for a shipped run."""
@@ -277,12 +273,17 @@ class Run(FolderHandle):
                 f"run {self.id} ships with the program and cannot be changed: run it yourself to get your own copy"
             )
 
+    def _require_trained_here(self) -> None:
+        self.require_own()
+        if self.is_recorded:
+            raise RunError(f"run {self.id} was recorded outside igbviz: it can be neither stopped nor resumed here")
+
     def stop(self) -> None:
         """Stop a queued run at once, a running one after its current step. Its records stay.
 
         Raises RunError when the run is shipped, was deleted, or cannot be changed.
         """
-        self.require_own()
+        self._require_trained_here()
         with self.changing():
             self._stop()
 
@@ -301,9 +302,11 @@ class Run(FolderHandle):
     def resume(self, sweep: str = "", race: bool = False) -> None:
         """Queue a stopped, failed or lost run again; it continues from its checkpoint. A finished one is unchanged.
 
-        `sweep`, `race`: the id of the sweep that it belongs to, and whether that is a race, see `submit_all`.
+        `sweep`, `race`: see `submit_all`. Raises ConfigError if it was made with a package that is not installed here.
         """
-        self.require_own()
+        self._require_trained_here()
+        with contextlib.suppress(RunError):  # that it cannot be read is reported where it would be trained
+            require_installed(self.config)
         with self.changing():
             self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)
@@ -391,8 +394,4 @@ class Run(FolderHandle):
 
     def size(self) -> int:
         """Bytes on disk; 0 when the run was deleted."""
-        total = 0
-        for entry in entries(self.path):
-            with contextlib.suppress(OSError):  # replaced in the meantime
-                total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
-        return total
+        return size(self.path)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.ensembles import Ensemble, EnsembleConfig, ensemble_dtype
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from igbviz.trajectory.images import WatchedImages
@@ -42,7 +42,7 @@ def _shortened(text: Any) -> Any:
 class Schema(BaseModel):
     """The fields of schema.json in use. Columns and class names are required; other missing fields are 0 or empty."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, frozen=True)
 
     columns: list[tuple[Text, Text, list[Count]]] = Field(max_length=50)
     class_names: list[Text] = Field(min_length=2, max_length=MAX_CLASSES)
@@ -57,12 +57,12 @@ class Schema(BaseModel):
 
     # Defined by each kind of run.
     recorded: ClassVar[type[Recorded]]  # the class that its records are read as
-    required: ClassVar[Callable[[int], np.dtype]]  # the columns that every run has, for a number of classes
+    required: ClassVar[Callable[..., np.dtype]]  # the columns that every run has, for a number of classes
     supported: ClassVar[Callable[[int], np.dtype]]  # all columns of this version; lengths of optional ones may differ
     problem: ClassVar[Callable[[Any, np.ndarray], str]]  # what is wrong with records at these indices; empty if nothing
 
     @classmethod
-    def from_json(cls, text: bytes, config: RunConfig | EnsembleConfig) -> Self:
+    def from_json(cls, text: bytes, config: RunConfig | EnsembleConfig | RecordedConfig) -> Self:
         """The validated schema of a run with this configuration. ValueError, one sentence, if it is invalid."""
         try:
             schema = cls.model_validate_json(text)
@@ -117,7 +117,7 @@ class Schema(BaseModel):
             raise ValueError(f"trajectory.bin: {problem}")
         return recorded
 
-    def require_plan(self, config: RunConfig | EnsembleConfig) -> None:
+    def require_plan(self, config: RunConfig | EnsembleConfig | RecordedConfig) -> None:
         """ValueError when the planned number of steps does not follow from the configuration."""
 
 
@@ -128,7 +128,7 @@ class TrainedSchema(Schema):
     probe_images: Count = 0
 
     recorded = Trajectory
-    required = staticmethod(snapshot_dtype)
+    required: ClassVar[Callable[..., np.dtype]] = staticmethod(snapshot_dtype)
 
     @staticmethod
     def supported(classes: int) -> np.dtype:
@@ -136,18 +136,7 @@ class TrainedSchema(Schema):
 
     @staticmethod
     def problem(probes: Trajectory, indices: np.ndarray) -> str:
-        step, sizes, probabilities = probes.step, probes.class_sizes(), probes.mean_prob
-        if step[0] != 0:
-            return f"its first probe is at step {step[0]}, not at 0"
-        if (np.diff(step) <= 0).any() or step[-1] >= MAX_COUNT:
-            return "its steps are not increasing"
-        if not np.isfinite(probes.epoch).all():
-            return "an epoch is not finite"
-        if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1.001:
-            return "a mean probability is not between 0 and 1"
-        if (probes.confusion < 0).any() or (sizes != sizes[0]).any() or not (sizes[0] > 0).all():
-            return "its guess counts are negative, or not over the same images at every probe"
-        return ""
+        return _problem_of_probes(probes, np.isfinite(probes.epoch).all())
 
     def require_plan(self, config: RunConfig) -> None:
         if self._planned and self.steps != max(1, int(config.epochs * self.steps_per_epoch + 0.5)):
@@ -168,13 +157,43 @@ class TrainedSchema(Schema):
         return bool(self.steps and self.steps_per_epoch)
 
 
+class RecordedSchema(TrainedSchema):
+    """The schema of a run that was recorded outside: there is no plan, and its epochs may be unknown, all NaN."""
+
+    @staticmethod
+    def problem(probes: Trajectory, indices: np.ndarray) -> str:
+        return _problem_of_probes(probes, np.isfinite(probes.epoch).all() or np.isnan(probes.epoch).all())
+
+    def require_plan(self, config: RecordedConfig) -> None:
+        """It was not planned."""
+
+    def thinned(self, recorded: Trajectory, config: RecordedConfig, images: WatchedImages | None = None) -> Trajectory:
+        """Probes evenly spaced in log time, chosen from their own steps. No images are watched."""
+        return recorded.thinned()
+
+
+def _problem_of_probes(probes: Trajectory, has_right_epochs: bool) -> str:
+    step, sizes, probabilities = probes.step, probes.class_sizes(), probes.mean_prob
+    if step[0] != 0:
+        return f"its first probe is at step {step[0]}, not at 0"
+    if (np.diff(step) <= 0).any() or step[-1] >= MAX_COUNT:
+        return "its steps are not increasing"
+    if not has_right_epochs:
+        return "an epoch is not finite"
+    if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1.001:
+        return "a mean probability is not between 0 and 1"
+    if (probes.confusion < 0).any() or (sizes != sizes[0]).any() or not (sizes[0] > 0).all():
+        return "its guess counts are negative, or not over the same images at every probe"
+    return ""
+
+
 class UntrainedSchema(Schema):
     """The schema of an ensemble of untrained networks, with one record per network."""
 
     inputs: Count = 0
 
     recorded = Ensemble
-    required = staticmethod(ensemble_dtype)
+    required: ClassVar[Callable[..., np.dtype]] = staticmethod(ensemble_dtype)
 
     @staticmethod
     def supported(classes: int) -> np.dtype:

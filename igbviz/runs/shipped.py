@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from igbviz.config.missing import has_stand_ins, require_installed
 from igbviz.datasets import CIFAR10, Cifar10, DataError, ImageFolder
+from igbviz.disk.places import gallery
 from igbviz.runs.files import folders
-from igbviz.runs.kinds import TRAINED, Config, kind_of
+from igbviz.runs.kinds import RECORDED, TRAINED, Config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
+from igbviz.spec import ConfigError
 
 
 def shipped_runs(cache: Path, **parts: str) -> list[Run]:
     """The shipped trainings whose parts have these names, as in model="resnet50", sorted by the name of the run."""
     runs = []
-    for folder in sorted(folders(cache / "gallery")):
-        run = Run(Path(folder))
+    for folder in sorted(folders(gallery(cache))):
+        run = Run(Path(folder), cache)
         try:
             config = run.config
         except RunError:
@@ -27,17 +30,26 @@ def shipped_runs(cache: Path, **parts: str) -> list[Run]:
 
 def shipped_run(config: Config, cache: Path) -> Run | None:
     """The shipped run of this configuration, if there is one."""
-    run = Run(cache / "gallery" / config.id)
+    run = Run(gallery(cache) / config.id, cache)
     return run if is_complete(run) else None
 
 
 def config_to_repeat(run: Run) -> Config:
-    """The configuration that repeats a run on this machine. Raises RunError when the run is unreadable.
+    """The configuration that repeats a run on this machine.
 
+    Raises RunError when the run is unreadable, was recorded outside, or was made with a package that is not installed
+    here.
     A missing image folder of CIFAR-10 is replaced by the data set CIFAR-10. Any other folder stays, and starting the
     run reports that it is missing.
     """
     config, data = run.config, run.config.dataset
+    if kind_of(config) is RECORDED:
+        raise RunError(f"run {run.id} was recorded outside igbviz: it cannot be repeated here")
+    if has_stand_ins(config):
+        try:
+            require_installed(config)
+        except ConfigError as error:
+            raise RunError(f"run {run.id} can be read, but not repeated: {error}") from None
     if not isinstance(data, ImageFolder) or run.schema.get("class_names") != list(CIFAR10):
         return config
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +27,7 @@ class Status(BaseModel):
     """The status of a run. `state`: queued, running, done, stopped, failed, diverged, or lost (running, but without a
     live worker)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     state: Literal["queued", "running", "done", "stopped", "failed", "diverged", "lost"]
     message: str = ""  # one sentence: what it is doing, or why it ended
@@ -42,7 +42,7 @@ class Status(BaseModel):
     pid: int | None = None
     attempts: int = 0  # times that a worker started or resumed it since its last progress
     furthest: int = 0  # bytes of records that any of its workers had made when the last one began
-    submitted: float = Field(0.0, ge=0, le=1e11)  # seconds since 1970
+    submitted: float = Field(default=0.0, ge=0, le=1e11)  # seconds since 1970
     updated: float = 0.0
 
     def __str__(self) -> str:
@@ -71,4 +71,4 @@ class Status(BaseModel):
         )
         is_plain = self.state == "done" or (self.state == "running" and self.message != PAUSED)
         prefix = "" if is_plain else f"{self.message} "
-        return prefix + ", ".join(parts) + f", on {self.device}"
+        return prefix + ", ".join(parts) + (f", on {self.device}" if self.device else "")

@@ -8,31 +8,41 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from igbviz.config import Preset
+from igbviz.config.missing import require_installed
 from igbviz.datasets.base import FromFiles
 from igbviz.runs import queue
 from igbviz.runs.files import claim, write_text
 from igbviz.runs.images import files as images
-from igbviz.runs.kinds import Config, as_config
+from igbviz.runs.kinds import Config, as_config, kind_of
 from igbviz.runs.listing import is_complete
 from igbviz.runs.locks import lock
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.shipped import shipped_run
 from igbviz.runs.status import FINISHED, QUEUED, Status
 from igbviz.runs.trash import trash
+from igbviz.spec import ConfigError
 
 
-def submit(config: Config | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False) -> Run:
+def submit(
+    config: Config | Preset | str | dict[str, Any], cache: str | Path = DEFAULT_CACHE, *, own: bool = False
+) -> Run:
     """Make sure that this run exists and will be trained, and return it at once.
 
-    The same configuration is the same run, whoever submits it. A finished or running run is returned unchanged; a
-    stopped, failed or lost one continues from its checkpoint; a finished one with damaged files starts again. A shipped
-    run is returned, too, unless `own` is set, or its data are in a folder, which may have other files here. An imported
-    run never answers for a training: it moves to the trash, from where it can be restored, and the run that is trained
-    here takes its place. Data in a folder that the configuration names are read once here: other files are another
-    run. Raises ConfigError for an invalid configuration, DataError for a folder that is missing or has other files than
-    a fingerprint in it says.
+    `config` may be a preset or its name: `submit("first-look")`. The same configuration is the same run, whoever
+    submits it. A finished or running run is returned unchanged; a stopped, failed or lost one continues from its
+    checkpoint; a finished one with damaged files starts again. A shipped run is returned, too, unless `own` is set, or
+    its data are in a folder, which may have other files here. An imported run never answers for a training: it moves to
+    the trash, from where it can be restored, and the run that is trained here takes its place. Data in a folder that
+    the configuration names are read once here: other files are another run. Raises ConfigError for an invalid
+    configuration, an unknown preset, or the configuration of a recorded run, DataError for a folder that is missing or
+    has other files than a fingerprint in it says.
     """
     config, cache = as_config(config), Path(cache)
+    if kind_of(config).job is None:
+        raise ConfigError(
+            ((), f"{config.title!r} was recorded outside igbviz: it cannot be trained from its description")
+        )
     may_be_shipped = not own and not _reads_unseen_files(config) and not (cache / "runs" / config.id).is_dir()
     if may_be_shipped and (run := shipped_run(config, cache)):
         return run
@@ -110,6 +120,7 @@ def _set_aside(run: Run) -> str:
 
 
 def _create(run: Run, config: Config, note: str = "") -> None:
+    require_installed(config)
     is_new = not run.path.exists()
     try:
         run.path.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,11 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from igbviz.config import RunConfig
+from igbviz.config import Preset, RunConfig
 from igbviz.config.interventions import Intervention, applicable, chosen
 from igbviz.config.run import digest, slug
 from igbviz.losses import CrossEntropy, GeneralizedCrossEntropy, Loss
-from igbviz.spec import ConfigError, Spec, short
+from igbviz.spec import ConfigError, Spec, listing, short, suggestion
 
 MAX_RUNS = 500
 MAX_LANES = 4  # of a race
@@ -33,14 +33,19 @@ class Sweep(Spec):
     combination.
     """
 
-    base: RunConfig = Field(RunConfig(), description="The fields that are not on an axis.")
-    axes: dict[str, list[Any]] = Field({}, description="The fields that vary, each with its values.")
-    title: str = Field("", max_length=80, description="The title of the group.")
+    base: RunConfig = Field(default=RunConfig(), description="The fields that are not on an axis.")
+    axes: dict[str, list[Any]] = Field(default={}, description="The fields that vary, each with its values.")
+    title: str = Field(default="", max_length=80, description="The title of the group.")
     fingerprints: dict[str, str] = Field(
-        {},
+        default={},
         description="Fingerprints of the data that are read from a folder, by data set and folder; set when they are "
         "first read.",
     )
+
+    @field_validator("base", mode="before")
+    @classmethod
+    def _base_of_a_preset(cls, base: Any) -> Any:
+        return RunConfig.model_validate(base) if isinstance(base, str | Preset) else base
 
     @field_validator("axes", mode="before")
     @classmethod
@@ -173,12 +178,9 @@ def with_field(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         if isinstance(inner, Spec):
             inner = inner.model_dump()
         if not isinstance(inner, dict):
-            raise ConfigError(
-                (
-                    (path,),
-                    f"is not a field of a run, allowed: {', '.join(sorted(RunConfig.model_fields))} and their parts",
-                )
-            )
+            names = f"allowed: {listing(values)} and their parts{suggestion(name, values)}"
+            why = f", since {name} has no parts" if name in values else f", {names}"
+            raise ConfigError(((path,), f"is not a field of a run{why}"))
         try:
             return values | {name: with_field(inner, rest, value)}
         except ConfigError as error:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igbviz.config.missing import packages
 from igbviz.runs import queue
 from igbviz.runs.duration import Estimate, estimate
 from igbviz.runs.files import claim, folders, read, write_json
@@ -180,11 +181,15 @@ class Group(FolderHandle):
 
     @property
     def sweep(self) -> Sweep:
-        """The sweep. Raises RunError when the file is damaged or from another program."""
+        """The sweep. Raises RunError when its file is damaged or from another program, or needs another package."""
         try:
-            return Sweep.model_validate(self._stored()["sweep"])
+            sweep = Sweep.model_validate(self._stored()["sweep"])
         except ConfigError as error:
             raise RunError(f"sweep {self.id} cannot be read: {error}") from None
+        configs = sweep.configs()
+        if any(map(packages, configs)) and {config.id for config in configs} != set(self.run_ids):
+            raise RunError(f"sweep {self.id} was made with another version of a package than is installed here")
+        return sweep
 
     @property
     def run_ids(self) -> list[str]:
@@ -249,10 +254,19 @@ class Group(FolderHandle):
         stop_all(self.members())
 
     def resume(self) -> None:
-        """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again."""
+        """Queue stopped, failed and lost runs again. Deleted ones stay deleted: `submit_sweep` creates them again.
+
+        Raises ConfigError, after the others, for runs of a package that is not installed here.
+        """
+        refused = []
         for member in self.members():
             if member.state in RESUMABLE:
-                member.run.resume(sweep=self.id, race=self.is_race)
+                try:
+                    member.run.resume(sweep=self.id, race=self.is_race)
+                except ConfigError as error:
+                    refused.append(error)
+        if refused:
+            raise refused[0]
 
     def sharing(self) -> list[Group]:
         """The other groups that share a queued, running or lost run with this one."""

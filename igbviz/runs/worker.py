@@ -145,6 +145,8 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
         return False
     if is_held(run.path / "lock"):  # before its files are read: an idle worker comes here fifty times a second
         return False
+    if not paused:
+        _start_anew_for_new_plugins(run)
     one_thread = device.type == "cpu" and _uses_one_thread(run)
     if helper and not (one_thread and (entry.group or entry.is_short())):
         return False
@@ -184,6 +186,24 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
         _put_off[run.id] = time.monotonic() + pause, pause
         say(f"{run.id}: {error}; trying it again in {pause:g} s")
         return False
+
+
+def _start_anew_for_new_plugins(run) -> None:
+    """Start this process anew if the run needs a plugin that was installed after it had started; the same process, so
+    that its keeper does not take it for dead."""
+    from igbviz.config.missing import require_installed
+    from igbviz.plugins import installed
+    from igbviz.runs.run import RunError
+    from igbviz.spec import ConfigError
+
+    try:
+        require_installed(run.config)
+    except ConfigError:
+        if installed.changed():
+            say("starting anew, since other plugins are installed now")
+            os.execv(sys.executable, [sys.executable, "-m", "igbviz.runs.worker", *sys.argv[1:]])
+    except RunError:
+        pass  # the session reports it
 
 
 def _is_put_off(run_id: str) -> bool:

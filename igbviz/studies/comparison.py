@@ -7,6 +7,7 @@ classes.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import ENDED
 from igbviz.spec import Spec
@@ -50,7 +51,7 @@ class Member:
 
     run: str
     state: str
-    config: RunConfig
+    config: RunConfig | RecordedConfig
     class_names: tuple[str, ...]
     steps_per_epoch: float
     favoured: int
@@ -93,6 +94,21 @@ class Member:
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def has_epochs(self) -> bool:
+        """Whether the length of an epoch is known; else `steps_per_epoch` is 1."""
+        return bool(np.isfinite(self.epoch).all())
+
+    @property
+    def epochs(self) -> float:
+        """The planned length of the run in epochs; of a recorded run its length."""
+        recorded = isinstance(self.config, RecordedConfig)
+        return float(self.step[-1]) / self.steps_per_epoch if recorded else self.config.epochs
+
+    @property
+    def seed_in_words(self) -> str:
+        return "no known seed" if self.config.seed is None else f"seed {self.config.seed}"
+
 
 # Differences.
 
@@ -103,7 +119,7 @@ def flat(config: Spec, path: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():
         value, field_path = getattr(config, key), f"{path}{key}"
-        if (field.json_schema_extra or {}).get("incidental"):
+        if not {"incidental", "unlisted"}.isdisjoint(field.json_schema_extra or {}):
             continue
         if isinstance(value, Spec):
             values |= flat(value, f"{field_path}.")
@@ -114,21 +130,35 @@ def flat(config: Spec, path: str = "") -> dict[str, Any]:
     return values
 
 
-def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
+def differences(configs: Sequence[RunConfig | RecordedConfig]) -> dict[str, list[Any]]:
     """The dotted paths whose values differ, with one value per configuration; None where it has no such field."""
     rows = [flat(config) for config in configs]
-    order = {name: index for index, name in enumerate(RunConfig.model_fields)}
+    names = dict.fromkeys(["title", *RunConfig.model_fields])
+    order = {name: index for index, name in enumerate(names)}
     paths = sorted(dict.fromkeys(path for row in rows for path in row), key=lambda path: order[path.partition(".")[0]])
     columns = {path: [row.get(path) for row in rows] for path in paths}
     return {path: values for path, values in columns.items() if any(value != values[0] for value in values)}
 
 
-def labels(configs: Sequence[RunConfig]) -> list[str]:
+def labels(configs: Sequence[RunConfig | RecordedConfig]) -> list[str]:
     """A short label per configuration with what sets it apart: 'Piecewise-zero, cutoff 0.1 · depth 4 · seed 1'.
 
     A hyperparameter is named where it differs between the configurations that have it: beside cross-entropy, a single
-    piecewise-zero needs no cutoff. What all share is in no label, unless there is nothing else.
+    piecewise-zero needs no cutoff. What all share is in no label, unless there is nothing else. A recorded run has its
+    title, and of several with one title each the digits that tell their records apart.
     """
+    recorded = [config for config in configs if isinstance(config, RecordedConfig)]
+    titles = Counter(config.title for config in recorded)
+    apart = iter(_labels([config for config in configs if not isinstance(config, RecordedConfig)]))
+    return [
+        f"{config.title} (recorded{f' {config.content[:4]}' if titles[config.title] > 1 else ''})"
+        if isinstance(config, RecordedConfig)
+        else next(apart)
+        for config in configs
+    ]
+
+
+def _labels(configs: Sequence[RunConfig]) -> list[str]:
     rows, differing = [flat(config) for config in configs], differences(configs)
     names = []
     for config, row in zip(configs, rows, strict=True):
@@ -150,7 +180,7 @@ def labels(configs: Sequence[RunConfig]) -> list[str]:
     return names
 
 
-def in_common(configs: Sequence[RunConfig]) -> str:
+def in_common(configs: Sequence[RunConfig | RecordedConfig]) -> str:
     """Loss, network and data set where all have the same, joined by dots: what the labels leave out."""
     kinds = [{_title(getattr(config, part)) for config in configs} for part in ("loss", "model", "dataset")]
     return " · ".join(kind.pop() for kind in kinds if len(kind) == 1)
@@ -187,7 +217,7 @@ def settings(members: Iterable[Member]) -> list[Setting]:
         groups.setdefault(member.config.group, []).append(member)
     names = labels([group[0].config.with_(seed=0) for group in groups.values()])
     return [
-        Setting(label, index, tuple(sorted(group, key=lambda member: member.config.seed)))
+        Setting(label, index, tuple(sorted(group, key=lambda member: member.config.seed or 0)))
         for index, (label, group) in enumerate(zip(names, groups.values(), strict=True))
     ]
 
@@ -233,12 +263,15 @@ def _log(step: np.ndarray) -> np.ndarray:
 
 def titles(settings: Sequence[Setting]) -> dict[str, str]:
     """By run id: its setting, and its seed unless all have the same."""
-    seeds = {member.config.seed for setting in settings for member in setting.members}
-    parts = {member.run: (setting.label, member.config.seed) for setting in settings for member in setting.members}
-    if len(seeds) == 1:
-        return {run: label for run, (label, _) in parts.items()}
-    only = len(settings) == 1
-    return {run: f"seed {seed}" if only else f"{label} · seed {seed}" for run, (label, seed) in parts.items()}
+    members = [(setting.label, member) for setting in settings for member in setting.members]
+    if len({member.config.seed for _, member in members} - {None}) <= 1:
+        return {member.run: label for label, member in members}
+    if len(settings) == 1:
+        return {member.run: member.seed_in_words for _, member in members}
+    return {
+        member.run: label if member.config.seed is None else f"{label} · {member.seed_in_words}"
+        for label, member in members
+    }
 
 
 # Tables.
@@ -251,7 +284,7 @@ def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
     table = pd.DataFrame({
         "setting": [setting.label for setting in settings for _ in setting.members],
         "run": [member.run for member in members],
-        "seed": [member.config.seed for member in members],
+        "seed": _seeds(members),
         "state": [member.state for member in members],
         "last_step": [int(member.step[-1]) for member in members],
     })  # fmt: skip
@@ -259,6 +292,12 @@ def run_table(settings: Sequence[Setting]) -> pd.DataFrame:
         table[name] = [float(getattr(member.outcome, name)) for member in members]
     table["verdict"] = [member.verdict for member in members]
     return table
+
+
+def _seeds(members: Sequence[Member]) -> Any:
+    """A column of whole numbers, also where some seeds are unknown."""
+    seeds = [member.config.seed for member in members]
+    return pd.array(seeds, dtype="Int64") if None in seeds else seeds
 
 
 def setting_table(settings: Sequence[Setting]) -> pd.DataFrame:
@@ -280,7 +319,10 @@ def difference_table(settings: Sequence[Setting]) -> pd.DataFrame:
     setting has no such field."""
     differing = differences([setting.members[0].config.with_(seed=0) for setting in settings])
     table = {"setting": [setting.label for setting in settings]}
-    table["seeds"] = [", ".join(str(member.config.seed) for member in setting.members) for setting in settings]
+    table["seeds"] = [
+        ", ".join("unknown" if member.config.seed is None else str(member.config.seed) for member in setting.members)
+        for setting in settings
+    ]
     return pd.DataFrame(
         table | {path: ["" if value is None else str(value) for value in values] for path, values in differing.items()}
     )

@@ -79,9 +79,11 @@ class PiecewiseLinear(Activation):
     """
 
     def __init__(self, odd: float, even: float, shift: float = 0.0) -> None:
-        self.odd, self.even, self.shift = odd, even, shift
-        self.mean_square_slope = odd**2 + even**2  # E phi'^2, at every q
-        self.asymptotically_kinked = even != 0
+        self.odd: float = odd
+        self.even: float = even
+        self.shift: float = shift
+        self.mean_square_slope: float = odd**2 + even**2  # E phi'^2, at every q
+        self.asymptotically_kinked: bool = even != 0
 
     def __call__(self, u: Array) -> Array:
         return self.odd * u + self.even * np.abs(u) + self.shift
@@ -131,11 +133,12 @@ class ErfMixture(Activation):
     """
 
     def __init__(self, weights: Array, scales: Array) -> None:
-        self.weights, self.scales = np.asarray(weights, float), np.asarray(scales, float)
+        self.weights: Array = np.asarray(weights, float)
+        self.scales: Array = np.asarray(scales, float)
         first, second = np.triu_indices(len(self.scales))
-        self.pair_weight = self.weights[first] * self.weights[second] * np.where(first == second, 1, 2)
-        self.pair_product = 2 * self.scales[first] * self.scales[second]  # A / q
-        self.pair_sum = 2 * (self.scales[first] ** 2 + self.scales[second] ** 2)  # (p_i + p_j) / q
+        self.pair_weight: Array = self.weights[first] * self.weights[second] * np.where(first == second, 1, 2)
+        self.pair_product: Array = 2 * self.scales[first] * self.scales[second]  # A / q
+        self.pair_sum: Array = 2 * (self.scales[first] ** 2 + self.scales[second] ** 2)  # (p_i + p_j) / q
 
     def __call__(self, u: Array) -> Array:
         return erf(np.asarray(u)[..., None] * self.scales) @ self.weights
@@ -214,8 +217,8 @@ class Gelu(Activation):
     E phi(u) phi(v) = s/4 + s b / (2 pi) + [q^2 X + (1 - q) s^2] / (2 pi X R(s))
     """
 
-    turn = -0.7517915246935645  # where phi has its minimum
-    breakpoints = (turn, 0.0)
+    turn: float = -0.7517915246935645  # where phi has its minimum
+    breakpoints: tuple[float, ...] = (turn, 0.0)
     asymptotically_kinked = True
 
     def __call__(self, u: Array) -> Array:

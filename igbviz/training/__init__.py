@@ -2,6 +2,7 @@
 
     loop                                       the method, to be read first
     network, data, evaluation, metrics         the untrained network, the batches, a probe and its tables
+    stream                                     what `train` returns
     watched                                    the images that a probe follows one by one
     checkpoints, seeds, pace, devices, memory  resuming, randomness, time, and what a machine gives
     packed_inference, cuda_graphs, stacked     accelerations, each behind one line

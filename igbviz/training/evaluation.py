@@ -51,7 +51,10 @@ class Evaluation:
 
         # The forward pass of a chunk, and what releases its buffers after a probe.
         self.forward, self.release = network, lambda: None
-        packed_inference.accelerate(self)
+        # A module that somebody brings may keep tensors for its next step, or change weights in hooks.
+        self.without_gradients = torch.no_grad if config.model.is_foreign else torch.inference_mode
+        if not config.model.is_foreign:
+            packed_inference.accelerate(self)
 
     @property
     def size(self) -> int:
@@ -85,7 +88,7 @@ class Evaluation:
         try:
             for chunk in chunks:
                 with (
-                    torch.inference_mode(),
+                    self.without_gradients(),
                     compute_context(self.device, self.precision, self.threads),
                     evaluation_mode(self.network, self.batch_norm),
                 ):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from igbviz.config import RunConfig
+from igbviz.config.missing import require_installed
 from igbviz.datasets import Data
 from igbviz.losses import Loss, upcast
 from igbviz.models.layers import is_stochastic
@@ -32,7 +33,9 @@ from igbviz.training.devices import compute_context, device_of
 from igbviz.training.evaluation import Evaluation
 from igbviz.training.memory import fits_one_thread, require_memory
 from igbviz.training.network import build_network, guard_nonfinite, seeded_dropout, to_device
+from igbviz.training.own import parts as own
 from igbviz.training.pace import Pace
+from igbviz.training.stream import TrainingStream
 from igbviz.training.watched import Watched
 from igbviz.trajectory import snapshot_dtype
 
@@ -49,18 +52,44 @@ class Diverged(ArithmeticError):
         )
 
 
-def train(config: RunConfig | dict[str, Any], device: str | torch.device | None = None) -> Iterator[np.void]:
+def train(
+    config: RunConfig | dict[str, Any],
+    device: str | torch.device | None = None,
+    *,
+    model: own.Network | None = None,
+    data: Sequence[Any] | None = None,
+    loss: own.LossFunction | None = None,
+    class_names: Sequence[str] = (),
+) -> TrainingStream:
     """Train this configuration; yields a snapshot before the first update and at every later probe step.
 
-    A snapshot is one record of `trajectory.snapshot_dtype`. `device` is 'cpu', 'cuda', 'mps' or None for the best one
-    available. Raises at the call: ConfigError, ValueError for a device that is not available, DataError when the data
-    cannot be loaded. Raises while iterating: Diverged when a loss or a logit becomes non-finite.
+        trajectory = Trajectory.of(train(config))
+        trajectory = Trajectory.of(train(config, model=net, data=(x, y, x_test, y_test), loss=nn.CrossEntropyLoss()))
+
+    A snapshot is one record of `trajectory.snapshot_dtype`; the stream has a length, and keeps in `stream.trajectory`
+    what it has yielded. `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Your own parts take the
+    place of the configuration's; two calls with the same parts give the same snapshots.
+
+    model: a torch module from samples to logits (batch, classes), or a function without arguments that makes one, which
+        is called under the seed of the configuration. A module is copied, with its weights as the start:
+        `stream.network` is the copy that is trained. `initialization` is not applied, but `torchvision` may change the
+        last layer.
+    data: tensors or arrays (x, y, x_test, y_test), samples (N, ...) and labels (N,) from 0 to K - 1. Floating-point
+        samples are taken as they are, images of uint8 (N, C, H, W) are scaled to mean 0 and standard deviation 1 of
+        each channel over x. `class_names` are the K names. Imbalance, wrong labels and probes work as ever.
+    loss: a loss of torch or a function of (logits, labels), see `losses.PerSample`; of one that gives a scalar only,
+        signal and silent are NaN. `schedule` holds for it, too.
+
+    Raises at the call: ConfigError, also for parts that do not fit; ValueError for a device that is not available;
+    DataError when the data cannot be loaded. Raises while iterating: Diverged when a loss or a logit becomes
+    non-finite.
 
     Run one at a time per process, since torch's random state, its number of threads and module tracing are global to
     the process. For several runs at once use processes, or `submit_sweep`.
     """
-    training = Training(RunConfig.model_validate(config), device_of(device))
-    return (snapshot for snapshot in training.ticks() if snapshot is not None)
+    config, device = RunConfig.model_validate(config), device_of(device)
+    config, loaded = own.with_own_parts(config, device, model, data, loss, class_names)
+    return TrainingStream(Training(config, device, data=loaded))
 
 
 class Training:
@@ -77,6 +106,7 @@ class Training:
     ) -> None:
         """`state` is a checkpoint to resume from. `data`, as loaded by `config.dataset`, may be shared with another
         training on the same device."""
+        require_installed(config)
         self.config, self.device = config, device_of(device)
         facts = config.dataset.facts()
         require_memory(config, facts)
@@ -86,7 +116,7 @@ class Training:
         network = build_network(config, self.clean_data)
         self.network = to_device(network, self.device, config.model.channels_last_on_cpu, config.precision)
         self.parameters = list(self.network.parameters())
-        self.is_stochastic = any(map(is_stochastic, self.network.modules()))
+        self.is_stochastic = config.model.is_random or any(map(is_stochastic, self.network.modules()))
         single_threaded = self.device.type == "cpu" and fits_one_thread(config, facts)
         self.threads = 1 if single_threaded else torch.get_num_threads()
         self.evaluation = Evaluation(config, self.network, self.clean_data)

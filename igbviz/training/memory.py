@@ -26,7 +26,7 @@ def require_memory(config: RunConfig, facts: Facts, free: float | None = None) -
     free = free_memory() if free is None else free
     shape, classes = (facts.channels, facts.side, facts.side), len(facts.class_names)
     weights = config.model.weights(shape, classes) * WEIGHT_COPIES[config.optimizer.name]
-    data = (facts.train_size + facts.test_size) * math.prod(shape)
+    data = 0 if config.dataset.is_in_memory else (facts.train_size + facts.test_size) * math.prod(shape)
     batch = min(config.batch_size, facts.train_size)
     kept = 0.0 if has_gpu() else batch * config.model.activations(shape, classes)
     if config.precision == "bfloat16":

@@ -46,6 +46,7 @@ def reduce_logits(logits: Tensor, labels: Tensor, loss) -> Tensor:
     signal = _logit_gradient(logits, labels, loss).to(dtype).norm(dim=1)
     reference = (prob - truth).norm(dim=1)  # d cross-entropy / d logits = p - one-hot
     silent = (signal < ZERO_GRADIENT_FRACTION * reference).to(dtype)
+    silent = silent.where(~signal.isnan(), signal)  # unknown if the loss has a value of the batch only
     p_bin = torch.bucketize(p_true, _edges(dtype, logits.device))  # lower < p <= upper
 
     columns = (

@@ -28,7 +28,8 @@ class Watched:
         true_labels = torch.cat([evaluation.labels, evaluation.true_labels]).cpu().numpy()
         given_labels = torch.cat([evaluation.labels, evaluation.wrong_labels])
         rows = np.empty(0, np.int64)
-        if per_class := min(PER_CLASS, MAX_TEST // classes):
+        is_shown = evaluation.images.ndim == 4  # as a picture
+        if is_shown and (per_class := min(PER_CLASS, MAX_TEST // classes)):
             wrong = _class_by_class(true_labels[tests:], max(1, MAX_WRONG // classes))[:MAX_WRONG]
             rows = np.concatenate([_class_by_class(true_labels[:tests], per_class), tests + wrong])
         self.dtype = images_dtype(len(rows))

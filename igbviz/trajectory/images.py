@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from igbviz.trajectory.records import Comparable
+
 PER_CLASS, MAX_TEST = 12, 240  # test images: fewer a class with more than 20 classes, none with more than 240
 MAX_WRONG = 96  # wrongly labelled training images
 
@@ -19,8 +21,8 @@ def images_dtype(count: int) -> np.dtype:
     return np.dtype([("p", "<f2", (count,)), ("guess", "u1", (count,))])
 
 
-@dataclass(frozen=True)
-class WatchedImages:
+@dataclass(frozen=True, eq=False)
+class WatchedImages(Comparable):
     """The watched images of a run: `records` (T,) of `images_dtype(N)`, and which images they are.
 
     First the test images, class by class, then the wrongly labelled training images.

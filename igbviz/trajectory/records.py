@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The `records` (N,) so far, oldest first, and the names of the K classes."""
+class Comparable:
+    """A dataclass with arrays. Two are equal if all of their values are, a NaN equal to a NaN; so none has a hash."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded(Comparable):
+    """The `records` (N,) so far, oldest first, and the names of the K classes.
+
+    `==` compares all columns and the names, also the wall clock, in which two trainings of one configuration differ.
+    """
 
     records: np.ndarray
     class_names: tuple[str, ...] = ()
@@ -27,7 +39,11 @@ class Recorded:
 
     @classmethod
     def of(cls, records: Iterable[np.void], class_names: tuple[str, ...] = ()) -> Self:
-        """Build from the records that a stream has yielded; ValueError if there is none."""
+        """Build from the records that a stream yields; ValueError if there is none.
+
+        `train(...)` and `initialize(...)` know the names of the classes, a list of their records does not.
+        """
+        class_names = class_names or getattr(records, "class_names", ())
         if not (records := list(records)):
             raise ValueError(f"{cls.least}, but there is none")
         return cls(np.array(records), class_names)
@@ -50,3 +66,12 @@ class Recorded:
     @property
     def classes(self) -> int:
         return self.records.dtype[self.column].shape[0]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two values are equal; arrays of records column by column."""
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return bool(a == b)
+    if a.dtype.names is None:
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+    return a.dtype == b.dtype and all(_equal(a[name], b[name]) for name in a.dtype.names)

@@ -9,12 +9,16 @@ probes, K classes, B histogram bins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from igbviz.trajectory.images import WatchedImages
 from igbviz.trajectory.records import Recorded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Edges of the histogram of p_y, the probability of the true class: four bins per decade below 0.01, since 1e-6 and 0.01
 # are very different for a loss; steps of 0.02 above, so that the usual cutoffs (0.1, 0.5) are edges. A bin holds
@@ -51,12 +55,21 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
     ])  # fmt: skip
 
 
-def columns_of(dtype: np.dtype) -> list:
+def columns_of(dtype: np.dtype) -> list[list[Any]]:
     """A dtype as plain lists for JSON; `runs.schema` reads them back."""
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
 
 
-def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
+POINTS_PER_DECADE = 40  # that a chart draws
+
+
+def log_cell(step: ArrayLike, per_decade: int = POINTS_PER_DECADE) -> np.ndarray:
+    """The cell of each step in a grid of `per_decade` cells per decade; -1 for step 0."""
+    step = np.asarray(step)
+    return np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+
+
+def thin(step: np.ndarray, per_decade: int = POINTS_PER_DECADE) -> np.ndarray:
     """Indices of the probes to draw: Init., the last, and the first in each of `per_decade` log cells of the steps.
 
     The cells do not depend on the length of the run: a point once drawn stays, and only the last one moves.
@@ -64,7 +77,7 @@ def thin(step: np.ndarray, per_decade: int = 40) -> np.ndarray:
     step = np.asarray(step)
     if not len(step):
         return np.empty(0, dtype=np.intp)
-    cell = np.where(step > 0, np.floor(per_decade * np.log10(np.maximum(step, 1)) + 1e-9), -1)
+    cell = log_cell(step, per_decade)
     first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
@@ -94,7 +107,7 @@ class Trajectory(Recorded):
 
     @property
     def epoch(self) -> np.ndarray:
-        """(T,) passes over the training set before each probe, a fraction inside an epoch."""
+        """(T,) passes over the training set before each probe, a fraction inside an epoch; NaN where unknown."""
         return self.records["epoch"]
 
     @property
@@ -103,10 +116,21 @@ class Trajectory(Recorded):
         return self.records["seconds"]
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether the length of an epoch is known; it may not be where a training was recorded outside igbviz."""
+        return not np.isnan(self.epoch[-1:]).any()
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether `signal` and `silent` are known, for which a probe needs the loss of the training."""
+        return not np.isnan(self.signal[-1:]).all()
+
+    @property
     def steps_per_epoch(self) -> float:
-        """From the last probe; 0 before the first step. `Run.steps_per_epoch` knows it from the start."""
+        """From the last probe; 0 before the first step, and where the epochs are unknown (NaN). `Run.steps_per_epoch`
+        knows it from the start."""
         step, epoch = (float(self.step[-1]), float(self.epoch[-1])) if len(self) else (0.0, 0.0)
-        return step / epoch if step and epoch else 0.0
+        return step / epoch if step and epoch > 0 else 0.0
 
     @property
     def train_loss(self) -> np.ndarray:
@@ -229,7 +253,7 @@ class Trajectory(Recorded):
         drawn = thin(self.step if step is None else step)
         return ThinnedTrajectory(self.records[drawn], self.class_names, None if images is None else images[drawn])
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per (probe, class): step, epoch, seconds, train_loss, class and the
         quantities per class; for runs with wrong labels also their fractions."""
         import pandas as pd
@@ -254,7 +278,7 @@ class Trajectory(Recorded):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ThinnedTrajectory(Trajectory):
     """A thinned trajectory: the probes that a chart draws, and what the watched images do at these."""
 

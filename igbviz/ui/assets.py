@@ -79,6 +79,13 @@ def prefix() -> str:
     return f"/{path}" if path else ""
 
 
+def address() -> str:
+    """Where the app is served on this machine, without a slash at the end."""
+    scheme = "https" if config.get_option("server.sslCertFile") else "http"
+    host = config.get_option("server.address") or "localhost"
+    return f"{scheme}://{'localhost' if host == '0.0.0.0' else host}:{config.get_option('server.port')}{prefix()}"
+
+
 def path(name: str) -> Path:
     """The file behind a name; raises FileNotFoundError for a name that is not offered."""
     folder, _, module = name.rpartition("/")

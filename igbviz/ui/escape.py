@@ -26,5 +26,5 @@ def draw() -> None:
 
 @lru_cache(maxsize=1)
 def _measured() -> tuple[str, int, str]:
-    figure = picture(escape.read())
-    return payload(figure), figure.layout.height, escape.block()
+    figure = picture.spec(escape.read())
+    return payload(figure), figure["layout"]["height"], escape.block()

@@ -124,8 +124,10 @@ def widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     return text or (None if type(None) in alternatives else "")
 
 
-def time_unit(key: str, title: str = "{}s", hide_label: bool = True) -> Unit:
-    """The choice between epochs and optimizer steps, in the address as `unit`."""
+def time_unit(key: str, title: str = "{}s", hide_label: bool = True, has_epochs: bool = True) -> Unit:
+    """The choice between epochs and optimizer steps, in the address as `unit`; only steps where epochs are unknown."""
+    if not has_epochs:
+        return "step"
     unit = st.segmented_control(
         "Time in",
         UNITS,

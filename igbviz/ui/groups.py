@@ -118,9 +118,13 @@ def show_progress(group: Group, progress: Progress) -> None:
         if any(state in progress.counts for state in RESUMABLE) and st.button(
             "Resume", icon=":material/play_arrow:", key="sweep-resume"
         ):
-            group.resume()
             progress_of.clear()
-            st.rerun()
+            try:
+                group.resume()
+            except ConfigError as error:  # runs of a package that is not installed here
+                show_error(error)
+            else:
+                st.rerun()
     st.progress(progress.share, f"{100 * progress.share:.0f} % of the steps")
     if progress.problem:
         st.warning(plain(f"{progress.problem[0].upper()}{progress.problem[1:]}."), icon=":material/sync_problem:")

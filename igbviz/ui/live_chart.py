@@ -22,14 +22,14 @@ _mount = component("igbviz_live_chart")
 
 
 def live_chart(
-    figure: go.Figure | str, *, key: str, height: int | None = None, on_click: bool = False
+    figure: dict[str, Any] | str, *, key: str, height: int | None = None, on_click: bool = False
 ) -> dict[str, Any] | None:
     """Draw or update a figure or its `payload`, which many viewers can share (pass its height then).
 
     With `on_click`, a click on a point reruns the page and is returned once as {"x", "y", "name", "point"}.
     """
     if not isinstance(figure, str):
-        height, figure = height or figure.layout.height, payload(figure)
+        height, figure = height or figure["layout"]["height"], payload(figure)
     data = {"figure": figure, "height": int(height or 420), "clicks": on_click, "palette": DARK_FOR}
     data |= {"name": "igbviz-live-chart", **_loaded()}
     # `height`: its room is kept free before the browser has the component; then the chart's own height counts
@@ -49,14 +49,14 @@ def _loaded() -> dict[str, str]:
 def payload(figure: go.Figure | dict[str, Any]) -> str:
     """The figure as JSON; arrays (base64) and long texts stand once in "shared" and are replaced by {"$shared": index}.
 
-    A figure may also be a plain dictionary with float32 arrays, which skips plotly's validation: about 3 ms per line.
+    A figure may also be a plain dictionary with arrays, which skips plotly's validation: about 3 ms per line.
     """
     shared: dict[Any, int] = {}
 
     def referring(value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.size:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
             shape = {"shape": ", ".join(map(str, value.shape))} if value.ndim > 1 else {}
-            value = {"dtype": "f4", "bdata": base64.b64encode(np.ascontiguousarray(value)).decode()} | shape
+            value = {"dtype": "f4", "bdata": base64.b64encode(np.ascontiguousarray(value, np.float32)).decode()} | shape
         if isinstance(value, dict) and "bdata" in value:
             return {"$shared": shared.setdefault(tuple(value.items()), len(shared))}
         if isinstance(value, dict):

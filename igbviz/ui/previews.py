@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from igbviz.charts.colors import DARK_FOR
 from igbviz.charts.untrained.preview import untrained
 from igbviz.config import RunConfig
+from igbviz.disk.places import cache_folder
 from igbviz.runs import previews, queue
-from igbviz.runs.files import cache_folder
 from igbviz.ui import assets
 from igbviz.ui.assets import asset, component
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from igbviz.runs import shipped
+from igbviz.runs.kinds import Config
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
+from igbviz.spec import ConfigError
 from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
@@ -24,6 +26,8 @@ STATE_LOOKS = {
     "unreadable": ("gray", ":material/broken_image:"),
 }
 IMPORTED = "This run came in an archive and was not trained here: its records are as good as whoever made the archive."
+RECORDED = "recorded outside igbviz"
+NOT_TRAINED = "A probe watched this training in somebody's own program. It cannot be repeated or continued here."
 
 
 def state_badge(state: str) -> None:
@@ -49,15 +53,16 @@ def draw(run: Run, status: Status, key: str = "") -> None:
             st.badge("shipped", color="violet", icon=":material/package_2:")
         if run.is_imported:
             st.badge("imported", color="violet", icon=":material/upload:", help=IMPORTED)
-        if run.is_shipped or run.is_imported:
+        if run.is_recorded:
+            st.badge(RECORDED, color="violet", icon=":material/sensors:", help=NOT_TRAINED)
+        elif run.is_shipped or run.is_imported:
             repeat = st.button("Run it here", icon=":material/play_circle:", key=f"{key}own")
-            if repeat and (own := start_run(shipped.config_to_repeat(run), run.cache, own=True)):
+            if repeat and (config := _repeated(run)) and (own := start_run(config, run.cache, own=True)):
                 turn_to(run=own.id)
-        another = st.button(
+        another = not run.is_recorded and st.button(
             "Another seed", icon=":material/casino:", key=f"{key}again", help="Run the same with the next seed."
         )
-        if another:
-            config = shipped.config_to_repeat(run)
+        if another and (config := _repeated(run)):
             if again := start_run(config.model_dump() | {"seed": (config.seed + 1) % 2**31}, run.cache):
                 turn_to(run=again.id)
         bar = st.empty()
@@ -72,11 +77,20 @@ def draw(run: Run, status: Status, key: str = "") -> None:
         )
 
 
+def _repeated(run: Run) -> Config | None:
+    """The configuration that repeats the run here; None, with the reason on the page, if it cannot be repeated."""
+    try:
+        return shipped.config_to_repeat(run)
+    except RunError as error:
+        show_error(error, icon=":material/error:")
+        return None
+
+
 def _done(act: Callable[[], None]) -> bool:
     """Whether a button had its effect; if not, the reason is shown."""
     try:
         act()
-    except (RunError, OSError) as error:
+    except (ConfigError, RunError, OSError) as error:
         show_error(error, icon=":material/error:")
         return False
     return True

@@ -24,6 +24,9 @@ ROUNDING_MEASURED = (
 
 def draw(run: Run, *measured: str, precision: str = "float32") -> None:
     """One line with data, what was measured, arithmetic, device, versions and date."""
+    if run.is_recorded:
+        _draw_recorded(run, *measured)
+        return
     schema = {
         "data": "unknown data",
         "device": "an unknown device",
@@ -42,6 +45,17 @@ def draw(run: Run, *measured: str, precision: str = "float32") -> None:
         f"torch {schema['torch']}",
     ]
     st.caption(plain("; ".join(map(str, filter(None, [*parts, schema.get("date"), f"run {run.id}"])))))
+
+
+def _draw_recorded(run: Run, *measured: str) -> None:
+    """What a probe knows of a training in somebody's own program."""
+    config = run.config
+    origin = "recorded outside igbviz" + (", imported" if run.is_imported else "")
+    named = {"network": config.model, "loss": config.loss, "optimizer": config.optimizer, "schedule": config.schedule}
+    parts = [f"{what} {part.name}" for what, part in named.items() if part.name]
+    versions = {"torch": config.torch, "Python": config.python, "igbviz": config.igbviz}
+    parts += [config.dataset.title, *measured, config.device, *(f"{name} {v}" for name, v in versions.items() if v)]
+    st.caption(plain("; ".join(filter(None, [origin, *parts, config.date, f"run {run.id}"]))))
 
 
 def counted(schema: dict[str, Any], name: str, noun: str) -> str:

@@ -67,7 +67,7 @@ def with_hidden(query: Mapping[str, str]) -> dict[str, str]:
 def loss_to_query(loss: Loss) -> dict[str, str]:
     """The query with which the Train page opens its form with this loss: its name, and as JSON the hyperparameters that
     differ from their defaults."""
-    changed = {name: value for name, value in loss.canonical().items() if name != "name"}
+    changed = loss.changes()
     return {"loss": loss.name} | ({"knobs": json.dumps(changed, separators=(",", ":"))} if changed else {})
 
 
@@ -98,9 +98,7 @@ def hyperparameters_to_query(losses: Iterable[Loss]) -> dict[str, str]:
     """
     query = {}
     for loss in losses:
-        for name, value in loss.canonical().items():
-            if name == "name":
-                continue
+        for name, value in loss.changes().items():
             path = f"{loss.name}.{name}"
             parts = (
                 {f"{path}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {path: value}

@@ -60,14 +60,14 @@ def start_run(config: Config | dict[str, Any], cache: Path, *, own: bool = False
 
 
 def open_run(run_id: str, cache: Path, kind: Kind = TRAINED) -> Run | None:
-    """The run of a link; a warning and None if it does not exist. A run of the other kind opens on its own page."""
+    """The run of a link; a warning and None if it does not exist. A run of another page opens there."""
     try:
         run = Run.open(run_id, cache)
     except RunError as error:
         show_dead_link(error)
         return None
     with contextlib.suppress(RunError):  # the view of an unreadable run reports it
-        if run.kind is not kind:
+        if run.kind.page != kind.page:
             go_to(page_of(run.config), run=run.id)
     return run
 

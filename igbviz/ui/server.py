@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from igbviz.runs.files import cache_folder, read
+from igbviz.disk.places import cache_folder
+from igbviz.runs.files import ADDRESS, NewerCache, claim, read, write_text
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
@@ -46,6 +48,7 @@ def parts() -> dict[str, list]:
     assets.served = True
     Thread(target=_prepare, daemon=True).start()
     place = assets.prefix()
+    _note_address(cache_folder())
     return {
         "routes": [
             Route(f"{place}/assets/{{version}}/{{name:path}}", serve_asset),
@@ -56,6 +59,13 @@ def parts() -> dict[str, list]:
         ],
         "middleware": [Middleware(DressedIndex, head=head())],
     }
+
+
+def _note_address(cache: Path) -> None:
+    """For `igbviz open`. Of a cache that cannot be written, the pages can be seen all the same."""
+    with suppress(OSError, NewerCache):
+        claim(cache)
+        write_text(cache / ADDRESS, f"{assets.address()}\n")
 
 
 def _prepare() -> None:

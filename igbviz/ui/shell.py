@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
+from igbviz.disk.places import cache_folder
 from igbviz.runs import files, queue
 from igbviz.ui.messages import plain, quoting
 from igbviz.ui.query import with_hidden
@@ -59,7 +60,7 @@ def frame(path: str, title: bool = True, wake_worker: bool = False) -> Path:
     hidden.warn_of_unknown_parts()
     if title:
         show_title(path)
-    cache = files.cache_folder()  # read at every draw, so that tests can set it
+    cache = cache_folder()  # read at every draw, so that tests can set it
     try:
         files.require_readable(cache)
     except files.NewerCache as error:

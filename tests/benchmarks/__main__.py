@@ -208,10 +208,10 @@ def refresh() -> list[dict[str, Any]]:
             def once(run: Run = run, config: RunConfig = config) -> int:
                 shown = run.glance()
                 figures = [
-                    run_curves(shown, config, name, steps_per_epoch=run.steps_per_epoch, checked=False)
+                    run_curves(shown, config, name, steps_per_epoch=run.steps_per_epoch)
                     for name in ("true_class_probability", "accuracy")
                 ]
-                return sum(len(payload(figure)) for figure in [*figures, charts.bars(shown, checked=False)])
+                return sum(len(payload(figure)) for figure in [*figures, charts.bars.spec(shown)])
 
             ways[f"{count} probes ({len(run.glance())} drawn), {once() / 1000:.0f} kB"] = once
         return [row("refresh, file to payload", alternating(ways, 3))]

@@ -55,11 +55,11 @@ def chart() -> None:
     plan = {"steps_per_epoch": STEPS_PER_EPOCH, "epochs": epochs, "marks": marks}
     left, right = st.columns(2)
     with left:
-        live_chart(charts.curves(run, **plan), key="curves")
+        live_chart(charts.curves.spec(run, **plan), key="curves")
     if shown:
         with right:
             quantity = st.query_params.get("right", "accuracy")
-            figure = charts.bars(run) if quantity == "bars" else charts.curves(run, quantity, **plan)
+            figure = charts.bars.spec(run) if quantity == "bars" else charts.curves.spec(run, quantity, **plan)
             st.session_state.clicked = live_chart(figure, key="right", on_click=True) or st.session_state.get("clicked")
             st.text(f"clicked: {st.session_state.clicked}")
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from igbviz.runs.files import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.runs.run import Run
 from igbviz.ui import refresh
 from igbviz.ui.stage import stage

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts.colors import (
+    ANYWHERE,
     DARK,
     DARK_FOR,
     DARK_PAGE,
@@ -14,15 +15,19 @@ from igbviz.charts.colors import (
     LIGHT_PAGE,
     NEUTRAL,
     NEUTRAL_TEXT,
+    NEUTRAL_TEXT_ANYWHERE,
     NEUTRAL_TEXT_ON_DARK,
     class_style,
+    on_any_ground,
     on_any_page,
     on_dark,
+    on_page,
     shade,
 )
 from tests.support import ROOT
+from tests.support.colors import TO_XYZ, contrast, linear
 
-PALETTES = {"light": LIGHT, "dark": DARK}
+PALETTES = {"light": LIGHT, "dark": DARK, "anywhere": ANYWHERE}
 TEXTS = {"light": (*LIGHT, NEUTRAL_TEXT), "dark": (*DARK, NEUTRAL_TEXT_ON_DARK)}
 PAGES = {"light": LIGHT_PAGE.background, "dark": DARK_PAGE.background}
 FIELDS = {"light": "#f8f8f7", "dark": "#2d2b27"}  # the second background of Streamlit's themes
@@ -30,6 +35,8 @@ FIELDS = {"light": "#f8f8f7", "dark": "#2d2b27"}  # the second background of Str
 DIFFERENCES = {
     "light": {"normal": (12.8, 16.2), "protan": (8.1, 12.9), "deutan": (8.1, 12.8), "tritan": (7.8, 14.4)},
     "dark": {"normal": (11.2, 23.0), "protan": (9.7, 15.9), "deutan": (9.8, 17.2), "tritan": (9.2, 13.5)},
+    # Equal in brightness, colors have less to differ in: beside the dash it is the legend that tells them apart.
+    "anywhere": {"normal": (8.4, 15.6), "protan": (6.5, 10.8), "deutan": (6.4, 10.6), "tritan": (6.3, 10.8)},
 }
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
@@ -45,20 +52,6 @@ SIGHT = {
         [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
     ),
 }
-TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-
-
-def linear(color: str) -> np.ndarray:
-    srgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(one: str, other: str) -> float:
-    """WCAG 2 contrast ratio."""
-    low, high = sorted(float(TO_XYZ[1] @ linear(color)) for color in (one, other))
-    return (high + 0.05) / (low + 0.05)
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:
@@ -109,6 +102,12 @@ def test_difference_agrees_with_published_pairs(one: list[float], other: list[fl
     assert difference(np.array(one), np.array(other)) == pytest.approx(known, abs=1e-4)
 
 
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111", "#0e1117"])
+def test_every_colour_can_be_read_as_text_on_any_ground(ground: str):
+    assert all(contrast(color, ground) >= 4 for color in (*ANYWHERE, NEUTRAL_TEXT_ANYWHERE))
+    assert contrast(NEUTRAL_TEXT_ANYWHERE, "#1e1e1e") >= 4, "VS Code"
+
+
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("place", range(len(TEXTS["light"])), ids=[*HUES, "neutral"])
 def test_every_colour_can_be_read_as_text_on_its_page(place: int, page: str):
@@ -133,8 +132,9 @@ def test_classes_are_told_apart(page: str, sight: str):
 
 
 @pytest.mark.parametrize("place", range(10), ids=HUES)
-def test_a_class_keeps_its_hue_from_page_to_page(place: int):
-    (_, *one), (_, *other) = (lab(linear(palette[place])) for palette in (LIGHT, DARK))
+@pytest.mark.parametrize("palette", [DARK, ANYWHERE], ids=["dark", "anywhere"])
+def test_a_class_keeps_its_hue_from_page_to_page(palette: tuple[str, ...], place: int):
+    (_, *one), (_, *other) = (lab(linear(colors[place])) for colors in (LIGHT, palette))
     turn = np.degrees(np.arctan2(one[1], one[0]) - np.arctan2(other[1], other[0]))
     assert abs((turn + 180) % 360 - 180) <= 40
 
@@ -144,6 +144,8 @@ def test_a_text_is_translated_with_its_shades_and_nothing_else():
     dark = f'{{"a": "{DARK[3]}", "b": "{shade(DARK[3], 0.25)}", "c": "#ffffff", "d": "{shade("#102030", 0.5)}"}}'
     assert on_dark(text) == dark == on_dark(dark), "what is dark stays"
     assert not set(DARK_FOR) & set(DARK_FOR.values())
+    anywhere = on_any_ground({"text": [text, 1]})["text"][0]
+    assert ANYWHERE[3] in anywhere and (on_page(anywhere, dark=False), on_page(anywhere, dark=True)) == (text, dark)
 
 
 def test_css_follows_the_page():

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts import dynamics, paper
+from igbviz.charts import dynamics, escape, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import View, spec
 from igbviz.charts.shared_axis import positions, shared_axis
@@ -23,7 +23,7 @@ from tests.support.stored_runs import BASE, STEPS, family, members, stored, stor
 def test_grid_shares_its_axes_and_marks_the_favoured(tmp_path: Path) -> None:
     runs = family(tmp_path, 2)
     settings = comparison.settings(members(runs))
-    figure = comparison_charts.grid(settings, [m.run for s in settings for m in s.members])
+    figure = comparison_charts.grid.spec(settings, [m.run for s in settings for m in s.members])
     layout, rows = figure["layout"], 6
     axes = [name for name in layout if name.startswith("xaxis")]
     assert len(axes) == 2 * rows and {layout[name]["matches"] for name in axes} == {None, "x"}
@@ -52,14 +52,14 @@ def test_one_time_axis_for_runs_of_different_batches(tmp_path: Path) -> None:
     steps = shared_axis([slow, fast], "step")
     assert steps.last == pytest.approx(2000)
     assert positions(fast.step, fast.steps_per_epoch, steps) == pytest.approx([steps.init, 1, 2000])
-    comparison_charts.overlay(comparison.settings([slow, fast]), "silent", "step")
+    comparison_charts.overlay.spec(comparison.settings([slow, fast]), "silent", "step")
 
 
 @pytest.mark.parametrize("collapse", [True, False])
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) -> None:
     settings = comparison.settings(members(family(tmp_path, 2)))
-    figure = go.Figure(comparison_charts.overlay(settings, measure, collapse=collapse))
+    figure = go.Figure(comparison_charts.overlay.spec(settings, measure, collapse=collapse))
     named = [trace for trace in figure.data if trace.name]
     assert len(named) == (3 if collapse else 6)
     looks = {(trace.line.color, trace.line.dash) for trace in named}
@@ -70,7 +70,7 @@ def test_every_measure_is_drawn(measure: str, collapse: bool, tmp_path: Path) ->
 
 def test_escapes_have_a_column_for_never(tmp_path: Path) -> None:
     settings = comparison.settings(members(family(tmp_path, 3)))
-    figure = comparison_charts.escapes(settings, "step")
+    figure = escape.escapes.spec(settings, "step")
     dots = [trace for trace in figure["data"] if trace.get("name")]
     assert dots[0]["x"] == [float(STEPS[STEPS >= 20 + seed][0]) for seed in range(3)]
     never = figure["layout"]["xaxis"]["tickvals"][-1]
@@ -96,14 +96,14 @@ def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, p
     settings = switched(tmp_path, 0.25)
     summaries = robustness.summaries(settings, QUESTIONS["noise"])
     figures = {
-        "overlay": (comparison_charts.overlay(settings, "balanced_accuracy", unit), 1),
-        "escapes": (comparison_charts.escapes(settings, unit), 1),
-        "grid": (comparison_charts.grid(settings, [settings[0].members[0].run], unit), 2),
-        "trade-off": (robustness_charts.trade_off(settings, summaries, QUESTIONS["noise"], unit), 1),
-        "paper": (paper.bands([("x", settings[0].members)], unit), 2),
+        "overlay": (comparison_charts.overlay.spec(settings, "balanced_accuracy", unit), 1),
+        "escapes": (escape.escapes.spec(settings, unit), 1),
+        "grid": (comparison_charts.grid.spec(settings, [settings[0].members[0].run], unit), 2),
+        "trade-off": (robustness_charts.trade_off.spec(settings, QUESTIONS["noise"], unit, summaries), 1),
+        "paper": (paper.bands.spec([("x", settings[0].members)], unit), 2),
     }
     if unit == "step":
-        figures["bias"] = dynamics.over_time(settings, "balanced_accuracy", 10), 1
+        figures["bias"] = dynamics.over_time.spec(settings, "balanced_accuracy", 10), 1
     for name, (figure, panels) in figures.items():
         texts = [note["text"] for note in figure["layout"]["annotations"]]
         assert len(vertical_lines(figure, position)) == panels and "loss switches" in texts, name
@@ -111,10 +111,10 @@ def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, p
 
 
 def test_several_moments_are_lines_with_one_name(tmp_path: Path) -> None:
-    figure = comparison_charts.overlay(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
+    figure = comparison_charts.overlay.spec(switched(tmp_path, 0.25, 0.5, 2), "balanced_accuracy")
     assert all(len(vertical_lines(figure, position)) == 1 for position in (0.25, 0.5, 2))
     assert [note["text"] for note in figure["layout"]["annotations"]].count("loss switches: 3 moments") == 1
-    plain = comparison_charts.overlay(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
+    plain = comparison_charts.overlay.spec(comparison.settings(members(family(tmp_path, 1))), "balanced_accuracy")
     assert not any("switches" in note["text"] for note in plain["layout"]["annotations"])
 
 
@@ -128,9 +128,9 @@ def test_any_number_of_classes(classes: int, tmp_path: Path) -> None:
 def test_hover_texts_write_ranges_out(tmp_path: Path) -> None:
     settings = comparison.settings(members(family(tmp_path, 2)))
     figures = [
-        comparison_charts.overlay(settings, "balanced_accuracy"),
-        paper.bands([("x", settings[0].members)]),
-        robustness_charts.over_time(settings, QUESTIONS["noise"]),
+        comparison_charts.overlay.spec(settings, "balanced_accuracy"),
+        paper.bands.spec([("x", settings[0].members)]),
+        robustness_charts.over_time.spec(settings, QUESTIONS["noise"]),
     ]
     templates = [trace["hovertemplate"] for figure in figures for trace in figure["data"] if "customdata" in trace]
     assert len(templates) >= 3 and all(" to %{customdata[3]" in text and ".." not in text for text in templates)

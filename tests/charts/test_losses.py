@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts import losses
+from igbviz.charts.colors import on_any_ground
 from igbviz.charts.image_histogram import image_histogram
 from igbviz.losses import LOSSES, Custom, LossOfP, MeanAbsoluteError, force
 from igbviz.trajectory.trajectory import P_EDGES
@@ -46,7 +47,7 @@ def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     low, high = spec["layout"]["yaxis"]["range"]
     assert np.isfinite([low, high]).all() and low < high
     if lines:
-        assert lines[0]["line"]["color"] == losses.loss_style(name).color
+        assert lines[0]["line"]["color"] == on_any_ground(losses.loss_style(name).color)
 
 
 def test_the_figure_without_a_run_with_one_class_and_with_many() -> None:

@@ -81,7 +81,10 @@ def test_charts_of_robustness(tmp_path: Path) -> None:
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
     named = [replace(setting, label=name) for setting, name in zip(settings, NAMES, strict=True)]
     summaries = robustness.summaries(named, NOISE)
-    for figure in (robustness_charts.over_time(named, NOISE), robustness_charts.trade_off(named, summaries, NOISE)):
+    for figure in (
+        robustness_charts.over_time.spec(named, NOISE),
+        robustness_charts.trade_off.spec(named, NOISE, summaries=summaries),
+    ):
         drawn = texts(figure)
         assert all(name in drawn for name in SHOWN[:2]) and not any(name in drawn for name in NAMES[1:])
 

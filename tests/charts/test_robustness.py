@@ -19,9 +19,9 @@ from tests.support.noisy_runs import BASE, NOISE, sweep_of_three
 def test_panels_are_below_each_other_with_room_for_their_titles(change: dict, tmp_path: Path) -> None:
     """On a phone the plot is 238 pixels wide; a bold letter of a title is about 7.5 wide, a line 18 high."""
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(**change))
-    layout = robustness_charts.over_time(robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE)[
-        "layout"
-    ]
+    layout = robustness_charts.over_time.spec(
+        robustness.settings(sweep, [robustness.read(run) for run in runs]), NOISE
+    )["layout"]
     inner = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"] - 60
     domains = [layout[axis]["domain"] for axis in ("yaxis", "yaxis2", "yaxis3")]
     gaps = [(upper[0] - lower[1]) * inner for upper, lower in zip(domains, domains[1:], strict=False)]
@@ -38,8 +38,8 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
     summaries = robustness.summaries(settings, NOISE)
     time, trade = (
-        robustness_charts.over_time(settings, NOISE, unit),
-        robustness_charts.trade_off(settings, summaries, NOISE, unit),
+        robustness_charts.over_time.spec(settings, NOISE, unit),
+        robustness_charts.trade_off.spec(settings, NOISE, unit, summaries=summaries),
     )
     go.Figure(time), go.Figure(trade)  # plotly has nothing to object to
     named = [trace for trace in time["data"] if trace.get("name")]
@@ -67,7 +67,7 @@ def test_the_figures_hold_what_was_measured(unit: str, tmp_path: Path) -> None:
 def test_the_change_of_the_loss_is_a_line_in_every_panel(tmp_path: Path) -> None:
     sweep, runs = sweep_of_three(tmp_path, base=BASE.with_(schedule={"name": "switch", "duration": 0.5}))
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
-    layout = robustness_charts.over_time(settings, NOISE)["layout"]
+    layout = robustness_charts.over_time.spec(settings, NOISE)["layout"]
     lines = [shape for shape in layout["shapes"] if shape["type"] == "line" and shape["x0"] == shape["x1"] == 0.5]
     assert {line["yref"] for line in lines} == {"y domain", "y2 domain", "y3 domain"}
     assert [note["text"] for note in layout["annotations"]].count("loss switches") == 3
@@ -79,9 +79,9 @@ def test_nothing_is_finished_yet(tmp_path: Path) -> None:
         run.write_status(run.stored_status().model_copy(update={"state": "stopped"}))
     settings = robustness.settings(sweep, [robustness.read(run) for run in runs])
     assert robustness.summaries(settings, NOISE) == []
-    trade = robustness_charts.trade_off(settings, [], NOISE)
+    trade = robustness_charts.trade_off.spec(settings, NOISE, summaries=[])
     assert trade["data"] == [] and any("as soon as" in note["text"] for note in trade["layout"]["annotations"])
-    assert len(robustness_charts.over_time(settings, NOISE)["data"]) == 9
+    assert len(robustness_charts.over_time.spec(settings, NOISE)["data"]) == 9
 
 
 def boxes(points: list, labels: list[str], room: int, height: int) -> list[tuple[float, float, float, float]]:

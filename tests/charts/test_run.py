@@ -7,8 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts.colors import DARK, LIGHT
-from igbviz.charts.run import CHARTS, bars, curves, run_curves, spread_apart, themed, to_html, wrong_labels
+from igbviz.charts.colors import ANYWHERE, DARK, LIGHT, NEUTRAL_TEXT_ANYWHERE
+from igbviz.charts.interface.figures import themed, to_html
+from igbviz.charts.run import bars, curves, run_curves, spread_apart, wrong_labels
 from igbviz.charts.time_axis import TimeAxis
 from igbviz.config import RunConfig
 from igbviz.training.loop import train
@@ -18,6 +19,7 @@ from igbviz.trajectory.trajectory import thin
 from igbviz.ui.live_chart import payload
 from tests.support.trajectories import trajectory
 
+CHARTS = {"curves": curves, "bars": bars}
 PLAN = {"steps_per_epoch": 1563, "epochs": 20}
 
 
@@ -50,14 +52,13 @@ def resolved(sent: str) -> dict:
 
 @pytest.mark.parametrize("probes", [0, 1, 2, 200])
 @pytest.mark.parametrize("classes", [2, 10, 100])
-def test_unchecked_figures_are_the_same(probes: int, classes: int) -> None:
+def test_what_a_page_sends_is_the_figure(probes: int, classes: int) -> None:
+    """A page sends the dictionary, which plotly has not checked."""
     shown = trajectory(probes, classes)
-    for quantity in QUANTITIES:
-        for chart in CHARTS.values():
-            assert resolved(payload(chart(shown, quantity=quantity))) == resolved(
-                payload(chart(shown, quantity=quantity, checked=False))
-            )
-    assert resolved(payload(wrong_labels(shown))) == resolved(payload(wrong_labels(shown, checked=False)))
+    drawn = [(chart, {"quantity": quantity}) for quantity in QUANTITIES for chart in CHARTS.values()]
+    for chart, options in [*drawn, (wrong_labels, {})]:
+        sent = chart.spec(shown, **options)
+        assert resolved(payload(sent)) == resolved(payload(go.Figure(sent)))
 
 
 @pytest.mark.parametrize("chart", CHARTS)
@@ -211,16 +212,16 @@ def test_numbers_are_sent_in_single_precision():
 
 def test_themes_for_files():
     figure = curves(trajectory(5), **PLAN)
-    assert figure.layout.font.color is None and figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.font.color == NEUTRAL_TEXT_ANYWHERE and figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     light, dark = themed(figure, dark=False), themed(figure, dark=True)
     assert (light.layout.paper_bgcolor, dark.layout.paper_bgcolor) == ("#ffffff", "#171614")
     assert light.layout.font.color != dark.layout.font.color
-    for page, palette in ((light, LIGHT), (dark, DARK)):
+    for page, palette in ((figure, ANYWHERE), (light, LIGHT), (dark, DARK)):
         assert [trace.line.color for trace in page.data[:6:2]] == list(palette[:3])
         assert [trace.textfont.color for trace in page.data[1:6:2]] == list(palette[:3])
+    for page in (light, dark):
         assert page.layout.paper_bgcolor in page.layout.font.shadow  # no line strikes a text through
     assert json.loads(dark.to_json())["data"][0]["y"] == json.loads(figure.to_json())["data"][0]["y"]
-    assert figure.layout.font.color is None
 
 
 def test_html_stands_alone():
@@ -271,7 +272,7 @@ def test_the_axis_stays_while_a_run_grows(tiny: RunConfig, changes: dict):
     trajectory = Trajectory.of(list(train(config, "cpu")))
     per_epoch = config.steps_per_epoch(config.train_size(config.dataset.facts()))
     first, *later = [
-        run_curves(trajectory[:probes], config, "accuracy", steps_per_epoch=per_epoch).layout.xaxis
+        run_curves(trajectory[:probes], config, "accuracy", steps_per_epoch=per_epoch)["layout"]["xaxis"]
         for probes in (1, 2, len(trajectory))
     ]
-    assert all(axis.range == first.range and axis.tickvals == first.tickvals for axis in later)
+    assert all(axis["range"] == first["range"] and axis["tickvals"] == first["tickvals"] for axis in later)

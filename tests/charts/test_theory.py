@@ -36,9 +36,8 @@ def test_the_edge_is_where_the_phases_meet() -> None:
 @pytest.mark.parametrize("activation", theory.ACTIVATIONS)
 @pytest.mark.parametrize(("w", "b"), [(2.0, 0.0), (1.0, 0.0), (3.0, 0.1), (0.5, 0.05)])
 def test_every_point_has_its_curves(activation: str, w: float, b: float) -> None:
-    figures = theory_charts.by_depth(activation, w, b, 20)
-    assert len(figures) == 4
-    for figure in figures.values():
+    for quantity in theory_charts.DEPTH_CURVES:
+        figure = theory_charts.by_depth(activation, w, b, 20, quantity)
         assert f"{activation}, σ²w = {w:g}, σ²b = {b:g}" in figure.layout.title.text
         json.loads(payload(figure))
 

@@ -16,17 +16,12 @@ from PIL import Image
 from igbviz.cli import clean, doctor, main
 from igbviz.config import RunConfig
 from igbviz.datasets import ImageFolder, uploads
-from igbviz.runs import queue, trash
+from igbviz.runs import trash
 from igbviz.runs.files import CACHE_VERSION, NewerCache
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.submit import submit
 from tests.support.pictures import pets, zipped
 from tests.support.stored_runs import finished
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 def free_port() -> int:
@@ -54,6 +49,7 @@ class TestDoctor:
             "versions",
             "torch",
             "torchvision",
+            "plugins",
             "cache",
             "disk",
             "pictures",

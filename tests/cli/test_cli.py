@@ -11,10 +11,9 @@ import pytest
 
 from igbviz.cli import main
 from igbviz.cli.arguments import read_config
-from igbviz.cli.runs import table
+from igbviz.cli.tables import table
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
-from igbviz.runs import queue
 from igbviz.runs.run import RunError
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
@@ -22,11 +21,6 @@ from igbviz.runs.sweeps import Group, list_groups, submit_sweep
 from igbviz.spec import ConfigError
 from tests.support.stored_runs import finished, stored
 from tests.support.trajectories import trajectory
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -110,8 +104,8 @@ def test_files_that_are_missing_or_not_text_are_named(
         (["export", run.id, "--out", unwritable], f"{unwritable} {missing}"),
         (["export", run.id, "--out", unwritable.replace("csv", "zip")], missing),
         (
-            ["export", run.id, "--out", "x.png"],
-            "--out is 'x.png', allowed: a file ending in .csv, .gif, .html, .json, .parquet, .zip",
+            ["export", run.id, "--out", "x.doc"],
+            "--out is 'x.doc', allowed: a file ending in .csv, .gif, .html, .json, .parquet, .png, .svg, .zip",
         ),
         (["train", str(latin)], f"{latin} is not text in UTF-8: "),
         (["sweep", str(latin)], f"{latin} is not text in UTF-8: "),
@@ -217,7 +211,7 @@ def test_a_sweep_continues_after_an_interrupt_and_is_stopped_by_name(
     file = as_json(Sweep(base=tiny, axes={"seed": [0, 1]}), tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(Group, "follow", interrupted)
-        assert main(["sweep", file, "--cache", str(tmp_path)]) == 0
+        assert main(["sweep", file, "--cache", str(tmp_path)]) == 130
     (group,) = list_groups(tmp_path)
     assert f"sweep {group.id} --stop" in capsys.readouterr().err and group.progress().counts == {"queued": 2}
     assert main(["sweep", group.id, "--stop", "--cache", str(tmp_path)]) == 0
@@ -276,6 +270,8 @@ def test_a_run_is_moved_to_another_cache_as_a_zip(
     assert "igbviz: " in capsys.readouterr().err
 
 
-def test_an_ensemble_is_shown_without_a_table(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_an_ensemble_is_shown_before_its_first_network(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     run = submit(EnsembleConfig(networks=2, inputs=10), tmp_path)
-    assert main(["show", run.id, "--cache", str(tmp_path)]) == 0 and '"networks": 2' in capsys.readouterr().out
+    assert main(["show", run.id, "--cache", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert '"networks": 2' in output and output.endswith("no network yet\n")

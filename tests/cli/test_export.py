@@ -5,24 +5,23 @@ from __future__ import annotations
 import codecs
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from igbviz.charts import browser
 from igbviz.charts.run_export import csv_table
 from igbviz.cli import main
 from igbviz.config import RunConfig
-from igbviz.runs import queue
+from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.archive import import_runs, limits
 from igbviz.runs.run import Run
+from igbviz.runs.submit import submit
 from tests.support.archives import packed
+from tests.support.stored_ensembles import SMALL, drawn
 from tests.support.stored_runs import finished
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_, **__: None)
 
 
 def export(run: Run, out: Path) -> int:
@@ -99,3 +98,50 @@ def test_a_table_opens_in_a_spreadsheet_without_computing_anything() -> None:
     read = pd.read_csv(io.BytesIO(content))
     assert list(read["class"][:6]) == ["'=1+1", "'+a", "'-b", "'@c", "'\td", "e"] and read["value"][0] == -1.5
     assert list(table["class"])[:2] == ["=1+1", "+a"], "the caller's table is as before"
+
+
+@pytest.mark.browser
+def test_pictures_are_drawn_by_a_browser(
+    tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = finished(tiny, tmp_path / "cache"), tmp_path / "x.png"
+    command = ["export", run.id, "--cache", str(run.cache), "--out"]
+    assert main([*command, str(out), "--dark", "--view", "accuracy"]) == 0
+    picture = Image.open(out)
+    assert picture.width == 1800 and picture.convert("RGB").getpixel((0, 0)) == (23, 22, 20)
+    assert main([*command, str(tmp_path / "x.svg")]) == 0
+    svg = ElementTree.parse(tmp_path / "x.svg").getroot()
+    assert svg.tag.endswith("svg") and svg.get("width") == "900" and "Init." in "".join(svg.itertext())
+    monkeypatch.setattr(browser, "find_chromium", lambda: None)
+    capsys.readouterr()
+    assert main([*command, str(tmp_path / "y.svg")]) == 2 and not (tmp_path / "y.svg").exists()
+    assert capsys.readouterr().err == "igbviz: a .svg needs a Chromium or Chrome on the PATH\n"
+
+
+def test_a_file_goes_to_stdout(tiny: RunConfig, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
+    run = finished(tiny, tmp_path)
+    command = ["export", run.id, "--cache", str(tmp_path), "--out", "-"]
+    assert main([*command, "--format", "parquet"]) == 0
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(io.BytesIO(capfdbinary.readouterr().out)), run.trajectory().to_frame(), check_dtype=False
+    )
+    assert main(command) == 2 and b"--out is '-', allowed: a file ending in .csv" in capfdbinary.readouterr().err
+    assert main([*command, "--format", "doc"]) == 2 and b"--format is 'doc'" in capfdbinary.readouterr().err
+
+
+def test_an_ensemble_is_a_table_too(tmp_path: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL), tmp_path)
+    assert export(run, tmp_path / "x.csv") == 0
+    table = pd.read_csv(tmp_path / "x.csv")
+    assert len(table) == 6 * run.ensemble().classes and table["guess_fraction"].sum() == pytest.approx(6)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".html", ".gif", ".png"])
+def test_a_run_without_a_probe_is_not_exported(
+    ending: str, tiny: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = submit(tiny, tmp_path / "cache")
+    assert export(run, tmp_path / f"x{ending}") == 2 and not (tmp_path / f"x{ending}").exists()
+    captured = capsys.readouterr()
+    assert "has no probe yet: there is nothing to export" in captured.err and not captured.out
+    assert export(run, tmp_path / "x.json") == 0

@@ -17,7 +17,7 @@ def data_root(tmp_path, monkeypatch):
     """Nothing outside the temporary folder of the test is read or written."""
     root = tmp_path / "data"
     monkeypatch.setenv("IGBVIZ_DATA", str(root))
-    monkeypatch.setattr(base, "PROJECT_DATA", tmp_path / "nothing here")
+    monkeypatch.setattr(base, "DEFAULT_DATA", tmp_path / "nothing here")
     monkeypatch.setattr(public, "SYSTEM_DATA", tmp_path / "nothing there")
     return root
 

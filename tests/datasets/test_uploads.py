@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz._zips import ArchiveError
 from igbviz.datasets import DataError, ImageFolder, uploads
+from igbviz.disk.zips import ArchiveError
 from tests.support.pictures import pets, picture, zipped
 
 pytestmark = pytest.mark.usefixtures("data_root")

@@ -114,7 +114,7 @@ def test_all_seeds_as_bands(own_cache: Path) -> None:
     assert rows_of(second) == [experiment.TITLES[loss] for loss in LOSSES]
     assert "steps" in second["layout"]["xaxis7"]["title"]["text"]
     members = [comparison.Member.read(run) for run in runs[-3:]]
-    spec = paper.bands([("x", members)])
+    spec = paper.bands.spec([("x", members)])
     medians = {trace["name"]: trace["y"] for trace in spec["data"] if "name" in trace and trace["yaxis"] == "y"}
     assert medians["favoured at Init."] == pytest.approx(members[0].per_class["true_class_probability"][:, 0])
     assert medians["median of the others"] == pytest.approx(members[0].per_class["true_class_probability"][:, 5])
@@ -122,7 +122,7 @@ def test_all_seeds_as_bands(own_cache: Path) -> None:
 
 def test_untrained_networks_by_rank() -> None:
     networks = {0: rising(0), 1: favouring(0)}
-    spec = paper.untrained_by_rank(networks)
+    spec = paper.untrained_by_rank.spec(networks)
     bar, *dots = spec["data"]
     p = networks[0].predicted_probability()[0]
     assert bar["y"] == pytest.approx(np.sort(p)[::-1]) and len(dots) == 2

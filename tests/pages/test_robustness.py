@@ -155,7 +155,7 @@ def test_torn_and_deleted_runs_leave_the_others_alone(own_cache: Path) -> None:
 def cures_of_a_run() -> None:
     import streamlit as st
 
-    from igbviz.runs.files import cache_folder
+    from igbviz.disk.places import cache_folder
     from igbviz.runs.run import Run
     from igbviz.ui.views import interventions
 

@@ -20,7 +20,7 @@ from tests.support.tiny import TINY
 
 def form() -> None:
     from igbviz.config import RunConfig
-    from igbviz.runs.files import cache_folder
+    from igbviz.disk.places import cache_folder
     from igbviz.ui.views import sweep_form
     from tests.support.tiny import TINY
 
@@ -28,7 +28,7 @@ def form() -> None:
 
 
 def group_page() -> None:
-    from igbviz.runs.files import cache_folder
+    from igbviz.disk.places import cache_folder
     from igbviz.ui.groups import linked_group
     from igbviz.ui.views import sweep
 

@@ -143,7 +143,7 @@ def test_odd_values_do_not_reach_the_table(tiny: RunConfig, tmp_path: Path, text
 def test_a_shipped_run_is_marked_and_hidden_by_an_own_one(tiny: RunConfig, tmp_path: Path) -> None:
     run = done(tiny, tmp_path)
     (tmp_path / "gallery").mkdir()
-    shipped = Run(run.path.rename(tmp_path / "gallery" / run.id))
+    shipped = Run(run.path.rename(tmp_path / "gallery" / run.id), tmp_path)
     assert row(shipped)["shipped"] and row(shipped)["state"] == "done"
     submit(tiny, tmp_path, own=True)
     (only,) = library.rows(tmp_path)

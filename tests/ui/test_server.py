@@ -17,6 +17,7 @@ from streamlit import config
 from streamlit.web.server.app_discovery import discover_asgi_app
 
 from igbviz.config import RunConfig
+from igbviz.runs.files import ADDRESS
 from igbviz.ui import assets, server, shell
 from igbviz.ui import previews as ui_previews
 from tests.support import ROOT
@@ -58,6 +59,7 @@ def app(monkeypatch, tmp_path: Path) -> Starlette:
     """Our routes and middleware around a small app that answers like Streamlit's."""
     monkeypatch.setattr(assets, "served", False)
     monkeypatch.setattr(assets, "MODULES", tmp_path)
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path / "cache"))
     (tmp_path / "player.js").write_text("export const speed = 1;")
     asked = []
 
@@ -126,6 +128,19 @@ def test_thumbnails_are_kept_for_good(app: Starlette, own_cache: Path, tiny: Run
     assert assets.sprite(run)["sprite"].startswith("data:image/png;base64,iVBOR")
     (run.path / "images.png").unlink()
     assert assets.sprite(run) is None, "left out of the archive that the run came in"
+
+
+def test_the_cache_notes_where_its_pages_are_served(app: Starlette, monkeypatch, tmp_path: Path) -> None:
+    noted = tmp_path / "cache" / ADDRESS
+    assert noted.read_text() == f"{assets.address()}\n" and assets.address().startswith("http")
+    monkeypatch.setitem(config._config_options, "server.address", _Option("0.0.0.0"))
+    monkeypatch.setitem(config._config_options, "server.port", _Option(8600))
+    monkeypatch.setitem(config._config_options, "server.baseUrlPath", _Option("/lab/"))
+    server.parts()
+    assert noted.read_text() == "http://localhost:8600/lab\n"
+    noted.unlink()
+    noted.mkdir()
+    server.parts()  # nothing can be written there: the pages are served all the same
 
 
 def test_behind_a_prefix(app: Starlette, monkeypatch) -> None:

@@ -13,7 +13,8 @@ from igbviz.charts.animation.recording import Recording
 from igbviz.charts.animation.strokes import Color, mixed
 from igbviz.charts.stage import scene
 from igbviz.charts.time_axis import Unit
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
+from igbviz.config.recorded import headline
 from igbviz.spec import ConfigError
 from igbviz.trajectory import Trajectory
 
@@ -25,7 +26,7 @@ TRANSPARENT = 255  # the place in the palette that no color has
 
 def gif(
     trajectory: Trajectory,
-    config: RunConfig,
+    config: RunConfig | RecordedConfig,
     quantity: str = "true_class_probability",
     *,
     unit: Unit = "epoch",
@@ -37,8 +38,8 @@ def gif(
 ) -> bytes:
     """A run from Init. to its last probe, evenly in log time: curves, names, bars and verdict, as on the stage.
 
-    `title` is by default that of the loss. Raises ConfigError for a quantity that the stage does not show as curves,
-    and for a trajectory without a probe.
+    `title` is by default that of the loss, or of a recorded run. Raises ConfigError for a quantity that the stage does
+    not show as curves, and for a trajectory without a probe.
     """
     options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
     picture = _picture(trajectory, config, quantity, unit, title, dark, options)
@@ -76,7 +77,7 @@ def _picture(
     if not len(trajectory):
         raise ConfigError((("trajectory",), "has no probe yet, needed: one at least"))
     recording = Recording(scene(trajectory.thinned(), config, **options), quantity, unit)
-    return Picture(recording, config.loss.title if title is None else title, dark)
+    return Picture(recording, headline(config) if title is None else title, dark)
 
 
 def _palette(colors: list[Color]) -> Image.Image:

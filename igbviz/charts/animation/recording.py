@@ -28,7 +28,7 @@ class Recording:
         self.view = views[view]
         self.lines: list[dict[str, Any]] = self.view.get("lines", fixed["lines"])
         self.bars: list[dict[str, Any]] = fixed["bars"]
-        self.axis: dict[str, Any] = fixed["axes"][unit]
+        self.axis: dict[str, Any] = fixed["axes"].get(unit) or fixed["axes"]["step"]  # its epochs may be unknown
         self.classes = len(fixed["classes"])
         self.marks: list[tuple[float, str]] = fixed["marks"]
         self.steps_per_epoch: float | None = fixed["steps_per_epoch"]

@@ -168,12 +168,14 @@ export default class Stage {
       remember({ shown: name === recording.views[0].name ? null : name });
       this._draw();
     });
-    this._tabs("units", [["epoch", "Epochs"], ["step", "Steps"]], this.unit, (unit) => {
+    const units = [["epoch", "Epochs"], ["step", "Steps"]].filter(([unit]) => unit in recording.axes); // or unknown
+    const unit = this.unit in recording.axes ? this.unit : "step";
+    this._tabs("units", units, unit, (unit) => {
       this.unit = unit;
       remember({ time: unit === "epoch" ? null : unit });
       this._draw();
     }, "aria-pressed");
-    this.part("caption").textContent = view.caption;
+    this.part("caption").textContent = recording.origin ? `${recording.origin} ${view.caption}` : view.caption;
     this._panels();
     const matrix = view.name === "confusion";
     if (this.shown !== view) {
@@ -188,7 +190,7 @@ export default class Stage {
     this.bars.draw(recording, colors, theme);
     this.bars.mark(this.chosen);
     if (matrix) this.confusion.draw(recording, theme);
-    else await this.curves.draw(Plotly, recording, view, this.unit, colors, this.smooth);
+    else await this.curves.draw(Plotly, recording, view, unit, colors, this.smooth);
     if (this.images.open) this.images.draw(recording, colors, theme);
     this.part("chart").setAttribute("aria-label", `${view.title}. ${recording.verdict}`);
     this._timeline();

@@ -16,7 +16,7 @@ folder, names with backslashes, and what desktops and a run's folder contain bes
 
 from __future__ import annotations
 
-from igbviz._zips import ArchiveError
+from igbviz.disk.zips import ArchiveError
 from igbviz.runs.archive.exporting import (
     export_runs,
     exported_bytes,

@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 from filelock import Timeout
 
-from igbviz import _zips
-from igbviz._zips import ArchiveError
+from igbviz.disk import zips
+from igbviz.disk.places import gallery
+from igbviz.disk.zips import ArchiveError
 from igbviz.runs import files, locks
 from igbviz.runs.archive import limits
 from igbviz.runs.archive.exporting import record_size
@@ -21,6 +22,7 @@ from igbviz.runs.archive.limits import FILES
 from igbviz.runs.images.files import RECORDS, check
 from igbviz.runs.kinds import parse_config
 from igbviz.runs.listing import listed
+from igbviz.runs.recorded import problem
 from igbviz.runs.run import IMPORTED, Run, RunError
 
 PASSED_OVER = {"lock", "stop", "checkpoint.pt", IMPORTED}  # in a run's folder, but not imported
@@ -71,7 +73,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
             f"the archive is {files.format_bytes(length)} large, "
             f"allowed: at most {files.format_bytes(limits.MAX_ARCHIVE)}"
         )
-    return _zips.opened(file, f"the archive contains far more files than {limits.MAX_RUNS} runs have")
+    return zips.opened(file, f"the archive contains far more files than {limits.MAX_RUNS} runs have")
 
 
 def _by_run(archive: zipfile.ZipFile) -> dict[str, list[Entry]]:
@@ -128,7 +130,7 @@ def _id_of_bare(archive: zipfile.ZipFile) -> str:
     try:
         with archive.open("config.json") as file:
             return parse_config(file.read(FILES["config.json"])).id
-    except (*_zips.DAMAGED, KeyError, RecursionError):
+    except (*zips.DAMAGED, KeyError, RecursionError):
         return ""
 
 
@@ -157,6 +159,8 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
     if damage := listed(run.path).problem:
         raise ArchiveError(f"run {name}: {damage}")
     recorded = run.recorded()  # RunError if a record is impossible
+    if sentence := problem(run):
+        raise ArchiveError(f"run {name}: {sentence}")
     try:
         check(run.path, len(recorded), recorded.classes)
     except (OSError, ValueError) as error:
@@ -168,7 +172,7 @@ def _import(name: str, entries: list[Entry], archive: zipfile.ZipFile, arrivals:
         message = "Imported from an archive that was made before the run had ended; if resumed, it starts again."
         run.write_status(status.model_copy(update={"state": "stopped", "message": message, "eta": None, "pid": None}))
     with locks.lock(cache / "submit.lock"):
-        if any((cache / folder / name).exists() for folder in ("runs", "gallery")):
+        if any((folder / name).exists() for folder in (cache / "runs", gallery(cache))):
             imported.known.append(name)
         else:
             (cache / "runs").mkdir(exist_ok=True)
@@ -197,7 +201,7 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
                 f"run {name}: {file} is {files.format_bytes(entry.file_size)} large, allowed: at most "
                 f"{files.format_bytes(FILES[file])}"
             )
-        if sentence := _zips.problem(entry, MAX_IMAGE_RATIO if file == RECORDS else _zips.MAX_RATIO):
+        if sentence := zips.problem(entry, MAX_IMAGE_RATIO if file == RECORDS else zips.MAX_RATIO):
             raise ArchiveError(f"run {name}: {file} {sentence}")
         checked[file] = entry
     if missing := [file for file in REQUIRED if file not in checked]:
@@ -206,5 +210,5 @@ def _checked(name: str, entries: list[Entry]) -> dict[str, zipfile.ZipInfo]:
 
 
 def _unpack(entry: zipfile.ZipInfo, archive: zipfile.ZipFile, path: Path) -> None:
-    if sentence := _zips.unpack(entry, archive, path):
+    if sentence := zips.unpack(entry, archive, path):
         raise ArchiveError(f"run {path.parent.name}: {path.name} {sentence}")

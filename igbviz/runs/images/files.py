@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -26,7 +26,7 @@ GivenLabel = Annotated[int, Field(ge=-1, lt=MAX_TEST)]
 class Which(BaseModel):
     """images.json: which images are watched, and how their sprite is divided."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, frozen=True)
 
     tile: tuple[Side, Side]  # width and height of a thumbnail
     columns: int = Field(ge=1, le=MAX_IMAGES)  # thumbnails in a row of the sprite

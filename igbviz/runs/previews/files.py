@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,10 +43,10 @@ OVERHEAD, PER_WEIGHT, PER_PIXEL, RATE = 0.02, 1e-8, 1.5e-8, 6e10
 class Answer(BaseModel):
     """What the worker has found out: about each of the K classes, or one sentence on why nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    problem: str = Field("", max_length=2000)
-    class_names: list[str] = Field([], max_length=1000)
+    problem: str = Field(default="", max_length=2000)
+    class_names: list[str] = Field(default=[], max_length=1000)
     guesses: list[int] = []  # images guessed as this class
     centre: list[float] = []  # mean and standard deviation of its logit over the images
     spread: list[float] = []

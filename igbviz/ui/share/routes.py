@@ -12,7 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from igbviz.charts import run_export
-from igbviz.runs.files import cache_folder, in_words
+from igbviz.disk.places import cache_folder
+from igbviz.runs.files import in_words
 from igbviz.runs.run import Run, RunError
 from igbviz.spec import ConfigError
 

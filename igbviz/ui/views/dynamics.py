@@ -375,16 +375,16 @@ def _drawn(view: str, sweep: Sweep, members: Sequence[Member], quantity: str, st
     if view == "plane":
         plane = dynamics.plane(sweep, members, quantity)
         sentence = dynamics.describe_plane(plane, quantity, step)
-        drawn = {"plane": dynamics_charts.trainability(plane, sweep.base.model.activation, quantity, step)}
+        drawn = {"plane": dynamics_charts.trainability.spec(plane, sweep.base.model.activation, quantity, step)}
     elif view == "starts":
         settings, sentence = dynamics.starts(members), dynamics.describe_starts(members, quantity, step)
         drawn = {
-            "time": dynamics_charts.over_time(settings, quantity, step),
-            "dots": dynamics_charts.result_against_start(settings, quantity, step),
+            "time": dynamics_charts.over_time.spec(settings, quantity, step),
+            "dots": dynamics_charts.result_against_start.spec(settings, quantity, step),
         }
     else:
         settings, sentence = dynamics.majorities(members), dynamics.describe_majorities(members, quantity, step)
-        drawn = {"majority": dynamics_charts.over_time(settings, quantity, step)}
+        drawn = {"majority": dynamics_charts.over_time.spec(settings, quantity, step)}
     return {
         "sentence": sentence,
         "figures": [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()],

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from igbviz.charts import ensemble as ensemble_charts
@@ -100,7 +99,7 @@ def _view(runs: list[Run]) -> None:
 def _title(config: EnsembleConfig) -> str:
     model, start = config.model, config.initialization
     parts = [f"{config.networks} × {model.name}"]
-    parts += [f"{name.replace('_', ' ')} {value}" for name, value in model.canonical().items() if name != "name"]
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in model.changes().items()]
     parts += [
         start.name,
         *(f"{name.replace('_', ' ')} {value}" for name, value in start.canonical().items() if name != "name"),
@@ -225,18 +224,18 @@ def _drawn(stamps: Stamps, network: int) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(ensemble: Ensemble, prediction: Prediction | None, network: int, pair: bool) -> dict[str, go.Figure]:
+def _figures(ensemble: Ensemble, prediction: Prediction | None, network: int, pair: bool) -> dict[str, dict[str, Any]]:
     # the distribution of the guesses is defined for every gamma
     gamma = float(prediction.gamma[-1] if prediction else max(ensemble.gamma("cosine")[0], 0.0))
     network = min(network, len(ensemble) - 1)
     figures = {
-        MAIN: network_charts.every_network(ensemble, height=MAIN_HEIGHT),
-        "guesses": ensemble_charts.guesses(ensemble, gamma, height=HEIGHT, relative=pair),
-        "outputs": network_charts.outputs(ensemble, network, height=HEIGHT, relative=pair),
-        "class_probabilities": network_charts.class_probabilities(ensemble, network, height=HEIGHT),
+        MAIN: network_charts.every_network.spec(ensemble, height=MAIN_HEIGHT),
+        "guesses": ensemble_charts.guesses.spec(ensemble, gamma, height=HEIGHT, relative=pair),
+        "outputs": network_charts.outputs.spec(ensemble, network, height=HEIGHT, relative=pair),
+        "class_probabilities": network_charts.class_probabilities.spec(ensemble, network, height=HEIGHT),
     }
     if "layer_centre" in ensemble.records.dtype.names:
-        figures["gamma_by_depth"] = ensemble_charts.gamma_by_depth(ensemble, prediction, height=HEIGHT)
+        figures["gamma_by_depth"] = ensemble_charts.gamma_by_depth.spec(ensemble, prediction, height=HEIGHT)
     return figures
 
 

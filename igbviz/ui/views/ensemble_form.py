@@ -12,6 +12,7 @@ import streamlit as st
 from igbviz.datasets import DataError
 from igbviz.ensembles import EnsembleConfig, expected_seconds, require_room
 from igbviz.models import INITIALIZATIONS, MODELS
+from igbviz.runs import shipped
 from igbviz.runs.listing import is_complete
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import duration_in_words
@@ -163,7 +164,7 @@ def _base(shown: Run | None, link: EnsembleConfig | None) -> tuple[str, Ensemble
         return f"link-{link.id}", link, ""
     if name == SHOWN:
         try:
-            return f"run-{shown.id}", shown.config, ""
+            return f"run-{shown.id}", shipped.config_to_repeat(shown), ""
         except RunError as error:
             st.warning(f"{error}.")
             name = next(iter(STARTS))

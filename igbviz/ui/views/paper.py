@@ -169,7 +169,7 @@ def _figure_2(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit
             for variant, own in members.items()
             if (picked := [member for run, member in own if run.loss == loss])
         ]
-        spec = bands(rows, unit)
+        spec = bands.spec(rows, unit)
         caption = (
             "Lines: medians over the seeds; bands: from the minimum to the maximum. Each network favours its own "
             "class, so each line is a role: the class that the network favours at Init., and the maximum and the "
@@ -191,7 +191,7 @@ def _figure_2(runs_by_variant: Mapping[str, Sequence[PaperRun]], seed: str, unit
             Setting(_row_title(run.loss, variant) + f" · to epoch {run.epoch:.3g}" * unequal, place, (member,))
             for place, (run, variant, member) in enumerate(picked)
         ]
-        spec = comparison.grid(settings, [member.run for *_, member in picked], unit)
+        spec = comparison.grid.spec(settings, [member.run for *_, member in picked], unit)
         caption = (
             "One row per loss; left the probability of the true class, right the accuracy (recall). ★ and the bold "
             "line: the class favoured at Init. Dashed: the end of the first epoch; dotted: 1/K. Point at a line to "
@@ -208,13 +208,13 @@ def _figure_1(variant: str, runs: Sequence[PaperRun], seed: str, titled: bool) -
     networks = {run.seed: run.trajectory[:1] for run in reversed(runs)}
     title = (ALTERNATIVES[variant].title if variant else "Our choice") if titled else ""
     if seed == ALL and networks:
-        figure = payload(untrained_by_rank({number: networks[number] for number in sorted(networks)}, title))
+        figure = payload(untrained_by_rank.spec({number: networks[number] for number in sorted(networks)}, title))
         caption = (
             f"Mean over {len(networks)} untrained network{'s' * (len(networks) > 1)}, the classes by rank, since each "
             "favours its own; vertical lines: from the minimum to the maximum; dots: the classes, in their colors."
         )
     elif seed.isdigit() and int(seed) in networks:
-        figure = payload(charts.bars(networks[int(seed)], 0, title=title, height=340, checked=False))
+        figure = payload(charts.bars.spec(networks[int(seed)], 0, title=title, height=340))
         caption = "Mean probability of each class over all probed test images, whatever their labels."
     else:
         st.caption("There is no network of this seed.")

@@ -81,10 +81,9 @@ def draw(cache: Path) -> None:
         _go_on(point, cache)
     with left:
         _map(point, quantity)
-    by_depth = theory_charts.by_depth(*point)
-    for column, (name, figure) in zip(st.columns(2) + st.columns(2), by_depth.items(), strict=True):
+    for column, (name, curve) in zip(st.columns(2) + st.columns(2), theory_charts.DEPTH_CURVES.items(), strict=True):
         with column:
-            live_chart(figure, key=f"phase-{name}")
+            live_chart(theory_charts.by_depth.spec(*point, name), key=f"phase-{curve.title}")
     st.caption(
         "Order, chaos and the initial guessing bias (IGB): where deep networks begin prejudiced, and where they train."
     )
@@ -231,7 +230,7 @@ def _map(point: Point, quantity: str) -> None:
     """The plane around the point; a click on it moves the point there."""
     max_w, max_b = max(4.0, 1.25 * point.sigma_w2), max(0.5, 1.25 * point.sigma_b2)
     at = (point.sigma_w2, point.sigma_b2)
-    figure = theory_charts.phase_map(point.activation, quantity, max_w, max_b, at)
+    figure = theory_charts.phase_map.spec(point.activation, quantity, max_w, max_b, at)
     clicked = live_chart(figure, key="phase-map", on_click=True)
     st.caption(theory_charts.MAPS[quantity].caption)
     if clicked:

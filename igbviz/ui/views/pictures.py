@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz._zips import ArchiveError
 from igbviz.datasets import DATASETS, DataError, ImageFolder, uploads
+from igbviz.disk.zips import ArchiveError
 from igbviz.runs import files
 from igbviz.runs.run import RunError
 from igbviz.runs.trash import delete_pictures

@@ -346,8 +346,8 @@ def _contents(view: str, sweep_json: str, stamps: tuple[Stamp, ...], unit: str) 
     settings = robustness.settings(sweep, members)
     summaries = robustness.summaries(settings, question)
     drawn = {
-        "trade-off": robustness_charts.trade_off(settings, summaries, question, unit),
-        "time": robustness_charts.over_time(settings, question, unit),
+        "trade-off": robustness_charts.trade_off.spec(settings, question, unit, summaries),
+        "time": robustness_charts.over_time.spec(settings, question, unit),
     }
     figures = [(name, payload(figure), figure["layout"]["height"]) for name, figure in drawn.items()]
     escaped = [replace(summary, label=quoting(summary.label)) for summary in summaries]  # of a formula

@@ -10,9 +10,10 @@ import streamlit as st
 
 from igbviz.charts import run_export
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.config.interventions import suggested
 from igbviz.config.presets import look_for
+from igbviz.config.recorded import headline
 from igbviz.losses import Custom
 from igbviz.runs import shipped, sweep_config
 from igbviz.runs.listing import listed
@@ -31,6 +32,10 @@ from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
 
 MORE = ("signal", "silent", "guess_entropy", "train_loss")  # quantities that the stage does not show
+OF_LOSS = ("signal", "silent")  # these of them need the loss
+NO_LOSS = (
+    "The probe did not know the loss of this training, so its training signal and the images it ignores are unknown."
+)
 HEIGHT = 420  # pixels
 
 
@@ -65,12 +70,13 @@ def view(run: Run) -> None:
     _exports(run, has_records)
 
 
-def _races(run: Run, config: RunConfig, status: Status) -> None:
+def _races(run: Run, config: RunConfig | RecordedConfig, status: Status) -> None:
     """Beside the verdict: races of this run, against itself with a cure where it is stuck."""
     found = verdict_of(run, status.state)
-    cures = suggested(config, 1) if found and found.stuck and status.ended else []
     with contextlib.suppress(RunError):
-        race_buttons(shipped.config_to_repeat(run), run.cache, cure=cures[0] if cures else None)
+        repeated = shipped.config_to_repeat(run)
+        cures = suggested(config, 1) if found and found.stuck and status.ended else []
+        race_buttons(repeated, run.cache, cure=cures[0] if cures else None)
 
 
 def title_of(run: Run) -> str:
@@ -81,16 +87,19 @@ def title_of(run: Run) -> str:
         return ""
 
 
-def _title(config: RunConfig) -> str:
+def _title(config: RunConfig | RecordedConfig) -> str:
     """'Blurry (gamma 0.5)', and below it in small letters 'fully connected on Fashion-MNIST mini · seed 0'."""
+    if isinstance(config, RecordedConfig):
+        seed = "" if config.seed is None else f" · seed {config.seed}"
+        what = f"{config.loss.title}, {config.model.title} on {config.dataset.title}{seed}"
+        return f"{plain(config.title)} :small[{plain(what)}]"
     loss, model, dataset = config.loss, config.model, config.dataset
     if isinstance(loss, Custom):
         settings = [loss.formula, *(f"{name} {value:g}" for name, value in loss.parameters.items())]
     else:
-        changed = {name: value for name, value in loss.canonical().items() if name != "name"}
         settings = [
             sweep_config.title(name) + ("" if value is True else f" {sweep_config.label(value)}")
-            for name, value in changed.items()
+            for name, value in loss.changes().items()
         ]
     detail = f" ({', '.join(settings)})" if settings else ""
     network = model.title_of(model.name)
@@ -100,11 +109,11 @@ def _title(config: RunConfig) -> str:
     return f"{plain(loss.title + detail)} :small[{plain(rest)}]"
 
 
-def _stage(run: Run, config: RunConfig, status: Status) -> None:
+def _stage(run: Run, config: RunConfig | RecordedConfig, status: Status) -> None:
     # a waiting worker has its first probe within half a second, sooner than the next refresh would show it
     new = not status.ended and time.time() - status.submitted < 1
     if refresh.soon(lambda: run.record_bytes > 0, 0.4 if new else 0):
-        stage({config.loss.title: run}, key="stage")
+        stage({headline(config): run}, key="stage")
     elif status.state == "running":
         st.info(plain(run.log(1) or status.message), icon=":material/hourglass_top:")
     elif status.state == "queued":
@@ -114,17 +123,21 @@ def _stage(run: Run, config: RunConfig, status: Status) -> None:
 def _more(run: Run, status: Status) -> None:
     """The chart of wrong labels, if there are any, and one of the quantities that the stage does not show."""
     st.header("More of this run", anchor=False)
+    so_far = shown_trajectory(str(run.path), run.record_bytes)
+    more = MORE if so_far.has_loss else tuple(name for name in MORE if name not in OF_LOSS)
+    if not so_far.has_loss:
+        st.caption(NO_LOSS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity",
-            MORE,
-            default=from_query("chart", MORE, MORE[0]),
+            more,
+            default=from_query("chart", more, more[0]),
             required=True,
             key="chart",
             format_func=lambda name: quantities.QUANTITIES[name].title,
         )
-        unit = forms.time_unit("unit", hide_label=False)
-    set_query(chart=quantity if quantity != MORE[0] else None)
+        unit = forms.time_unit("unit", hide_label=False, has_epochs=so_far.has_epochs)
+    set_query(chart=quantity if quantity != more[0] else None)
 
     def follow() -> float | None:
         now, size = run.status, run.record_bytes
@@ -147,7 +160,7 @@ def _more(run: Run, status: Status) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
-    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT, "checked": False}
+    options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT}
     return payload(run_curves(shown, run.config, quantity, unit, **options))
 
 
@@ -170,6 +183,8 @@ def _exports(run: Run, has_records: bool) -> None:
     if schema := run.schema:
         config = run.config
         mode = "in eval mode" if config.probes.batch_norm == "eval" else "with batch statistics"
-        probes = f"probes of {provenance.counted(schema, 'probe_images', 'test images, ')}BatchNorm {mode}"
+        probed = "samples" if run.is_recorded else "test images"
+        probes = f"probes of {provenance.counted(schema, 'probe_images', f'{probed}, ')}BatchNorm {mode}"
         parameters = provenance.counted(schema, "parameters", "parameters")
-        provenance.draw(run, parameters, probes, f"seed {config.seed}", precision=config.precision)
+        seed = "" if config.seed is None else f"seed {config.seed}"
+        provenance.draw(run, parameters, probes, seed, precision=getattr(config, "precision", ""))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from igbviz import plugins
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.optimizers import OPTIMIZERS
 from igbviz.config.presets import DEFAULT
@@ -27,7 +28,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import duration_in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import show_dead_link, show_error
+from igbviz.ui.messages import plain, show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run
@@ -200,6 +201,9 @@ def _choices(start: Start, first: Any, second: Any, drawer: Any, cache: Path) ->
         losses, network, data, training, probes, more = st.tabs(
             ["Loss", "Network", "Data", "Training", "Probes", "Many runs at once"]
         )
+    with drawer:
+        for problem in plugins.problems():
+            st.caption(plain(f"{problem[0].upper()}{problem[1:]}."))
     with losses:
         forms.describe(kind)
         others = [name for name in kind.hyperparameters() if name not in in_bar]

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from igbviz.disk.places import gallery
 from igbviz.runs import annotations, library, trash
 from igbviz.runs.files import format_bytes
 from igbviz.runs.library import Row
@@ -40,7 +41,7 @@ ORDERS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "largest first": lambda rows: sorted(rows, key=lambda row: -row["bytes"]),
     "longest first": lambda rows: sorted(rows, key=lambda row: -(row["seconds"] or 0.0)),
 }
-FILTERS = {"state": "State", "dataset": "Data set", "model": "Network", "loss": "Loss", "tags": "Tags"}
+FILTERS = {"kind": "Kind", "state": "State", "dataset": "Data set", "model": "Network", "loss": "Loss", "tags": "Tags"}
 COLUMNS = {
     "name": st.column_config.TextColumn("Name", width="medium"),
     "state": st.column_config.TextColumn("State", width="small"),
@@ -179,7 +180,8 @@ def _table(shown: Sequence[Row]) -> list[Row]:
             {
                 **row,
                 "loss": loss_title(row["loss"]),
-                "origin": "ships with igbviz" if row["shipped"] else "imported" if row["imported"] else "",
+                "name": f"{row['name']} (recorded)" if row["kind"] == "recorded" else row["name"],
+                "origin": _origin(row),
             }
             for row in shown
         ],
@@ -199,6 +201,16 @@ def _table(shown: Sequence[Row]) -> list[Row]:
         alt=f"{len(frame)} runs",
     ).selection.rows
     return [shown[position] for position in selected if position < len(shown)]
+
+
+def _origin(row: Row) -> str:
+    """Where a run comes from, unless it was trained here."""
+    origins = {
+        "ships with igbviz": row["shipped"],
+        "recorded outside igbviz": row["kind"] == "recorded",
+        "imported": row["imported"],
+    }
+    return ", ".join(origin for origin, holds in origins.items() if holds)
 
 
 # Actions for the ticked runs.
@@ -276,7 +288,7 @@ def _undo_archiving(cache: Path) -> None:
 
 
 def _opened(rows: Iterable[Row], cache: Path) -> list[Run]:
-    return [Run(cache / ("gallery" if row["shipped"] else "runs") / row["id"]) for row in rows]
+    return [Run((gallery(cache) if row["shipped"] else cache / "runs") / row["id"], cache) for row in rows]
 
 
 def _label(rows: list[Row], cache: Path) -> None:

@@ -136,7 +136,7 @@ def _verdict(stamp: Stamp) -> Verdict | None:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _overlay(stamps: tuple[Stamp, ...], measure: str) -> tuple[str, int]:
-    figure = overlay(comparison.settings(members_of(stamps)[0]), measure, height=HEIGHT)
+    figure = overlay.spec(comparison.settings(members_of(stamps)[0]), measure, height=HEIGHT)
     return payload(figure), figure["layout"]["height"]
 
 

@@ -34,7 +34,8 @@ def draw(cache: Path) -> None:
             st.title(plain(heading(sweep_of(str(group.path)))), anchor=False)
         else:
             _title(run)
-    config = run_form.draw(cache, run)
+    is_recorded = run is not None and run.is_recorded  # nothing can be trained from it, so there is no form
+    config = None if is_recorded else run_form.draw(cache, run)
     if group:
         sweep.view(group)
     elif run is not None:

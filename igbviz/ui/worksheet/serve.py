@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from igbviz.runs.files import cache_folder
+from igbviz.disk.places import cache_folder
 from igbviz.studies.lessons import LESSONS
 from igbviz.studies.lessons.worksheet import answers
 from igbviz.ui import assets

@@ -18,6 +18,7 @@ from igbviz.charts.browser import find_chromium
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
 from igbviz.charts.time_axis import UNITS
+from igbviz.config import RecordedConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
@@ -108,7 +109,9 @@ def _options(members: Sequence[Member]) -> View:
                 width=230,
             )
         # a table has no axis, but what is exported from it may have one
-        unit = from_query("unit", UNITS, "epoch") if tab == "table" else forms.time_unit("compare-unit")
+        has_epochs = all(member.has_epochs for member in members)
+        linked_unit = from_query("unit", UNITS, "epoch")
+        unit = linked_unit if tab == "table" else forms.time_unit("compare-unit", has_epochs=has_epochs)
         has_seeds = len({member.config.group for member in members}) < len(members)
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
             help_ = (
@@ -171,6 +174,9 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
             _verdicts(settings)
         st.caption(_caption(view, settings))
     st.caption("; ".join(parts) + ".")
+    configs = [setting.members[0].config for setting in settings]
+    if outside := dict.fromkeys(config.title for config in configs if isinstance(config, RecordedConfig)):
+        st.caption(f"Recorded outside igbviz: {plain(', '.join(outside))}.")
     _exports(settings, view)
 
 

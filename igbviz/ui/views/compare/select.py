@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from igbviz.runs.kinds import TRAINED, kind_of
+from igbviz.runs.kinds import kind_of
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.sweeps import Group
 from igbviz.ui.messages import show_dead_link
@@ -19,6 +19,7 @@ from igbviz.ui.runs import loss_title
 
 COLUMNS = [
     "state",
+    "kind",
     "loss",
     "knobs",
     "model",
@@ -33,7 +34,7 @@ COLUMNS = [
     "note",
     "id",
 ]
-FILTERS = ("state", "dataset", "loss", "tags")
+FILTERS = ("kind", "state", "dataset", "loss", "tags")
 OPEN, PICKED = "compare-open", "compare-picked"  # in the session: whether the dialog is open, and the runs ticked there
 
 
@@ -57,7 +58,7 @@ def _group(name: str, cache: Path) -> str:
         config = Run.open(name, cache).config
     except RunError:
         return ""
-    return config.group if kind_of(config) is TRAINED else ""
+    return config.group if kind_of(config).has_probes else ""
 
 
 def chips(names: Sequence[str], labels: Mapping[str, str]) -> None:

@@ -11,9 +11,10 @@ import streamlit as st
 from igbviz.charts.colors import ClassStyle
 from igbviz.charts.losses import loss_style
 from igbviz.losses import LOSSES, Custom, Loss
+from igbviz.plugins.part import in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, shell
-from igbviz.ui.messages import show_error
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import loss_to_query
 
 IN_A_ROW = 3
@@ -47,7 +48,9 @@ def _card(name: str, start: dict[str, Any]) -> Loss | None:
     if isinstance(loss, Custom):
         for finding in loss.checks():
             st.warning(f"It {finding.text}.", icon=":material/warning:")
-    st.caption(f"Effect on a class with low probability: {kind.effect}.  \n*{kind.source}*")
+    effect = f"Effect on a class with low probability: {kind.effect}." if kind.effect else ""
+    source = f"*{kind.source}*" if kind.source else plain(in_words(loss.package))
+    st.caption("  \n".join(filter(None, (effect, source))))
     shell.link("pages/Train.py", "Train with this loss", icon=":material/play_circle:", **loss_to_query(loss))
     return loss
 

@@ -78,7 +78,7 @@ def _picture(names: list[str], chosen: dict[str, Loss], cache: Path) -> Shown:
     choice = choose_run(cache)
     shaded = parts.get(focus, [])
     live_chart(
-        losses.over_p(
+        losses.over_p.spec(
             of_p, quantity, log=scale == "log", shaded=shaded, marks=_marks(choice.trajectory),
             run=None if choice.trajectory is None else (choice.trajectory, choice.index, choice.only),
         ),

@@ -128,6 +128,8 @@ def _first(rows: dict[str, Row]) -> tuple[str, bool]:
 
 def _run_in_words(row: Row, cache: Path) -> str:
     """A run in one line; custom losses share one name, so they are shown by their formula."""
+    if row["kind"] == "recorded":
+        return f"{row['title']} · recorded outside igbviz"
     loss = _formula(str(cache), row["id"]) if row["loss"] == "custom" else loss_title(row["loss"])
     return f"{loss} · {row['model']} · {row['dataset']} · seed {row['seed']} · {row['state']}"
 

@@ -19,6 +19,7 @@ from igbviz.runs.run import Run
 from igbviz.trajectory import Trajectory, quantities
 from igbviz.trajectory.zones import images_by_zone
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import plain
 from igbviz.ui.runs import shown_trajectory
 from igbviz.ui.views.losses.run_choice import Shown, moment
 
@@ -66,9 +67,12 @@ def contributions(shown: Shown) -> None:
             "Choose a loss that depends on p alone, and this table shows, per class, which images it would ignore."
         )
     with signal:
+        if not trajectory.has_loss:
+            st.caption("The probe of this run did not know its loss, so the gradients of its training are unknown.")
+            return
         live_chart(_signal(run, trajectory, index), key="chart-signal", height=SIGNAL_HEIGHT)
         st.caption(
-            f"The gradient per class with the loss that this run was trained with ({run.config.loss.title}). "
+            f"The gradient per class with the loss that this run was trained with ({plain(run.config.loss.title)}). "
             f"{quantities.QUANTITIES['signal'].caption} {run.config.loss.selection_note} The vertical line marks the "
             "probe selected above."
         )
@@ -77,7 +81,8 @@ def contributions(shown: Shown) -> None:
 def _signal(run: Run, trajectory: Trajectory, index: int) -> str:
     """The payload of the training signal over time, shared by all viewers, with a line at one probe."""
     spec = json.loads(_curves(str(run.path), run.record_bytes))
-    place = float(trajectory.epoch[index]) or spec["layout"]["xaxis"]["tickvals"][0]
+    time = trajectory.epoch if trajectory.has_epochs else trajectory.step
+    place = float(time[index]) or spec["layout"]["xaxis"]["tickvals"][0]
     line = {
         "type": "line",
         "x0": place,
@@ -142,14 +147,14 @@ def table(classes: int) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(path: str, size: int) -> str:
     run = Run(Path(path))
-    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT, "checked": False}
+    options = {"legend": False, "title": "Training signal per class", "height": SIGNAL_HEIGHT}
     plan = {"steps_per_epoch": run.steps_per_epoch}
     return payload(run_curves(shown_trajectory(path, size), run.config, "signal", **plan, **options))
 
 
 @lru_cache(maxsize=16)
 def _lead_payload(chosen: tuple[tuple[str, Loss], ...]) -> str:
-    return payload(losses.over_lead(dict(chosen)))
+    return payload(losses.over_lead.spec(dict(chosen)))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
