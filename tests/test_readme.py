@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import igbviz
 from igbviz.cli import main
 from tests.support import ROOT, first_look_picture
 from tests.support.processes import until
@@ -113,6 +114,14 @@ def test_the_python_code(cache: Path, path: Path, number: int) -> None:
             pytest.importorskip(library)
     output = run([sys.executable, "-c", CELL if in_a_notebook else code], cache, code)
     assert "submit(" not in code or "print(" not in code or re.match(r"done 0\.\d+", output)
+
+
+def test_numbers_that_stand_twice_are_the_same() -> None:
+    text, docs = README.read_text(), ROOT / "igbviz" / "docs"
+    assert f"version = {{{igbviz.__version__}}}" in text
+    assert "1,235 kills of a training with\nnothing lost" in text and "first page in 2.6 s" in text
+    assert "| kill -9 of a training | 1,235 | 0 | 0 | 0 |" in (docs / "faults.md").read_text()
+    assert re.search(r"first visit to a playing first page.*\| 2\.6 s", (docs / "speed.md").read_text())
 
 
 def test_links_lead_somewhere() -> None:
