@@ -13,7 +13,12 @@ from igbviz.spec import Spec, any_of, by_name
 
 @dataclass(frozen=True)
 class Mixture:
-    """(1 - share) cross-entropy + share loss, with the methods of a `Loss` that training calls."""
+    """(1 - share) cross-entropy + share loss, with the methods of a `Loss` that training calls.
+
+    >>> mixture = igbviz.schedules.Mixture(igbviz.losses.MeanAbsoluteError(), share=0.5)
+    >>> mixture.values(torch.zeros(2, 4), torch.tensor([0, 3]))
+    tensor([1.0681, 1.0681])
+    """
 
     loss: Loss
     share: float
@@ -36,7 +41,12 @@ class Mixture:
 
 
 class Schedule(Spec):
-    """Which loss each step of a run descends."""
+    """Which loss each step of a run descends.
+
+    >>> schedule = igbviz.schedules.Switch(duration=2)
+    >>> schedule.at(step=0, steps_per_epoch=100, loss=igbviz.losses.Blurry()).name
+    'cross-entropy'
+    """
 
     title: ClassVar[str]
 

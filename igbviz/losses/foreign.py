@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 class PerSample:
     """A callable `(logits, labels)` with the methods of a `Loss` that training and probes call.
 
-        PerSample(torch.nn.CrossEntropyLoss(label_smoothing=0.1)).values_in_batch(logits, labels)  # (N,)
+    >>> logits, labels = torch.zeros(5, 3), torch.tensor([0, 1, 2, 0, 1])
+    >>> smoothed = igbviz.losses.PerSample(torch.nn.CrossEntropyLoss(label_smoothing=0.1))
+    >>> smoothed.values_in_batch(logits, labels).shape
+    torch.Size([5])
 
     `loss` is a module or an object with an attribute `reduction`, a function with a parameter `reduction`, or any
     function whose result is one value per sample. All get logits (N, K) in floating point and labels (N,) int64. A
@@ -107,7 +110,13 @@ class PerSample:
 
 
 def per_sample(loss: Any) -> Any:
-    """The loss itself if it has `values_in_batch`, as those of igbviz have; any other one as `PerSample`."""
+    """The loss itself if it has `values_in_batch`, as those of igbviz have; any other one as `PerSample`.
+
+    Raises ConfigError, naming `loss`, for what is no loss.
+
+    >>> igbviz.losses.per_sample(torch.nn.functional.cross_entropy)
+    PerSample(cross_entropy)
+    """
     return loss if hasattr(loss, "values_in_batch") and not isinstance(loss, type) else PerSample(loss)
 
 
