@@ -150,7 +150,7 @@ class RunConfig(Spec):
         )
 
     def require_classes(self, classes: int) -> None:
-        """The part of `require_fit` that depends on the number of classes only."""
+        """The part of `require_fit` that depends on the number of classes only. Raises ConfigError."""
         for name in ("label_noise", "imbalance"):
             try:
                 getattr(self, name).require_classes(classes)

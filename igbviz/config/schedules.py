@@ -24,12 +24,15 @@ class Mixture:
     share: float
 
     def values(self, logits: Any, labels: Any) -> Any:
+        """(batch,) values, as of a `Loss`."""
         return self._mixed(CrossEntropy().values(logits, labels), self.loss.values(logits, labels))
 
     def values_in_batch(self, logits: Any, labels: Any) -> Any:
+        """(batch,) values in a batch of exactly these samples."""
         return self._mixed(CrossEntropy().values_in_batch(logits, labels), self.loss.values_in_batch(logits, labels))
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
+        """The scalar that a training step minimizes."""
         return self._mixed(
             CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         )
@@ -70,7 +73,11 @@ class Immediate(Schedule):
 
 
 class Delayed(Schedule):
-    """Base of the two schedules that start with cross-entropy: a duration d, and a mark at its end."""
+    """Base of the two schedules that start with cross-entropy: a duration d, and a mark at its end.
+
+    >>> igbviz.schedules.Switch(duration=0.5).steps(steps_per_epoch=100)
+    50
+    """
 
     mark_label: ClassVar[str]
 
@@ -80,6 +87,7 @@ class Delayed(Schedule):
     unit: Literal["epochs", "steps"] = Field(default="epochs", description="Unit of the duration.")
 
     def steps(self, steps_per_epoch: int) -> int:
+        """The duration in optimizer steps."""
         return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
 
     def mark(self, steps_per_epoch: int) -> tuple[float, str]:

@@ -55,10 +55,12 @@ class Data:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
         return tuple(self.train_images.shape[1:])
 
     @property
     def classes(self) -> int:
+        """K, the number of classes."""
         return len(self.class_names)
 
 

@@ -94,7 +94,7 @@ class Ensemble(Recorded):
             guesses    from how often two inputs get the same guess
 
         1/D is the sampling variance of the mean over D inputs. Near gamma = 0 all three can fall below 0; where batch
-        statistics remove every centre, the estimate is -1/D.
+        statistics remove every centre, the estimate is -1/D. Raises ValueError for another estimator.
         """
         records = self.records
         if estimator == "variance":
@@ -128,7 +128,7 @@ class Ensemble(Recorded):
         row is of the logits.
 
         The nodes of a layer are independent given the layer below, so they count like networks: wide layers need few
-        networks.
+        networks. Raises ValueError for networks that were not measured layer by layer, or another estimator.
         """
         if "layer_centre" not in self.records.dtype.names:
             raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")

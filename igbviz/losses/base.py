@@ -96,7 +96,7 @@ class Loss(Part):
 
         values(z + ih) = values(z) + ih values'(z): the imaginary part is the derivative, to the last digit. Factors
         that a formula detaches are real there (`detached`), so this is the gradient used in training. All NaN for a
-        loss that does not run on numpy.
+        loss that does not run on numpy. Raises ConfigError like a call.
         """
         logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
         _check(logits, labels)

@@ -141,7 +141,7 @@ class Run(FolderHandle):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The content of schema.json, not validated; empty before the worker has written it."""
+        """The content of schema.json, not validated; empty before the worker has written it. Raises RunError."""
         try:
             if isinstance(schema := json.loads(read(self.path / "schema.json")), dict):
                 return schema

@@ -51,24 +51,31 @@ class Activation:
     asymptotically_kinked = False  # phi approaches a kinked line, a u + b |u| with b != 0, as q goes to inf
 
     def __call__(self, u: Array) -> Array:
+        """phi(u), elementwise."""
         raise NotImplementedError
 
     def mean(self, q: Array) -> Array:
+        """E phi(u)."""
         raise NotImplementedError
 
     def moment(self, q: Array) -> Array:
+        """V = E phi(u)^2."""
         raise NotImplementedError
 
     def moment_slope(self, q: Array) -> Array:
+        """dV/dq."""
         raise NotImplementedError
 
     def covariance(self, q: Array, c: Array, d: Array) -> Array:
+        """E phi(u) phi(v) - (E phi(u))^2, what two inputs share beyond the mean."""
         raise NotImplementedError
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
+        """S = E phi(u)^2 - E phi(u) phi(v), what distinguishes two inputs."""
         raise NotImplementedError
 
     def slopes(self, q: Array, c: Array, d: Array) -> Array:
+        """E phi'(u) phi'(v)."""
         raise NotImplementedError
 
     def below(self, y: Array) -> Array:
