@@ -192,5 +192,5 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
-    import_module("igbviz.notebook.reprs").register(shell)
+if _shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
+    import_module("igbviz.notebook.reprs").register(_shell)

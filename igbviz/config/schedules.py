@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -37,7 +38,7 @@ class Mixture:
             CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         )
 
-    descend = Loss.descend  # the default: autograd, no gradient in closed form
+    descend: ClassVar[Callable[..., Any]] = Loss.descend  # the default: autograd, no gradient in closed form
 
     def _mixed(self, start: Any, end: Any) -> Any:
         return (1 - self.share) * start + self.share * end

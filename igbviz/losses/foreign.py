@@ -11,7 +11,7 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from igbviz.losses.base import Loss
 from igbviz.spec import ConfigError, short
@@ -58,7 +58,7 @@ class PerSample:
         """The scalar that a training step minimizes: what the loss itself makes of a batch, else the mean."""
         return self._checked(self.loss(logits, labels), logits).mean()
 
-    descend = Loss.descend
+    descend: ClassVar[Callable[..., Any]] = Loss.descend
 
     def require_fit(self, logits: Tensor, labels: Tensor) -> None:
         """Raise ConfigError if the loss cannot be used with such logits (N, K) and labels (N,)."""
