@@ -34,7 +34,7 @@ STYLES = {"preset": (LIGHT[0], "circle", -0.17), "matched": (LIGHT[1], "diamond"
 def picture(rows: list[Row] | None = None) -> dict[str, Any]:
     """One row per loss: the step of escape, with a column for never, and the accuracy at the end.
 
-        igbviz.charts.escape_of_losses()
+    >>> figure = igbviz.charts.escape_of_losses()
 
     Markers are medians over seeds, bars reach from min to max. `rows` come from `igbviz.studies.escape.read`, by
     default those that the program ships.
@@ -133,7 +133,13 @@ def picture(rows: list[Row] | None = None) -> dict[str, Any]:
 
 @chart
 def escapes(runs: OfRuns, unit: Unit = "epoch") -> dict[str, Any]:
-    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median."""
+    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median.
+
+    Raises ConfigError, one sentence, for an argument that is not allowed.
+
+    >>> noisy = [line.run for line in igbviz.list_runs() if "symmetric-noise" in line.run.id]
+    >>> figure = igbviz.charts.escapes(noisy)
+    """
     settings = settings_of(runs)
     one_of("unit", unit, UNITS)
     members = members_of(settings)
