@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import igbviz
+from igbviz._torchvision import torchvision  # noqa: F401 (before libraries whose plain import of it may fail)
 from tests.support import ROOT
 from tests.support.installed import Installed
 

@@ -40,9 +40,16 @@ class Recorder:
         seed: int = 0,
         batch_size: int = 500,
     ) -> None:
-        self.inputs, self.labels, self.class_names, self.loss = inputs, labels, class_names, loss
-        self.schedule, self.batch_norm, self.steps_per_epoch = schedule, batch_norm, steps_per_epoch
-        self.images, self.seed, self.batch_size = images, seed, batch_size
+        self.inputs: Any = inputs
+        self.labels: Any = labels
+        self.class_names: Sequence[str] | None = class_names
+        self.loss: Callable[..., Any] | None = loss
+        self.schedule: Schedule = schedule
+        self.batch_norm: Literal["eval", "batch"] = batch_norm
+        self.steps_per_epoch: int | None = steps_per_epoch
+        self.images: int = images
+        self.seed: int = seed
+        self.batch_size: int = batch_size
 
     @property
     def probe(self) -> Probe:
