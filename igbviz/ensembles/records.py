@@ -61,6 +61,7 @@ class Ensemble(Recorded):
     """The networks measured so far: `records` is (N,) of `ensemble_dtype(K, ...)`."""
 
     column = "guesses"
+    noun = "network"
     least = "an ensemble is made of at least one network"
 
     @property

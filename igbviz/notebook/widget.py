@@ -11,7 +11,7 @@ import traitlets
 
 from igbviz.charts.colors import DARK_FOR
 from igbviz.notebook.library import library
-from igbviz.notebook.subjects import Look, Subject
+from igbviz.notebook.look import Look, Subject
 from igbviz.runs.run import RunError
 
 LEAST = 2  # probes of the message that is sent once

@@ -29,7 +29,8 @@ class TrainingStream(Stream):
         snapshots = (snapshot for snapshot in training.ticks() if snapshot is not None)
         super().__init__(snapshots, training.dtype, len(training.probe_steps), training.data.class_names)
         # The training itself, and so its data, is let go as soon as the last snapshot is made.
-        self.network, self.steps, self.steps_per_epoch = training.network, training.steps, training.steps_per_epoch
+        self.network, self.config = training.network, training.config
+        self.steps, self.steps_per_epoch = training.steps, training.steps_per_epoch
 
     @property
     def trajectory(self) -> Trajectory:
