@@ -1,8 +1,8 @@
 """`igbviz.watch`: the stage in a notebook, which is updated in place while a run or a probe goes on.
 
-The live stage is an anywidget, which JupyterLab 4 and Notebook 7 show once `igbviz[notebook]` is installed where their
-server runs, and VS Code with its Jupyter extension, which fetches anywidget from a CDN unless that is forbidden by
-`jupyter.widgetScriptSources`. In Colab, `google.colab.output.enable_custom_widget_manager()` comes first.
+The live stage is an anywidget. JupyterLab 4.6 and Notebook 7.6 show it as soon as `igbviz[notebook]` is installed where
+their server runs. By their documentation, so does VS Code, once its setting `jupyter.widgetScriptSources` names a place
+to load anywidget from, and Colab after `google.colab.output.enable_custom_widget_manager()`.
 """
 
 from __future__ import annotations

@@ -33,11 +33,10 @@ CLAIMS = {
         assert one.escape_step() is not None and other.escape_step() is None
         never = other.accuracy()[-1] < 0.05
         assert never.sum() >= 3 and one.accuracy()[-1][never].min() > 0.3
-        improbable = other.predicted_probability()[0]
-        assert improbable[never].max() < improbable[~never].max(), "those that it finds improbable"
+        assert other.silent[0][never].min() > 0.95 > other.silent[0][~never].max()
     """,
     "3-your-own-architecture": """
-        assert abs(measured - theory) < 4 * error and measured > 0.7 * theory
+        assert abs(measured - theory) < 3 * error < theory
         largest = {name: ensemble.largest_guess().mean() for name, ensemble in ensembles.items()}
         relus, tanhs = ([largest[f"{name}, {depth} layers"] for depth in (2, 4, 8)] for name in ("ReLU", "Tanh"))
         assert relus == sorted(relus) and relus[0] > 0.3
