@@ -177,6 +177,17 @@ def test_without_anywidget_there_is_a_picture_that_is_kept_up_to_date(notebook: 
     assert "pip install" in notebook.last["text/html"] and sum(map(len, notebook.last.values())) < 200_000
 
 
+def test_a_notebook_that_is_converted_shows_the_picture(notebook: Shown) -> None:
+    nbformat, exporters = pytest.importorskip("nbformat").v4, pytest.importorskip("nbconvert.exporters")
+    igbviz.watch(FakeProbe(3))
+    outputs = [nbformat.new_output("display_data", data=dict(bundle)) for bundle in notebook]
+    cells = [nbformat.new_code_cell("igbviz.watch(probe)", outputs=outputs)]
+    page, _ = exporters.HTMLExporter().from_notebook_node(nbformat.new_notebook(cells=cells))
+    assert page.count('class="light"') == page.count('class="dark"') == 1
+    text, _ = exporters.MarkdownExporter().from_notebook_node(nbformat.new_notebook(cells=cells))
+    assert "data:image/png" in text
+
+
 def test_outside_a_notebook_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for hidden in ({}, {"IPython": None}):
         with monkeypatch.context() as patch:
