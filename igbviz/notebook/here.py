@@ -64,7 +64,8 @@ class WatchedProbe(WatchedHere):
         if probe.error:
             words += f" The recording ended early, the training goes on: {probe.error.removesuffix('.')}."
         ended = bool(probe.error)
-        return Look(self.id, trajectory.thinned(), probe.config, probe.steps_per_epoch, ended=ended, words=words)
+        per_epoch = probe.steps_per_epoch
+        return Look(self.id, trajectory.thinned(), probe.config, per_epoch, ended=ended, words=words, is_open=True)
 
 
 class WatchedStream(WatchedHere):

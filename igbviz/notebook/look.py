@@ -24,6 +24,7 @@ class Look:
     words: str = ""
     diverged: bool = False
     stoppable: bool = False
+    is_open: bool = False  # nobody knows how long it will be, so its time axis grows with it
     sprite: dict[str, Any] | None = None
 
     def message(self, start: int) -> str:

@@ -148,6 +148,7 @@ export default class Stage {
 
   async _once(Plotly) {
     const { recording, root, data } = this;
+    if (!root.isConnected) return; // a notebook takes what is out of sight off its page
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
     root.classList.toggle("several", data.scenes.length > 1);

@@ -20,7 +20,7 @@ function render({ model, el }) {
     const common = { play: model.get("play"), palette: model.get("palette"), plotly: "" };
     const known = model.get("known");
     const news = model.get("news");
-    if (gone) return;
+    if (gone || !el.isConnected) return; // it is drawn when it is in sight
     await stage.update({ ...common, scenes: known });
     if (!gone && news.some(({ message }) => message)) await stage.update({ ...common, scenes: news });
   }
@@ -28,12 +28,18 @@ function render({ model, el }) {
   const state = () => showStates(foot, model);
 
   const dress = () => {
+    if (!el.isConnected) return; // a notebook takes what is out of sight off its page, where it has no colors
     const look = dressed(root, el);
     for (const [name, value] of Object.entries(look)) foot.style.setProperty(name, value);
     if (stage?.data) stage._draw();
   };
   const observer = new MutationObserver(dress); // of JupyterLab's theme and of VS Code's
   observer.observe(document.body, { attributes: true, attributeFilter: THEMES });
+  const sight = new ResizeObserver(() => {
+    dress();
+    if (stage) soon();
+  });
+  sight.observe(el);
 
   library(model).then(
     (Stage) => {
@@ -58,6 +64,7 @@ function render({ model, el }) {
   return () => {
     gone = true;
     observer.disconnect();
+    sight.disconnect();
     stage?.leave();
     const plot = root.querySelector(".js-plotly-plot");
     if (plot) window.Plotly.purge(plot);
