@@ -64,7 +64,7 @@ class Stage(anywidget.AnyWidget):
 
     def _new(self, look: Look | None) -> str:
         """The probes since the message that is sent once; of those in it, the last may have moved."""
-        if look is None or (before := self._base.get(look.id, (0, ""))[0]) < LEAST:
+        if look is None or look.is_open or (before := self._base.get(look.id, (0, ""))[0]) < LEAST:
             return ""
         return look.message(before - 1)
 

@@ -60,8 +60,11 @@ def test_a_stage_lives_is_stopped_and_becomes_a_picture(browser, lab, artefacts:
 
     # A zoom stays when it grows further.
     whole = stage.evaluate(ZOOM)
-    drag_over(page, page.locator(".igbviz-stage .plot .nsewdrag").first)
-    zoomed = stage.evaluate(ZOOM)
+    for _ in range(5):  # a drag of the test's mouse may begin before the chart hears it
+        drag_over(page, page.locator(".igbviz-stage .plot .nsewdrag").first)
+        page.wait_for_timeout(500)
+        if (zoomed := stage.evaluate(ZOOM)) != whole:
+            break
     assert zoomed != whole
     updates = int(stage.get_attribute("data-updates"))
     page.wait_for_function(f"Number(document.querySelector('{STAGE}').dataset.updates) > {updates}", timeout=60_000)
@@ -112,9 +115,6 @@ def test_a_probe_is_shown_while_the_kernel_is_busy(browser, lab) -> None:
     page.locator(".igbviz-stage .time").focus()
     page.keyboard.press("ArrowLeft")
     assert page.get_by_role("button", name="Live").get_attribute("aria-pressed") == "false"
-
-    # Run again, the cell has one stage, and the page has forgotten the other.
-    end_kernels(address)
 
 
 def open_notebook(page, address: str) -> None:

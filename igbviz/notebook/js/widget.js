@@ -14,6 +14,7 @@ function render({ model, el }) {
   el.append(hiddenPicture(model.get("picture")));
   let stage = null;
   let gone = false;
+  let taken = null; // what the stage has of `known`: given again, it would take the later probes away for a moment
   let turn = Promise.resolve(); // one update at a time, in the order of their arrival
 
   async function update() {
@@ -21,7 +22,7 @@ function render({ model, el }) {
     const known = model.get("known");
     const news = model.get("news");
     if (gone || !el.isConnected) return; // it is drawn when it is in sight
-    await stage.update({ ...common, scenes: known });
+    if (known !== taken) await stage.update({ ...common, scenes: (taken = known) });
     if (!gone && news.some(({ message }) => message)) await stage.update({ ...common, scenes: news });
   }
   const soon = () => (turn = turn.then(update).catch(console.error));
@@ -48,6 +49,7 @@ function render({ model, el }) {
       stage = new Stage(root, () => {
         Stage.recordings.clear();
         stage.messages = {};
+        taken = null;
         soon();
       });
       for (const name of ["runs", "options", "choice", "player"]) {
