@@ -1,7 +1,6 @@
 """`igbviz.watch`: the stage in a notebook, which is updated in place while a run or a probe goes on.
 
-The live stage is an anywidget. JupyterLab 4.6 shows it as soon as `igbviz[notebook]` is installed where its server runs.
-By their documentation, so do Notebook 7, VS Code, once its setting `jupyter.widgetScriptSources` names a place to load
+The live stage is an anywidget. JupyterLab 4.6 shows it once `igbviz[notebook]` is installed where its server runs. By their documentation, so do Notebook 7, VS Code, once its setting `jupyter.widgetScriptSources` names a place to load
 anywidget from, and Colab after `google.colab.output.enable_custom_widget_manager()`.
 """
 
