@@ -1,7 +1,8 @@
 """`igbviz.watch`: the stage in a notebook, which is updated in place while a run or a probe goes on.
 
-The live stage is an anywidget. JupyterLab 4.6 shows it once `igbviz[notebook]` is installed where its server runs. By their documentation, so do Notebook 7, VS Code, once its setting `jupyter.widgetScriptSources` names a place to load
-anywidget from, and Colab after `google.colab.output.enable_custom_widget_manager()`.
+The live stage is an anywidget, which JupyterLab 4.6 shows. By their documentation, so do Notebook 7, VS Code, once its
+setting `jupyter.widgetScriptSources` names a place to load anywidget from, and Colab, after a call of
+`google.colab.output.enable_custom_widget_manager()`.
 """
 
 from __future__ import annotations
