@@ -20,6 +20,9 @@ class Preset:
     look_for: str
     config: RunConfig
 
+    def __repr__(self) -> str:
+        return f"<Preset {self.title}. {self.look_for}>"
+
 
 _LOSSES = {
     "cross-entropy": (

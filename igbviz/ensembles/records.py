@@ -71,6 +71,7 @@ class Ensemble(Recorded):
     """
 
     column = "guesses"
+    noun = "network"
     least = "an ensemble is made of at least one network"
 
     @property

@@ -52,9 +52,8 @@ def run(value: Any) -> str:
         return "".join([*parts, ensemble(value.ensemble())])
     probes = value.glance()
     if len(probes):
-        animation = import_module("igbviz.charts.animation")
         plan = {"ended": status.ended, "diverged": status.state == "diverged", "steps_per_epoch": value.steps_per_epoch}
-        image = still_image(animation.still(probes, config, **plan))
+        image = still_image(import_module("igbviz.charts.animation").still(probes, config, **plan))
         parts.append(f'<img src="data:image/png;base64,{image}" width="{WIDTH}" alt="{escape(value.id)}">')
     return "".join([*parts, _differences(config)])
 
@@ -81,19 +80,14 @@ def trajectory(value: Any) -> str:
 
 
 def ensemble(value: Any) -> str:
-    """How much its networks favour a class, and gamma by each estimator."""
+    """Whether its networks are prejudiced, and gamma by each estimator."""
     if not len(value):
         return "<p>No network yet.</p>"
-    low, mean, high = (f"{100 * share:.0f} %" for share in _range(value.largest_guess()))
-    sentence = (
-        f"{len(value):,} untrained networks: the favoured class gets {mean} of the guesses on average ({low} to "
-        f"{high}); {100 / value.classes:.2g} % would be even."
-    )
     rows = []
     for estimator in ("variance", "cosine", "guesses"):
         gamma, error = value.gamma(estimator)
         rows.append((estimator, f"{gamma:.3f}", f"{error:.3f}" if error == error else "unknown for one network"))
-    return f"<p>{sentence}</p>{_table(('estimator', 'gamma', 'standard error'), rows)}"
+    return f"<p>{escape(value.verdict())}</p>{_table(('estimator', 'gamma', 'standard error'), rows)}"
 
 
 def group(value: Any) -> str:
@@ -114,21 +108,17 @@ def group(value: Any) -> str:
     return f"<p><b>{escape(value.id)}</b></p>{_table(head, rows)}"
 
 
-def _range(values: Any) -> tuple[float, float, float]:
-    return float(values.min()), float(values.mean()), float(values.max())
-
-
 def _differences(config: Any) -> str:
     rows = list(_flat(config.canonical(incidental=True)))
     return _table(("choice", "value"), rows) if rows else "<p>All choices are the defaults.</p>"
 
 
 def _flat(values: dict[str, Any], path: str = "") -> Iterable[tuple[str, str]]:
-    for key, value in values.items():
+    for key, value in sorted(values.items(), key=lambda item: item[0] != "name"):
         if isinstance(value, dict):
             yield from _flat(value, f"{path}{key}.")
         else:
-            yield f"{path}{key}".removesuffix(".name"), str(value)
+            yield f"{path}{key}".removesuffix(".name"), str(value)[:200]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,22 +1,30 @@
-"""`igbviz.watch`: the stage in a notebook, which is updated in place while a run or a probe goes on."""
+"""`igbviz.watch`: the stage in a notebook, which is updated in place while a run or a probe goes on.
+
+The live stage is an anywidget, which JupyterLab 4.6 shows. By their documentation, so do Notebook 7, VS Code, once its
+setting `jupyter.widgetScriptSources` names a place to load anywidget from, and Colab, after a call of
+`google.colab.output.enable_custom_widget_manager()`.
+"""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import traceback
+import weakref
 from importlib.util import find_spec
 from typing import Any
 
-from igbviz.charts import animation
-from igbviz.notebook.still import still_image
-from igbviz.notebook.subjects import Look, Subject, subjects_of
+from igbviz.notebook import picture
+from igbviz.notebook.look import Look, Subject
+from igbviz.notebook.subjects import subjects_of
 from igbviz.runs.run import RunError
 
 EVERY = 0.7  # seconds between two looks
-PICTURE_EVERY = 20  # looks between two versions of the still picture while something goes on
-MISSING = "A live chart needs anywidget: pip install 'igbviz[notebook]'. This picture is brought up to date as it is."
+PICTURE_EVERY = 20  # looks between two versions of the still picture beside a live stage
+ALONE_EVERY = 3  # the same where there is only the picture
+OUTSIDE = "igbviz.watch draws in a notebook: elsewhere use run.follow(), or igbviz app"
 _numbers = itertools.count(1)
+_of_cell: dict[str, tuple[str, list[weakref.ref[Watching]]]] = {}  # by cell: its execution, and what that displayed
 
 
 def watch(watched: Any) -> Watching:
@@ -29,30 +37,35 @@ def watch(watched: Any) -> Watching:
         run = igbviz.submit("first-look")
         igbviz.watch(run)
 
-    Raises ConfigError for anything else, RunError for a run that cannot be read or is no training, RuntimeError outside
-    a notebook.
+    A stream of `igbviz.train` is watched, too: `stream = igbviz.train(config)`, `igbviz.watch(stream)`, and then the
+    loop. Raises ConfigError for anything else, RunError for a run that cannot be read or has no probes, RuntimeError
+    outside a notebook.
     """
-    return Watching(subjects_of(watched))
+    shell = _shell()
+    watching = Watching(subjects_of(watched))
+    _replace(shell, watching)
+    return watching
 
 
 class Watching:
     """A stage on display. It is brought up to date by a thread until everything that it shows has ended."""
 
     def __init__(self, subjects: list[Subject]) -> None:
-        self._display = _display()
+        from IPython.display import display
+
         self.subjects: list[Subject] = subjects
         self.picture: str = f"igbviz-picture-{next(_numbers)}-{id(self):x}"
         self._looks: dict[str, Look] = {}
         self._is_live = find_spec("anywidget") is not None
         self._closed = threading.Event()
         self._look()
-        self._handle = self._display(self._still(), raw=True, display_id=self.picture)
+        self._handle = display(self._still(), raw=True, display_id=self.picture)
         self.widget: Any = None  # a `Stage`
         if self._is_live:
             from igbviz.notebook.widget import Stage
 
             self.widget = Stage(self.subjects, self._looks, self.picture)
-            self._display(self.widget.bundle(), raw=True)
+            display(self.widget.bundle(), raw=True)
         if not self.ended:
             threading.Thread(target=self._follow, name="igbviz-watch", daemon=True).start()
 
@@ -64,7 +77,7 @@ class Watching:
         )
 
     def close(self) -> None:
-        """Stop following; what is on display stays."""
+        """Stop following; what is on display stays, until the notebook is opened again."""
         self._closed.set()
 
     def __repr__(self) -> str:
@@ -83,16 +96,20 @@ class Watching:
         return changed
 
     def _follow(self) -> None:
+        every = PICTURE_EVERY if self._is_live else ALONE_EVERY
+        stale = False  # whether the picture shows less than there is
         for count in itertools.count(1):
             if self._closed.wait(EVERY):
                 return
             try:
                 changed = self._look()
+                stale |= changed
                 if changed and self.widget is not None:
                     self.widget.show(self._looks)
-                if changed and (self.ended or not self._is_live or count % PICTURE_EVERY == 0):
+                if stale and (self.ended or count % every == 0):
                     self._handle.update(self._still(), raw=True)
-            except RunError as problem:  # deleted: what is on display stays
+                    stale = False
+            except RunError as problem:  # what is on display stays
                 if self.widget is not None:
                     self.widget.say(f"{problem}.")
                 return
@@ -106,38 +123,31 @@ class Watching:
         """The first subject as a picture, for whoever opens the notebook without its kernel."""
         looks = [self._looks[subject.id] for subject in self.subjects if subject.id in self._looks]
         look = next((look for look in looks if len(look.trajectory)), None)
-        if look is None:
-            return {"text/plain": "", "text/html": f'<div id="{self.picture}"></div><style>{self._hiding()}</style>'}
-        plan = {"steps_per_epoch": look.steps_per_epoch, "ended": look.ended, "diverged": look.diverged}
-        light, dark = (
-            still_image(animation.still(look.trajectory, look.config, **plan, dark=dark)) for dark in (False, True)
-        )
-        images = "".join(
-            f'<img class="{name}" src="data:image/png;base64,{image}" alt="The stage" style="max-width: 100%">'
-            for name, image in (("light", light), ("dark", dark))
-        )
-        note = "" if self._is_live else f"<p>{MISSING}</p>"
-        html = f'<div id="{self.picture}">{images}{note}</div><style>{self._one_of_two()}{self._hiding()}</style>'
-        return {"text/html": html, "image/png": light, "text/plain": repr(self)}
-
-    def _one_of_two(self) -> str:
-        """The picture that fits the page: light, unless JupyterLab or VS Code say that they are dark."""
-        dark = 'body:is([data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast)'
-        one, other = f"#{self.picture} .dark", f"#{self.picture} .light"
-        return f"{one}, {dark} {other} {{ display: none }} {dark} {one} {{ display: inline }} "
-
-    def _hiding(self) -> str:
-        """Beside a still picture, JupyterLab's message that the live stage is gone is not shown."""
-        after = f".jp-OutputArea-child:has(#{self.picture}) + .jp-OutputArea-child:not(:has(.igbviz-stage))"
-        return f"{after} {{ display: none }}" if self._is_live else ""
+        return picture.bundle(self.picture, look, text=repr(self), is_live=self._is_live)
 
 
-def _display() -> Any:
+def _shell() -> Any:
+    """The IPython of this notebook."""
     try:
         from IPython import get_ipython
-        from IPython.display import display
     except ImportError:
-        get_ipython = None
-    if get_ipython is None or get_ipython() is None:
-        raise RuntimeError("igbviz.watch draws in a notebook: elsewhere use run.follow(), or igbviz app")
-    return display
+        raise RuntimeError(OUTSIDE) from None
+    if (shell := get_ipython()) is None:
+        raise RuntimeError(OUTSIDE)
+    return shell
+
+
+def _replace(shell: Any, watching: Watching) -> None:
+    """A cell that is run again replaces what it showed before, so that is not followed any longer."""
+    message = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell, execution = message.get("metadata", {}).get("cellId"), message.get("header", {}).get("msg_id", "")
+    if cell is None:  # a terminal, or a front end that does not say
+        return
+    before, shown = _of_cell.get(cell, ("", []))
+    if before != execution:
+        for earlier in filter(None, (reference() for reference in shown)):
+            earlier.close()
+            if earlier.widget is not None:
+                earlier.widget.close()
+        shown = []
+    _of_cell[cell] = (execution, [*shown, weakref.ref(watching)])

@@ -11,7 +11,7 @@ import traitlets
 
 from igbviz.charts.colors import DARK_FOR
 from igbviz.notebook.library import library
-from igbviz.notebook.subjects import Look, Subject
+from igbviz.notebook.look import Look, Subject
 from igbviz.runs.run import RunError
 
 LEAST = 2  # probes of the message that is sent once
@@ -21,7 +21,8 @@ class Stage(anywidget.AnyWidget):
     """The stage of some subjects.
 
     `known` is sent once: all that is fixed of a subject, and its probes so far. `news` has the probes since then, so an
-    update is small, and a view that is opened later has everything.
+    update is small, and a view that is opened later has everything. Of an open end, the time axis grows, so all is sent
+    again: some 20 kB.
     """
 
     _esm = Path(__file__).parent / "js" / "widget.js"
@@ -44,7 +45,7 @@ class Stage(anywidget.AnyWidget):
     def show(self, looks: Mapping[str, Look]) -> None:
         """Bring the stage up to date."""
         for name, look in looks.items():
-            if len(look.trajectory) and self._base.get(name, (0, ""))[0] < LEAST:
+            if len(look.trajectory) and (look.is_open or self._base.get(name, (0, ""))[0] < LEAST):
                 self._base[name] = (len(look.trajectory), look.message(0))
         with self.hold_sync():
             subjects = self.subjects.values()
@@ -63,7 +64,7 @@ class Stage(anywidget.AnyWidget):
 
     def _new(self, look: Look | None) -> str:
         """The probes since the message that is sent once; of those in it, the last may have moved."""
-        if look is None or (before := self._base.get(look.id, (0, ""))[0]) < LEAST:
+        if look is None or look.is_open or (before := self._base.get(look.id, (0, ""))[0]) < LEAST:
             return ""
         return look.message(before - 1)
 

@@ -25,6 +25,9 @@ class ListedRun:
     status: dict[str, Any] | None = None
     problem: str = ""
 
+    def __repr__(self) -> str:
+        return f"<ListedRun {self.run.id}: {self.state}{f', {self.problem[:200]}' if self.problem else ''}>"
+
     @property
     def is_imported(self) -> bool:
         return self.run.is_imported

@@ -89,6 +89,9 @@ class SweepRun:
     run: Run | None = None
     status: Status | None = None
 
+    def __repr__(self) -> str:
+        return f"<SweepRun {self.id}: {self.state}>"
+
     @property
     def share(self) -> float:
         """The fraction of its steps that is done; 1 for a diverged run, which cannot continue."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from igbviz.config import RunConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.stream import Stream
 
@@ -28,6 +29,7 @@ class TrainingStream(Stream):
         super().__init__(snapshots, training.dtype, len(training.probe_steps), training.data.class_names)
         # The training itself, and so its data, is let go as soon as the last snapshot is made.
         self.network = training.network
+        self.config: RunConfig = training.config
         self.steps: int = training.steps
         self.steps_per_epoch: int = training.steps_per_epoch
 

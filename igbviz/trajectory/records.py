@@ -29,6 +29,7 @@ class Recorded(Comparable):
     records: np.ndarray
     class_names: tuple[str, ...] = ()
     column: ClassVar[str]  # a column whose first axis is the classes
+    noun: ClassVar[str]  # what a record is of
     least: ClassVar[str]  # what at least one record is needed for, in the error message of `of`
 
     def __post_init__(self) -> None:
@@ -56,6 +57,10 @@ class Recorded(Comparable):
         """
         complete = path.stat().st_size // dtype.itemsize if path.exists() else 0
         return cls(np.memmap(path, dtype, "r", shape=(complete,)) if complete else np.empty(0, dtype), class_names)
+
+    def __repr__(self) -> str:
+        count = len(self)
+        return f"<{type(self).__name__}: {count:,} {self.noun}{'s' * (count != 1)} of {self.classes:,} classes>"
 
     def __len__(self) -> int:
         return len(self.records)

@@ -104,6 +104,7 @@ class Trajectory(Recorded):
     """
 
     column = "mean_prob"
+    noun = "probe"
     least = "a trajectory is made of at least one snapshot"
     images = None  # of the probes that are drawn, see `ThinnedTrajectory`
 
@@ -286,7 +287,7 @@ class Trajectory(Recorded):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ThinnedTrajectory(Trajectory):
     """A thinned trajectory: the probes that a chart draws, and what the watched images do at these."""
 

@@ -21,6 +21,16 @@ import igbviz
 run = igbviz.submit({"epochs": 500, "seed": 5, "optimizer": {"name": "sgd", "learning_rate": 0.001}})
 igbviz.watch(run)
 """
+# The kernel is busy from the first probe to the last.
+BUSY = """
+import time, torch, igbviz
+model = torch.nn.Linear(4, 2)
+probe = igbviz.Probe(model, torch.randn(20, 4), torch.arange(20) % 2, schedule="batch")
+igbviz.watch(probe)
+for step in range(3000):
+    probe()
+    time.sleep(0.05)
+"""
 # As dark as the page around it, and in its colors.
 IS_DARK = "stage => getComputedStyle(stage).colorScheme === 'dark'"
 ZOOM = "stage => stage.querySelector('.plot')._fullLayout.xaxis.range.map(end => +end.toFixed(3))"
@@ -50,8 +60,11 @@ def test_a_stage_lives_is_stopped_and_becomes_a_picture(browser, lab, artefacts:
 
     # A zoom stays when it grows further.
     whole = stage.evaluate(ZOOM)
-    drag_over(page, page.locator(".igbviz-stage .plot .nsewdrag").first)
-    zoomed = stage.evaluate(ZOOM)
+    for _ in range(5):  # a drag of the test's mouse may begin before the chart hears it
+        drag_over(page, page.locator(".igbviz-stage .plot .nsewdrag").first)
+        page.wait_for_timeout(500)
+        if (zoomed := stage.evaluate(ZOOM)) != whole:
+            break
     assert zoomed != whole
     updates = int(stage.get_attribute("data-updates"))
     page.wait_for_function(f"Number(document.querySelector('{STAGE}').dataset.updates) > {updates}", timeout=60_000)
@@ -83,6 +96,25 @@ def test_a_stage_lives_is_stopped_and_becomes_a_picture(browser, lab, artefacts:
     assert page.get_by_text("Error displaying widget").filter(visible=True).count() == 0
     page.screenshot(path=artefacts / "notebook_later.png")
     assert problems == []
+
+
+def test_a_probe_is_shown_while_the_kernel_is_busy(browser, lab) -> None:
+    address, folder = lab
+    write_notebook(folder / "busy.ipynb", BUSY.strip(), "1 + 1")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    open_notebook(page, f"{address}/lab/tree/busy.ipynb?reset")
+    run_cells(page, 1)
+    page.wait_for_function(f"Number(document.querySelector('{STAGE}')?.dataset.probes) > 5", timeout=60_000)
+    assert page.locator(".jp-InputPrompt", has_text="[*]").count() == 1
+
+    # Keys of JupyterLab stay its own beside the stage: arrows choose a cell, and do not move the player.
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("button", name="Live").get_attribute("aria-pressed") == "true"
+    page.locator(".igbviz-stage .time").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("button", name="Live").get_attribute("aria-pressed") == "false"
 
 
 def open_notebook(page, address: str) -> None:

@@ -1,7 +1,7 @@
 // The stage: one run at a time on one large chart, the bars of its classes, and a player. Python sends probes; from then
 // on everything happens here, so moving through time asks the server for nothing.
 
-import { asked, forget, remember } from "./address.js";
+import { asked, forget, linkable, remember } from "./address.js";
 import { Bars } from "./bars.js";
 import { Confusion } from "./confusion.js";
 import { Curves, IMAGE } from "./curves.js";
@@ -148,6 +148,7 @@ export default class Stage {
 
   async _once(Plotly) {
     const { recording, root, data } = this;
+    if (!root.isConnected) return; // a notebook takes what is out of sight off its page
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.run, this.view, this.unit, this.smooth, document.documentElement.className]);
     root.classList.toggle("several", data.scenes.length > 1);
@@ -369,7 +370,8 @@ export default class Stage {
     if (!this.root.isConnected || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const { target } = event;
     const time = target === this.part("time");
-    const free = target === document.body || target.id === "stMain" || target === this.root || time;
+    const page = linkable && (target === document.body || target.id === "stMain"); // else the page is not ours
+    const free = page || target === this.root || time;
     if (!free || (asked("presenter") === "1" && event.key !== " " && !time)) return; // there the arrows turn pages
     const act = { " ": () => this.player.toggle(), ArrowRight: () => this.player.step(1), ArrowLeft: () => this.player.step(-1) }[event.key];
     const jump = time && { Home: () => this._go(0), End: () => this._go(this.player.last) }[event.key];

@@ -3,35 +3,44 @@
 // nothing but to stop a run, so the stage works while the kernel is busy with a training.
 
 const STYLE = "igbviz-styles";
+const THEMES = ["class", "data-jp-theme-name", "data-vscode-theme-id"]; // attributes that tell of another theme
 
 function render({ model, el }) {
   const root = el.appendChild(document.createElement("div"));
   root.className = "igbviz-stage igbviz-notebook";
   const foot = el.appendChild(document.createElement("div"));
   foot.className = "igbviz-notebook-foot";
-  hidePicture(model.get("picture"));
+  foot.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys of a focused button to it
+  el.append(hiddenPicture(model.get("picture")));
   let stage = null;
   let gone = false;
+  let taken = null; // what the stage has of `known`: given again, it would take the later probes away for a moment
   let turn = Promise.resolve(); // one update at a time, in the order of their arrival
 
   async function update() {
     const common = { play: model.get("play"), palette: model.get("palette"), plotly: "" };
     const known = model.get("known");
     const news = model.get("news");
-    if (gone) return;
-    await stage.update({ ...common, scenes: known });
+    if (gone || !el.isConnected) return; // it is drawn when it is in sight
+    if (known !== taken) await stage.update({ ...common, scenes: (taken = known) });
     if (!gone && news.some(({ message }) => message)) await stage.update({ ...common, scenes: news });
   }
   const soon = () => (turn = turn.then(update).catch(console.error));
-  const state = () => foot.replaceChildren(...model.get("states").map((entry) => stateOf(entry, model)));
+  const state = () => showStates(foot, model);
 
   const dress = () => {
-    dressed(root, el);
-    for (const name of ["--st-text-color", "--st-background-color", "--st-font"]) foot.style.setProperty(name, root.style.getPropertyValue(name));
+    if (!el.isConnected) return; // a notebook takes what is out of sight off its page, where it has no colors
+    const look = dressed(root, el);
+    for (const [name, value] of Object.entries(look)) foot.style.setProperty(name, value);
     if (stage?.data) stage._draw();
   };
   const observer = new MutationObserver(dress); // of JupyterLab's theme and of VS Code's
-  observer.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-name", "data-vscode-theme-id"] });
+  observer.observe(document.body, { attributes: true, attributeFilter: THEMES });
+  const sight = new ResizeObserver(() => {
+    dress();
+    if (stage) soon();
+  });
+  sight.observe(el);
 
   library(model).then(
     (Stage) => {
@@ -40,8 +49,12 @@ function render({ model, el }) {
       stage = new Stage(root, () => {
         Stage.recordings.clear();
         stage.messages = {};
+        taken = null;
         soon();
       });
+      for (const name of ["runs", "options", "choice", "player"]) {
+        root.querySelector(`.${name}`).dataset.lmSuppressShortcuts = "true";
+      }
       model.on("change:known", soon);
       model.on("change:news", soon);
       model.on("change:states", state);
@@ -53,7 +66,10 @@ function render({ model, el }) {
   return () => {
     gone = true;
     observer.disconnect();
+    sight.disconnect();
     stage?.leave();
+    const plot = root.querySelector(".js-plotly-plot");
+    if (plot) window.Plotly.purge(plot);
     for (const name of ["known", "news"]) model.off(`change:${name}`, soon);
     model.off("change:states", state);
   };
@@ -77,7 +93,7 @@ async function load(model) {
     style.id = STYLE;
     style.textContent = shared.get("styles");
   }
-  if (!window.Plotly) await script(addressOf(shared.get("plotly")));
+  if (!window.Plotly) await script(shared.get("plotly"));
   const addresses = {};
   for (const [name, text] of shared.get("modules")) {
     const linked = text.replace(/from "\.\/([\w.]+)"/g, (_, other) => `from "${addresses[other]}"`);
@@ -87,54 +103,76 @@ async function load(model) {
   return Object.assign(Stage, { recordings });
 }
 
-const addressOf = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+const addressOf = (...texts) => URL.createObjectURL(new Blob(texts, { type: "text/javascript" }));
 
-function script(address) {
+// Run a text as a script. Within a function it does not see RequireJS, of which a page may have one, and which would
+// take plotly.js for a module of its own.
+function script(text) {
   return new Promise((done, failed) => {
-    const { define } = window; // RequireJS of the classic notebook would take plotly.js for one of its modules
-    window.define = undefined;
-    const element = Object.assign(document.createElement("script"), { src: address });
-    element.onload = () => done((window.define = define));
+    const src = addressOf("(function (define, module, exports) {", text, "\n})();");
+    const element = Object.assign(document.createElement("script"), { src });
+    element.onload = done;
     element.onerror = () => failed(new Error("plotly.js was refused"));
     document.head.appendChild(element);
   });
 }
 
-// The still picture of a notebook that is opened later stands before the stage; beside the live one it is not shown.
-function hidePicture(id) {
-  if (document.getElementById(`${id}-hidden`)) return;
-  const style = document.head.appendChild(document.createElement("style"));
-  style.id = `${id}-hidden`;
-  style.textContent = `#${id}, .jp-OutputArea-child:has(#${id}) { display: none }`;
+// The still picture of a notebook that is opened later stands before the stage. It is not shown as long as this style
+// is on the page, which is as long as the live stage is.
+function hiddenPicture(id) {
+  const style = document.createElement("style");
+  style.textContent = `#${id}, .jp-OutputArea-child:has(#${id}) { display: none !important }`;
+  return style;
 }
 
-// What a run is doing, and a button that stops it.
-function stateOf({ run, words, stoppable }, model) {
+// What each run is doing. A line stays the same element when its words change, so a button keeps the focus.
+function showStates(foot, model) {
+  const states = model.get("states");
+  while (foot.children.length > states.length) foot.lastChild.remove();
+  states.forEach(({ run, words, stoppable }, index) => {
+    const line = foot.children[index] ?? foot.appendChild(lineOf(model));
+    line.firstChild.textContent = words;
+    const button = line.lastChild;
+    if (button.hidden === stoppable) Object.assign(button, { disabled: false, textContent: "Stop" });
+    Object.assign(button, { hidden: !stoppable, value: run });
+  });
+}
+
+// Words, and a button that stops the run.
+function lineOf(model) {
   const line = document.createElement("p");
-  line.append(words);
-  if (stoppable) {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", textContent: "Stop", className: "igbviz-notebook-stop" });
-    button.addEventListener("click", () => {
-      Object.assign(button, { disabled: true, textContent: "Stopping" });
-      model.send({ stop: run });
-    });
-    line.append(" ", button);
-  }
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", textContent: "Stop", className: "igbviz-notebook-stop", hidden: true });
+  button.addEventListener("click", () => {
+    Object.assign(button, { disabled: true, textContent: "Stopping" });
+    model.send({ stop: button.value });
+  });
+  line.append(document.createElement("span"), " ", button);
   return line;
 }
 
 // The colors and the font of the notebook, by the names that the stage has for them.
 function dressed(root, el) {
   const { color, fontFamily } = getComputedStyle(el);
-  let behind = el;
-  while (behind.parentElement && /^(transparent|rgba\(.*, 0\))$/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
-  const found = getComputedStyle(behind).backgroundColor;
-  const background = /^(transparent|rgba\(.*, 0\))$/.test(found) ? "rgb(255, 255, 255)" : found;
+  const background = backgroundOf(el);
   const dark = brightness(background) < brightness(color);
   root.style.colorScheme = dark ? "dark" : "light";
-  const names = { "text-color": color, "background-color": background, "font": fontFamily, "primary-color": dark ? "#2e77c2" : "#2f74c0" };
-  for (const [name, value] of Object.entries(names)) root.style.setProperty(`--st-${name}`, value);
+  const look = {
+    "--st-text-color": color,
+    "--st-background-color": background,
+    "--st-font": fontFamily,
+    "--st-primary-color": dark ? "#2e77c2" : "#2f74c0",
+  };
+  for (const [name, value] of Object.entries(look)) root.style.setProperty(name, value);
+  return look;
+}
+
+function backgroundOf(element) {
+  for (let behind = element; behind; behind = behind.parentElement) {
+    const { backgroundColor } = getComputedStyle(behind);
+    if (!/^(transparent|rgba\(.*, 0\))$/.test(backgroundColor)) return backgroundColor;
+  }
+  return "rgb(255, 255, 255)";
 }
 
 function brightness(color) {
