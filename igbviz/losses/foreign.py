@@ -55,7 +55,7 @@ class PerSample:
         """The scalar that a training step minimizes: what the loss itself makes of a batch, else the mean."""
         return self._checked(self.loss(logits, labels), logits).mean()
 
-    descend = Loss.descend
+    descend: Callable[..., Any] = Loss.descend
 
     def require_fit(self, logits: Tensor, labels: Tensor) -> None:
         """Raise ConfigError if the loss cannot be used with such logits (N, K) and labels (N,)."""

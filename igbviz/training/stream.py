@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.stream import Stream
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from igbviz.training.loop import Training
 
 
 class TrainingStream(Stream):
@@ -24,8 +22,10 @@ class TrainingStream(Stream):
     """
 
     network: nn.Module
+    steps: int
+    steps_per_epoch: int
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Any) -> None:  # a `Training`, whose attributes are not public
         snapshots = (snapshot for snapshot in training.ticks() if snapshot is not None)
         super().__init__(snapshots, training.dtype, len(training.probe_steps), training.data.class_names)
         # The training itself, and so its data, is let go as soon as the last snapshot is made.

@@ -18,7 +18,7 @@ class Stream(Iterator[np.void]):
     def __init__(
         self, records: Iterator[np.void], dtype: np.dtype, length: int, class_names: Iterable[str] = ()
     ) -> None:
-        self.class_names = tuple(class_names)
+        self.class_names: tuple[str, ...] = tuple(class_names)
         # What is yielded are views of this array, so that nothing is kept twice; what is not yet written takes no
         # memory.
         self._coming, self._kept, self._count = records, np.empty(length, dtype), 0

@@ -21,6 +21,17 @@ class Recorder:
     Takes the arguments of `Probe` but the model, which the training library has. Tensors are moved to its device.
     """
 
+    inputs: Any
+    labels: Any
+    class_names: Sequence[str] | None
+    loss: Callable[..., Any] | None
+    schedule: Schedule
+    batch_norm: Literal["eval", "batch"]
+    steps_per_epoch: int | None
+    images: int
+    seed: int
+    batch_size: int
+
     # Named as scikit-learn does: what a training makes ends with an underscore, and a clone begins without it.
     probe_: Probe | None = None
     model_: nn.Module | None = None

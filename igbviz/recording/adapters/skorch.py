@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from igbviz.recording.adapters.base import Recorder, missing
 
 if TYPE_CHECKING:
-    from skorch.callbacks import Callback
+    Callback = object  # skorch has no types
 else:
     try:
         from skorch.callbacks import Callback
@@ -34,13 +34,15 @@ class SkorchProbe(Recorder, Callback):
     """
 
     hook_: Any = None  # counts the optimizer's steps
+    losses_: list[Tensor]  # of the batches since the last step
+    steps_: int  # in this batch
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         model = net.module_
         evaluated = _LogProbabilities(model) if isinstance(net.criterion_, nn.NLLLoss) else model
         step = self.probe_.step if self.probe_ is not None and self.model_ is model else 0
         self._begin(model, step, evaluated)
-        self.losses_, self.steps_ = [], 0  # of the batches since the last step; in this batch
+        self.losses_, self.steps_ = [], 0
         if self.hook_ is not None:  # of a training that ended with an error
             self.hook_.remove()
         # Accelerate's optimizer hides torch's own, which alone calls hooks.
