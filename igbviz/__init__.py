@@ -1,9 +1,72 @@
 """igbviz: see how an untrained classifier's initial guessing bias (IGB) is lost or kept in training.
 
-    import igbviz
-    config = igbviz.RunConfig(loss={"name": "piecewise-zero", "cutoff": 0.1})
-    for snapshot in igbviz.train(config): ...      # in this process, as a stream
-    run = igbviz.submit(config)                    # in the background, stored in cache/
+>>> run = igbviz.submit("first-look")  # trained in the background; this one ships with the program, so it is there
+>>> figure = igbviz.charts.curves(run)
+>>> igbviz.Trajectory.of(igbviz.train({"epochs": 0.01})).accuracy().shape  # in this process, without a file
+(4, 10)
+
+`help(igbviz.train)` and so on say more. Their examples can be pasted after `import igbviz, torch` and
+`import numpy as np`.
+
+Train
+    RunConfig, PRESETS           what determines a run, with defaults; configurations by name
+    losses, models, datasets     its parts, each with its hyperparameters, formula and source
+    initializations, optimizers, schedules, presets, config    the other parts
+    train                        train in this process: a stream of snapshots
+    submit                       train in the background: a `Run`, stored
+    Sweep, submit_sweep          a grid of runs, as one `Group`
+
+Watch and read
+    watch                        the live stage of a run in a notebook
+    Trajectory                   all probes of a run as arrays
+    trajectory, training         the modules behind them
+
+Your own model
+    train(config, model=, data=, loss=)                        your own parts in the loop of igbviz
+    Probe                                                      two lines in your own loop
+    LightningProbe, TrainerProbe, SkorchProbe                  callbacks of Lightning, transformers and skorch
+    RecordedConfig                                             what a run that was recorded says of itself
+    plugins                                                    losses, networks and data sets of installed packages
+
+Untrained networks
+    untrained                    many networks of your own architecture
+    EnsembleConfig, initialize   many networks of a configuration, which `submit` takes, too
+    Ensemble, ensembles          what they guess, gamma with its standard error, and a verdict
+
+Theory and charts
+    theory                       guess fractions and signal propagation of wide networks, in numpy
+    charts                       plotly Figures of runs, ensembles, losses and theory
+
+Runs on disk
+    list_runs, list_groups       everything in the cache
+    Run, Group, runs             read, wait for, stop, resume or delete it
+
+When something is wrong
+    ConfigError                  an invalid choice: field, value, what is allowed
+    DataError, Diverged          data that cannot be loaded; a training that became infinite or NaN
+
+Command line and app
+    igbviz --help                train, initialize, sweep, list, show, export, import and more, in a shell
+    igbviz app                   the app in the browser
+
+What to know first
+    1. An untrained network gives one class most of its guesses: this initial guessing bias (IGB) comes from its
+       architecture, its weights and the scaling of its inputs, not from labels (arXiv 2306.00809).
+    2. Init. is step 0, the network before its first update, and the first probe of every run.
+    3. A probe evaluates the network on a fixed set of test images and changes nothing; it is one record of a
+       trajectory, and most probes are early, evenly spaced in log time.
+    4. p̄_k is the mean probability of class k over the images of class k: how sure the network is of what is right.
+    5. The favoured class has the highest mean probability over all images at Init.; charts draw it thick.
+    6. An image is silent, or has zero gradient, if its gradient is under 1 % of that of cross-entropy: the loss ignores
+       it, so a class of silent images is not learned.
+    7. A run escapes at the step from which its guesses stay even (an entropy of at least 0.8 ln K for K classes); one
+       that never does has kept a bias.
+    8. gamma is the variance of the logits' centres over networks in units of their variance over inputs: 0 without
+       bias, infinite if a network gives all inputs the same guess.
+    9. BatchNorm in mode "eval" normalizes by running statistics, which do nothing before training; in mode "batch" by
+       those of the images, and the same network is far less biased.
+    10. A run is a folder in the cache (IGBVIZ_CACHE names another one), and the folder is the truth: equal
+       configurations are one run, and a copied folder is the whole run.
 
 Names are imported on first use, so that configuring a run or reading a trajectory does not wait for torch.
 """
@@ -129,5 +192,5 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
-    import_module("igbviz.notebook.reprs").register(shell)
+if _shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():  # a notebook: values show themselves
+    import_module("igbviz.notebook.reprs").register(_shell)

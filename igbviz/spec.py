@@ -23,7 +23,12 @@ MAX_LISTED, FEW = 12, 6  # allowed names in a sentence: up to so many all of the
 
 
 class ConfigError(ValueError):
-    """An invalid choice of the user; the message has one sentence per problem: field, value, what is allowed."""
+    """An invalid choice of the user; the message has one sentence per problem: field, value, what is allowed.
+
+    >>> igbviz.RunConfig(epochs=-1)
+    Traceback (most recent call last):
+    igbviz.spec.ConfigError: epochs is -1, allowed: a number above 0 and at most 10000
+    """
 
     def __init__(self, *problems: tuple[tuple[str, ...], str]) -> None:
         self.problems = problems
@@ -35,7 +40,11 @@ class ConfigError(ValueError):
 
 
 class Spec(BaseModel):
-    """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes."""
+    """Base of every part of a configuration. Equal values make equal specs; `canonical()` is what a run id hashes.
+
+    >>> igbviz.RunConfig(epochs=2).with_(seed=1).epochs
+    2.0
+    """
 
     is_stand_in: ClassVar[bool] = False  # for a choice that is not available here: it can be shown, not used
     model_config: ClassVar[ConfigDict] = ConfigDict(

@@ -1,4 +1,4 @@
-"""Phrases that read as translated, or treat images as persons, stay out of the program, its pages and the README."""
+"""Phrases that read as translated, or treat images as persons, stay out of the program, its pages and its texts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ PHRASES = [
 ]
 FILES = [
     ROOT / "README.md",
+    ROOT / ".github" / "CONTRIBUTING.md",
     ROOT / "app.py",
     *sorted(ROOT.glob("pages/*.py")),
-    *sorted(path for path in ROOT.glob("igbviz/**/*") if path.suffix in (".py", ".js")),
+    *sorted(path for path in ROOT.glob("igbviz/**/*") if path.suffix in (".py", ".js", ".md")),
 ]
 
 

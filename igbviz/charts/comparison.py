@@ -56,7 +56,8 @@ def row_height(rows: int) -> int:
 def grid(runs: OfRuns, shown: Sequence[str] | None = None, unit: Unit = "epoch") -> dict[str, Any]:
     """One row per run: probability of the true class left, accuracy right, axes shared.
 
-        igbviz.charts.compare({"ours": run, "theirs": trajectory})
+    >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
+    >>> figure = igbviz.charts.compare(runs)
 
     `runs` are a list of Runs, a Group, or a mapping of names to Runs, Trajectories, or lists of Runs; `shown` are the
     ids of those to draw, all with equally many classes, by default the first MAX_ROWS. A class has the same style in
@@ -173,10 +174,12 @@ def overlay(
 ) -> dict[str, Any]:
     """One measure over log time, coloured by setting; `measure` is a name of `trajectory.quantities.MEASURES`.
 
-        igbviz.charts.overlay(group, "largest_guess")
+    >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
+    >>> figure = igbviz.charts.overlay(runs, "largest_guess")
 
     Collapsed, the seeds of a setting are drawn as their median and a band from min to max; otherwise every run is a
-    line. `height` is in pixels, without the legend.
+    line. `height` is in pixels, without the legend. Raises ConfigError, one sentence, for an argument that is not
+    allowed.
     """
     settings = settings_of(runs)
     one_of("measure", measure, MEASURES)

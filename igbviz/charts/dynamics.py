@@ -45,7 +45,10 @@ HEIGHT = 430  # pixels
 def over_time(runs: OfRuns, measure: str = "balanced_accuracy", step: int = 0) -> dict[str, Any]:
     """Mean of each group over log time with a band of ± one standard error; a vertical line at the chosen step.
 
-    igbviz.charts.group_means(group, "balanced_accuracy", step=100)
+    >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
+    >>> figure = igbviz.charts.group_means(runs, "balanced_accuracy", step=100)
+
+    Raises ConfigError, one sentence, for an argument that is not allowed.
     """
     one_of("measure", measure, MEASURES)
     definition, settings = MEASURES[measure], _groups(runs)
@@ -81,9 +84,11 @@ def over_time(runs: OfRuns, measure: str = "balanced_accuracy", step: int = 0) -
 def result_against_start(runs: OfRuns, measure: str, step: int) -> dict[str, Any]:
     """One dot per network: a measure after `step` steps against the largest guess fraction at Init.
 
-        igbviz.charts.result_against_start(group, "balanced_accuracy", step=100)
+    >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
+    >>> figure = igbviz.charts.result_against_start(runs, "balanced_accuracy", step=100)
 
-    A vertical line marks the cut between the groups.
+    A vertical line marks the cut between the groups. Raises ConfigError, one sentence, for an argument that is not
+    allowed.
     """
     one_of("measure", measure, MEASURES)
     definition, groups = MEASURES[measure], [setting for setting in _groups(runs) if setting.index >= 0]
@@ -145,7 +150,10 @@ def trainability(
 ) -> dict[str, Any]:
     """Heat map of a measure after short trainings over the plane; crosses mark those that diverged.
 
-        igbviz.charts.trainability(group, measure="balanced_accuracy")
+    >>> from igbviz.studies import dynamics, dynamics_examples
+    >>> example = dynamics_examples.read()["plane"]
+    >>> plane = dynamics.plane(example.sweep, example.members, "balanced_accuracy")
+    >>> figure = igbviz.charts.trainability(plane, "tanh", steps=100)
 
     The plane is the Group of a sweep over it, or what `igbviz.studies.dynamics.plane` makes of one; then `activation`
     and `steps` say what was trained, and how long. Raises ConfigError, one sentence, for another group.

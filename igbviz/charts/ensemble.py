@@ -84,7 +84,10 @@ def guesses(
     of densities: a narrow distribution then fits on one scale with a wide one. The ensemble may be what `every_network`
     takes.
 
-        igbviz.charts.guesses(run, gamma=8.6)
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.guesses(run, gamma=8.6)
+
+    Raises ConfigError, one sentence, for anything else.
     """
     ensemble = ensemble_of(ensemble)
     if gamma == "measured":
@@ -151,7 +154,8 @@ def guesses(
 def gamma_by_depth(ensemble: OfEnsemble, prediction: Prediction | None = None, height: int = 420) -> dict[str, Any]:
     """gamma of every linear layer: theory as a line, measurements as points.
 
-        igbviz.charts.gamma_by_depth(run, predicted_gamma(run.config))
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.gamma_by_depth(run)
 
     The ensemble may be what `every_network` takes, the prediction comes from `igbviz.ensembles.predictions`. Values
     outside the log axis are open triangles at its edges. Raises ValueError for an ensemble that was not measured layer

@@ -1,4 +1,4 @@
-"""When runs escape from the initial guessing bias: those of a comparison, and of every loss, as the README has it."""
+"""When runs escape from the initial guessing bias: those of a comparison, and of every loss, as in docs/results.md."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from igbviz.charts.interface.inputs import OfRuns, members_of, one_of, settings_
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, FONT, SMALL, frame, heading, literal
 from igbviz.charts.time_axis import UNITS, Unit
-from igbviz.disk.places import APP
+from igbviz.disk.places import APP, PACKAGE
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.comparison import Member
 from igbviz.studies.escape import BASE, DATA, RATES, EscapeSummary, Row, _escaped, block, read, summaries
 from igbviz.studies.seed_summary import format_fraction, format_spread, format_step, median_and_range
 
-README = APP / "README.md"
+RESULTS = PACKAGE / "docs" / "results.md"
 PICTURE = APP / "tests" / "readme" / "escape.png"
 MARKS = ("<!-- escape table -->", "<!-- end of escape table -->")
 # Colour, symbol, and distance below the loss's row.
@@ -34,7 +34,7 @@ STYLES = {"preset": (LIGHT[0], "circle", -0.17), "matched": (LIGHT[1], "diamond"
 def picture(rows: list[Row] | None = None) -> dict[str, Any]:
     """One row per loss: the step of escape, with a column for never, and the accuracy at the end.
 
-        igbviz.charts.escape_of_losses()
+    >>> figure = igbviz.charts.escape_of_losses()
 
     Markers are medians over seeds, bars reach from min to max. `rows` come from `igbviz.studies.escape.read`, by
     default those that the program ships.
@@ -133,7 +133,13 @@ def picture(rows: list[Row] | None = None) -> dict[str, Any]:
 
 @chart
 def escapes(runs: OfRuns, unit: Unit = "epoch") -> dict[str, Any]:
-    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median."""
+    """One row per setting: a dot at the step where each seed escapes, a column for never, a bar at the median.
+
+    Raises ConfigError, one sentence, for an argument that is not allowed.
+
+    >>> noisy = [line.run for line in igbviz.list_runs() if "symmetric-noise" in line.run.id]
+    >>> figure = igbviz.charts.escapes(noisy)
+    """
     settings = settings_of(runs)
     one_of("unit", unit, UNITS)
     members = members_of(settings)
@@ -270,12 +276,12 @@ def _dots(
     }
 
 
-def publish(path: Path = DATA, readme: Path = README, png: Path = PICTURE) -> None:
-    """Write the table between the README's two marks, and the figure to `png`. Raises RunError without the marks."""
+def publish(path: Path = DATA, results: Path = RESULTS, png: Path = PICTURE) -> None:
+    """Write the table between two marks in `results`, and the figure to `png`. Raises RunError without the marks."""
     text = block(path)
-    before, begin, rest = readme.read_text().partition(MARKS[0])
+    before, begin, rest = results.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not (begin and end):
-        raise RunError(f"{readme} has no {MARKS[0]} ... {MARKS[1]} between which to put the table")
-    write_text(readme, f"{before}{begin}\n\n{text}\n\n{end}{after}")
+        raise RunError(f"{results} has no {MARKS[0]} ... {MARKS[1]} between which to put the table")
+    write_text(results, f"{before}{begin}\n\n{text}\n\n{end}{after}")
     save_png(picture(read(path)), png)

@@ -125,7 +125,7 @@ def over_p(
 ) -> dict[str, Any]:
     """A quantity of every chosen loss of p over p, `quantity` a name of LOSS_CURVES.
 
-        igbviz.charts.loss_curves(["cross-entropy", {"name": "gce", "q": 0.5}], "weight")
+    >>> figure = igbviz.charts.loss_curves(["cross-entropy", {"name": "gce", "q": 0.5}], "weight")
 
     `chosen` are losses, their names or their fields, or a mapping of names to losses; those that are not a function of
     p alone are left out.
@@ -204,7 +204,7 @@ def _tallest_bar(trajectory: Trajectory, _: int, single_class: int | None, log: 
 def over_lead(chosen: OfLosses, classes: int = 10) -> dict[str, Any]:
     """Gradient on three kinds of logits against the lead of the favoured class, which is not the true one.
 
-    igbviz.charts.over_lead(["cross-entropy", "mae"])
+    >>> figure = igbviz.charts.over_lead(["cross-entropy", "mae"])
 
     The lead is that of its logit over all others, which are equal. A loss that is much stronger than the others leaves
     the plot; the legend says how far. The panels are below each other, since a phone has no room for three in a row.

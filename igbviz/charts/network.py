@@ -21,7 +21,8 @@ MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many c
 def every_network(ensemble: OfEnsemble, height: int = 420) -> dict[str, Any]:
     """The guess fractions of each network as a column, the favoured class at the bottom, sorted by that class.
 
-        igbviz.charts.every_network(run)
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.every_network(run)
 
     `ensemble` is the Run of an ensemble, an Ensemble, or a list of the records of its networks; `height` is in pixels.
     With more than MAX_LINES classes only the favoured class of each network. Raises ConfigError, one sentence, for
@@ -90,7 +91,8 @@ def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative:
     With more than MAX_LINES classes: the favoured one, the runners-up, and the mean of all others. The ensemble may be
     what `every_network` takes; ConfigError for an index beyond the last network.
 
-        igbviz.charts.outputs(run, network=3)
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.outputs(run, network=3)
     """
     ensemble = ensemble_of(ensemble)
     network = place_of("network", network, len(ensemble), "networks")
@@ -167,7 +169,13 @@ def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative:
 
 @chart
 def class_probabilities(ensemble: OfEnsemble, network: int = 0, height: int = 420) -> dict[str, Any]:
-    """Mean probability of each class over all inputs, for the network at index `network`, as in `outputs`."""
+    """Mean probability of each class over all inputs, for the network at index `network`, as in `outputs`.
+
+    Raises ConfigError like it.
+
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.class_probabilities(run, network=3)
+    """
     ensemble = ensemble_of(ensemble)
     network = place_of("network", network, len(ensemble), "networks")
     record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]

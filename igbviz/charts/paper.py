@@ -42,10 +42,11 @@ ROLES: dict[str, tuple[ClassStyle, float, Callable[[np.ndarray, int], np.ndarray
 def untrained_by_rank(networks: Mapping[int, OfRun] | Sequence[Run], title: str = "") -> dict[str, Any]:
     """Figure 1 over seeds: the predicted probability at Init. by rank.
 
-        igbviz.charts.untrained_by_rank([run, other_run])
+    >>> figure = igbviz.charts.untrained_by_rank([igbviz.submit("first-look")])
 
     Bars are means over networks with a range from min to max; dots are single networks, in the colour of the class that
-    has this rank. `networks` are Runs, or a mapping of seeds to runs or trajectories with equally many classes.
+    has this rank. `networks` are Runs, or a mapping of seeds to runs or trajectories with equally many classes. Raises
+    ConfigError, one sentence, for an argument that is not allowed.
     """
     networks = _by_seed(networks)
     p = np.stack([trajectory.predicted_probability()[0] for trajectory in networks.values()]).astype(np.float32)
@@ -130,9 +131,11 @@ def _by_seed(networks: Mapping[int, OfRun] | Sequence[Run]) -> dict[int, Traject
 def bands(rows: OfRuns | Sequence[tuple[str, Sequence[Member]]], unit: Unit = "epoch") -> dict[str, Any]:
     """Figure 2 over seeds: one row per setting or (title, members), probability left, accuracy right.
 
-        igbviz.charts.roles(group)
+    >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
+    >>> figure = igbviz.charts.roles(runs)
 
     For each role of a class the median over seeds, and a band from min to max. The runs may be what `grid` takes.
+    Raises ConfigError, one sentence, for an argument that is not allowed.
     """
     one_of("unit", unit, UNITS)
     if not (isinstance(rows, list | tuple) and rows and all(isinstance(row, tuple) for row in rows)):

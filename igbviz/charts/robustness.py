@@ -55,9 +55,11 @@ def over_time(runs: OfRuns, question: Question | str = "noise", unit: Unit = "ep
     """One panel per measure, one below the other, and one line per loss: the median over its seeds, with a band from
     min to max.
 
-        igbviz.charts.losses_over_time(group, "noise")
+    >>> noisy = [line.run for line in igbviz.list_runs() if "symmetric-noise" in line.run.id]
+    >>> figure = igbviz.charts.losses_over_time(noisy, "noise")
 
-    `question` is one of `igbviz.studies.robustness.QUESTIONS` or its name; the runs may be what `overlay` takes.
+    `question` is one of `igbviz.studies.robustness.QUESTIONS` or its name; the runs may be what `overlay` takes. Raises
+    ConfigError, one sentence, for an argument that is not allowed.
     """
     question, shown = _asked(runs, question, unit)
     members = members_of(shown)
@@ -130,10 +132,11 @@ def trade_off(
 ) -> dict[str, Any]:
     """One point per loss: the goal at the last probe against the step of escape, with a column on the right for never.
 
-        igbviz.charts.trade_off(group, "noise")
+    >>> noisy = [line.run for line in igbviz.list_runs() if "symmetric-noise" in line.run.id]
+    >>> figure = igbviz.charts.trade_off(noisy, "noise")
 
     Points are medians and bars reach from min to max over finished seeds, by default those of the runs; the arguments
-    are those of `over_time`.
+    are those of `over_time`. Raises ConfigError, one sentence, for an argument that is not allowed.
     """
     question, settings = _asked(runs, question, unit)
     summaries = summarized(settings, question) if summaries is None else summaries

@@ -61,7 +61,8 @@ def curves(
 ) -> dict[str, Any]:
     """A quantity over log time: one line per class, the class that the untrained network favours drawn thick.
 
-        igbviz.charts.curves(run, "accuracy")
+    >>> run = igbviz.submit("first-look")
+    >>> figure = igbviz.charts.curves(run, "accuracy")
 
     `trajectory` is a Run, a Trajectory or a list of snapshots; `quantity` a name of
     `igbviz.trajectory.quantities.QUANTITIES`. The axis reaches to the planned end, `epochs` of `steps_per_epoch` steps,
@@ -108,7 +109,11 @@ def wrong_labels(
 ) -> dict[str, Any]:
     """Training images with a wrong label over log time: fractions memorised, resisted and otherwise, which sum to 1.
 
-    Without wrong labels the lines have no points. The parameters are those of `curves`.
+    Without wrong labels the lines have no points. The parameters are those of `curves`. Raises ConfigError and RunError
+    like it.
+
+    >>> run = igbviz.Run.open("fashion-mini-symmetric-noise-40-mlp-gce-s0-d7ffe96024")
+    >>> figure = igbviz.charts.wrong_labels(run)
     """
     trajectory, axis, marks = _timed(trajectory, steps_per_epoch, epochs, unit, marks)
     drawn = trajectory.thinned() if trajectory.has_noise else trajectory[:0]
@@ -133,7 +138,10 @@ def bars(
 ) -> dict[str, Any]:
     """A quantity of every class at probe `index` as bars, on the same scale as `curves`, with the same parameters.
 
-    igbviz.charts.bars(run, 0)  # at Init.
+    >>> run = igbviz.submit("first-look")
+    >>> figure = igbviz.charts.bars(run, index=0)  # at Init.
+
+    Raises ConfigError and RunError like `curves`.
     """
     definition, trajectory = quantity_named(quantity), trajectory_of(trajectory)
     index = place_of("index", index, len(trajectory), "probes") if len(trajectory) else index

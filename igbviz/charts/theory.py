@@ -110,7 +110,7 @@ def phase_map(
 ) -> dict[str, Any]:
     """Heat map of a quantity over the (sigma_w2, sigma_b2) plane, `quantity` a name of MAPS.
 
-        igbviz.charts.phase_map("tanh", "chi_1", point=(1.76, 0.05))
+    >>> figure = igbviz.charts.phase_map("tanh", "chi_1", point=(1.76, 0.05))
 
     On it the edge of chaos, two lines of equal bias, each with its name, and the chosen point (sigma_w2, sigma_b2).
     Raises ConfigError, one sentence, for an unknown `activation` or `quantity`, or ends of the axes that are not
@@ -218,7 +218,7 @@ def by_depth(
 ) -> dict[str, Any]:
     """A quantity over the layers 1 to `depth` at one point of the plane, `quantity` a name of DEPTH_CURVES.
 
-        igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50)
+    >>> figure = igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50)
 
     Variance, correlation and gamma of each layer, or the squared gradient of the first layer over that of each layer.
     Raises ConfigError, one sentence, for an unknown name, a negative variance or a depth below 1.

@@ -1,4 +1,4 @@
-"""`escape`: measure when each loss escapes the initial guessing bias, or write the results into the README."""
+"""`escape`: measure when each loss escapes the initial guessing bias, or write the results into docs/results.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--seeds", type=int, default=5, help="runs of each loss; finished runs are not repeated")
     command.add_argument("--workers", type=int, default=2, help="number of processes, each with one thread")
     command.add_argument(
-        "--table", action="store_true", help="train nothing; write the table and the figure into the README"
+        "--table", action="store_true", help="train nothing; write the table and the figure into the documentation"
     )
 
 

@@ -11,7 +11,12 @@ from igbviz.spec import ConfigError, Spec, any_of, by_name
 
 
 class Optimizer(Spec):
-    """Base of all optimizers: a learning rate, its schedule, and weight decay."""
+    """Base of all optimizers: a learning rate, its schedule, and weight decay.
+
+    >>> sgd = igbviz.optimizers.Sgd(learning_rate=0.1, warmup_steps=10)
+    >>> sgd.rate_at(step=4, steps=100)
+    0.05
+    """
 
     title: ClassVar[str]
     learning_rate: float = Field(default=0.01, gt=0, le=100, description="Step size.")

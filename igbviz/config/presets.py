@@ -10,6 +10,12 @@ from igbviz.spec import ConfigError, Registry, alternatives, short
 
 @dataclass(frozen=True)
 class Preset:
+    """A run configuration with its title, and a sentence on what to look for in the run.
+
+    >>> igbviz.PRESETS["first-look"].title
+    'First look: Cross-entropy'
+    """
+
     title: str
     look_for: str
     config: RunConfig
@@ -93,6 +99,9 @@ def preset_config(preset: str | Preset) -> RunConfig:
     """The configuration of a preset, or of the preset of this name: `preset_config("first-look").epochs` is 10.
 
     Raises ConfigError for an unknown name.
+
+    >>> igbviz.config.preset_config("first-look").epochs
+    10.0
     """
     if isinstance(preset, Preset):
         return preset.config
@@ -102,5 +111,9 @@ def preset_config(preset: str | Preset) -> RunConfig:
 
 
 def look_for(config: RunConfig) -> str:
-    """What to look for in a run with exactly these settings; empty if no preset has them."""
+    """What to look for in a run with exactly these settings; empty if no preset has them.
+
+    >>> igbviz.presets.look_for(igbviz.config.preset_config("first-look"))
+    'Four hidden layers on Fashion-MNIST; every class has a gradient, and the favoured one soon comes down; ...'
+    """
     return next((preset.look_for for preset in PRESETS.values() if preset.config == config), "")

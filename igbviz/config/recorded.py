@@ -91,7 +91,8 @@ class RecordedProbes(Spec):
 class RecordedConfig(Spec):
     """The description of one recorded run. Runs with the same title and the same records are one run.
 
-        RecordedConfig(title="my run", model={"name": "ResNet", "parameters": 11_181_642}, loss={"name": "Focal"})
+    >>> igbviz.RecordedConfig(title="my run", model={"name": "ResNet", "parameters": 11_181_642}).title
+    'my run'
 
     Raises ConfigError for a title that is empty or longer than 100 characters.
     """

@@ -29,7 +29,12 @@ NUMERICS = 2
 
 
 class RunConfig(Spec):
-    """The configuration of one run. Every field has a default; `id` names the run and its folder."""
+    """The configuration of one run. Every field has a default; `id` names the run and its folder.
+
+    >>> config = igbviz.RunConfig(loss={"name": "piecewise-zero", "cutoff": 0.2}, epochs=2)
+    >>> config.id, config.with_(seed=1).seed
+    ('fashion-mini-mlp-piecewise-zero-s0-5b8cb6da5b', 1)
+    """
 
     dataset: AnyDataset = FashionMini()
     label_noise: AnyLabelNoise = TrueLabels()
@@ -145,7 +150,7 @@ class RunConfig(Spec):
         )
 
     def require_classes(self, classes: int) -> None:
-        """The part of `require_fit` that depends on the number of classes only."""
+        """The part of `require_fit` that depends on the number of classes only. Raises ConfigError."""
         for name in ("label_noise", "imbalance"):
             try:
                 getattr(self, name).require_classes(classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -13,30 +14,43 @@ from igbviz.spec import Spec, any_of, by_name
 
 @dataclass(frozen=True)
 class Mixture:
-    """(1 - share) cross-entropy + share loss, with the methods of a `Loss` that training calls."""
+    """(1 - share) cross-entropy + share loss, with the methods of a `Loss` that training calls.
+
+    >>> mixture = igbviz.schedules.Mixture(igbviz.losses.MeanAbsoluteError(), share=0.5)
+    >>> mixture.values(torch.zeros(2, 4), torch.tensor([0, 3]))
+    tensor([1.0681, 1.0681])
+    """
 
     loss: Loss
     share: float
 
     def values(self, logits: Any, labels: Any) -> Any:
+        """(batch,) values, as of a `Loss`."""
         return self._mixed(CrossEntropy().values(logits, labels), self.loss.values(logits, labels))
 
     def values_in_batch(self, logits: Any, labels: Any) -> Any:
+        """(batch,) values in a batch of exactly these samples."""
         return self._mixed(CrossEntropy().values_in_batch(logits, labels), self.loss.values_in_batch(logits, labels))
 
     def batch_loss(self, logits: Any, labels: Any, parameters: Any = ()) -> Any:
+        """The scalar that a training step minimizes."""
         return self._mixed(
             CrossEntropy().batch_loss(logits, labels, parameters), self.loss.batch_loss(logits, labels, parameters)
         )
 
-    descend = Loss.descend  # the default: autograd, no gradient in closed form
+    descend: ClassVar[Callable[..., Any]] = Loss.descend  # the default: autograd, no gradient in closed form
 
     def _mixed(self, start: Any, end: Any) -> Any:
         return (1 - self.share) * start + self.share * end
 
 
 class Schedule(Spec):
-    """Which loss each step of a run descends."""
+    """Which loss each step of a run descends.
+
+    >>> schedule = igbviz.schedules.Switch(duration=2)
+    >>> schedule.at(step=0, steps_per_epoch=100, loss=igbviz.losses.Blurry()).name
+    'cross-entropy'
+    """
 
     title: ClassVar[str]
 
@@ -60,7 +74,11 @@ class Immediate(Schedule):
 
 
 class Delayed(Schedule):
-    """Base of the two schedules that start with cross-entropy: a duration d, and a mark at its end."""
+    """Base of the two schedules that start with cross-entropy: a duration d, and a mark at its end.
+
+    >>> igbviz.schedules.Switch(duration=0.5).steps(steps_per_epoch=100)
+    50
+    """
 
     mark_label: ClassVar[str]
 
@@ -70,6 +88,7 @@ class Delayed(Schedule):
     unit: Literal["epochs", "steps"] = Field(default="epochs", description="Unit of the duration.")
 
     def steps(self, steps_per_epoch: int) -> int:
+        """The duration in optimizer steps."""
         return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
 
     def mark(self, steps_per_epoch: int) -> tuple[float, str]:

@@ -30,7 +30,12 @@ DEFAULT_DATA = default_cache() / "data"  # not IGBVIZ_CACHE: several caches shar
 
 @dataclass(frozen=True)
 class Data:
-    """Scaled images float32 (N, C, H, W) and labels int64 (N,), on the requested device."""
+    """Scaled images float32 (N, C, H, W) and labels int64 (N,), on the requested device.
+
+    >>> data = igbviz.datasets.GaussianNoise(size=8).load()
+    >>> data.shape, data.classes
+    ((1, 8, 8), 10)
+    """
 
     train_images: torch.Tensor
     train_labels: torch.Tensor
@@ -50,16 +55,22 @@ class Data:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
         return tuple(self.train_images.shape[1:])
 
     @property
     def classes(self) -> int:
+        """K, the number of classes."""
         return len(self.class_names)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Sizes and names, known before loading. `side` is the longer side of images that are not square, in pixels."""
+    """Sizes and names, known before loading. `side` is the longer side of images that are not square, in pixels.
+
+    >>> igbviz.datasets.FashionMini().facts().train_size
+    10000
+    """
 
     channels: int
     side: int
@@ -106,6 +117,9 @@ class Dataset(Part):
 
     Images are float32 (N, C, H, W), labels int64 (N,), with every class in both sets. The same fields must give the
     same values every time, since the identity of a run consists of them and of the package's version.
+
+    >>> igbviz.datasets.GaussianNoise(classes=3, size=8).load().train_images.shape
+    torch.Size([10000, 1, 8, 8])
     """
 
     help: ClassVar[str] = ""
@@ -153,7 +167,11 @@ class Dataset(Part):
 
 
 class Images(Dataset):
-    """A data set of stored images, with the preprocessing that can be applied to them."""
+    """A data set of stored images, with the preprocessing that can be applied to them.
+
+    >>> igbviz.datasets.FashionMini(scaling="raw", examples_per_class=10).load().train_images.shape
+    torch.Size([100, 1, 28, 28])
+    """
 
     scaling: Literal["standardised", "unit", "raw"] = Field(
         default="standardised",
@@ -317,7 +335,11 @@ def luma(images: torch.Tensor) -> torch.Tensor:
 
 
 def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Ascending indices of the first `count` examples of every class, or of all where a class has fewer."""
+    """Ascending indices of the first `count` examples of every class, or of all where a class has fewer.
+
+    >>> igbviz.datasets.first_of_each_class(np.array([0, 1, 0, 1, 1]), count=1)
+    array([0, 1])
+    """
     return np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
 
 
@@ -327,6 +349,10 @@ def probe_indices(labels: torch.Tensor, size: int | Literal["all"], seed: int) -
     Stratified: the k-th of the n examples of a class has rank k / n, and the `size` lowest ranks are taken. So classes
     of equal size get equal counts (or one more, the lowest labels first), unequal ones get counts in proportion, and
     none is left out if `size` allows.
+
+    >>> labels = torch.arange(100) % 4
+    >>> labels[igbviz.datasets.probe_indices(labels, size=8, seed=0)].bincount()
+    tensor([2, 2, 2, 2])
     """
     import torch
 

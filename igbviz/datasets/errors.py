@@ -9,7 +9,12 @@ MAX_VALUES = 8e9  # of all images together: 8 GB as bytes, 32 GB as float32
 
 
 class DataError(RuntimeError):
-    """Data cannot be loaded. The message is one sentence: which file or folder, what is wrong, what to do."""
+    """Data cannot be loaded. The message is one sentence: which file or folder, what is wrong, what to do.
+
+    >>> igbviz.datasets.ImageFolder(folder="/no/such").facts()
+    Traceback (most recent call last):
+    igbviz.datasets.errors.DataError: /no/such does not exist: an image folder needs train/<class>/* and test/<class>/*
+    """
 
 
 def check_size(count: int, shape: tuple[int, int, int], source: str) -> None:

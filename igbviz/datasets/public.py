@@ -199,6 +199,8 @@ class IdxImages(FromFiles, Downloaded):
 
 
 class Mnist(IdxImages):
+    """Handwritten digits (LeCun and others 1998)."""
+
     name: Literal["mnist"] = "mnist"
     title: ClassVar[str] = "MNIST"
     help: ClassVar[str] = "60,000 + 10,000 grey images of handwritten digits, 28 x 28 (LeCun and others 1998)."
@@ -209,6 +211,8 @@ class Mnist(IdxImages):
 
 
 class FashionMnist(IdxImages):
+    """Clothes (Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747)."""
+
     name: Literal["fashion-mnist"] = "fashion-mnist"
     title: ClassVar[str] = "Fashion-MNIST"
     help: ClassVar[str] = "60,000 + 10,000 grey images of clothes, 28 x 28 (Xiao and others 2017)."
@@ -218,6 +222,8 @@ class FashionMnist(IdxImages):
 
 
 class Kmnist(IdxImages):
+    """Cursive Japanese characters (Clanuwat and others 2018, arXiv 1812.01718)."""
+
     name: Literal["kmnist"] = "kmnist"
     title: ClassVar[str] = "KMNIST"
     help: ClassVar[str] = (
@@ -262,6 +268,8 @@ class Cifar(ColorImages):
 
 
 class Cifar10(Cifar):
+    """Animals and vehicles in ten classes (Krizhevsky 2009)."""
+
     name: Literal["cifar10"] = "cifar10"
     title: ClassVar[str] = "CIFAR-10"
     help: ClassVar[str] = "50,000 + 10,000 colour images of animals and vehicles, 32 x 32 (Krizhevsky 2009)."
@@ -271,6 +279,8 @@ class Cifar10(Cifar):
 
 
 class Cifar100(Cifar):
+    """A hundred kinds of objects (Krizhevsky 2009)."""
+
     name: Literal["cifar100"] = "cifar100"
     title: ClassVar[str] = "CIFAR-100"
     help: ClassVar[str] = "50,000 + 10,000 colour images of a hundred kinds of objects, 32 x 32 (Krizhevsky 2009)."
@@ -280,6 +290,8 @@ class Cifar100(Cifar):
 
 
 class Svhn(ColorImages):
+    """Digits of house numbers, in classes of unequal size (Netzer and others 2011)."""
+
     name: Literal["svhn"] = "svhn"
     title: ClassVar[str] = "SVHN"
     help: ClassVar[str] = (

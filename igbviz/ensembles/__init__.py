@@ -31,7 +31,11 @@ __all__ = [
 
 
 class EnsembleStream(Stream):
-    """The records of the networks of an ensemble, `len(stream)` in all; `stream.ensemble` are those so far."""
+    """The records of the networks of an ensemble, `len(stream)` in all; `stream.ensemble` are those so far.
+
+    >>> igbviz.initialize({"networks": 5})
+    <EnsembleStream: 0 of 5 networks>
+    """
 
     @property
     def ensemble(self) -> Ensemble:
@@ -48,6 +52,10 @@ def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.devi
     The first record is yielded at once, later ones in batches of growing size, which do not affect their values.
     `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Raises ConfigError if the ensemble cannot be
     drawn on this machine, DataError if the data cannot be loaded, Overflow if a network's outputs are non-finite.
+
+    >>> stream = igbviz.initialize({"networks": 5, "inputs": 100}, device="cpu")
+    >>> igbviz.Ensemble.of(stream).guess_fraction().shape
+    (5, 10)
     """
     from igbviz.ensembles.networks import network_sampler
     from igbviz.training.devices import device_of

@@ -22,7 +22,11 @@ NUMERICS = 1
 
 
 class EnsembleConfig(Spec):
-    """The configuration of an ensemble. Every field has a default; `id` identifies the configuration."""
+    """The configuration of an ensemble. Every field has a default; `id` identifies the configuration.
+
+    >>> igbviz.EnsembleConfig(model={"name": "mlp", "depth": 10}, networks=200).id
+    'gaussian-noise-mlp-he-normal-n200-s0-ba67a6efd1'
+    """
 
     dataset: AnyDataset = GaussianNoise()
     model: AnyModel = Mlp()
@@ -79,7 +83,12 @@ class EnsembleConfig(Spec):
 
 
 def expected_seconds(config: EnsembleConfig, facts: Facts) -> float:
-    """A rough guess of how long the ensemble takes: the forward passes of all networks, three times with gradients."""
+    """A rough guess of how long the ensemble takes: the forward passes of all networks, three times with gradients.
+
+    >>> config = igbviz.EnsembleConfig()
+    >>> igbviz.ensembles.expected_seconds(config, config.dataset.facts()) < 60
+    True
+    """
     images = config.inputs * (3 if config.gradients else 1) + (
         500 * config.passes if config.batch_norm == "after" else 0
     )
@@ -92,6 +101,9 @@ def require_room(config: EnsembleConfig, facts: Facts, free: float | None = None
 
     Data, weights and the outputs of the widest layer (of every layer, with gradients) may take up to `free` bytes
     (default: the memory available now).
+
+    >>> config = igbviz.EnsembleConfig()
+    >>> igbviz.ensembles.require_room(config, config.dataset.facts())  # nothing: there is room
     """
     if config.inputs > facts.test_size:
         allowed = f"at most the {facts.test_size} test images of {config.dataset.name}"

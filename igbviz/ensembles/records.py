@@ -29,7 +29,11 @@ HISTOGRAM_EDGES = np.linspace(-4, 4, 33)
 
 
 def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtype:
-    """The dtype of a record, for numbers of classes, measured layers (0 if none) and weight gradients (0 if none)."""
+    """The dtype of a record, for numbers of classes, measured layers (0 if none) and weight gradients (0 if none).
+
+    >>> igbviz.ensembles.ensemble_dtype(classes=10)["guesses"].shape
+    (10,)
+    """
     columns = [
         ("network", "<i8"),  # its index in the ensemble
         ("guesses", "<i4", (classes,)),  # inputs guessed as each class; their sum is the number of inputs
@@ -58,7 +62,13 @@ def ensemble_dtype(classes: int, layers: int = 0, gradients: int = 0) -> np.dtyp
 
 
 class Ensemble(Recorded):
-    """The networks measured so far: `records` is (N,) of `ensemble_dtype(K, ...)`."""
+    """The networks measured so far: `records` is (N,) of `ensemble_dtype(K, ...)`.
+
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> ensemble = run.ensemble()
+    >>> ensemble.guess_fraction().shape, round(float(ensemble.largest_guess().mean()), 2)
+    ((100, 10), 0.71)
+    """
 
     column = "guesses"
     least = "an ensemble is made of at least one network"
@@ -84,7 +94,7 @@ class Ensemble(Recorded):
             guesses    from how often two inputs get the same guess
 
         1/D is the sampling variance of the mean over D inputs. Near gamma = 0 all three can fall below 0; where batch
-        statistics remove every centre, the estimate is -1/D.
+        statistics remove every centre, the estimate is -1/D. Raises ValueError for another estimator.
         """
         records = self.records
         if estimator == "variance":
@@ -105,8 +115,9 @@ class Ensemble(Recorded):
     def verdict(self) -> str:
         """One sentence: whether these networks are prejudiced, with gamma and what chance alone would look like.
 
+        >>> ensemble = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568").ensemble()
         >>> ensemble.verdict()
-        'Prejudiced: on average a network gives 62 % of its guesses to the class that it favours, where ...'
+        'Prejudiced: on average a network gives 71\xa0% of its guesses to the class that it favours, where ...'
         """
         from igbviz.ensembles.verdict import verdict
 
@@ -117,7 +128,7 @@ class Ensemble(Recorded):
         row is of the logits.
 
         The nodes of a layer are independent given the layer below, so they count like networks: wide layers need few
-        networks.
+        networks. Raises ValueError for networks that were not measured layer by layer, or another estimator.
         """
         if "layer_centre" not in self.records.dtype.names:
             raise ValueError("these networks were not measured layer by layer, allowed: ensembles of the model mlp")

@@ -48,6 +48,10 @@ class Loss(Part):
 
     `gather_labels`, `clamp_min` and the other helpers of `igbviz.losses.base` work on torch tensors and numpy arrays,
     like arithmetic. A formula in torch alone sets `runs_on_numpy = False`.
+
+    >>> logits, labels = torch.zeros(2, 4), torch.tensor([0, 3])
+    >>> igbviz.losses.LabelSmoothing(epsilon=0.1)(logits, labels)
+    tensor([1.3863, 1.3863])
     """
 
     formula: ClassVar[str]  # LaTeX, for one sample; without one, the pages show L(z, y)
@@ -92,7 +96,7 @@ class Loss(Part):
 
         values(z + ih) = values(z) + ih values'(z): the imaginary part is the derivative, to the last digit. Factors
         that a formula detaches are real there (`detached`), so this is the gradient used in training. All NaN for a
-        loss that does not run on numpy.
+        loss that does not run on numpy. Raises ConfigError like a call.
         """
         logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
         _check(logits, labels)
@@ -144,7 +148,11 @@ class LossOfProbabilities(Loss):
 
 
 class LossIssue(NamedTuple):
-    """A problem of a loss of p that is worth knowing before training, and the interval of p it concerns."""
+    """A problem of a loss of p that is worth knowing before training, and the interval of p it concerns.
+
+    >>> [issue.kind for issue in igbviz.losses.PiecewiseZero(cutoff=0.1).checks()]
+    ['silent']
+    """
 
     kind: Literal["silent", "wrong way", "blow-up", "jump"]
     low: float
@@ -167,6 +175,9 @@ class LossOfP(Loss):
 
         def weight(self, log_p, xp):
             return self.a * (-log_p) ** (self.a - 1)
+
+    >>> igbviz.losses.Focal(gamma=2).at(np.log([0.1, 0.5])).round(3)
+    array([1.865, 0.173])
     """
 
     depends_on_p_only: ClassVar[bool] = True
@@ -304,7 +315,11 @@ def _check(logits: Any, labels: Any) -> None:
 
 
 def upcast(logits: Any) -> Any:
-    """Logits in at least float32, since half precision is too coarse for a log-softmax."""
+    """Logits in at least float32, since half precision is too coarse for a log-softmax.
+
+    >>> igbviz.losses.upcast(torch.zeros(2, 4, dtype=torch.bfloat16)).dtype
+    torch.float32
+    """
     return logits if logits.dtype.itemsize >= 4 else logits.float()
 
 
@@ -360,7 +375,11 @@ def one_hot(table: Any, labels: Any) -> Any:
 
 
 def true_log_probability(logits: Any, labels: Any) -> Any:
-    """(batch,) log p_y."""
+    """(batch,) log p_y.
+
+    >>> igbviz.losses.true_log_probability(torch.zeros(2, 4), torch.tensor([0, 3])).exp()
+    tensor([0.2500, 0.2500])
+    """
     if isinstance(logits, np.ndarray):
         return gather_labels(log_softmax(logits), labels)
     from torch.nn.functional import cross_entropy

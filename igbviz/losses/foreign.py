@@ -11,7 +11,7 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from igbviz.losses.base import Loss
 from igbviz.spec import ConfigError, short
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 class PerSample:
     """A callable `(logits, labels)` with the methods of a `Loss` that training and probes call.
 
-        PerSample(torch.nn.CrossEntropyLoss(label_smoothing=0.1)).values_in_batch(logits, labels)  # (N,)
+    >>> logits, labels = torch.zeros(5, 3), torch.tensor([0, 1, 2, 0, 1])
+    >>> smoothed = igbviz.losses.PerSample(torch.nn.CrossEntropyLoss(label_smoothing=0.1))
+    >>> smoothed.values_in_batch(logits, labels).shape
+    torch.Size([5])
 
     `loss` is a module or an object with an attribute `reduction`, a function with a parameter `reduction`, or any
     function whose result is one value per sample. All get logits (N, K) in floating point and labels (N,) int64. A
@@ -55,7 +58,7 @@ class PerSample:
         """The scalar that a training step minimizes: what the loss itself makes of a batch, else the mean."""
         return self._checked(self.loss(logits, labels), logits).mean()
 
-    descend: Callable[..., Any] = Loss.descend
+    descend: ClassVar[Callable[..., Any]] = Loss.descend
 
     def require_fit(self, logits: Tensor, labels: Tensor) -> None:
         """Raise ConfigError if the loss cannot be used with such logits (N, K) and labels (N,)."""
@@ -107,7 +110,13 @@ class PerSample:
 
 
 def per_sample(loss: Any) -> Any:
-    """The loss itself if it has `values_in_batch`, as those of igbviz have; any other one as `PerSample`."""
+    """The loss itself if it has `values_in_batch`, as those of igbviz have; any other one as `PerSample`.
+
+    Raises ConfigError, naming `loss`, for what is no loss.
+
+    >>> igbviz.losses.per_sample(torch.nn.functional.cross_entropy)
+    PerSample(cross_entropy)
+    """
     return loss if hasattr(loss, "values_in_batch") and not isinstance(loss, type) else PerSample(loss)
 
 

@@ -46,6 +46,10 @@ class Model(Part):
 
     `flops` make the estimates of time better than a guess, `weights` those of memory. A network with BatchNorm says so
     in `has_batch_norm`, one without a bias on its logits in `ends_in_bias`.
+
+    >>> network = igbviz.models.Mlp(depth=2, width=16).build((1, 28, 28), classes=10)
+    >>> network(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 10])
     """
 
     help: ClassVar[str] = ""
@@ -251,7 +255,12 @@ class VitTiny(Model):
 
 
 def last_layer(module: Any, classes: int) -> Any:
-    """The layer that computes the logits: the last linear layer or convolution with one output per class."""
+    """The layer that computes the logits: the last linear layer or convolution with one output per class.
+
+    >>> network = torch.nn.Sequential(torch.nn.Linear(784, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+    >>> igbviz.models.last_layer(network, classes=10)
+    Linear(in_features=64, out_features=10, bias=True)
+    """
     from torch import nn
 
     return [

@@ -40,14 +40,14 @@ class Watching:
 
     def __init__(self, subjects: list[Subject]) -> None:
         self._display = _display()
-        self.subjects = subjects
+        self.subjects: list[Subject] = subjects
         self.picture: str = f"igbviz-picture-{next(_numbers)}-{id(self):x}"
         self._looks: dict[str, Look] = {}
         self._is_live = find_spec("anywidget") is not None
         self._closed = threading.Event()
         self._look()
         self._handle = self._display(self._still(), raw=True, display_id=self.picture)
-        self.widget: Any = None  # a `Stage`, with anywidget
+        self.widget: Any = None  # a `Stage`
         if self._is_live:
             from igbviz.notebook.widget import Stage
 

@@ -28,7 +28,7 @@ def problems() -> tuple[str, ...]:
     Imports the plugins if that has not happened yet.
 
     >>> igbviz.plugins.problems()
-    ("the plugin my-losses of mypackage 1.0 was left out: ModuleNotFoundError: No module named 'scipy'",)
+    ()
     """
     from igbviz.plugins import installed
 

@@ -66,7 +66,10 @@ class Part(Spec):
         return super().with_(**({"package": self.package} if self.package else {}) | changes)
 
     def try_out(self) -> None:
-        """Call what a page calls before anybody trains, so that a mistake in a plugin shows when it is loaded."""
+        """Call what a page calls before anybody trains, so that a mistake in a plugin shows when it is loaded.
+
+        Raises ConfigError.
+        """
 
 
 def in_words(package: str) -> str:

@@ -52,10 +52,12 @@ BUFFER_BYTES = 2**24  # of the first buffer for records
 class Probe:
     """Looks at a model while anybody's loop trains it; `trajectory` is what it has seen.
 
-        probe = igbviz.Probe(model, test_inputs, test_labels, loss=nn.CrossEntropyLoss())
-        probe()                          # before training, and after every optimizer step
-        igbviz.charts.curves(probe.trajectory)
-        probe.save("my run")             # for the pages
+    >>> model = torch.nn.Linear(20, 3)
+    >>> test_inputs, test_labels = torch.randn(60, 20), torch.arange(60) % 3
+    >>> probe = igbviz.Probe(model, test_inputs, test_labels, loss=torch.nn.CrossEntropyLoss())
+    >>> probe()                          # before training, and after every optimizer step
+    >>> figure = igbviz.charts.curves(probe.trajectory)
+    >>> run = probe.save("my run")       # for the pages
 
     Call it once before training and after every optimizer step. When a look is due it evaluates the model on a fixed
     set of inputs (one forward pass) and stores a snapshot; the model's modes, weights, buffers and gradients and all

@@ -63,10 +63,11 @@ def untrained(
     probabilities. An interrupt (Ctrl-C, or the stop button of a notebook) ends the drawing, and the ensemble has the
     networks measured so far. Torch's global random state is left as it was.
 
-        >>> ensemble = igbviz.untrained(lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), images)
-        >>> gamma, error = ensemble.gamma()      # K-class estimator and its standard error over networks
-        >>> ensemble.guess_fraction()            # (networks, K)
-        >>> ensemble.verdict()                   # prejudiced or not, in one sentence
+    >>> images = torch.randn(200, 784, generator=torch.Generator().manual_seed(0))
+    >>> ensemble = igbviz.untrained(lambda: torch.nn.Linear(784, 10), images, networks=20)
+    >>> gamma, error = ensemble.gamma()  # K-class estimator and its standard error over networks
+    >>> ensemble.guess_fraction().shape  # (networks, K)
+    (20, 10)
 
     Raises ConfigError, one sentence with the argument, its value and what is allowed: wrong shapes, outputs that are no
     logits, infinite or NaN logits, weights that `reset_parameters` does not reach. Source of the measure: Francazi,

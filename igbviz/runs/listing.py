@@ -31,7 +31,11 @@ class ListedRun:
 
 
 def list_runs(cache: str | Path = DEFAULT_CACHE) -> list[ListedRun]:
-    """Every run in the cache, newest first; damaged and foreign folders are listed as unreadable with the reason."""
+    """Every run in the cache, newest first; damaged and foreign folders are listed as unreadable with the reason.
+
+    >>> [line.run for line in igbviz.list_runs() if line.run.is_shipped and "blurry-s0-92e3" in line.run.id]
+    [Run('fashion-mini-mlp-blurry-s0-92e3c7c2b3')]
+    """
     lines = []
     for folder in (Path(cache) / "runs", gallery(cache)):
         lines += [listed(Path(path), Path(cache)) for path in folders(folder)]

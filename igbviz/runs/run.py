@@ -66,7 +66,12 @@ class RunError(ValueError):
 
 
 class Run(FolderHandle):
-    """A handle on the folder of one run."""
+    """A handle on the folder of one run.
+
+    >>> run = igbviz.Run.open("fashion-mini-mlp-cross-entropy-s0-75ae6d9e02")
+    >>> run.status.state, run.trajectory().mean_prob.shape
+    ('done', (60, 10, 10))
+    """
 
     @classmethod
     def open(cls, run_id: str, cache: str | Path = DEFAULT_CACHE) -> Run:
@@ -136,7 +141,7 @@ class Run(FolderHandle):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The content of schema.json, not validated; empty before the worker has written it."""
+        """The content of schema.json, not validated; empty before the worker has written it. Raises RunError."""
         try:
             if isinstance(schema := json.loads(read(self.path / "schema.json")), dict):
                 return schema
@@ -193,10 +198,8 @@ class Run(FolderHandle):
         return self.recorded()
 
     def images(self) -> WatchedImages | None:
-        """The images that are watched one by one, at every probe so far; None for a run without them.
-
-        Raises RunError like `trajectory`, also when the files of the images are damaged.
-        """
+        """The images that are watched one by one, at every probe so far; None without them. Raises RunError
+        like `trajectory`, also when the files of the images are damaged."""
         return self._images(self.trajectory())
 
     def _images(self, probes: Trajectory) -> WatchedImages | None:

@@ -37,6 +37,10 @@ def submit(
     the configuration names are read once here: other files are another run. Raises ConfigError for an invalid
     configuration, an unknown preset, or the configuration of a recorded run, DataError for a folder that is missing or
     has other files than a fingerprint in it says.
+
+    >>> run = igbviz.submit("first-look")
+    >>> run.wait().state
+    'done'
     """
     config, cache = as_config(config), Path(cache)
     if kind_of(config).job is None:

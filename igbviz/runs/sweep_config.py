@@ -26,8 +26,9 @@ UNCHANGED = "as it is"
 class Sweep(Spec):
     """A grid of runs. An axis is a field of a run, or with dots of one of its parts, and the list of its values:
 
-    Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "optimizer.learning_rate": [0.01, 0.1], "seed":
-    [0, 1, 2]})
+    >>> sweep = igbviz.Sweep(axes={"loss": ["cross-entropy", {"name": "gce", "q": 0.7}], "seed": [0, 1, 2]})
+    >>> len(sweep.configs())
+    6
 
     A part, such as a loss, may be given by its name alone. Raises ConfigError, one sentence, for the first invalid
     combination.

@@ -168,7 +168,12 @@ class Progress:
 
 
 class Group(FolderHandle):
-    """A handle on the folder of one sweep."""
+    """A handle on the folder of one sweep.
+
+    >>> group = igbviz.submit_sweep({"axes": {"loss": ["cross-entropy", "blurry"], "seed": [0, 1]}})
+    >>> len(group.runs), group.progress().ended
+    (4, False)
+    """
 
     @classmethod
     def open(cls, group_id: str, cache: str | Path = DEFAULT_CACHE) -> Group:
@@ -309,6 +314,9 @@ def submit_sweep(sweep: Sweep | dict[str, Any], cache: str | Path = DEFAULT_CACH
     are created again: a sweep that is submitted twice adds nothing. `race`: its runs start at the same time, each in a
     process of its own, where they are small enough for one core. Raises DataError or ConfigError when one of the
     runs cannot start, before any of them does.
+
+    >>> igbviz.submit_sweep({"axes": {"loss": ["cross-entropy", "blurry"], "seed": [0, 1]}})
+    Group('sweep-a6eb7b04ef')
     """
     sweep = Sweep.model_validate(sweep).identified()
     group = Group(Path(cache) / "sweeps" / sweep.id)
@@ -334,7 +342,10 @@ def _is_finished(member: SweepRun) -> bool:
 
 
 def list_groups(cache: str | Path = DEFAULT_CACHE) -> list[Group]:
-    """Every sweep in the cache whose file can be read, newest first."""
+    """Every sweep in the cache whose file can be read, newest first.
+
+    >>> groups = igbviz.list_groups()
+    """
     groups = []
     for path in folders(Path(cache) / "sweeps"):
         try:

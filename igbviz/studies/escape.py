@@ -315,7 +315,7 @@ def other_thresholds(rows: list[Row]) -> str:
 
 
 def block(path: Path = DATA) -> str:
-    """The table of a file and the text under it, as in the README."""
+    """The table of a file and the text under it, as in docs/results.md."""
     rows = read(path)
     if not rows:
         raise RunError(f"{path} has no rows yet: measure first, with python -m igbviz escape")

@@ -85,7 +85,11 @@ def gamma_from_guesses(G: Array, D: int) -> float:
     A is the probability that two inputs get the same guess; the second term removes the counting noise, so A is
     unbiased and the result can be negative near gamma = 0. For more than two classes c is `correlation_from_agreement`
     of A. Guesses do not depend on the logits' size, hence not on the norms of inputs, which lower the ratio of
-    variances in deep ReLU networks.
+    variances in deep ReLU networks. Raises ValueError for fractions outside 0 to 1 or of another shape, and for fewer
+    than two inputs.
+
+    >>> round(igbviz.theory.gamma_from_guesses([0.9, 0.2, 0.65, 0.99], D=100), 2)
+    2.52
     """
     G = np.atleast_1d(np.asarray(G, float))
     require(G.size > 0, "networks", G.size, "at least 1")

@@ -38,7 +38,11 @@ MIN_DEEP_GUESS = 0.9
 def regime(gamma: float, classes: int = 10) -> str:
     """One of `REGIMES`, by the expected guess fraction of the favoured class among that many classes.
 
-    Neutral below 1.5 / classes, deeply prejudiced from 0.9 on, prejudiced in between.
+    Neutral below 1.5 / classes, deeply prejudiced from 0.9 on, prejudiced in between. Raises ValueError for a negative
+    gamma or fewer than two classes.
+
+    >>> igbviz.theory.regime(0.01), igbviz.theory.regime(1.0), igbviz.theory.regime(100.0)
+    ('neutral', 'prejudiced', 'deeply prejudiced')
     """
     guess = float(expected_max_guess(gamma, classes))
     return REGIMES[int(guess >= MAX_NEUTRAL_GUESS / classes) + int(guess >= MIN_DEEP_GUESS)]
@@ -46,7 +50,13 @@ def regime(gamma: float, classes: int = 10) -> str:
 
 @lru_cache(maxsize=64)
 def regime_cuts(classes: int) -> tuple[float, float]:
-    """The two gammas at which `regime` changes: (1, 9.47) for two classes, (0.0288, 70.9) for ten."""
+    """The two gammas at which `regime` changes: (1, 9.47) for two classes, (0.0288, 70.9) for ten.
+
+    Raises ValueError for fewer than two classes.
+
+    >>> [round(gamma, 2) for gamma in igbviz.theory.regime_cuts(2)]
+    [1.0, 9.47]
+    """
 
     def cut(guess: float) -> float:
         return 10 ** brentq(lambda log_gamma: float(expected_max_guess(10**log_gamma, classes)) - guess, -12, 12)
@@ -58,7 +68,10 @@ def guess_pdf(g: Array, gamma: Array) -> Array:
     """Density of G_0 at g: gamma^(-1/2) exp(x^2 (1 - 1/gamma) / 2), x = Phi^-1(g); 0 outside [0, 1].
 
     At the ends it is 0 for gamma < 1 and inf for gamma > 1. gamma = 0 and gamma = inf are point masses, at 1/2 and at
-    both ends, where the density is inf.
+    both ends, where the density is inf. Raises ValueError for a negative gamma.
+
+    >>> igbviz.theory.guess_pdf(np.array([0.1, 0.5]), gamma=4.0).round(3)
+    array([0.926, 0.5  ])
     """
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
@@ -74,7 +87,10 @@ def guess_pdf(g: Array, gamma: Array) -> Array:
 def guess_cdf(g: Array, gamma: Array) -> Array:
     """P(G_0 <= g) = Phi(Phi^-1(g) / sqrt(gamma)).
 
-    gamma = 0 gives a step at 1/2, gamma = inf a step of 1/2 at both ends.
+    gamma = 0 gives a step at 1/2, gamma = inf a step of 1/2 at both ends. Raises ValueError for a negative gamma.
+
+    >>> igbviz.theory.guess_cdf(np.array([0.1, 0.5]), gamma=4.0).round(3)
+    array([0.261, 0.5  ])
     """
     _check_gamma(gamma)
     g, gamma = np.broadcast_arrays(np.asarray(g, float), np.asarray(gamma, float))
@@ -87,7 +103,13 @@ def guess_cdf(g: Array, gamma: Array) -> Array:
 
 
 def guess_quantile(p: Array, gamma: Array) -> Array:
-    """The g below which a fraction p of all networks lies: Phi(sqrt(gamma) Phi^-1(p))."""
+    """The g below which a fraction p of all networks lies: Phi(sqrt(gamma) Phi^-1(p)).
+
+    Raises ValueError for a negative gamma, or a p outside 0 to 1.
+
+    >>> igbviz.theory.guess_quantile(np.array([0.25, 0.75]), gamma=4.0).round(3)
+    array([0.089, 0.911])
+    """
     _check_gamma(gamma)
     require((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "p", p, "a probability from 0 to 1")
     p, gamma = np.broadcast_arrays(np.asarray(p, float), np.asarray(gamma, float))
@@ -98,7 +120,13 @@ def guess_quantile(p: Array, gamma: Array) -> Array:
 
 
 def guess_variance(gamma: Array) -> Array:
-    """Var G_0 over networks: arcsin(c) / (2 pi), c = gamma / (1 + gamma); 0 for gamma = 0, 1/4 for inf."""
+    """Var G_0 over networks: arcsin(c) / (2 pi), c = gamma / (1 + gamma); 0 for gamma = 0, 1/4 for inf.
+
+    Raises ValueError for a negative gamma.
+
+    >>> igbviz.theory.guess_variance(np.array([0.5, 1.0, np.inf])).round(3)
+    array([0.054, 0.083, 0.25 ])
+    """
     _check_gamma(gamma)
     gamma = np.minimum(gamma, 1e300)  # gamma = inf would give inf / inf
     # arcsin(c) from its tangent, which loses no digits near c = 1
@@ -115,7 +143,10 @@ def expected_max_guess(gamma: Array, classes: int) -> Array:
         E max_k G_k = K int int phi_c(z, o) F(z, o)^(K - 1) dz do          = 1/2 + arctan(sqrt(gamma)) / pi  for K = 2
 
     F by Owen's T, the integral by the trapezoid rule in (z, t), o = sqrt(c) z + sqrt(1 - c) t. The integrand is
-    analytic, so the error is below 1e-10.
+    analytic, so the error is below 1e-10. Raises ValueError for a negative gamma or fewer than two classes.
+
+    >>> igbviz.theory.expected_max_guess(np.array([0.0, 1.0, np.inf]), classes=10).round(3)
+    array([0.1  , 0.432, 1.   ])
     """
     _check_gamma(gamma)
     require(isinstance(classes, int | np.integer) and classes >= 2, "classes", classes, "a whole number of at least 2")
@@ -131,7 +162,10 @@ def guess_fractions(z: Array, gamma: float) -> Array:
         G_k = int phi(t) prod_{c != k} Phi(t + sqrt(gamma) (z_k - z_c)) dt
 
     by the trapezoid rule, exact to rounding. For gamma = inf the classes with the largest centre share all guesses
-    equally.
+    equally. Raises ValueError for a negative gamma or fewer than two classes.
+
+    >>> igbviz.theory.guess_fractions(np.array([1.0, 0.0, -1.0]), gamma=4.0).round(3)
+    array([0.92 , 0.078, 0.001])
     """
     _check_gamma(gamma)
     z = np.asarray(z, float)
@@ -153,7 +187,11 @@ def gamma_variance_ratio(mu_sq_mean: Array, var_mean: Array, D: float) -> Array:
 
     The outer means are over nodes or networks, and the variances must be unbiased (divided by D - 1). 1 / D corrects
     for the fluctuation of a mean over D inputs; pass D = inf where means are exactly 0 by construction (batch
-    normalization after phi).
+    normalization after phi). Raises ValueError for a negative mean square or fewer than two inputs. Source: arXiv
+    2306.00809.
+
+    >>> round(float(igbviz.theory.gamma_variance_ratio(0.5, 0.25, D=1000)), 3)
+    1.999
     """
     mu_sq_mean, var_mean = np.asarray(mu_sq_mean, float), np.asarray(var_mean, float)
     for field, value in (("mu_sq_mean", mu_sq_mean), ("var_mean", var_mean)):
@@ -167,7 +205,10 @@ def gamma_variance_ratio(mu_sq_mean: Array, var_mean: Array, D: float) -> Array:
 def gamma_from_cosine(c: Array) -> Array:
     """gamma = c / (1 - c) from the mean cosine between the outputs of different inputs; inf at 1.
 
-    It does not depend on the outputs' norms.
+    It does not depend on the outputs' norms. Raises ValueError for a value outside -1 to 1.
+
+    >>> igbviz.theory.gamma_from_cosine(np.array([0.0, 0.5, 1.0]))
+    array([ 0.,  1., inf])
     """
     c = np.asarray(c, float)
     require((c >= -1) & (c <= 1), "c", c, "a cosine from -1 to 1")
@@ -179,6 +220,10 @@ def mean_cosine(outputs: Array) -> Array:
     """(...,) mean cosine of all pairs a != b among outputs (..., inputs, nodes), without forming the pairs.
 
     |mean_a Y_a / |Y_a||^2 = (1 + (D - 1) c) / D for D inputs. An output of norm 0 counts as orthogonal to all others.
+    Raises ValueError for fewer than two inputs.
+
+    >>> float(igbviz.theory.mean_cosine(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).round(3))
+    0.333
     """
     outputs = np.asarray(outputs, float)
     inputs = outputs.shape[-2]
@@ -196,7 +241,12 @@ def jackknife(estimate: Callable[..., float], *per_network: Array) -> tuple[floa
         error^2 = (n - 1) / n  sum_i (estimate without i - their mean)^2
 
     Networks are left out, not inputs: inputs of one network share its centres and are not independent. For a ratio of
-    means, pass both arrays and `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`.
+    means, pass both arrays and `lambda mu, var: gamma_variance_ratio(mu.mean(), var.mean(), D)`. Raises ValueError for
+    fewer than two networks, or arrays of different lengths.
+
+    >>> value, error = igbviz.theory.jackknife(np.mean, np.array([1.0, 2.0, 3.0, 6.0]))
+    >>> round(value, 3), round(error, 3)
+    (3.0, 1.08)
     """
     arrays = [np.asarray(values) for values in per_network]
     networks = len(arrays[0]) if arrays else 0

@@ -40,30 +40,42 @@ def require(allowed: Any, field: str, value: Any, sentence: str) -> None:
 
 
 class Activation:
-    """One activation function and its Gaussian expectations. Each subclass is a family with its own closed forms."""
+    """One activation function and its Gaussian expectations. Each subclass is a family with its own closed forms.
+
+    >>> relu = igbviz.theory.kernel("relu")
+    >>> relu(np.array([-1.0, 2.0])), relu.moment(1.0)
+    (array([0., 2.]), np.float64(0.5))
+    """
 
     breakpoints: tuple[float, ...] = (0.0,)  # where phi has a kink or an extremum: integration panels end there
     asymptotically_kinked = False  # phi approaches a kinked line, a u + b |u| with b != 0, as q goes to inf
 
     def __call__(self, u: Array) -> Array:
+        """phi(u), elementwise."""
         raise NotImplementedError
 
     def mean(self, q: Array) -> Array:
+        """E phi(u)."""
         raise NotImplementedError
 
     def moment(self, q: Array) -> Array:
+        """V = E phi(u)^2."""
         raise NotImplementedError
 
     def moment_slope(self, q: Array) -> Array:
+        """dV/dq."""
         raise NotImplementedError
 
     def covariance(self, q: Array, c: Array, d: Array) -> Array:
+        """E phi(u) phi(v) - (E phi(u))^2, what two inputs share beyond the mean."""
         raise NotImplementedError
 
     def private(self, q: Array, c: Array, d: Array) -> Array:
+        """S = E phi(u)^2 - E phi(u) phi(v), what distinguishes two inputs."""
         raise NotImplementedError
 
     def slopes(self, q: Array, c: Array, d: Array) -> Array:
+        """E phi'(u) phi'(v)."""
         raise NotImplementedError
 
     def below(self, y: Array) -> Array:
@@ -283,7 +295,13 @@ class Gelu(Activation):
 
 
 def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
-    """Leaky ReLU; the default is torch's."""
+    """Leaky ReLU; the default is torch's.
+
+    Raises ValueError for a slope outside 0 to 1.
+
+    >>> igbviz.theory.gamma_by_depth(igbviz.theory.leaky_relu(0.2), 2.0, 0.0, depth=3).round(3)
+    array([0.   , 0.244, 0.504])
+    """
     require(0 <= slope <= 1, "slope", slope, "0 to 1")
     return PiecewiseLinear((1 + slope) / 2, (1 - slope) / 2)
 
@@ -317,7 +335,13 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def kernel(activation: str | Activation) -> Activation:
-    """The activation of that name; an `Activation` instance, such as leaky_relu(0.2), is returned as it is."""
+    """The activation of that name; an `Activation` instance, such as leaky_relu(0.2), is returned as it is.
+
+    Raises ValueError for another name.
+
+    >>> type(igbviz.theory.kernel("gelu")).__name__
+    'Gelu'
+    """
     if isinstance(activation, Activation):
         return activation
     require(activation in ACTIVATIONS, "activation", activation, ", ".join(ACTIVATIONS))

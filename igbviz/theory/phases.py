@@ -43,7 +43,11 @@ BLOCK = 1000  # points of a map computed together
 
 
 class FixedPoint(NamedTuple):
-    """The limits at large depth: variance, gradient growth per layer, correlation."""
+    """The limits at large depth: variance, gradient growth per layer, correlation.
+
+    >>> round(igbviz.theory.fixed_point("tanh", 1.5, 0.1).q_star, 3)
+    0.52
+    """
 
     q_star: float
     chi_1: float
@@ -51,7 +55,14 @@ class FixedPoint(NamedTuple):
 
 
 def fixed_point(activation: str | Activation, sigma_w2: float, sigma_b2: float) -> FixedPoint:
-    """(q*, chi_1, c*); the module docstring gives the results where they do not exist."""
+    """(q*, chi_1, c*); the module docstring gives the results where they do not exist.
+
+    Raises ValueError for an unknown activation or a negative variance.
+
+    >>> limit = igbviz.theory.fixed_point("tanh", 1.5, 0.1)
+    >>> round(limit.chi_1, 3), round(limit.c_star, 3)
+    (0.878, 1.0)
+    """
     phi = kernel(activation)
     end = deep_limit(phi, sigma_w2, sigma_b2)
     return FixedPoint(float(end.q), float(gradient_growth(phi, sigma_w2, end)), float(end.c))
@@ -60,7 +71,11 @@ def fixed_point(activation: str | Activation, sigma_w2: float, sigma_b2: float) 
 def gamma_star(activation: str | Activation, sigma_w2: Array, sigma_b2: Array) -> Array:
     """The limit of gamma^l at large depth, elementwise: finite in the chaotic phase, else inf.
 
-    Exceptions, such as kinked activations with exploding variance, are in the module docstring.
+    Exceptions, such as kinked activations with exploding variance, are in the module docstring. Raises ValueError for
+    an unknown activation or a negative variance.
+
+    >>> igbviz.theory.gamma_star("tanh", np.array([1.0, 2.0, 3.0]), 0.05).round(3)
+    array([  inf, 2.908, 0.427])
     """
     end = deep_limit(kernel(activation), sigma_w2, sigma_b2)
     with np.errstate(divide="ignore"):
@@ -75,7 +90,10 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
 
     In the ordered phase chi_c is chi_1; in the chaotic one it is not. inf means that the limit is approached slower
     than exponentially or not at all: at the edge of chaos, and where q* is 0 or inf, so that correlations are preserved
-    (tanh) or change like a power of depth (ReLU).
+    (tanh) or change like a power of depth (ReLU). Raises ValueError for an unknown activation or a negative variance.
+
+    >>> [round(scale, 2) for scale in igbviz.theory.depth_scales("tanh", 1.5, 0.1)]
+    [1.34, 7.65]
     """
     phi = kernel(activation)
     end = deep_limit(phi, sigma_w2, sigma_b2)
@@ -91,7 +109,11 @@ def edge_of_chaos(activation: str | Activation, sigma_b2: Array) -> Array:
     The line is parametric in q, without iterating layers: sigma_w2 = 1 / E phi'^2, sigma_b2 = q - sigma_w2 V. For
     piecewise-linear phi it is the same for every sigma_b2, 2 for ReLU. tanh leaves (1, 0) with a vertical tangent,
     sigma_w2 - 1 ~ 2 (3 sigma_b2 / 4)^(1/3): draw it densely there. GELU's line starts at (4, 0), but up to (1.983058,
-    0.172922) its q is unstable, and networks reach it only beyond.
+    0.172922) its q is unstable, and networks reach it only beyond. Raises ValueError for an unknown activation or a
+    negative variance.
+
+    >>> igbviz.theory.edge_of_chaos("tanh", np.array([0.0, 0.05, 0.1])).round(3)
+    array([1.   , 1.761, 1.986])
     """
     return iso_gamma(activation, np.inf, sigma_b2)
 
@@ -103,7 +125,11 @@ def iso_gamma(activation: str | Activation, gamma: float, sigma_b2: Array) -> Ar
 
     inf where no weight variance has it: ReLU has gamma* = inf everywhere. GELU has two for some biases; the smaller one
     is returned. Without bias all lines of tanh and erf meet in one point, the end of the edge of chaos, which is
-    returned.
+    returned. Raises ValueError for an unknown activation, a negative gamma or a negative variance. Source: arXiv
+    2505.12096.
+
+    >>> igbviz.theory.iso_gamma("tanh", 1.0, np.array([0.05, 0.1])).round(3)
+    array([2.378, 2.925])
     """
     phi = kernel(activation)
     require(gamma >= 0, "gamma", gamma, "a ratio of variances, at least 0")
@@ -119,7 +145,11 @@ def phase_map(activation: str | Activation, sigma_w2_grid: Array, sigma_b2_grid:
 
     "gamma_star", "c_star" and "chi_1" as above, "depth_scale" is xi_c. tanh is computed with 10 instead of 32 error
     functions: on 100 x 100 points of [0, 5] x [0, 0.5] the relative error of gamma* is at most 2e-8, and no point
-    changes its phase.
+    changes its phase. Raises ValueError for another quantity, an unknown activation or a negative variance.
+
+    >>> igbviz.theory.phase_map("tanh", np.array([1.0, 2.0]), np.array([0.0, 0.1]), "chi_1").round(3)
+    array([[1.   , 1.106],
+           [0.689, 1.003]])
     """
     phi = kernel(activation)
     require(quantity in QUANTITIES, "quantity", quantity, ", ".join(QUANTITIES))

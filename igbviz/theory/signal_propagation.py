@@ -72,14 +72,27 @@ def next_layer(phi: Activation, sigma_w2: float, sigma_b2: float, layer: Layer) 
 def variance_by_depth(
     activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, q0: float = 1.0
 ) -> Array:
-    """(depth,) variances q^1 to q^depth. A vanishing signal ends at 0, an exploding one at inf."""
+    """(depth,) variances q^1 to q^depth. A vanishing signal ends at 0, an exploding one at inf.
+
+    Raises ValueError for an unknown activation, a negative variance or a depth below 1.
+
+    >>> igbviz.theory.variance_by_depth("tanh", 1.5, 0.1, depth=4).round(3)
+    array([1.6  , 0.82 , 0.638, 0.572])
+    """
     return np.array([layer.q for layer in _layers(activation, sigma_w2, sigma_b2, depth, 0.0, q0)])
 
 
 def correlation_by_depth(
     activation: str | Activation, sigma_w2: float, sigma_b2: float, depth: int, c0: float = 0.0, q0: float = 1.0
 ) -> Array:
-    """(depth,) correlations c^1 to c^depth of two inputs. Near 1 they lose digits that `gamma_by_depth` keeps."""
+    """(depth,) correlations c^1 to c^depth of two inputs. Near 1 they lose digits that `gamma_by_depth` keeps.
+
+    Sources: arXiv 1606.05340 and 1611.01232. Raises ValueError for an unknown activation, a negative variance or a
+    depth below 1.
+
+    >>> igbviz.theory.correlation_by_depth("relu", 2.0, 0.0, depth=4).round(3)
+    array([0.   , 0.318, 0.494, 0.605])
+    """
     return np.array([layer.c for layer in _layers(activation, sigma_w2, sigma_b2, depth, c0, q0)])
 
 
@@ -89,7 +102,11 @@ def gamma_by_depth(
     """(depth,) gamma^1 to gamma^depth; inf where all inputs coincide (c0 = 1, or sigma_w2 = 0 with a bias).
 
     With sigma_b2 = 0 the weight variance only rescales the signal of a piecewise-linear phi, so ReLU has the same curve
-    for every sigma_w2, and sigma_w2 = 0 gives the limit of small weights.
+    for every sigma_w2, and sigma_w2 = 0 gives the limit of small weights. Sources: arXiv 2306.00809 and 2505.12096.
+    Raises ValueError for an unknown activation, a negative variance or a depth below 1.
+
+    >>> igbviz.theory.gamma_by_depth("relu", 2.0, 0.0, depth=4).round(3)
+    array([0.   , 0.467, 0.975, 1.531])
     """
     return _gammas(_layers(activation, sigma_w2, sigma_b2, depth, c0, q0))
 
@@ -108,7 +125,10 @@ def gradient_gain(
 
     Widths are equal. `cumulative` gives the growth from Y^l back to Y^1, the product of chi^1 to chi^{l-1}: entry 0 is
     1, entry depth - 1 is E|dL/dY^1|^2 / E|dL/dY^depth|^2. Above 1 gradients explode, below 1 they vanish (arXiv
-    1611.01232).
+    1611.01232). Raises ValueError for an unknown activation, a negative variance or a depth below 1.
+
+    >>> igbviz.theory.gradient_gain("tanh", 1.5, 0.1, depth=4).round(3)
+    array([0.577, 0.75 , 0.82 , 0.851])
     """
     phi = kernel(activation)
     q = np.clip(variance_by_depth(phi, sigma_w2, sigma_b2, depth, q0), MIN_VARIANCE, LARGEST)
@@ -138,7 +158,10 @@ def normalized_gamma(
         rms     rescales each input and centres nothing.
 
     Batch normalization uses the statistics of a large batch. In evaluation mode before any training it is the identity:
-    use "none". Source: arXiv 2505.11312.
+    use "none". Source: arXiv 2505.11312. Raises ValueError for another placement, and like `gamma_by_depth`.
+
+    >>> igbviz.theory.normalized_gamma("batch-before", depth=4).round(3)
+    array([0.   , 0.467, 0.467, 0.467])
     """
     phi = kernel(activation)
     require(placement in PLACEMENTS, "placement", placement, ", ".join(PLACEMENTS))
@@ -170,7 +193,10 @@ def max_pool_gamma(activation: str | Activation, k: int) -> float:
         gamma = M1^2 / (M2 - M1^2),   M_n = E max^n
 
     k = 1 is a layer without pooling. Even a linear layer pooled over 2 has ReLU's gamma, 1 / (pi - 1). Source: arXiv
-    2306.00809.
+    2306.00809. Raises ValueError for an unknown activation or a k below 1.
+
+    >>> round(igbviz.theory.max_pool_gamma("relu", k=2), 3)
+    1.041
     """
     phi = kernel(activation)
     require(isinstance(k, int | np.integer) and k >= 1, "k", k, "a whole number of at least 1")

@@ -43,7 +43,13 @@ CHECK_STEPS = 32  # steps between two checks for non-finite losses on a GPU, whe
 
 
 class Diverged(ArithmeticError):
-    """A loss or a logit became non-finite. `step` is the optimizer step at which this was detected."""
+    """A loss or a logit became non-finite. `step` is the optimizer step at which this was detected.
+
+    >>> config = igbviz.RunConfig(optimizer={"name": "sgd", "learning_rate": 100}, epochs=0.1)
+    >>> snapshots = list(igbviz.train(config))
+    Traceback (most recent call last):
+    igbviz.training.loop.Diverged: The loss or the logits became infinite or NaN at step ...
+    """
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -63,8 +69,13 @@ def train(
 ) -> TrainingStream:
     """Train this configuration; yields a snapshot before the first update and at every later probe step.
 
-        trajectory = Trajectory.of(train(config))
-        trajectory = Trajectory.of(train(config, model=net, data=(x, y, x_test, y_test), loss=nn.CrossEntropyLoss()))
+    >>> stream = igbviz.train(igbviz.RunConfig(epochs=0.01))
+    >>> [int(snapshot["step"]) for snapshot in stream]
+    [0, 1, 2, 3]
+    >>> x, y = torch.randn(64, 20), torch.arange(64) % 4
+    >>> parts = {"model": torch.nn.Linear(20, 4), "data": (x, y, x, y), "loss": torch.nn.CrossEntropyLoss()}
+    >>> igbviz.Trajectory.of(igbviz.train(igbviz.RunConfig(), **parts)).accuracy().shape
+    (3, 4)
 
     A snapshot is one record of `trajectory.snapshot_dtype`; the stream has a length, and keeps in `stream.trajectory`
     what it has yielded. `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Your own parts take the

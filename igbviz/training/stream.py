@@ -22,14 +22,14 @@ class TrainingStream(Stream):
     """
 
     network: nn.Module
-    steps: int
-    steps_per_epoch: int
 
-    def __init__(self, training: Any) -> None:  # a `Training`, whose attributes are not public
+    def __init__(self, training: Any) -> None:  # a `Training`, whose parts are no part of the interface
         snapshots = (snapshot for snapshot in training.ticks() if snapshot is not None)
         super().__init__(snapshots, training.dtype, len(training.probe_steps), training.data.class_names)
         # The training itself, and so its data, is let go as soon as the last snapshot is made.
-        self.network, self.steps, self.steps_per_epoch = training.network, training.steps, training.steps_per_epoch
+        self.network = training.network
+        self.steps: int = training.steps
+        self.steps_per_epoch: int = training.steps_per_epoch
 
     @property
     def trajectory(self) -> Trajectory:

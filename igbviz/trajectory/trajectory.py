@@ -38,6 +38,9 @@ def snapshot_dtype(classes: int, noisy: bool = False) -> np.dtype:
     """The dtype of one probe; `noisy` adds the fractions of wrongly labelled training images.
 
     The dtype is the schema: it is stored beside the data and read back from there.
+
+    >>> igbviz.trajectory.snapshot_dtype(classes=10)["mean_prob"].shape
+    (10, 10)
     """
     k, bins = classes, len(P_EDGES) - 1
     noise_columns = [(name, "<f8") for name in WRONG_LABEL_FRACTIONS] if noisy else []
@@ -93,7 +96,12 @@ def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVENNES
 
 
 class Trajectory(Recorded):
-    """The probes of one run so far: `records` (T,) of `snapshot_dtype(K)`, oldest first."""
+    """The probes of one run so far: `records` (T,) of `snapshot_dtype(K)`, oldest first.
+
+    >>> trajectory = igbviz.submit("first-look").trajectory()
+    >>> trajectory.accuracy().shape, trajectory.escape_step()
+    ((60, 10), 7)
+    """
 
     column = "mean_prob"
     least = "a trajectory is made of at least one snapshot"

@@ -1,4 +1,4 @@
-"""The figure of escape times, and the table in the README."""
+"""The figure of escape times, and the table in docs/results.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from igbviz.studies.escape import (
 )
 from tests.support.escape_rows import rows
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+RESULTS = charts.RESULTS.read_text()
 
 
 def test_picture() -> None:
@@ -37,27 +37,27 @@ def test_picture() -> None:
 
 def test_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charts, "save_png", lambda figure, path: path.write_bytes(b"picture"))
-    path, readme, png = (tmp_path / name for name in ("escape.json", "README.md", "escape.png"))
+    path, results, png = (tmp_path / name for name in ("escape.json", "results.md", "escape.png"))
     with pytest.raises(RunError, match="measure first"):
-        publish(path, readme, png)
+        publish(path, results, png)
     write(rows(), path)
-    readme.write_text(f"before {MARKS[0]} old {MARKS[1]} after")
+    results.write_text(f"before {MARKS[0]} old {MARKS[1]} after")
     for _ in range(2):
-        publish(path, readme, png)
-        assert readme.read_text() == f"before {MARKS[0]}\n\n{block(path)}\n\n{MARKS[1]} after"
+        publish(path, results, png)
+        assert results.read_text() == f"before {MARKS[0]}\n\n{block(path)}\n\n{MARKS[1]} after"
         assert png.read_bytes() == b"picture"
     assert block(path).startswith(table(rows())) and "of 3 seeds, 1,000 steps at a rate of 1e-05" in block(path)
-    readme.write_text("nothing to fill")
+    results.write_text("nothing to fill")
     with pytest.raises(RunError, match="escape table"):
-        publish(path, readme, png)
+        publish(path, results, png)
 
 
-def test_what_is_shipped_is_complete_and_in_the_readme() -> None:
+def test_what_is_shipped_is_complete_and_in_the_results() -> None:
     shipped = read()
     by_loss = summaries(shipped)
     assert set(by_loss) == set(escape.contenders())
     assert all(by_loss[loss][rate].seeds >= 3 for loss in by_loss for rate in escape.RATES)
-    assert README.split(MARKS[0])[1].split(MARKS[1])[0].strip() == escape.block()
+    assert RESULTS.split(MARKS[0])[1].split(MARKS[1])[0].strip() == escape.block()
     assert json.loads(escape.DATA.read_text())["provenance"]["definition"] == escape.DEFINITION
 
 

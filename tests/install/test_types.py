@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import igbviz
-from igbviz._torchvision import torchvision  # noqa: F401 (before Lightning, whose plain import of it may fail)
+from igbviz._torchvision import torchvision  # noqa: F401 (before libraries whose plain import of it may fail)
 from tests.install.conftest import pyright
 from tests.support import ROOT
 from tests.support.installed import Installed

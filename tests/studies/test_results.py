@@ -1,4 +1,4 @@
-"""The README's tables of the paper's network, recomputed from the runs that ship."""
+"""The tables of the README and of docs/results.md, recomputed from the runs and measurements that ship."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from igbviz.config import PRESETS
 from igbviz.runs.run import Run
 from igbviz.runs.shipped import shipped_runs
+from igbviz.studies import escape
 from igbviz.training.loop import train
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import outcome
-from tests.support import ROOT
+from tests.support import ROOT, texts
 
-README = (ROOT / "README.md").read_text()
+README, RESULTS = texts.README.read_text(), texts.RESULTS.read_text()
 LOSSES = {
     "cross-entropy": ("cross-entropy", False),
     "piecewise-zero": ("piecewise-zero", False),
@@ -55,7 +56,11 @@ def cells(loss: str) -> list[str]:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_three_seeds_of_the_papers_network(loss: str) -> None:
-    assert f"| {loss} | {' | '.join(cells(loss))} |" in README
+    row = cells(loss)
+    assert f"| {loss} | {' | '.join(row)} |" in RESULTS
+    confidence, accuracy, largest, never = row[:4]
+    assert f"| {loss} | {accuracy} | {largest} | {never} |" in README
+    assert f"one class has a mean probability of {confidence}\nat Init." in README
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -68,7 +73,7 @@ def test_another_initialization_and_rate(loss: str) -> None:
         str(end.classes_at_zero),
         f"{end.silent:.2f}",
     ]
-    assert f"| {loss} | {' | '.join(row)} |" in README
+    assert f"| {loss} | {' | '.join(row)} |" in RESULTS
 
 
 def test_what_the_text_says_of_the_tables() -> None:
@@ -86,7 +91,42 @@ def test_what_the_text_says_of_the_tables() -> None:
             last = run.trajectory().true_class_probability()[-1]
             if last.argmax() == run.trajectory().favoured() and loss in ("cross-entropy", "piecewise-zero"):
                 leads.append(sorted(last)[-1] - sorted(last)[-2])
-    assert len(leads) == 2 and max(leads) < 0.01, "the lead that the README calls slight"
+    assert len(leads) == 2 and max(leads) < 0.01, "the lead that the text calls slight"
+
+
+# Rows of the README's table of losses.
+LEAVING = {
+    "cross-entropy, label smoothing, focal (2), bootstrapping (2)": [
+        "cross-entropy", "label-smoothing", "focal", "focal, detached", "bootstrapping-hard", "bootstrapping-soft",
+    ],
+    "symmetric cross-entropy": ["sce"],
+    "LogitNorm": ["logit-norm"],
+    "curriculum": ["curriculum"],
+}  # fmt: skip
+
+
+def escaped(losses: Sequence[str]) -> tuple[str, int, float]:
+    """In how many seeds each of these losses leaves the first guess at the preset's rate, the first and last step."""
+    found = [escape.summaries(escape.read())[loss]["preset"] for loss in losses]
+    counts = {f"{summary.escaped} of {summary.seeds}" for summary in found}
+    assert len(counts) == 1, "the losses of a row have one number"
+    return counts.pop(), int(min(s.escape[1] for s in found)), max(s.escape[2] for s in found)
+
+
+def test_which_losses_leave_the_first_guess() -> None:
+    for row, losses in LEAVING.items():
+        count, first, last = escaped(losses)
+        steps = f"{first} to {last:.0f}" if np.isfinite(last) else f"{first} at the earliest"
+        assert f"| {row} | {count} | {steps} |" in README
+    every = escape.summaries(escape.read())
+    others = {loss: of for loss, of in every.items() if loss not in sum(LEAVING.values(), [])}
+    assert f"| all others: {len(others)} losses | 0 of 5 | never |" in README
+    assert {(of["preset"].escaped, of["preset"].seeds) for of in others.values()} == {(0, 5)}
+
+    changed = {loss for loss, of in every.items() if of["matched"].escaped != of["preset"].escaped}
+    assert changed == {"logit-norm", "mmc"} and [every[loss]["matched"].escaped for loss in changed] == [1, 1]
+    assert every["mmc"]["matched"].diverged == 4
+    assert [loss for loss, of in every.items() if of["preset"].diverged] == ["mmc"]
 
 
 def first_look(**changes) -> Trajectory:

@@ -40,6 +40,11 @@ def gif(
 
     `title` is by default that of the loss, or of a recorded run. Raises ConfigError for a quantity that the stage does
     not show as curves, and for a trajectory without a probe.
+
+    >>> run = igbviz.submit("first-look")
+    >>> picture = igbviz.charts.gif(run.trajectory(), run.config)
+    >>> picture[:6]
+    b'GIF89a'
     """
     options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
     picture = _picture(trajectory, config, quantity, unit, title, dark, options)

@@ -69,7 +69,12 @@ def _with_room(axis: Any) -> None:
 
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:
-    """A copy with the colours of a light or dark page, for files; a live page applies its own colours."""
+    """A copy with the colours of a light or dark page, for files; a live page applies its own colours.
+
+    >>> dark = igbviz.charts.themed(igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50), dark=True)
+    >>> dark.layout.paper_bgcolor
+    '#171614'
+    """
     page = DARK_PAGE if dark else LIGHT_PAGE
     return from_json(on_page(figure.to_json(), dark)).update_layout(
         font={"color": page.text, "shadow": halo(page.background)},
@@ -80,7 +85,12 @@ def themed(figure: go.Figure, dark: bool) -> go.Figure:
 
 
 def to_html(figure: go.Figure, dark: bool) -> str:
-    """One self-contained HTML page: plotly.js is inside (4.8 MB), so that it opens without a network."""
+    """One self-contained HTML page: plotly.js is inside (4.8 MB), so that it opens without a network.
+
+    >>> page = igbviz.charts.to_html(igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50), dark=False)
+    >>> "plotly" in page
+    True
+    """
     page = themed(figure, dark).to_html(config=CONFIG, include_plotlyjs=True, default_width="100%")
     background = (DARK_PAGE if dark else LIGHT_PAGE).background
     return page.replace("<body>", f'<body style="margin:0;background:{background}">', 1)

@@ -35,7 +35,8 @@ CAPTION = (
 def architectures(ensembles: Mapping[str, OfEnsemble], title: str = "Guesses before training") -> dict[str, Any]:
     """Compare untrained ensembles by name: largest guess fraction of every network, and gamma with its standard error.
 
-        igbviz.charts.architectures({"MLP": igbviz.untrained(mlp, images), "CNN": igbviz.untrained(cnn, images)})
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-c13a798568")
+    >>> figure = igbviz.charts.architectures({"MLP of depth 10": run})
 
     The first name is at the top. Ensembles may differ in classes, inputs and networks; each may be what `every_network`
     takes. Of networks whose logits are all equal nothing is drawn. Raises ConfigError for anything else.

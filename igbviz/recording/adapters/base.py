@@ -21,17 +21,6 @@ class Recorder:
     Takes the arguments of `Probe` but the model, which the training library has. Tensors are moved to its device.
     """
 
-    inputs: Any
-    labels: Any
-    class_names: Sequence[str] | None
-    loss: Callable[..., Any] | None
-    schedule: Schedule
-    batch_norm: Literal["eval", "batch"]
-    steps_per_epoch: int | None
-    images: int
-    seed: int
-    batch_size: int
-
     # Named as scikit-learn does: what a training makes ends with an underscore, and a clone begins without it.
     probe_: Probe | None = None
     model_: nn.Module | None = None
@@ -51,9 +40,16 @@ class Recorder:
         seed: int = 0,
         batch_size: int = 500,
     ) -> None:
-        self.inputs, self.labels, self.class_names, self.loss = inputs, labels, class_names, loss
-        self.schedule, self.batch_norm, self.steps_per_epoch = schedule, batch_norm, steps_per_epoch
-        self.images, self.seed, self.batch_size = images, seed, batch_size
+        self.inputs: Any = inputs
+        self.labels: Any = labels
+        self.class_names: Sequence[str] | None = class_names
+        self.loss: Callable[..., Any] | None = loss
+        self.schedule: Schedule = schedule
+        self.batch_norm: Literal["eval", "batch"] = batch_norm
+        self.steps_per_epoch: int | None = steps_per_epoch
+        self.images: int = images
+        self.seed: int = seed
+        self.batch_size: int = batch_size
 
     @property
     def probe(self) -> Probe:

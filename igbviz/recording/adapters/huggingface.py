@@ -35,6 +35,7 @@ class TrainerProbe(Recorder, TrainerCallback):
     """
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin or go on with the probe. Raises ConfigError for a model that no process has as a whole."""
         model = kwargs["model"]
         require_whole(model)
         if state.is_world_process_zero:

@@ -59,6 +59,7 @@ class LightningProbe(Recorder, Callback):
         self._loss: Tensor | None = None  # of the batches since the last step
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begin or go on with the probe. Raises ConfigError for a model that no process has as a whole."""
         require_whole(pl_module)
         if trainer.is_global_zero:
             self._loss = None

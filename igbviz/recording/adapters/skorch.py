@@ -34,15 +34,14 @@ class SkorchProbe(Recorder, Callback):
     """
 
     hook_: Any = None  # counts the optimizer's steps
-    losses_: list[Tensor]  # of the batches since the last step
-    steps_: int  # in this batch
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         model = net.module_
         evaluated = _LogProbabilities(model) if isinstance(net.criterion_, nn.NLLLoss) else model
         step = self.probe_.step if self.probe_ is not None and self.model_ is model else 0
         self._begin(model, step, evaluated)
-        self.losses_, self.steps_ = [], 0
+        self.losses_: list[Tensor] = []  # of the batches since the last step
+        self.steps_: int = 0  # in this batch
         if self.hook_ is not None:  # of a training that ended with an error
             self.hook_.remove()
         # Accelerate's optimizer hides torch's own, which alone calls hooks.
