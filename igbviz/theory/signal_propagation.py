@@ -18,6 +18,7 @@ Sources: arXiv 2306.00809 and 2505.12096 (gamma), 1606.05340 and 1611.01232 (the
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -201,7 +202,7 @@ def max_pool_gamma(activation: str | Activation, k: int) -> float:
     require(isinstance(k, int | np.integer) and k >= 1, "k", k, "a whole number of at least 1")
     # panels end where phi or `below` has a kink; 200 nodes in each leave an error near rounding
     ends = np.array([-12.0, *phi.breakpoints, 12.0])
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _rule(200)
     half = np.diff(ends)[:, None] / 2
     y = (ends[:-1, None] + half + half * nodes).ravel()
     mass = (half * weights).ravel() * k * np.exp(-(y**2) / 2) * phi.below(y) ** (k - 1)
@@ -209,6 +210,9 @@ def max_pool_gamma(activation: str | Activation, k: int) -> float:
     values = phi(y)
     mean = mass @ values
     return float(mean**2 / (mass @ (values - mean) ** 2))
+
+
+_rule = lru_cache(maxsize=None)(np.polynomial.legendre.leggauss)  # computing it takes longer than using it
 
 
 def check_variances(sigma_w2: Array, sigma_b2: Array) -> None:

@@ -75,7 +75,8 @@ def ensemble(base: str, data: str) -> EnsembleConfig:
 
 
 def without_normalization(config: EnsembleConfig) -> EnsembleConfig:
-    return config.with_(model=config.model.model_dump() | {"normalization": "none"})
+    """One ensemble for all modes of BatchNorm, which there is none of."""
+    return config.with_(model=config.model.model_dump() | {"normalization": "none"}, batch_norm="eval", passes=1)
 
 
 @pytest.mark.parametrize("data", DATASETS)
@@ -84,6 +85,8 @@ def test_every_sentence_is_true_where_it_shows(base: str, data: str) -> None:
     config = ensemble(base, data)
     for key, (change, other) in changes(config).items():
         claims = [phrase for phrase in CLAIMS if phrase in change.expect]
+        if not claims and key not in ("tanh", "after"):
+            continue
         values = [gamma(each.to_json()) for each in (config, other, without_normalization(other))]
         for phrase in claims:
             assert CLAIMS[phrase](*values), f"{key}: {change.expect} Measured: {values}"

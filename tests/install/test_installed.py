@@ -17,6 +17,8 @@ from tests.support.installed import Installed
 from tests.support.processes import end_workers, until
 from tests.support.servers import free_port, healthy
 
+pytestmark = pytest.mark.usefixtures("verification")  # which begins as soon as there is an installed package
+
 
 def test_the_wheel_has_what_lies_beside_the_package(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ import pytest
 
 import igbviz
 from igbviz._torchvision import torchvision  # noqa: F401 (before libraries whose plain import of it may fail)
+from tests.install.conftest import pyright
 from tests.support import ROOT
 from tests.support.installed import Installed
 
@@ -32,18 +29,6 @@ igbviz.no_such_name  # error
 """
 
 
-def checked(installed: Installed, *arguments: str) -> dict[str, Any]:
-    # --verifytypes takes the first Python on the PATH.
-    path = f"{installed.python.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "PATH": path}
-    process = subprocess.run(
-        [sys.executable, "-m", "pyright", "--outputjson", *arguments],
-        cwd=installed.folder / "work", env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert process.stdout.startswith("{"), process.stdout + process.stderr
-    return json.loads(process.stdout)
-
-
 def public_names() -> Iterator[str]:
     """Where every public name of the package and of its public modules is defined."""
     for module in (igbviz, *(getattr(igbviz, name) for name in igbviz._PUBLIC_MODULES)):
@@ -55,8 +40,8 @@ def public_names() -> Iterator[str]:
                 yield f"{module.__name__}.{name}"
 
 
-def test_the_types_of_all_public_names_are_known(installed: Installed) -> None:
-    report = checked(installed, "--verifytypes", "igbviz", "--ignoreexternal")["typeCompleteness"]
+def test_the_types_of_all_public_names_are_known(verification: Callable[[], dict[str, Any]]) -> None:
+    report = verification()["typeCompleteness"]
     known = {}
     for symbol in report["symbols"]:
         reasons = [entry["message"] for entry in symbol["diagnostics"]]
@@ -78,9 +63,10 @@ def test_a_type_checker_understands_the_readme(installed: Installed) -> None:
     readme = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     for number, code in enumerate([*readme, f"import igbviz\n{USE}"]):
         (folder / f"block{number}.py").write_text(code)
+    _, report = pyright(installed, str(folder))
     found = [
         (Path(entry["file"]).name, entry["range"]["start"]["line"], entry["message"])
-        for entry in checked(installed, str(folder))["generalDiagnostics"]
+        for entry in report()["generalDiagnostics"]
         if entry["severity"] == "error"
     ]
     wrong = [line for line, text in enumerate(f"import igbviz\n{USE}".splitlines()) if text.endswith("# error")]

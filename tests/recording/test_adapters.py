@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
-import subprocess
+import re
+import runpy
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import igbviz
 from igbviz._torchvision import torchvision  # noqa: F401 (before the libraries, whose plain import of it may fail)
+from igbviz.recording import adapters
 from igbviz.spec import ConfigError
-from tests.support import ROOT
 
 STEPS = [0, 1, 2, 3, 4, 5, 6, 7, 8]  # of two epochs of 64 samples in batches of 16, every one of them looked at
 
@@ -305,16 +306,21 @@ class TestBase:
         ):
             require_whole(model)
 
-    def test_a_missing_library_is_one_sentence(self) -> None:
-        code = (
-            "import sys; sys.modules |= dict.fromkeys(['lightning', 'transformers', 'skorch']); import igbviz\n"
-            "for kind in (igbviz.LightningProbe, igbviz.TrainerProbe, igbviz.SkorchProbe):\n"
-            "    try: kind(1, 2)\n"
-            "    except ModuleNotFoundError as error: print(error)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines() == [
-            "igbviz.LightningProbe needs lightning: pip install igbviz[lightning]",
-            "igbviz.TrainerProbe needs transformers: pip install igbviz[huggingface]",
-            "igbviz.SkorchProbe needs skorch: pip install igbviz[skorch]",
-        ]
+    @pytest.mark.parametrize(
+        ("module", "callback", "library", "extra"),
+        [
+            ("lightning", "LightningProbe", "lightning", "lightning"),
+            ("huggingface", "TrainerProbe", "transformers", "huggingface"),
+            ("skorch", "SkorchProbe", "skorch", "skorch"),
+        ],
+    )
+    def test_a_missing_library_is_one_sentence(
+        self, module: str, callback: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in [library, *sys.modules]:
+            if name.partition(".")[0] == library:
+                monkeypatch.setitem(sys.modules, name, None)  # as Python remembers a module that there is not
+        kind = runpy.run_path(str(Path(adapters.__file__).with_name(f"{module}.py")))[callback]
+        sentence = f"igbviz.{callback} needs {library}: pip install igbviz[{extra}]"
+        with pytest.raises(ModuleNotFoundError, match=f"^{re.escape(sentence)}$"):
+            kind(IMAGES, LABELS)

@@ -206,8 +206,8 @@ def test_it_is_read_while_it_records() -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    for _ in range(600):
+    for _ in range(200):
         probe()
     over.set()
     reader.join()
-    assert not problems and probe.version == len(probe) == 600 and "600 looks to step 599" in repr(probe)
+    assert not problems and probe.version == len(probe) == 200 and "200 looks to step 199" in repr(probe)
