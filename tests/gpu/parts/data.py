@@ -1,0 +1,69 @@
+"""The data of the other parts: CIFAR-10 from --data, or where this machine has it, else noise of the same size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from igbviz.datasets import DATASETS, DataError
+from tests.gpu.bench import Bench, Options, noise
+
+KNOWN = ("train", "cifar-10-batches-py")  # what a folder of CIFAR-10 has in it
+
+
+def run(bench: Bench) -> None:
+    if bench.is_small and not bench.options.data:
+        bench.note("data", "noise, since --small asks for little", dataset=noise(True))
+        return
+    started = time.monotonic()
+    try:
+        dataset = DATASETS[(fields := found(bench.options))["name"]](**fields)
+        facts = dataset.facts()
+        dataset.load()  # the others find it decoded
+    except DataError as error:
+        bench.note("data", f"noise of the size of CIFAR-10, NOT its pictures: {error}", dataset=noise(bench.is_small))
+        return
+    seconds = time.monotonic() - started
+    words = (
+        f"{dataset.name}, {facts.train_size:,} + {facts.test_size:,} pictures, unpacked and decoded in {seconds:.0f} s"
+    )
+    bench.note("data", words, dataset=dataset.model_dump(), seconds=seconds)
+
+
+def found(options: Options) -> dict[str, Any]:
+    """The fields of the data set: grey, not scaled. Raises DataError."""
+    place = options.data or Path("~/data/cifar10").expanduser()
+    if place.is_file():
+        place = unpacked(place, options.cache / "data")
+    folder = next((where for where in (place, *sorted(place.glob("*/"))) if _is_known(where)), None)
+    if folder and (folder / "train").is_dir():
+        return {"name": "image-folder", "folder": str(folder), "grayscale": True, "scaling": "raw"}
+    if folder:
+        return {"name": "cifar10", "folder": str(folder), "grayscale": True, "scaling": "raw"}
+    if options.data:
+        raise DataError(f"{place} has none of {', '.join(KNOWN)}")
+    cifar = DATASETS["cifar10"](grayscale=True, scaling="raw")
+    if not cifar.is_at_hand():
+        raise DataError("this machine has no CIFAR-10, and --data names none")
+    return cifar.model_dump()
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """The folder with the content of an archive; unpacked once, and then renamed, so that it is whole."""
+    target = folder / archive.name.split(".")[0]
+    if not target.is_dir():
+        beginning = folder / f"{target.name}-{os.getpid()}.part"
+        try:
+            shutil.unpack_archive(archive, beginning, filter="data")
+        except (OSError, ValueError, shutil.ReadError) as error:
+            shutil.rmtree(beginning, ignore_errors=True)
+            raise DataError(f"{archive} cannot be unpacked: {error}") from error
+        beginning.rename(target)
+    return target
+
+
+def _is_known(folder: Path) -> bool:
+    return any((folder / name).is_dir() for name in KNOWN)
