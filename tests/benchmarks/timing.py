@@ -1,4 +1,4 @@
-"""Methods that take turns in one process, and the ratio of their times. Without plotly, which a GPU machine may lack."""
+"""Methods that take turns in one process, and the ratio of their times; without plotly, which may be missing."""
 
 from __future__ import annotations
 

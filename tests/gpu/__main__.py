@@ -1,8 +1,8 @@
 """Everything that only a GPU can answer, in under ten minutes: `python -m tests.gpu`.
 
-Each part runs in a process of its own, and a failure of one does not stop the next. The results are small files in the
-folder --out: RESULTS.md, results.json, log.txt, and each of the paper's runs as an archive, finished or not. A throughput
-is measured on some hundred steps and extrapolated, which the results say.
+Each part runs in a process of its own, and a failure of one does not stop the next. The results are small files in
+the folder --out: RESULTS.md, results.json, log.txt, and each of the paper's runs as an archive, finished or not. A
+throughput is measured on some hundred steps and extrapolated, which the results say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts, one after the other, each in a process of its own and with its own time; a failure of one stops no other."""
+"""The parts one after the other, each in its own process and with its own time; a failure of one stops no other."""
 
 from __future__ import annotations
 
@@ -49,15 +49,13 @@ def campaign(parts: Iterable[Part], options: Options, seconds: float, say: Calla
 
 def one(part: Part, options: Options, seconds: float, say: Callable[[str], None]) -> Outcome:
     """Do one part, and end it when its time is over."""
-    if part.needs_cuda and options.device != "cuda":
-        return Outcome(part, "needs cuda", 0.0, [])
     if seconds < MIN_SECONDS:
         return Outcome(part, "no time left", 0.0, [])
     (options.work / f"{part.name}.jsonl").unlink(missing_ok=True)
     started, said = time.monotonic(), 0
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    process = context.Process(target=child.work, args=(part.name, options, seconds))
+    process = context.Process(target=child.work, args=(part, options, seconds))
     process.start()
     while process.is_alive() and time.monotonic() < started + seconds + GRACE:
         process.join(0.2)

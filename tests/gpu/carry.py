@@ -7,8 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-# What a machine with torch, torchvision, numpy, scipy, Pillow and tqdm may lack; nothing else is imported. pydantic-core
-# is compiled: it has to be of the machine's Python.
+# What a machine with torch, torchvision, numpy, scipy, Pillow and tqdm may lack; nothing else is imported.
+# pydantic-core is compiled: it has to be for the machine's Python.
 WHEELS = (
     "pydantic==2.14.3",
     "pydantic-core==2.50.4",

@@ -8,17 +8,23 @@ import sys
 import traceback
 
 from tests.gpu.bench import Bench, Options
+from tests.gpu.registry import Part
 
 
-def work(part: str, options: Options, seconds: float) -> None:
+def work(part: Part, options: Options, seconds: float) -> None:
     """Do a part; what it prints goes into a file, and an exception that it raises into its notes."""
     os.setsid()  # so that all that it starts can be ended with it
-    printed = os.open(options.work / f"{part}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    printed = os.open(options.work / f"{part.name}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
-    bench = Bench(part, options, seconds)
+    if options.is_small:
+        import torch
+
+        torch.set_num_threads(1)  # two that wait for each other are slow where other tests run beside
+    bench = Bench(part.name, options, seconds)
     try:
-        importlib.import_module(f"tests.gpu.parts.{part}").run(bench)
+        module, function = part.module_and_function
+        getattr(importlib.import_module(module), function)(bench)
     except Exception as error:
         traceback.print_exc()
         bench.note("error", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", False)

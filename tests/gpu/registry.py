@@ -12,12 +12,17 @@ ARCHIVE_SECONDS = 20.0  # kept back for the last part, so that what was trained 
 
 @dataclass(frozen=True)
 class Part:
-    """A part: the module of its name in parts/, what it does, and the most seconds that it may take."""
+    """A part: what it does, and the most seconds that it may take."""
 
     name: str
     words: str
     seconds: float
-    needs_cuda: bool = False
+    place: str = ""  # as in module:function; by default `run` in the module of this name in parts/
+
+    @property
+    def module_and_function(self) -> tuple[str, str]:
+        module, _, function = (self.place or f"tests.gpu.parts.{self.name}:run").partition(":")
+        return module, function
 
 
 PARTS = {

@@ -1,4 +1,4 @@
-"""The results as small files: RESULTS.md to read, results.json with every number, log.txt with what the parts printed."""
+"""The results as small files: RESULTS.md to read, results.json with all numbers, log.txt with what was printed."""
 
 from __future__ import annotations
 

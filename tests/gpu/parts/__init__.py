@@ -1,1 +1,1 @@
-"""One module for each part: its function `run(bench)` notes what it finds. The table of all is in `tests.gpu.registry`."""
+"""One module for each part: its function `run(bench)` notes what it finds. The table of all: `tests.gpu.registry`."""

@@ -33,8 +33,8 @@ CONFIGS = {
     "resnet18, wrong labels": RunConfig(**TINY).with_(
         model={"name": "resnet18"}, optimizer={"name": "sgd", "learning_rate": 1e-3}, label_noise={"name": "symmetric"}
     ),
-    "vit-tiny, piecewise-zero": RunConfig(**TINY).with_(
-        model={"name": "vit-tiny"}, optimizer={"name": "sgd", "learning_rate": 1e-3}, loss={"name": "piecewise-zero"}
+    "vit_tiny, piecewise-zero": RunConfig(**TINY).with_(
+        model={"name": "vit_tiny"}, optimizer={"name": "sgd", "learning_rate": 1e-3}, loss={"name": "piecewise-zero"}
     ),
 }
 RANDOM = ("mnasnet0_5, dropout",)  # a device has random numbers of its own

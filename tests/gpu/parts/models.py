@@ -15,7 +15,7 @@ from igbviz.training.loop import Training
 from tests.gpu.bench import Bench
 
 SMALL = ("mlp", "cnn", "mnasnet0_5")
-DATA = {"name": "gaussian-noise", "size": 32, "train_examples": 32, "test_examples": 20}
+DATA = {"name": "gaussian-noise", "size": 32, "train_examples": 32, "test_examples": 100}
 KEEP = 8.0  # seconds at the end in which no further network is begun: the largest take long to draw
 
 
@@ -49,7 +49,7 @@ def two_probes(name: str, device: torch.device) -> None:
         optimizer={"name": "sgd", "learning_rate": 1e-6},
         batch_size=8,
         epochs=0.25,
-        probes={"size": 20, "schedule": "batch"},
+        probes={"size": 100, "schedule": "batch"},
     )
     records = np.array([record for record in Training(config, device).ticks() if record is not None])
     assert records["step"].tolist() == [0, 1], f"{name} was probed at {records['step'].tolist()}"

@@ -80,8 +80,8 @@ def say(bench: Bench, what: str, pair: float, pairs: int, step: float, steps: in
     minutes = paper({"step": step, "probe": max(pair - step, 0.0)})
     bench.note(
         what,
-        f"a step {1e3 * step:.3g} ms (n = {steps}), a step and a probe {1e3 * pair:.4g} ms (n = {pairs}); extrapolated, "
-        f"a run of 20 epochs takes {minutes:.1f} minutes",
+        f"a step {1e3 * step:.3g} ms (n = {steps}), a step and a probe {1e3 * pair:.4g} ms (n = {pairs}); "
+        f"extrapolated, a run of 20 epochs takes {minutes:.1f} minutes",
         pair_seconds=pair,
         step_seconds=step,
         minutes=minutes,
