@@ -17,7 +17,8 @@ from tests.gpu.registry import Part, seconds_for
 
 GRACE = 6.0  # seconds after its time in which a part ends by itself
 MIN_SECONDS = 3.0  # with less a part is not begun
-PRELOAD = ["torch", "igbviz.training.loop", "tests.gpu.child"]  # imported once for all parts
+# Imported once for all parts; the engine first, since it decides how torch's threads wait.
+PRELOAD = ["igbviz.training.loop", "igbviz.runs.session", "tests.gpu.timing", "tests.benchmarks.stacked"]
 
 
 @dataclass(frozen=True)
