@@ -28,7 +28,7 @@ class Part:
 PARTS = {
     part.name: part
     for part in (
-        Part("data", "unpacks and decodes the pictures, and says which data the other parts are about", 90),
+        Part("data", "unpacks and decodes the pictures, and says which data the other parts are about", 150),
         Part("engine", "snapshots as on the CPU, equal repeats, resuming, bfloat16, out of memory", 60),
         Part("throughput", "the paper's runs: steps and probes of 10,000 images, and the minutes of three runs", 75),
         Part("steps", "CUDA graphs, channels-last, TF32, bfloat16: steps against eager and a plain script", 60),

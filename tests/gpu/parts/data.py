@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -57,12 +60,26 @@ def unpacked(archive: Path, folder: Path) -> Path:
     if not target.is_dir():
         beginning = folder / f"{target.name}-{os.getpid()}.part"
         try:
-            shutil.unpack_archive(archive, beginning, filter="data")
-        except (OSError, ValueError, shutil.ReadError) as error:
+            _unpack(archive, beginning)
+        except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
             shutil.rmtree(beginning, ignore_errors=True)
             raise DataError(f"{archive} cannot be unpacked: {error}") from error
         beginning.rename(target)
     return target
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """The program tar is ten times as fast with so many small files as Python; it may lack xz."""
+    opener = {".xz": lzma.open, ".gz": gzip.open, ".tar": open}.get(archive.suffix)
+    if not opener or not shutil.which("tar"):
+        shutil.unpack_archive(archive, target, filter="data")
+        return
+    target.mkdir(parents=True)
+    with opener(archive, "rb") as content, subprocess.Popen(["tar", "-x", "-C", target], stdin=subprocess.PIPE) as tar:
+        shutil.copyfileobj(content, tar.stdin)
+        tar.stdin.close()
+    if tar.returncode:
+        raise OSError(f"tar ended with code {tar.returncode}")
 
 
 def _is_known(folder: Path) -> bool:

@@ -23,10 +23,11 @@ def run(bench: Bench) -> None:
     ways = [("eager", False), ("CUDA graphs", True)] if bench.is_cuda else [("eager", False)]
     share = bench.left() * 0.8 / (1 + len(LOSSES) * len(ways))
     minutes: dict[str, list[float]] = {}
+    data = bench.paper().dataset.load(bench.device)
     for loss in LOSSES:
         for way, is_on in ways:
             with graphs(is_on):
-                training = Training(bench.paper(loss), bench.device)
+                training = Training(bench.paper(loss), bench.device, data=data)
             found = pace(training, pairs, steps, share)
             minutes.setdefault(way, []).append(say(bench, f"{loss}, {way}", *found))
             del training
