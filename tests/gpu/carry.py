@@ -30,7 +30,7 @@ what the machine needs:
       {" ".join(WHEELS[4:])}
 
   and used there with --wheels wheels, which needs no pip, or by anything that puts them on PYTHONPATH. CIFAR-10 as a
-  folder of pictures, train/<class>/* and test/<class>/*, becomes an archive of 19 MB, used with --data:
+  folder of pictures, train/<class>/* and test/<class>/*, becomes an archive of 19 MB, which --data unpacks into ~/data:
 
     tar -C cifar10 --sort=name -cf - train test | xz -2 > cifar10.tar.xz
 

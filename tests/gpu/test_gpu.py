@@ -106,7 +106,9 @@ def test_later_parts_get_what_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", ["", "cifar10/"])
-def test_an_archive_of_pictures_is_unpacked(inside: str, tmp_path: Path) -> None:
+def test_an_archive_of_pictures_is_unpacked(inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "HOME", tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path))
     archive = tmp_path / "pictures.tar.xz"
     with tarfile.open(archive, "w:xz") as tar:
         for number, name in enumerate(("train/cat/0", "train/dog/0", "test/cat/0", "test/dog/0")):
@@ -117,11 +119,13 @@ def test_an_archive_of_pictures_is_unpacked(inside: str, tmp_path: Path) -> None
             tar.addfile(entry, io.BytesIO(file.getvalue()))
     fields = data.found(options(tmp_path, data=archive))
     assert data.DATASETS[fields["name"]](**fields).facts().class_names == ("cat", "dog")
+    assert fields["folder"] == f"~/home/pictures/{inside}".rstrip("/")
     assert fields["grayscale"] and fields["scaling"] == "raw", "as the paper's preset"
 
 
-def test_a_damaged_archive_is_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "pictures.tar.xz"
     archive.write_bytes(b"no archive")
+    monkeypatch.setattr(data, "HOME", tmp_path / "home")
     with pytest.raises(data.DataError, match=r"pictures\.tar\.xz cannot be unpacked: "):
         data.found(options(tmp_path, data=archive))

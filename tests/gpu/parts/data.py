@@ -14,6 +14,7 @@ from typing import Any
 from igbviz.datasets import DATASETS, DataError
 from tests.gpu.bench import Bench, Options, noise
 
+HOME = Path("~/data").expanduser()  # the path of a folder is part of a run's identity: here it is the same everywhere
 KNOWN = ("train", "cifar-10-batches-py")  # what a folder of CIFAR-10 has in it
 
 
@@ -38,20 +39,26 @@ def run(bench: Bench) -> None:
 
 def found(options: Options) -> dict[str, Any]:
     """The fields of the data set: grey, not scaled. Raises DataError."""
-    place = options.data or Path("~/data/cifar10").expanduser()
+    place = options.data or HOME / "cifar10"
     if place.is_file():
-        place = unpacked(place, options.cache / "data")
+        place = unpacked(place, HOME)
     folder = next((where for where in (place, *sorted(place.glob("*/"))) if _is_known(where)), None)
     if folder and (folder / "train").is_dir():
-        return {"name": "image-folder", "folder": str(folder), "grayscale": True, "scaling": "raw"}
+        return {"name": "image-folder", "folder": as_written(folder), "grayscale": True, "scaling": "raw"}
     if folder:
-        return {"name": "cifar10", "folder": str(folder), "grayscale": True, "scaling": "raw"}
+        return {"name": "cifar10", "folder": as_written(folder), "grayscale": True, "scaling": "raw"}
     if options.data:
         raise DataError(f"{place} has none of {', '.join(KNOWN)}")
     cifar = DATASETS["cifar10"](grayscale=True, scaling="raw")
     if not cifar.is_at_hand():
         raise DataError("this machine has no CIFAR-10, and --data names none")
     return cifar.model_dump()
+
+
+def as_written(folder: Path) -> str:
+    """The path of a folder, with ~ for the home folder, which another machine may have elsewhere."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
