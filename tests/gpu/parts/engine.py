@@ -18,7 +18,7 @@ from tests.support.trajectories import same
 
 # Two devices round differently, and training amplifies that: a class's mean probability may differ by so much after the
 # 32 steps of a run, and by far less in its first probe, where nothing has been trained.
-TOLERANCE, FIRST_TOLERANCE = 5e-3, 1e-5
+TOLERANCE, FIRST_TOLERANCE = 5e-3, 1e-4
 
 CONFIGS = {
     "mlp": RunConfig(**TINY),
@@ -105,7 +105,7 @@ def the_papers_network(bench: Bench) -> None:
     bench.check("the paper's ResNet-50: 12 steps and probes, twice, are equal to the bit", same(one, other))
     first = first_snapshots(Training(config, "cpu"), 1)
     apart = np.abs(one["mean_prob"][0] - first["mean_prob"][0]).max()
-    bench.check("the paper's ResNet-50: first probe as on the CPU", bool(apart < 1e-3), f"p differs by {apart:.1e}")
+    bench.check("the paper's ResNet-50: first probe as on the CPU", bool(apart < 2e-3), f"p differs by {apart:.1e}")
 
 
 def first_snapshots(training: Training, count: int) -> np.ndarray:
