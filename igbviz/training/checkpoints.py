@@ -6,6 +6,7 @@ uninterrupted one.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -53,7 +54,9 @@ def restore(training: Training, state: dict[str, Any]) -> None:
     """
     if not (0 <= state["step"] <= training.steps and 0 <= state["snapshots"] <= len(training.probe_steps)):
         raise ValueError(f"the state is at step {state['step']}, allowed: 0 to {training.steps}")
-    training.network.load_state_dict(state["network"])
+    weights = OrderedDict(state["network"])
+    weights._metadata = training.network.state_dict()._metadata  # the versions of its layers: MNASNet asks for its own
+    training.network.load_state_dict(weights)
     load_optimizer_state(training.optimizer, state["optimizer"])
     training.step, training.snapshots, training.loss_steps = state["step"], state["snapshots"], state["loss_steps"]
     training.loss_sum.fill_(state["loss_sum"])

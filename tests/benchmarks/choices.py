@@ -24,8 +24,8 @@ from igbviz.training.devices import best_device, compute_context, device_name
 from igbviz.training.loop import Training
 from igbviz.training.network import evaluation_mode
 from igbviz.training.packed_inference import pack_network
-from tests.benchmarks.__main__ import alternating, row
 from tests.benchmarks.against import cases
+from tests.benchmarks.timing import alternating, row
 
 CHUNKS = (500, 1000, 2500, 5000, 10_000)
 PAPER_EPOCHS = 20
@@ -71,7 +71,7 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
             with (
                 compute_context(device, precision, training.evaluation.threads),
                 evaluation_mode(network, "eval"),
-                _tf32(device, tf32),
+                allowing_tf32(device, tf32),
             ):
                 return torch.cat([forward(part) for part in images.split(chunk)])
 
@@ -104,7 +104,7 @@ def probes(config: RunConfig, device: torch.device) -> dict[str, Way]:
 
 
 @contextlib.contextmanager
-def _tf32(device: torch.device, allowed: bool) -> Iterator[None]:
+def allowing_tf32(device: torch.device, allowed: bool) -> Iterator[None]:
     if device.type != "cuda" or not allowed:
         yield
         return

@@ -51,6 +51,7 @@ def loop(measured: StackedNetworks) -> None:
         torch.manual_seed(seed)
         network = config.model.build(measured.shape, measured.classes)
         config.initialization.apply(network, measured.classes)
+        network.to(measured.device)
         for layer in network.modules():
             if isinstance(layer, nn.Linear):
                 layer.register_forward_hook(lambda _layer, _inputs, outputs: layers.append(plain_layer(outputs)))

@@ -18,7 +18,7 @@ from igbviz._torchvision import torchvision
 from igbviz.losses import LOSSES
 from igbviz.recording.probe import Probe
 from igbviz.training.devices import best_device, device_name
-from tests.benchmarks.__main__ import alternating
+from tests.benchmarks.timing import alternating
 
 CALLS = 20_000
 

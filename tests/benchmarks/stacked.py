@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from igbviz.config import PRESETS, RunConfig
@@ -25,9 +26,9 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.studies.escape import processor
 from igbviz.training.devices import best_device
-from igbviz.training.loop import Training
+from igbviz.training.loop import CHECK_STEPS, Training
 from igbviz.training.stacked import Stack, max_runs
-from tests.benchmarks.__main__ import alternating, row
+from tests.benchmarks.timing import alternating, row
 
 FIRST_LOOK = PRESETS["first-look"].config
 KINDS = {
@@ -41,6 +42,13 @@ SWEEPS = ("first look, mlp of width 256", "mlp of width 16")
 SWEEP_REPEATS = 3
 
 
+def advance(stack: Stack, steps: int) -> None:
+    """So many steps of a stack, which takes several at once on a GPU, up to the next probe or check."""
+    end = stack.trainings[0].step + steps
+    while stack.trainings[0].step < end:
+        stack.advance()
+
+
 def steps(device: torch.device) -> list[dict[str, Any]]:
     """Milliseconds of a step of all runs, one by one and stacked."""
     rows = []
@@ -49,21 +57,25 @@ def steps(device: torch.device) -> list[dict[str, Any]]:
         for runs in (4, 16) if device.type == "cpu" else (8, 32):
             runs = min(runs, max_runs(training))
             alone = [Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)]
-            stack = Stack([Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)])
+            others = [Training(config.with_(seed=seed), device, data=training.clean_data) for seed in range(runs)]
+            for other in others:
+                other.probe_steps = np.array([10**9])  # no probe comes between the steps
+            stack = Stack(others)
+            calls = 1 if device.type == "cpu" else CHECK_STEPS
 
-            def in_turn(alone: list[Training] = alone) -> None:
-                for training in alone:
+            def in_turn(alone: list[Training] = alone, calls: int = calls) -> None:
+                for training in alone * calls:
                     training.advance()
                 if device.type == "cuda":
                     torch.cuda.synchronize()
 
-            def together(stack: Stack = stack) -> None:
-                stack.advance()
+            def together(stack: Stack = stack, calls: int = calls) -> None:
+                advance(stack, calls)
                 if device.type == "cuda":
                     torch.cuda.synchronize()
 
             ways = {"one by one": in_turn, "stacked": together}
-            one = row(f"{name}, a step of {runs}: one by one / stacked", alternating(ways, 5))
+            one = row(f"{name}, {calls} steps of {runs}: one by one / stacked", alternating(ways, 5))
             rows.append(one | {"lanes": runs})
     return rows
 

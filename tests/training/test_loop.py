@@ -313,6 +313,15 @@ def test_gpu_or_none(tiny: RunConfig) -> None:
     assert isinstance(training.network, nn.Module) and training.network.training
 
 
+def test_layers_that_ask_for_their_version_resume(tiny: RunConfig) -> None:
+    """MNASNet refuses weights without the versions of its layers, which are no part of a state."""
+    config = tiny.with_(model={"name": "mnasnet0_5"})
+    first = Training(config, "cpu")
+    first.advance()
+    resumed = Training(config, "cpu", copy.deepcopy(first.state()))
+    assert all(map(torch.equal, first.tensors(), resumed.tensors()))
+
+
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}], ids=["momentum", "adam"])
 def test_a_checkpoint_of_another_device_can_be_resumed(tiny: RunConfig, optimizer: dict) -> None:
     """On a GPU the kernels of a ResNet in bfloat16 are channels-last, here they are not."""

@@ -1,0 +1,1 @@
+"""Everything that only a GPU can answer, with one command: `python -m tests.gpu`, see its --help."""
