@@ -87,6 +87,16 @@ class Mixed(Loss):
             raise ConfigError(((), f"is {short(name)}, allowed: one of {alternatives(name, registry)}"))
         return registry[name].model_validate(fields)
 
+    @classmethod
+    def changed_hyperparameters(cls, values: Mapping[str, Any]) -> str:
+        """As in 'weight 0.3, loss gce (q 0.5)'; the loss is named even if it is the default."""
+        loss = values.get("loss", {"name": PiecewiseZero().name})
+        fields = loss.model_dump() if isinstance(loss, Loss) else loss if isinstance(loss, Mapping) else {}
+        name, registry = str(fields.get("name", loss))[:60], others()
+        changed = registry[name].changed_hyperparameters(fields) if name in registry else ""
+        own = super().changed_hyperparameters({key: value for key, value in values.items() if key != "loss"})
+        return ", ".join(filter(None, (own, f"loss {name} ({changed})" if changed else f"loss {name}")))
+
     @property
     def runs_on_numpy(self) -> bool:  # type: ignore[override]
         return self.loss.runs_on_numpy

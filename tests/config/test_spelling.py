@@ -13,7 +13,7 @@ from igbviz.spec import ConfigError, alternatives, suggestion
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"loss": {"name": "blury"}}, "loss is 'blury', .* and 25 others \\(did you mean 'blurry'\\?\\)$"),
+        ({"loss": {"name": "blury"}}, "loss is 'blury', .* and 28 others \\(did you mean 'blurry'\\?\\)$"),
         ({"dataset": {"name": "CIFAR10"}}, "dataset is 'CIFAR10', .*\\(did you mean 'cifar10'\\?\\)$"),
         ({"loss": {"name": "piecewise-zero", "cutof": 0.1}}, "loss.cutof is not .*\\(did you mean 'cutoff'\\?\\)$"),
         ({"learning_rate": 0.1}, "did you mean 'optimizer.learning_rate'\\?"),

@@ -88,7 +88,7 @@ def test_every_loss_can_be_chosen(first: int) -> None:
     assert not test.error
     text = captions(test)
     assert all(LOSSES[name].source in text for name in names)
-    aside = [LOSSES[name].title for name in names if not LOSSES[name].depends_on_p_only]
+    aside = [LOSSES[name].title for name in names if LOSSES[name]().of_p is None]
     assert all(title in text.partition("Not in this chart")[2] for title in aside)
 
 
