@@ -330,7 +330,9 @@ class PHuberGCE(LossOfP):
         r"\quad t = \tau^{1/(q - 1)}"
     )
     source: ClassVar[str] = "Menon, Rawat, Reddi, Kumar 2020 (ICLR)"
-    effect: ClassVar[str] = "raises it with force tau p below p = t, more weakly still than GCE, and with force p^q above"
+    effect: ClassVar[str] = (
+        "raises it with force tau p below p = t, still more weakly than GCE, whose force p^q it has above"
+    )
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         curve = -xp.expm1(self.q * log_p) / self.q

@@ -58,7 +58,7 @@ def _text(inner: str) -> str:
 
 
 class Mixed(Loss):
-    """A mixture of cross-entropy with any other loss: where the other one is silent, a part of cross-entropy is left."""
+    """A mixture of cross-entropy with any other loss: where that is silent, a part of cross-entropy is left."""
 
     name: Literal["mixed"] = "mixed"
     weight: float = Field(
