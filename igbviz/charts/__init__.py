@@ -32,7 +32,7 @@ Of several runs
     losses_over_time      what robust losses do with wrong labels or unequal classes
     trade_off             what they reach against when they escape
     escape_of_losses      which of all losses escape, as the program ships it
-    escape_against_force  the same over the force of each loss on an improbable class
+    escape_against_force  the same over the force of each loss at the start
 
 Of losses and theory, without a run
     loss_curves           force, value or slope of losses over the probability of the true class

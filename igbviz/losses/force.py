@@ -82,11 +82,6 @@ def force_at(loss: Loss, p: float, classes: int) -> float:
     return float(-slope[0, 0] / (1 - p))  # cross-entropy's slope is -(1 - p)
 
 
-def small_p(classes: int) -> float:
-    """The p at which losses are compared on an improbable class."""
-    return min(1e-4, 0.1 / classes)
-
-
 def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
     """The force at every p over the largest one up to p = 0.9: 0 where an image is ignored, below 0 for a wrong push.
 
@@ -112,7 +107,7 @@ def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
 def ranking(classes: int) -> list[dict[str, Any]]:
     """One row per loss at its defaults, the strongest force on an improbable class first."""
     # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, which rounding must not decide.
-    even, rare = (1 - 1e-9) / classes, small_p(classes)
+    even, rare = (1 - 1e-9) / classes, min(1e-4, 0.1 / classes)
     rows = [
         {
             "name": name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LINE = 15  # pixels between the lines of a label
+LINE = 17  # pixels between the lines of a label
 
 
 class Label(NamedTuple):

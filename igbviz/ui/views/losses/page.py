@@ -49,6 +49,7 @@ def draw(cache: Path) -> None:
     tables.over_lead(chosen)
     tables.table(shown.trajectory.classes if shown.trajectory is not None else 10)
     escape.draw()
+    escape.draw_spectrum()
 
 
 def _picture(names: list[str], chosen: dict[str, Loss], cache: Path) -> Shown:
