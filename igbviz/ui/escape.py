@@ -1,4 +1,4 @@
-"""The shipped measurement of which losses escape the first guess, and when, as two pages show it, and what decides it."""
+"""The shipped measurement of which losses escape the first guess, when, and what decides it, as pages show it."""
 
 from __future__ import annotations
 
