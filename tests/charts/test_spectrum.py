@@ -28,7 +28,7 @@ def test_where_a_loss_stands() -> None:
     rows = [row("mixed, 0.1", "preset", seed, at) for seed, at in enumerate((10, 100, 100))]
     rows += [row("mae", "preset", seed, None) for seed in range(3)]
     spec = escape_against_force.spec(rows)
-    _, mixtures, _, others = spec["data"]
+    _, others, _, mixtures = spec["data"]
     assert list(mixtures["x"]) == [100] and mixtures["y"] == pytest.approx([0.1])
     assert (mixtures["error_x"]["arrayminus"], mixtures["error_x"]["array"]) == (pytest.approx([90]), [0])
     assert (

@@ -101,7 +101,7 @@ def test_a_mixture_with_another_loss(own_cache: Path) -> None:
     test.selectbox(key="losses-mixed-loss-name").select("nce").run()
     assert "Mixture with cross-entropy" in captions(test).partition("Not in this chart")[2]
     test.number_input(key="losses-mixed-weight").set_value(3.0).run()
-    assert "weight is 3, allowed: a number from 0 to 1" in test.error[0].value
+    assert "weight is 3.0, allowed: a number from 0 to 1" in test.error[0].value
 
 
 def test_no_loss_at_all_and_none_of_p(tiny: RunConfig, own_cache: Path) -> None:

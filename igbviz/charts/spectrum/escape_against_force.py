@@ -16,10 +16,10 @@ from igbviz.studies.escape import DATA, RATES, Row, _escaped, read
 from igbviz.studies.seed_summary import format_spread, format_step
 from igbviz.studies.spectrum import START_P, Family, Point, points
 
-HEIGHT, TOP, BOTTOM = 700, 78, 60  # pixels of the figure and of its margins
+HEIGHT, TOP, BOTTOM = 630, 78, 60  # pixels of the figure and of its margins
 LINE_OF_NAMES, RIGHT = 15, 116  # characters that fit into the margin, in pixels, and into the plot on a phone
 BOTTOM_FORCE, TOP_FORCE = 1e-4, 200.0
-NO_FORCE, END = 10**-5.6, 10**-7.2  # where a weaker or negative force is drawn, and the end of the axis
+NO_FORCE, END = 10**-5.7, 10**-7.4  # where a weaker or negative force is drawn, and the end of the axis
 FAMILIES: dict[Family, tuple[str, str, str]] = {  # title, color and symbol
     "mixture": ("λ cross-entropy + (1 − λ) piecewise-zero", LIGHT[1], "diamond"),
     "soft": ("piecewise-zero with a soft cutoff, steepness s", LIGHT[2], "square"),
@@ -55,7 +55,7 @@ def escape_against_force(rows: list[Row] | None = None, rate: str = "preset") ->
         return never if np.isinf(step) else max(step, init)
 
     traces = [_line([point for point in drawn if point.family == "mixture" or point.label in ENDS], place)]
-    traces += [_dots(kind, [point for point in drawn if point.family == kind], place) for kind in FAMILIES]
+    traces += [_dots(kind, [point for point in drawn if point.family == kind], place) for kind in reversed(FAMILIES)]
     left = np.log10(init) if any(row.escape == 0 for row in rows) else -0.05
     ticks = [10**power for power in range(int(np.log10(last / 2)) + 1)]  # none that would touch the column's title
     forces = [10**power for power in range(-4, 2)]
@@ -93,7 +93,8 @@ def escape_against_force(rows: list[Row] | None = None, rate: str = "preset") ->
             "annotations": [*_names_of_never(drawn, wall), *_names_of_escaped(drawn)],
             "hovermode": "closest",
             "margin": {"l": 76, "r": RIGHT, "t": TOP, "b": BOTTOM},
-            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": SMALL}},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "reversed"}
+            | {"font": {"size": SMALL}},
             "meta": {"words": f"Force of {len(drawn)} losses at the start, over the step of escape"},
         },
     }
