@@ -32,6 +32,7 @@ Of several runs
     losses_over_time      what robust losses do with wrong labels or unequal classes
     trade_off             what they reach against when they escape
     escape_of_losses      which of all losses escape, as the program ships it
+    escape_against_force  the same over the force of each loss at the start
 
 Of losses and theory, without a run
     loss_curves           force, value or slope of losses over the probability of the true class
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from igbviz.charts.robustness import over_time as losses_over_time
     from igbviz.charts.robustness import trade_off
     from igbviz.charts.run import bars, curves, wrong_labels
+    from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
 
@@ -90,6 +92,7 @@ CHARTS = {
     "losses_over_time": "robustness.over_time",
     "trade_off": "robustness.trade_off",
     "escape_of_losses": "escape.picture",
+    "escape_against_force": "spectrum.escape_against_force.escape_against_force",
     "loss_curves": "losses.over_p",
     "over_lead": "losses.over_lead",
     "phase_map": "theory.phase_map",
@@ -111,6 +114,7 @@ __all__ = [
     "class_probabilities",
     "compare",
     "curves",
+    "escape_against_force",
     "escape_of_losses",
     "escapes",
     "every_network",

@@ -140,7 +140,7 @@ def over_p(
     p = np.geomspace(LEFT_EDGE, 1, 781) if log else np.linspace(0, 1, 801)
     with np.errstate(all="ignore"):
         log_p = np.log(np.maximum(p, 1e-12))
-        drawn = {name: definition.values(loss, log_p) for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+        drawn = {name: definition.values(loss.of_p, log_p) for name, loss in chosen.items() if loss.of_p is not None}
     traces = [
         _line(
             p, values, name, _title_of(chosen, name), styles[name], f"p = %{{x:.3g}}<br>{definition.title} = %{{y:.4g}}"

@@ -83,6 +83,8 @@ def with_stand_ins(values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
     missing = [name for name in FIELDS if _is_missing(name, values)]
+    if isinstance(mixture := values.get("loss"), Mapping) and _is_missing("loss", mixture):
+        values = {**values, "loss": {**mixture, "loss": MissingLoss.of(mixture["loss"])}}
     return {**values, **{name: FIELDS[name][1].of(values[name]) for name in missing}}
 
 
@@ -92,7 +94,10 @@ def has_stand_ins(config: Spec) -> bool:
 
 
 def _parts(config: Spec) -> dict[str, Part]:
-    return {name: part for name in FIELDS if isinstance(part := getattr(config, name, None), Part)}
+    """The choices by the path of their field; a loss inside a loss has one of its own."""
+    outer = {name: part for name in FIELDS if isinstance(part := getattr(config, name, None), Part)}
+    inner = getattr(outer.get("loss"), "loss", None)
+    return outer | ({"loss.loss": inner} if isinstance(inner, Part) else {})
 
 
 def _is_missing(field: str, values: Mapping[str, Any]) -> bool:

@@ -41,11 +41,13 @@ from igbviz.losses.of_probability import (
     GeneralizedCrossEntropy,
     MeanAbsoluteError,
     PHuberCrossEntropy,
+    PHuberGCE,
     PiecewiseZero,
     ReverseCrossEntropy,
     SymmetricCrossEntropy,
     TruncatedGCE,
 )
+from igbviz.losses.spectrum import Mixed, SoftPiecewiseZero
 from igbviz.spec import Registry, any_of, by_name
 
 _BUILT_IN = by_name(
@@ -79,6 +81,9 @@ _BUILT_IN = by_name(
     HardBootstrapping,
     LogitNorm,
     LogitClip,
+    SoftPiecewiseZero,
+    PHuberGCE,
+    Mixed,
     Custom,
 )
 if TYPE_CHECKING:

@@ -109,6 +109,11 @@ class Loss(Part):
             slopes[:, k] = self.values(nudged, labels).imag / COMPLEX_STEP
         return slopes
 
+    @property
+    def of_p(self) -> LossOfP | None:
+        """This loss as a function of p, or None if it depends on more than the true class's probability."""
+        return None
+
     def latex(self) -> str:
         """The displayed formula, in LaTeX."""
         return getattr(self, "formula", r"L(\mathbf{z}, y)")
@@ -181,6 +186,10 @@ class LossOfP(Loss):
     """
 
     depends_on_p_only: ClassVar[bool] = True
+
+    @property
+    def of_p(self) -> LossOfP:
+        return self
 
     def f(self, log_p: Any, xp: ModuleType) -> Any:
         """The value at log p, elementwise."""

@@ -75,8 +75,8 @@ def force_at(loss: Loss, p: float, classes: int) -> float:
     Such a loss is evaluated where the true class has probability p and one favoured class leads K - 1 equal others. NaN
     for one that does not run on numpy.
     """
-    if isinstance(loss, LossOfP):
-        return float(loss.weight(np.log([p]), np)[0])
+    if loss.of_p is not None:
+        return float(loss.of_p.weight(np.log([p]), np)[0])
     lead = np.log(max(1 / p - (classes - 1), 1.0))
     slope = loss.gradient(one_favoured(np.array([lead]), classes), np.zeros(1, np.int64))
     return float(-slope[0, 0] / (1 - p))  # cross-entropy's slope is -(1 - p)
@@ -92,8 +92,8 @@ def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
     if not loss.runs_on_numpy:
         return np.ones(len(p))
     p = np.clip(p, 1e-6, 0.998)
-    if isinstance(loss, LossOfP):
-        force = loss.weight(np.log(p), np)
+    if loss.of_p is not None:
+        force = loss.of_p.weight(np.log(p), np)
     else:
         lead = np.log(np.maximum(1 / p - (classes - 1), np.e))
         logits = one_favoured(lead, classes)
@@ -116,7 +116,7 @@ def ranking(classes: int) -> list[dict[str, Any]]:
             "rare": force_at(kind(), rare, classes),
             "effect": kind.effect,
             "source": kind.source,
-            "of p only": kind.depends_on_p_only,
+            "of p only": kind().of_p is not None,
         }
         for name, kind in LOSSES.items()
     ]

@@ -313,6 +313,40 @@ class PHuberCrossEntropy(LossOfP):
         return xp.exp(xp.clip(log_p + math.log(self.tau), None, 0))
 
 
+class PHuberGCE(LossOfP):
+    """Partially Huberized generalized cross-entropy: a straight line in p where GCE would be steeper than tau."""
+
+    name: Literal["phuber-gce"] = "phuber-gce"
+    q: float = Field(default=0.7, gt=0, le=1, description="As in GCE: near 0 it is PHuber-CE, at 1 MAE.")
+    tau: float = Field(
+        default=10.0,
+        ge=1,
+        le=1e12,
+        description="Steepest slope in p, reached at p = tau^(1/(q - 1)). Large is GCE, 1 is MAE.",
+    )
+    title: ClassVar[str] = "Partially Huberized GCE"
+    formula: ClassVar[str] = (
+        r"\begin{cases} (1 - p_y^{q})/q & p_y > t \\ (1 - t^{q})/q + \tau\,(t - p_y) & p_y \le t \end{cases}, "
+        r"\quad t = \tau^{1/(q - 1)}"
+    )
+    source: ClassVar[str] = "Menon, Rawat, Reddi, Kumar 2020 (ICLR)"
+    effect: ClassVar[str] = (
+        "raises it with force tau p below p = t, still more weakly than GCE, whose force p^q it has above"
+    )
+
+    def f(self, log_p: Any, xp: ModuleType) -> Any:
+        curve = -xp.expm1(self.q * log_p) / self.q
+        if self.q == 1:  # the slope is 1 everywhere
+            return curve
+        log_t = math.log(self.tau) / (self.q - 1)
+        at_t = math.exp(self.q * log_t)  # t^q, which is also tau t
+        line = at_t - math.expm1(self.q * log_t) / self.q - at_t * xp.exp(xp.clip(log_p - log_t, None, 0))
+        return xp.where(log_p > log_t, curve, line)
+
+    def weight(self, log_p: Any, xp: ModuleType) -> Any:
+        return xp.exp(xp.minimum(self.q * log_p, log_p + math.log(self.tau)))
+
+
 def is_above(threshold: float, log_p: Any, xp: ModuleType) -> Any:
     """True where p is above the threshold; at threshold 0 true everywhere, also where p underflows.
 

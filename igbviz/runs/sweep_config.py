@@ -175,7 +175,8 @@ def with_field(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """
     name, _, rest = path.partition(".")
     if rest:
-        inner = values.get(name)
+        # of a part that was just named, the fields are not there yet; if this is none of them, the part itself says so
+        inner = values.get(name, {} if "name" in values else None)
         if isinstance(inner, Spec):
             inner = inner.model_dump()
         if not isinstance(inner, dict):

@@ -23,7 +23,7 @@ import numpy as np
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.config.run import NUMERICS
-from igbviz.losses import LOSSES, Loss
+from igbviz.losses import LOSSES, Loss, Mixed, PiecewiseZero, SoftPiecewiseZero
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
 from igbviz.studies.seed_summary import Spread, format_fraction, format_spread, format_step, median_and_range
@@ -34,6 +34,9 @@ from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD, escape_step
 DATA = Path(__file__).with_suffix(".json")
 BASE = PRESETS["first-look"].config.with_(epochs=3, probes={"count": 40, "size": 1000})
 RATES = {"preset": "the preset's learning rate", "matched": "rate matched to cross-entropy's gradient"}
+DETACHABLE = ("blurry", "focal", "nfl")
+WEIGHTS = (0.001, 0.01, 0.03, 0.1, 0.3)  # of cross-entropy beside piecewise-zero; 0 and 1 are losses of their own
+STEEPNESSES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the soft cutoff
 OTHER_THRESHOLDS = (0.7, 0.9)  # of ln K, beside EVENNESS_THRESHOLD
 DEFINITION = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "
@@ -44,9 +47,17 @@ DEFINITION = (
 
 def contenders() -> dict[str, Loss]:
     """Every loss of the registry with its defaults, by label, except `custom`, which has no formula of its own. Three
-    losses also with their weight detached, the other common implementation."""
-    losses = {name: loss() for name, loss in LOSSES.items() if name != "custom"}
-    return losses | {f"{name}, detached": LOSSES[name](detach_weight=True) for name in ("blurry", "focal", "nfl")}
+    losses also with their weight detached, the other common implementation. The two families between cross-entropy and
+    piecewise-zero have several hyperparameters instead of the defaults."""
+    families = mixtures() | {f"piecewise-zero-soft, {s:g}": SoftPiecewiseZero(steepness=s) for s in STEEPNESSES}
+    in_families = {loss.name for loss in families.values()}
+    losses = {name: loss() for name, loss in LOSSES.items() if name != "custom" and name not in in_families}
+    return losses | {f"{name}, detached": LOSSES[name](detach_weight=True) for name in DETACHABLE} | families
+
+
+def mixtures() -> dict[str, Mixed]:
+    """The mixtures of cross-entropy with piecewise-zero, by label, by weight of cross-entropy."""
+    return {f"mixed, {weight:g}": Mixed(weight=weight, loss=PiecewiseZero()) for weight in WEIGHTS}
 
 
 def matched_rate(loss: Loss, rate: float, classes: int) -> float:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from igbviz.charts.time_axis import UNITS, Unit
 from igbviz.losses import Loss
 from igbviz.losses.custom import symbols
+from igbviz.losses.spectrum import others
 from igbviz.spec import ConfigError, Spec, kinds
 from igbviz.ui import sliders
 from igbviz.ui.messages import show_error
@@ -70,13 +71,27 @@ def widgets(
         if only is not None and name not in only:
             continue
         value = values.get(name, field.default)
-        if get_origin(field.annotation) is dict:  # one number for each parameter that occurs in a formula
+        if field.annotation is Loss:
+            chosen[name] = _other_loss(field, value, f"{key}-{name}", drag)
+        elif get_origin(field.annotation) is dict:  # one number for each parameter that occurs in a formula
             chosen[name] = _parameters(chosen.get("formula", ""), value, f"{key}-{name}")
         elif drag and (span := sliders.of_field(field)):
             chosen[name] = sliders.number(field_title(name, field), span, value, f"{key}-{name}", field.description)
         else:
             chosen[name] = widget(name, field, value, f"{key}-{name}")
     return chosen
+
+
+def _other_loss(field: FieldInfo, value: Any, key: str, drag: bool) -> dict[str, Any]:
+    """The choice of a loss inside a loss, with the widgets of its hyperparameters."""
+    registry = others()
+    start = value if isinstance(value, Loss) else registry[value["name"]].model_validate(value)
+    label = field_title("loss", field)
+    name = st.selectbox(
+        label, list(registry), index=list(registry).index(start.name), format_func=lambda n: registry[n].title_of(n),
+        key=f"{key}-name", help=field.description,
+    )  # fmt: skip
+    return {"name": name} | widgets(registry[name], values_of(start, name), f"{key}-{name}", drag)
 
 
 def _parameters(formula: str, values: Mapping[str, float], key: str) -> dict[str, float]:

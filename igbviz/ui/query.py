@@ -94,15 +94,15 @@ def loss_from_query(query: Mapping[str, str]) -> Loss | None:
 def hyperparameters_to_query(losses: Iterable[Loss]) -> dict[str, str]:
     """The hyperparameters of these losses that differ from their defaults, each under its own name.
 
-    As in {"blurry.gamma": "1.5", "custom.formula": "1-p**q", "custom.parameters.q": "0.3"}.
+    As in {"blurry.gamma": "1.5", "custom.formula": "1-p**q", "custom.parameters.q": "0.3", "mixed.loss": '{"name":
+    "gce"}'}.
     """
     query = {}
     for loss in losses:
         for name, value in loss.changes().items():
             path = f"{loss.name}.{name}"
-            parts = (
-                {f"{path}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {path: value}
-            )
+            is_flat = isinstance(value, dict) and "name" not in value  # a loss inside a loss is one JSON object
+            parts = {f"{path}.{inner}": each for inner, each in value.items()} if is_flat else {path: value}
             query |= {key: each if isinstance(each, str) else json.dumps(each) for key, each in parts.items()}
     return query
 

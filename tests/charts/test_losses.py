@@ -10,7 +10,7 @@ import pytest
 from igbviz.charts import losses
 from igbviz.charts.colors import on_any_ground
 from igbviz.charts.image_histogram import image_histogram
-from igbviz.losses import LOSSES, Custom, LossOfP, MeanAbsoluteError, force
+from igbviz.losses import LOSSES, Custom, MeanAbsoluteError, force
 from igbviz.trajectory.trajectory import P_EDGES
 from igbviz.ui.live_chart import payload
 from tests.support.losses import OF_P
@@ -37,13 +37,13 @@ def test_no_two_losses_look_alike() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_can_be_drawn(name: str, quantity: str, log: bool) -> None:
     loss = LOSSES[name]()
-    shaded = force.zones(loss) if isinstance(loss, LossOfP) else []
+    shaded = force.zones(loss.of_p) if loss.of_p is not None else []
     figure = losses.over_p(
         {name: loss}, quantity, log=log, shaded=shaded, marks=[(0.1, "1/K")], run=(crowded(), 0, None)
     )
     spec = json.loads(payload(figure))
     lines = [trace for trace in spec["data"] if trace["type"] == "scatter"]
-    assert len(lines) == loss.depends_on_p_only and len(spec["data"]) == len(lines) + 3
+    assert len(lines) == (loss.of_p is not None) and len(spec["data"]) == len(lines) + 3
     low, high = spec["layout"]["yaxis"]["range"]
     assert np.isfinite([low, high]).all() and low < high
     if lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from igbviz.config import PRESETS, RunConfig
-from igbviz.losses import LOSSES
+from igbviz.losses import LOSSES, Mixed
 from igbviz.runs.sweep_config import with_field
 from igbviz.spec import ConfigError, alternatives, suggestion
 
@@ -13,7 +13,7 @@ from igbviz.spec import ConfigError, alternatives, suggestion
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"loss": {"name": "blury"}}, "loss is 'blury', .* and 25 others \\(did you mean 'blurry'\\?\\)$"),
+        ({"loss": {"name": "blury"}}, "loss is 'blury', .* and 28 others \\(did you mean 'blurry'\\?\\)$"),
         ({"dataset": {"name": "CIFAR10"}}, "dataset is 'CIFAR10', .*\\(did you mean 'cifar10'\\?\\)$"),
         ({"loss": {"name": "piecewise-zero", "cutof": 0.1}}, "loss.cutof is not .*\\(did you mean 'cutoff'\\?\\)$"),
         ({"learning_rate": 0.1}, "did you mean 'optimizer.learning_rate'\\?"),
@@ -42,6 +42,15 @@ def test_a_registry_and_a_path_suggest_too() -> None:
         with_field(RunConfig().model_dump(), "losss.q", 1)
     with pytest.raises(ConfigError, match="seed.q is not a field of a run, since seed has no parts"):
         with_field(RunConfig().model_dump(), "seed.q", 1)
+
+
+def test_a_part_inside_a_part_that_was_just_named() -> None:
+    values = RunConfig().model_dump()
+    for path, value in (("loss.name", "mixed"), ("loss.loss.name", "gce"), ("loss.loss.q", 0.5)):
+        values = with_field(values, path, value)
+    assert RunConfig(**values).loss == Mixed(loss={"name": "gce", "q": 0.5})
+    with pytest.raises(ConfigError, match="^loss.q is "):
+        RunConfig(**with_field(with_field(values, "loss.name", "gce"), "loss.q.deep", 1))
 
 
 def test_few_names_are_all_listed() -> None:

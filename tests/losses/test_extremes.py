@@ -52,7 +52,13 @@ def hopeless_logits():
 OF_PROBABILITIES = [case for case in CASES if issubclass(LOSSES[case[0]], (LossOfP, LossOfProbabilities))]
 
 
-@every([*OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0})])
+INFINITE = [
+    *OF_PROBABILITIES, ("blurry", {"gamma": 10}), ("piecewise-zero", {"cutoff": 0.1}), ("sce", {"alpha": 0}),
+    ("mixed", {}), ("mixed", {"weight": 1, "loss": "mae"}), ("piecewise-zero-soft", {"steepness": 1000}),
+]  # fmt: skip
+
+
+@every(INFINITE)
 def test_an_infinite_logit_makes_no_nan_gradient(name, hyperparameters):
     loss, (logits, labels) = LOSSES[name](**hyperparameters), hopeless_logits()
     values, gradient = value_and_gradient(loss, logits, labels)
@@ -76,6 +82,8 @@ LIMITS = [
     ("phuber-ce", {"tau": 1e12}), ("logit-clip", {"tau": 1e6}), ("agce", {"a": 1e-9}), ("agce", {"a": 1e-9, "q": 0.1}),
     ("agce", {"a": 1e-9, "q": 5}), ("ael", {"a": 1000}), ("anl-ce", {"p_min": 1e-2}), ("anl-fl", {"p_min": 1e-2}),
     ("label-smoothing", {"epsilon": 1}), ("nce-agce", {"a": 1e-9, "q": 0.1}), ("nce-ael", {"a": 1000}),
+    ("phuber-gce", {"q": 0.01, "tau": 1e12}), ("piecewise-zero-soft", {"steepness": 0.01}),
+    ("piecewise-zero-soft", {"cutoff": 1e-300, "steepness": 0.01}),
 ]  # fmt: skip
 
 

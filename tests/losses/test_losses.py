@@ -53,6 +53,12 @@ def bootstrapped(z, y, b):
     return -b * own(z.log_softmax(1), y) - (1 - b) * z.log_softmax(1).max(1).values
 
 
+def huberized(curve, p, tau, threshold):
+    """The curve above the threshold, and below it the tangent there, a straight line of slope -tau."""
+    threshold = torch.tensor(threshold, dtype=p.dtype)
+    return torch.where(p > threshold, curve(p), curve(threshold) + tau * (threshold - p))
+
+
 REFERENCE = {  # of logits z, labels y, p = p_y and hyperparameters k: the printed formula, no guards
     "cross-entropy": lambda z, y, p, k: -p.log(),
     "blurry": lambda z, y, p, k: -((p.detach() if k.detach_weight else p) ** k.gamma) * p.log(),
@@ -96,6 +102,11 @@ REFERENCE = {  # of logits z, labels y, p = p_y and hyperparameters k: the print
     "bootstrapping-hard": lambda z, y, p, k: bootstrapped(z, y, k.beta),
     "logit-norm": lambda z, y, p, k: -own((z / (z.norm(dim=1, keepdim=True) + 1e-7) / k.tau).log_softmax(1), y),
     "logit-clip": lambda z, y, p, k: -own((z * (k.tau / z.norm(dim=1, keepdim=True)).clamp(max=1)).log_softmax(1), y),
+    "piecewise-zero-soft": lambda z, y, p, k: (
+        ((1 + k.cutoff**k.steepness) / (p**k.steepness + k.cutoff**k.steepness)).log() / k.steepness
+    ),
+    "phuber-gce": lambda z, y, p, k: huberized(lambda p: (1 - p**k.q) / k.q, p, k.tau, k.tau ** (1 / (k.q - 1))),
+    "mixed": lambda z, y, p, k: -k.weight * p.log() + (1 - k.weight) * REFERENCE[k.loss.name](z, y, p, k.loss),
     "custom": lambda z, y, p, k: -(p ** k.parameters["g"]) * p.log(),
 }
 
@@ -134,6 +145,7 @@ NUMBERS = {
     "nce-agce": (8.2068613, None),
     "curriculum": (2.5759869, None),
     "phuber-ce": (1.2795405, None),
+    "phuber-gce": (0.95455622, -0.26319109),
     "mmc": (91.831884, None),
     "bootstrapping-soft": (1.5891793, None),
     "bootstrapping-hard": (1.4639869, None),
@@ -164,6 +176,8 @@ def test_known_numbers(name):
         ("aul", {}, (2.0e-5 * 1.51, 2.92, 19.0)),
         ("ael", {}, (4e-7, 0.038, 0.251)),
         ("phuber-ce", {}, (2e-6, 0.2, 1.0)),
+        ("phuber-gce", {}, (1e-5, 0.200, 0.929)),
+        ("piecewise-zero-soft", {}, (1e-10, 0.5, 0.988)),
     ],
 )
 def test_known_forces(name, hyperparameters, forces):
@@ -184,6 +198,17 @@ def test_known_forces(name, hyperparameters, forces):
         (("logit-clip", {"tau": 1e6}), ("cross-entropy", {}), 1e-12),
         (("nce-agce", {"a": 1e-9, "alpha": 0, "beta": 1, "q": 0.7}), ("gce", {"q": 0.7}), 1e-7),
         (("phuber-ce", {"tau": 1}), ("mae", {}), 1e-12),
+        (("phuber-gce", {"tau": 1}), ("mae", {}), 1e-12),
+        (("phuber-gce", {"q": 1}), ("mae", {}), 1e-12),
+        (("phuber-gce", {"tau": 1e12}), ("gce", {}), 1e-12),
+        (("phuber-gce", {"q": 1e-9, "tau": 3}), ("phuber-ce", {"tau": 3}), 1e-7),
+        (("piecewise-zero-soft", {"cutoff": 1e-9}), ("cross-entropy", {}), 1e-7),
+        (("mixed", {"weight": 1, "loss": "mmc"}), ("cross-entropy", {}), 0),
+        (("mixed", {"weight": 1, "loss": "gce"}), ("cross-entropy", {}), 0),
+        (("mixed", {"weight": 0, "loss": "anl-ce"}), ("anl-ce", {}), 0),
+        (("mixed", {"weight": 0}), ("piecewise-zero", {}), 0),
+        (("mixed", {"weight": 0.1, "loss": "rce"}), ("sce", {"alpha": 0.1, "beta": 0.9}), 1e-12),
+        (("mixed", {"weight": 0.3, "loss": "cross-entropy"}), ("cross-entropy", {}), 1e-12),
         (("label-smoothing", {"epsilon": 0}), ("cross-entropy", {}), 1e-12),
         (("bootstrapping-soft", {"beta": 1}), ("cross-entropy", {}), 1e-12),
         (("bootstrapping-hard", {"beta": 1}), ("cross-entropy", {}), 1e-12),

@@ -88,8 +88,20 @@ def test_every_loss_can_be_chosen(first: int) -> None:
     assert not test.error
     text = captions(test)
     assert all(LOSSES[name].source in text for name in names)
-    aside = [LOSSES[name].title for name in names if not LOSSES[name].depends_on_p_only]
+    aside = [LOSSES[name].title for name in names if LOSSES[name]().of_p is None]
     assert all(title in text.partition("Not in this chart")[2] for title in aside)
+
+
+def test_a_mixture_with_another_loss(own_cache: Path) -> None:
+    test = choose(page(PAGE), "mixed")
+    assert test.selectbox(key="focus").value == "mixed", "with piecewise-zero it is a function of p"
+    test.selectbox(key="losses-mixed-loss-name").select("gce").run()
+    test.number_input(key="losses-mixed-loss-gce-q").set_value(0.5).run()
+    assert not test.exception and not test.error
+    test.selectbox(key="losses-mixed-loss-name").select("nce").run()
+    assert "Mixture with cross-entropy" in captions(test).partition("Not in this chart")[2]
+    test.number_input(key="losses-mixed-weight").set_value(3.0).run()
+    assert "weight is 3.0, allowed: a number from 0 to 1" in test.error[0].value
 
 
 def test_no_loss_at_all_and_none_of_p(tiny: RunConfig, own_cache: Path) -> None:

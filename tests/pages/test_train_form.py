@@ -51,7 +51,20 @@ def by_a_preset() -> AppTest:
     return test
 
 
-WAYS = {"link": by_a_link("blurry"), "link-mae": by_a_link("mae"), "hand": by_hand, "preset": by_a_preset}
+def by_mixing() -> AppTest:
+    test = page(TRAIN)
+    test.selectbox(key="first-look-cross-entropy-loss-name").select("mixed").run()
+    test.selectbox(key="first-look-cross-entropy-loss-mixed-loss-name").select("gce").run()
+    return test
+
+
+WAYS = {
+    "link": by_a_link("blurry"),
+    "link-mae": by_a_link("mae"),
+    "hand": by_hand,
+    "mixture": by_mixing,
+    "preset": by_a_preset,
+}
 
 
 @pytest.mark.parametrize("way", WAYS)

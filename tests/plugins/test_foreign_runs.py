@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from igbviz.config import RunConfig
-from igbviz.config.missing import Missing
+from igbviz.config.missing import Missing, has_stand_ins, packages, require_installed, with_stand_ins
 from igbviz.runs import archive, queue
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run, RunError
@@ -144,3 +144,12 @@ def test_what_no_plugin_writes_is_refused(run: Run, part: dict) -> None:
     assert [line.problem for line in list_runs(run.cache)] != [""]
     with pytest.raises(RunError, match="cannot be read"):
         _ = run.config
+
+
+def test_a_missing_loss_inside_a_mixture_has_a_stand_in_too() -> None:
+    hinge = {"name": "hinge", "margin": 2.0, "package": "toypack==1.0"}
+    config = RunConfig(**with_stand_ins({"loss": {"name": "mixed", "weight": 0.3, "loss": hinge}}))
+    assert json.loads(config.to_json())["loss"]["loss"] == hinge and packages(config) == {"toypack==1.0"}
+    assert has_stand_ins(config) and "loss hinge" in type(config.loss).changed_hyperparameters(dict(config.loss))
+    with pytest.raises(ConfigError, match=f"^loss.loss hinge was made with toypack 1.0, {MISSING}$"):
+        require_installed(config)

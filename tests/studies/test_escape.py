@@ -33,11 +33,11 @@ TWO = {"cross-entropy": LOSSES["cross-entropy"](), "mae": LOSSES["mae"]()}
 
 
 def test_every_loss_takes_part() -> None:
-    assert set(escape.contenders()) == set(LOSSES) - {"custom"} | {
-        "blurry, detached",
-        "focal, detached",
-        "nfl, detached",
-    }
+    families = ["mixed", "piecewise-zero-soft"]
+    assert {label for label in escape.contenders() if label.partition(",")[0] not in families} == (
+        set(LOSSES) - {"custom", *families} | {"blurry, detached", "focal, detached", "nfl, detached"}
+    )
+    assert [sum(label.startswith(f"{family}, ") for label in escape.contenders()) for family in families] == [5, 5]
     planned = trials(2)
     assert len(planned) == 2 * 2 * len(escape.contenders()) and len(
         {(trial.rate, trial.config.id) for trial in planned}

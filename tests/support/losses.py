@@ -21,6 +21,8 @@ OTHERS = [
     ("mmc", {"symmetric": True}),
     ("curriculum", {"noise_rate": 0.0}),
     ("logit-clip", {"tau": 4.0}),
+    ("mixed", {"weight": 0.5, "loss": "gce"}),
+    ("mixed", {"weight": 0.3, "loss": "anl-ce"}),
 ]
 
 

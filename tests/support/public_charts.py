@@ -84,6 +84,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         "result_against_start": (made.runs, "balanced_accuracy", 100),
         "trainability": (plane_of(sweep, short, "balanced_accuracy"), "tanh", "balanced_accuracy", 100),
         "escape_of_losses": (),
+        "escape_against_force": (),
         "loss_curves": (["cross-entropy", "mae", {"name": "gce", "q": 0.5}],),
         "over_lead": (["cross-entropy", "mae", "blurry"],),
         "phase_map": ("tanh", "gamma_star", 4.0, 0.5, (1.76, 0.05)),

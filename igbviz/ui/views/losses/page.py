@@ -49,11 +49,12 @@ def draw(cache: Path) -> None:
     tables.over_lead(chosen)
     tables.table(shown.trajectory.classes if shown.trajectory is not None else 10)
     escape.draw()
+    escape.draw_spectrum()
 
 
 def _picture(names: list[str], chosen: dict[str, Loss], cache: Path) -> Shown:
     """The controls, the chart over p with the images of a run, and what it shows; writes the address."""
-    of_p = {name: loss for name, loss in chosen.items() if isinstance(loss, LossOfP)}
+    of_p = {name: loss.of_p for name, loss in chosen.items() if loss.of_p is not None}
     parts = {name: force.zones(loss) for name, loss in of_p.items()}
     with st.container(key="options", horizontal=True, vertical_alignment="bottom"):
         link.begin("quantity", lambda: from_query("curve", LOSS_CURVES, "weight"))
