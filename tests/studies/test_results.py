@@ -101,6 +101,9 @@ LEAVING = {
     ],
     "symmetric cross-entropy": ["sce"],
     "LogitNorm": ["logit-norm"],
+    "piecewise-zero with 0.3, 0.1, 0.03 or 0.01 parts of cross-entropy": [
+        "mixed, 0.3", "mixed, 0.1", "mixed, 0.03", "mixed, 0.01",
+    ],
     "curriculum": ["curriculum"],
 }  # fmt: skip
 
@@ -122,6 +125,9 @@ def test_which_losses_leave_the_first_guess() -> None:
     others = {loss: of for loss, of in every.items() if loss not in sum(LEAVING.values(), [])}
     assert f"| all others: {len(others)} losses | 0 of 5 | never |" in README
     assert {(of["preset"].escaped, of["preset"].seeds) for of in others.values()} == {(0, 5)}
+
+    steps = {loss: every[f"mixed, {loss}"]["preset"].escape[1:] for loss in ("0.3", "0.1", "0.03", "0.01")}
+    assert [f"{low:.0f} to {high:.0f}" in RESULTS for low, high in steps.values()] == [True] * 4
 
     changed = {loss for loss, of in every.items() if of["matched"].escaped != of["preset"].escaped}
     assert changed == {"logit-norm", "mmc"} and [every[loss]["matched"].escaped for loss in changed] == [1, 1]
