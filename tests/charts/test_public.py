@@ -16,6 +16,7 @@ from igbviz import charts
 from igbviz.config import RunConfig
 from igbviz.runs import queue
 from igbviz.spec import ConfigError
+from igbviz.ui.live_chart import payload
 from tests.support import ROOT
 from tests.support.colors import contrast
 from tests.support.public_charts import (
@@ -27,6 +28,7 @@ from tests.support.public_charts import (
     forms_of_a_run,
     forms_of_an_ensemble,
 )
+from tests.support.recorded_runs import recorded
 from tests.support.stored_runs import stored, story
 
 GROUNDS = {"white": "#ffffff", "JupyterLab": "#111111"}
@@ -100,6 +102,14 @@ def test_of_several_runs_in_each_form(made: Made, name: str) -> None:
     named = {"theirs": made.noisy[0], "mine": made.noisy[1].trajectory(), "both": made.noisy[2:4]}
     words = chart(named, *step).to_json()
     assert "mine" in words and "theirs" in words and "mine · seed" not in words, "whose seed nobody knows"
+
+
+@pytest.mark.parametrize("name", OF_RUNS)
+def test_a_recorded_run_may_be_among_them(made: Made, name: str) -> None:
+    chart, step = getattr(charts, name), (("balanced_accuracy", 10) if name == "result_against_start" else ())
+    mine, theirs = recorded(made.run.path.parents[1]), made.several(name)[0]
+    for runs in ([theirs, mine], [mine], {"a": theirs, "b": mine}):
+        assert "nan" not in payload(chart.spec(runs, *step)).lower()
 
 
 def test_a_run_marks_where_its_loss_changes(made: Made, cache: Path) -> None:
