@@ -84,7 +84,7 @@ class Ensemble(Recorded):
             guesses    from how often two inputs get the same guess
 
         1/D is the sampling variance of the mean over D inputs. Near gamma = 0 all three can fall below 0; where batch
-        statistics remove every centre, the estimate is -1/D.
+        statistics remove every centre, the estimate is -1/D. The verdict is on the guesses, so it states the last.
         """
         records = self.records
         if estimator == "variance":
