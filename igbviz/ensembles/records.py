@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from igbviz.spec import ConfigError, short
 from igbviz.theory import gamma_from_cosine, gamma_variance_ratio
 from igbviz.theory.estimators import (
     agreement_of_guesses,
@@ -99,7 +100,7 @@ class Ensemble(Recorded):
                 agreement_of_guesses(records["guesses"]),
             )
         else:
-            raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine, guesses")
+            raise ConfigError((("estimator",), f"is {short(estimator)}, allowed: one of variance, cosine, guesses"))
         return float(value), float(error)
 
     def verdict(self) -> str:
@@ -128,7 +129,7 @@ class Ensemble(Recorded):
         if estimator == "cosine":
             layers = zip(self.records["nodes"][0], self.records["layer_cosine"].T, strict=True)
             return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
-        raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
+        raise ConfigError((("estimator",), f"is {short(estimator)}, allowed: one of variance, cosine"))
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per network and class.

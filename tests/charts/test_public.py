@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,30 @@ def test_losses_in_each_form() -> None:
     ],
 )
 def test_wrong_input_is_one_sentence(name: str, arguments: tuple, sentence: str) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ConfigError if name != "by_depth" else ValueError) as error:
         getattr(charts, name)(*arguments)
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "argument, value, allowed",
+    [
+        ("height", -4, "is -4, allowed: a number of pixels, at least 100"),
+        ("height", "tall", "is 'tall', allowed: a number of pixels"),
+        ("title", 3, "is 3, allowed: a text"),
+        ("unit", ["epoch"], "is ['epoch'], allowed: one of epoch"),
+        ("marks", [3.0], "is [3.0], allowed: a list of pairs"),
+        ("epochs", -1, "is -1, allowed: a number above 0"),
+        ("steps_per_epoch", "many", "is 'many', allowed: a number above 0"),
+    ],
+)
+def test_an_argument_of_one_name_has_one_check(made: Made, argument: str, value: Any, allowed: str) -> None:
+    taking = [name for name in charts.CHARTS if argument in signature(getattr(charts, name)).parameters]
+    assert taking
+    for name in taking:
+        with pytest.raises(ConfigError, match=re.escape(f"{argument} {allowed}")):
+            parameters = signature(getattr(charts, name)).bind(*arguments_of(made)[name]).arguments
+            getattr(charts, name)(**parameters | {argument: value})
 
 
 def test_a_list_of_the_wrong_records_is_refused(made: Made) -> None:
