@@ -219,9 +219,12 @@ class Probe:
         from igbviz.runs.recorded import store  # a loop that saves nothing needs no cache
         from igbviz.runs.run import DEFAULT_CACHE
 
-        config = self.config.with_(title=name, optimizer={"name": optimizer}, seed=seed)
-        if data:
-            config = config.with_(dataset={"name": data})
+        about = {"title": name, "optimizer": {"name": optimizer}, "seed": seed}
+        try:
+            config = self.config.with_(**about | ({"dataset": {"name": data}} if data else {}))
+        except ConfigError as error:
+            arguments = {"title": "name", "dataset": "data"}
+            raise ConfigError(*(((arguments.get(at, at),), text) for (at, *_), text in error.problems)) from None
         return store(self.trajectory, config, DEFAULT_CACHE if cache is None else cache)
 
     def __len__(self) -> int:

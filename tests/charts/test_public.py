@@ -139,6 +139,8 @@ def test_losses_in_each_form() -> None:
         ("compare", ([],), "runs has no run with a probe yet, allowed: at least one"),
         ("overlay", ({"mine": story()}, "luck"), "measure is 'luck', allowed: one of "),
         ("losses_over_time", ({"mine": story()}, "imbalance"), "runs has run mine without minority_accuracy, allowed"),
+        ("untrained_by_rank", ({"a": [story()]},), "networks['a'] is [Trajectory("),
+        ("untrained_by_rank", ([3],), "networks is [3], allowed: a list of Runs, or a mapping of seeds to a Run or a"),
         ("loss_curves", (["gse"],), "chosen[0] is 'gse', allowed: a loss, its fields, or one of "),
         ("over_lead", ("mae", 1), "classes is 1, allowed: a whole number of at least 2"),
         ("phase_map", ("sigmoid",), "activation is 'sigmoid', allowed: one of "),

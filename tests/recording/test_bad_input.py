@@ -60,7 +60,11 @@ BAD = {
     "schedule": ({"schedule": "often"}, "schedule is 'often', allowed: 'log', 'batch', the steps"),
     "epoch": ({"steps_per_epoch": 0}, "steps_per_epoch is 0, allowed: a whole number of at least 1"),
     "batch size": ({"batch_size": 2.5}, "batch_size is 2.5, allowed: a whole number of at least 1"),
-    "loss": ({"loss": "mae"}, "loss is 'mae', allowed: a function of"),
+    "loss": ({"loss": "mae"}, r"loss is 'mae', allowed: a function of .*, as in igbviz.losses.MeanAbsoluteError\(\)"),
+    "empty": (
+        {"inputs": TensorDataset(INPUTS[:0], LABELS[:0]), "labels": None},
+        "inputs is of type TensorDataset and empty, allowed: at least one sample",
+    ),
     "loss class": ({"loss": nn.CrossEntropyLoss}, "loss is the class CrossEntropyLoss, allowed: an instance"),
     # what the first look finds
     "device": ({"model": Returns().to("meta")}, "inputs is on cpu, allowed: meta, where model is"),
