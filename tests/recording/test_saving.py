@@ -71,9 +71,7 @@ def test_what_cannot_be_saved(cache: Path) -> None:
         probe.save("resumed", cache)
     with pytest.raises(ConfigError, match="^name has 0 characters, allowed: 1 to 100"):
         recorded().save(" ", cache)
-    with pytest.raises(
-        ConfigError, match=f"^seed is 'zero', allowed: .* at least -{2**63} and below {2**63} or nothing$"
-    ):
+    with pytest.raises(ConfigError, match=f"^seed is 'zero', allowed: .* at least -{2**63} and below {2**63}"):
         recorded().save("my run", cache, seed="zero")
     assert not list_runs(cache)
 
