@@ -89,7 +89,8 @@ def _line(item: dict[str, Any], width: int) -> str:
 
 
 def _details(item: dict[str, Any]) -> str:
-    lines = [f"{item['name']}: {item['title']}", *textwrap.wrap(item["description"])]
+    title = f": {item['title']}" if item["title"] != item["name"] else ""
+    lines = [f"{item['name']}{title}", *textwrap.wrap(item["description"])]
     if "config" in item:
         return "\n".join([*lines, json.dumps(item["config"], indent=2)])
     for field in item["fields"]:

@@ -35,9 +35,14 @@ class Loss(Part):
     field make its widget and its error sentences, and each has a default. A loss of the true class's probability alone
     is a `LossOfP` instead, and is drawn over p. In a plugin (`igbviz.plugins`):
 
+        from typing import ClassVar, Literal
+        from pydantic import Field
+        from igbviz.losses.base import Loss, clamp_min, gather_labels
+
         class Hinge(Loss):
             '''The multiclass hinge loss: zero once the true class leads all others by the margin.'''
 
+            title: ClassVar[str] = "Multiclass hinge"  # on the pages; without one it is the name
             name: Literal["hinge"] = "hinge"
             margin: float = Field(1.0, gt=0, le=100, description="The lead that is enough.")
             formula: ClassVar[str] = "sum_k max(0, m + z_k - z_y) - m"  # in LaTeX
