@@ -32,7 +32,7 @@ import numpy as np
 from filelock import Timeout
 from pydantic import ValidationError
 
-from igbviz.config.missing import packages, require_installed
+from igbviz.config.missing import require_installed
 from igbviz.datasets import DataError
 from igbviz.disk.places import cache_folder, gallery
 from igbviz.ensembles import Ensemble
@@ -306,8 +306,7 @@ class Run(FolderHandle):
         """
         self._require_trained_here()
         with contextlib.suppress(RunError):  # that it cannot be read is reported where it would be trained
-            require_installed(self.config)
-            succession.prepare(self.cache, packages(self.config))
+            succession.prepare(self.cache, require_installed(self.config))
         with self.changing():
             self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)
