@@ -284,7 +284,7 @@ def _paths_to(cls: type[Spec], name: str) -> list[str]:
 
 
 def _range(bounds: dict[str, float]) -> str:
-    text = {key: f"{bound:.15g}" for key, bound in bounds.items()}  # 15 digits show limits such as 2**31 - 1 in full
+    text = {key: str(bound) if isinstance(bound, int) else f"{bound:.15g}" for key, bound in bounds.items()}
     low = text["ge"] if "ge" in bounds else f"above {text['gt']}" if "gt" in bounds else ""
     high = text["le"] if "le" in bounds else f"below {text['lt']}" if "lt" in bounds else ""
     if "ge" in bounds and "le" in bounds:

@@ -350,7 +350,7 @@ def _regime(ensemble: Ensemble) -> str:
         name = "too few networks to name the regime"
     elif classes == 2 and first == last:
         name += f" ({REGIME_RANGES[first]})"
-    text = f"γ = {with_error(gamma, error)}: {name}"
+    text = f"γ of the guesses = {with_error(gamma, error)}: {name}"
     if classes != 2:
         expected = theory.expected_max_guess(max(gamma, 0.0), classes)
         text += f"; expected largest guess fraction {expected:.2f} (1/K = {1 / classes:.2g})"

@@ -116,11 +116,11 @@ def untrained_by_rank(networks: Mapping[int, OfRun] | Sequence[Run], title: str 
 def _by_seed(networks: Mapping[int, OfRun] | Sequence[Run]) -> dict[int, Trajectory]:
     """The probes of each network by its seed, as far as it has any."""
     if not isinstance(networks, Mapping):
-        networks = {
-            getattr(run.config, "seed", place): run
-            for place, run in enumerate(networks if isinstance(networks, list | tuple) else [networks])
-        }
-    found = {seed: trajectory_of(network, "networks") for seed, network in networks.items()}
+        runs = networks if isinstance(networks, list | tuple) else [networks]
+        if not all(isinstance(run, Run) for run in runs):
+            raise wrong("networks", networks, "a list of Runs, or a mapping of seeds to a Run or a Trajectory each")
+        networks = {getattr(run.config, "seed", place): run for place, run in enumerate(runs)}
+    found = {seed: trajectory_of(network, f"networks[{seed!r}]") for seed, network in networks.items()}
     found = {seed: trajectory for seed, trajectory in found.items() if len(trajectory)}
     if len({trajectory.classes for trajectory in found.values()}) != 1:
         raise wrong("networks", networks, "at least one probed network, all with equally many classes")

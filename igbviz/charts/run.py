@@ -36,6 +36,7 @@ from igbviz.config import RecordedConfig, RunConfig
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import WRONG_LABELS, Quantity, quantity_named
 
+SMALL_SHARE = 0.25  # of all: where no value is above, the axis ends before 1
 MAX_LINES = 20  # with more classes, a band and its extremes are clearer than a hundred lines
 
 
@@ -225,6 +226,17 @@ def _figure(
     return {"data": traces, "layout": frame(height) | layout}
 
 
+def _fractions(traces: list[dict[str, Any]], classes: int) -> dict[str, Any]:
+    """An axis from 0 to 1; where many classes share what there is, up to a bit above the largest value, or twice 1/K.
+
+    Otherwise 200 classes at 0.005 each are a flat line at the foot of the figure.
+    """
+    largest = max((float(np.nanmax(trace["y"], initial=2 / classes)) for trace in traces), default=1.0)
+    if classes <= MAX_LINES or largest > SMALL_SHARE:
+        return FRACTION_TICKS | {"range": [-0.02, 1.02]}
+    return {"range": [-0.02 * largest, 1.1 * largest]}
+
+
 def _in_time(
     traces,
     definition: Quantity,
@@ -237,9 +249,7 @@ def _in_time(
 ) -> dict[str, Any]:
     figure = _figure(traces, definition, title, height, trajectory, *axis.decorations(marks))
     figure["layout"]["xaxis"] |= axis.layout()
-    figure["layout"]["yaxis"] |= (
-        FRACTION_TICKS | {"range": [-0.02, 1.02]} if definition.share else {"rangemode": "tozero"}
-    )
+    figure["layout"]["yaxis"] |= _fractions(traces, trajectory.classes) if definition.share else {"rangemode": "tozero"}
     figure["layout"]["showlegend"] = legend
     if definition.per_class and len(trajectory):
         figure["layout"]["meta"]["words"] += _extremes(definition, trajectory)

@@ -54,9 +54,7 @@ def gif(run: Run, view: str = "true_class_probability", *, unit: Unit = "epoch",
     """The stage of a run as an animation: one of its views, from Init. to the last probe."""
     from igbviz.charts import animation  # Pillow and scipy, which no page waits for
 
-    status, options = run.status, {"unit": unit, "dark": dark, "steps_per_epoch": run.steps_per_epoch}
-    ends = {"ended": status.ended, "diverged": status.state == "diverged"}
-    return animation.gif(run.trajectory(), run.config, view, **options, **ends)
+    return animation.gif(run, view, unit=unit, dark=dark)
 
 
 def png(run: Run, view: str = "true_class_probability", *, dark: bool = False) -> bytes:

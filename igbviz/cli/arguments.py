@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from igbviz.config import PRESETS, RunConfig
+from igbviz.runs.kinds import RECORDED, kind_of_values
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import DEFAULT_CACHE, Run, RunError
 from igbviz.runs.sweep_config import parse_value, with_field
@@ -105,11 +106,24 @@ def read_config(source: str, changes: list[str]) -> RunConfig:
     if source in PRESETS:
         values = PRESETS[source].config.model_dump()
     elif source.endswith(".json"):
-        values = json.loads(RunConfig.from_json(read_text(source)).to_json())
+        text = read_text(source)
+        _require_no_description(text)
+        values = json.loads(RunConfig.from_json(text).to_json())
     else:
         names = alternatives(source, PRESETS)
         raise ConfigError(((), f"{short(source)} is neither a .json file nor a preset, allowed: {names}"))
     return RunConfig(**with_changes(values, changes))
+
+
+def _require_no_description(text: str) -> None:
+    """ConfigError for the JSON of a recorded run; anything else that is wrong with it is found where it is read."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if kind_of_values(values) is RECORDED:
+        title = short(values["title"])
+        raise ConfigError(((), f"{title} was recorded outside igbviz: it cannot be trained from its description"))
 
 
 def with_changes(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:

@@ -91,8 +91,9 @@ def _line(item: dict[str, Any], width: int) -> str:
 
 
 def _details(item: dict[str, Any]) -> str:
+    title = f": {item['title']}" if item["title"] != item["name"] else ""
     package = f", of {in_words(item['package'])}" if item.get("package") else ""
-    lines = [f"{item['name']}: {item['title']}{package}", *textwrap.wrap(item["description"])]
+    lines = [f"{item['name']}{title}{package}", *textwrap.wrap(item["description"])]
     if "config" in item:
         return "\n".join([*lines, json.dumps(item["config"], indent=2)])
     for field in item["fields"]:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,7 +122,10 @@ def torchvision_operators() -> Finding:
             return Finding(f"{build}, its compiled operators work")
     except (RuntimeError, AttributeError, NotImplementedError):
         pass
-    return Finding(f"{build} without compiled operators, which no network here needs")
+    found = f"{build} without compiled operators, which no network here needs"
+    if libraries := [name for name in ("lightning", "transformers") if find_spec(name)]:
+        found += f"; {' and '.join(libraries)} may need `import igbviz._torchvision` before their own import"
+    return Finding(found)
 
 
 def plugins() -> Finding:

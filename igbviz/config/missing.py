@@ -113,10 +113,14 @@ def packages(config: Spec) -> set[str]:
     return {part.package for part in _parts(config).values() if part.package}
 
 
-def require_installed(config: Spec) -> None:
-    """Raise ConfigError, one sentence each, for choices that were made with another package than is installed here."""
+def require_installed(config: Spec) -> set[str]:
+    """The `packages` of this configuration.
+
+    Raises ConfigError, one sentence each, for choices that were made with another package than is installed here.
+    """
     problems = [
         ((name,), f"{part.name} {reason}") for name, part in _parts(config).items() if (reason := unavailable(part))
     ]
     if problems:
         raise ConfigError(*problems)
+    return packages(config)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from igbviz.spec import ConfigError, short
 from igbviz.theory import gamma_from_cosine, gamma_variance_ratio
 from igbviz.theory.estimators import (
     agreement_of_guesses,
@@ -95,7 +96,8 @@ class Ensemble(Recorded):
             guesses    from how often two inputs get the same guess
 
         1/D is the sampling variance of the mean over D inputs. Near gamma = 0 all three can fall below 0; where batch
-        statistics remove every centre, the estimate is -1/D. Raises ValueError for another estimator.
+        statistics remove every centre, the estimate is -1/D. The verdict is on the guesses, so it states the last.
+        Raises ConfigError for another estimator.
         """
         records = self.records
         if estimator == "variance":
@@ -110,7 +112,7 @@ class Ensemble(Recorded):
                 agreement_of_guesses(records["guesses"]),
             )
         else:
-            raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine, guesses")
+            raise ConfigError((("estimator",), f"is {short(estimator)}, allowed: one of variance, cosine, guesses"))
         return float(value), float(error)
 
     def verdict(self) -> str:
@@ -140,7 +142,7 @@ class Ensemble(Recorded):
         if estimator == "cosine":
             layers = zip(self.records["nodes"][0], self.records["layer_cosine"].T, strict=True)
             return np.array([jackknife_of_means(self._from_cosine(int(nodes)), cosine) for nodes, cosine in layers])
-        raise ValueError(f"estimator is {estimator!r}, allowed: one of variance, cosine")
+        raise ConfigError((("estimator",), f"is {short(estimator)}, allowed: one of variance, cosine"))
 
     def to_frame(self) -> pd.DataFrame:
         """A tidy pandas table with one row per network and class.

@@ -47,7 +47,7 @@ def verdict(ensemble: Ensemble) -> str:
     return (
         f"{judgement(ensemble)}: on average a network gives {seen} of its guesses to the class that it "
         f"favours{always}, where chance alone would give {chance} ({classes:,} classes, {where}; "
-        f"γ = {with_error(gamma, error)} over {networks:,} networks)."
+        f"γ of the guesses = {with_error(gamma, error)} over {networks:,} networks)."
     )
 
 

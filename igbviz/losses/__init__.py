@@ -7,7 +7,8 @@ package and one line in `_BUILT_IN`, or a class in a plugin, see `igbviz.plugins
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from igbviz.losses.base import Loss, LossIssue, LossOfP, true_log_probability, upcast
+from igbviz.losses.arrays import true_log_probability, upcast
+from igbviz.losses.base import Loss, LossIssue, LossOfP
 from igbviz.losses.custom import Custom
 from igbviz.losses.foreign import PerSample, per_sample
 from igbviz.losses.normalized import (

@@ -9,8 +9,8 @@ Such a loss defines f and w as functions of log p and nothing else: training use
 wherever the formula is, and the pages draw the same two functions.
 
 Every formula is written once and runs on torch tensors and on numpy arrays; describing or drawing a loss needs no
-torch. The few operations that the two libraries spell differently are at the end of the file. Logits are
-(batch, classes), labels (batch,) integers, results (batch,).
+torch. The few operations that the two libraries spell differently are in `arrays`. Logits are (batch, classes), labels
+(batch,) integers, results (batch,).
 """
 
 from __future__ import annotations
@@ -21,11 +21,20 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from igbviz.losses.arrays import (
+    clamp_log_p,
+    detached,
+    gradient_only,
+    library,
+    log_softmax,
+    one_hot,
+    true_log_probability,
+    upcast,
+)
 from igbviz.plugins.part import Part
 from igbviz.spec import ConfigError
 
 COMPLEX_STEP = 1e-100  # a complex step subtracts nothing, so it can be near the smallest double
-LOG_P_FLOOR = -1e30  # replaces log p = -inf, where p^q log p would be 0 * inf
 
 
 class Loss(Part):
@@ -35,9 +44,15 @@ class Loss(Part):
     field make its widget and its error sentences, and each has a default. A loss of the true class's probability alone
     is a `LossOfP` instead, and is drawn over p. In a plugin (`igbviz.plugins`):
 
+        from typing import ClassVar, Literal
+        from pydantic import Field
+        from igbviz.losses import Loss
+        from igbviz.losses.arrays import clamp_min, gather_labels
+
         class Hinge(Loss):
             '''The multiclass hinge loss: zero once the true class leads all others by the margin.'''
 
+            title: ClassVar[str] = "Multiclass hinge"  # on the pages; without one it is the name
             name: Literal["hinge"] = "hinge"
             margin: float = Field(1.0, gt=0, le=100, description="The lead that is enough.")
             formula: ClassVar[str] = "sum_k max(0, m + z_k - z_y) - m"  # in LaTeX
@@ -46,7 +61,7 @@ class Loss(Part):
                 lead = logits - gather_labels(logits, labels)[:, None]
                 return clamp_min(lead + self.margin, 0.0).sum(-1) - self.margin
 
-    `gather_labels`, `clamp_min` and the other helpers of `igbviz.losses.base` work on torch tensors and numpy arrays,
+    `gather_labels`, `clamp_min` and the other helpers of `igbviz.losses.arrays` work on torch tensors and numpy arrays,
     like arithmetic. A formula in torch alone sets `runs_on_numpy = False`.
 
     >>> logits, labels = torch.zeros(2, 4), torch.tensor([0, 3])
@@ -321,82 +336,3 @@ def _check(logits: Any, labels: Any) -> None:
         raise ConfigError(
             (("labels",), f"run from {int(labels.min())} to {int(labels.max())}, allowed: 0 to {classes - 1}")
         )
-
-
-def upcast(logits: Any) -> Any:
-    """Logits in at least float32, since half precision is too coarse for a log-softmax.
-
-    >>> igbviz.losses.upcast(torch.zeros(2, 4, dtype=torch.bfloat16)).dtype
-    torch.float32
-    """
-    return logits if logits.dtype.itemsize >= 4 else logits.float()
-
-
-def library(array: Any) -> ModuleType:
-    """The module whose functions work on this array: numpy or torch."""
-    if isinstance(array, np.ndarray):
-        return np
-    import torch
-
-    return torch
-
-
-def detached(array: Any) -> Any:
-    """The values without derivatives: detached in torch, the real part in a complex step."""
-    return array.real if isinstance(array, np.ndarray) else array.detach()
-
-
-def clamp_log_p(log_p: Any) -> Any:
-    """log p clamped at `LOG_P_FLOOR`: an infinite or overflowing logit makes it minus infinity."""
-    return library(log_p).clip(log_p, LOG_P_FLOOR, None)
-
-
-def gradient_only(log_p: Any) -> Any:
-    """Zero with the derivative of log p; constant where log p is infinite, since inf - inf is not a number."""
-    here, xp = detached(log_p), library(log_p)
-    with np.errstate(invalid="ignore"):
-        return xp.where(xp.isinf(here), 0.0, log_p - here)
-
-
-def log_softmax(logits: Any) -> Any:
-    """(batch, classes) log-probabilities, finite where softmax itself would underflow."""
-    if not isinstance(logits, np.ndarray):
-        return logits.log_softmax(-1)
-    below = logits - logits.real.max(-1, keepdims=True)
-    return below - np.log(np.exp(below).sum(-1, keepdims=True))
-
-
-def gather_labels(table: Any, labels: Any) -> Any:
-    """(batch,) the entry at the label of each row."""
-    if isinstance(table, np.ndarray):
-        return np.take_along_axis(table, labels[:, None], -1)[:, 0]
-    from torch.nn.functional import nll_loss
-
-    # nll_loss is an exact gather whose backward pass needs no scatter
-    return -nll_loss(table, labels.long(), reduction="none")
-
-
-def one_hot(table: Any, labels: Any) -> Any:
-    """(batch, classes) one-hot labels, in the dtype of the table."""
-    if isinstance(table, np.ndarray):
-        return (labels[:, None] == np.arange(table.shape[-1])).astype(table.dtype)
-    return table.new_zeros(table.shape).scatter_(-1, labels.long()[:, None], 1.0)
-
-
-def true_log_probability(logits: Any, labels: Any) -> Any:
-    """(batch,) log p_y.
-
-    >>> igbviz.losses.true_log_probability(torch.zeros(2, 4), torch.tensor([0, 3])).exp()
-    tensor([0.2500, 0.2500])
-    """
-    if isinstance(logits, np.ndarray):
-        return gather_labels(log_softmax(logits), labels)
-    from torch.nn.functional import cross_entropy
-
-    # one fused kernel for the log-softmax and the gather, forward and backward
-    return -cross_entropy(logits, labels.long(), reduction="none")
-
-
-def clamp_min(array: Any, floor: float) -> Any:
-    """The maximum of array and floor, elementwise; zero derivative at or below the floor."""
-    return library(array).where(detached(array) > floor, array, floor)

@@ -38,8 +38,8 @@ class PerSample:
 
     def __init__(self, loss: Callable[..., Tensor]) -> None:
         if not callable(loss):
-            hint = "; a loss of igbviz is a field of the configuration" if isinstance(loss, str) else ""
-            raise _problem(f"is {short(loss)}, allowed: a function of (logits, labels), or a loss of torch{hint}")
+            allowed = f"a function of (logits, labels), a loss of torch, or one of igbviz, as in {_built_in(loss)}"
+            raise _problem(f"is {short(loss)}, allowed: {allowed}")
         if isinstance(loss, type):
             raise _problem(f"is the class {loss.__name__}, allowed: an instance of it, such as {loss.__name__}()")
         self.loss = loss
@@ -118,6 +118,14 @@ def per_sample(loss: Any) -> Any:
     PerSample(cross_entropy)
     """
     return loss if hasattr(loss, "values_in_batch") and not isinstance(loss, type) else PerSample(loss)
+
+
+def _built_in(name: Any) -> str:
+    """How the loss of this name is made in Python, or an example if there is none."""
+    from igbviz.losses import LOSSES  # the package imports this module
+
+    cls = LOSSES.get(name, LOSSES["cross-entropy"]) if isinstance(name, str) else LOSSES["cross-entropy"]
+    return f"{'igbviz.losses' if cls.__module__.startswith('igbviz.') else cls.__module__}.{cls.__name__}()"
 
 
 def _problem(text: str) -> ConfigError:

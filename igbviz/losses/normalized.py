@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.losses.base import LossOfP, LossOfProbabilities, library
+from igbviz.losses.arrays import library
+from igbviz.losses.base import LossOfP, LossOfProbabilities
 from igbviz.losses.of_probability import (
     DETACH_HELP,
     AsymmetricExponential,

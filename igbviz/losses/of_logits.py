@@ -9,16 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from igbviz.losses.base import (
-    Loss,
-    clamp_min,
-    detached,
-    gather_labels,
-    library,
-    log_softmax,
-    true_log_probability,
-    upcast,
-)
+from igbviz.losses.arrays import clamp_min, detached, gather_labels, library, log_softmax, true_log_probability, upcast
+from igbviz.losses.base import Loss
 
 
 class LabelSmoothing(Loss):

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igbviz.losses.base import LossOfP, upcast
+from igbviz.losses.arrays import upcast
+from igbviz.losses.base import LossOfP
 
 LOG_OF_ZERO = math.log(1e-4)  # reverse cross-entropy replaces log 0 by this
 DETACH_HELP = (

@@ -130,6 +130,7 @@ class Probe:
         self._next: float = 0  # the next step at which a look may be due
         self._loss_sum: float | Tensor = 0.0  # over the steps since the last look
         self._loss_steps = 0
+        self._has_warned = False
         self._started = math.nan
         self._count = 0
         dtype = snapshot_dtype(len(self.class_names))
@@ -139,7 +140,8 @@ class Probe:
         """Count an optimizer step, and look if it is time.
 
         `train_loss` is the mean loss of the step's batch, recorded as its mean since the last look; a tensor need not
-        be detached. `step` is the number of steps so far, for a loop that counts them itself or resumes.
+        be detached, and what is no number is ignored with a warning. `step` is the number of steps so far, for a loop
+        that counts them itself or resumes.
         """
         try:
             if train_loss is not None:
@@ -221,9 +223,12 @@ class Probe:
         from igbviz.runs.recorded import store  # a loop that saves nothing needs no cache
         from igbviz.runs.run import DEFAULT_CACHE
 
-        config = self.config.with_(title=name, optimizer={"name": optimizer}, seed=seed)
-        if data:
-            config = config.with_(dataset={"name": data})
+        about = {"title": name, "optimizer": {"name": optimizer}, "seed": seed}
+        try:
+            config = self.config.with_(**about | ({"dataset": {"name": data}} if data else {}))
+        except ConfigError as error:
+            arguments = {"title": "name", "dataset": "data"}
+            raise ConfigError(*(((arguments.get(at, at),), text) for (at, *_), text in error.problems)) from None
         return store(self.trajectory, config, DEFAULT_CACHE if cache is None else cache)
 
     def __len__(self) -> int:
@@ -246,11 +251,27 @@ class Probe:
     def _add(self, train_loss: float | Tensor) -> None:
         """Add to the sum where the loss is: nothing is read back from a device before a look."""
         if isinstance(train_loss, Tensor):
-            train_loss = train_loss.detach()
+            if train_loss.numel() != 1 or train_loss.is_complex():
+                self._ignore(f"is a {train_loss.dtype} tensor of shape {tuple(train_loss.shape)}")
+                return
+            train_loss = train_loss.detach().reshape(())
             if not isinstance(self._loss_sum, Tensor):
                 self._loss_sum = torch.full((), self._loss_sum, dtype=torch.float32, device=train_loss.device)
+        elif not isinstance(train_loss, float):
+            try:
+                train_loss = float(train_loss)
+            except (TypeError, ValueError, OverflowError):
+                self._ignore(f"is {short(train_loss)}")
+                return
         self._loss_sum += train_loss  # at once: a captured step may overwrite its loss
         self._loss_steps += 1
+
+    def _ignore(self, problem: str) -> None:
+        """Warn of a loss that is no number, once; everything else is recorded as before."""
+        if not self._has_warned:
+            self._has_warned = True
+            problem += ", allowed: a number, or a tensor of one"
+            _warn(f"igbviz.Probe ignores the loss of step {self.step + 1}: train_loss {problem}", above=4)
 
     def _set_step(self, step: int) -> None:
         step = _whole("step", step, 0)
@@ -321,11 +342,15 @@ class Probe:
         if self.error is not None:
             return
         self.error, self._next = str(error) if isinstance(error, ConfigError) else first_line(error), math.inf
-        message = f"igbviz.Probe records no more after step {self.step}, the training goes on: {self.error}"
-        with contextlib.suppress(Warning):  # a warning that is made an error would stop the training after all
-            warnings.warn(message, RuntimeWarning, stacklevel=3)
-            return
-        print(message, file=sys.stderr)
+        _warn(f"igbviz.Probe records no more after step {self.step}, the training goes on: {self.error}", above=3)
+
+
+def _warn(message: str, above: int) -> None:
+    """Warn whoever calls the probe, in a function so far above."""
+    with contextlib.suppress(Warning):  # a warning that is made an error would stop the training after all
+        warnings.warn(message, RuntimeWarning, stacklevel=1 + above)
+        return
+    print(message, file=sys.stderr)
 
 
 def _values_of(loss: Any) -> Any:

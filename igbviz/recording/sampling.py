@@ -77,9 +77,12 @@ def _parts(source: Any) -> tuple[Any, Callable[[list], Any]]:
         dataset = source.dataset
         if source.batch_sampler is not None:  # else nothing is collated
             collate = source.collate_fn
-    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__") or not len(dataset):
-        problem = f"is of type {type(dataset).__name__} and has no length, allowed: one with a length and an index"
+    kind = type(dataset).__name__
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        problem = f"is of type {kind} and has no length, allowed: one with a length and an index"
         raise ConfigError((("inputs",), problem))
+    if not len(dataset):
+        raise ConfigError((("inputs",), f"is of type {kind} and empty, allowed: at least one sample of each class"))
     return dataset, collate
 
 

@@ -171,9 +171,9 @@ class Drawing:
 
 def _checked_inputs(inputs: Any) -> dict[str, Tensor] | Tensor:
     """The inputs, checked; a mapping as a plain dict."""
-    allowed = "a tensor (inputs, ...), or a dict of such tensors by the name of the model's argument"
+    allowed = "a tensor or an array (inputs, ...), or a dict of them by the name of the model's argument"
     if isinstance(inputs, Mapping):
-        inputs = dict(inputs)
+        inputs = {name: _as_tensor(values) for name, values in inputs.items()}
         for name, values in inputs.items():
             if not isinstance(name, str) or not isinstance(values, Tensor) or not values.ndim:
                 what = _described(values) if isinstance(values, Tensor) else f"a value of type {type(values).__name__}"
@@ -181,7 +181,7 @@ def _checked_inputs(inputs: Any) -> dict[str, Tensor] | Tensor:
         lengths = {name: len(values) for name, values in inputs.items()}
         if len(set(lengths.values())) != 1:
             _refuse("inputs", f"has the lengths {short(lengths)}, allowed: the same number of inputs in each tensor")
-    elif not isinstance(inputs, Tensor) or not inputs.ndim:
+    elif not isinstance(inputs := _as_tensor(inputs), Tensor) or not inputs.ndim:
         what = "a tensor without axes" if isinstance(inputs, Tensor) else f"of type {type(inputs).__name__}"
         _refuse("inputs", f"is {what}, allowed: {allowed}")
     if _count(inputs) < 2:
@@ -190,6 +190,11 @@ def _checked_inputs(inputs: Any) -> dict[str, Tensor] | Tensor:
         if values.is_floating_point() and not values.isfinite().all():
             _refuse("inputs", "has infinite or NaN values, allowed: finite numbers")
     return inputs
+
+
+def _as_tensor(values: Any) -> Any:
+    """An array of numbers as a tensor; anything else as it is."""
+    return torch.as_tensor(values) if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" else values
 
 
 def _checked_logits(output: Any, inputs: int) -> Tensor:

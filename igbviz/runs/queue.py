@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -218,6 +219,11 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
     if now - _last_checks.get(cache, -patience) < patience or is_held(cache / "workers" / "keeper-0.lock"):
         return
     _last_checks[cache] = now
+    start_worker(cache)
+
+
+def start_worker(cache: Path, *arguments: str, inherited: Sequence[int] = ()) -> None:
+    """Start the keeper of a detached worker, which has these open files, too."""
     try:
         (cache / "workers").mkdir(parents=True, exist_ok=True)
         keep_end(cache / "workers" / "worker.log")
@@ -225,8 +231,9 @@ def ensure_worker(cache: Path, patience: float = 2.0) -> None:
             # A new session: closing the terminal or stopping the server must not stop the training. Python adds the
             # working folder to its path, which is where it finds the project; an installed program needs no such thing.
             subprocess.Popen(
-                [sys.executable, *([] if TREE else ["-P"]), "-m", "igbviz.runs.worker", str(cache)],
+                [sys.executable, *([] if TREE else ["-P"]), "-m", "igbviz.runs.worker", str(cache), *arguments],
                 cwd=TREE, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=inherited,
             )  # fmt: skip
     except OSError:
         return

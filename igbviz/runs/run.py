@@ -36,7 +36,7 @@ from igbviz.config.missing import require_installed
 from igbviz.datasets import DataError
 from igbviz.disk.places import cache_folder, gallery
 from igbviz.ensembles import Ensemble
-from igbviz.runs import queue
+from igbviz.runs import queue, succession
 from igbviz.runs.files import (
     RUN_ID,
     FolderHandle,
@@ -309,7 +309,7 @@ class Run(FolderHandle):
         """
         self._require_trained_here()
         with contextlib.suppress(RunError):  # that it cannot be read is reported where it would be trained
-            require_installed(self.config)
+            succession.prepare(self.cache, require_installed(self.config))
         with self.changing():
             self._resume(sweep, race)
         queue.ensure_worker(self.cache, patience=0.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from igbviz.config import Preset
-from igbviz.config.missing import require_installed
+from igbviz.config.missing import packages, require_installed
 from igbviz.datasets.base import FromFiles
-from igbviz.runs import queue
+from igbviz.runs import queue, succession
 from igbviz.runs.files import claim, write_text
 from igbviz.runs.images import files as images
 from igbviz.runs.kinds import Config, as_config, kind_of
@@ -81,6 +81,8 @@ def submit_all(
     cache, configs = Path(cache), list(configs)
     runs = [Run(cache / "runs" / config.id) for config in configs]
     claim(cache)
+    for needs in {frozenset(packages(config)) for config in configs}:
+        succession.prepare(cache, needs)
     with lock(cache / "submit.lock", timeout=60.0):
         new = []
         try:

@@ -24,7 +24,7 @@ from typing import Any
 
 from filelock import Timeout
 
-from igbviz.runs import deaths
+from igbviz.runs import deaths, succession
 from igbviz.runs.files import NewerCache, claim, keep_end
 from igbviz.runs.locks import AT_ONCE, folder_lock, is_held, lock
 
@@ -42,10 +42,12 @@ _started: dict[Path, subprocess.Popen] = {}  # by its lock, which a new keeper h
 NICENESS = 5  # the pages on the same cores have priority
 
 
-def keep(cache: Path, slot: int) -> None:
-    """Restart the worker of this device slot until it exits by itself."""
+def keep(cache: Path, slot: int) -> bool:
+    """Restart the worker of this device slot until it exits by itself; False if another keeper has this slot."""
     try:
         with lock(cache / "workers" / f"keeper-{slot}.lock", timeout=AT_ONCE):
+            if slot == 0:
+                succession.forget(cache)
             deaths.forget(cache, slot)
             log, pause, count = cache / "workers" / "worker.log", MIN_PAUSE, 0
             while True:
@@ -60,8 +62,9 @@ def keep(cache: Path, slot: int) -> None:
                 say(f"worker {slot} exited with code {code}; restarting it in {pause:g} s")
                 time.sleep(pause)
             deaths.forget(cache, slot)
+            return True
     except Timeout:
-        pass  # another keeper has this slot
+        return False
 
 
 def work(cache: Path, slot: int) -> None:
@@ -74,6 +77,8 @@ def work(cache: Path, slot: int) -> None:
         return
     import torch  # takes a second, so import it before a run is submitted
 
+    from igbviz.plugins import installed
+    from igbviz.plugins.part import PACKAGE_OF
     from igbviz.runs import queue
     from igbviz.runs.previews.answering import Answerer
     from igbviz.training.devices import best_device, warm_up
@@ -92,6 +97,8 @@ def work(cache: Path, slot: int) -> None:
                 subprocess.Popen(_command(cache, other), start_new_session=True)
     with lock(cache / "workers" / f"worker-{slot}.lock", timeout=-1):  # wait for a worker whose keeper was killed
         helper = device.type == "cpu" and slot > 0
+        if slot == 0:
+            succession.announce(cache, PACKAGE_OF.values())
         answerer = Answerer(cache, device, lambda: (entry.run_id for entry in queue.waiting(cache)))
         if not take_one(cache, device, helper, answerer):  # a queued run goes before the warm-up, and who waits to see
             answerer.idle()
@@ -105,6 +112,9 @@ def work(cache: Path, slot: int) -> None:
                 idle_since = time.monotonic()
                 keep_end(cache / "workers" / "worker.log")
                 continue
+            if not helper and succession.is_due(cache, PACKAGE_OF.values()) and not installed.changed():
+                say("giving way to a worker with other plugins")
+                return
             if helper and _is_needed(cache):
                 idle_since = time.monotonic()
             if answerer.idle():
@@ -131,6 +141,7 @@ def take_one(cache: Path, device, helper: bool = False, answerer=None) -> bool:
 
 def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None) -> bool:
     """Train the first of these queued runs, if this worker may take it. `paused`: the run that pauses meanwhile."""
+    from igbviz.config.missing import packages
     from igbviz.runs import queue
     from igbviz.runs.run import Run
     from igbviz.runs.session import work_on
@@ -145,8 +156,10 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
         return False
     if is_held(run.path / "lock"):  # before its files are read: an idle worker comes here fifty times a second
         return False
-    if not paused:
-        _start_anew_for_new_plugins(run)
+    if _lacks_plugins(run, may_start_anew=not paused) and (
+        helper or succession.is_awaited(cache, packages(run.config))
+    ):
+        return False
     one_thread = device.type == "cpu" and _uses_one_thread(run)
     if helper and not (one_thread and (entry.group or entry.is_short())):
         return False
@@ -188,9 +201,12 @@ def _take(cache: Path, device, waiting, helper: bool, answerer=None, paused=None
         return False
 
 
-def _start_anew_for_new_plugins(run) -> None:
-    """Start this process anew if the run needs a plugin that was installed after it had started; the same process, so
-    that its keeper does not take it for dead."""
+def _lacks_plugins(run, may_start_anew: bool) -> bool:
+    """Whether the run needs a plugin that this process has not imported.
+
+    If it was installed after the process had started, that starts anew; the same process, so that its keeper does not
+    take it for dead.
+    """
     from igbviz.config.missing import require_installed
     from igbviz.plugins import installed
     from igbviz.runs.run import RunError
@@ -199,11 +215,13 @@ def _start_anew_for_new_plugins(run) -> None:
     try:
         require_installed(run.config)
     except ConfigError:
-        if installed.changed():
+        if may_start_anew and installed.changed():
             say("starting anew, since other plugins are installed now")
             os.execv(sys.executable, [sys.executable, "-m", "igbviz.runs.worker", *sys.argv[1:]])
+        return True
     except RunError:
         pass  # the session reports it
+    return False
 
 
 def _is_put_off(run_id: str) -> bool:
@@ -372,7 +390,10 @@ def _command(cache: Path, slot: int, *more: str) -> list[str]:
 def main() -> None:
     cache, slot = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal must not stop a training
-    (work if "--work" in sys.argv else keep)(cache, slot)
+    if "--after" in sys.argv:
+        succession.succeed(cache, sys.argv[sys.argv.index("--after") + 1 :], keep)
+    else:
+        (work if "--work" in sys.argv else keep)(cache, slot)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igbviz.config import RunConfig
+from igbviz.config import RecordedConfig, RunConfig
 from igbviz.losses import LOSSES, Loss
 from igbviz.runs.run import Run
 from igbviz.runs.sweep_config import Sweep
@@ -147,8 +147,8 @@ def read(run: Run) -> Member | None:
     Raises RunError for a run that cannot be read.
     """
     member = Member.read(run)
-    if member is None or member.config.imbalance.ratio == 1:
-        return member
+    if member is None or isinstance(member.config, RecordedConfig) or member.config.imbalance.ratio == 1:
+        return member  # nobody knows which classes had fewer images in a recorded run
     accuracy, index = member.per_class["accuracy"], majority(member.config, run.trajectory()[:1])
     added = {"majority_accuracy": accuracy[:, index], "minority_accuracy": np.delete(accuracy, index, axis=1).mean(1)}
     return replace(member, measures=member.measures | added)

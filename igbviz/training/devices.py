@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import torch
 
+from igbviz.spec import ConfigError
+
 
 def device_of(device: str | torch.device | None) -> torch.device:
     """The device of this name, or the best one available for None. Raises ValueError if this machine lacks it."""
@@ -20,10 +22,8 @@ def device_of(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError, TypeError, ValueError):
         checked = None
     if checked is None or checked.type not in ("cpu", "cuda", "mps"):
-        raise ValueError(
-            f"device is {str(device)!r}, allowed: cpu, cuda or mps if this machine has it, or None for the best one "
-            "available"
-        )
+        allowed = "cpu, cuda or mps if this machine has it, or None for the best one available"
+        raise ConfigError((("device",), f"is {str(device)!r}, allowed: {allowed}"))
     return checked
 
 

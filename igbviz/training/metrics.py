@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from igbviz.losses import upcast
-from igbviz.losses.base import one_hot
+from igbviz.losses.arrays import one_hot
 from igbviz.losses.force import ZERO_GRADIENT_FRACTION
 from igbviz.trajectory.trajectory import P_EDGES
 

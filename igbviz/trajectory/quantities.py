@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from igbviz.spec import ConfigError, short
 from igbviz.trajectory.trajectory import Trajectory
 
 
@@ -161,7 +162,7 @@ WRONG_LABELS = Quantity(
 
 
 def quantity_named(name: str) -> Quantity:
-    """The quantity of this name in `QUANTITIES`; ValueError for an unknown name."""
-    if name not in QUANTITIES:
-        raise ValueError(f"quantity is {name!r}, allowed: one of {', '.join(QUANTITIES)}")
+    """The quantity of this name in `QUANTITIES`; ConfigError for an unknown name."""
+    if not isinstance(name, str) or name not in QUANTITIES:
+        raise ConfigError((("quantity",), f"is {short(name)}, allowed: one of {', '.join(QUANTITIES)}"))
     return QUANTITIES[name]

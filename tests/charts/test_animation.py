@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from igbviz.charts.animation.strokes import dashes, rgb
 from igbviz.charts.colors import DARK, DARK_PAGE, LIGHT, LIGHT_PAGE
 from igbviz.config import RunConfig
 from igbviz.spec import ConfigError
-from tests.support.stored_runs import story
+from tests.support.recorded_runs import recorded
+from tests.support.stored_runs import stored, story
 
 CONFIG = RunConfig(epochs=4, batch_size=100)
 BARS = (740, 944)  # pixels, from the left
@@ -37,7 +39,7 @@ def has(frame: np.ndarray, color: str) -> int:
 
 @pytest.mark.parametrize(("dark", "palette", "page"), [(False, LIGHT, LIGHT_PAGE), (True, DARK, DARK_PAGE)])
 def test_sixty_frames_in_the_colors_of_the_classes(dark: bool, palette: tuple, page) -> None:
-    content = gif(story(8), CONFIG, steps_per_epoch=100, dark=dark)
+    content = gif(story(8), config=CONFIG, steps_per_epoch=100, dark=dark)
     shown = frames(content)
     assert len(shown) == 60 and len(content) < 3_000_000
     first, last = shown[0], shown[-1]
@@ -49,7 +51,7 @@ def test_sixty_frames_in_the_colors_of_the_classes(dark: bool, palette: tuple, p
 
 
 def test_unchanged_pixels_cost_nothing() -> None:
-    content = gif(story(8), CONFIG)
+    content = gif(story(8), config=CONFIG)
     assert len(content) < 0.5 * sum(len(zipped(frame)) for frame in frames(content))
 
 
@@ -65,7 +67,7 @@ def test_it_needs_no_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     for cached in (fonts.width, fonts.letters, fonts._face_for):
         cached.cache_clear()
     try:
-        assert len(frames(gif(story(8), CONFIG))) == 60
+        assert len(frames(gif(story(8), config=CONFIG))) == 60
         assert fonts._face_for("mean probability p̄ₖ")[0] == "mean probability p", "what no font has is left out"
         assert fonts.width("Ankle boot ★", 15, True) > fonts.width("Ankle boot", 15, True) > 50
     finally:
@@ -74,14 +76,14 @@ def test_it_needs_no_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_classes_and_few_probes() -> None:
-    assert len(frames(gif(story(8, classes=100), CONFIG, "accuracy", unit="step"))) == 60
-    assert len(frames(gif(story(8)[:1], CONFIG))) == 1, "so far there is only Init."
+    assert len(frames(gif(story(8, classes=100), "accuracy", config=CONFIG, unit="step"))) == 60
+    assert len(frames(gif(story(8)[:1], config=CONFIG))) == 1, "so far there is only Init."
     with pytest.raises(ConfigError, match="no probe yet"):
-        gif(story(8)[:0], CONFIG)
+        gif(story(8)[:0], config=CONFIG)
     with pytest.raises(ConfigError, match="view is 'confusion', allowed: one of"):
-        gif(story(8), CONFIG, "confusion")
+        gif(story(8), "confusion", config=CONFIG)
     with pytest.raises(ConfigError, match="unit is 'week', allowed: one of"):
-        gif(story(8), CONFIG, unit="week")
+        gif(story(8), config=CONFIG, unit="week")
 
 
 def test_names_stand_apart_and_share_a_place() -> None:
@@ -98,3 +100,14 @@ def test_dashes_go_around_corners() -> None:
     first, second = dashes(corner, (12, 3))
     assert first.tolist() == [[0, 0], [10, 0], [10, 2]] and second.tolist() == [[10, 5], [10, 10]]
     assert dashes(corner, ())[0] is corner
+
+
+def test_it_takes_a_run_in_each_form(cache: Path) -> None:
+    run, watched = stored(CONFIG, cache, story(8)), recorded(cache)
+    drawn = gif(run, "accuracy")
+    same = {"steps_per_epoch": run.steps_per_epoch, "config": run.config, "ended": run.status.ended}
+    assert drawn == gif(run.trajectory(), "accuracy", **same)
+    for value in (run.trajectory(), list(run.trajectory().records), watched):
+        assert gif(value, "accuracy") != drawn
+    with pytest.raises(ConfigError, match="^trajectory is 5, allowed: a Run, a Trajectory, or a list of snapshots"):
+        gif(5)

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from igbviz import charts
 from igbviz.config import RunConfig
 from igbviz.runs import queue
 from igbviz.spec import ConfigError
+from igbviz.ui.live_chart import payload
 from tests.support import ROOT
 from tests.support.colors import contrast
 from tests.support.public_charts import (
@@ -27,6 +29,7 @@ from tests.support.public_charts import (
     forms_of_a_run,
     forms_of_an_ensemble,
 )
+from tests.support.recorded_runs import recorded
 from tests.support.stored_runs import stored, story
 
 GROUNDS = {"white": "#ffffff", "JupyterLab": "#111111"}
@@ -102,6 +105,14 @@ def test_of_several_runs_in_each_form(made: Made, name: str) -> None:
     assert "mine" in words and "theirs" in words and "mine · seed" not in words, "whose seed nobody knows"
 
 
+@pytest.mark.parametrize("name", OF_RUNS)
+def test_a_recorded_run_may_be_among_them(made: Made, name: str) -> None:
+    chart, step = getattr(charts, name), (("balanced_accuracy", 10) if name == "result_against_start" else ())
+    mine, theirs = recorded(made.run.path.parents[1]), made.several(name)[0]
+    for runs in ([theirs, mine], [mine], {"a": theirs, "b": mine}):
+        assert "nan" not in payload(chart.spec(runs, *step)).lower()
+
+
 def test_a_run_marks_where_its_loss_changes(made: Made, cache: Path) -> None:
     config = RunConfig(epochs=4, schedule={"name": "switch", "duration": 2})
     notes = charts.curves(stored(config, cache, story())).layout.annotations
@@ -128,6 +139,8 @@ def test_losses_in_each_form() -> None:
         ("compare", ([],), "runs has no run with a probe yet, allowed: at least one"),
         ("overlay", ({"mine": story()}, "luck"), "measure is 'luck', allowed: one of "),
         ("losses_over_time", ({"mine": story()}, "imbalance"), "runs has run mine without minority_accuracy, allowed"),
+        ("untrained_by_rank", ({"a": [story()]},), "networks['a'] is [Trajectory("),
+        ("untrained_by_rank", ([3],), "networks is [3], allowed: a list of Runs, or a mapping of seeds to a Run or a"),
         ("loss_curves", (["gse"],), "chosen[0] is 'gse', allowed: a loss, its fields, or one of "),
         ("over_lead", ("mae", 1), "classes is 1, allowed: a whole number of at least 2"),
         ("phase_map", ("sigmoid",), "activation is 'sigmoid', allowed: one of "),
@@ -136,9 +149,30 @@ def test_losses_in_each_form() -> None:
     ],
 )
 def test_wrong_input_is_one_sentence(name: str, arguments: tuple, sentence: str) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ConfigError if name != "by_depth" else ValueError) as error:
         getattr(charts, name)(*arguments)
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "argument, value, allowed",
+    [
+        ("height", -4, "is -4, allowed: a number of pixels, at least 100"),
+        ("height", "tall", "is 'tall', allowed: a number of pixels"),
+        ("title", 3, "is 3, allowed: a text"),
+        ("unit", ["epoch"], "is ['epoch'], allowed: one of epoch"),
+        ("marks", [3.0], "is [3.0], allowed: a list of pairs"),
+        ("epochs", -1, "is -1, allowed: a number above 0"),
+        ("steps_per_epoch", "many", "is 'many', allowed: a number above 0"),
+    ],
+)
+def test_an_argument_of_one_name_has_one_check(made: Made, argument: str, value: Any, allowed: str) -> None:
+    taking = [name for name in charts.CHARTS if argument in signature(getattr(charts, name)).parameters]
+    assert taking
+    for name in taking:
+        with pytest.raises(ConfigError, match=re.escape(f"{argument} {allowed}")):
+            parameters = signature(getattr(charts, name)).bind(*arguments_of(made)[name]).arguments
+            getattr(charts, name)(**parameters | {argument: value})
 
 
 def test_a_list_of_the_wrong_records_is_refused(made: Made) -> None:

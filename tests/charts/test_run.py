@@ -17,6 +17,7 @@ from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import QUANTITIES
 from igbviz.trajectory.trajectory import thin
 from igbviz.ui.live_chart import payload
+from tests.support.stored_runs import story
 from tests.support.trajectories import trajectory
 
 CHARTS = {"curves": curves, "bars": bars}
@@ -276,3 +277,13 @@ def test_the_axis_stays_while_a_run_grows(tiny: RunConfig, changes: dict):
         for probes in (1, 2, len(trajectory))
     ]
     assert all(axis["range"] == first["range"] and axis["tickvals"] == first["tickvals"] for axis in later)
+
+
+def test_the_axis_of_many_classes_fits_small_shares() -> None:
+    """Until one is above a quarter, on every axis that is a fraction."""
+    shown = story(classes=100)
+    assert curves(shown).layout.yaxis.range == (-0.02, 1.02), "ends near 1"
+    records = shown.records.copy()
+    records["mean_prob"] = 0.01
+    low, high = curves(Trajectory(records, shown.class_names), "predicted_probability").layout.yaxis.range
+    assert low < 0 and 0.02 < high < 0.03, "twice 1/K, so that the line of chance is in the middle"

@@ -34,4 +34,4 @@ def test_its_description_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main(["train", str(file), "--cache", str(tmp_path)]) == 2
     errors = capsys.readouterr().err
-    assert "title is not a field of RunConfig" in errors and errors.count("\n") == 1
+    assert "'my own loop' was recorded outside igbviz: it cannot be trained" in errors and errors.count("\n") == 1

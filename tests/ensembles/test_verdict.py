@@ -41,8 +41,8 @@ def test_the_sentence_names_what_it_compares() -> None:
     gamma, error = e.gamma("guesses")
     assert e.verdict().replace("\u00a0", " ") == (
         f"Prejudiced: on average a network gives {100 * e.largest_guess().mean():.0f} % of its guesses to the class "
-        f"that it favours, where chance alone would give 12 % (10 classes, 500 inputs; γ = {gamma:.3f} ± {error:.3f} "
-        "over 100 networks)."
+        "that it favours, where chance alone would give 12 % (10 classes, 500 inputs; "
+        f"γ of the guesses = {gamma:.3f} ± {error:.3f} over 100 networks)."
     )
 
 
@@ -68,7 +68,7 @@ def test_what_is_not_known_is_not_said() -> None:
     )
     one_class = ensemble(1.0, networks=4)
     one_class.records["guesses"] = np.eye(10, dtype=int)[[0, 3, 4, 9]] * 500
-    assert "Deeply prejudiced" in one_class.verdict() and "γ = ∞" in one_class.verdict()
+    assert "Deeply prejudiced" in one_class.verdict() and "γ of the guesses = ∞" in one_class.verdict()
 
 
 @pytest.mark.parametrize(("classes", "inputs"), [(2, 100), (10, 1000), (1000, 1000)])

@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import runpy
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ import igbviz
 from igbviz._torchvision import torchvision  # noqa: F401 (before the libraries, whose plain import of it may fail)
 from igbviz.recording import adapters
 from igbviz.spec import ConfigError
+from tests.support import ROOT
 
 STEPS = [0, 1, 2, 3, 4, 5, 6, 7, 8]  # of two epochs of 64 samples in batches of 16, every one of them looked at
 
@@ -324,3 +326,33 @@ class TestBase:
         sentence = f"igbviz.{callback} needs {library}: pip install igbviz[{extra}]"
         with pytest.raises(ModuleNotFoundError, match=f"^{re.escape(sentence)}$"):
             kind(IMAGES, LABELS)
+
+    def test_a_library_that_cannot_be_imported_is_one_sentence(self) -> None:
+        """Also help(igbviz), which looks at every public name, works beside it."""
+        code = (
+            "import sys, pydoc\n"
+            "class Broken:\n"
+            "    def find_spec(self, name, *_):\n"
+            "        if name in ('lightning', 'transformers'): raise RuntimeError('operator nms\\nis gone')\n"
+            "        if name == 'skorch': import nothing_of_this_name\n"
+            "sys.meta_path.insert(0, Broken())\n"
+            "import igbviz\n"
+            "assert 'LightningProbe' in pydoc.render_doc(igbviz)\n"
+            "for kind in (igbviz.LightningProbe, igbviz.TrainerProbe, igbviz.SkorchProbe):\n"
+            "    try: kind(1, 2)\n"
+            "    except ImportError as error: print(error)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        cannot = "which cannot be imported here"
+        assert done.stdout.splitlines() == [
+            f"igbviz.LightningProbe needs lightning, {cannot}: RuntimeError: operator nms",
+            f"igbviz.TrainerProbe needs transformers, {cannot}: RuntimeError: operator nms",
+            f"igbviz.SkorchProbe needs skorch, {cannot}: ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        ]
+
+    def test_the_libraries_are_imported_after_torchvision(self) -> None:
+        """Their plain import of it may fail, see `igbviz._torchvision`."""
+        need("lightning")
+        need("transformers")
+        code = "import igbviz; igbviz.LightningProbe; import lightning.pytorch; from transformers import Trainer"
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)

@@ -60,7 +60,11 @@ BAD = {
     "schedule": ({"schedule": "often"}, "schedule is 'often', allowed: 'log', 'batch', the steps"),
     "epoch": ({"steps_per_epoch": 0}, "steps_per_epoch is 0, allowed: a whole number of at least 1"),
     "batch size": ({"batch_size": 2.5}, "batch_size is 2.5, allowed: a whole number of at least 1"),
-    "loss": ({"loss": "mae"}, "loss is 'mae', allowed: a function of"),
+    "loss": ({"loss": "mae"}, r"loss is 'mae', allowed: a function of .*, as in igbviz.losses.MeanAbsoluteError\(\)"),
+    "empty": (
+        {"inputs": TensorDataset(INPUTS[:0], LABELS[:0]), "labels": None},
+        "inputs is of type TensorDataset and empty, allowed: at least one sample",
+    ),
     "loss class": ({"loss": nn.CrossEntropyLoss}, "loss is the class CrossEntropyLoss, allowed: an instance"),
     # what the first look finds
     "device": ({"model": Returns().to("meta")}, "inputs is on cpu, allowed: meta, where model is"),
@@ -134,8 +138,8 @@ def test_a_later_error_ends_the_recording_with_one_warning() -> None:
 
 def test_nor_does_a_wrong_argument_stop_the_training() -> None:
     for arguments, named, reason in [
-        (("high",), {}, "TypeError"),
-        ((torch.zeros(3),), {}, "RuntimeError"),
+        (("high",), {}, "train_loss is .high., allowed: a number"),
+        ((torch.zeros(3),), {}, "train_loss is a torch.float32 tensor of shape"),
         ((), {"step": -1}, "step is -1, allowed: a whole number of at least 0"),
         ((), {"step": 2.5}, "step is 2.5, allowed"),
     ]:
@@ -170,3 +174,26 @@ def test_an_interrupt_is_no_error() -> None:
     model.make = lambda logits: logits
     probe()
     assert probe.trajectory.step.tolist() == [0, 2] and model.training
+
+
+@pytest.mark.parametrize(
+    "loss, problem",
+    [
+        ("high", "is 'high'"),
+        ([0.5], r"is \[0.5\]"),
+        (torch.ones(3), r"is a torch.float32 tensor of shape \(3,\)"),
+        (torch.tensor(1j), "is a torch.complex64 tensor"),
+    ],
+)
+def test_a_loss_that_is_no_number_is_ignored(loss, problem: str) -> None:
+    probe = Probe(**GOOD, schedule="batch")
+    probe()
+    probe(0.5)
+    with pytest.warns(RuntimeWarning, match=f"ignores the loss of step 2: train_loss {problem}.*, allowed: a number"):
+        probe(loss)
+    with warnings.catch_warnings(action="error"):
+        probe(loss)
+    for value in (torch.tensor([0.25]), np.float32(0.25), np.array(0.25)):
+        probe(value)
+    np.testing.assert_equal(probe.trajectory.train_loss, [np.nan, 0.5, np.nan, np.nan, 0.25, 0.25, 0.25])
+    assert probe.error is None

@@ -69,8 +69,10 @@ def test_what_cannot_be_saved(cache: Path) -> None:
     probe(step=100)
     with pytest.raises(RunError, match="its first probe is at step 100, not at 0"):
         probe.save("resumed", cache)
-    with pytest.raises(ConfigError, match="title has 0 characters, allowed: 1 to 100"):
+    with pytest.raises(ConfigError, match="^name has 0 characters, allowed: 1 to 100"):
         recorded().save(" ", cache)
+    with pytest.raises(ConfigError, match=f"^seed is 'zero', allowed: .* at least -{2**63} and below {2**63}"):
+        recorded().save("my run", cache, seed="zero")
     assert not list_runs(cache)
 
 

@@ -216,7 +216,12 @@ class Refusing(nn.Linear):
         (lambda: nn.Linear(20, 1), X, {}, r"shape \(120, 1\), allowed: logits .* return torch.stack\(\[0 \* x, x\]"),
         (lambda: nn.Unflatten(1, (4, 5)), X, {}, r"turns 120 inputs into outputs of shape \(120, 4, 5\), allowed: log"),
         (nan, X, {}, r"make_model makes a model with infinite or NaN logits, allowed: finite ones"),
-        (LINEAR, X.numpy(), {}, r"inputs is of type ndarray, allowed: a tensor \(inputs, \.\.\.\), or a dict"),
+        (
+            LINEAR,
+            [1.0, 2.0],
+            {},
+            r"inputs is of type list, allowed: a tensor or an array \(inputs, ",
+        ),
         (
             LINEAR,
             X[:, :3],
@@ -262,3 +267,8 @@ def test_only_one_network_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     igbviz.untrained(Counted, X, 4)
     assert most == 1 and module.untrained is igbviz.untrained
+
+
+def test_inputs_may_be_an_array() -> None:
+    drawn = [igbviz.untrained(LINEAR, inputs, 3).records for inputs in (X, X.numpy())]
+    np.testing.assert_array_equal(*drawn)

@@ -39,7 +39,7 @@ def drawn() -> list[tuple[Image.Image, int]]:
         for run in shipped_runs(ROOT / "cache", model="mlp", loss=loss)
         if run.id.startswith("fashion-mini-mlp")
     ]
-    return [frame for run in runs for frame in frames(gif(run.trajectory(), run.config))]
+    return [frame for run in runs for frame in frames(gif(run.trajectory(), config=run.config))]
 
 
 def encoded(shown: list[tuple[Image.Image, int]]) -> bytes:

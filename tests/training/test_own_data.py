@@ -76,6 +76,11 @@ def test_built_in_images_give_the_built_in_run(short: RunConfig) -> None:
     assert torch.equal(data.test_images, fashion.load().test_images)
 
 
+def test_labels_may_be_a_list() -> None:
+    data = own_data(tables(y=Y.tolist()), (), CPU)
+    assert data.train_labels.dtype == torch.int64 and torch.equal(data.train_labels, Y)
+
+
 def test_floating_point_images_are_shown_from_black_to_white() -> None:
     x = torch.linspace(-2, 3, 12 * 192).view(12, 3, 8, 8)
     shown = own_data((x, Y, x, Y), (), CPU).pixels(x)

@@ -11,10 +11,14 @@ from PIL import Image
 from igbviz.charts.animation.picture import Picture
 from igbviz.charts.animation.recording import Recording
 from igbviz.charts.animation.strokes import Color, mixed
+from igbviz.charts.interface.arguments import require_allowed
+from igbviz.charts.interface.inputs import OfRun, Plan, plan_of, trajectory_of
 from igbviz.charts.stage import scene
 from igbviz.charts.time_axis import Unit
 from igbviz.config import RecordedConfig, RunConfig
 from igbviz.config.recorded import headline
+from igbviz.runs.run import Run
+from igbviz.runs.status import ENDED
 from igbviz.spec import ConfigError
 from igbviz.trajectory import Trajectory
 
@@ -25,29 +29,42 @@ TRANSPARENT = 255  # the place in the palette that no color has
 
 
 def gif(
-    trajectory: Trajectory,
-    config: RunConfig | RecordedConfig,
+    trajectory: OfRun,
     quantity: str = "true_class_probability",
     *,
+    config: RunConfig | RecordedConfig | None = None,
     unit: Unit = "epoch",
-    steps_per_epoch: int | None = None,
-    ended: bool = True,
-    diverged: bool = False,
+    steps_per_epoch: float | None = None,
+    ended: bool | None = None,
+    diverged: bool | None = None,
     title: str | None = None,
     dark: bool = False,
 ) -> bytes:
     """A run from Init. to its last probe, evenly in log time: curves, names, bars and verdict, as on the stage.
 
-    `title` is by default that of the loss, or of a recorded run. Raises ConfigError for a quantity that the stage does
-    not show as curves, and for a trajectory without a probe.
+    The run is what `curves` takes. A Run knows its configuration and how it ended; of anything else that is as given,
+    by default ended without a planned length. `title` is by default that of the loss, or of a recorded run. Raises
+    ConfigError for a quantity that the stage does not show as curves, and for a trajectory without a probe.
 
     >>> run = igbviz.submit("first-look")
-    >>> picture = igbviz.charts.gif(run.trajectory(), run.config)
-    >>> picture[:6]
+    >>> igbviz.charts.gif(run, "accuracy")[:6]
     b'GIF89a'
     """
-    options = {"steps_per_epoch": steps_per_epoch, "ended": ended, "diverged": diverged}
-    picture = _picture(trajectory, config, quantity, unit, title, dark, options)
+    require_allowed({"unit": unit, "steps_per_epoch": steps_per_epoch, "title": title})
+    probes, plan = trajectory_of(trajectory), plan_of(trajectory, Plan(steps_per_epoch))
+    if isinstance(trajectory, Run):
+        state = trajectory.status.state
+        config = trajectory.config if config is None else config
+        ended = state in ENDED if ended is None else ended
+        diverged = state == "diverged" if diverged is None else diverged
+    if config is None:
+        config, title = RecordedConfig(title="trajectory"), title or ""
+    options = {
+        "steps_per_epoch": plan.steps_per_epoch,
+        "ended": True if ended is None else ended,
+        "diverged": bool(diverged),
+    }
+    picture = _picture(probes, config, quantity, unit, title, dark, options)
     frames = [picture.frame(index) for index in picture.recording.moments(FRAMES)]
     return _encoded(frames, _palette(picture.colors()))
 

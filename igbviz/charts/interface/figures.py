@@ -8,6 +8,7 @@ and `chart` makes the public function of it: the same call returns a Figure, and
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, Protocol, cast
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 from plotly.io import from_json
 
 from igbviz.charts.colors import DARK_PAGE, LIGHT_PAGE, on_any_ground, on_page
+from igbviz.charts.interface.arguments import require_allowed
 from igbviz.charts.style import TEXT, halo
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -39,11 +41,15 @@ class Chart(Protocol[P]):
 def chart(draw: Callable[P, dict[str, Any]]) -> Chart[P]:
     """The public chart that `draw` draws as a dictionary."""
 
+    parameters = signature(draw)
+
     @wraps(draw)
     def figure(*args: P.args, **kwargs: P.kwargs) -> go.Figure:
+        with suppress(TypeError):  # an argument is missing, or there is one too many: `draw` says so
+            require_allowed(parameters.bind(*args, **kwargs).arguments)
         return in_a_notebook(draw(*args, **kwargs))
 
-    figure.__signature__ = signature(draw).replace(return_annotation="go.Figure")  # type: ignore[attr-defined]
+    figure.__signature__ = parameters.replace(return_annotation="go.Figure")  # type: ignore[attr-defined]
     figure.__annotations__ = draw.__annotations__ | {"return": "go.Figure"}
     figure.spec = draw  # type: ignore[attr-defined]
     return cast(Chart[P], figure)

@@ -125,7 +125,7 @@ def _gammas(rows: dict[str, Ensemble]) -> list[dict[str, Any]]:
         | {"xaxis": "x2", "showlegend": False, "mode": "markers+text", "text": texts, "textposition": sides}
         | {"textfont": {"color": MEASURED, "size": SMALL}, "cliponaxis": False}
         | {"error_x": bars | {"symmetric": False, "arrayminus": minus}}
-        | {"hovertext": [f"{literal(name)}: γ = {text}" for name, text in zip(rows, texts, strict=True)]}
+        | {"hovertext": [f"{literal(name)}: γ of the guesses = {text}" for name, text in zip(rows, texts, strict=True)]}
     ]
 
 

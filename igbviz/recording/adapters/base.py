@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -113,15 +115,28 @@ def require_whole(model: nn.Module) -> None:
         raise ConfigError((("model",), f"has weights that are split among processes, allowed: {allowed}"))
 
 
-def missing(error: ModuleNotFoundError, package: str, callback: str, extra: str) -> type:
-    """A base class for a callback whose library is not installed: making one is an error with the remedy.
+def callback_of(library: str, module: str, callback: str, extra: str) -> type:
+    """The class `Callback` of a training library, or one that cannot be made, whose error says what `callback` lacks.
 
-    Raises `error` if it is another module that is missing, of those that the library needs.
+    Nothing is raised here, whatever may be wrong with the library: `help(igbviz)` and completion ask for every name.
     """
-    if (error.name or "").partition(".")[0] != package:
-        raise error
+    module, _, name = module.rpartition(".")
+    try:
+        with contextlib.suppress(ImportError):
+            import_module("igbviz._torchvision")  # before the library, whose plain import of it may fail
+        return getattr(import_module(module), name)
+    except Exception as error:
+        return _unusable(error, library, callback, extra)
+
+
+def _unusable(error: Exception, library: str, callback: str, extra: str) -> type:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == library:
+        problem = ModuleNotFoundError(f"igbviz.{callback} needs {library}: pip install igbviz[{extra}]", name=library)
+    else:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        problem = ImportError(f"igbviz.{callback} needs {library}, which cannot be imported here: {reason}")
 
     def refuse(cls: type, *_: Any, **__: Any) -> Any:
-        raise ModuleNotFoundError(f"igbviz.{callback} needs {package}: pip install igbviz[{extra}]", name=package)
+        raise problem from error
 
-    return type("Missing", (), {"__new__": refuse})
+    return type("Unusable", (), {"__new__": refuse})

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from igbviz.recording.adapters.base import Recorder, missing, require_whole
+from igbviz.recording.adapters.base import Recorder, callback_of, require_whole
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 else:
-    try:
-        from transformers import TrainerCallback
-    except ModuleNotFoundError as error:
-        TrainerCallback = missing(error, "transformers", "TrainerProbe", "huggingface")
+    TrainerCallback = callback_of("transformers", "transformers.TrainerCallback", "TrainerProbe", "huggingface")
 
 __all__ = ["ProbeCallback", "TrainerProbe"]
 

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
-from igbviz.recording.adapters.base import Recorder, missing, require_whole
+from igbviz.recording.adapters.base import Recorder, callback_of, require_whole
 from igbviz.recording.schedule import Schedule
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
 else:
-    try:
-        from lightning.pytorch import Callback
-    except ModuleNotFoundError as error:
-        Callback = missing(error, "lightning", "LightningProbe", "lightning")
+    Callback = callback_of("lightning", "lightning.pytorch.Callback", "LightningProbe", "lightning")
 
 __all__ = ["LightningProbe", "ProbeCallback"]
 

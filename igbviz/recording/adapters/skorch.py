@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from igbviz.recording.adapters.base import Recorder, missing
+from igbviz.recording.adapters.base import Recorder, callback_of
 
 if TYPE_CHECKING:
     Callback = object  # skorch has no types
 else:
-    try:
-        from skorch.callbacks import Callback
-    except ModuleNotFoundError as error:
-        Callback = missing(error, "skorch", "SkorchProbe", "skorch")
+    Callback = callback_of("skorch", "skorch.callbacks.Callback", "SkorchProbe", "skorch")
 
 __all__ = ["ProbeCallback", "SkorchProbe"]
 

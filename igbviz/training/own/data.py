@@ -75,6 +75,8 @@ def _tensor(array: Any, name: str) -> Tensor:
     """The numbers as a tensor, without a copy if possible."""
     if isinstance(array, Tensor):
         return array.detach()
+    if isinstance(array, list) and array and all(isinstance(number, int) for number in array):
+        array = np.array(array)  # a list of labels
     if not hasattr(array, "__array__"):
         raise _problem(name, f"is of type {type(array).__name__}, allowed: a tensor or an array")
     values = np.asarray(array)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from igbviz.datasets import Data, Dataset, Facts
 from igbviz.losses import Loss, LossOfP
-from igbviz.losses.base import clamp_min, gather_labels
+from igbviz.losses.arrays import clamp_min, gather_labels
 from igbviz.models import Model
 
 
