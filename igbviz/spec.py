@@ -311,7 +311,9 @@ def _config_error(cls: type[Spec], error: ValidationError) -> ConfigError:
             problems.append((location, str(cause)))
         else:
             field = cls.model_fields.get(location[0]) if location else None
-            value = line["input"].get("name", "without a name") if isinstance(line["input"], Mapping) else line["input"]
+            value = line["input"]
+            if isinstance(value, Mapping) and (field is None or _names(field)):
+                value = value.get("name", "without a name")
             possible = _allowed_instead(field, value) if field else line["msg"]
             package = line["input"].get("package") if isinstance(line["input"], Mapping) else None
             if package is not None and field is not None and value not in _names(field):

@@ -124,6 +124,7 @@ class Mixed(Loss):
 
     @cached_property
     def of_p(self) -> LossOfP | None:
+        """The same as a loss of the true class's probability alone, where the other loss is one; else None."""
         return None if self.loss.of_p is None else _MixedOfP(share=self.weight, loss=self.loss.of_p)
 
     @cached_property

@@ -82,7 +82,7 @@ def test_guesses_have_the_law_of_the_measured_logits() -> None:
     ("value", "sentence"),
     [
         ({}, r"ensembles is \{\}, allowed: a dict of names and ensembles"),
-        ([ROWS["two"]], r"ensembles is \[Ensemble.*, allowed: a dict"),
+        ([ROWS["two"]], r"ensembles is \[<Ensemble.*, allowed: a dict"),
         ({"x": 3}, r"ensembles\['x'\] is 3, allowed: the Run of an ensemble, an Ensemble"),
     ],
 )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -91,6 +92,7 @@ def options(folder: Path, **more: Path) -> Options:
 def test_no_part_stops_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaigns, "GRACE", 0.5)
     monkeypatch.setattr(campaigns, "PRELOAD", [])
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # which other tests take for a page's script
     names = ("raises", "dies", "hangs", "finds_fault", "works")
     parts = [Part(name, "", 4.0 if name == "hangs" else 60.0, f"tests.gpu.bad_parts:{name}") for name in names]
     outcomes = campaign(parts, options(tmp_path), 120.0, say=lambda line: None)

@@ -57,7 +57,7 @@ def test_a_plugin_adds_choices_and_its_package_to_the_identity(site: Path) -> No
         """,
         site,
     )
-    assert printed.startswith("hinge: hinge, of toypack 1.0\nThe multiclass hinge loss")
+    assert printed.startswith("hinge, of toypack 1.0\nThe multiclass hinge loss")
     assert "  margin=1.0: a number above 0 and at most 100\n" in printed
 
 

@@ -75,7 +75,7 @@ class TestSweep:
             ({"loss": ["gce", "mae"], "loss.q": [0.5]}, "axes.loss.q is not a field of mae"),
             ({"speed": [1]}, "axes.speed is not a field"),
             ({"speed.limit": [1]}, "axes.speed.limit is not a field of a run"),
-            ({"loss.q.r": [1], "loss": ["gce"]}, "axes.loss.q.r is not a field of a run"),
+            ({"loss.q.r": [1], "loss": ["gce"]}, r"axes.loss.q is {'r': 1}, allowed: a number above 0"),
             ({"model": ["resnet18"], "batch_size": [16, 1]}, "axes.batch_size is 1 with resnet18, allowed: at least 2"),
             (
                 {"model": [{"name": "mlp", "normalization": "batch"}]},

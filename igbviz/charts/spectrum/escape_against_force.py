@@ -39,11 +39,13 @@ ENDS = ("cross-entropy", "piecewise-zero")  # of the line through the mixtures
 def escape_against_force(rows: list[Row] | None = None, rate: str = "preset") -> dict[str, Any]:
     """One point per loss: its force at the start over the step of escape, with a column for never.
 
-        igbviz.charts.escape_against_force()
-
     Markers are medians over seeds, bars reach from min to max; the mixtures of cross-entropy with piecewise-zero are
     joined by a line. `rows` come from `igbviz.studies.escape.read`, by default those that the program ships; `rate` is
-    "preset" or "matched".
+    "preset" or "matched". Raises ConfigError for another rate.
+
+    >>> figure = igbviz.charts.escape_against_force()
+    >>> figure.layout.xaxis.type
+    'log'
     """
     one_of("rate", rate, RATES)
     rows = read(DATA) if rows is None else rows
