@@ -383,5 +383,5 @@ def without_controls(text: str, keep: str = "") -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """The names, sorted and joined by commas."""
-    return ", ".join(sorted(names))
+    """The names, sorted and joined by commas; a foreign one may be long, or hold line breaks."""
+    return ", ".join(sorted(map(_word, names)))

@@ -7,7 +7,7 @@ import pytest
 from igbviz.config import PRESETS, RunConfig
 from igbviz.losses import LOSSES, Mixed
 from igbviz.runs.sweep_config import with_field
-from igbviz.spec import ConfigError, alternatives, suggestion
+from igbviz.spec import ConfigError, alternatives, listing, short, suggestion
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,7 @@ def test_a_part_inside_a_part_that_was_just_named() -> None:
 
 def test_few_names_are_all_listed() -> None:
     assert alternatives("reed", ["red", "blue"]) == "red, blue (did you mean 'red'?)"
+
+
+def test_a_foreign_name_keeps_a_sentence_on_one_line() -> None:
+    assert listing(["b", "a\nb", "x" * 90]) == f"'a\\nb', {short('x' * 90)}, b"
