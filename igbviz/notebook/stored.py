@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from igbviz.notebook.look import Look
-from igbviz.runs.files import read
 from igbviz.runs.images import files as images
 from igbviz.runs.kinds import TRAINED
 from igbviz.runs.run import Run, RunError
@@ -70,7 +68,7 @@ def sprite(run: Run) -> dict[str, Any] | None:
     """The thumbnails of the images that a run watches, as part of the address of their picture; None without them."""
     try:
         arrangement = images.which(run.path)
-        address = f"data:image/png;base64,{base64.b64encode(read(run.path / images.SPRITE)).decode()}"
+        address = images.inline_sprite(run.path)
     except (OSError, ValueError):  # damaged, or left out of the archive that the run came in
         return None
     return arrangement and {"sprite": address, "tile": arrangement.tile, "columns": arrangement.columns}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import traceback
 import weakref
 from importlib.util import find_spec
 from typing import Any
@@ -112,9 +111,6 @@ class Watching:
             except RunError as problem:  # what is on display stays
                 if self.widget is not None:
                     self.widget.say(f"{problem}.")
-                return
-            except Exception:  # of this thread, whose error nobody would see otherwise
-                traceback.print_exc()
                 return
             if self.ended:
                 return

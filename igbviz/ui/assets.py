@@ -6,7 +6,6 @@ hash of them all, and lie in one folder of that name: so `import ... from "./oth
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +18,6 @@ from streamlit import config
 from streamlit.components.v1 import declare_component
 
 from igbviz.charts import js
-from igbviz.runs.files import read
 from igbviz.runs.images import files as images
 from igbviz.runs.run import Run
 
@@ -62,7 +60,7 @@ def sprite(run: Run) -> dict[str, Any] | None:
         if served:
             address = f"{prefix()}/images/{run.id}.png?v={sprite_version(run)}"
         else:
-            address = f"data:image/png;base64,{base64.b64encode(read(run.path / images.SPRITE)).decode()}"
+            address = images.inline_sprite(run.path)
     except (OSError, ValueError):  # damaged, or left out of the archive that the run came in
         return None
     return arrangement and {"sprite": address, "tile": arrangement.tile, "columns": arrangement.columns}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -99,3 +100,8 @@ def check(folder: Path, probes: int, classes: int) -> None:
             sprite.check(read(folder / SPRITE), images.tile, images.columns, len(images.labels))
         except ValueError as error:
             raise ValueError(f"{SPRITE}: {error}") from None
+
+
+def inline_sprite(folder: Path) -> str:
+    """An address that holds the picture of the thumbnails itself. Raises OSError for a run without them."""
+    return f"data:image/png;base64,{base64.b64encode(read(folder / SPRITE)).decode()}"
