@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from igbviz.spec import ConfigError
+from igbviz.spec import ConfigError, short
 
 
 def device_of(device: str | torch.device | None) -> torch.device:
@@ -23,7 +23,7 @@ def device_of(device: str | torch.device | None) -> torch.device:
         checked = None
     if checked is None or checked.type not in ("cpu", "cuda", "mps"):
         allowed = "cpu, cuda or mps if this machine has it, or None for the best one available"
-        raise ConfigError((("device",), f"is {str(device)!r}, allowed: {allowed}"))
+        raise ConfigError((("device",), f"is {short(str(device))}, allowed: {allowed}"))
     return checked
 
 

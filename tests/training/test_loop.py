@@ -88,9 +88,9 @@ def test_an_invalid_config_is_refused_at_once(config) -> None:
         train(config)
 
 
-@pytest.mark.parametrize("device", ["tpu", "meta", "", "cuda:99", 3.5])
+@pytest.mark.parametrize("device", ["tpu", "meta", "", "cuda:99", 3.5, torch.ones(99, 99)])
 def test_an_unavailable_device_is_one_sentence(tiny: RunConfig, device) -> None:
-    with pytest.raises(ValueError, match="^device is '.*', allowed: cpu, cuda or mps if this machine has it") as caught:
+    with pytest.raises(ValueError, match="^device is '.*, allowed: cpu, cuda or mps if this machine has it") as caught:
         train(tiny, device)
     assert "\n" not in str(caught.value)
 
