@@ -150,6 +150,16 @@ def test_shipped_runs_from_a_folder_count(own_cache: Path) -> None:
     assert "CIFAR-10 from a folder of images" in text(look(set="full"))
 
 
+def test_the_page_opens_with_the_full_figure_once_a_run_came_to_its_end(own_cache: Path) -> None:
+    shipped(stored(short(SETS["quick"].config()), own_cache, rising(20), names=list(CIFAR10)))
+    assert "Quick set: of the paper's" in text(look())
+    longer = SETS["quick"].config().with_(epochs=20, dataset=FOLDER)  # with the quick set's probes
+    shipped(stored(longer, own_cache, rising(2000), names=list(CIFAR10)))
+    assert "Full set: of the paper's" in text(look())
+    assert "Quick set: of the paper's" in text(look(set="quick"))
+    assert len(charts(look())) == 3
+
+
 def test_an_open_claim_is_checked_when_the_run_has_gone_on(own_cache: Path) -> None:
     run = family(own_cache, 1, last=20)[0]
     assert "mean 0.11, lowest 0.11; epoch 0.2 of 1" not in text(look()), "that is another view"

@@ -34,7 +34,7 @@ EVERY = 2.0  # seconds between redraws while a run is active
 def draw(cache: Path) -> None:
     """The whole page: figures first, what was measured and the runs below. A timer that ends with the last run redraws
     the part that changes."""
-    set_name = from_query("set", SETS, "quick")
+    set_name = from_query("set", SETS, paper_runs.opening_set(cache))
     linked = st.query_params.get("with", "")
     other = linked if linked in experiment.alternatives(set_name) else ""
     folder = paper_runs.named_folder()

@@ -141,6 +141,13 @@ def measured_runs(cache: Path, set_name: str, alternative: str) -> tuple[list[Pa
     return experiment.farthest_runs(run_rows(cache), cache, set_name, alternative)
 
 
+def opening_set(cache: Path) -> str:
+    """The set that the page opens with: the full one once a run of it has come to its end, which may be a shipped run
+    with fewer probes, and until then the quick one."""
+    whole = SETS["full"].config().epochs * 0.99
+    return "full" if any(run.epoch > whole for run in measured_runs(cache, "full", "")[0]) else "quick"
+
+
 def stamps(runs: Sequence[PaperRun]) -> tuple[Stamp, ...]:
     """Stamps of the state in which these runs were read, which may be older than the one on the disk."""
     return tuple(Stamp(str(run.run.path), run.trajectory.records.nbytes, run.state) for run in runs)
