@@ -1,0 +1,40 @@
+// One of the matrices of two runs: that of A, that of B, or A − B. All have fractions of the images of a class in their
+// cells, as numbers where there is room, and otherwise for screen readers alone.
+
+import { Confusion } from "./confusion.js";
+import { shades } from "./diverging.js";
+import { widthOf } from "./text.js";
+
+export class Matrix extends Confusion {
+  // `sign`: the side of the color scale on which the values are, -1 for those of B.
+  constructor(holder, sign = 1) {
+    super(holder);
+    this.sign = sign;
+  }
+
+  get title() {
+    return ""; // it stands above the table, in difference.js
+  }
+
+  get widest() {
+    return "0";
+  }
+
+  _fit(classes, theme) {
+    const { column, font } = super._fit(classes, theme);
+    const has = (text) => widthOf(text, font) <= column - 5;
+    this.full = has("−0.00");
+    this.holder.firstChild.classList.toggle("bare", !has("−.00"));
+  }
+
+  _written(percent) {
+    if (!percent) return "";
+    const text = (Math.abs(percent) / 100).toFixed(2);
+    return (percent < 0 ? "−" : "") + (this.full ? text : text.replace(/^0/, ""));
+  }
+
+  _shades(theme) {
+    const shade = shades(theme);
+    return (percent) => shade(this.sign * percent);
+  }
+}
