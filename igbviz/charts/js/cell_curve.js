@@ -1,5 +1,5 @@
-// One cell of the confusion matrices of two runs, over time. A probe counts until the next one, as in the matrices above,
-// so the lines are stairs. The cursor and the dots move; the rest is drawn when the cell or the data change.
+// One cell of the confusion matrices of two runs, over time. A probe counts until the next one, as in the matrices
+// above, so the lines are stairs. The cursor and the dots move; the rest is drawn when the cell or the data change.
 
 import { ofRuns } from "./diverging.js";
 import { set, svg } from "./svg.js";
@@ -43,7 +43,8 @@ export class CellCurve {
     write(axis.title, (left + right) / 2, bottom + 2.6 * size, "middle", { opacity: 0.85 });
     this.cursor = line(0, top, 0, bottom, { class: "cursor" });
     this.dots = ofRuns(theme).map((color, k) => {
-      svg("path", { d: this._stairs(recordings[k]), fill: "none", stroke: color, "stroke-width": 2.5, "stroke-dasharray": k ? "6 3" : "none" }, this.over);
+      const look = { fill: "none", stroke: color, "stroke-width": 2.5, "stroke-dasharray": k ? "6 3" : "none" };
+      svg("path", { d: this._stairs(recordings[k]), ...look }, this.over);
       return svg("circle", { r: 5, fill: color, stroke: theme.background, "stroke-width": 1.5 }, this.over);
     });
     this.names = ["A", "B"].map((name, k) => {
@@ -72,7 +73,8 @@ export class CellCurve {
   _stairs({ tables, places }) {
     const { left } = this.area;
     const points = tables.confusion.map((row, probe) => [left + this.pixel(places[probe]), this.y(row[this.cell])]);
-    return points.map(([x, y], probe) => (probe ? `H${x.toFixed(1)}V${y.toFixed(1)}` : `M${x.toFixed(1)} ${y.toFixed(1)}`)).join("");
+    const [x, y] = points[0];
+    return `M${x} ${y}${points.slice(1).map(([x, y]) => `H${x.toFixed(1)}V${y.toFixed(1)}`).join("")}`;
   }
 
   // From the left edge of the plot, as of the curves of a stage.

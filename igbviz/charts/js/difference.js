@@ -1,6 +1,6 @@
-// Two runs of a race as confusion matrices at one moment, A, B and A − B, and one cell of them over time: the one pointed
-// at, else the chosen one, else the one in which the runs ever differ most. Time is the number of steps: each matrix is
-// the last probe of its run at or before the cursor.
+// Two runs of a race as confusion matrices at one moment, A, B and A − B, and one cell of them over time: the one
+// pointed at, else the chosen one, else the one in which the runs ever differ most. Time is the number of steps: each
+// matrix is the last probe of its run at or before the cursor.
 
 import { asked, remember } from "./address.js";
 import { CellCurve } from "./cell_curve.js";
@@ -8,8 +8,8 @@ import { gradient } from "./diverging.js";
 import { Matrix } from "./matrix.js";
 
 export const CAPTION =
-  "Rows: true class; columns: guess; in fractions of the images of the true class. Orange where A has more, blue where B " +
-  "has. Both runs at the same step: the last probe of each at or before the cursor.";
+  "Rows: true class; columns: guess; in fractions of the images of the true class. Orange: A has more; blue: B has " +
+  "more. Both runs at the same step: the last probe of each at or before the cursor. Click on a cell to keep its curve.";
 const TEMPLATE = `
   <div class="three">
     <section class="one"><p class="who"></p><div class="values"></div></section>
@@ -37,7 +37,7 @@ export class Difference {
     this.onPair = onPair;
     root.innerHTML = TEMPLATE;
     const holders = [...root.querySelectorAll(".values")];
-    this.matrices = holders.map((holder, k) => new Matrix(holder, k === 1 ? -1 : 1));
+    this.matrices = holders.map((holder, k) => new Matrix(holder, [1, -1, 0][k]));
     this.grid = holders[2];
     this.curve = new CellCurve(root.querySelector(".chart"));
     this.pair = asked("pair")?.match(/^(\d+)-(\d+)$/)?.slice(1).map((lane) => lane - 1) ?? [0, 1];
@@ -166,7 +166,8 @@ export class Difference {
     const part = (name) => this.root.querySelector(`.cell ${name}`);
     part(".name").textContent = this._named(cell);
     part(".name").title = this._named(cell); // it may be cut
-    part(".standing").textContent = this.pointed === null ? (this.chosen === null ? "The largest difference of all" : "The chosen cell") : "";
+    const isWidest = this.pointed === null && this.chosen === null;
+    part(".standing").textContent = isWidest ? "where they ever differ most" : "";
     part(".chart").setAttribute("aria-label", `${this._named(cell)}, over time in A and B`);
   }
 

@@ -1,6 +1,6 @@
 // A race: several runs below each other, on one time axis, with one cursor and one player. It is a stage with as many
-// charts as runs; what the stage does with a single recording, it does here with the clock of all of them. In the view of
-// confusion, two of the runs are compared cell by cell in place of the lanes.
+// charts as runs; what the stage does with a single recording, it does here with the clock of all of them. In the view
+// of confusion, two of the runs are compared cell by cell in place of the lanes.
 
 import { Clock } from "./clock.js";
 import { CAPTION, Difference } from "./difference.js";
@@ -48,8 +48,8 @@ export default class Lanes extends Stage {
   }
 
   // What Python sends: as for the stage, and {sentence, notYet}: the verdict over all, and what is said of a run before
-  // it leaves its first guess. Each scene also has {brief, left, waits}; without a probe it has no message. `only` names
-  // the one view that is offered, if it is confusion alone, which takes two runs.
+  // it leaves its first guess. Each scene also has {brief, left, waits}; without a probe it has no message. `confusion`
+  // says that no other view is offered.
   update(data) {
     this.dirty ||= data.sentence !== this.data?.sentence;
     return super.update(data);
@@ -58,9 +58,10 @@ export default class Lanes extends Stage {
   async _once(Plotly) {
     const { root, data, clock } = this;
     this._line(data.scenes);
+    root.classList.toggle("only", data.confusion);
     const running = [...this.lanes.values()].filter((lane) => lane.recording?.length);
     root.dataset.started = running.length;
-    if (running.length < (data.only ? 2 : 1)) return void (this.part("verdict").textContent = data.sentence);
+    if (running.length < (data.confusion ? 2 : 1)) return void (this.part("verdict").textContent = data.sentence);
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.view, this.unit, this.smooth, document.documentElement.className]);
     if (!this.dirty && look === this.look) return;
@@ -69,7 +70,7 @@ export default class Lanes extends Stage {
     clock.follow(running.map((lane) => lane.recording), data.sentence, running.length < data.scenes.length);
 
     const [{ recording: first }] = running;
-    const views = first.views.filter(({ name }) => (data.only ? name === data.only : name !== "confusion" || running.length > 1));
+    const views = first.views.filter(({ name }) => (name === "confusion" ? running.length > 1 : !data.confusion));
     const view = views.find(({ name }) => name === this.view) ?? views[0];
     this._tabs("views", views.map(({ name, tab }) => [name, tab]), view.name, (name) => {
       this.view = name;

@@ -1,13 +1,13 @@
-// One of the matrices of two runs: that of A, that of B, or A − B. All have fractions of the images of a class in their
-// cells, as numbers where there is room, and otherwise for screen readers alone.
+// One of the matrices of two runs: that of A, that of B, or A − B. All have fractions of the images of a class in
+// their cells, as numbers where there is room, and otherwise for screen readers alone.
 
 import { Confusion } from "./confusion.js";
 import { shades } from "./diverging.js";
 import { widthOf } from "./text.js";
 
 export class Matrix extends Confusion {
-  // `sign`: the side of the color scale on which the values are, -1 for those of B.
-  constructor(holder, sign = 1) {
+  // `sign`: the side of the color scale on which the values are, 1 for those of A, -1 for those of B, 0 for both.
+  constructor(holder, sign) {
     super(holder);
     this.sign = sign;
   }
@@ -22,9 +22,9 @@ export class Matrix extends Confusion {
 
   _fit(classes, theme) {
     const { column, font } = super._fit(classes, theme);
-    const has = (text) => widthOf(text, font) <= column - 5;
-    this.full = has("−0.00");
-    this.holder.firstChild.classList.toggle("bare", !has("−.00"));
+    const has = (text) => widthOf(this.sign ? text : `−${text}`, font) <= column - 4;
+    this.full = has("0.00");
+    this.holder.firstChild.classList.toggle("bare", !has(".00"));
   }
 
   _written(percent) {
@@ -35,6 +35,6 @@ export class Matrix extends Confusion {
 
   _shades(theme) {
     const shade = shades(theme);
-    return (percent) => shade(this.sign * percent);
+    return (percent) => shade((this.sign || 1) * percent);
   }
 }

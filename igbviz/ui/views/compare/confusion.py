@@ -28,7 +28,7 @@ def draw(members: Sequence[Member], cache: Path) -> None:
     lanes(
         {titles[name]: run for name, run in zip(names, found, strict=True)},
         key=f"compare-confusion-{'-'.join(names)}",
-        only="confusion",
+        confusion=True,
     )
 
 
