@@ -18,7 +18,7 @@ from igbviz.runs.sweeps import submit_sweep
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows
 from tests.support import ROOT
-from tests.support.pages import page
+from tests.support.pages import as_read, page
 from tests.support.stored_runs import BASE, LOSSES, STEPS, family, stored, story
 
 PAGE = ROOT / "pages/Compare.py"
@@ -104,6 +104,28 @@ def test_every_run_has_a_verdict(own_cache: Path) -> None:
     table = link(*runs, tab="table", collapse="no").dataframe[-1].value
     for verdict, line, cell in zip(told, listed.splitlines(), table["verdict"], strict=True):
         assert line.partition("**: ")[2].startswith(plain(verdict)) and cell.startswith(verdict)
+
+
+def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) -> None:
+    runs = family(own_cache, 3)
+    few = stored(BASE.with_(seed=9), own_cache, story(classes=4))
+    many = stored(BASE.with_(seed=8), own_cache, story(classes=21))
+
+    def shown(*runs: Run) -> tuple[list[str], str]:
+        """The runs on the page, and what is said of the others."""
+        test = link(*runs, tab="confusion")
+        found = [json.loads(part.proto.json) for part in test.get("bidi_component")]
+        lanes = [data for data in found if "igbviz-lanes" in data.get("name", "")]
+        assert all(data["confusion"] for data in lanes)
+        scenes = [scene for data in lanes for scene in data["scenes"]]
+        return [scene["run"] for scene in scenes if scene["message"]], " ".join(map(as_read, test.info))
+
+    ids = [run.id for run in runs]
+    assert shown(*runs[:2]) == (ids[:2], "")
+    assert shown(runs[0]) == ([], "Confusion is compared between two runs with the same classes: select another run.")
+    assert shown(runs[0], few, runs[1]) == (ids[:2], "1 run has other classes than the first and is left out here.")
+    assert shown(*runs) == (ids[:6], "Confusion is compared between the first 6 of these 9 runs.")
+    assert "of at most 20 classes" in shown(many, runs[0])[1]
 
 
 def test_a_link_shows_its_view(own_cache: Path) -> None:

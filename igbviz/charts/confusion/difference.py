@@ -96,7 +96,7 @@ def _matrix(found: Difference, values: np.ndarray, sign: int) -> dict[str, Any]:
         "ygap": 1,
         "text": [[_number(value) for value in row] for row in values] if len(values) <= MAX_NUMBERS else None,
         "texttemplate": "%{text}" if len(values) <= MAX_NUMBERS else "",
-        "textfont": {"size": SMALL, "shadow": "none"},
+        "textfont": {"shadow": "none"},  # without a size they fit into the cells
         "hovertext": [[literal(found.named(row, column)) for column in classes] for row in classes],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }

@@ -39,10 +39,12 @@ def comparable(members: Sequence[Member]) -> tuple[list[Member], str]:
         return [], f"Confusion is shown of at most {MAX_LINES} classes, and run {members[0].run} has {len(first)}."
     same = [member for member in members if member.class_names == first]
     if len(same) < 2:
-        return same, "Confusion is compared between two runs with the same classes: select another run with them."
+        return same, "Confusion is compared between two runs with the same classes: select another run."
     if len(same) > MAX_LANES:
         return same[:MAX_LANES], f"Confusion is compared between the first {MAX_LANES} of these {len(same)} runs."
     if len(same) < len(members):
-        left_out = len(members) - len(same)
-        return same, f"{left_out} run{'s' * (left_out > 1)} with other classes than the first one left out here."
+        others = len(members) - len(same)
+        have = "1 run has" if others == 1 else f"{others} runs have"
+        is_ = "is" if others == 1 else "are"
+        return same, f"{have} other classes than the first and {is_} left out here."
     return same, ""
