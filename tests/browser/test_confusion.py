@@ -46,6 +46,7 @@ def test_it_is_exact_grows_and_is_moved_by_keys(serve, browser, own_cache: Path)
         cell.focus()
         page.keyboard.press("ArrowRight")
         assert page.evaluate("document.activeElement.getAttribute('aria-label')") == then.named(6, 3)
+        assert page.locator(f"{VIEW} .tip").inner_text() == then.named(6, 3)
         page.keyboard.press("Enter")
         page.wait_for_url("**cell=6-3**", timeout=10_000)
 

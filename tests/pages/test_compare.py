@@ -17,9 +17,10 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows
+from igbviz.ui.views.compare.confusion import comparable
 from tests.support import ROOT
 from tests.support.pages import as_read, page
-from tests.support.stored_runs import BASE, LOSSES, STEPS, family, stored, story
+from tests.support.stored_runs import BASE, LOSSES, STEPS, family, members, stored, story
 
 PAGE = ROOT / "pages/Compare.py"
 
@@ -110,22 +111,19 @@ def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) ->
     runs = family(own_cache, 3)
     few = stored(BASE.with_(seed=9), own_cache, story(classes=4))
     many = stored(BASE.with_(seed=8), own_cache, story(classes=21))
+    test = link(runs[0], few, runs[1], tab="confusion")
+    (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component")]
+    assert sent["confusion"] and [scene["run"] for scene in sent["scenes"]] == [runs[0].id, runs[1].id]
+    assert as_read(test.info[0]) == "1 run has other classes than the first and is left out here."
 
-    def shown(*runs: Run) -> tuple[list[str], str]:
-        """The runs on the page, and what is said of the others."""
-        test = link(*runs, tab="confusion")
-        found = [json.loads(part.proto.json) for part in test.get("bidi_component")]
-        lanes = [data for data in found if "igbviz-lanes" in data.get("name", "")]
-        assert all(data["confusion"] for data in lanes)
-        scenes = [scene for data in lanes for scene in data["scenes"]]
-        return [scene["run"] for scene in scenes if scene["message"]], " ".join(map(as_read, test.info))
+    def said(*runs: Run) -> tuple[int, str]:
+        same, sentence = comparable(members([*runs]))
+        return len(same), sentence
 
-    ids = [run.id for run in runs]
-    assert shown(*runs[:2]) == (ids[:2], "")
-    assert shown(runs[0]) == ([], "Confusion is compared between two runs with the same classes: select another run.")
-    assert shown(runs[0], few, runs[1]) == (ids[:2], "1 run has other classes than the first and is left out here.")
-    assert shown(*runs) == (ids[:6], "Confusion is compared between the first 6 of these 9 runs.")
-    assert "of at most 20 classes" in shown(many, runs[0])[1]
+    assert said(*runs[:2]) == (2, "")
+    assert said(runs[0], few)[1].startswith("Confusion is compared between two runs with the same classes: ")
+    assert said(*runs) == (6, "Confusion is compared between the first 6 of these 9 runs.")
+    assert said(many, runs[0]) == (0, f"Confusion is shown of at most 20 classes, and run {many.id} has 21.")
 
 
 def test_a_link_shows_its_view(own_cache: Path) -> None:

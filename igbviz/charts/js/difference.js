@@ -8,8 +8,8 @@ import { gradient } from "./diverging.js";
 import { Matrix } from "./matrix.js";
 
 export const CAPTION =
-  "Rows: true class; columns: guess; in fractions of the images of the true class. Orange: A has more; blue: B has " +
-  "more. Both runs at the same step: the last probe of each at or before the cursor. Click on a cell to keep its curve.";
+  "Rows: true class; columns: guess; in fractions of the images of the true class. Orange: A has more; blue: B " +
+  "has more. Both runs at the same step: the last probe of each at or before the cursor. Click on a cell to keep its curve.";
 const TEMPLATE = `
   <div class="three">
     <section class="one"><p class="who"></p><div class="values"></div></section>
@@ -23,13 +23,15 @@ const TEMPLATE = `
   <div class="lane cell">
     <div class="runner"><p class="name"></p><p class="of"></p><p class="of"></p><p class="standing"></p></div>
     <div class="chart" role="img"></div>
-  </div>`;
+  </div>
+  <div class="tip" aria-hidden="true" hidden></div>`;
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export class Difference {
   chosen = null; // by a click or a key
   pointed = null; // by the mouse or the keyboard
   stop = null; // the cell that the keyboard was on
+  under = 2; // the matrix that is pointed at
 
   // onPair() is called when the viewer has chosen other runs.
   constructor(root, onPair) {
@@ -39,6 +41,7 @@ export class Difference {
     const holders = [...root.querySelectorAll(".values")];
     this.matrices = holders.map((holder, k) => new Matrix(holder, [1, -1, 0][k]));
     this.grid = holders[2];
+    this.tip = root.querySelector(".tip");
     this.curve = new CellCurve(root.querySelector(".chart"));
     this.pair = asked("pair")?.match(/^(\d+)-(\d+)$/)?.slice(1).map((lane) => lane - 1) ?? [0, 1];
     this.linked = asked("cell")?.match(/^(\d+)-(\d+)$/)?.slice(1).map(Number);
@@ -60,6 +63,7 @@ export class Difference {
     }
     Object.assign(this, { axis, theme, recordings, at: [] });
     this.root.style.setProperty("--classes", this.classes.length);
+    this.root.classList.toggle("many", this.classes.length > 12);
     this._name(lanes, started);
     const { classes } = this;
     this.matrices.forEach((matrix) => matrix.draw({ classes }, theme));
@@ -177,7 +181,7 @@ export class Difference {
     [...this.root.querySelectorAll(".cell .of")].forEach((line, k) => {
       line.textContent = `${this.now[k][cell].toFixed(2)} in ${"AB"[k]}`;
     });
-    if (this.pointed !== null) this.matrices[2].cells[this.pointed].setAttribute("aria-label", this.said(this.pointed));
+    this._label();
   }
 
   // The matrix A − B is a grid: one stop of the tab key, in which the arrow keys move.
@@ -194,7 +198,7 @@ export class Difference {
         const cell = this.matrices[k].cells?.indexOf(target.closest("tbody td")) ?? -1;
         return cell < 0 ? null : cell;
       };
-      holder.addEventListener("mouseover", (event) => this._point(numberOf(event)));
+      holder.addEventListener("mouseover", (event) => this._point(numberOf(event), k));
       holder.addEventListener("mouseleave", () => this._point(this._focused()));
       holder.addEventListener("click", (event) => this._choose(numberOf(event)));
     });
@@ -208,11 +212,24 @@ export class Difference {
     return cell < 0 ? null : cell;
   }
 
-  _point(cell) {
-    if (cell === this.pointed) return;
+  _point(cell, matrix = 2) {
+    if (cell === this.pointed && matrix === this.under) return;
     this.pointed = cell;
+    this.under = matrix;
     this._draw();
     this._tell();
+  }
+
+  // Both values below the cell that is pointed at.
+  _label() {
+    const { tip, pointed, root } = this;
+    tip.hidden = pointed === null;
+    if (tip.hidden) return;
+    this.matrices[2].cells[pointed].setAttribute("aria-label", this.said(pointed));
+    tip.textContent = this.said(pointed);
+    const [cell, whole] = [this.matrices[this.under].cells[pointed], root].map((part) => part.getBoundingClientRect());
+    const left = Math.min(cell.left - whole.left, whole.width - tip.offsetWidth);
+    Object.assign(tip.style, { left: `${Math.max(0, left)}px`, top: `${cell.bottom - whole.top + 5}px` });
   }
 
   _choose(cell) {

@@ -52,13 +52,16 @@ export default class Lanes extends Stage {
   // says that no other view is offered.
   update(data) {
     this.dirty ||= data.sentence !== this.data?.sentence;
+    if (data.confusion && !this.data) { // the room that it needs, before it is drawn
+      this.root.classList.add("only");
+      [this.part("lanes").hidden, this.part("difference").hidden] = [true, false];
+    }
     return super.update(data);
   }
 
   async _once(Plotly) {
     const { root, data, clock } = this;
     this._line(data.scenes);
-    root.classList.toggle("only", data.confusion);
     const running = [...this.lanes.values()].filter((lane) => lane.recording?.length);
     root.dataset.started = running.length;
     if (running.length < (data.confusion ? 2 : 1)) return void (this.part("verdict").textContent = data.sentence);

@@ -4,6 +4,7 @@
 import { Confusion } from "./confusion.js";
 import { shades } from "./diverging.js";
 import { widthOf } from "./text.js";
+import { textScale } from "./theme.js";
 
 export class Matrix extends Confusion {
   // `sign`: the side of the color scale on which the values are, 1 for those of A, -1 for those of B, 0 for both.
@@ -17,14 +18,16 @@ export class Matrix extends Confusion {
   }
 
   get widest() {
-    return "0";
+    return ""; // numbers are left out where they do not fit
   }
 
   _fit(classes, theme) {
     const { column, font } = super._fit(classes, theme);
     const has = (text) => widthOf(this.sign ? text : `−${text}`, font) <= column - 4;
     this.full = has("0.00");
-    this.holder.firstChild.classList.toggle("bare", !has(".00"));
+    const { classList } = this.holder.firstChild;
+    classList.toggle("bare", !has(".00"));
+    classList.toggle("tight", column < 11 * textScale()); // the columns of A − B are wider, in the same order
   }
 
   _written(percent) {
