@@ -9,7 +9,8 @@ import { Matrix } from "./matrix.js";
 
 export const CAPTION =
   "Rows: true class; columns: guess; in fractions of the images of the true class. Orange: A has more; blue: B " +
-  "has more. Both runs at the same step: the last probe of each at or before the cursor. Click on a cell to keep its curve.";
+  "has more. Both runs at the same step: the last probe of each at or before the cursor. Click on a cell to keep its " +
+  "curve.";
 const TEMPLATE = `
   <div class="three">
     <section class="one"><p class="who"></p><div class="values"></div></section>
@@ -63,7 +64,7 @@ export class Difference {
     }
     Object.assign(this, { axis, theme, recordings, at: [] });
     this.root.style.setProperty("--classes", this.classes.length);
-    this.root.classList.toggle("many", this.classes.length > 12);
+    this.root.classList.toggle("dense", this.classes.length > 12);
     this._name(lanes, started);
     const { classes } = this;
     this.matrices.forEach((matrix) => matrix.draw({ classes }, theme));
