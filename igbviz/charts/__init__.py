@@ -23,6 +23,7 @@ Of untrained networks
 Of several runs
     compare               a row for each: probability of the true class, accuracy
     overlay               one measure of all, the seeds of a setting as median and range
+    confusion_difference  what two runs confuse at one step, A, B and A - B
     escapes               when each seed leaves its first guess
     roles                 the favoured class and the others, over seeds
     untrained_by_rank     the predicted probabilities at Init., by rank
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from igbviz.charts.animation import gif
     from igbviz.charts.comparison import grid as compare
     from igbviz.charts.comparison import overlay
+    from igbviz.charts.confusion.difference import confusion_difference
     from igbviz.charts.dynamics import over_time as group_means
     from igbviz.charts.dynamics import result_against_start, trainability
     from igbviz.charts.ensemble import gamma_by_depth, guesses
@@ -83,6 +85,7 @@ CHARTS = {
     "architectures": "untrained.architectures.architectures",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
+    "confusion_difference": "confusion.difference.confusion_difference",
     "escapes": "escape.escapes",
     "roles": "paper.bands",
     "untrained_by_rank": "paper.untrained_by_rank",
@@ -113,6 +116,7 @@ __all__ = [
     "by_depth",
     "class_probabilities",
     "compare",
+    "confusion_difference",
     "curves",
     "escape_against_force",
     "escape_of_losses",

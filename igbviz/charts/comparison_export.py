@@ -20,7 +20,7 @@ from igbviz.charts.time_axis import Unit
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 
-TABS = {"grid": "Side by side", "overlay": "One quantity", "table": "Numbers"}
+TABS = {"grid": "Side by side", "overlay": "One quantity", "confusion": "Confusion", "table": "Numbers"}
 ESCAPE = "escape"  # among the quantities of the overlay, though it is one number per run, not a curve
 
 
@@ -40,7 +40,7 @@ def alike(members: Sequence[Member]) -> tuple[list[Member], list[str]]:
     same = [member for member in members if len(member.class_names) == len(first)]
     sentences = [
         f"Run {member.run} has {len(member.class_names)} classes and the first run {len(first)}: it is shown in the "
-        "other two views only."
+        "other views only."
         for member in members
         if len(member.class_names) != len(first)
     ]

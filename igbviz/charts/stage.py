@@ -1,8 +1,8 @@
 """What the stage shows of a run, as JSON for the browser: what is fixed, and the probes from one index on.
 
-The browser keeps what it has received, so a growing run sends its new probes only. A fraction takes two bytes, a cell
-of the confusion matrix one: about 250 bytes per probe with ten classes. A watched image takes two, its p and its guess:
-about as many again. Shapes: T probes, K classes, L lines.
+The browser keeps what it has received, so a growing run sends its new probes only. A fraction takes two bytes, a count
+of the confusion matrix one unless a class has more images: about 250 bytes per probe with ten classes. A watched image
+takes two, its p and its guess: about as many again. Shapes: T probes, K classes, L lines.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ def _fixed(trajectory: Trajectory, config: RunConfig | RecordedConfig, steps_per
         bars.append(_line(f"{len(names) - len(bars)} other classes"))
     return {
         "classes": list(names),
+        "sizes": trajectory[:1].class_sizes().reshape(-1).tolist(),  # of the rows of the confusion matrix
         "favoured": favoured,
         "lines": _lines(names, favoured),  # of every view that has none of its own
         "views": views,
@@ -158,11 +159,16 @@ def _probes(trajectory: Trajectory, start: int) -> dict[str, Any]:
     if trajectory.has_noise:
         tables["wrong_labels"] = _fractions(WRONG_LABELS.values(probes))
     if trajectory.classes <= MAX_LINES:
-        rows = np.maximum(probes.confusion.sum(-1, keepdims=True), 1)
-        tables["confusion"] = _encoded(np.round(255 * probes.confusion / rows).astype(np.uint8))
+        tables["confusion"] = _encoded(probes.confusion.astype(_counts(trajectory)))
     else:
         tables["bars"] = _fractions(_bars(probes, trajectory))  # else they are the guesses
     return {"steps": probes.step.tolist(), "tables": tables}
+
+
+def _counts(trajectory: Trajectory) -> str:
+    """The smallest unsigned integers that hold the images of any class."""
+    largest = int(trajectory[:1].class_sizes().max(initial=0))
+    return next(kind for kind in ("<u1", "<u2", "<u4") if largest <= np.iinfo(kind).max)
 
 
 def _drawn(probes: Trajectory, quantity: Quantity, trajectory: Trajectory) -> np.ndarray:

@@ -33,7 +33,7 @@ HERE, PICTURES = Path(__file__).parent, assets.MODULES
 STYLES = (
     HERE / "shell.css",
     HERE / "views.css",
-    *(PICTURES / f"{name}.css" for name in ("stage", "images", "lanes", "share")),
+    *(PICTURES / f"{name}.css" for name in ("stage", "images", "lanes", "difference", "share")),
     HERE / "share" / "hidden.css",
 )
 KEEP = {"cache-control": "public, immutable, max-age=31536000", "x-content-type-options": "nosniff"}

@@ -23,8 +23,7 @@ def message(shown, **options) -> dict:
 
 
 def table(shown: dict, name: str) -> np.ndarray:
-    kind, largest = (np.uint8, 255) if name == "confusion" else (np.dtype("<u2"), 65535)
-    values = np.frombuffer(base64.b64decode(shown["tables"][name]), kind) / largest
+    values = np.frombuffer(base64.b64decode(shown["tables"][name]), "<u2") / 65535
     return values.reshape(len(shown["steps"]), -1)
 
 
@@ -39,10 +38,13 @@ def test_the_lines_are_the_quantities(name: str) -> None:
     assert [line["strong"] for line in lines].index(True) == run.favoured() == shown["fixed"]["favoured"]
 
 
-def test_the_rows_of_the_confusion_matrix_sum_to_one() -> None:
+@pytest.mark.parametrize(("times", "kind"), [(1, "<u1"), (6, "<u2"), (2000, "<u4")])
+def test_the_confusion_matrix_is_sent_as_exact_counts(times: int, kind: str) -> None:
     run = trajectory(10, last_step=100)
-    matrix = table(message(run), "confusion").reshape(-1, 10, 10)
-    assert np.allclose(matrix, run.confusion / run.confusion.sum(-1, keepdims=True), atol=1 / 255)
+    run.records["confusion"] *= times  # 50 images per class
+    shown = message(run)
+    counts = np.frombuffer(base64.b64decode(shown["tables"]["confusion"]), kind).reshape(-1, 10, 10)
+    assert np.array_equal(counts, run.confusion) and shown["fixed"]["sizes"] == [50 * times] * 10
 
 
 def test_a_browser_that_has_n_probes_needs_those_from_the_last_one_on() -> None:

@@ -17,9 +17,10 @@ from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
 from igbviz.ui.messages import plain
 from igbviz.ui.runs import forget_rows
+from igbviz.ui.views.compare.confusion import comparable
 from tests.support import ROOT
-from tests.support.pages import page
-from tests.support.stored_runs import BASE, LOSSES, STEPS, family, stored, story
+from tests.support.pages import as_read, page
+from tests.support.stored_runs import BASE, LOSSES, STEPS, family, members, stored, story
 
 PAGE = ROOT / "pages/Compare.py"
 
@@ -104,6 +105,25 @@ def test_every_run_has_a_verdict(own_cache: Path) -> None:
     table = link(*runs, tab="table", collapse="no").dataframe[-1].value
     for verdict, line, cell in zip(told, listed.splitlines(), table["verdict"], strict=True):
         assert line.partition("**: ")[2].startswith(plain(verdict)) and cell.startswith(verdict)
+
+
+def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) -> None:
+    runs = family(own_cache, 3)
+    few = stored(BASE.with_(seed=9), own_cache, story(classes=4))
+    many = stored(BASE.with_(seed=8), own_cache, story(classes=21))
+    test = link(runs[0], few, runs[1], tab="confusion")
+    (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component")]
+    assert sent["confusion"] and [scene["run"] for scene in sent["scenes"]] == [runs[0].id, runs[1].id]
+    assert as_read(test.info[0]) == "1 run has other classes than the first and is left out here."
+
+    def said(*runs: Run) -> tuple[int, str]:
+        same, sentence = comparable(members([*runs]))
+        return len(same), sentence
+
+    assert said(*runs[:2]) == (2, "")
+    assert said(runs[0], few)[1].startswith("Confusion is compared between two runs with the same classes: ")
+    assert said(*runs) == (6, "Confusion is compared between the first 6 of these 9 runs.")
+    assert said(many, runs[0]) == (0, f"Confusion is shown of at most 20 classes, and run {many.id} has 21.")
 
 
 def test_a_link_shows_its_view(own_cache: Path) -> None:

@@ -79,6 +79,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         **dict.fromkeys(OF_A_RUN, (made.run,)),
         **dict.fromkeys(OF_AN_ENSEMBLE, (made.ensemble,)),
         **{name: (made.several(name),) for name in OF_RUNS},
+        "confusion_difference": (made.runs[0], made.runs[1]),
         "architectures": ({"a run": made.ensemble, "its networks": made.ensemble.ensemble()},),
         "gamma_by_depth": (made.ensemble, predicted_gamma(made.ensemble.config)),
         "result_against_start": (made.runs, "balanced_accuracy", 100),

@@ -167,6 +167,7 @@ export class Curves {
   }
 
   x = (place) => this.area.left + this.plot._fullLayout.xaxis.d2p(place + this.axis.shift);
+  pixel = (place) => this.plot._fullLayout.xaxis.r2p(place + this.axis.shift); // from the left edge of the plot
   y = (value) => this.area.top + this.plot._fullLayout.yaxis.d2p(value);
 
   // Everything that moves, at a fractional index. `place`: where in time the cursor stands, if not there.

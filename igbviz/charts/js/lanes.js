@@ -1,7 +1,9 @@
 // A race: several runs below each other, on one time axis, with one cursor and one player. It is a stage with as many
-// charts as runs; what the stage does with a single recording, it does here with the clock of all of them.
+// charts as runs; what the stage does with a single recording, it does here with the clock of all of them. In the view
+// of confusion, two of the runs are compared cell by cell in place of the lanes.
 
 import { Clock } from "./clock.js";
+import { CAPTION, Difference } from "./difference.js";
 import { Lane } from "./lane.js";
 import { remember } from "./address.js";
 import Stage, { recordings } from "./stage.js";
@@ -17,6 +19,7 @@ const TEMPLATE = `
     <label class="smooth"><input type="checkbox"> Smooth</label>
   </div>
   <div class="lanes"></div>
+  <div class="difference" hidden></div>
   <div class="player">
     <button type="button" class="play" aria-label="Play"></button>
     <input type="range" class="time" step="any" aria-label="Time">
@@ -37,6 +40,7 @@ export default class Lanes extends Stage {
     this.root.setAttribute("aria-label", "Race");
     this.clock = new Clock();
     this.lanes = new Map(); // by run
+    this.difference = null; // made when its view is opened
   }
 
   get recording() {
@@ -44,9 +48,14 @@ export default class Lanes extends Stage {
   }
 
   // What Python sends: as for the stage, and {sentence, notYet}: the verdict over all, and what is said of a run before
-  // it leaves its first guess. Each scene also has {brief, left, waits}; without a probe it has no message.
+  // it leaves its first guess. Each scene also has {brief, left, waits}; without a probe it has no message. `confusion`
+  // says that no other view is offered.
   update(data) {
     this.dirty ||= data.sentence !== this.data?.sentence;
+    if (data.confusion && !this.data) { // the room that it needs, before it is drawn
+      this.root.classList.add("only");
+      [this.part("lanes").hidden, this.part("difference").hidden] = [true, false];
+    }
     return super.update(data);
   }
 
@@ -55,7 +64,7 @@ export default class Lanes extends Stage {
     this._line(data.scenes);
     const running = [...this.lanes.values()].filter((lane) => lane.recording?.length);
     root.dataset.started = running.length;
-    if (!running.length) return void (this.part("verdict").textContent = data.sentence);
+    if (running.length < (data.confusion ? 2 : 1)) return void (this.part("verdict").textContent = data.sentence);
     const theme = themeOf(root);
     const look = JSON.stringify([theme, this.view, this.unit, this.smooth, document.documentElement.className]);
     if (!this.dirty && look === this.look) return;
@@ -64,7 +73,7 @@ export default class Lanes extends Stage {
     clock.follow(running.map((lane) => lane.recording), data.sentence, running.length < data.scenes.length);
 
     const [{ recording: first }] = running;
-    const views = first.views.filter(({ name }) => name !== "confusion");
+    const views = first.views.filter(({ name }) => (name === "confusion" ? running.length > 1 : !data.confusion));
     const view = views.find(({ name }) => name === this.view) ?? views[0];
     this._tabs("views", views.map(({ name, tab }) => [name, tab]), view.name, (name) => {
       this.view = name;
@@ -72,33 +81,30 @@ export default class Lanes extends Stage {
       this._draw();
     });
     // Epochs are one axis only where all runs have the same number of batches in one.
-    const alike = new Set(running.map(({ recording }) => recording.steps_per_epoch)).size === 1;
+    const perEpoch = new Set(running.map(({ recording }) => recording.steps_per_epoch));
+    const alike = perEpoch.size === 1 && running.every(({ recording }) => "epoch" in recording.axes);
     const unit = alike ? this.unit : "step";
     this._tabs("units", alike ? [["epoch", "Epochs"], ["step", "Steps"]] : [["step", "Steps"]], unit, (other) => {
       this.unit = other;
       remember({ time: other === "epoch" ? null : other });
       this._draw();
     }, "aria-pressed");
-    this.part("caption").textContent = view.caption;
+    const confused = view.name === "confusion";
+    this.part("caption").textContent = confused ? CAPTION : view.caption;
+    this.part("lanes").hidden = confused;
+    this.part("difference").hidden = !confused;
+    this.part("smooth").style.visibility = confused ? "hidden" : "visible";
 
     const colors = (color, { dark, text }) => (color ? (dark ? data.palette[color] : color) : text);
     const ofLane = (lane) => lane.recording.views.find(({ name }) => name === view.name);
     const axis = running.map(({ recording }) => recording.axes[unit]).sort((a, b) => b.range[1] - a.range[1])[0];
-    const room = Math.max(...running.map((lane) => lane.curves.measure(lane.recording, ofLane(lane))));
-    const [top, lowest] = [running[0], running.at(-1)];
-    for (const lane of this.lanes.values()) {
-      lane.root.classList.toggle("top", lane === top);
-      lane.root.classList.toggle("lowest", lane === lowest);
-    }
-    const rows = Math.max(...running.map(({ recording }) => (axis.first_epoch !== null) + (recording.marks.length > 0)));
-    root.style.setProperty("--rows", rows);
-    for (const lane of running) {
-      const above = lane === top ? rows * ABOVE * textScale() : 0;
-      const below = lane === lowest ? BELOW * textScale() : 0;
-      await lane.draw(Plotly, colors, { view: ofLane(lane), unit, smooth: this.smooth, axis, room, above, below });
-    }
+    if (confused) {
+      this.difference ??= new Difference(this.part("difference"), () => this._redraw());
+      this.difference.draw([...this.lanes.values()], axis, theme);
+    } else await this._drawLanes(Plotly, running, { view, unit, axis, colors, ofLane });
     this.shown = view;
-    this.curves = running[0].curves; // the player's bar stands below its plot, and all have the same edges
+    // The player's bar stands below its plot; all lanes have the same edges.
+    this.curves = confused ? this.difference.curve : running[0].curves;
     this._timeline();
     if (this.moment !== null) this.player.take(clock.nearest(Number(this.moment)));
     this.moment = null;
@@ -106,6 +112,27 @@ export default class Lanes extends Stage {
     this.fresh = false;
     this.part("live").hidden = clock.ended;
     Object.assign(root.dataset, { ready: "", probes: clock.length, view: view.name, ended: clock.ended });
+  }
+
+  async _drawLanes(Plotly, running, { view, unit, axis, colors, ofLane }) {
+    const room = Math.max(...running.map((lane) => lane.curves.measure(lane.recording, ofLane(lane))));
+    const [top, lowest] = [running[0], running.at(-1)];
+    for (const lane of this.lanes.values()) {
+      lane.root.classList.toggle("top", lane === top);
+      lane.root.classList.toggle("lowest", lane === lowest);
+    }
+    const rows = Math.max(...running.map(({ recording }) => (axis.first_epoch !== null) + (recording.marks.length > 0)));
+    this.root.style.setProperty("--rows", rows);
+    for (const lane of running) {
+      const above = lane === top ? rows * ABOVE * textScale() : 0;
+      const below = lane === lowest ? BELOW * textScale() : 0;
+      await lane.draw(Plotly, colors, { view: ofLane(lane), unit, smooth: this.smooth, axis, room, above, below });
+    }
+  }
+
+  _redraw() {
+    this.dirty = true;
+    this._draw();
   }
 
   // One lane for each run, in the order that Python says.
@@ -137,6 +164,10 @@ export default class Lanes extends Stage {
     const { clock, data, player, lanes } = this;
     if (!clock.length || !this.shown) return;
     const place = clock.place(index);
+    if (this.shown.name === "confusion") {
+      this.difference.show(place);
+      return void this._say(index);
+    }
     for (const lane of lanes.values()) if (lane.drawn) lane.show(place, index >= player.last, data.notYet);
     this._say(index);
   }
@@ -146,8 +177,7 @@ export default class Lanes extends Stage {
     const size = [...this.root.querySelectorAll(".chart")].map((chart) => `${chart.clientWidth}x${chart.clientHeight}`).join();
     if (!this.data || size === this.size) return;
     this.size = size;
-    this.dirty = true;
     for (const lane of this.lanes.values()) lane.drawn = null;
-    this._draw();
+    this._redraw();
   }
 }

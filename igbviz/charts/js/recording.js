@@ -19,7 +19,8 @@ export class Recording {
     for (const [name, text] of Object.entries(message.tables)) {
       const ofImages = name.startsWith("images_");
       const at = ofImages ? message.images_at : null;
-      const sent = decoded(text, name === "confusion" || ofImages, at?.length ?? message.steps.length);
+      const rowsSent = at?.length ?? message.steps.length;
+      const sent = name === "confusion" ? shares(text, this.sizes, rowsSent) : decoded(text, ofImages, rowsSent);
       const rows = at ? spread(sent, at, message.steps.length) : sent;
       this.tables[name] = [...(this.tables[name] ?? []).slice(0, known), ...rows];
     }
@@ -75,6 +76,17 @@ function decoded(text, isBytes, rows) {
   const largest = isBytes ? 255 : 65535;
   const width = rows ? values.length / rows : 0;
   return Array.from({ length: rows }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width), (value) => value / largest));
+}
+
+// Confusion matrices as fractions of their rows, from base64 of counts in one, two or four bytes each, exactly.
+function shares(text, sizes, rows) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const width = sizes.length ** 2;
+  const Counts = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[bytes.length / (rows * width)] ?? Uint8Array;
+  const counts = new Counts(bytes.buffer);
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from(counts.subarray(row * width, (row + 1) * width), (count, k) => count / sizes[Math.floor(k / sizes.length)]),
+  );
 }
 
 // Of the images, a long run's first message has the rows of some probes only; each stays until the next one.

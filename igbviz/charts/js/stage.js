@@ -235,9 +235,9 @@ export default class Stage {
     const time = this.part("time");
     time.min = places[0];
     time.max = Math.max(places.at(-1), places[0] + 0.01);
-    const { axis, area, plot } = this.curves;
+    const { area } = this.curves;
     if (!area || this.root.classList.contains("narrow")) return void this.root.style.removeProperty("--left");
-    const [low, high] = [plot._fullLayout.xaxis.r2p(places[0] + axis.shift), plot._fullLayout.xaxis.r2p(places.at(-1) + axis.shift)];
+    const [low, high] = [places[0], places.at(-1)].map(this.curves.pixel);
     this.root.style.setProperty("--left", `${Math.max(36 * textScale(), area.left + Math.max(0, low) - 8)}px`);
     this.root.style.setProperty("--width", `${Math.max(60, Math.min(high, area.width) - Math.max(0, low) + 16)}px`);
   }

@@ -22,10 +22,11 @@ WAITS = {"missing": "not trained yet", "unreadable": "cannot be read"}
 _mount = component("igbviz_lanes")
 
 
-def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False) -> None:
+def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False, confusion: bool = False) -> None:
     """Draw the runs, or update them while they train; the keys are the names of the lanes.
 
-    As cheap to call every second as the stage. A run that cannot be read says so in its lane.
+    As cheap to call every second as the stage. A run that cannot be read says so in its lane. With `confusion`, two of
+    the runs are compared by their confusion matrices, and no other view is offered.
     """
     verdicts = {title: verdict_of(member.run, member.state) for title, member in members.items()}
     drawn = {title: members[title].run for title, found in verdicts.items() if found}
@@ -37,7 +38,8 @@ def lanes(members: Mapping[str, SweepRun], *, key: str, play: bool = False) -> N
         lane |= {"brief": found.brief, "left": found.escape_step, "message": messages[title]} if found else {}
         shown.append(lane)
     data = {"scenes": shown, "sentence": race_verdict(verdicts), "notYet": NOT_YET, "play": play, "palette": DARK_FOR}
-    data |= {"name": "igbviz-stage igbviz-lanes", "module": asset("js/lanes.js"), "plotly": asset("plotly.min.js")}
+    data |= {"confusion": confusion, "name": "igbviz-stage igbviz-lanes"}
+    data |= {"module": asset("js/lanes.js"), "plotly": asset("plotly.min.js")}
     _mount(key=key, data=data, on_lost_change=lambda: forget(key))
 
 

@@ -29,7 +29,7 @@ from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_pr
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import run_rows, shipped_by_loss
-from igbviz.ui.views.compare import select
+from igbviz.ui.views.compare import confusion, select
 
 MAX_RUNS = 100
 MAX_VERDICTS = 12  # below a figure; of more runs the table has them
@@ -72,7 +72,9 @@ def draw(cache: Path) -> None:
         place = st.container()
         for text in [*map(sentence, problems), *overlapping]:
             place.warning(text, icon=":material/info:")
-        if members:
+        if members and view.tab == "confusion":
+            confusion.draw(members, cache)
+        elif members:
             _show(members, stamps, view)
         return refresh.SLOW if any(stamp.is_active for stamp in stamps) else None
 
@@ -111,7 +113,7 @@ def _options(members: Sequence[Member]) -> View:
         # a table has no axis, but what is exported from it may have one
         has_epochs = all(member.has_epochs for member in members)
         linked_unit = from_query("unit", UNITS, "epoch")
-        unit = linked_unit if tab == "table" else forms.time_unit("compare-unit", has_epochs=has_epochs)
+        unit = linked_unit if tab in ("table", "confusion") else forms.time_unit("compare-unit", has_epochs=has_epochs)
         has_seeds = len({member.config.group for member in members}) < len(members)
         if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
             help_ = (

@@ -1,0 +1,1 @@
+"""What networks confuse, as pictures of confusion matrices."""
