@@ -2,6 +2,7 @@
 
     kernels             Gaussian expectations of each activation
     signal_propagation  variance, correlation and gamma by layer; gradients, pooling, normalization
+    shift               a shifted activation: the bias against the mean of a node over the data
     phases              the limits at large depth, the edge of chaos, lines of equal gamma, depth scales, maps
     guess_fractions     the distribution of the guesses over networks, regimes, and gamma from finite data
     estimators          gamma from many networks, with standard errors
@@ -41,6 +42,7 @@ from igbviz.theory.phases import (
     iso_gamma,
     phase_map,
 )
+from igbviz.theory.shift import Shifted, ShiftCurve, shift_curve, zero_mean_shift
 from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,
@@ -60,6 +62,8 @@ __all__ = [
     "REGIMES",
     "Activation",
     "FixedPoint",
+    "ShiftCurve",
+    "Shifted",
     "correlation_by_depth",
     "depth_scales",
     "edge_of_chaos",
@@ -86,5 +90,7 @@ __all__ = [
     "phase_map",
     "regime",
     "regime_cuts",
+    "shift_curve",
     "variance_by_depth",
+    "zero_mean_shift",
 ]
