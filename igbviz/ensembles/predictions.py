@@ -3,8 +3,8 @@
 A configuration is translated into the recursion of wide networks: the variances of each layer's weights and biases, the
 activation, pooling and normalization between two layers, and the correlation of the inputs. Where this theory does not
 apply there is no prediction: for convolutions and attention, for BatchNorm's running statistics after some batches, for
-max-pooling over a non-monotonic or shifted activation, and for real images without a measured first layer. Sources: those of
-theory/signal_propagation.py; max-pooling by Hoeffding's covariance identity.
+max-pooling over a non-monotonic or shifted activation, and for real images without a measured first layer. Sources:
+those of theory/signal_propagation.py; max-pooling by Hoeffding's covariance identity.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "shifted-relu": partial(Elementwise, shifted_relu),
 }
 
+
 class Shifted(nn.Module):
     """An activation phi as phi(x - shift) - offset."""
 

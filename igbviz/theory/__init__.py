@@ -42,7 +42,7 @@ from igbviz.theory.phases import (
     iso_gamma,
     phase_map,
 )
-from igbviz.theory.shift import Shifted, ShiftCurve, shift_curve, zero_mean_shift
+from igbviz.theory.shift import ShiftCurve, Shifted, shift_curve, zero_mean_shift
 from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,

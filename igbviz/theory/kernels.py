@@ -163,8 +163,8 @@ class ErfMixture(Activation):
         return erf(np.asarray(u)[..., None] * self.scales) @ self.weights
 
     def slope(self, u: Array) -> Array:
-        return 2 / np.sqrt(np.pi) * np.exp(-((np.asarray(u)[..., None] * self.scales) ** 2)) @ (
-            self.weights * self.scales
+        return (
+            2 / np.sqrt(np.pi) * np.exp(-((np.asarray(u)[..., None] * self.scales) ** 2)) @ (self.weights * self.scales)
         )
 
     def mean(self, q: Array) -> Array:

@@ -96,9 +96,8 @@ class Shifted(Activation):
 
     def _given_shared(self, function: Activation, q: Array, c: Array, d: Array) -> tuple[Array, Array, Array]:
         """Over the part s that two inputs share: weights, and the mean and variance of `function` over the rest."""
-        q, c, d, shift = (
-            part[..., None] for part in np.broadcast_arrays(*(np.asarray(part, float) for part in (q, c, d)), self.shift)
-        )
+        parts = (np.asarray(part, float) for part in (q, c, d, self.shift))
+        q, c, d, shift = (part[..., None] for part in np.broadcast_arrays(*parts))
         # a tiny part of a variance moves nothing, but the places of its panels need a number
         common, own = (np.sqrt(q * np.maximum(part, 1e-300)) for part in (c, d))
         edges = np.concatenate([BENDS * np.ones_like(own), own * np.array([-6.0, -2.0, 2.0, 6.0])], axis=-1)
