@@ -42,7 +42,7 @@ from igbviz.theory.phases import (
     iso_gamma,
     phase_map,
 )
-from igbviz.theory.shift import ShiftCurve, Shifted, shift_curve, zero_mean_shift
+from igbviz.theory.shift import LARGEST_SHIFT, ShiftCurve, Shifted, shift_curve, zero_mean_shift
 from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,
@@ -56,6 +56,7 @@ from igbviz.theory.signal_propagation import (
 __all__ = [
     "ACTIVATIONS",
     "DEEP_PREJUDICE_CUT",
+    "LARGEST_SHIFT",
     "PLACEMENTS",
     "PREJUDICE_CUT",
     "QUANTITIES",

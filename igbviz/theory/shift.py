@@ -124,11 +124,12 @@ _rule = lru_cache(maxsize=None)(np.polynomial.legendre.leggauss)
 
 
 class ShiftCurve(NamedTuple):
-    """Along the shifts (n,): the mean over the data of a node of the first hidden layer, gamma of the layer after it,
-    and gamma of the logits."""
+    """Along the shifts (n,): the mean over the data of a node of the first hidden layer and gamma of the layer after
+    it, the same mean in the last hidden layer, on average over its nodes, and gamma of the logits."""
 
     mean: Array
     gamma: Array
+    last_mean: Array
     logit_gamma: Array
 
 
@@ -153,13 +154,13 @@ def shift_curve(
     check_variances(sigma_w2, sigma_b2)
     require(isinstance(depth, int | np.integer) and depth >= 1, "depth", depth, "a whole number of at least 1")
     phi = Shifted(activation, shift, offset)
-    layer = first_layer(sigma_w2, sigma_b2)
-    mean, gammas = phi.mean(layer.q), []
+    layer, means, gammas = first_layer(sigma_w2, sigma_b2), [], []
     with np.errstate(all="ignore"):  # of a signal that dies nothing is left to compare: NaN
         for _ in range(depth):
+            means.append(phi.mean(layer.q))
             layer = next_layer(phi, sigma_w2, sigma_b2, layer)
             gammas.append(layer.c / layer.d)
-    return ShiftCurve(*np.broadcast_arrays(mean, gammas[0], gammas[-1]))
+    return ShiftCurve(*np.broadcast_arrays(means[0], gammas[0], means[-1], gammas[-1]))
 
 
 def zero_mean_shift(activation: str | Activation, q: float, of: str = "offset") -> float | None:
