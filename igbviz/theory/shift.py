@@ -16,8 +16,9 @@ t, what distinguishes them a mean over s of variances over t, so neither loses d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -45,6 +46,7 @@ class Shifted(Activation):
         for field, value in (("shift", self.shift), ("offset", self.offset)):
             require(np.isfinite(value), field, value, "a finite number")
         self.asymptotically_kinked: bool = self.base.asymptotically_kinked
+        self._last: tuple[Any, Any] = (None, None)
 
     def __call__(self, u: Array) -> Array:
         return self.base(u - self.shift) - self.offset
@@ -81,8 +83,11 @@ class Shifted(Activation):
             values = self.base(u)
             return (weights * (values - (weights * values).sum(-1, keepdims=True)) ** 2).sum(-1)
         weights, _, variances = self._given_shared(self.base, q, c, d)
+        private = (weights * variances).sum(-1)
+        if not np.any(np.asarray(d) < COINCIDE):
+            return private
         limit = np.asarray(q) * d * self.slopes(q, np.ones_like(c), np.zeros_like(d))
-        return np.where(np.asarray(d) < COINCIDE, limit, (weights * variances).sum(-1))
+        return np.where(np.asarray(d) < COINCIDE, limit, private)
 
     def slopes(self, q: Array, c: Array, d: Array) -> Array:
         weights, means, _ = self._given_shared(self.base.slope, q, c, d)
@@ -94,10 +99,16 @@ class Shifted(Activation):
         z, weights = _panels((shift + BENDS) / np.sqrt(q))
         return np.sqrt(q) * z - shift, weights, z
 
-    def _given_shared(self, function: Activation, q: Array, c: Array, d: Array) -> tuple[Array, Array, Array]:
+    def _given_shared(
+        self, function: Callable[[Array], Array], q: Array, c: Array, d: Array
+    ) -> tuple[Array, Array, Array]:
         """Over the part s that two inputs share: weights, and the mean and variance of `function` over the rest."""
         parts = (np.asarray(part, float) for part in (q, c, d, self.shift))
-        q, c, d, shift = (part[..., None] for part in np.broadcast_arrays(*parts))
+        parts = np.broadcast_arrays(*parts)
+        key = (function, *(part.tobytes() for part in parts))
+        if key == self._last[0]:  # covariance and private of one layer are asked for one after the other
+            return self._last[1]
+        q, c, d, shift = (part[..., None] for part in parts)
         # a tiny part of a variance moves nothing, but the places of its panels need a number
         common, own = (np.sqrt(q * np.maximum(part, 1e-300)) for part in (c, d))
         edges = np.concatenate([BENDS * np.ones_like(own), own * np.array([-6.0, -2.0, 2.0, 6.0])], axis=-1)
@@ -106,7 +117,9 @@ class Shifted(Activation):
         t, inner = _panels((BENDS - middle) / own[..., None])
         values = function(middle + own[..., None] * t)
         means = (inner * values).sum(-1)
-        return weights, means, (inner * (values - means[..., None]) ** 2).sum(-1)
+        found = weights, means, (inner * (values - means[..., None]) ** 2).sum(-1)
+        self._last = key, found
+        return found
 
 
 def _panels(ends: Array) -> tuple[Array, Array]:

@@ -12,7 +12,6 @@ from igbviz.charts.colors import NEUTRAL, class_style, shade
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of, wrong
 from igbviz.charts.style import AXIS, SMALL, annotation, titled_figure
-from igbviz.ensembles.verdict import format_percent
 from igbviz.studies.nodes import hidden
 from igbviz.studies.nodes.hidden import EDGES, Layer
 
@@ -74,9 +73,9 @@ def hidden_nodes(
 def sentence(layer: Layer) -> str:
     """What the nodes of one network do, from its numbers."""
     return (
-        f"{layer.title}: the nodes' means lie {layer.between / layer.within:.2g} times as far apart as a node is spread "
-        f"over the inputs; {format_percent(layer.one_sided)} of the {layer.nodes} nodes have the same sign for 95\u00a0% "
-        f"of the inputs or more, and the favoured class gets {format_percent(layer.favoured)} of the guesses."
+        f"{layer.title}: the spread of the nodes' means is {layer.between / layer.within:.2g} times that of a node over "
+        f"the inputs; {_percent(layer.one_sided)} of the {layer.nodes} nodes have one sign for 95\u00a0% of the inputs or "
+        f"more, and the favoured class gets {_percent(layer.favoured)} of the guesses."
     )
 
 
@@ -85,10 +84,14 @@ def caption(names: Sequence[str]) -> str:
     return CAPTION.format(layers=config.model.depth, nodes=layer.nodes, inputs=layer.inputs, shown=hidden.NODES)
 
 
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f}\u00a0%"
+
+
 def _heading(layer: Layer) -> str:
     return (
         f"<b>{layer.title}</b><br>spread of the means {layer.between / layer.within:.2g} × spread over inputs<br>"
-        f"favoured class: {format_percent(layer.favoured)}"
+        f"favoured class: {_percent(layer.favoured)} of the guesses"
     )
 
 
@@ -107,7 +110,8 @@ def _panel(layer: Layer, place: int, tallest: float) -> list[dict[str, Any]]:
             "fillcolor": shade(RIDGE, 0.28), "line": {"color": RIDGE, "width": 1.5}, "hoverinfo": "skip",
         })  # fmt: skip
     rows = np.arange(len(layer.counts), dtype=float)
-    texts = [f"node {i + 1}: mean {m:.2f}, spread {s:.2f}" for i, (m, s) in enumerate(zip(layer.mean, layer.spread))]
+    spreads = zip(layer.mean, layer.spread, strict=True)
+    texts = [f"node {i + 1}: mean {m:.2f}, spread {s:.2f}" for i, (m, s) in enumerate(spreads)]
     bars = {"type": "data", "array": np.array(layer.spread), "color": MEAN, "thickness": 2, "width": 0}
     return [*traces, axes | {
         "type": "scatter", "mode": "markers", "x": np.array(layer.mean), "y": rows, "error_x": bars,

@@ -28,7 +28,6 @@ MAX_AMOUNT = 2.0  # of the curves, to both sides
 WIDEST = 1.3  # the largest mean on the axis
 TICKS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 ZERO = 5e-3  # a smaller mean, or gamma, is zero on the page
-DEAD = 1e-3  # of the square root of a variance: a smaller one is no signal
 CAPTION = (
     "Left: the function of every node and, shaded, how often its pre-activation x takes each value over the data. "
     "Right: γ against the mean of a node of the first hidden layer, with the shift as the parameter along each line; "
@@ -221,7 +220,7 @@ def _phi(activation: str, of: Of, amount: Any) -> theory.Shifted:
 @lru_cache(maxsize=64)
 def _curve(activation: str, of: Of, sigma_w2: float, sigma_b2: float, depth: int) -> theory.ShiftCurve:
     """The theory along all shifts. Offsets reach as far as the axis does, wherever the function has its mean."""
-    reach = np.linspace(-MAX_AMOUNT, MAX_AMOUNT, 81 if depth == 1 or of == "offset" else 41)
+    reach = np.linspace(-MAX_AMOUNT, MAX_AMOUNT, 81 if depth == 1 or of == "offset" else 33)
     if of == "offset":
         reach = reach + float(theory.Shifted(activation).mean(sigma_w2 + sigma_b2))
     return theory.shift_curve(activation, **{of: reach}, sigma_w2=sigma_w2, sigma_b2=sigma_b2, depth=depth)
