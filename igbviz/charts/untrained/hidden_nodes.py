@@ -73,9 +73,9 @@ def hidden_nodes(
 def sentence(layer: Layer) -> str:
     """What the nodes of one network do, from its numbers."""
     return (
-        f"{layer.title}: the spread of the nodes' means is {layer.between / layer.within:.2g} times that of a node over "
-        f"the inputs; {_percent(layer.one_sided)} of the {layer.nodes} nodes have one sign for 95\u00a0% of the inputs or "
-        f"more, and the favoured class gets {_percent(layer.favoured)} of the guesses."
+        f"{layer.title}: the spread of the nodes' means is {layer.between / layer.within:.2g} times that of a node "
+        f"over the inputs; {_percent(layer.one_sided)} of the {layer.nodes} nodes have one sign for 95\u00a0% of the "
+        f"inputs or more, and the favoured class gets {_percent(layer.favoured)} of the guesses."
     )
 
 
