@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from igbviz import theory
 from igbviz.charts.colors import NEUTRAL, class_style, shade
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of, wrong
@@ -19,15 +20,16 @@ HEIGHT = 520
 RIDGE, MEAN = class_style(0).color, class_style(1).color
 REACH = 3.2  # of the axis, in units of the layer's root mean square
 TALLEST = 1.9  # a ridge may reach into the row above it
+LOWERED = hidden.NETWORKS["lowered"][1].model.offset
 GAP = 0.06  # between two panels
 CAPTION = (
     "Each row is one node of the last hidden layer: the distribution of its pre-activation over the inputs, and its "
     "mean as an orange bar; a line reaches one standard deviation to each side. The unit is the layer's root mean "
     "square. In a neutral network the nodes' means are small compared with their spread: a node is positive for some "
     "inputs and negative for others. In a prejudiced one the means lie far apart, so a node says nearly the same of "
-    "all inputs, and so does the network. The networks have the same random weights, up to one factor: {layers} hidden "
-    "layers of {nodes} nodes, no biases, {inputs:,} noise inputs; the first {shown} nodes of the last one, nothing "
-    "selected."
+    "all inputs, and so does the network. A lowered ReLU is relu(x) − {lowered:.3g}, whose mean is 0. The networks "
+    "have the same random weights, up to one factor: {layers} hidden layers of {nodes} nodes, no biases, {inputs:,} "
+    "noise inputs; the first {shown} nodes of the last one, nothing selected."
 )
 
 
@@ -66,7 +68,7 @@ def hidden_nodes(
     layout["yaxis"] |= {"range": [shown - 0.4, -TALLEST], "ticks": "", "showgrid": False, "title": {"text": "node"}}
     layout["yaxis"] |= {"tickvals": list(range(shown)), "ticktext": [str(node + 1) for node in range(shown)]}
     layout["showlegend"] = False
-    layout["margin"] |= {"t": 92}
+    layout["margin"] |= {"t": 112}
     return figure
 
 
@@ -81,7 +83,8 @@ def sentence(layer: Layer) -> str:
 
 def caption(names: Sequence[str]) -> str:
     layer, config = hidden.read()[names[0]], hidden.NETWORKS[names[0]][1]
-    return CAPTION.format(layers=config.model.depth, nodes=layer.nodes, inputs=layer.inputs, shown=hidden.NODES)
+    sizes = {"layers": config.model.depth, "nodes": layer.nodes, "inputs": layer.inputs}
+    return CAPTION.format(**sizes, shown=hidden.NODES, lowered=LOWERED)
 
 
 def _percent(fraction: float) -> str:
@@ -90,8 +93,8 @@ def _percent(fraction: float) -> str:
 
 def _heading(layer: Layer) -> str:
     return (
-        f"<b>{layer.title}</b><br>spread of the means {layer.between / layer.within:.2g} × spread over inputs<br>"
-        f"favoured class: {_percent(layer.favoured)} of the guesses"
+        f"<b>{layer.title}: {theory.regime(max(layer.gamma, 0.0))}</b><br>spread of the means ÷<br>spread over inputs: "
+        f"{layer.between / layer.within:.2g}<br>favoured class: {_percent(layer.favoured)}"
     )
 
 

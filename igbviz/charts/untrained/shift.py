@@ -79,7 +79,7 @@ def shifted_activation(
     layout["yaxis"] |= {"range": [low - room, high + 0.06 * (high - low)], "title": {"text": "its output"}}
     layout["shapes"] += [
         _level(0.0, NEUTRAL, 1.5, "solid"),
-        _level(mean, LOGITS if abs(mean) >= ZERO else NODE, 3, "7px,4px"),
+        _level(mean, LOGITS, 3, "7px,4px"),
     ]
     above = mean < (low + high) / 2
     layout["annotations"] += [
@@ -148,6 +148,8 @@ def gamma_against_mean(
     layout["annotations"] += [
         annotation("mean zero", 0.0, 1.0, xref="x", yref="paper", xshift=5, yanchor="top")
         | {"font": {"size": SMALL, "color": NEUTRAL_TEXT}},
+        _on_line(curve.mean, curve.gamma, "after the first hidden layer", NODE),
+        *([_on_line(curve.mean, curve.logit_gamma, "logits", LOGITS)] if depth > 1 else []),
         *(_name(float(at.mean), float(at.gamma), *label[1:]) for at, label in zip(plain, labels, strict=True)),
     ]
     layout["uirevision"] = "gamma against mean"
@@ -220,7 +222,7 @@ def _phi(activation: str, of: Of, amount: Any) -> theory.Shifted:
 @lru_cache(maxsize=64)
 def _curve(activation: str, of: Of, sigma_w2: float, sigma_b2: float, depth: int) -> theory.ShiftCurve:
     """The theory along all shifts. Offsets reach as far as the axis does, wherever the function has its mean."""
-    reach = np.linspace(-MAX_AMOUNT, MAX_AMOUNT, 81 if depth == 1 or of == "offset" else 33)
+    reach = np.linspace(-MAX_AMOUNT, MAX_AMOUNT, 161 if depth == 1 or of == "offset" else 33)
     if of == "offset":
         reach = reach + float(theory.Shifted(activation).mean(sigma_w2 + sigma_b2))
     return theory.shift_curve(activation, **{of: reach}, sigma_w2=sigma_w2, sigma_b2=sigma_b2, depth=depth)
@@ -287,8 +289,18 @@ def _level(y: float, color: str, width: float, dash: str) -> dict[str, Any]:
 
 def _name(mean: float, gamma: float, text: str, color: str) -> dict[str, Any]:
     """The name of a function beside the place that it has without a shift."""
-    place = annotation(text, mean, float(_height(gamma)), xref="x", yref="y", xshift=9, yanchor="top")
+    place = annotation(text, mean, float(_height(gamma)), xref="x", yref="y", xshift=9)
+    place["yanchor"] = "top" if gamma > 0.05 else "bottom"  # at zero there is room in the valley only
     return place | {"font": {"size": SMALL, "color": color}}
+
+
+def _on_line(mean: np.ndarray, gamma: np.ndarray, text: str, color: str) -> dict[str, Any]:
+    """The name of a line, inside the valley: on its left side if it has one."""
+    height = np.where(np.abs(mean) < WIDEST, _height(gamma), np.nan)
+    side = -1 if np.isfinite(height[mean < -0.3]).any() else 1
+    k = int(np.nanargmin(np.where(np.isfinite(height), np.abs(height - 0.6) + (side * mean < 0), np.nan)))
+    place = annotation(f"<b>{text}</b>", float(mean[k]), float(height[k]), xref="x", yref="y", xshift=-10 * side)
+    return place | {"xanchor": "left" if side < 0 else "right", "font": {"size": SMALL, "color": color}}
 
 
 def _formula(of: Of, amount: float) -> str:

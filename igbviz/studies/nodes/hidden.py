@@ -27,7 +27,7 @@ NETWORKS: dict[str, tuple[str, EnsembleConfig]] = {
     "neutral": ("tanh", EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10, "activation": "tanh"})),
     "prejudiced": ("ReLU", EnsembleConfig(dataset=_NOISE, model={"name": "mlp", "depth": 10})),
     "lowered": (
-        "ReLU, lowered until its mean is 0",
+        "lowered ReLU",
         EnsembleConfig(
             dataset=_NOISE,
             model={"name": "mlp", "depth": 10, "offset": round(float(np.sqrt(KEPT / (2 * np.pi))), 6)},

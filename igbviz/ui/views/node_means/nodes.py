@@ -11,7 +11,7 @@ from igbviz.ui.live_chart import live_chart, payload
 
 PAIRS = {
     "tanh and ReLU": ("neutral", "prejudiced"),
-    "ReLU, shifted or not": ("lowered", "prejudiced"),
+    "ReLU, lowered or not": ("lowered", "prejudiced"),
 }
 
 

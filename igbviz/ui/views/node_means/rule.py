@@ -20,6 +20,7 @@ from igbviz.ui.runs import start_run
 
 MAX_DEPTH = 20  # of the theory on the page: with more layers the answer would not come at once
 STEP = 0.01
+SETTINGS = ("phi", "of", "a")  # in the address
 TITLES: dict[Of, str] = {"offset": "Lower the outputs: φ(x) − a", "shift": "Shift the inputs: φ(x − a)"}
 
 
@@ -43,8 +44,9 @@ def _draw(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         activation = st.selectbox("Activation φ", list(charts.OTHERS), format_func=charts.OTHERS.get, key="rule-phi",
                                   width=130)  # fmt: skip
-        of = st.segmented_control("How to shift it", list(TITLES), format_func=TITLES.get, required=True, key="rule-of")
-        amount = st.slider("Shift a", -charts.MAX_AMOUNT, charts.MAX_AMOUNT, step=STEP, key="rule-a", width=360)
+        of = st.segmented_control("How to shift it", list(TITLES), format_func=TITLES.get, required=True, key="rule-of",
+                                  wrap=True)  # fmt: skip
+        amount = st.slider("Shift a", -charts.MAX_AMOUNT, charts.MAX_AMOUNT, step=STEP, key="rule-a", width=290)
         zero = theory.zero_mean_shift(activation, network.sigma_w2 + network.sigma_b2, of)
         reached = zero is not None and abs(zero) <= charts.MAX_AMOUNT
         st.button("Mean zero", key="rule-zero", disabled=not reached, on_click=_set, args=(zero,))

@@ -22,8 +22,8 @@ def draw(run: Run) -> None:
     linked = from_query("inside", PICTURES, "") if "inside" in st.query_params else None
     chosen = st.segmented_control(
         "Inside the networks", list(PICTURES), default=linked or None, key="inside",
-        format_func=lambda name: PICTURES[name][0],
+        format_func=lambda name: PICTURES[name][0], wrap=True,
     )  # fmt: skip
-    set_query(inside=chosen)
+    set_query(inside=chosen, **({} if chosen == "rule" else dict.fromkeys(rule.SETTINGS)))
     if chosen:
         PICTURES[chosen][1](run)
