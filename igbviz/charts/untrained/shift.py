@@ -64,7 +64,7 @@ def shifted_activation(
     low, high = min(float(y.min()), -0.6), max(float(y.max()), 0.6)
     room = 0.32 * (high - low)
     bell = low - room + 0.9 * room * np.exp(-(x**2) / (2 * q))
-    name = OTHERS.get(activation, activation)
+    name = name_of(activation)
     words = f"{name}, {_formula(of, amount)}: over the data a node has mean {number(mean)}"
     traces = [
         _line(x, np.full_like(x, low - room), NEUTRAL, 0.5, "") | {"hoverinfo": "skip"},
@@ -112,8 +112,8 @@ def gamma_against_mean(
     """
     _check(activation, of, amount, sigma_w2, sigma_b2, depth)
     curve = _curve(activation, of, sigma_w2, sigma_b2, depth)
-    here = _at(activation, of, amount, sigma_w2, sigma_b2, depth)
-    name = OTHERS.get(activation, activation)
+    here = at(activation, of, amount, sigma_w2, sigma_b2, depth)
+    name = name_of(activation)
     traces, labels = [], []
     for other, title in OTHERS.items():
         if other != activation:
@@ -125,10 +125,10 @@ def gamma_against_mean(
     traces.append(_line(curve.mean, _height(curve.gamma), NODE, 4, f"{name}: after the first hidden layer"))
     traces += _dots(activation, of, sigma_w2, sigma_b2, depth)
     labels.append((activation, f"<b>{name}</b>", NODE))
-    plain = [_at(other, of, 0.0, sigma_w2, sigma_b2, 1) for other, *_ in labels]
+    plain = [at(other, of, 0.0, sigma_w2, sigma_b2, 1) for other, *_ in labels]
     open_circle = {"symbol": "circle-open", "size": 11, "line": {"width": 2.5}}
     traces.append(
-        _points([float(at.mean) for at in plain], [float(at.gamma) for at in plain], "no shift", NODE)
+        _points([float(point.mean) for point in plain], [float(point.gamma) for point in plain], "no shift", NODE)
         | {"marker": open_circle | {"color": [color for *_, color in labels]}, "showlegend": False}
     )
     places = [(float(here.mean), float(here.gamma), NODE)]
@@ -150,7 +150,7 @@ def gamma_against_mean(
         | {"font": {"size": SMALL, "color": NEUTRAL_TEXT}},
         _on_line(curve.mean, curve.gamma, "after the first hidden layer", NODE),
         *([_on_line(curve.mean, curve.logit_gamma, "logits", LOGITS)] if depth > 1 else []),
-        *(_name(float(at.mean), float(at.gamma), *label[1:]) for at, label in zip(plain, labels, strict=True)),
+        *(_name(float(point.mean), float(point.gamma), *label[1:]) for point, label in zip(plain, labels, strict=True)),
     ]
     layout["uirevision"] = "gamma against mean"
     return figure
@@ -158,7 +158,7 @@ def gamma_against_mean(
 
 def sentence(activation: str, of: Of, amount: float, here: theory.ShiftCurve, depth: int | None = None) -> str:
     """What the figures say at this shift, from its numbers."""
-    name, mean, gamma = OTHERS.get(activation, activation), float(here.mean), float(here.gamma)
+    name, mean, gamma = name_of(activation), float(here.mean), float(here.gamma)
     start = f"{name} as {_formula(of, amount)}: a node of the first hidden layer has mean {number(mean)} over the data"
     if abs(mean) < ZERO and gamma < ZERO:
         start += ", and the bias after it is zero (γ = 0)"
@@ -177,7 +177,7 @@ def sentence(activation: str, of: Of, amount: float, here: theory.ShiftCurve, de
 
 def advice(activation: str, of: Of, sigma_w2: float, sigma_b2: float) -> str:
     """Which shift brings the mean of this function to zero, from the theory."""
-    name = OTHERS.get(activation, activation)
+    name = name_of(activation)
     zero = theory.zero_mean_shift(activation, sigma_w2 + sigma_b2, of)
     if zero is None:
         return (
@@ -187,11 +187,6 @@ def advice(activation: str, of: Of, sigma_w2: float, sigma_b2: float) -> str:
     if abs(zero) < ZERO:
         return f"{name} has mean zero as it is: every shift triggers a bias."
     return f"{name} has mean zero at a = {number(zero)}: there the shift eliminates the bias of the first hidden layer."
-
-
-def at(activation: str, of: Of, amount: float, sigma_w2: float, sigma_b2: float, depth: int) -> theory.ShiftCurve:
-    """The theory at one shift."""
-    return _at(activation, of, amount, sigma_w2, sigma_b2, depth)
 
 
 def caption() -> str:
@@ -204,6 +199,11 @@ def caption() -> str:
         f"normal weights, {facts['inputs']:,} noise inputs, drawn on {facts['date']}; bars are standard errors over "
         "networks"
     )
+
+
+def name_of(activation: str) -> str:
+    """As the figures call it."""
+    return OTHERS.get(activation, activation)
 
 
 def number(value: float) -> str:
@@ -229,7 +229,8 @@ def _curve(activation: str, of: Of, sigma_w2: float, sigma_b2: float, depth: int
 
 
 @lru_cache(maxsize=256)
-def _at(activation: str, of: Of, amount: float, sigma_w2: float, sigma_b2: float, depth: int) -> theory.ShiftCurve:
+def at(activation: str, of: Of, amount: float, sigma_w2: float, sigma_b2: float, depth: int) -> theory.ShiftCurve:
+    """The theory at one shift."""
     return theory.shift_curve(activation, **{of: amount}, sigma_w2=sigma_w2, sigma_b2=sigma_b2, depth=depth)
 
 

@@ -42,7 +42,7 @@ def _draw(run: Run) -> None:
     network = network_of(config)
     _begin(config, run.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        activation = st.selectbox("Activation φ", list(charts.OTHERS), format_func=charts.OTHERS.get, key="rule-phi",
+        activation = st.selectbox("Activation φ", list(theory.ACTIVATIONS), format_func=charts.name_of, key="rule-phi",
                                   width=130)  # fmt: skip
         of = st.segmented_control("How to shift it", list(TITLES), format_func=TITLES.get, required=True, key="rule-of",
                                   wrap=True)  # fmt: skip
@@ -94,12 +94,11 @@ def _begin(config: EnsembleConfig, opened: str) -> None:
     model = config.model if isinstance(config.model, Mlp) else Mlp()
     of = "shift" if model.shift else "offset"
     amount = max(-charts.MAX_AMOUNT, min(charts.MAX_AMOUNT, getattr(model, of)))
-    activation = model.activation if model.activation in charts.OTHERS else "relu"
     state["rule-opened"] = opened
-    state["rule-phi"] = from_query("phi", charts.OTHERS, activation)
+    state["rule-phi"] = from_query("phi", theory.ACTIVATIONS, model.activation)
     state["rule-of"] = from_query("of", TITLES, of)
     state["rule-a"] = number_from_query("a", -charts.MAX_AMOUNT, charts.MAX_AMOUNT, amount)
 
 
 def _set(amount: float) -> None:
-    st.session_state["rule-a"] = round(amount / STEP) * STEP
+    st.session_state["rule-a"] = round(amount, 2)  # a stop of the slider
