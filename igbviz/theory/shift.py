@@ -36,9 +36,11 @@ LARGEST_SHIFT = 10.0
 class Shifted(Activation):
     """phi(u - shift) - offset. Shifts and offsets may be arrays, which broadcast with q.
 
+    Raises ValueError for an unknown activation, or a shift or an offset that is not finite.
+
     >>> lowered = igbviz.theory.Shifted("relu", offset=1 / np.sqrt(np.pi))
     >>> igbviz.theory.gamma_by_depth(lowered, 2.0, 0.0, depth=3).round(3)
-    array([0.   , 0.   , 0.014])
+    array([0.   , 0.   , 0.021])
     """
 
     def __init__(self, activation: str | Activation, shift: Array = 0.0, offset: Array = 0.0) -> None:
@@ -138,7 +140,12 @@ _rule = lru_cache(maxsize=None)(np.polynomial.legendre.leggauss)
 
 class ShiftCurve(NamedTuple):
     """Along the shifts (n,): the mean over the data of a node of the first hidden layer and gamma of the layer after
-    it, the same mean in the last hidden layer, on average over its nodes, and gamma of the logits."""
+    it, the same mean in the last hidden layer, on average over its nodes, and gamma of the logits.
+
+    >>> curve = igbviz.theory.shift_curve("tanh", offset=0.5, depth=10)
+    >>> round(float(curve.gamma), 3), round(float(curve.logit_gamma), 1)
+    (0.481, 20.0)
+    """
 
     mean: Array
     gamma: Array
@@ -162,7 +169,7 @@ def shift_curve(
 
     >>> curve = igbviz.theory.shift_curve("tanh", offset=np.array([0.0, 0.5]))
     >>> curve.mean.round(3), curve.gamma.round(3)
-    (array([ 0. , -0.5]), array([0.   , 0.604]))
+    (array([ 0. , -0.5]), array([0.   , 0.481]))
     """
     check_variances(sigma_w2, sigma_b2)
     require(isinstance(depth, int | np.integer) and depth >= 1, "depth", depth, "a whole number of at least 1")

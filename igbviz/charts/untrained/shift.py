@@ -27,6 +27,7 @@ FORMULAS: dict[Of, str] = {"offset": "φ(x) − a", "shift": "φ(x − a)"}
 MAX_AMOUNT = 2.0  # of the curves, to both sides
 WIDEST = 1.3  # the largest mean on the axis
 TICKS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 ZERO = 5e-3  # a smaller mean, or gamma, is zero on the page
 CAPTION = (
     "Left: the function of every node and, shaded, how often its pre-activation x takes each value over the data. "
@@ -146,7 +147,7 @@ def gamma_against_mean(
     layout["yaxis"] |= {"ticktext": [*(f"{tick:g}" for tick in TICKS), "∞"]}
     layout["shapes"].append(vertical_line(0.0, "dash"))
     layout["annotations"] += [
-        annotation("mean zero", 0.0, 1.0, xref="x", yref="paper", xshift=5, yanchor="top")
+        annotation("mean zero", 0.0, 1.0, xref="x", yref="paper", xanchor="center", yanchor="bottom")
         | {"font": {"size": SMALL, "color": NEUTRAL_TEXT}},
         _on_line(curve.mean, curve.gamma, "after the first hidden layer", NODE),
         *([_on_line(curve.mean, curve.logit_gamma, "logits", LOGITS)] if depth > 1 else []),
@@ -211,7 +212,8 @@ def number(value: float) -> str:
     if abs(value) < ZERO:
         return "0"
     if abs(value) >= 1e4:
-        return "∞" if value > 1e9 else f"{value:.0e}"
+        digit, _, power = f"{value:.0e}".partition("e+")
+        return "∞" if value > 1e9 else f"{digit} · 10{str(int(power)).translate(SUPERSCRIPTS)}"
     return f"{value:.2f}".replace("-", "−") if abs(value) < 10 else f"{value:.3g}".replace("-", "−")
 
 
