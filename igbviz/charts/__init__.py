@@ -18,6 +18,9 @@ Of untrained networks
     gamma_by_depth        the bias of each layer, beside theory
     outputs               the logits of one network
     class_probabilities   its mean probabilities
+    shifted_activation    a shifted activation and the mean of a node over the data
+    gamma_against_mean    the bias against that mean: zero where it is zero
+    hidden_nodes          hidden nodes of a neutral and of a prejudiced network
     architectures         several architectures: largest guess fraction, and gamma
 
 Of several runs
@@ -71,6 +74,8 @@ if TYPE_CHECKING:
     from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
+    from igbviz.charts.untrained.hidden_nodes import hidden_nodes
+    from igbviz.charts.untrained.shift import gamma_against_mean, shifted_activation
 
 # Where each chart is drawn, as "module.function".
 CHARTS = {
@@ -82,6 +87,9 @@ CHARTS = {
     "gamma_by_depth": "ensemble.gamma_by_depth",
     "outputs": "network.outputs",
     "class_probabilities": "network.class_probabilities",
+    "shifted_activation": "untrained.shift.shifted_activation",
+    "gamma_against_mean": "untrained.shift.gamma_against_mean",
+    "hidden_nodes": "untrained.hidden_nodes.hidden_nodes",
     "architectures": "untrained.architectures.architectures",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
@@ -122,10 +130,12 @@ __all__ = [
     "escape_of_losses",
     "escapes",
     "every_network",
+    "gamma_against_mean",
     "gamma_by_depth",
     "gif",
     "group_means",
     "guesses",
+    "hidden_nodes",
     "loss_curves",
     "losses_over_time",
     "outputs",
@@ -134,6 +144,7 @@ __all__ = [
     "phase_map",
     "result_against_start",
     "roles",
+    "shifted_activation",
     "themed",
     "to_html",
     "trade_off",

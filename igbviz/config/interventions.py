@@ -242,6 +242,7 @@ class StartPyTorch(OtherInitialization):
             return f"{smaller} Normalization keeps signals from fading, so it stays about as one-sided."
         if not model.ends_in_bias:
             homogeneous = model.activation in ("relu", "leaky-relu", "abs", "linear")
+            homogeneous &= not (getattr(model, "shift", 0) or getattr(model, "offset", 0))
             return f"{smaller} Without biases it is as one-sided as with He normal weights." if homogeneous else smaller
         if _has_raw_pixels(config):
             return f"{smaller} It is more one-sided only in networks so deep that random biases outweigh raw pixels."

@@ -3,8 +3,8 @@
 A configuration is translated into the recursion of wide networks: the variances of each layer's weights and biases, the
 activation, pooling and normalization between two layers, and the correlation of the inputs. Where this theory does not
 apply there is no prediction: for convolutions and attention, for BatchNorm's running statistics after some batches, for
-max-pooling over a non-monotonic activation, and for real images without a measured first layer. Sources: those of
-theory/signal_propagation.py; max-pooling by Hoeffding's covariance identity.
+max-pooling over a non-monotonic or shifted activation, and for real images without a measured first layer. Sources:
+those of theory/signal_propagation.py; max-pooling by Hoeffding's covariance identity.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from igbviz.datasets import GaussianNoise
 from igbviz.ensembles.config import EnsembleConfig
 from igbviz.ensembles.records import Ensemble
 from igbviz.models import Mlp
-from igbviz.theory import Activation, expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile, kernel
+from igbviz.theory import Activation, Shifted, expected_max_guess, gamma_from_cosine, guess_pdf, guess_quantile, kernel
 from igbviz.theory.estimators import correlation_from_agreement
 from igbviz.theory.kernels import Array
 from igbviz.theory.signal_propagation import LARGEST, MIN_VARIANCE, Layer, affine, first_layer
@@ -81,7 +81,7 @@ def predicted_gamma(
         return None
     if model.has_batch_norm and config.batch_norm == "after":
         return None
-    if model.max_pool > 1 and model.activation not in MONOTONIC_SLOPES:
+    if model.max_pool > 1 and (model.activation not in MONOTONIC_SLOPES or model.shift):
         return None
     if first_layer_gamma is None and not isinstance(config.dataset, GaussianNoise):
         return None
@@ -223,6 +223,8 @@ def pooled(phi: Activation, slope: Callable[[Array], Array], k: int, layer: Laye
 def _next_layer(config: EnsembleConfig, sigma_w2: float, sigma_b2: float, layer: Layer) -> Layer:
     """The next linear layer, after the activation, pooling and normalization between them."""
     model, phi = config.model, kernel(config.model.activation)
+    if model.shift or model.offset:
+        phi = Shifted(phi, model.shift, model.offset)
     kind = "none" if model.has_batch_norm and config.batch_norm == "eval" else model.normalization
     before, after = (kind if model.placement == side else "none" for side in ("before", "after"))
     if before == "batch":

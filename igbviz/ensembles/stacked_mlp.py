@@ -16,7 +16,7 @@ from torch.nn import functional
 from igbviz.models import Mlp
 from igbviz.models.architectures import Shape
 from igbviz.models.initializations import AsBuilt, Initialization, PyTorch
-from igbviz.models.layers import ACTIVATIONS
+from igbviz.models.layers import shifted
 
 LayerObserver = Callable[[Tensor], None]
 
@@ -58,9 +58,10 @@ class StackedMlp:
         self.weights: list[Tensor] = []
         self.biases: list[Tensor] = []
         self.in_place, self.buffers = in_place, [torch.empty(0)]
-        self.activation = ACTIVATIONS[model.activation]()
-        if hasattr(self.activation, "inplace"):
-            self.activation.inplace = in_place
+        self.activation = shifted(model.activation, model.shift, model.offset)
+        for layer in self.activation.modules():
+            if hasattr(layer, "inplace"):
+                layer.inplace = in_place
         self.reset_batch_norm()
 
     def draw(self, initialization: Initialization, seeds: Sequence[int]) -> None:

@@ -78,8 +78,13 @@ def _run_in(config: EnsembleConfig) -> float:
 
 def _pushes(config: EnsembleConfig) -> bool:
     """Whether activation or max-pooling give the nodes of a layer a common mean that nothing after them removes."""
-    has_mean = config.model.activation not in ODD_ACTIVATIONS or config.model.max_pool > 1
+    model = config.model
+    has_mean = model.activation not in ODD_ACTIVATIONS or model.max_pool > 1 or _is_shifted(config)
     return has_mean and _normalizes(config, "after") not in ("layer", "batch")
+
+
+def _is_shifted(config: EnsembleConfig) -> bool:
+    return bool(getattr(config.model, "shift", 0) or getattr(config.model, "offset", 0))
 
 
 def _is_neutral(config: EnsembleConfig) -> bool:
@@ -137,7 +142,8 @@ def _expect_deeper(_: EnsembleConfig, config: EnsembleConfig) -> str:
         return "No layer pushes the inputs one way: what the images have in common does not grow with depth."
     if config.model.has_batch_norm and config.batch_norm == "after":
         return f"Every layer pushes all inputs alike; the next BatchNorm subtracts about {_run_in(config):.0%} of that."
-    if _pushes(config) and config.model.activation in HOMOGENEOUS_ACTIVATIONS and config.model.max_pool == 1:
+    is_homogeneous = config.model.activation in HOMOGENEOUS_ACTIVATIONS and not _is_shifted(config)
+    if _pushes(config) and is_homogeneous and config.model.max_pool == 1:
         return "Every layer adds to what the layers below prefer: the bias grows with depth."
     return "Every layer pushes all inputs alike; how far that adds up depends on the variances of weights and biases."
 
@@ -149,7 +155,7 @@ def _expect_before(_: EnsembleConfig, config: EnsembleConfig) -> str:
     if _has_random_biases(config):
         name = _name(config)
         return f"{name} keeps signals at one size, so the random biases weigh as much in deep layers as in the first."
-    if model.activation in HOMOGENEOUS_ACTIVATIONS:
+    if model.activation in HOMOGENEOUS_ACTIVATIONS and not _is_shifted(config):
         return f"{_name(config)} only rescales each input here: nearly the same guesses as with no normalization."
     return f"{_name(config)} keeps signals at one size, so the activation acts alike in every layer."
 
@@ -237,8 +243,8 @@ def _normalized(placement: str) -> Callable[[EnsembleConfig], EnsembleConfig | N
 
 
 CHANGES: dict[str, Variation] = {
-    "tanh": Variation("tanh", _with_mlp(activation="tanh"), _expect_activation),
-    "relu": Variation("ReLU", _with_mlp(activation="relu"), _expect_activation),
+    "tanh": Variation("tanh", _with_mlp(activation="tanh", shift=0.0, offset=0.0), _expect_activation),
+    "relu": Variation("ReLU", _with_mlp(activation="relu", shift=0.0, offset=0.0), _expect_activation),
     "max-pool": Variation("Max-pooling over 4 nodes", _with_mlp(max_pool=4), _expect_max_pool),
     "deeper": Variation("Twice as deep", _twice_as_deep, _expect_deeper),
     "before": Variation("Normalize before the activation", _normalized("before"), _expect_before),

@@ -20,6 +20,7 @@ ACTIVATION_HELP = (
     "Nonlinearity of every node. shifted-relu is relu(x) - 1/sqrt(2 pi), whose mean over standard normal inputs is "
     "zero: where the weights keep that variance, uncorrelated inputs meet no initial guessing bias."
 )
+MAX_SHIFT = 10.0  # beyond it every node is on one side of its bend
 
 
 # Of a network that does not say, as many as a small ResNet needs. Rather too many than too few: a network that is taken
@@ -101,6 +102,19 @@ class Mlp(Model):
     depth: int = Field(default=3, ge=1, le=100, description="Number of hidden layers.")
     width: int = Field(default=256, ge=1, le=8192, description="Outputs of a hidden layer.")
     activation: Activation = Field(default="relu", description=ACTIVATION_HELP)
+    shift: float = Field(
+        default=0.0,
+        ge=-MAX_SHIFT,
+        le=MAX_SHIFT,
+        description="The activation acts on x - shift. It moves the mean of a node over the data, and the spread.",
+    )
+    offset: float = Field(
+        default=0.0,
+        ge=-MAX_SHIFT,
+        le=MAX_SHIFT,
+        description="Subtracted from every output of the activation. It moves the mean of a node over the data and "
+        "nothing else: where the mean is zero, uncorrelated inputs and no biases meet no initial guessing bias.",
+    )
     normalization: Literal["none", "batch", "layer", "rms"] = Field(
         default="none",
         description="batch: each node is normalized over the images of a batch; layer: each image over the nodes of "
@@ -130,7 +144,7 @@ class Mlp(Model):
     def build(self, shape: Shape, classes: int) -> Any:
         from torch import nn
 
-        from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS
+        from igbviz.models.layers import NORMALIZATIONS, shifted
 
         before, after = (self.normalization if self.placement == place else "none" for place in ("before", "after"))
         inputs, nodes = math.prod(shape), self.width * self.max_pool
@@ -139,7 +153,7 @@ class Mlp(Model):
             layers += [
                 nn.Linear(inputs, nodes, bias=self.bias),
                 NORMALIZATIONS[before](nodes),
-                ACTIVATIONS[self.activation](),
+                shifted(self.activation, self.shift, self.offset),
                 nn.MaxPool1d(self.max_pool) if self.max_pool > 1 else nn.Identity(),
                 NORMALIZATIONS[after](self.width),
             ]

@@ -57,6 +57,27 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "shifted-relu": partial(Elementwise, shifted_relu),
 }
 
+
+class Shifted(nn.Module):
+    """An activation phi as phi(x - shift) - offset."""
+
+    def __init__(self, activation: nn.Module, shift: float, offset: float) -> None:
+        super().__init__()
+        self.activation, self.shift, self.offset = activation, shift, offset
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(inputs - self.shift if self.shift else inputs) - self.offset
+
+    def extra_repr(self) -> str:
+        return f"shift={self.shift:g}, offset={self.offset:g}"
+
+
+def shifted(activation: str, shift: float = 0.0, offset: float = 0.0) -> nn.Module:
+    """The activation of that name; without a shift or an offset it is torch's own, to the bit."""
+    layer = ACTIVATIONS[activation]()
+    return Shifted(layer, shift, offset) if shift or offset else layer
+
+
 # For vectors of features; Identity ignores the number of features that the others need.
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
     "none": nn.Identity,

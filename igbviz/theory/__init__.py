@@ -2,6 +2,7 @@
 
     kernels             Gaussian expectations of each activation
     signal_propagation  variance, correlation and gamma by layer; gradients, pooling, normalization
+    shift               a shifted activation: the bias against the mean of a node over the data
     phases              the limits at large depth, the edge of chaos, lines of equal gamma, depth scales, maps
     guess_fractions     the distribution of the guesses over networks, regimes, and gamma from finite data
     estimators          gamma from many networks, with standard errors
@@ -41,6 +42,7 @@ from igbviz.theory.phases import (
     iso_gamma,
     phase_map,
 )
+from igbviz.theory.shift import LARGEST_SHIFT, ShiftCurve, Shifted, shift_curve, zero_mean_shift
 from igbviz.theory.signal_propagation import (
     PLACEMENTS,
     correlation_by_depth,
@@ -54,12 +56,15 @@ from igbviz.theory.signal_propagation import (
 __all__ = [
     "ACTIVATIONS",
     "DEEP_PREJUDICE_CUT",
+    "LARGEST_SHIFT",
     "PLACEMENTS",
     "PREJUDICE_CUT",
     "QUANTITIES",
     "REGIMES",
     "Activation",
     "FixedPoint",
+    "ShiftCurve",
+    "Shifted",
     "correlation_by_depth",
     "depth_scales",
     "edge_of_chaos",
@@ -86,5 +91,7 @@ __all__ = [
     "phase_map",
     "regime",
     "regime_cuts",
+    "shift_curve",
     "variance_by_depth",
+    "zero_mean_shift",
 ]

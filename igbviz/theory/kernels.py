@@ -54,6 +54,10 @@ class Activation:
         """phi(u), elementwise."""
         raise NotImplementedError
 
+    def slope(self, u: Array) -> Array:
+        """phi'(u), elementwise; at a kink the mean of both sides."""
+        raise NotImplementedError
+
     def mean(self, q: Array) -> Array:
         """E phi(u)."""
         raise NotImplementedError
@@ -99,6 +103,9 @@ class PiecewiseLinear(Activation):
 
     def __call__(self, u: Array) -> Array:
         return self.odd * u + self.even * np.abs(u) + self.shift
+
+    def slope(self, u: Array) -> Array:
+        return self.odd + self.even * np.sign(u)
 
     def mean(self, q: Array) -> Array:
         return self.even * np.sqrt(2 * q / np.pi) + self.shift
@@ -154,6 +161,11 @@ class ErfMixture(Activation):
 
     def __call__(self, u: Array) -> Array:
         return erf(np.asarray(u)[..., None] * self.scales) @ self.weights
+
+    def slope(self, u: Array) -> Array:
+        return (
+            2 / np.sqrt(np.pi) * np.exp(-((np.asarray(u)[..., None] * self.scales) ** 2)) @ (self.weights * self.scales)
+        )
 
     def mean(self, q: Array) -> Array:
         return 0.0 * np.asarray(q, float)
@@ -222,6 +234,9 @@ class Tanh(ErfMixture):
     def __call__(self, u: Array) -> Array:
         return np.tanh(u)
 
+    def slope(self, u: Array) -> Array:
+        return 1 - np.tanh(u) ** 2
+
 
 class Gelu(Activation):
     """phi(u) = u Phi(u), with s = q c, X = 1 + q, R(s)^2 = X^2 - s^2 and the angles sin a = q / X, sin b = s / X:
@@ -235,6 +250,9 @@ class Gelu(Activation):
 
     def __call__(self, u: Array) -> Array:
         return u * ndtr(u)
+
+    def slope(self, u: Array) -> Array:
+        return ndtr(u) + u * np.exp(-np.square(u) / 2) / math.sqrt(2 * math.pi)
 
     def mean(self, q: Array) -> Array:
         return q / np.sqrt(2 * np.pi * (1 + q))

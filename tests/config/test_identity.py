@@ -46,6 +46,15 @@ def test_only_a_fingerprint_makes_a_folder_another_run() -> None:
     assert len({plain.id, one.id, other.id}) == len({plain.group, one.group, other.group}) == 3
 
 
+def test_only_a_shift_of_the_activation_makes_another_run() -> None:
+    plain, unshifted, *others = (
+        EnsembleConfig(model={"name": "mlp"} | more)
+        for more in ({}, {"shift": 0, "offset": 0.0}, {"shift": 0.5}, {"offset": 0.5})
+    )
+    assert plain.id == unshifted.id == "gaussian-noise-mlp-he-normal-n100-s0-339baeaad5"
+    assert len({plain.id, *(other.id for other in others)}) == 3
+
+
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
     assert len(names) == 47

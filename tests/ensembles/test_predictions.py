@@ -54,6 +54,13 @@ class TestTheory:
         assert found.basis == f"wide-network theory at σ²w = {w:g}, σ²b = {b:g}, uncorrelated inputs"
 
     @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+    def test_shifted_networks(self, activation: str) -> None:
+        found = predicted_gamma(config({"sigma_w2": 1.5}, activation=activation, shift=0.3, offset=-0.2, depth=4))
+        curve = theory.shift_curve(activation, 0.3, -0.2, sigma_w2=1.5, depth=4)
+        np.testing.assert_allclose(found.gamma[[1, -1]], [curve.gamma, curve.logit_gamma], rtol=1e-9)
+        assert predicted_gamma(config(activation=activation, shift=0.3, max_pool=2)) is None
+
+    @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
     @pytest.mark.parametrize("placement", theory.PLACEMENTS[1:])
     def test_normalised_networks(self, activation: str, placement: str) -> None:
         kind, where = placement.split("-")

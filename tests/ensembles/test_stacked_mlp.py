@@ -32,6 +32,7 @@ SHAPES = [
     ),
     ("after", {"max_pool": 3, "normalization": "batch", "placement": "after"}),
     ("eval", {"bias": False}),
+    *(("eval", {"activation": activation, "shift": 0.4, "offset": -0.3}) for activation in ("relu", "tanh")),
 ]
 
 

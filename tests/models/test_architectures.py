@@ -11,7 +11,7 @@ from torch import nn
 
 from igbviz._torchvision import torchvision
 from igbviz.models import MODELS, Cnn, Mlp, Torchvision, VitTiny, last_layer
-from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS, shifted_relu
+from igbviz.models.layers import ACTIVATIONS, NORMALIZATIONS, shifted, shifted_relu
 from igbviz.models.torchvision_networks import MIN_SIDE, TORCHVISION
 from igbviz.spec import ConfigError
 
@@ -167,6 +167,14 @@ def test_the_shifted_relu_is_centred():
     torch.testing.assert_close(
         shifted_relu(torch.tensor([-3.0, 0.0, 2.0])), torch.tensor([-0.3989423, -0.3989423, 1.6010577])
     )
+
+
+def test_a_shift_acts_on_the_inputs_and_an_offset_on_the_outputs():
+    inputs = torch.tensor([-1.0, 0.5, 2.0])
+    torch.testing.assert_close(shifted("relu", 0.5, 0.25)(inputs), torch.tensor([-0.25, -0.25, 1.25]))
+    torch.testing.assert_close(shifted("relu", offset=0.25)(inputs), torch.tensor([-0.25, 0.25, 1.75]))
+    assert inputs.tolist() == [-1.0, 0.5, 2.0]
+    assert type(shifted("relu")) is torch.nn.ReLU, "without a shift nothing is added, not even a zero"
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])

@@ -23,6 +23,7 @@ from igbviz.ui.live_chart import live_chart, payload, warm_up
 from igbviz.ui.query import set_query, turn_to
 from igbviz.ui.runs import open_run, start_run
 from igbviz.ui.views import ensemble_form
+from igbviz.ui.views.node_means import switch as node_means
 
 HEIGHT, MAIN_HEIGHT = 400, 430  # pixels
 MAIN, PAIRED = "every_network", ("xaxis", "yaxis")  # the main picture; axes with one scale in a pair
@@ -87,6 +88,7 @@ def _view(runs: list[Run]) -> None:
 
     refresh.fragment(update, refresh.pace(*statuses))
     _train_these(configs[0])
+    node_means.draw(runs[0])
     for run in runs:
         if schema := run.schema:
             inputs, weights = (

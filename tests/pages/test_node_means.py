@@ -1,0 +1,47 @@
+"""The pictures of hidden nodes on the page of untrained networks, headless: the slider, its link, and the networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igbviz.ensembles import EnsembleConfig
+from igbviz.runs.run import Run
+from tests.support import ROOT
+from tests.support.pages import as_read, page
+from tests.support.stored_ensembles import SMALL, drawn
+
+PAGE = ROOT / "pages" / "Initialisation.py"
+
+
+def texts(shown) -> str:
+    return " ".join(as_read(text) for text in shown.markdown)
+
+
+def test_a_shift_is_tried_out_and_drawn(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    assert "over the data" not in texts(page(PAGE, run=run.id)), "nothing is computed before it is asked for"
+    shown = page(PAGE, run=run.id, inside="rule", a="0.3")
+    assert "ReLU as φ(x) − 0.30: a node of the first hidden layer has mean 0.26 over the data" in texts(shown)
+    shown.button(key="rule-zero").click().run()
+    assert shown.slider(key="rule-a").value == 0.56 and "the bias after it is zero (γ = 0)" in texts(shown)
+    assert "".join(shown.query_params["a"]) == "0.56"
+    shown.selectbox(key="rule-phi").select("tanh").run()
+    assert "every shift triggers a bias" in texts(shown)
+    shown.button(key="rule-draw").click().run()
+    other = Run.open("".join(shown.query_params["against"]), own_cache)
+    assert other.id == run.config.with_(model=run.config.model.with_(activation="tanh", offset=0.56)).id
+
+
+def test_the_page_begins_with_the_shift_of_its_networks(own_cache: Path) -> None:
+    model = SMALL["model"] | {"activation": "tanh", "shift": -0.4}
+    run = drawn(EnsembleConfig(**SMALL | {"model": model}), own_cache)
+    shown = page(PAGE, run=run.id, inside="rule")
+    assert "tanh as φ(x + 0.40)" in texts(shown) and shown.button(key="rule-draw").disabled
+    assert "a is '9', allowed" in as_read(page(PAGE, run=run.id, inside="rule", a="9").warning[0])
+
+
+def test_two_networks_say_what_their_nodes_do(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2}), own_cache)
+    text = texts(page(PAGE, run=run.id, inside="nodes"))
+    assert "tanh: the spread of the nodes' means is 0.03" in text and "ReLU: the spread" in text
+    assert "mean 0.56 over the data" in texts(page(PAGE, run=run.id, inside="rule")), "of an MLP where it is none"
