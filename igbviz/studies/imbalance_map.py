@@ -1,9 +1,9 @@
 """Prejudice and imbalance: short trainings over the ratio of the classes and the depth, which sets the bias at Init.
 
-At every point of the map the same networks are trained twice: with the class that they favour at Init. in the majority,
+In every cell of the map the same networks are trained twice: with the class that they favour at Init. in the majority,
 and with the one that they favour least. The runs are those of the question "Class imbalance" of `studies.dynamics`.
 `python -m igbviz.studies.imbalance_map` measures and can be interrupted and resumed; the results are in
-imbalance_map.json.
+imbalance_map.json. A network's two runs are compared with each other; n counts networks.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,9 @@ from igbviz.runs.files import write_text
 from igbviz.runs.sweep_config import Sweep
 from igbviz.studies import dynamics
 from igbviz.studies.escape import processor
+from igbviz.trajectory import Trajectory
+from igbviz.trajectory.trajectory import escape_step
+from igbviz.trajectory.verdict import ALIVE
 
 DATA = Path(__file__).with_suffix(".json")
 DEPTHS, RATIOS, SEEDS, NETWORKS = (2, 5, 10, 20, 40), (2, 5, 10, 30, 100), 8, 100
@@ -58,9 +61,9 @@ class Gamma(NamedTuple):
 class Measured:
     """What the file holds; `gamma` is by depth."""
 
-    rows: tuple[Row, ...] = ()
-    gamma: dict[int, Gamma] | None = None
-    provenance: dict[str, Any] | None = None
+    rows: tuple[Row, ...]
+    gamma: Mapping[int, Gamma]
+    provenance: Mapping[str, Any]
 
 
 # The runs.
@@ -68,7 +71,7 @@ class Measured:
 
 @lru_cache(maxsize=64)
 def sweep(depth: int, ratio: int, seeds: int = SEEDS) -> Sweep:
-    """The trainings at one point of the map, as the form of the page starts them: also those with equal classes."""
+    """The trainings of one cell of the map, as the form of the page starts them: also those with equal classes."""
     return dynamics.over_majorities(dynamics.at_point({"depth": depth}), ratio, seeds)
 
 
@@ -81,9 +84,6 @@ def trials(depths: Sequence[int] = DEPTHS, ratios: Sequence[int] = RATIOS, seeds
 def measure(config: RunConfig) -> Row:
     """Train on the CPU, where runs are bitwise reproducible. Raises Diverged."""
     from igbviz.training.loop import Training
-    from igbviz.trajectory import Trajectory
-    from igbviz.trajectory.trajectory import escape_step
-    from igbviz.trajectory.verdict import ALIVE
 
     training = Training(config, "cpu")
     run = Trajectory.of([snapshot for snapshot in training.ticks() if snapshot is not None])
@@ -121,7 +121,7 @@ def record(path: Path = DATA) -> None:
     stored, planned = read(path), trials()
     by_run = {row.run: row for row in stored.rows}
     rows = [by_run[config.id] for config in planned if config.id in by_run]
-    gamma = dict(stored.gamma or {})
+    gamma = dict(stored.gamma)
     gamma |= {depth: measure_gamma(depth) for depth in DEPTHS if depth not in gamma}
     for config in tqdm([config for config in planned if config.id not in by_run], unit="run", disable=None):
         rows.append(measure(config))
@@ -131,7 +131,7 @@ def record(path: Path = DATA) -> None:
 def read(path: Path = DATA) -> Measured:
     """What a file holds; nothing if it does not exist."""
     if not path.exists():
-        return Measured()
+        return Measured((), {}, {})
     stored = json.loads(path.read_text(encoding="utf-8"))
     gamma = {int(depth): Gamma(*values) for depth, values in stored["gamma"].items()}
     return Measured(tuple(Row(**row) for row in stored["rows"]), gamma, stored["provenance"])
@@ -153,6 +153,176 @@ def write(rows: Iterable[Row], gamma: dict[int, Gamma], path: Path = DATA) -> No
     lines = ",\n".join(json.dumps(asdict(row), separators=(",", ":")) for row in rows)
     head = f'"provenance": {json.dumps(provenance)},\n"gamma": {json.dumps(gamma)}'
     write_text(path, f'{{{head},\n"rows": [\n{lines}\n]}}\n')
+
+
+# The results.
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is compared: a number of each run."""
+
+    title: str
+    of: Callable[[Row], float]
+    digits: int
+    more_is_better: bool
+    caption: str
+
+
+def _accuracy(row: Row) -> float:
+    return float(np.mean(row.recall))
+
+
+def _of_the_majority(row: Row) -> float:
+    return row.recall[row.majority_class]
+
+
+def _of_the_others(row: Row) -> float:
+    return float(np.mean(np.delete(row.recall, row.majority_class)))
+
+
+def _steps_to_life(row: Row) -> float:
+    steps = [dynamics.STEPS if step is None else step for step in row.alive]
+    return float(np.mean(np.delete(steps, row.majority_class)))
+
+
+QUANTITIES = {
+    "accuracy": Quantity(
+        "Balanced accuracy",
+        _accuracy,
+        2,
+        True,
+        "Balanced accuracy is the mean recall over all classes, of equally many test images each.",
+    ),
+    "minority": Quantity(
+        "Recall of the minority",
+        _of_the_others,
+        2,
+        True,
+        "The recall of a class is the fraction of its test images that are guessed right; here it is averaged over all "
+        "classes but the one in the majority.",
+    ),
+    "majority": Quantity(
+        "Recall of the majority",
+        _of_the_majority,
+        2,
+        True,
+        "The recall of a class is the fraction of its test images that are guessed right. Guessing always the class in "
+        "the majority would give 1.",
+    ),
+    "alive": Quantity(
+        "Steps until the minority is alive",
+        _steps_to_life,
+        0,
+        False,
+        f"A class is alive while more than {ALIVE:.0%} of its test images are guessed right. Its step is the first "
+        "probe from which on it stays alive, averaged over all classes but the one in the majority. A class that is "
+        f"not alive at the end counts with all {dynamics.STEPS} steps.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Means over the n networks of one depth with one ratio."""
+
+    depth: int
+    ratio: int
+    favoured: float  # with the class in the majority that a network favours
+    unfavoured: float  # with the one that it favours least
+    difference: float  # favoured minus unfavoured, network by network
+    error: float  # its standard error
+    n: int
+
+    @property
+    def within_noise(self) -> bool:
+        return within_noise(self.difference, self.error, self.n)
+
+
+def within_noise(mean: float, error: float, n: int) -> bool:
+    """Whether the 95 % interval of a mean (Student's t) includes 0."""
+    return n < 2 or abs(mean) <= stdtrit(n - 1, 0.975) * error
+
+
+def differences(rows: Sequence[Row], quantity: str) -> np.ndarray:
+    """(networks, ratios, depths) favoured minus unfavoured of each network, in the order of their numbers."""
+    of = QUANTITIES[quantity].of
+    values = {(row.seed, row.ratio, row.depth, row.majority): of(row) for row in rows}
+    seeds, ratios, depths = (sorted({row[place] for row in values}) for place in range(3))
+    return np.array([
+        [[values[s, r, d, FAVOURED] - values[s, r, d, UNFAVOURED] for d in depths] for r in ratios] for s in seeds
+    ])  # fmt: skip
+
+
+def cells(rows: Sequence[Row], quantity: str) -> list[Cell]:
+    """The map, row by row: depths from the least, for each ratio from the least."""
+    of, apart = QUANTITIES[quantity].of, differences(rows, quantity)
+    ratios, depths = sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
+
+    def mean_of(ratio: int, depth: int, majority: str) -> float:
+        setting = (ratio, depth, majority)
+        return float(np.mean([of(row) for row in rows if (row.ratio, row.depth, row.majority) == setting]))
+
+    return [
+        Cell(
+            depth, ratio, mean_of(ratio, depth, FAVOURED), mean_of(ratio, depth, UNFAVOURED),
+            *_mean_and_error(apart[:, i, j]), len(apart),
+        )
+        for i, ratio in enumerate(ratios)
+        for j, depth in enumerate(depths)
+    ]  # fmt: skip
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def verdict(measured: Measured, quantity: str) -> str:
+    """What came of it, in sentences: where the two majorities differ, on the whole, and with ratio and depth."""
+    rows, shown = measured.rows, QUANTITIES[quantity]
+    found, apart = cells(rows, quantity), differences(rows, quantity)
+    clear = [cell.difference for cell in found if not cell.within_noise]
+    less, more = ("lower", "higher") if shown.more_is_better else ("earlier", "later")
+    counts = f"{less} in {sum(d < 0 for d in clear)} and {more} in {sum(d > 0 for d in clear)} of {len(found)} cells"
+    whole = _mean_and_error(apart.mean((1, 2)))
+    harm = whole[0] < 0 if shown.more_is_better else whole[0] > 0
+    if within_noise(*whole, len(apart)):
+        meaning = "on the whole a prejudice neither adds to the imbalance nor takes from it"
+    elif quantity == "majority":
+        meaning = f"the majority gains {'less' if whole[0] < 0 else 'more'} where the networks favour it already"
+    else:
+        meaning = f"a prejudice that agrees with the majority makes the imbalance {'worse' if harm else 'milder'}"
+    ratios, depths = sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
+    gamma = [f"depth {depth} (γ = {measured.gamma[depth].value:.1f})" for depth in (depths[0], depths[-1])]
+    return (
+        f"**With the favoured class in the majority, {_in_a_sentence(shown)} is {counts}; elsewhere the difference is "
+        f"within noise. Over all cells it is {_number(*whole, shown)}: {meaning}.** "
+        f"{_trend(apart.mean(2), f'a ratio of {ratios[0]}', f'one of {ratios[-1]}', shown)} "
+        f"{_trend(apart.mean(1), *gamma, shown)}"
+    )
+
+
+def _in_a_sentence(shown: Quantity) -> str:
+    return f"{'the ' * (not shown.title.startswith('Balanced'))}{shown.title[0].lower()}{shown.title[1:]}".replace(
+        "the steps until the minority is alive", "the step at which the minority comes alive"
+    )
+
+
+def _trend(apart: np.ndarray, first: str, last: str, shown: Quantity) -> str:
+    """How the difference goes along one side of the map; `apart` is (networks, places)."""
+    change = _mean_and_error(apart[:, -1] - apart[:, 0])
+    start, end = (f"{value:+.{shown.digits}f}" for value in apart.mean(0)[[0, -1]])
+    if within_noise(*change, len(apart)):
+        judged = "within noise"
+    else:
+        judged = "a change beyond noise"
+    text = f"From {first} to {last} it goes from {start} to {end}, by {_number(*change, shown)}: {judged}."
+    return text.replace("-", "−")
+
+
+def _number(mean: float, error: float, shown: Quantity) -> str:
+    digits = shown.digits + 1
+    return f"{mean:+.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
 if __name__ == "__main__":
