@@ -241,7 +241,7 @@ class Cell:
 
 def within_noise(mean: float, error: float, n: int) -> bool:
     """Whether the 95 % interval of a mean (Student's t) includes 0."""
-    return n < 2 or abs(mean) <= stdtrit(n - 1, 0.975) * error
+    return bool(n < 2 or abs(mean) <= stdtrit(n - 1, 0.975) * error)
 
 
 def differences(rows: Sequence[Row], quantity: str) -> np.ndarray:

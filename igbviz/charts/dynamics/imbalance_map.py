@@ -13,9 +13,9 @@ from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of
 from igbviz.charts.style import SMALL
 from igbviz.studies.dynamics import STEPS
-from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, cells, read
+from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read
 
-HEIGHT = 520  # pixels
+HEIGHT = 540  # pixels
 # From worse to better with the favoured class in the majority. All colors, and that of noise, are so light that the
 # numbers on them are dark on light and on dark pages.
 SCALE = ((0.0, "#f2903f"), (0.25, "#f8c79b"), (0.5, "#ffffff"), (0.75, "#a9cdf0"), (1.0, "#5ea2e0"))
@@ -43,8 +43,7 @@ def imbalance_map(quantity: str = "accuracy", measured: Measured | None = None) 
         (noise if cell.within_noise else z)[ratios.index(cell.ratio), depths.index(cell.depth)] = cell.difference
     largest = max(abs(cell.difference) for cell in found) or 1.0
     grid: dict[str, Any] = {"type": "heatmap", "xgap": 2, "ygap": 2, "hoverongaps": False}
-    grid |= {"customdata": _depth_and_ratio(ratios, depths), "hovertext": _hover(found, len(depths), quantity)}
-    grid |= {"hovertemplate": "%{hovertext}<extra></extra>"}
+    grid |= {"hovertext": _hover(found, len(depths), quantity), "hovertemplate": "%{hovertext}<extra></extra>"}
     title = f"{shown.title} after {STEPS} steps" if quantity != "alive" else shown.title
     clear = int(np.isfinite(z).sum())
     words = f"{title}, favoured minus least favoured class in the majority, over depth and class ratio: {clear} of "
@@ -53,12 +52,12 @@ def imbalance_map(quantity: str = "accuracy", measured: Measured | None = None) 
             grid | {"z": noise, "colorscale": [[0, NOISE], [1, NOISE]], "showscale": False},
             grid | {
                 "z": z, "zmin": -largest, "zmax": largest, "colorscale": [list(stop) for stop in SCALE],
-                "reversescale": not shown.more_is_better, "colorbar": _colorbar(shown.digits),
+                "reversescale": not shown.more_is_better, "colorbar": _colorbar(shown),
             },
         ],
         "layout": framed(title, f"imbalance {quantity}", f"{words}{len(found)} cells differ by more than noise", HEIGHT)
         | {
-            "margin": {"l": 84, "r": 8, "t": 112, "b": 8},
+            "margin": {"l": 84, "r": 8, "t": 124, "b": 8},
             "xaxis": _axis("depth (hidden layers), with γ at Init.", [
                 f"{depth}<br>γ {measured.gamma[depth].value:.2g}" for depth in depths
             ]),
@@ -70,10 +69,6 @@ def imbalance_map(quantity: str = "accuracy", measured: Measured | None = None) 
             "hovermode": "closest",
         },
     }  # fmt: skip
-
-
-def _depth_and_ratio(ratios: Sequence[int], depths: Sequence[int]) -> list[list[list[int]]]:
-    return [[[depth, ratio] for depth in depths] for ratio in ratios]
 
 
 def _hover(found: Sequence[Cell], depths: int, quantity: str) -> list[list[str]]:
@@ -103,12 +98,14 @@ def _number(cell: Cell, x: int, y: int, digits: int) -> dict[str, Any]:
 def _axis(title: str, labels: list[str]) -> dict[str, Any]:
     axis = {"zeroline": False, "showgrid": False, "ticks": "outside", "tickcolor": NEUTRAL, "automargin": "height"}
     places = {"tickvals": list(range(len(labels))), "ticktext": labels, "tickangle": 0}
-    return axis | places | {"title": {"text": title, "standoff": 6}, "range": [-0.5, len(labels) - 0.5]}
+    return axis | places | {"title": {"text": title, "standoff": 12}, "range": [-0.5, len(labels) - 0.5]}
 
 
-def _colorbar(digits: int) -> dict[str, Any]:
+def _colorbar(shown: Quantity) -> dict[str, Any]:
+    worse, better = ("lower", "higher") if shown.more_is_better else ("later", "earlier")
+    title = f"favoured minus least favoured in the majority<br>orange: {worse} · blue: {better} · gray: within noise"
     return {
         "orientation": "h", "x": 0.5, "xanchor": "center", "y": 1, "yanchor": "bottom", "len": 1, "thickness": 12,
-        "outlinewidth": 0, "tickformat": f"+.{max(digits, 1) if digits else 0}f", "nticks": 5, "ypad": 4,
-        "title": {"text": "favoured minus least favoured (gray: within noise)", "side": "top", "font": {"size": SMALL}},
+        "outlinewidth": 0, "tickformat": f"+.{shown.digits}f", "nticks": 5, "ypad": 4,
+        "title": {"text": title, "side": "top", "font": {"size": SMALL}},
     }  # fmt: skip
