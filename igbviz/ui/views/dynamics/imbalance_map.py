@@ -50,10 +50,11 @@ def _drawn(quantity: str) -> tuple[str, int, str, str]:
     spec, networks = imbalance_map.spec(quantity, measured), cells(measured.rows, quantity)[0].n
     caption = (
         f"Each cell: {networks} networks (seeds), each trained twice from the same weights for {STEPS} steps: with the "
-        "class in the majority that it favours at Init., and with the one that it favours least. The number is the mean "
-        "difference of the two, network by network, ± its standard error. Gray: the 95 % interval (Student's t) includes "
-        f"0; of {len(DEPTHS) * len(RATIOS)} cells about one is colored by chance. {QUANTITIES[quantity].caption} "
-        f"**A click on a cell opens the form with its setting.** {_conditions(measured)}"
+        "class in the majority that it favours at Init., and with the one that it favours least. The number is the "
+        "mean difference of the two, network by network, ± its standard error. Gray: the 95 % interval (Student's t) "
+        f"includes 0; of {len(DEPTHS) * len(RATIOS)} cells about one is colored by chance. "
+        f"{QUANTITIES[quantity].caption} **A click on a cell opens the form with its setting.** "
+        f"{_conditions(measured)}"
     )
     return payload(spec), spec["layout"]["height"], verdict(measured, quantity), caption
 
@@ -62,8 +63,8 @@ def _conditions(measured: Measured) -> str:
     start, facts = BASE.initialization, measured.provenance
     return (
         f"{BASE.model.activation}, width {BASE.model.width}, σ²w = {start.sigma_w2:g}, σ²b = {start.sigma_b2:g}, "
-        f"{BASE.loss.title}, one learning rate ({BASE.optimizer.learning_rate:g}) for all depths, {BASE.dataset.title}, "
-        f"{BASE.probes.size} test images of balanced classes. γ is that of the logits of {facts['networks']} untrained "
+        f"{BASE.loss.title}, one learning rate ({BASE.optimizer.learning_rate:g}) for all depths, "
+        f"{BASE.dataset.title}, {BASE.probes.size} test images of balanced classes. γ is that of the logits of {facts['networks']} untrained "
         f"networks. {len(measured.rows)} runs on {facts['device']} with torch {facts['torch']}; {facts['date']}."
     )
 
