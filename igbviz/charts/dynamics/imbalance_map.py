@@ -11,11 +11,11 @@ from igbviz.charts.colors import NEUTRAL
 from igbviz.charts.dynamics.layout import framed
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of
-from igbviz.charts.style import SMALL
+from igbviz.charts.style import SMALL, annotation
 from igbviz.studies.dynamics import STEPS
 from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read
 
-HEIGHT = 540  # pixels
+HEIGHT = 500  # pixels
 # From worse to better with the favoured class in the majority. All colors, and that of noise, are so light that the
 # numbers on them are dark on light and on dark pages.
 SCALE = ((0.0, "#f2903f"), (0.25, "#f8c79b"), (0.5, "#ffffff"), (0.75, "#a9cdf0"), (1.0, "#5ea2e0"))
@@ -52,18 +52,19 @@ def imbalance_map(quantity: str = "accuracy", measured: Measured | None = None) 
             grid | {"z": noise, "colorscale": [[0, NOISE], [1, NOISE]], "showscale": False},
             grid | {
                 "z": z, "zmin": -largest, "zmax": largest, "colorscale": [list(stop) for stop in SCALE],
-                "reversescale": not shown.more_is_better, "colorbar": _colorbar(shown),
+                "reversescale": not shown.more_is_better, "showscale": False,
             },
         ],
         "layout": framed(title, f"imbalance {quantity}", f"{words}{len(found)} cells differ by more than noise", HEIGHT)
         | {
-            "margin": {"l": 84, "r": 8, "t": 124, "b": 8},
+            "margin": {"l": 84, "r": 8, "t": 92, "b": 8},
             "xaxis": _axis("depth (hidden layers), with γ at Init.", [
                 f"{depth}<br>γ {measured.gamma[depth].value:.2g}" for depth in depths
             ]),
             "yaxis": _axis("class ratio", [f"{ratio} to 1" for ratio in ratios]),
             "annotations": [
-                _number(cell, depths.index(cell.depth), ratios.index(cell.ratio), shown.digits) for cell in found
+                _key(shown),
+                *(_number(cell, depths.index(cell.depth), ratios.index(cell.ratio), shown.digits) for cell in found),
             ],
             "showlegend": False,
             "hovermode": "closest",
@@ -101,11 +102,8 @@ def _axis(title: str, labels: list[str]) -> dict[str, Any]:
     return axis | places | {"title": {"text": title, "standoff": 12}, "range": [-0.5, len(labels) - 0.5]}
 
 
-def _colorbar(shown: Quantity) -> dict[str, Any]:
+def _key(shown: Quantity) -> dict[str, Any]:
+    """What the colors mean, above the cells; how much is in their numbers."""
     worse, better = ("lower", "higher") if shown.more_is_better else ("later", "earlier")
-    title = f"favoured minus least favoured in the majority<br>orange: {worse} · blue: {better} · gray: within noise"
-    return {
-        "orientation": "h", "x": 0.5, "xanchor": "center", "y": 1, "yanchor": "bottom", "len": 1, "thickness": 12,
-        "outlinewidth": 0, "tickformat": f"+.{shown.digits}f", "nticks": 5, "ypad": 4,
-        "title": {"text": title, "side": "top", "font": {"size": SMALL}},
-    }  # fmt: skip
+    text = f"favoured minus least favoured in the majority<br>orange: {worse} · blue: {better} · gray: within noise"
+    return annotation(text, 0, 1, yanchor="bottom", yshift=6, align="left")

@@ -64,8 +64,9 @@ def _conditions(measured: Measured) -> str:
     return (
         f"{BASE.model.activation}, width {BASE.model.width}, σ²w = {start.sigma_w2:g}, σ²b = {start.sigma_b2:g}, "
         f"{BASE.loss.title}, one learning rate ({BASE.optimizer.learning_rate:g}) for all depths, "
-        f"{BASE.dataset.title}, {BASE.probes.size} test images of balanced classes. γ is that of the logits of {facts['networks']} untrained "
-        f"networks. {len(measured.rows)} runs on {facts['device']} with torch {facts['torch']}; {facts['date']}."
+        f"{BASE.dataset.title}, {BASE.probes.size} test images of balanced classes. γ is that of the logits of "
+        f"{facts['networks']} untrained networks. "
+        f"{len(measured.rows)} runs on {facts['device']} with torch {facts['torch']}; {facts['date']}."
     )
 
 
