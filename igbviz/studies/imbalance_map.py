@@ -163,6 +163,7 @@ class Quantity:
     """What is compared: a number of each run."""
 
     title: str
+    subject: str  # in a sentence
     of: Callable[[Row], float]
     digits: int
     more_is_better: bool
@@ -189,6 +190,7 @@ def _steps_to_life(row: Row) -> float:
 QUANTITIES = {
     "accuracy": Quantity(
         "Balanced accuracy",
+        "balanced accuracy",
         _accuracy,
         2,
         True,
@@ -196,6 +198,7 @@ QUANTITIES = {
     ),
     "minority": Quantity(
         "Recall of the minority",
+        "the recall of the minority",
         _of_the_others,
         2,
         True,
@@ -204,6 +207,7 @@ QUANTITIES = {
     ),
     "majority": Quantity(
         "Recall of the majority",
+        "the recall of the majority",
         _of_the_majority,
         2,
         True,
@@ -212,6 +216,7 @@ QUANTITIES = {
     ),
     "alive": Quantity(
         "Steps until the minority is alive",
+        "the step at which the minority comes alive",
         _steps_to_life,
         0,
         False,
@@ -281,48 +286,60 @@ def verdict(measured: Measured, quantity: str) -> str:
     """What came of it, in sentences: where the two majorities differ, on the whole, and with ratio and depth."""
     rows, shown = measured.rows, QUANTITIES[quantity]
     found, apart = cells(rows, quantity), differences(rows, quantity)
-    clear = [cell.difference for cell in found if not cell.within_noise]
-    less, more = ("lower", "higher") if shown.more_is_better else ("earlier", "later")
-    counts = f"{less} in {sum(d < 0 for d in clear)} and {more} in {sum(d > 0 for d in clear)} of {len(found)} cells"
     whole = _mean_and_error(apart.mean((1, 2)))
-    harm = whole[0] < 0 if shown.more_is_better else whole[0] > 0
-    if within_noise(*whole, len(apart)):
-        meaning = "on the whole a prejudice neither adds to the imbalance nor takes from it"
-    elif quantity == "majority":
-        meaning = f"the majority gains {'less' if whole[0] < 0 else 'more'} where the networks favour it already"
-    else:
-        meaning = f"a prejudice that agrees with the majority makes the imbalance {'worse' if harm else 'milder'}"
     ratios, depths = sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
-    gamma = [f"depth {depth} (γ = {measured.gamma[depth].value:.1f})" for depth in (depths[0], depths[-1])]
+    ends = [f"depth {depth} (γ = {measured.gamma[depth].value:.1f})" for depth in (depths[0], depths[-1])]
     return (
-        f"**With the favoured class in the majority, {_in_a_sentence(shown)} is {counts}; elsewhere the difference is "
-        f"within noise. Over all cells it is {_number(*whole, shown)}: {meaning}.** "
-        f"{_trend(apart.mean(2), f'a ratio of {ratios[0]}', f'one of {ratios[-1]}', shown)} "
-        f"{_trend(apart.mean(1), *gamma, shown)}"
+        f"**With the favoured class in the majority, {_where(found, shown)} Over all cells the difference is "
+        f"{_number(*whole, shown)}: {_meaning(whole, len(apart), quantity)}.** "
+        f"{_trend(apart.mean(2), f'a ratio of {ratios[0]}', f'a ratio of {ratios[-1]}', shown)} "
+        f"{_trend(apart.mean(1), *ends, shown)}"
     )
 
 
-def _in_a_sentence(shown: Quantity) -> str:
-    return f"{'the ' * (not shown.title.startswith('Balanced'))}{shown.title[0].lower()}{shown.title[1:]}".replace(
-        "the steps until the minority is alive", "the step at which the minority comes alive"
-    )
+def _where(found: Sequence[Cell], shown: Quantity) -> str:
+    less, more = ("lower", "higher") if shown.more_is_better else ("earlier", "later")
+    clear = [cell.difference for cell in found if not cell.within_noise]
+    if not clear:
+        return f"{shown.subject} differs by no more than noise in each of the {len(found)} cells."
+    counts = {less: sum(value < 0 for value in clear), more: sum(value > 0 for value in clear)}
+    parts = " and ".join(f"{word} in {count}" for word, count in counts.items() if count)
+    return f"{shown.subject} is {parts} of {len(found)} cells; elsewhere the difference is within noise."
+
+
+def _meaning(whole: tuple[float, float], n: int, quantity: str) -> str:
+    if within_noise(*whole, n):
+        return "on the whole it makes no difference beyond noise"
+    if quantity == "majority":
+        return f"the majority is recognized {'more' if whole[0] > 0 else 'less'} where the network favours it already"
+    is_better = (whole[0] > 0) == QUANTITIES[quantity].more_is_better
+    return f"a prejudice that agrees with the majority makes the imbalance {'milder' if is_better else 'worse'}"
 
 
 def _trend(apart: np.ndarray, first: str, last: str, shown: Quantity) -> str:
     """How the difference goes along one side of the map; `apart` is (networks, places)."""
+    start, end = apart.mean(0)[[0, -1]]
     change = _mean_and_error(apart[:, -1] - apart[:, 0])
-    start, end = (f"{value:+.{shown.digits}f}" for value in apart.mean(0)[[0, -1]])
     if within_noise(*change, len(apart)):
         judged = "within noise"
+    elif start * end < 0:
+        judged = "it changes its sign"
     else:
-        judged = "a change beyond noise"
-    text = f"From {first} to {last} it goes from {start} to {end}, by {_number(*change, shown)}: {judged}."
-    return text.replace("-", "−")
+        judged = "it grows" if abs(end) > abs(start) else "it shrinks"
+    return (
+        f"From {first} to {last} the difference goes from {signed(start, shown.digits + 1)} to "
+        f"{signed(end, shown.digits + 1)}, a change of {_number(*change, shown)}: {judged}."
+    )
 
 
 def _number(mean: float, error: float, shown: Quantity) -> str:
-    digits = shown.digits + 1
-    return f"{mean:+.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+    return f"{signed(mean, shown.digits + 1)} ± {error:.{shown.digits + 1}f}"
+
+
+def signed(value: float, digits: int) -> str:
+    """With a sign, a real minus; 0 has none."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         "gamma_by_depth": (made.ensemble, predicted_gamma(made.ensemble.config)),
         "result_against_start": (made.runs, "balanced_accuracy", 100),
         "trainability": (plane_of(sweep, short, "balanced_accuracy"), "tanh", "balanced_accuracy", 100),
+        "imbalance_map": (),
         "escape_of_losses": (),
         "escape_against_force": (),
         "loss_curves": (["cross-entropy", "mae", {"name": "gce", "q": 0.5}],),

@@ -13,7 +13,7 @@ from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of
 from igbviz.charts.style import SMALL, annotation
 from igbviz.studies.dynamics import STEPS
-from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read
+from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read, signed
 
 HEIGHT = 500  # pixels
 # From worse to better with the favoured class in the majority. All colors, and that of noise, are so light that the
@@ -82,10 +82,6 @@ def _hover(found: Sequence[Cell], depths: int, quantity: str) -> list[list[str]]
         for cell in found
     ]
     return [texts[start : start + depths] for start in range(0, len(texts), depths)]
-
-
-def signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _number(cell: Cell, x: int, y: int, digits: int) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from igbviz.charts.dynamics.imbalance_map import imbalance_map, signed
+from igbviz.charts.dynamics.imbalance_map import imbalance_map
 from igbviz.studies.dynamics import BASE, STEPS
-from igbviz.studies.imbalance_map import DEPTHS, QUANTITIES, RATIOS, Measured, cells, read, verdict
+from igbviz.studies.imbalance_map import DEPTHS, QUANTITIES, RATIOS, Measured, cells, read, signed, verdict
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.query import from_query, set_query, turn_to, with_hidden
 from igbviz.ui.views.dynamics import form
