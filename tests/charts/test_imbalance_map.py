@@ -41,9 +41,8 @@ def test_numbers_stand_in_their_cells() -> None:
     texts = {(note["x"], note["y"]): note["text"] for note in numbers}
     assert texts[1, 2] == "<b>−0.10</b><br>± 0.01" and texts[0, 0] == "0.00<br>± 0.01" and len(texts) == 6
     assert "within noise" in spec["data"][0]["hovertext"][0][0]
-    assert spec["data"][0]["hovertext"][2][1].startswith(
-        "depth 10, 100 to 1, 3 networks<br>favoured in the majority: 0.3"
-    )
+    corner = spec["data"][1]["hovertext"][2][1]
+    assert corner.startswith("depth 10, 100 to 1, 3 networks<br>favoured in the majority: 0.300")
 
 
 def test_the_numbers_can_be_read_on_every_color() -> None:
