@@ -11,8 +11,10 @@ import pytest
 from igbviz.runs.sweeps import list_groups
 from igbviz.studies import imbalance_map
 from igbviz.ui.views.dynamics import imbalance_map as view
-from tests.pages.test_dynamics import PAGE, address, charts, said
-from tests.support.pages import as_read, page
+from tests.support import ROOT
+from tests.support.pages import address, as_read, charts, page, said
+
+PAGE = ROOT / "pages" / "Dynamics.py"
 
 
 def setting(test) -> tuple[int, int]:
