@@ -249,33 +249,36 @@ def within_noise(mean: float, error: float, n: int) -> bool:
     return bool(n < 2 or abs(mean) <= stdtrit(n - 1, 0.975) * error)
 
 
-def differences(rows: Sequence[Row], quantity: str) -> np.ndarray:
-    """(networks, ratios, depths) favoured minus unfavoured of each network, in the order of their numbers."""
+def values(rows: Sequence[Row], quantity: str) -> np.ndarray:
+    """(networks, ratios, depths, 2) of the networks that are trained in every cell; the last axis is FAVOURED,
+    UNFAVOURED."""
     of = QUANTITIES[quantity].of
-    values = {(row.seed, row.ratio, row.depth, row.majority): of(row) for row in rows}
-    seeds, ratios, depths = (sorted({row[place] for row in values}) for place in range(3))
-    return np.array([
-        [[values[s, r, d, FAVOURED] - values[s, r, d, UNFAVOURED] for d in depths] for r in ratios] for s in seeds
+    by_run = {(row.seed, row.ratio, row.depth, row.majority): of(row) for row in rows}
+    seeds = sorted({row.seed for row in rows})
+    ratios, depths = _sides(rows)
+    table = np.array([
+        [[[by_run.get((s, r, d, majority), np.nan) for majority in (FAVOURED, UNFAVOURED)] for d in depths]
+         for r in ratios]
+        for s in seeds
     ])  # fmt: skip
+    return table[np.isfinite(table).all((1, 2, 3))]
+
+
+def _sides(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """The ratios and the depths of the map, from the least."""
+    return sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
 
 
 def cells(rows: Sequence[Row], quantity: str) -> list[Cell]:
     """The map, row by row: depths from the least, for each ratio from the least."""
-    of, apart = QUANTITIES[quantity].of, differences(rows, quantity)
-    ratios, depths = sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
-
-    def mean_of(ratio: int, depth: int, majority: str) -> float:
-        setting = (ratio, depth, majority)
-        return float(np.mean([of(row) for row in rows if (row.ratio, row.depth, row.majority) == setting]))
-
+    table = values(rows, quantity)
+    apart, means = table[..., 0] - table[..., 1], table.mean(0)
+    ratios, depths = _sides(rows)
     return [
-        Cell(
-            depth, ratio, mean_of(ratio, depth, FAVOURED), mean_of(ratio, depth, UNFAVOURED),
-            *_mean_and_error(apart[:, i, j]), len(apart),
-        )
+        Cell(depth, ratio, *map(float, means[i, j]), *_mean_and_error(apart[:, i, j]), len(apart))
         for i, ratio in enumerate(ratios)
         for j, depth in enumerate(depths)
-    ]  # fmt: skip
+    ]
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -285,9 +288,10 @@ def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
 def verdict(measured: Measured, quantity: str) -> str:
     """What came of it, in sentences: where the two majorities differ, on the whole, and with ratio and depth."""
     rows, shown = measured.rows, QUANTITIES[quantity]
-    found, apart = cells(rows, quantity), differences(rows, quantity)
+    found, table = cells(rows, quantity), values(rows, quantity)
+    apart = table[..., 0] - table[..., 1]
     whole = _mean_and_error(apart.mean((1, 2)))
-    ratios, depths = sorted({row.ratio for row in rows}), sorted({row.depth for row in rows})
+    ratios, depths = _sides(rows)
     ends = [f"depth {depth} (γ = {measured.gamma[depth].value:.1f})" for depth in (depths[0], depths[-1])]
     return (
         f"**With the favoured class in the majority, {_where(found, shown)} Over all cells the difference is "
@@ -311,7 +315,7 @@ def _meaning(whole: tuple[float, float], n: int, quantity: str) -> str:
     if within_noise(*whole, n):
         return "on the whole it makes no difference beyond noise"
     if quantity == "majority":
-        return f"the majority is recognized {'more' if whole[0] > 0 else 'less'} where the network favours it already"
+        return f"the majority is recognized {'more' if whole[0] > 0 else 'less'} often where the network favours it"
     is_better = (whole[0] > 0) == QUANTITIES[quantity].more_is_better
     return f"a prejudice that agrees with the majority makes the imbalance {'milder' if is_better else 'worse'}"
 

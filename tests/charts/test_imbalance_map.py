@@ -50,5 +50,5 @@ def test_the_numbers_can_be_read_on_every_color() -> None:
 
 
 def test_another_quantity_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="quantity is 'luck', allowed: one of accuracy, minority, "):
+    with pytest.raises(ConfigError, match="quantity is 'luck', allowed: one of accuracy, alive, majority, minority"):
         imbalance_map("luck")

@@ -157,3 +157,9 @@ def test_an_interrupted_measurement_goes_on(tmp_path: Path, monkeypatch: pytest.
     assert len(read(path).rows) == 3
     imbalance_map.record(path)
     assert [row.run for row in read(path).rows] == [config.id for config in planned] and len(done) == len(planned) + 1
+
+
+def test_a_network_that_is_not_trained_in_every_cell_does_not_count() -> None:
+    rows = measured(lambda depth, ratio, seed: 0.01 * seed).rows
+    assert {cell.n for cell in cells(rows[:-1], "accuracy")} == {2}, "the last row is of the third network"
+    assert cells(rows[:-1], "minority")[0].difference == pytest.approx(0.005)
