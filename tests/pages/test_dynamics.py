@@ -120,7 +120,7 @@ def test_the_map_of_the_plane(small: RunConfig, own_cache: Path) -> None:
 def test_the_majority_and_the_favoured_class(small: RunConfig, own_cache: Path) -> None:
     group = made(dynamics.over_majorities(small, 4, 3), own_cache)
     test = page(PAGE, sweep=group.id)
-    (words,) = charts(test)
+    words, _ = charts(test)  # the second is the map
     assert all(
         f"{who} (n = 3)" in words
         for who in ("equal classes", "favoured class in the majority", "least favoured in the majority")

@@ -89,7 +89,8 @@ def _number(cell: Cell, x: int, y: int, digits: int) -> dict[str, Any]:
     text, error = signed(cell.difference, digits), f"± {cell.error:.{digits}f}"
     text = f"{text}<br>{error}" if cell.within_noise else f"<b>{text}</b><br>{error}"
     font = {"size": SMALL, "color": FAINT_INK if cell.within_noise else INK, "shadow": "none"}
-    return {"x": x, "y": y, "text": text, "showarrow": False, "font": font, "captureevents": False}
+    on_its_cell = {"bgcolor": "rgba(0,0,0,0)"}  # not on the ground of the page, whose color others depend on
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": font, "captureevents": False} | on_its_cell
 
 
 def _axis(title: str, labels: list[str]) -> dict[str, Any]:
