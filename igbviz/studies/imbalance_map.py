@@ -31,7 +31,7 @@ from igbviz.trajectory.trajectory import escape_step
 from igbviz.trajectory.verdict import ALIVE
 
 DATA = Path(__file__).with_suffix(".json")
-DEPTHS, RATIOS, SEEDS, NETWORKS = (2, 5, 10, 20, 40), (2, 5, 10, 30, 100), 6, 100
+DEPTHS, RATIOS, SEEDS, NETWORKS = (2, 5, 10, 20, 40), (2, 5, 10, 30, 100), 8, 100
 FAVOURED, UNFAVOURED = "favoured", "unfavoured"  # values of `Imbalance.majority`
 
 
