@@ -1,7 +1,7 @@
 """From bias to training: how the initial guessing bias affects learning."""
 
 from igbviz.ui import shell
-from igbviz.ui.views import dynamics
+from igbviz.ui.views.dynamics import page
 
 cache = shell.frame("pages/Dynamics.py", wake_worker=True)
-dynamics.draw(cache)
+page.draw(cache)

@@ -33,6 +33,7 @@ Of several runs
     group_means           means of groups, by their bias at Init. unless they are named
     result_against_start  a measure after some steps against the largest guess at Init.
     trainability          a measure over the plane of initializations, from the group of a sweep over it
+    imbalance_map         whether the class in the majority is the favoured one: over ratio and depth, as shipped
     losses_over_time      what robust losses do with wrong labels or unequal classes
     trade_off             what they reach against when they escape
     escape_of_losses      which of all losses escape, as the program ships it
@@ -57,8 +58,10 @@ if TYPE_CHECKING:
     from igbviz.charts.comparison import grid as compare
     from igbviz.charts.comparison import overlay
     from igbviz.charts.confusion.difference import confusion_difference
-    from igbviz.charts.dynamics import over_time as group_means
-    from igbviz.charts.dynamics import result_against_start, trainability
+    from igbviz.charts.dynamics.groups import over_time as group_means
+    from igbviz.charts.dynamics.groups import result_against_start
+    from igbviz.charts.dynamics.imbalance_map import imbalance_map
+    from igbviz.charts.dynamics.plane import trainability
     from igbviz.charts.ensemble import gamma_by_depth, guesses
     from igbviz.charts.escape import escapes
     from igbviz.charts.escape import picture as escape_of_losses
@@ -97,9 +100,10 @@ CHARTS = {
     "escapes": "escape.escapes",
     "roles": "paper.bands",
     "untrained_by_rank": "paper.untrained_by_rank",
-    "group_means": "dynamics.over_time",
-    "result_against_start": "dynamics.result_against_start",
-    "trainability": "dynamics.trainability",
+    "group_means": "dynamics.groups.over_time",
+    "result_against_start": "dynamics.groups.result_against_start",
+    "trainability": "dynamics.plane.trainability",
+    "imbalance_map": "dynamics.imbalance_map.imbalance_map",
     "losses_over_time": "robustness.over_time",
     "trade_off": "robustness.trade_off",
     "escape_of_losses": "escape.picture",
@@ -136,6 +140,7 @@ __all__ = [
     "group_means",
     "guesses",
     "hidden_nodes",
+    "imbalance_map",
     "loss_curves",
     "losses_over_time",
     "outputs",

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import pytest
 
 from igbviz.charts import comparison as comparison_charts
-from igbviz.charts import dynamics, escape, paper
+from igbviz.charts import escape, paper
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts.comparison_export import View, spec
+from igbviz.charts.dynamics import groups
 from igbviz.charts.shared_axis import positions, shared_axis
 from igbviz.studies import comparison, robustness
 from igbviz.studies.comparison import Member
@@ -103,7 +104,7 @@ def test_the_change_of_the_loss_is_a_line_in_every_figure_over_time(unit: str, p
         "paper": (paper.bands.spec([("x", settings[0].members)], unit), 2),
     }
     if unit == "step":
-        figures["bias"] = dynamics.over_time.spec(settings, "balanced_accuracy", 10), 1
+        figures["bias"] = groups.over_time.spec(settings, "balanced_accuracy", 10), 1
     for name, (figure, panels) in figures.items():
         texts = [note["text"] for note in figure["layout"]["annotations"]]
         assert len(vertical_lines(figure, position)) == panels and "loss switches" in texts, name

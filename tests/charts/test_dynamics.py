@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from igbviz.charts import dynamics as dynamics_charts
+from igbviz.charts.dynamics import groups
+from igbviz.charts.dynamics import plane as plane_charts
 from igbviz.studies.dynamics import (
     BASE,
     cut,
@@ -21,7 +22,7 @@ from tests.support.short_trainings import member, seeds
 @pytest.mark.parametrize("measure", ["balanced_accuracy", "train_loss", "guess_entropy"])
 def test_the_figure_has_a_line_and_a_band_for_each_group(measure: str) -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7, 0.9], 0.9, first=2)])
-    figure = dynamics_charts.over_time.spec(settings, measure, 10)
+    figure = groups.over_time.spec(settings, measure, 10)
     lines = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
     assert set(lines) == {"neutral start (n = 2)", "prejudiced start (n = 2)", "all (n = 4)"}
     low, high, line = figure["data"][:3]
@@ -32,16 +33,14 @@ def test_the_figure_has_a_line_and_a_band_for_each_group(measure: str) -> None:
 
 
 def test_a_group_without_members_has_no_line() -> None:
-    figure = dynamics_charts.over_time.spec(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
+    figure = groups.over_time.spec(starts(seeds([0.5, 0.6], 0.2)), "balanced_accuracy", 100)
     assert not any("prejudiced" in trace.get("name", "") for trace in figure["data"])
-    assert (
-        len(dynamics_charts.result_against_start.spec(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
-    )
+    assert len(groups.result_against_start.spec(starts(seeds([0.5], 0.2)), "balanced_accuracy", 100)["data"]) == 1
 
 
 def test_one_dot_per_seed_at_start_and_result() -> None:
     settings = starts([*seeds([0.5, 0.6], 0.2), *seeds([0.7], 0.9, first=2)])
-    figure = dynamics_charts.result_against_start.spec(settings, "balanced_accuracy", 100)
+    figure = groups.result_against_start.spec(settings, "balanced_accuracy", 100)
     dots = [
         (round(float(x), 3), round(float(y), 3), seed)
         for t in figure["data"]
@@ -60,7 +59,7 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     members = [
         member(c, 0.5, 0.6, state, loss=loss) for c, state, loss in zip(sweep.configs(), states, losses, strict=False)
     ]
-    figure = dynamics_charts.trainability.spec(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
+    figure = plane_charts.trainability.spec(plane(sweep, members, "train_loss"), "tanh", "train_loss", 100)
     heat, crosses, _, edge = figure["data"]
     assert np.isnan(heat["z"]).sum() == 5 and len(crosses["x"]) == 1
     assert heat["zmax"] == pytest.approx(2.4), "one training that nearly diverged does not hide the others"
@@ -71,6 +70,6 @@ def test_the_map_has_holes_crosses_and_the_edge_of_chaos() -> None:
     assert 1.0 <= edge["x"][on].min() < 1.1 and edge["x"][on].max() < 2.5
     payload(figure)
     go.Figure(figure)
-    nothing = dynamics_charts.trainability.spec(plane(sweep, [], "balanced_accuracy"), "relu", "balanced_accuracy", 100)
+    nothing = plane_charts.trainability.spec(plane(sweep, [], "balanced_accuracy"), "relu", "balanced_accuracy", 100)
     assert "0 of 8 points trained" in nothing["layout"]["meta"]["words"]
     payload(nothing)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igbviz.charts import dynamics
 from igbviz.charts import robustness as robustness_charts
 from igbviz.charts import run as charts
+from igbviz.charts.dynamics import groups
 from igbviz.charts.image_histogram import image_bars
 from igbviz.charts.network import class_probabilities, every_network, outputs
 from igbviz.charts.style import literal
@@ -71,7 +71,7 @@ def test_charts_of_many_short_trainings() -> None:
         replace(setting, label=name)
         for setting, name in zip(starts([*seeds([0.5], 0.2), *seeds([0.7], 0.9, first=2)]), NAMES, strict=True)
     ]
-    for draw in (dynamics.over_time, dynamics.result_against_start):
+    for draw in (groups.over_time, groups.result_against_start):
         drawn = texts(draw(named, "balanced_accuracy", 10))
         assert SHOWN[0] in drawn and not any(name in drawn for name in NAMES[1:]), draw
 

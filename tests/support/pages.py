@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -28,3 +29,23 @@ def page(path: Path, **query: str) -> AppTest:
     test.run()
     assert not test.exception, test.exception
     return test
+
+
+def charts(test: AppTest) -> dict[str, dict]:
+    """The descriptions of the figures sent to the page, by their first words."""
+    found = {}
+    for part in test.get("bidi_component"):
+        figure = json.loads(json.loads(part.proto.json)["figure"])
+        words = figure["layout"]["meta"]["words"]
+        found[words if isinstance(words, str) else figure["shared"][words["$shared"]]] = figure
+    return found
+
+
+def said(test: AppTest) -> str:
+    return " ".join(
+        element.value for element in [*test.markdown, *test.caption, *test.info, *test.warning, *test.error]
+    )
+
+
+def address(test: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}

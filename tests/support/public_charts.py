@@ -87,6 +87,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         "shifted_activation": ("tanh", "shift", 0.5),
         "gamma_against_mean": ("relu", "offset", 0.5641895835),
         "hidden_nodes": (["neutral", "prejudiced"],),
+        "imbalance_map": (),
         "escape_of_losses": (),
         "escape_against_force": (),
         "loss_curves": (["cross-entropy", "mae", {"name": "gce", "q": 0.5}],),
