@@ -18,6 +18,9 @@ Of untrained networks
     gamma_by_depth        the bias of each layer, beside theory
     outputs               the logits of one network
     class_probabilities   its mean probabilities
+    centres               its logits over the centres of all networks: the two widths that gamma compares
+    gradients             the gradient of each layer, beside theory
+    regimes               neutral, prejudiced and deeply prejudiced networks side by side
     architectures         several architectures: largest guess fraction, and gamma
 
 Of several runs
@@ -69,6 +72,9 @@ if TYPE_CHECKING:
     from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
+    from igbviz.charts.untrained.centres import centres
+    from igbviz.charts.untrained.gradients import gradients
+    from igbviz.charts.untrained.regimes import regimes
 
 # Where each chart is drawn, as "module.function".
 CHARTS = {
@@ -80,6 +86,9 @@ CHARTS = {
     "gamma_by_depth": "ensemble.gamma_by_depth",
     "outputs": "network.outputs",
     "class_probabilities": "network.class_probabilities",
+    "centres": "untrained.centres.centres",
+    "gradients": "untrained.gradients.gradients",
+    "regimes": "untrained.regimes.regimes",
     "architectures": "untrained.architectures.architectures",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
@@ -111,6 +120,7 @@ __all__ = [
     "architectures",
     "bars",
     "by_depth",
+    "centres",
     "class_probabilities",
     "compare",
     "curves",
@@ -120,6 +130,7 @@ __all__ = [
     "every_network",
     "gamma_by_depth",
     "gif",
+    "gradients",
     "group_means",
     "guesses",
     "loss_curves",
@@ -128,6 +139,7 @@ __all__ = [
     "over_lead",
     "overlay",
     "phase_map",
+    "regimes",
     "result_against_start",
     "roles",
     "themed",

@@ -13,6 +13,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
 from igbviz.runs.run import Run
 
+TITLE = "Neutral, weak and deep prejudice"
 _BASE = EnsembleConfig(
     dataset={"name": "gaussian-noise", "classes": 2, "train_examples": 1000}, networks=100, gradients=True
 )
@@ -21,6 +22,10 @@ REGIMES: dict[str, EnsembleConfig] = {
     "ReLU, 3 layers": _BASE.with_(model={"name": "mlp", "depth": 3}),
     "ReLU, 20 layers": _BASE.with_(model={"name": "mlp", "depth": 20}),
 }
+CONDITIONS = (
+    f"Fully connected networks, 256 nodes wide, He normal, zero biases; {_BASE.networks} networks on {_BASE.inputs:,} "
+    "images of Gaussian noise with two classes, seed 0."
+)
 
 
 def read(cache: Path) -> dict[str, Run]:

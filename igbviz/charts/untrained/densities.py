@@ -23,7 +23,7 @@ def densities(record: np.void) -> np.ndarray:
 
 
 def curves(record: np.void, unit: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """x and y, (K, len(POSITIONS)) each, of the density of each class's logit / `unit`; 0 where all logits are equal."""
+    """x and y, (K, len(POSITIONS)), of the density of each class's logit / `unit`; 0 where all its logits are equal."""
     spread, centre = record["spread"][:, None] / unit, record["centre"][:, None] / unit
     density = densities(record)
     return centre + spread * POSITIONS, np.divide(density, spread, where=spread > 0, out=np.zeros_like(density))
