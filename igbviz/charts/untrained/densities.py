@@ -19,7 +19,7 @@ MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many c
 def densities(record: np.void) -> np.ndarray:
     """(K, len(POSITIONS)) density of each class's (logit - centre) / spread."""
     counts = record["histogram"]
-    return np.pad(counts / (counts.sum(-1, keepdims=True) * STEP), ((0, 0), (1, 1)))
+    return np.pad(counts / (np.maximum(counts.sum(-1, keepdims=True), 1) * STEP), ((0, 0), (1, 1)))
 
 
 def curves(record: np.void, unit: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

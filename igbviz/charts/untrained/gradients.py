@@ -12,7 +12,6 @@ from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of
 from igbviz.charts.style import annotation, titled_figure
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.gradients import (
-    Change,
     change,
     has_gradients,
     predicted_factors,
@@ -61,8 +60,8 @@ def sentence(ensemble: Ensemble, factors: np.ndarray | None = None) -> str:
         )
     return (
         f"On its way back through {found.layers} layer{'s' * (found.layers > 1)} the gradient **{found.name}**: its "
-        f"mean square changes by a factor of {with_error(found.factor, found.error)} per layer{expected}; "
-        f"{_in_words(found)} in all (n = {len(ensemble):,} networks)."
+        f"mean square changes by a factor of {with_error(found.factor, found.error)} per layer{expected}, and of "
+        f"{_in_words(found.total)} in all (n = {len(ensemble):,} networks)."
     )
 
 
@@ -73,8 +72,8 @@ def gradients(ensemble: OfEnsemble, factors: np.ndarray | None = None, height: i
     `factors` (L - 1,) are theory's factors from each layer to the next, by default those of a Run where theory has any.
     The ensemble may be what `every_network` takes, drawn with `gradients=True`; ConfigError for one without.
 
-    >>> config = igbviz.EnsembleConfig(model={"name": "mlp", "depth": 3, "width": 32}, networks=5, gradients=True)
-    >>> figure = igbviz.charts.gradients(list(igbviz.initialize(config, device="cpu")))
+    >>> run = igbviz.Run.open("gaussian-noise-mlp-he-normal-n100-s0-1caf9c8272")
+    >>> figure = igbviz.charts.gradients(run)
     """
     if factors is None and isinstance(ensemble, Run):
         factors = factors_of(ensemble)
@@ -147,8 +146,8 @@ def _mean(factors: np.ndarray) -> float:
         return float(np.exp(np.log(factors).mean()))
 
 
-def _in_words(found: Change) -> str:
-    return f"{found.total:.3g} times" if found.total >= 1 else f"1 / {1 / found.total:.3g}"
+def _in_words(total: float) -> str:
+    return f"{total:.3g}" if total >= 1 or not total else f"1 / {1 / total:.3g}"
 
 
 def _points(name: str, layers: np.ndarray, rows: np.ndarray, low: float) -> dict[str, Any]:

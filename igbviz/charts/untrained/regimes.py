@@ -215,8 +215,9 @@ def _distribution(ensemble: Ensemble) -> tuple[list[dict[str, Any]], float]:
         law = guess_distribution(max(float(gamma), 0.0), ensemble.classes, ensemble.inputs)
         expected = np.histogram(np.clip(law.quantiles, edges[0], 1), edges)[0] / len(law.quantiles)
         traces.append({
-            "type": "scatter", "mode": "lines", "x": middles.astype(np.float32), "y": expected.astype(np.float32),
-            "line": {"shape": "hvh", "color": NEUTRAL_TEXT, "width": 2}, "showlegend": False,
+            "type": "scatter", "mode": "lines", "x": edges.astype(np.float32), "showlegend": False,
+            "y": np.append(expected, expected[-1]).astype(np.float32),
+            "line": {"shape": "hv", "color": NEUTRAL_TEXT, "width": 2},
             "hovertemplate": "theory: %{y:.1%}<extra></extra>",
         })  # fmt: skip
         top = max(top, float(expected.max()))

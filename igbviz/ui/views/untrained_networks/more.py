@@ -106,7 +106,7 @@ def _drawn_centres(stamps: Stamps, network: int) -> Drawn:
         gamma = None if prediction is None else float(prediction.gamma[-1])
         figures.append(of_centres.centres.spec(ensemble, min(network, len(ensemble) - 1), gamma, height=HEIGHT))
         sentences.append(of_centres.sentence(ensemble, gamma))
-    return _together(figures, sentences, "xaxis", "xaxis2")
+    return _together(figures, sentences, "xaxis", "xaxis2", "yaxis")
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
