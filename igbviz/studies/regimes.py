@@ -1,8 +1,9 @@
 """Neutral, weakly and deeply prejudiced: three ensembles of one kind of network that stand side by side.
 
 All are fully connected, 256 nodes wide, on the same noise with two classes. The first two differ from the third in one
-thing each: the activation, or the depth. `python -m igbviz initialize --regimes` draws them; the program ships them as
-runs, with their gradients layer by layer.
+thing each: the activation, or the depth. The program ships them as runs, with their gradients layer by layer.
+`python -m igbviz initialize --regimes` draws them, and goes on where it was stopped; where the shipped runs are hidden,
+by IGBVIZ_GALLERY=none, it draws them anew.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def test_the_shipped_ensembles_are_the_regimes_in_order(shipped: dict[str, Ensem
 
 def test_a_column_for_each_with_its_median_network(shipped: dict[str, Ensemble]) -> None:
     figure = regimes(shipped)
-    assert len(figure.data) == 3 * 8 and figure.layout.xaxis9.range and not hasattr(figure.layout, "xaxis10")
+    assert len(figure.data) == 3 * 9 and figure.layout.xaxis9.range and not hasattr(figure.layout, "xaxis10")
     assert figure.layout.xaxis.range == figure.layout.xaxis4.range == figure.layout.xaxis7.range
     bars = [trace for trace in figure.data if trace.type == "bar"]
     for column, ensemble in enumerate(shipped.values()):

@@ -190,13 +190,13 @@ def _centres(
 
 
 def _bar(middle: float, width: float, top: float, color: str, name: str) -> dict[str, Any]:
-    """A double arrow that is one standard deviation wide on each side."""
+    """A bar between two marks, one standard deviation wide on each side."""
     return {
         "type": "scatter", "mode": "lines+markers", "x": np.float32([middle - width, middle + width]),
         "y": np.float32([HALF_HEIGHT * top] * 2), "showlegend": False, "cliponaxis": False,
         "hovertemplate": f"{name}: ± {width:.3g}<extra></extra>",
         "line": {"color": color, "width": 3},
-        "marker": {"symbol": ["arrow-left", "arrow-right"], "size": 12, "color": color},
+        "marker": {"symbol": "line-ns-open", "size": 16, "line": {"width": 3, "color": color}},
     }  # fmt: skip
 
 

@@ -116,23 +116,22 @@ def gradients(ensemble: OfEnsemble, factors: np.ndarray | None = None, height: i
     }  # fmt: skip
     layout["yaxis"] |= {
         "title": {"text": "mean squared gradient / last layer's"}, "type": "log",
-        "range": [np.log10(low), np.log10(high)],
-    } | _ticks(low, high)  # fmt: skip
+        "range": [float(np.log10(low)), float(np.log10(high))],
+    }  # fmt: skip
+    set_ticks(layout)
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "layer": "below"}
     layout["shapes"].append(line | {"line": {"color": NEUTRAL, "width": 1.5, "dash": "dot"}})
     layout["margin"] |= {"l": 76, "t": 102}
     return figure
 
 
-def _ticks(low: float, high: float) -> dict[str, Any]:
-    """The powers of ten; over few of them also 2 and 5."""
-    powers = np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
-    if len(powers) > 4:
-        return {"dtick": max(1, round(len(powers) / 6)), "exponentformat": "power"}
-    return {
-        "tickvals": [float(f"{step * 10.0**power:.3g}") for power in powers for step in (1, 2, 5)],
-        "tickformat": "~g",
-    }
+def set_ticks(layout: dict[str, Any]) -> None:
+    """Mark the powers of ten on the range of the axis; where they are few, also 2 and 5."""
+    low, high = layout["yaxis"]["range"]
+    powers = np.arange(np.floor(low), high + 1)
+    every, steps = (1, (1, 2, 5)) if len(powers) <= 4 else (max(1, round(len(powers) / 6)), (1,))
+    values = [float(f"{step * 10.0**power:.3g}") for power in powers[::every] for step in steps]
+    layout["yaxis"] |= {"tickvals": values, "tickformat": "~g" if abs(low) < 5 and abs(high) < 5 else ".0e"}
 
 
 def _main(ensemble: Ensemble) -> str:

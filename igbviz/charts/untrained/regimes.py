@@ -16,7 +16,7 @@ from igbviz.charts.colors import NEUTRAL, NEUTRAL_TEXT, class_style, shade
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of, place_of
 from igbviz.charts.run import MAX_LINES
-from igbviz.charts.style import AXIS, annotation, literal, titled_figure
+from igbviz.charts.style import AXIS, SMALL, annotation, literal, titled_figure
 from igbviz.charts.untrained.densities import curves, drawn_classes
 from igbviz.ensembles import Ensemble
 from igbviz.ensembles.predictions import guess_distribution
@@ -168,7 +168,6 @@ def _guesses(ensemble: Ensemble, record: np.void) -> list[dict[str, Any]]:
     """A bar for each class with the fraction of the inputs that the network guesses as this class, and 1/K."""
     fraction, classes = record["guesses"] / record["guesses"].sum(), ensemble.classes
     styles = [class_style(k) for k in range(classes)]
-    few = classes <= 4
     bars = {
         "type": "bar", "x": np.arange(classes), "y": fraction.astype(np.float32), "showlegend": False,
         "marker": {
@@ -176,8 +175,6 @@ def _guesses(ensemble: Ensemble, record: np.void) -> list[dict[str, Any]]:
             "pattern": {"shape": [style.pattern for style in styles], "fillmode": "replace", "size": 7}
             | {"solidity": 0.55},
         },
-        "text": [f"{100 * value:.0f}\u00a0%" for value in fraction] if few else None, "textposition": "outside",
-        "cliponaxis": False, "textangle": 0, "constraintext": "none",
         "hovertext": [literal(name) for name in ensemble.class_names],
         "hovertemplate": "<b>%{hovertext}</b> %{y:.1%}<extra></extra>",
     }  # fmt: skip
@@ -186,7 +183,12 @@ def _guesses(ensemble: Ensemble, record: np.void) -> list[dict[str, Any]]:
         "y": np.float32([1 / classes] * 2), "showlegend": False, "hoverinfo": "skip",
         "line": {"color": NEUTRAL, "dash": "dot", "width": 1.5},
     }  # fmt: skip
-    return [bars, chance]
+    numbers = {
+        "type": "scatter", "mode": "text", "x": np.arange(classes), "y": fraction.astype(np.float32),
+        "text": [f"{100 * value:.0f}\u00a0%" for value in fraction], "textposition": "top center",
+        "showlegend": False, "hoverinfo": "skip", "cliponaxis": False, "textfont": {"size": SMALL},
+    }  # fmt: skip
+    return [bars, chance, *([numbers] if classes <= 4 else [])]
 
 
 def _class_ticks(ensemble: Ensemble) -> dict[str, Any]:

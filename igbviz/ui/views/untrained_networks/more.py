@@ -80,13 +80,13 @@ PICTURES: dict[str, tuple[str, Callable[[Stamps, int], None]]] = {
 
 
 def _beside(drawn: Drawn, kind: str, height: int) -> None:
+    """All sentences, and below them the charts, which begin at one height."""
+    for column, of_run in zip(st.columns(len(drawn)), drawn, strict=True):
+        column.markdown(of_run["sentence"] if of_run else "Not measured for these networks.")
     for place, (column, of_run) in enumerate(zip(st.columns(len(drawn)), drawn, strict=True)):
-        with column:
-            if of_run:
-                st.markdown(of_run["sentence"])
+        if of_run:
+            with column:
                 live_chart(of_run["figure"], key=f"{kind}-{place}", height=height)
-            else:
-                st.caption("Not measured for these networks.")
 
 
 # All viewers of an ensemble share its figures: the key is the length of its file.
@@ -122,7 +122,7 @@ def _drawn_gradients(stamps: Stamps) -> Drawn:
         factors = of_gradients.factors_of(run)
         figures.append(of_gradients.gradients.spec(ensemble, factors, height=OF_GRADIENTS))
         sentences.append(of_gradients.sentence(ensemble, factors))
-    return _together(figures, sentences, "yaxis")
+    return _together(figures, sentences, "yaxis", after=of_gradients.set_ticks)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -132,10 +132,17 @@ def _drawn_regimes(runs: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     return payload(figure), of_regimes.sentence(ensembles)
 
 
-def _together(figures: list[dict[str, Any]], sentences: list[str], *axes: Any) -> Drawn:
-    """Payloads and sentences; the figures of two ensembles have the same scales."""
+def _together(
+    figures: list[dict[str, Any]],
+    sentences: list[str],
+    *axes: Any,
+    after: Callable[[dict[str, Any]], None] | None = None,
+) -> Drawn:
+    """Payloads and sentences; the figures of two ensembles have the same scales, `after` which a layout is adapted."""
     if len(alike := [figure for figure in figures if figure]) > 1:
         same_scales(alike, *axes)
+        for figure in alike if after else ():
+            after(figure["layout"])
     return [
         {"figure": payload(figure), "sentence": sentence} if figure else {}
         for figure, sentence in zip(figures, sentences, strict=True)
