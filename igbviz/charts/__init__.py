@@ -21,6 +21,9 @@ Of untrained networks
     shifted_activation    a shifted activation and the mean of a node over the data
     gamma_against_mean    the bias against that mean: zero where it is zero
     hidden_nodes          hidden nodes of a neutral and of a prejudiced network
+    centres               its logits over the centres of all networks: the two widths that gamma compares
+    gradients             the gradient of each layer, beside theory
+    regimes               neutral, prejudiced and deeply prejudiced networks side by side
     architectures         several architectures: largest guess fraction, and gamma
 
 Of several runs
@@ -77,7 +80,10 @@ if TYPE_CHECKING:
     from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
+    from igbviz.charts.untrained.centres import centres
+    from igbviz.charts.untrained.gradients import gradients
     from igbviz.charts.untrained.hidden_nodes import hidden_nodes
+    from igbviz.charts.untrained.regimes import regimes
     from igbviz.charts.untrained.shift import gamma_against_mean, shifted_activation
 
 # Where each chart is drawn, as "module.function".
@@ -93,6 +99,9 @@ CHARTS = {
     "shifted_activation": "untrained.shift.shifted_activation",
     "gamma_against_mean": "untrained.shift.gamma_against_mean",
     "hidden_nodes": "untrained.hidden_nodes.hidden_nodes",
+    "centres": "untrained.centres.centres",
+    "gradients": "untrained.gradients.gradients",
+    "regimes": "untrained.regimes.regimes",
     "architectures": "untrained.architectures.architectures",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
@@ -126,6 +135,7 @@ __all__ = [
     "architectures",
     "bars",
     "by_depth",
+    "centres",
     "class_probabilities",
     "compare",
     "confusion_difference",
@@ -137,6 +147,7 @@ __all__ = [
     "gamma_against_mean",
     "gamma_by_depth",
     "gif",
+    "gradients",
     "group_means",
     "guesses",
     "hidden_nodes",
@@ -147,6 +158,7 @@ __all__ = [
     "over_lead",
     "overlay",
     "phase_map",
+    "regimes",
     "result_against_start",
     "roles",
     "shifted_activation",

@@ -11,10 +11,10 @@ from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import OfEnsemble, ensemble_of, place_of
 from igbviz.charts.run import MAX_LINES
 from igbviz.charts.style import FRACTION_TICKS, annotation, literal, titled_figure
-from igbviz.ensembles.records import HISTOGRAM_EDGES
+from igbviz.charts.untrained.densities import POSITIONS, densities, drawn_classes
+from igbviz.charts.untrained.densities import curves as of_classes
 
 MAX_COLUMNS = 200  # networks drawn beside each other; of more, evenly many of the sorted ones
-MAX_RUNNERS_UP = 4  # drawn beside the favoured class where there are too many classes to draw all
 
 
 @chart
@@ -97,30 +97,18 @@ def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative:
     ensemble = ensemble_of(ensemble)
     network = place_of("network", network, len(ensemble), "networks")
     record, names = ensemble.records[network], [literal(name) for name in ensemble.class_names]
-    ranking = np.lexsort((record["centre"], record["guesses"]))[::-1]
-    # Of equal counts the first class wins, as argmax has it for every input.
-    favoured = int(record["guesses"].argmax())
+    favoured, drawn = int(record["guesses"].argmax()), drawn_classes(record)
     many = ensemble.classes > MAX_LINES
-    drawn = (
-        [favoured, *(int(k) for k in ranking if k != favoured)][: MAX_RUNNERS_UP + 1]
-        if many
-        else list(range(ensemble.classes))
-    )
     fraction, inputs = record["guesses"] / record["guesses"].sum(), int(record["guesses"].sum())
-    middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
-    step = HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
-    positions = np.concatenate([[middles[0] - step], middles, [middles[-1] + step]])
-    density = np.pad(record["histogram"] / (record["histogram"].sum(-1, keepdims=True) * step), ((0, 0), (1, 1)))
     spread, centre = record["spread"], record["centre"]
-    if relative and spread.any():
-        unit = float(np.sqrt((spread**2).mean()))
-        spread, centre = spread / unit, centre / unit
-    curves = np.divide(density, spread[:, None], where=spread[:, None] > 0, out=np.zeros_like(density))
+    unit = float(np.sqrt((spread**2).mean())) if relative and spread.any() else 1.0
+    spread, centre = spread / unit, centre / unit
+    places, curves = of_classes(record, unit)
     top = float(curves[drawn].max()) or 1.0
     traces: list[dict[str, Any]] = []
     if many:
         rest = np.setdiff1d(np.arange(ensemble.classes), drawn)
-        traces += _others(centre[rest], spread[rest], density[rest], positions)
+        traces += _others(centre[rest], spread[rest], densities(record)[rest], POSITIONS)
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
         label = f"<b>{names[k]} ★ {fraction[k]:.0%}</b>" if first else f"{names[k]} {fraction[k]:.0%}"
@@ -134,7 +122,7 @@ def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative:
         traces.append(
             common
             | {
-                "x": (centre[k] + spread[k] * positions).astype(np.float32),
+                "x": places[k].astype(np.float32),
                 "y": curves[k].astype(np.float32),
                 "name": label,
                 "line": {"color": style.color, "dash": style.dashed(width), "width": width},

@@ -8,7 +8,8 @@ import json
 from igbviz.cli.arguments import add_cache, add_changes, add_command, read_text, with_changes
 from igbviz.cli.starting import add_starting, start
 from igbviz.ensembles import EnsembleConfig
-from igbviz.spec import listing
+from igbviz.spec import ConfigError, listing
+from igbviz.studies.regimes import REGIMES
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -16,12 +17,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     more = f"The fields: {listing(EnsembleConfig.model_fields)}. Ctrl-C stops; the same command goes on from there."
     command = add_command(commands, "initialize", initialize, text, more=more)
     add_changes(command, "networks=50, model.depth=10 or dataset.name=fashion-mini; also a config.json before them")
+    command.add_argument(
+        "--regimes", action="store_true", help="draw the three ensembles that the program ships: neutral to deep"
+    )
     add_starting(command)
     add_cache(command)
 
 
 def initialize(options: argparse.Namespace) -> int:
-    return start(read_ensemble(options.changes), options)
+    if not options.regimes:
+        return start(read_ensemble(options.changes), options)
+    if options.changes:
+        raise ConfigError((("changes",), f"are {' '.join(options.changes)}, allowed: none beside --regimes"))
+    return max(start(config, options) for config in REGIMES.values())
 
 
 def read_ensemble(changes: list[str]) -> EnsembleConfig:

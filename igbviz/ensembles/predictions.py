@@ -102,6 +102,13 @@ def predicted_gamma(
     return Prediction(gammas, _basis(config, variances, first_layer_gamma))
 
 
+def prediction_for(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:
+    """The prediction beside the networks of this configuration, from their measured first layer for real images."""
+    layered = "layer_centre" in ensemble.records.dtype.names
+    start = measured_first_layer(ensemble) if layered and not isinstance(config.dataset, GaussianNoise) else {}
+    return predicted_gamma(config, **{name: value for name, value in start.items() if np.isfinite(value)})
+
+
 def measured_first_layer(ensemble: Ensemble) -> dict[str, float]:
     """The measured first layer as keywords of `predicted_gamma`: gamma from cosines, and the mean square of its
     outputs."""

@@ -22,6 +22,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.files import ADDRESS
 from igbviz.runs.submit import submit
 from igbviz.spec import ConfigError
+from igbviz.studies.regimes import REGIMES
 from tests.support.stored_ensembles import SMALL, drawn
 
 
@@ -63,6 +64,14 @@ def test_an_ensemble_from_changes_or_a_file(tmp_path: Path) -> None:
     assert read_ensemble(["model.depth=10", "dataset.name=fashion-mini"]).model.depth == 10
     with pytest.raises(ConfigError, match="networks is 1, allowed"):
         read_ensemble(["networks=1"])
+
+
+def test_the_regimes_are_drawn_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["initialize", "--regimes", "--dry-run", "--cache", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines] == [config.id for config in REGIMES.values()]
+    assert main(["initialize", "networks=3", "--regimes", "--cache", str(tmp_path)]) != 0
+    assert "networks=3, allowed: none beside --regimes" in capsys.readouterr().err
 
 
 def test_initialize_submits_and_shows(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -57,6 +57,6 @@ def test_only_a_shift_of_the_activation_makes_another_run() -> None:
 
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
-    assert len(names) == 47
+    assert len(names) == 50
     assert names == {parse_config((GALLERY / name / "config.json").read_bytes()).id for name in names}
     assert {PRESET_IDS[f"first-look-{loss}"] for loss in ("cross-entropy", "piecewise-zero", "blurry")} <= names

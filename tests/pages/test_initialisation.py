@@ -14,6 +14,7 @@ from igbviz.ensembles.variations import CHANGES, changes
 from igbviz.runs.listing import list_runs
 from igbviz.runs.run import Run
 from igbviz.runs.submit import submit
+from igbviz.studies.regimes import REGIMES
 from igbviz.ui.views.ensemble_form import STARTS
 from tests.support import ROOT
 from tests.support.pages import as_read, page
@@ -55,7 +56,7 @@ def test_the_page_opens_on_the_shipped_ensemble(own_cache: Path) -> None:
     first = next(iter(STARTS.values())).config.id
     shutil.copytree(ROOT / "cache" / "gallery" / first, own_cache / "gallery" / first)
     shown = page(PAGE)
-    assert len(sent(shown)) == 5 and not shown.info and not shown.sidebar.selectbox
+    assert len(sent(shown)) == 6 and not shown.info and not shown.sidebar.selectbox
     sentence = next(text.value for text in shown.markdown if "untrained networks" in text.value)
     assert sentence.replace("\u00a0", " ").startswith(
         "In 100 untrained networks the favoured class gets **71 %** of the guesses on average (29 % to 100 %); 10 %"
@@ -73,7 +74,7 @@ def test_two_ensembles_have_the_same_scales_and_one_caption_each(own_cache: Path
         title = figure["layout"]["title"]["text"]  # a long text stands among the shared ones
         title = title if isinstance(title, str) else figure["shared"][title["$shared"]]
         by_title.setdefault(title.split(" · ")[0], []).append(figure["layout"])
-    assert len(by_title) == 5 and all(len(pair) == 2 for pair in by_title.values())
+    assert len(by_title) == 6 and all(len(pair) == 2 for pair in by_title.values())
     assert all(left["yaxis"]["range"] == right["yaxis"]["range"] for left, right in by_title.values())
     captions = [caption.value for caption in shown.caption]
     assert all(captions.count(text) == 1 for text in CAPTIONS.values())
@@ -147,3 +148,26 @@ def test_every_change_changes_something_and_only_that() -> None:
     resnet = changes(EnsembleConfig(model={"name": "resnet18"}))
     assert resnet["statistics"][1].batch_norm == "batch" and set(resnet) == {"statistics", "pytorch"}
     assert set(made) | set(resnet) <= set(CHANGES)
+
+
+def test_one_more_picture_at_a_time_and_the_address_says_which(own_cache: Path) -> None:
+    for config in REGIMES.values():
+        shutil.copytree(ROOT / "cache" / "gallery" / config.id, own_cache / "gallery" / config.id)
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    shown = page(PAGE, run=run.id, more="regimes")
+    titles = [figure["layout"]["title"]["text"] for figure in sent(shown)]
+    assert titles[-1] == "Neutral, weak and deep prejudice" and len(titles) == 6
+    assert any("deeply prejudiced" in text.value for text in shown.markdown)
+    shown.button(key="open-ReLU, 3 layers").click().run()
+    assert "".join(shown.query_params["run"]) == REGIMES["ReLU, 3 layers"].id
+    shown.segmented_control(key="more").set_value("gradients").run()
+    assert any("neither vanishes nor explodes" in text.value for text in shown.markdown)
+    assert "".join(shown.query_params["more"]) == "gradients" and not shown.exception
+
+
+def test_networks_without_gradients_are_drawn_again_with_them(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL), own_cache)
+    shown = page(PAGE, run=run.id, more="gradients")
+    shown.button(key="with-gradients").click().run()
+    other = Run.open("".join(shown.query_params["run"]), own_cache)
+    assert other.id == run.config.with_(gradients=True).id and not shown.exception

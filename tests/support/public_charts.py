@@ -54,7 +54,7 @@ class Made:
             group.path / "sweep.json", {"sweep": sweep.model_dump(mode="json"), "expected": expected, "submitted": 0}
         )
         run = stored(config, cache, shown, names=NAMES)
-        return cls(run, drawn(EnsembleConfig(**SMALL), cache), family(cache), noisy, group)
+        return cls(run, drawn(EnsembleConfig(**SMALL, gradients=True), cache), family(cache), noisy, group)
 
     def several(self, name: str) -> list[Run]:
         """The runs that this chart of several runs is for."""
@@ -81,6 +81,9 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         **{name: (made.several(name),) for name in OF_RUNS},
         "confusion_difference": (made.runs[0], made.runs[1]),
         "architectures": ({"a run": made.ensemble, "its networks": made.ensemble.ensemble()},),
+        "centres": (made.ensemble, 1),
+        "gradients": (made.ensemble,),
+        "regimes": ({"a run": made.ensemble, "its networks": made.ensemble.ensemble()},),
         "gamma_by_depth": (made.ensemble, predicted_gamma(made.ensemble.config)),
         "result_against_start": (made.runs, "balanced_accuracy", 100),
         "trainability": (plane_of(sweep, short, "balanced_accuracy"), "tanh", "balanced_accuracy", 100),

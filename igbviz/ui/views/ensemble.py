@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from igbviz.charts import ensemble as ensemble_charts
 from igbviz.charts import network as network_charts
 from igbviz.ensembles import Ensemble, EnsembleConfig
-from igbviz.ensembles.predictions import Prediction, measured_first_layer, predicted_gamma
+from igbviz.ensembles.predictions import Prediction, prediction_for
 from igbviz.ensembles.variations import changes
 from igbviz.runs.kinds import UNTRAINED
 from igbviz.runs.run import Run, RunError
@@ -24,6 +23,7 @@ from igbviz.ui.query import set_query, turn_to
 from igbviz.ui.runs import open_run, start_run
 from igbviz.ui.views import ensemble_form
 from igbviz.ui.views.node_means import switch as node_means
+from igbviz.ui.views.untrained_networks import more
 
 HEIGHT, MAIN_HEIGHT = 400, 430  # pixels
 MAIN, PAIRED = "every_network", ("xaxis", "yaxis")  # the main picture; axes with one scale in a pair
@@ -181,6 +181,7 @@ def _charts(stamps: Stamps, networks: int) -> None:
             with column:
                 st.dataframe(pd.DataFrame(charts["table"]), hide_index=True)
                 st.caption(charts["basis"])
+    more.draw(stamps, network)
 
 
 def _rows(kinds: tuple[str, ...], drawn: Sequence[dict[str, Any]]) -> None:
@@ -214,7 +215,7 @@ def _drawn(stamps: Stamps, network: int) -> list[dict[str, Any]]:
     for path, _ in stamps:
         run = Run(Path(path))
         ensemble, config = run.ensemble(), run.config
-        prediction = _prediction(config, ensemble) if len(ensemble) else None
+        prediction = prediction_for(config, ensemble) if len(ensemble) else None
         figures.append(_figures(ensemble, prediction, network, pair) if len(ensemble) else {})
         texts.append(_texts(ensemble, config, prediction) if len(ensemble) else {})
     for kind, axes in SCALES.items():
@@ -252,9 +253,3 @@ def _texts(ensemble: Ensemble, config: EnsembleConfig, prediction: Prediction | 
         "table": ensemble_charts.estimators(ensemble),
         "basis": basis,
     }
-
-
-def _prediction(config: EnsembleConfig, ensemble: Ensemble) -> Prediction | None:
-    layered = "layer_centre" in ensemble.records.dtype.names
-    start = measured_first_layer(ensemble) if layered and config.dataset.name != "gaussian-noise" else {}
-    return predicted_gamma(config, **{name: value for name, value in start.items() if np.isfinite(value)})

@@ -1,0 +1,1 @@
+"""Further pictures of the page on untrained networks."""
