@@ -41,6 +41,7 @@ def coverage(sources: Mapping[str, Source]) -> dict[str, Any]:
                 "automargin": True,
             },
             "hovermode": "closest",
+            "shapes": [_square(sources[key].statements[index].state, *at) for (key, index), at in places.items()],
             "legend": {
                 "orientation": "h",
                 "x": 0,
