@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from igbviz.charts.colors import LIGHT, NEUTRAL
+from igbviz.charts.colors import LIGHT, NEUTRAL, shade
 from igbviz.charts.style import AXIS, SMALL, frame, literal
 from igbviz.studies.sources import Source, State
 
 PER_ROW, ROW, GAP = 13, 44, 0.5  # squares; pixels; part of a row between two sources
 FILLED, TOUCH = 0.44, 24  # half the side of a square, in columns and rows; pixels that answer to the pointer
 STATES: dict[State, dict[str, Any]] = {
-    "shown": {"fillcolor": LIGHT[0], "line": {"width": 2, "color": LIGHT[0]}},
+    "shown": {"fillcolor": shade(LIGHT[0], 0.3), "line": {"width": 2, "color": LIGHT[0]}},
     "in part": {"fillcolor": "rgba(0,0,0,0)", "line": {"width": 3, "color": LIGHT[1]}},
     "not shown": {"fillcolor": "rgba(0,0,0,0)", "line": {"width": 2, "color": NEUTRAL, "dash": "dot"}},
 }
@@ -88,7 +88,7 @@ def _numbers(
         "x": [places[key, index][0] for key, index, _ in chosen],
         "y": [places[key, index][1] for key, index, _ in chosen],
         "text": [str(index + 1) for _, index, _ in chosen],
-        "textfont": {"size": SMALL, "color": "#ffffff", "shadow": "none"} if state == "shown" else {"size": SMALL},
+        "textfont": {"size": SMALL},
         "marker": {"symbol": "square", "size": TOUCH, "opacity": 0},
         "hovertemplate": "%{hovertext}<extra></extra>",
         "hovertext": [f"{literal(each.where)}<br>{literal(each.says)}" for _, _, each in chosen],
