@@ -38,6 +38,7 @@ GROUPS = {  # in the order of the menu; paths are addresses that people have boo
     "Measure": {
         "pages/Robustness.py": Page("Robustness", ":material/shield:"),
         "pages/Paper.py": Page("The paper", ":material/fact_check:"),
+        "pages/Sources.py": Page("Sources", ":material/menu_book:"),
     },
     "Library": {"pages/Runs.py": Page("Runs", ":material/folder_open:")},
 }

@@ -1,0 +1,1 @@
+"""A map of what the sources say."""
