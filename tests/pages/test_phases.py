@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from igbviz import theory
 from igbviz.runs import queue
 from igbviz.runs.listing import list_runs
-from igbviz.ui.views.phases import CAVEATS, Point, consequences, phase
+from igbviz.ui.views.phases.caveats import CAVEATS
+from igbviz.ui.views.phases.point import Point, consequences, phase
 from tests.support import ROOT
 
 
