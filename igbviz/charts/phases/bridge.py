@@ -11,7 +11,7 @@ from igbviz.charts.colors import NEUTRAL, NEUTRAL_TEXT
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.phases.style import PHASES, gamma_axis, words
 from igbviz.charts.style import AXIS, FRACTION_TICKS, SMALL, frame, vertical_line
-from igbviz.studies.phases.bridge import Row, read
+from igbviz.studies.phases.bridge import LABELS, Row, read
 from igbviz.theory.phases import phase_name
 
 SYMBOLS = {"tanh": "circle", "relu": "square", "gelu": "diamond"}
@@ -40,12 +40,11 @@ def correlation_against_gamma(rows: Sequence[Row] | None = None, height: int = 5
         "mode": "lines",
         "x": gamma,
         "y": gamma / (1 + gamma),
-        "line": {"color": NEUTRAL, "width": 3},
+        "line": {"color": NEUTRAL, "width": 3, "simplify": False},
         "hoverinfo": "skip",
         "showlegend": False,
     }
     settings = dict.fromkeys((row.activation, row.sigma_w2, row.sigma_b2) for row in rows)
-    middle = {"xref": "paper", "xanchor": "right", "yanchor": "bottom", "yshift": 2, "xshift": -4}
     return {
         "data": [
             curve,
@@ -53,8 +52,7 @@ def correlation_against_gamma(rows: Sequence[Row] | None = None, height: int = 5
         ],
         "layout": frame(height)
         | {
-            "xaxis": gamma_axis(low, high, "γ: how far the networks' centres are apart, in units of the spread over "
-                                "inputs<br>(initial guessing bias; log scale)"),
+            "xaxis": gamma_axis(low, high, "γ: initial guessing bias (log scale)"),
             "yaxis": AXIS | FRACTION_TICKS | {
                 "range": [-0.03, 1.06],
                 "title": {"text": "c: cosine of two inputs (mean field)", "font": {"size": SMALL}, "standoff": 4},
@@ -62,7 +60,10 @@ def correlation_against_gamma(rows: Sequence[Row] | None = None, height: int = 5
             "shapes": [vertical_line(1.0, "dot"), _level()],
             "annotations": [
                 words("<b>c = γ / (1 + γ)</b>", -0.55, 0.26, xanchor="right"),
-                words("two inputs are more alike<br>than not: c = 1/2, γ = 1", 1, 0.5, **middle),
+                *(_drifted(row) for row in rows if row.norms_drifted),
+                words("neutral, γ < 1", 0, 1.02, xanchor="right", xshift=-6),
+                words("prejudice, γ > 1", 0, 0.04, xanchor="left", xshift=6),
+                words("c = 1/2", 1, 0.5, xref="paper", xanchor="right", yanchor="bottom"),
             ],
             "hovermode": "closest",
             "margin": {"l": 64, "r": 16, "t": 16, "b": 8},
@@ -79,11 +80,18 @@ def _level() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _drifted(row: Row) -> dict[str, Any]:
+    text = f"{LABELS[row.activation]}, layer {row.layer}:<br>norms differ"
+    return words(
+        text, np.log10(row.gamma), row.c, xanchor="right", align="right", xshift=10, yanchor="bottom", yshift=8
+    )
+
+
 def _layers(rows: Sequence[Row]) -> dict[str, Any]:
     """The layers of the networks at one point of the plane."""
     first = rows[0]
     name = phase_name(first.chi_1)
-    at = f"{first.activation}, σ²w = {first.sigma_w2:g}, σ²b = {first.sigma_b2:g}"
+    at = f"{LABELS[first.activation]}, σ²w = {first.sigma_w2:g}, σ²b = {first.sigma_b2:g}"
     bar = {"type": "data", "thickness": 1.5, "width": 3, "color": PHASES[name]}
     return {
         "type": "scatter",
@@ -96,7 +104,7 @@ def _layers(rows: Sequence[Row]) -> dict[str, Any]:
             "color": PHASES[name], "symbol": SYMBOLS.get(first.activation, "cross"), "size": 11,
             "line": {"color": NEUTRAL_TEXT, "width": 0.5},
         },
-        "name": f"{first.activation} ({first.sigma_w2:g}, {first.sigma_b2:g}), {name}",
+        "name": f"{LABELS[first.activation]} ({first.sigma_w2:g}, {first.sigma_b2:g}), {name}",
         "hovertext": [
             f"<b>{at}</b>, {name}<br>layer {row.layer}: γ = {row.gamma:.3g} ± {row.gamma_error:.2g}, "
             f"c = {row.c:.3f} ± {row.c_error:.2g}<br>γ / (1 + γ) = {row.expected:.3f}"

@@ -10,7 +10,7 @@ import numpy as np
 from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT, shade
 from igbviz.charts.interface.figures import chart
-from igbviz.charts.interface.inputs import one_of
+from igbviz.charts.interface.inputs import one_of, wrong
 from igbviz.charts.phases.style import PHASES, gamma_axis, words
 from igbviz.charts.style import AXIS, SMALL, chance_line, frame, vertical_line
 from igbviz.studies.phases.line import CLASSES, STEPS, Line, read
@@ -39,7 +39,8 @@ def accuracy_against_gamma(
     """
     line = read() if line is None else line
     one_of("activation", activation, dict.fromkeys(row.activation for row in line.rows))
-    one_of("rate", rate, dict.fromkeys(row.learning_rate for row in line.rows))
+    if rate not in (rates := list(dict.fromkeys(row.learning_rate for row in line.rows))):
+        raise wrong("rate", rate, f"one of {', '.join(f'{allowed:g}' for allowed in rates)}")
     found = places(line, activation, rate)
     gammas = [place.start.gamma for place in found]
     low, high = 0.55 * min(gammas), 1.8 * max(gammas)
@@ -58,8 +59,8 @@ def accuracy_against_gamma(
         traces += [*_means(found, number), _seeds(found, number)]
         if (peak := best(found, number)) is not None:
             notes.append(
-                words(f"<b>{steps} steps</b>", np.log10(peak.start.gamma), peak.mean(number), yanchor="bottom",
-                      yshift=14)
+                words(f"<b>{steps} steps</b>", np.log10(peak.start.gamma), peak.values(number).max(), yanchor="bottom",
+                      yshift=4)
             )  # fmt: skip
     traces += _legend() + _diverged(found)
     band = {"type": "rect", "line": {"width": 0}, "fillcolor": LIGHT_NEUTRAL, "layer": "below"}
@@ -95,7 +96,7 @@ def _means(found: list[Place], number: int) -> Iterator[dict[str, Any]]:
             "type": "scatter",
             "mode": "lines",
             "x": [place.start.gamma for place in side],
-            "y": [place.mean(number) for place in side],
+            "y": np.array([place.mean(number) for place in side]),
             "line": {"color": PHASES[name], "width": WIDTHS[number], "dash": DASHES[number]},
             "hoverinfo": "skip",
             "showlegend": False,

@@ -12,7 +12,7 @@ from igbviz.studies.phases import bridge, line
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m igbviz.studies.phases", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=6, help="runs at each point and learning rate of the line")
+    parser.add_argument("--seeds", type=int, default=5, help="runs at each point and learning rate of the line")
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
     layers = list(bridge.read()[0])
@@ -22,9 +22,10 @@ def main() -> None:
     stored, planned = line.read(), line.lines(seeds)
     ids = {config.id for configs in planned for config in configs}
     rows = [row for row in stored.rows if row.run in ids]  # of today's settings
-    starts, points = stored.starts, sum(map(len, line.SIGMA_W2.values()))
-    if {(start.activation, start.sigma_w2) for start in starts} != line.points():
-        starts = tuple(tqdm(line.measure_starts(), "gamma at Init.", points, unit="point"))
+    points = line.points()
+    starts = [start for start in stored.starts if (start.activation, start.sigma_w2) in points]
+    if len(starts) < len(points):
+        starts = list(tqdm(line.measure_starts(), "gamma at Init.", len(points), unit="point"))
     done = {row.run for row in rows}
     for configs in tqdm([configs for configs in planned if configs[0].id not in done], "training", unit="line"):
         rows += line.train(configs)

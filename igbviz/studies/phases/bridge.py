@@ -29,6 +29,8 @@ POINTS = (  # activation, sigma_w2, sigma_b2: ordered, on the edge of chaos, cha
     ("relu", 3.0, 0.05),
     ("gelu", 2.0, 0.0),
 )
+LABELS = {"tanh": "tanh", "relu": "ReLU", "gelu": "GELU"}
+NEAR = 0.02  # of c
 LAYERS = (2, 5, 10, 20)
 WIDTH, NETWORKS, INPUTS = 300, 60, 300  # NETWORKS measure gamma, as many others measure c
 
@@ -52,6 +54,11 @@ class Row:
     def expected(self) -> float:
         """The c that belongs to this gamma."""
         return self.gamma / (1 + self.gamma)
+
+    @property
+    def norms_drifted(self) -> bool:
+        """Whether this gamma is far too low for its c, as where the norms of the inputs differ."""
+        return self.c - self.expected > 2 * NEAR and self.deviation > 3
 
     @property
     def deviation(self) -> float:
@@ -113,12 +120,19 @@ def write(rows: Sequence[Row], path: Path = DATA) -> None:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """In one sentence: how far the measured c are from those that belong to the measured gamma."""
+    """How far the measured c are from those that belong to the measured gamma, and where and why they are farthest."""
+    near = sum(abs(row.c - row.expected) < NEAR for row in rows)
     worst = max(rows, key=lambda row: abs(row.c - row.expected))
-    within = sum(abs(row.deviation) < 2 for row in rows)
-    return (
-        f"{len(rows)} measured layers, γ from {min(row.gamma for row in rows):.2g} to "
-        f"{max(row.gamma for row in rows):,.0f}: {within} have the c that belongs to their γ within two standard "
-        f"errors, and none is further from it than {abs(worst.c - worst.expected):.3f} "
-        f"({worst.activation}, layer {worst.layer})."
+    sentence = (
+        f"In {near} of {len(rows)} measured layers, with γ from {min(row.gamma for row in rows):.2g} to "
+        f"{max(row.gamma for row in rows):.0f}, **c is within {NEAR:g} of γ / (1 + γ)**. It is farthest from it in "
+        f"layer {worst.layer} of {LABELS[worst.activation]} at ({worst.sigma_w2:g}, {worst.sigma_b2:g}): "
+        f"{worst.c:.2f} ± {worst.c_error:.2f}, where γ = {worst.gamma:.2f} ± {worst.gamma_error:.2f} gives "
+        f"{worst.expected:.2f}."
     )
+    if worst.norms_drifted:
+        sentence += (
+            " There the norms of the inputs have drifted apart, which lowers γ, a ratio of variances, but not the "
+            "cosine of two directions."
+        )
+    return sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from igbviz import theory
 from igbviz.studies.phases.line import CLASSES, RATES, STEPS, Line, Row, Start
 from igbviz.theory.phases import phase_name
 
-NAMES = {"tanh": "tanh", "relu": "ReLU"}
+LABELS = {"tanh": "tanh", "relu": "ReLU"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def verdict(line: Line, activation: str, rate: float) -> str:
     error = values.std(ddof=1) / np.sqrt(len(values))
     peak = "yes" if gamma >= deep else "no"
     sentences = [
-        f"After {STEPS[number]} steps {NAMES[activation]} networks are most accurate at **γ = {gamma:.3g}**, "
+        f"After {STEPS[number]} steps {LABELS[activation]} networks are most accurate at **γ = {gamma:.3g}**, "
         f"{_side(name)}: {values.mean():.3f} ± {error:.3f} (n = {len(values)}). {_plateau(alike)}",
         f"**Does trainability peak at deep prejudice? Here {peak}:** at this γ the favoured class begins with "
         f"{100 * guess:.0f} % of the guesses, and with ten classes prejudice is deep from γ = {deep:.0f} (90 %) on.",
@@ -94,14 +94,22 @@ def verdict(line: Line, activation: str, rate: float) -> str:
 
 
 def over_rates(line: Line, activation: str) -> str:
-    """One sentence: how the best gamma moves with the learning rate and the number of steps."""
-    tops = {rate: [best(places(line, activation, rate), number) for number in range(len(STEPS))] for rate in RATES}
-    parts = [
-        f"{' and '.join('none' if top is None else f'{top.start.gamma:.3g}' for top in of_rate)} at {rate:g}"
-        for rate, of_rate in tops.items()
+    """One sentence: whether the best gamma is another at another learning rate or after more steps."""
+    tops = [
+        (rate, steps, best(places(line, activation, rate), number))
+        for rate in RATES
+        for number, steps in enumerate(STEPS)
     ]
-    steps = " and ".join(map(str, STEPS))
-    return f"The best γ moves with the learning rate; after {steps} steps it is {', '.join(parts)}."
+    found = {f"{top.start.gamma:.3g}" for _, _, top in tops if top}
+    if len(found) == 1:
+        return f"The best γ is {found.pop()} at every learning rate here, after {_and(map(str, STEPS))} steps."
+    each = (f"{'none' if top is None else f'{top.start.gamma:.3g}'} ({rate:g}, {steps})" for rate, steps, top in tops)
+    return f"The best γ is no constant of the networks; by learning rate and steps it is {_and(each)}."
+
+
+def _and(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _side(name: str) -> str:

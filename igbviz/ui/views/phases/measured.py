@@ -23,7 +23,7 @@ START_LINE, START_RATE = "tanh", "0.003"
 
 
 def begin_with_the_link() -> None:
-    st.session_state["phase-line"] = from_query("line", peak.NAMES, START_LINE)
+    st.session_state["phase-line"] = from_query("line", peak.LABELS, START_LINE)
     st.session_state["phase-rate"] = from_query("rate", RATES, START_RATE)
 
 
@@ -42,7 +42,7 @@ def _accuracy() -> Point | None:
     st.header("Do networks train best where they begin prejudiced?", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         activation = st.segmented_control(
-            "Networks", list(peak.NAMES), required=True, key="phase-line", format_func=peak.NAMES.__getitem__
+            "Networks", list(peak.LABELS), required=True, key="phase-line", format_func=peak.LABELS.__getitem__
         )
         rate = st.segmented_control("Learning rate", list(RATES), required=True, key="phase-rate")
     set_query(line=None if activation == START_LINE else activation, rate=None if rate == START_RATE else rate)
