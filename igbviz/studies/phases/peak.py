@@ -85,12 +85,25 @@ def verdict(line: Line, activation: str, rate: float) -> str:
     low = [place.start.gamma for place in found if place.start.chi_1 < 1 and place.mean(number) < 1.5 / CLASSES]
     if low:
         sentences.append(f"From γ = {min(low):,.0f} on the networks stay near chance.")
+    sentences += _at_one_gamma([place for place in found if place.start.chi_1 > 1], number)
     if lost := [place for place in found if place.diverged]:
         sentences.append(
             f"{sum(place.diverged for place in lost)} of {sum(len(place.rows) for place in found)} runs diverged, "
             f"from σ²w = {min(place.start.sigma_w2 for place in lost):g} on."
         )
     return " ".join(sentences)
+
+
+def _at_one_gamma(chaotic: Sequence[Place], number: int) -> list[str]:
+    """A sentence where all of the chaotic phase has nearly the same gamma, but not the same accuracy."""
+    gammas = [place.start.gamma for place in chaotic]
+    means = [place.mean(number) for place in chaotic if not np.isnan(place.mean(number))]
+    if len(means) < 2 or max(gammas) > 1.5 * min(gammas):
+        return []
+    return [
+        f"In the chaotic phase γ is nearly the same everywhere ({min(gammas):.3g} to {max(gammas):.3g}), and accuracy "
+        f"still goes from {min(means):.2f} to {max(means):.2f}: γ alone does not decide."
+    ]
 
 
 def over_rates(line: Line, activation: str) -> str:
