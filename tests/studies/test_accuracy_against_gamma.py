@@ -146,10 +146,12 @@ def test_a_line_on_which_everything_diverged_has_no_best_point() -> None:
 def test_the_best_gamma_at_each_rate() -> None:
     same = made((0.1, 0.5, 0.7, 0.6))
     same = replace(same, rows=tuple(replace(row, accuracy=row.accuracy[1:] * 2) for row in same.rows))
-    assert peak.over_rates(same, "tanh") == "The best γ is 5 at every learning rate here, after 100 and 300 steps."
+    assert peak.over_rates(same, "tanh") == (
+        "The highest mean is at γ = 5 at every learning rate here, after 100 and 300 steps."
+    )
     moved = [
         replace(row, accuracy=row.accuracy[:1] + (0.99,)) if (row.sigma_w2, row.learning_rate) == (2.0, 0.03) else row
         for row in same.rows
     ]
     said = peak.over_rates(replace(same, rows=tuple(moved)), "tanh")
-    assert "5 (0.003, 100), 5 (0.003, 300), 5 (0.03, 100) and 80 (0.03, 300)" in said
+    assert "γ = 5 (rate 0.03, 100 steps) and γ = 80 (rate 0.03, 300 steps)." in said

@@ -33,7 +33,7 @@ def accuracy_against_gamma(
     `line` comes from `igbviz.studies.phases.line`, by default the one that the program ships; `activation` and learning
     `rate` are among those it has. Raises ConfigError for others.
 
-    >>> figure = igbviz.charts.accuracy_against_gamma("relu", rate=0.01)
+    >>> figure = igbviz.charts.accuracy_against_gamma("relu", rate=0.03)
     >>> figure.layout.xaxis.type
     'log'
     """
@@ -46,24 +46,27 @@ def accuracy_against_gamma(
     low, high = 0.55 * min(gammas), 1.8 * max(gammas)
     edge = min(found, key=lambda place: abs(place.start.chi_1 - 1)).start.gamma
     deep = theory.regime_cuts(CLASSES)[1]
-    top = 0.97
     notes = [
         words("edge of chaos, χ₁ = 1", np.log10(edge), 0, yref="paper", textangle=-90, xanchor="right",
               yanchor="bottom", yshift=64),
-        *(words("<b>deeply prejudiced</b>", np.log10(deep), top, xanchor="left", xshift=5) for _ in [0] if deep < high),
         words(f"chance, {1 / CLASSES:g}", 1, 1 / CLASSES, xref="paper", xanchor="right", yanchor="bottom"),
         words("● γ as measured", 1, STRIP, xref="paper", xanchor="right", yanchor="bottom", yshift=6),
     ]  # fmt: skip
+    shapes = [vertical_line(edge, "dash"), chance_line(1 / CLASSES)]
+    if deep < high:
+        notes.append(words("<b>deeply prejudiced</b>", np.log10(deep), 0.97, xanchor="left", xshift=5))
+        shapes.append(
+            {
+                "type": "rect", "x0": deep, "x1": high, "y0": 0, "y1": 1, "yref": "paper", "layer": "below",
+                "fillcolor": LIGHT_NEUTRAL, "line": {"width": 0},
+            }
+        )  # fmt: skip
     traces = [_measured(found)]
-    for number, steps in enumerate(STEPS):
+    for number in range(len(STEPS)):
         traces += [*_means(found, number), _seeds(found, number)]
         if (peak := best(found, number)) is not None:
-            notes.append(
-                words(f"<b>{steps} steps</b>", np.log10(peak.start.gamma), peak.values(number).max(), yanchor="bottom",
-                      yshift=4)
-            )  # fmt: skip
+            notes.append(_steps(peak, number))
     traces += _legend() + _diverged(found)
-    band = {"type": "rect", "line": {"width": 0}, "fillcolor": LIGHT_NEUTRAL, "layer": "below"}
     return {
         "data": traces,
         "layout": frame(height)
@@ -74,11 +77,7 @@ def accuracy_against_gamma(
                 "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1],
                 "title": {"text": "accuracy (mean over classes)", "font": {"size": SMALL}, "standoff": 4},
             },
-            "shapes": [
-                vertical_line(edge, "dash"),
-                chance_line(1 / CLASSES),
-                *([band | {"x0": deep, "x1": high, "y0": 0, "y1": 1, "yref": "paper"}] if deep < high else []),
-            ],
+            "shapes": shapes,
             "annotations": notes,
             "hovermode": "closest",
             "margin": {"l": 64, "r": 16, "t": 16, "b": 8},
@@ -86,6 +85,14 @@ def accuracy_against_gamma(
             "meta": {"words": f"Accuracy of {activation} networks over gamma at Init., learning rate {rate:g}"},
         },
     }  # fmt: skip
+
+
+def _steps(peak: Place, number: int) -> dict[str, Any]:
+    """The name of a line at its highest point: the last above its dots, the others below theirs."""
+    values, x, text = peak.values(number), np.log10(peak.start.gamma), f"<b>{STEPS[number]} steps</b>"
+    if number == len(STEPS) - 1:
+        return words(text, x, values.max(), yanchor="bottom", yshift=4)
+    return words(text, x, values.min(), yanchor="top", yshift=-4)
 
 
 def _means(found: list[Place], number: int) -> Iterator[dict[str, Any]]:

@@ -115,9 +115,12 @@ def over_rates(line: Line, activation: str) -> str:
     ]
     found = {f"{top.start.gamma:.3g}" for _, _, top in tops if top}
     if len(found) == 1:
-        return f"The best γ is {found.pop()} at every learning rate here, after {_and(map(str, STEPS))} steps."
-    each = (f"{'none' if top is None else f'{top.start.gamma:.3g}'} ({rate:g}, {steps})" for rate, steps, top in tops)
-    return f"The best γ is no constant of the networks; by learning rate and steps it is {_and(each)}."
+        steps = _and(map(str, STEPS))
+        return f"The highest mean is at γ = {found.pop()} at every learning rate here, after {steps} steps."
+    each = (
+        f"{f'γ = {top.start.gamma:.3g}' if top else 'no γ'} (rate {rate:g}, {steps} steps)" for rate, steps, top in tops
+    )
+    return f"Where the highest mean is depends on the learning rate and on the steps: at {_and(each)}."
 
 
 def _and(words: Iterable[str]) -> str:
