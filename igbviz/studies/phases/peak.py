@@ -85,7 +85,7 @@ def verdict(line: Line, activation: str, rate: float) -> str:
     low = [place.start.gamma for place in found if place.start.chi_1 < 1 and place.mean(number) < 1.5 / CLASSES]
     if low:
         sentences.append(f"From γ = {min(low):,.0f} on the networks stay near chance.")
-    sentences += _at_one_gamma([place for place in found if place.start.chi_1 > 1], number)
+    sentences += _at_one_gamma([p for p in found if phase_name(p.start.chi_1) != "ordered"], number)
     if lost := [place for place in found if place.diverged]:
         sentences.append(
             f"{sum(place.diverged for place in lost)} of {sum(len(place.rows) for place in found)} runs diverged, "
@@ -95,14 +95,16 @@ def verdict(line: Line, activation: str, rate: float) -> str:
 
 
 def _at_one_gamma(chaotic: Sequence[Place], number: int) -> list[str]:
-    """A sentence where all of the chaotic phase has nearly the same gamma, but not the same accuracy."""
+    """A sentence where networks from the edge on have nearly the same gamma, but not the same accuracy."""
     gammas = [place.start.gamma for place in chaotic]
-    means = [place.mean(number) for place in chaotic if not np.isnan(place.mean(number))]
-    if len(means) < 2 or max(gammas) > 1.5 * min(gammas):
+    ended = [place for place in chaotic if not place.diverged]
+    if not ended or max(gammas) > 1.5 * min(gammas) or len(equals(ended, number)) == len(chaotic):
         return []
+    means = [place.mean(number) for place in ended]
+    lost = ", and runs diverge" if len(ended) < len(chaotic) else ""
     return [
-        f"In the chaotic phase γ is nearly the same everywhere ({min(gammas):.3g} to {max(gammas):.3g}), and accuracy "
-        f"still goes from {min(means):.2f} to {max(means):.2f}: γ alone does not decide."
+        f"From the edge of chaos on γ hardly changes ({max(gammas):.3g} to {min(gammas):.3g}), but accuracy lies "
+        f"between {min(means):.2f} and {max(means):.2f}{lost}: γ alone does not decide."
     ]
 
 
