@@ -48,8 +48,8 @@ def accuracy_against_gamma(
     deep = theory.regime_cuts(CLASSES)[1]
     notes = [
         words("edge of chaos, χ₁ = 1", np.log10(edge), 0, yref="paper", textangle=-90, xanchor="right",
-              yanchor="bottom", yshift=64),
-        words(f"chance, {1 / CLASSES:g}", 1, 1 / CLASSES, xref="paper", xanchor="right", yanchor="bottom"),
+              yanchor="bottom", yshift=34),
+        words(f"chance, {1 / CLASSES:g}", 0, 1 / CLASSES, xref="paper", xanchor="left", xshift=4, yanchor="bottom"),
         words("● γ as measured", 1, STRIP, xref="paper", xanchor="right", yanchor="bottom", yshift=6),
     ]  # fmt: skip
     shapes = [vertical_line(edge, "dash"), chance_line(1 / CLASSES)]
