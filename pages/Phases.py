@@ -1,7 +1,7 @@
 """The phase diagram: where networks are ordered or chaotic, and how strong their initial guessing bias is."""
 
 from igbviz.ui import shell
-from igbviz.ui.views import phases
+from igbviz.ui.views.phases import page
 
 cache = shell.frame("pages/Phases.py")
-phases.draw(cache)
+page.draw(cache)

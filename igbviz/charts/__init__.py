@@ -48,6 +48,10 @@ Of losses and theory, without a run
     phase_map             a quantity over the plane of initializations
     by_depth              a quantity over the layers of a wide network
 
+Measured on the phase diagram
+    correlation_against_gamma   c and gamma of untrained networks, and c = gamma / (1 + gamma)
+    accuracy_against_gamma      accuracy after some steps over gamma at Init., along a line of the plane
+
 Files
     themed, to_html       a Figure in the colours of a page, and as a page of its own
     gif                   the stage of a run as an animation
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
     from igbviz.charts.network import class_probabilities, every_network, outputs
     from igbviz.charts.paper import bands as roles
     from igbviz.charts.paper import untrained_by_rank
+    from igbviz.charts.phases.bridge import correlation_against_gamma
+    from igbviz.charts.phases.line import accuracy_against_gamma
     from igbviz.charts.robustness import over_time as losses_over_time
     from igbviz.charts.robustness import trade_off
     from igbviz.charts.run import bars, curves, wrong_labels
@@ -121,6 +127,8 @@ CHARTS = {
     "over_lead": "losses.over_lead",
     "phase_map": "theory.phase_map",
     "by_depth": "theory.by_depth",
+    "correlation_against_gamma": "phases.bridge.correlation_against_gamma",
+    "accuracy_against_gamma": "phases.line.accuracy_against_gamma",
 }
 _OTHERS = {
     "CONFIG": "interface.figures.CONFIG",
@@ -132,6 +140,7 @@ _OTHERS = {
 __all__ = [
     "CHARTS",
     "CONFIG",
+    "accuracy_against_gamma",
     "architectures",
     "bars",
     "by_depth",
@@ -139,6 +148,7 @@ __all__ = [
     "class_probabilities",
     "compare",
     "confusion_difference",
+    "correlation_against_gamma",
     "curves",
     "escape_against_force",
     "escape_of_losses",

@@ -11,6 +11,7 @@ import numpy as np
 
 from igbviz import theory
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, class_style
+from igbviz.charts.interface.arguments import is_number
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.interface.inputs import one_of, wrong
 from igbviz.charts.style import SMALL, annotation, frame, heading
@@ -119,7 +120,7 @@ def phase_map(
     one_of("activation", activation, theory.ACTIVATIONS)
     one_of("quantity", quantity, MAPS)
     for name, end in {"max_w": max_w, "max_b": max_b}.items():
-        if not 0 < end < np.inf:
+        if not (is_number(end) and end > 0):
             raise wrong(name, end, "a number above 0")
     definition = MAPS[quantity]
     across, up = np.linspace(max_w / GRID, max_w, GRID), np.linspace(0, max_b, GRID)
@@ -221,14 +222,15 @@ def by_depth(
     >>> figure = igbviz.charts.by_depth("relu", 2.0, 0.0, depth=50)
 
     Variance, correlation and gamma of each layer, or the squared gradient of the first layer over that of each layer.
-    Raises ConfigError, one sentence, for an unknown name, a negative variance or a depth below 1.
+    Raises ConfigError, one sentence, for an unknown name, a negative variance or a depth that is no whole number of at
+    least 1.
     """
     one_of("activation", activation, theory.ACTIVATIONS)
     one_of("quantity", quantity, DEPTH_CURVES)
     for name, variance in {"sigma_w2": sigma_w2, "sigma_b2": sigma_b2}.items():
-        if not 0 <= variance < np.inf:
+        if not (is_number(variance) and variance >= 0):
             raise wrong(name, variance, "a number of at least 0")
-    if depth < 1:
+    if not (isinstance(depth, int | np.integer) and is_number(depth) and depth >= 1):
         raise wrong("depth", depth, "a whole number of at least 1")
     definition, layers = DEPTH_CURVES[quantity], np.arange(1, depth + 1)
     values, log = definition.values(activation, sigma_w2, sigma_b2, depth), definition.log

@@ -103,6 +103,16 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
     )
 
 
+def phase_name(chi_1: float) -> str:
+    """The phase of networks with this chi_1; within 0.005 of 1 they are on the edge.
+
+    >>> from igbviz.theory.phases import phase_name
+    >>> phase_name(0.8), phase_name(1.001), phase_name(1.2)
+    ('ordered', 'on the edge of chaos', 'chaotic')
+    """
+    return "on the edge of chaos" if abs(chi_1 - 1) < 0.005 else "ordered" if chi_1 < 1 else "chaotic"
+
+
 def edge_of_chaos(activation: str | Activation, sigma_b2: Array) -> Array:
     """The weight variance at which chi_1 = 1, for each bias variance.
 

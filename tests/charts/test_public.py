@@ -145,11 +145,13 @@ def test_losses_in_each_form() -> None:
         ("over_lead", ("mae", 1), "classes is 1, allowed: a whole number of at least 2"),
         ("phase_map", ("sigmoid",), "activation is 'sigmoid', allowed: one of "),
         ("by_depth", ("tanh", -1.0, 0.0, 5), "sigma_w2 is -1.0, allowed: a number of at least 0"),
+        ("by_depth", ("tanh", 1.0, "0", 5), "sigma_b2 is '0', allowed: a number of at least 0"),
+        ("by_depth", ("tanh", 1.0, 0.0, 2.5), "depth is 2.5, allowed: a whole number of at least 1"),
         ("trainability", (3,), "plane is 3, allowed: a Group, or a Plane with its activation and steps"),
     ],
 )
 def test_wrong_input_is_one_sentence(name: str, arguments: tuple, sentence: str) -> None:
-    with pytest.raises(ConfigError if name != "by_depth" else ValueError) as error:
+    with pytest.raises(ConfigError) as error:
         getattr(charts, name)(*arguments)
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 

@@ -10,7 +10,10 @@ from streamlit.testing.v1 import AppTest
 from igbviz import theory
 from igbviz.runs import queue
 from igbviz.runs.listing import list_runs
-from igbviz.ui.views.phases import CAVEATS, Point, consequences, phase
+from igbviz.studies.phases import line
+from igbviz.ui.views.phases import measured
+from igbviz.ui.views.phases.caveats import CAVEATS
+from igbviz.ui.views.phases.point import Point, consequences, phase
 from tests.support import ROOT
 
 
@@ -127,3 +130,39 @@ def test_no_network_is_called_neutral_beside_a_large_guess_fraction(
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
     (said,) = (text.value for text in page.markdown if text.value.startswith("At this point"))
     assert "0.42" in said and "neutral" not in said
+
+
+@pytest.mark.parametrize(
+    ("chart", "click", "chosen"),
+    [
+        ("phase-line-chart", {"x": 2.8, "y": 0.7}, ("tanh", 1.761, 0.05, 21)),
+        ("phase-bridge", {"x": 280.0, "y": 0.99}, ("relu", 1.5, 0.05, 20)),
+    ],
+)
+def test_a_click_on_a_measured_dot_chooses_its_point(
+    chart: str, click: dict, chosen: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    clicks = {chart: click}
+    monkeypatch.setattr(measured, "live_chart", lambda *_, key, **__: clicks.pop(key, None))
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py").run()
+    assert not page.exception and not clicks
+    keys = ("phase-activation", "phase-w", "phase-b", "phase-depth")
+    assert tuple(page.session_state[key] for key in keys) == chosen
+
+
+def test_a_dot_of_the_measured_gammas_is_its_own_point() -> None:
+    """Below the accuracies x is gamma as measured."""
+    for start in line.read().starts:
+        for x, y in ((start.gamma, 0.5), (start.measured, -0.09)):
+            assert measured._start(start.activation, {"x": x, "y": y}).sigma_w2 == start.sigma_w2
+
+
+def test_the_link_holds_the_measured_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).switch_page("pages/Phases.py")
+    page.query_params["line"], page.query_params["rate"] = "relu", "0.03"
+    page.run()
+    assert not page.exception and page.query_params["line"] == "relu" and page.query_params["rate"] == "0.03"
+    assert any("After 300 steps ReLU networks" in text.value for text in page.markdown)
+    assert any("layer 20 of GELU" in text.value for text in page.markdown)

@@ -96,5 +96,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         "loss_curves": (["cross-entropy", "mae", {"name": "gce", "q": 0.5}],),
         "over_lead": (["cross-entropy", "mae", "blurry"],),
         "phase_map": ("tanh", "gamma_star", 4.0, 0.5, (1.76, 0.05)),
+        "correlation_against_gamma": (),
+        "accuracy_against_gamma": (),
         "by_depth": ("tanh", 1.76, 0.05, 30),
     }

@@ -13,21 +13,22 @@ from igbviz.spec import ConfigError, listing, short
 MIN_HEIGHT = 100  # pixels, below which margins leave no room
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """A finite number that is no truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def _are_marks(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(
-        isinstance(mark, list | tuple) and len(mark) == 2 and _is_number(mark[0]) and isinstance(mark[1], str)
+        isinstance(mark, list | tuple) and len(mark) == 2 and is_number(mark[0]) and isinstance(mark[1], str)
         for mark in value
     )
 
 
-_LENGTH = (lambda value: value is None or _is_number(value) and value > 0, "a number above 0")
+_LENGTH = (lambda value: value is None or is_number(value) and value > 0, "a number above 0")
 # For each name, whether a value is allowed, and which are.
 CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "height": (lambda value: _is_number(value) and value >= MIN_HEIGHT, f"a number of pixels, at least {MIN_HEIGHT}"),
+    "height": (lambda value: is_number(value) and value >= MIN_HEIGHT, f"a number of pixels, at least {MIN_HEIGHT}"),
     "title": (lambda value: value is None or isinstance(value, str), "a text"),
     "unit": (lambda value: isinstance(value, str) and value in UNITS, f"one of {listing(UNITS)}"),
     "marks": (_are_marks, "a list of pairs (epoch, label)"),
