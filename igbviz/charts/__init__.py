@@ -10,6 +10,7 @@ transparent and can be read on light and on dark ground; `themed` gives one the 
 Of one run, over time
     curves                a quantity of every class, on a log scale that begins with the untrained network
     bars                  the same at one probe
+    alive                 when each class comes alive, of one run or over seeds
     wrong_labels          wrong labels memorised, resisted, and neither
 
 Of untrained networks
@@ -50,6 +51,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from igbviz.charts.animation import gif
+    from igbviz.charts.classes.alive import alive
     from igbviz.charts.comparison import grid as compare
     from igbviz.charts.comparison import overlay
     from igbviz.charts.dynamics import over_time as group_means
@@ -75,6 +77,7 @@ CHARTS = {
     "curves": "run.curves",
     "bars": "run.bars",
     "wrong_labels": "run.wrong_labels",
+    "alive": "classes.alive.alive",
     "every_network": "network.every_network",
     "guesses": "ensemble.guesses",
     "gamma_by_depth": "ensemble.gamma_by_depth",
@@ -108,6 +111,7 @@ _OTHERS = {
 __all__ = [
     "CHARTS",
     "CONFIG",
+    "alive",
     "architectures",
     "bars",
     "by_depth",

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from igbviz.trajectory.trajectory import Trajectory
+
+ALIVE_IN_WORDS = (
+    "A class is alive while its accuracy (recall) is at chance, 1/K, or above, and comes alive at the first probe from "
+    "which on it stays so to the end, or to the last probe so far of a run that is not finished."
+)
 
 
 @dataclass(frozen=True)
@@ -20,15 +26,34 @@ class Outcome:
     silent: float  # fraction of all probed images with (almost) zero gradient
     escape_step: int | None  # None: not escaped
     favoured_class: str  # the class with the highest mean probability at Init.
+    alive_steps: tuple[int | None, ...] = ()  # when each class comes alive, None: never; empty where that is unknown
 
     @property
     def escape(self) -> float:
         """The escape step as a number that sorts and averages: infinite for a run that has not escaped."""
-        return math.inf if self.escape_step is None else float(self.escape_step)
+        return never_is_infinite([self.escape_step])[0]
+
+    @property
+    def alive(self) -> float:
+        """The step from which on every class is alive: infinite if one never is, NaN where that is unknown."""
+        return max(never_is_infinite(self.alive_steps), default=math.nan)
+
+    @property
+    def classes_alive(self) -> float:
+        """How many classes came alive and stayed so to the end; NaN where that is unknown."""
+        return float(sum(step is not None for step in self.alive_steps)) if self.alive_steps else math.nan
+
+
+def never_is_infinite(steps: Iterable[int | None]) -> list[float]:
+    """Steps as numbers that sort and average."""
+    return [math.inf if step is None else float(step) for step in steps]
 
 
 def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
-    """The outcome of a run with at least one probe. A diverged run counts as not escaped, however even its guesses."""
+    """The outcome of a run with at least one probe.
+
+    A diverged run counts as not escaped, however even its guesses, and none of its classes as alive.
+    """
     first, last = trajectory[:1], trajectory[-1:]
     return Outcome(
         balanced_accuracy=float(last.balanced_accuracy()[0]),
@@ -39,4 +64,5 @@ def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
         silent=float(last.silent_fraction()[0]),
         escape_step=None if diverged else trajectory.escape_step(),
         favoured_class=trajectory.class_names[first.favoured()],
+        alive_steps=(None,) * trajectory.classes if diverged else trajectory.alive_steps(),
     )

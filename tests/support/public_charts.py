@@ -28,8 +28,8 @@ NAMES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "
 # The charts of one run, of an ensemble and of several runs, which take them in every form; the others take names.
 OF_A_RUN = ("curves", "bars", "wrong_labels")
 OF_AN_ENSEMBLE = ("every_network", "guesses", "gamma_by_depth", "outputs", "class_probabilities")
-OF_RUNS = ("compare", "overlay", "escapes", "roles", "untrained_by_rank", "group_means", "result_against_start",
-           "losses_over_time", "trade_off")  # fmt: skip
+OF_RUNS = ("alive", "compare", "overlay", "escapes", "roles", "untrained_by_rank", "group_means",
+           "result_against_start", "losses_over_time", "trade_off")  # fmt: skip
 
 
 @dataclass

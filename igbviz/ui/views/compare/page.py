@@ -22,6 +22,7 @@ from igbviz.config import RecordedConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
+from igbviz.trajectory.outcome import ALIVE_IN_WORDS
 from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
@@ -227,10 +228,11 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
             key="compare-outcomes",
             column_config=_pinned() | headings,
         )
-        st.caption(f"Median (minimum–maximum) over n seeds. {ESCAPE_IN_WORDS}")
+        st.caption(f"Median (minimum–maximum) over n seeds. {ESCAPE_IN_WORDS} {ALIVE_IN_WORDS}")
         return
     table = comparison.run_table(settings)
-    table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
+    for name in ("escape", "alive"):
+        table[name] = [step if step < float("inf") else None for step in table[name]]
     table["run"] = [f"Train?run={name}" for name in table["run"]]
     table.insert(2, "verdict", table.pop("verdict"))
     number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
@@ -238,7 +240,7 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     looks = _pinned() | number | opened | {"verdict": st.column_config.TextColumn("what came of it", width="large")}
     looks |= {"last_step": st.column_config.NumberColumn("last step")}
     st.dataframe(table, hide_index=True, key="compare-outcomes-runs", column_config=looks, placeholder="never")
-    st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS}")
+    st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS} {ALIVE_IN_WORDS}")
 
 
 def _pinned() -> dict[str, Any]:
