@@ -26,6 +26,9 @@ class Outcome:
     silent: float  # fraction of all probed images with (almost) zero gradient
     escape_step: int | None  # None: not escaped
     favoured_class: str  # the class with the highest mean probability at Init.
+    favoured_guesses_init: float | None = None  # the part of all guesses that this class has at Init., and in the end
+    favoured_guesses: float | None = None
+    favoured_errors: float | None = None  # its part of all wrong guesses in the end; None also where there is none
     alive_steps: tuple[int | None, ...] = ()  # when each class comes alive, None: never; empty where that is unknown
 
     @property
@@ -55,6 +58,8 @@ def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
     A diverged run counts as not escaped, however even its guesses, and none of its classes as alive.
     """
     first, last = trajectory[:1], trajectory[-1:]
+    favoured = first.favoured()
+    errors = float(last.error_fraction()[0, favoured])
     return Outcome(
         balanced_accuracy=float(last.balanced_accuracy()[0]),
         true_class_probability=float(last.true_class_probability().mean()),
@@ -63,6 +68,9 @@ def outcome(trajectory: Trajectory, diverged: bool = False) -> Outcome:
         classes_at_zero=int((last.accuracy() == 0).sum()),
         silent=float(last.silent_fraction()[0]),
         escape_step=None if diverged else trajectory.escape_step(),
-        favoured_class=trajectory.class_names[first.favoured()],
+        favoured_class=trajectory.class_names[favoured],
+        favoured_guesses_init=float(first.guess_fraction()[0, favoured]),
+        favoured_guesses=float(last.guess_fraction()[0, favoured]),
+        favoured_errors=None if math.isnan(errors) else errors,
         alive_steps=(None,) * trajectory.classes if diverged else trajectory.alive_steps(),
     )

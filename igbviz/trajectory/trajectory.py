@@ -221,6 +221,12 @@ class Trajectory(Recorded):
         """(T, K) fraction of the probe set that is guessed as each class (G_k in the theory of IGB); rows sum to 1."""
         return self.confusion.sum(1) / self.confusion.sum((1, 2))[:, None]
 
+    def error_fraction(self) -> np.ndarray:
+        """(T, K) fraction of all wrong guesses that are of each class; rows sum to 1, NaN where all are right."""
+        wrong = self.confusion.sum(1) - np.diagonal(self.confusion, axis1=1, axis2=2)
+        errors = wrong.sum(-1, keepdims=True)
+        return np.where(errors > 0, wrong / np.maximum(errors, 1), np.nan)
+
     def largest_guess(self) -> np.ndarray:
         """(T,) guess fraction of the most guessed class: 1/K without bias, 1 if every image gets the same guess."""
         return self.guess_fraction().max(-1)
