@@ -25,6 +25,8 @@ Of several runs
     compare               a row for each: probability of the true class, accuracy
     overlay               one measure of all, the seeds of a setting as median and range
     escapes               when each seed leaves its first guess
+    lasting_bias          what the favoured class still has of all guesses and errors in the end
+    first_epoch           every class before the first step and after one epoch
     roles                 the favoured class and the others, over seeds
     untrained_by_rank     the predicted probabilities at Init., by rank
     group_means           means of groups, by their bias at Init. unless they are named
@@ -36,6 +38,7 @@ Of several runs
     escape_against_force  the same over the force of each loss at the start
 
 Of losses and theory, without a run
+    who_steers            the gradient of the images of a run by their probability, under each loss
     loss_curves           force, value or slope of losses over the probability of the true class
     over_lead             their gradient over the lead of the favoured class
     phase_map             a quantity over the plane of initializations
@@ -52,6 +55,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from igbviz.charts.animation import gif
     from igbviz.charts.classes.alive import alive
+    from igbviz.charts.classes.first_epoch import first_epoch
+    from igbviz.charts.classes.lasting_bias import lasting_bias
+    from igbviz.charts.classes.who_steers import who_steers
     from igbviz.charts.comparison import grid as compare
     from igbviz.charts.comparison import overlay
     from igbviz.charts.dynamics import over_time as group_means
@@ -87,6 +93,8 @@ CHARTS = {
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
     "escapes": "escape.escapes",
+    "lasting_bias": "classes.lasting_bias.lasting_bias",
+    "first_epoch": "classes.first_epoch.first_epoch",
     "roles": "paper.bands",
     "untrained_by_rank": "paper.untrained_by_rank",
     "group_means": "dynamics.over_time",
@@ -96,6 +104,7 @@ CHARTS = {
     "trade_off": "robustness.trade_off",
     "escape_of_losses": "escape.picture",
     "escape_against_force": "spectrum.escape_against_force.escape_against_force",
+    "who_steers": "classes.who_steers.who_steers",
     "loss_curves": "losses.over_p",
     "over_lead": "losses.over_lead",
     "phase_map": "theory.phase_map",
@@ -122,10 +131,12 @@ __all__ = [
     "escape_of_losses",
     "escapes",
     "every_network",
+    "first_epoch",
     "gamma_by_depth",
     "gif",
     "group_means",
     "guesses",
+    "lasting_bias",
     "loss_curves",
     "losses_over_time",
     "outputs",
@@ -139,6 +150,7 @@ __all__ = [
     "trade_off",
     "trainability",
     "untrained_by_rank",
+    "who_steers",
     "wrong_labels",
 ]
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-from igbviz.studies.comparison import Member
+from igbviz.studies.comparison import Member, Setting
 from igbviz.trajectory.outcome import never_is_infinite
 
 
 def alive_steps(members: Sequence[Member]) -> np.ndarray:
     """(runs, K) the step from which on each class is alive, infinite for never."""
     return np.array([never_is_infinite(member.outcome.alive_steps) for member in members])
+
+
+def frame(settings: Sequence[Setting]) -> pd.DataFrame:
+    """Tidy, one row per (run, class): the step from which it is alive, infinite for never."""
+    return pd.DataFrame([
+        {"setting": setting.label, "run": member.run, "seed": member.config.seed, "class": name, "alive_step": step}
+        for setting in settings
+        for member in setting.members
+        for name, step in zip(member.class_names, never_is_infinite(member.outcome.alive_steps), strict=True)
+    ])  # fmt: skip
 
 
 def sentence(members: Sequence[Member]) -> str:

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy.stats import t as student
 
 from igbviz.studies.comparison import Setting
 
 CONFIDENCE = 0.95
+IN_WORDS = (
+    "A ring is the mean part of the guesses at Init.; small dots are runs at their last probe, large ones their mean "
+    "with its standard error over n seeds. It is surely more where chance lies below the 95 % interval of the mean "
+    "(Student's t): with three seeds the interval reaches 4.3 standard errors to each side."
+)
 Part = Literal["guesses", "errors"]
 PARTS: tuple[Part, ...] = ("guesses", "errors")
 
@@ -67,6 +73,17 @@ def shares(settings: Sequence[Setting], part: Part) -> list[Share]:
     return found
 
 
+def frame(settings: Sequence[Setting]) -> pd.DataFrame:
+    """One row per run: the favoured class and its part of the guesses at Init. and in the end, and of the errors."""
+    names = ("favoured_class", "favoured_guesses_init", *(f"favoured_{part}" for part in PARTS))
+    return pd.DataFrame([
+        {"setting": setting.label, "run": member.run, "seed": member.config.seed, "chance": 1 / len(member.class_names)}
+        | {name: getattr(member.outcome, name) for name in names}
+        for setting in settings
+        for member in setting.members
+    ])  # fmt: skip
+
+
 def sentence(settings: Sequence[Setting]) -> str:
     """For the guesses and for the errors: under which losses or settings the favoured class has more than chance."""
     return " ".join(filter(None, (_sentence(shares(settings, part), part) for part in PARTS)))
@@ -76,7 +93,7 @@ def _sentence(of_settings: Sequence[Share], part: Part) -> str:
     if not of_settings:
         return ""
     kinds = {
-        True: "more than chance under {}",
+        True: "surely more under {}",
         False: "not surely more under {}",
         None: "{}, a single run each" if sum(share.n == 1 for share in of_settings) > 1 else "{}, a single run",
     }

@@ -90,8 +90,8 @@ def sentence(losses: Mapping[str, Loss], trajectory: Trajectory, index: int) -> 
         fractions = [f"{100 * one.share[:low].sum():.0f} %" if one.total else "none at all" for one in found]
         parts[name] = f"{name} {', then '.join(fractions)}"
         of_images = [f"{100 * one.images[:low].sum():.0f} %" for one in found]
-    later = f", and {of_images[1]} at step {trajectory.step[index]:,}" if len(probes) > 1 else ""
+    later = f", and {of_images[1]} at step {trajectory.step[index]:,}." if len(probes) > 1 else ""
     return (
-        f"Images with p up to {LOW:g} are {of_images[0]} of all at Init.{later}. "
+        f"Images with p up to {LOW:g} are {of_images[0]} of all at Init.{later} "
         f"Their part of the gradient: {'; '.join(parts.values())}."
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from igbviz.charts.classes.alive import alive
+from igbviz.charts.classes.first_epoch import first_epoch
 from igbviz.charts.interface.inputs import settings_of
 from igbviz.spec import ConfigError
 from igbviz.studies.alive import sentence
@@ -88,3 +89,24 @@ def test_the_sentence(runs: list[tuple[int | None, ...]], words: str) -> None:
 
 def test_a_run_that_goes_on() -> None:
     assert sentence(members((0, None, 1), state="running")).endswith("1 has not yet.")
+
+
+def test_before_and_after_the_first_epoch() -> None:
+    long, short = story(seed=3, even_from=20), story(seed=3, even_from=None, steps=np.array([0, 1, 50]))
+    spec = first_epoch.spec({"a": long, "b": short})
+    before, after, _, stuck = spec["data"]
+    names = spec["layout"]["xaxis2"]["ticktext"]
+    assert names == ["<b>3 ★</b>", *"012456789"] and not spec["layout"]["xaxis"]["showticklabels"]
+    ends = long.records[long.records["epoch"] <= 1][-1]["confusion"]
+    assert list(before["y"]) == [1] + [0] * 9 and stuck["y"][0] == 1
+    assert list(after["y"]) == pytest.approx([ends[:, k].sum() / ends.sum() for k in (3, 0, 1, 2, 4, 5, 6, 7, 8, 9)])
+    texts = [note["text"] for note in spec["layout"]["annotations"]]
+    assert texts[0].startswith("<b>a</b><br>3 100 % → 10 %; most at epoch ")
+    assert texts[1] == "<b>b</b><br>3 100 % → 100 %; still most at epoch 0.5: 3, 100 %"
+    pairs = first_epoch.spec({"a": long}, "predicted_probability")["data"]
+    mean = long.records["mean_prob"][0].mean(0)
+    assert pairs[0]["y"] == pytest.approx(mean[[3, 0, 1, 2, 4, 5, 6, 7, 8, 9]])
+    with pytest.raises(ConfigError, match="quantity"):
+        first_epoch({"a": long}, "accuracy")
+    with pytest.raises(ConfigError, match="runs"):
+        first_epoch([])

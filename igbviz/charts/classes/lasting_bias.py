@@ -40,7 +40,6 @@ def lasting_bias(runs: OfRuns) -> dict[str, Any]:
     traces = [_start(settings)]
     for part, of_settings in found.items():
         traces += _dots(part, of_settings, places)
-    top = max(1.0, *(value for of_settings in found.values() for share in of_settings for value in share.values))
     chances = {1 / len(setting.members[0].class_names): setting for setting in settings}
     names = ["<br>".join(map(literal, wrap(setting.label, NAME_WIDTH))) for setting in settings]
     upright = {"type": "line", "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
@@ -52,7 +51,7 @@ def lasting_bias(runs: OfRuns) -> dict[str, Any]:
         | {
             "xaxis": AXIS
             | {
-                "range": [-0.02, 1.04 * top],
+                "range": [-0.02, 1.04],
                 "tickformat": ".0%",
                 "nticks": 6,
                 "title": {"text": "part of the class favoured at Init., at the end", "standoff": 6},

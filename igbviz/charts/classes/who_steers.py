@@ -35,22 +35,26 @@ def who_steers(run: OfRun, chosen: OfLosses, index: int = -1) -> dict[str, Any]:
     trajectory = trajectory_of(run, "run")
     if not len(trajectory):
         raise ConfigError((("run",), "has no probe yet, allowed: a run with a probe"))
+    if not trajectory.p_hist[:1].any():
+        raise ConfigError((("run",), "has no recorded probabilities of its images, allowed: a run with some"))
     index = place_of("index", index, len(trajectory), "probes")
     losses = {name: loss for name, loss in losses_of(chosen).items() if loss.of_p is not None}
     if not losses:
         raise wrong("chosen", chosen, "at least one loss that is a function of p alone")
     titles = {name: LOSSES[name].title if name in LOSSES else literal(name) for name in losses}
-    panels = [("gradient of one image", "norm")]
+    panels = [("gradient of one image", "norm on the logits")]
     panels += [(f"at {_moment(trajectory, probe)}", "part of all") for probe in dict.fromkeys((0, index))]
     inner = len(panels) * (PANEL + GAP)
-    traces = [
+    nothing = np.full(len(BINS) - 1, np.nan)  # the gray bars are named here and drawn below
+    traces = [_bars(nothing, "images", "images", IMAGES, "", True)]
+    traces += [
         _bars(norm_of_formula(loss.of_p), name, titles[name], _style(name), "%{y:.3g}", True)
         for name, loss in losses.items()
     ]
     for row, probe in enumerate(dict.fromkeys((0, index)), start=2):
         found = {name: steering(loss.of_p, trajectory, probe) for name, loss in losses.items()}
         images = next(iter(found.values())).images
-        bars = [_bars(images, "images", "images", IMAGES, "%{y:.1%} of all images", row == 2)]
+        bars = [_bars(images, "images", "images", IMAGES, "%{y:.1%} of all images", False)]
         bars += [
             _bars(one.share, name, titles[name], _style(name), "%{y:.1%} of the gradient", False)
             for name, one in found.items()

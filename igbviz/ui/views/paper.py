@@ -25,6 +25,7 @@ from igbviz.ui.members import member_of, sentence
 from igbviz.ui.provenance import ROUNDING, ROUNDING_MEASURED
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
+from igbviz.ui.views.aftermath import paper as aftermath
 
 VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
@@ -66,6 +67,9 @@ def draw(cache: Path) -> None:
             paper_tables.draw_claims(runs_by_variant)
         else:
             _figure_2(runs_by_variant, seed, unit)
+            titles = {(loss, variant): _row_title(loss, variant) for loss in LOSSES for variant in runs_by_variant}
+            members = {variant: _members(runs) for variant, runs in runs_by_variant.items()}
+            aftermath.draw(aftermath.rows_of(members, titles), seed)
         _show_provenance(set_name, runs_by_variant)
         if _seeds(runs_by_variant.values()) != seeds:
             st.rerun()  # there is another seed to choose

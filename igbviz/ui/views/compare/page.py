@@ -15,8 +15,9 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts.browser import find_chromium
+from igbviz.charts.classes.of_runs import PICTURES
 from igbviz.charts.comparison import MAX_ROWS
-from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
+from igbviz.charts.comparison_export import ESCAPE, FORMATS, NO_CURVES, TABS, View, alike, spec
 from igbviz.charts.time_axis import UNITS
 from igbviz.config import RecordedConfig
 from igbviz.runs.run import Run, RunError
@@ -86,7 +87,7 @@ def draw(cache: Path) -> None:
 def _options(members: Sequence[Member]) -> View:
     """One row with all that can be set."""
     tab = from_query("tab", TABS, "grid")
-    quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    quantity = from_query("quantity", [*MEASURES, *NO_CURVES], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(key="options", horizontal=True, vertical_alignment="center"):
         tab = st.segmented_control(
@@ -99,12 +100,12 @@ def _options(members: Sequence[Member]) -> View:
             label_visibility="collapsed",
         )
         if tab == "overlay":
-            quantities = [*_measured(members), ESCAPE]
+            quantities = [*_measured(members), *NO_CURVES]
             quantity = st.selectbox(
                 "Quantity",
                 quantities,
                 index=quantities.index(quantity) if quantity in quantities else 0,
-                format_func=lambda name: "Time to escape" if name == ESCAPE else MEASURES[name].title,
+                format_func=lambda name: NO_CURVES.get(name) or MEASURES[name].title,
                 key="compare-quantity",
                 label_visibility="collapsed",
                 width=230,
@@ -114,7 +115,7 @@ def _options(members: Sequence[Member]) -> View:
         linked_unit = from_query("unit", UNITS, "epoch")
         unit = linked_unit if tab == "table" else forms.time_unit("compare-unit", has_epochs=has_epochs)
         has_seeds = len({member.config.group for member in members}) < len(members)
-        if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
+        if tab == "table" or (tab == "overlay" and quantity not in NO_CURVES and has_seeds):
             help_ = (
                 "Runs that differ only in the seed become one line: their median, with a band from the minimum to the "
                 "maximum."
@@ -200,6 +201,8 @@ def _caption(view: View, settings: Sequence[Setting]) -> str:
         )
     if view.quantity == ESCAPE:
         return f"One dot per seed, a vertical line at the median. {ESCAPE_IN_WORDS}"
+    if view.quantity in PICTURES:
+        return PICTURES[view.quantity].caption(settings)
     band = " Line: median over the seeds; band: minimum to maximum; where a seed ended early, n is smaller."
     caption = MEASURES[view.quantity].caption
     if view.quantity == "silent":
