@@ -27,24 +27,24 @@ def frame(settings: Sequence[Setting]) -> pd.DataFrame:
 
 
 def sentence(members: Sequence[Member]) -> str:
-    """How many classes of one run, or of the seeds of a setting, came alive, and when."""
+    """How many classes of one run, or of the seeds of a setting, came alive for good, and when."""
     steps = alive_steps(members)
     came = steps[np.isfinite(steps)]
     total, missing = steps.size, steps.size - came.size
     of_runs = f" of {len(members)} runs" if len(members) > 1 else ""
     if not came.size:
-        return f"No class{of_runs} came alive."
-    rest = "never did" if all(member.ended for member in members) else f"{'has' if missing == 1 else 'have'} not yet"
+        return f"No class{of_runs} came alive for good."
+    rest = "did not" if all(member.ended for member in members) else f"{'has' if missing == 1 else 'have'} not yet"
     last = f"the last {_at(came.max())}"
     if len(members) == 1:
         last = f"{members[0].class_names[int((steps[0] == came.max()).argmax())]} last, {_at(came.max())}"
         if came.size == 1:
-            return f"Only {last.replace(' last,', ' came alive,')}; {missing} {rest}."
+            return f"Only {last.replace(' last,', ' came alive for good,')}; {missing} {rest}."
     half = np.median(steps)
     middle = f"half {_at(half, 'by')}, " if np.isfinite(half) else ""
     if not missing:
-        return f"All {total} classes{of_runs} came alive: {middle}{last}."
-    return f"{came.size} of {total} classes{of_runs} came alive: {middle}{last}; {missing} {rest}."
+        return f"All {total} classes{of_runs} came alive for good: {middle}{last}."
+    return f"{came.size} of {total} classes{of_runs} came alive for good: {middle}{last}; {missing} {rest}."
 
 
 def _at(step: float, word: str = "at") -> str:

@@ -92,18 +92,19 @@ def sentence(settings: Sequence[Setting]) -> str:
 def _sentence(of_settings: Sequence[Share], part: Part) -> str:
     if not of_settings:
         return ""
-    kinds = {
-        True: "surely more under {}",
-        False: "not surely more under {}",
-        None: "{}, a single run each" if sum(share.n == 1 for share in of_settings) > 1 else "{}, a single run",
-    }
-    clauses = []
-    for lasts, words in kinds.items():
-        named = [f"{share.label} ({share.in_words})" for share in of_settings if share.lasts is lasts]
-        if named:
-            clauses.append(words.format(" and ".join(filter(None, (", ".join(named[:-1]), named[-1])))))
     chances = {share.chance for share in of_settings}
-    chance = f" (chance: {100 * chances.pop():.3g} %)" if len(chances) == 1 else ""
+    chance = f"chance, {100 * chances.pop():.3g} %," if len(chances) == 1 else "chance"
+    surely, not_surely, single = (
+        [f"{share.label} ({share.in_words})" for share in of_settings if share.lasts is lasts]
+        for lasts in (True, False, None)
+    )
     counts = sorted({share.n for share in of_settings})
     n = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
-    return f"Of all {part}{chance}, the class favoured at Init. has in the end {'; '.join(clauses)} ({n})."
+    clauses = [f"surely more than {chance} under {_listed(surely) or 'none of these'}"]
+    clauses += [f"not surely under {_listed(not_surely)}"] * bool(not_surely)
+    clauses += [f"of {_listed(single)} there is one run only"] * bool(single)
+    return f"Of all {part}, the class favoured at Init. has in the end {'; '.join(clauses)} ({n})."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

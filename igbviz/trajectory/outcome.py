@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from igbviz.trajectory.trajectory import Trajectory
 
 ALIVE_IN_WORDS = (
-    "A class is alive while its accuracy (recall) is at chance, 1/K, or above, and comes alive at the first probe from "
-    "which on it stays so to the end, or to the last probe so far of a run that is not finished."
+    "A class is alive while its accuracy (recall) is at chance, 1/K, or above, and comes alive for good at the first "
+    "probe from which on it stays so to the end, or to the last probe so far of a run that is not finished."
 )
 
 

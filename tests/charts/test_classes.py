@@ -29,7 +29,7 @@ def test_a_dot_at_the_step_of_each_class_and_a_column_for_never(tmp_path: Path) 
     stuck = alive.spec(stored(BASE.with_(seed=1), tmp_path, story(1, even_from=None)), "step")
     never = stuck["layout"]["xaxis"]["tickvals"][-1]
     assert sorted(stuck["data"][-1]["x"]) == pytest.approx([10**-0.5] + [never] * 9) and never > STEPS[-1]
-    assert "Only 1 came alive, at Init.; 9 never did." in stuck["layout"]["meta"]["words"]
+    assert "Only 1 came alive for good, at Init.; 9 did not." in stuck["layout"]["meta"]["words"]
 
 
 def test_seeds_are_dots_and_settings_are_panels(tmp_path: Path) -> None:
@@ -72,15 +72,15 @@ def members(*runs: tuple[int | None, ...], state: str = "done") -> list[Member]:
 @pytest.mark.parametrize(
     ("runs", "words"),
     [
-        ([(0, 1, 10)], "All 3 classes came alive: half by step 1, C last, at step 10."),
-        ([(0, 100, None)], "2 of 3 classes came alive: half by step 100, B last, at step 100; 1 never did."),
-        ([(None, 1, None)], "Only B came alive, at step 1; 2 never did."),
-        ([(None, None)], "No class came alive."),
+        ([(0, 1, 10)], "All 3 classes came alive for good: half by step 1, C last, at step 10."),
+        ([(0, 100, None)], "2 of 3 classes came alive for good: half by step 100, B last, at step 100; 1 did not."),
+        ([(None, 1, None)], "Only B came alive for good, at step 1; 2 did not."),
+        ([(None, None)], "No class came alive for good."),
         (
             [(0, 1, 10), (1, 0, None)],
-            "5 of 6 classes of 2 runs came alive: half by step 1, the last at step 10; 1 never did.",
+            "5 of 6 classes of 2 runs came alive for good: half by step 1, the last at step 10; 1 did not.",
         ),
-        ([(0, 1), (10, 0)], "All 4 classes of 2 runs came alive: half by step 1, the last at step 10."),
+        ([(0, 1), (10, 0)], "All 4 classes of 2 runs came alive for good: half by step 1, the last at step 10."),
     ],
 )
 def test_the_sentence(runs: list[tuple[int | None, ...]], words: str) -> None:

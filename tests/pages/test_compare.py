@@ -116,7 +116,9 @@ def test_a_link_shows_its_view(own_cache: Path) -> None:
     assert "Escape: 2 of 6" in chart(link(*runs, tab="overlay", quantity="escape"))["words"]
     assert "half by step" in chart(link(*runs, tab="overlay", quantity="alive"))["words"]
     left = link(*runs, tab="overlay", quantity="lasting-bias")
-    assert chart(left)["words"].startswith("Of all guesses (chance: 10 %)") and "Student's t" in captions(left)
+    assert chart(left)["words"].startswith("Of all guesses, the class favoured at Init.") and "Student's t" in captions(
+        left
+    )
     test = link(*runs, tab="table")
     assert not test.get("bidi_component") and len(test.dataframe) == 2
     assert test.dataframe[1].value["n"].tolist() == [2, 2, 2]

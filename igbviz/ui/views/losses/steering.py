@@ -16,18 +16,19 @@ MAX_DRAWN = 4  # losses beside each other in a bin
 def draw(chosen: dict[str, Loss], shown: Shown) -> None:
     """The picture at Init. and at the selected probe; nothing without a run or without a loss of p."""
     drawn = [(name, loss) for name, loss in chosen.items() if loss.of_p is not None][:MAX_DRAWN]
-    if shown.run is None or shown.trajectory is None or not drawn:
+    if shown.run is None or shown.trajectory is None or not drawn or not shown.trajectory.p_hist[:1].any():
         return
     st.header("Who steers the training", anchor=False)
-    figure, height, sentence = _figure(tuple(drawn), str(shown.run.path), shown.run.record_bytes, shown.index)
+    later = shown.index or len(shown.trajectory) - 1  # beside Init., the last probe unless another one is selected
+    figure, height, sentence = _figure(tuple(drawn), str(shown.run.path), shown.run.record_bytes, later)
     live_chart(figure, key="losses-steering", height=height)
     images = int(shown.trajectory.class_sizes()[shown.index].sum())
     more = f" The first {MAX_DRAWN} of the chosen losses." if len(chosen) > len(drawn) == MAX_DRAWN else ""
     st.caption(
         f"**{sentence}** Top: the norm of the gradient on the logits of one image, from the formula, where one wrong "
         f"class has the rest of the probability. Below: how many of the run's {images:,} test images have this p "
-        "(gray), and what part of all gradient norms is theirs under each loss, at Init. and at the probe selected "
-        f"above.{more}"
+        "(gray), and what part of all gradient norms is theirs under each loss, at Init. and at the probe "
+        f"selected above, or the last one.{more}"
     )
 
 
