@@ -70,20 +70,14 @@ def mean_norms(loss: LossOfP) -> np.ndarray:
     """The gradient norm, averaged over each bin of the recorded histogram."""
     place = (np.arange(POINTS) + 0.5) / POINTS
     p = P_EDGES[:-1, None] + np.diff(P_EDGES)[:, None] * place
-    return _finite_mean(loss, np.log(p))
+    return gradient_norm(loss, np.log(p)).mean(-1)
 
 
 def norm_of_formula(loss: LossOfP) -> np.ndarray:
     """(B,) the gradient norm of one image, averaged over log p in each of `BINS`."""
     place = (np.arange(POINTS) + 0.5) / POINTS
     low, high = (np.log(np.maximum(edges, MIN_P)) for edges in (BINS[:-1], BINS[1:]))
-    return _finite_mean(loss, low[:, None] + (high - low)[:, None] * place)
-
-
-def _finite_mean(loss: LossOfP, log_p: np.ndarray) -> np.ndarray:
-    """The mean norm over each row; where somebody's own formula has no finite gradient, it counts as none."""
-    with np.errstate(all="ignore"):
-        return np.nan_to_num(gradient_norm(loss, log_p), nan=0.0, posinf=0.0).mean(-1)
+    return gradient_norm(loss, low[:, None] + (high - low)[:, None] * place).mean(-1)
 
 
 def sentence(losses: Mapping[str, Loss], trajectory: Trajectory, index: int) -> str:

@@ -89,12 +89,6 @@ def test_the_sum_is_the_training_signal_that_the_probe_measured(name: str, withi
         assert steering(run.config.loss.of_p, trajectory, index).total == pytest.approx(measured, rel=within)
 
 
-def test_a_formula_without_a_finite_gradient_steers_nothing_there() -> None:
-    loss = LOSSES["custom"](formula="-log(p - 0.5)", parameters={})  # not a number below one half
-    found = steering(loss.of_p, drawn()[0], 0)
-    assert not found.share[:-1].any() and found.share[-1] == 1
-
-
 def test_the_figure_and_its_sentence() -> None:
     trajectory, p = drawn()
     low = 100 * np.mean(p <= 0.1)
