@@ -10,6 +10,7 @@ transparent and can be read on light and on dark ground; `themed` gives one the 
 Of one run, over time
     curves                a quantity of every class, on a log scale that begins with the untrained network
     bars                  the same at one probe
+    alive                 when each class comes alive, of one run or over seeds
     wrong_labels          wrong labels memorised, resisted, and neither
 
 Of untrained networks
@@ -31,6 +32,8 @@ Of several runs
     overlay               one measure of all, the seeds of a setting as median and range
     confusion_difference  what two runs confuse at one step, A, B and A - B
     escapes               when each seed leaves its first guess
+    lasting_bias          what the favoured class still has of all guesses and errors in the end
+    first_epoch           every class before the first step and after one epoch
     roles                 the favoured class and the others, over seeds
     untrained_by_rank     the predicted probabilities at Init., by rank
     group_means           means of groups, by their bias at Init. unless they are named
@@ -43,6 +46,7 @@ Of several runs
     escape_against_force  the same over the force of each loss at the start
 
 Of losses and theory, without a run
+    who_steers            the gradient of the images of a run by their probability, under each loss
     loss_curves           force, value or slope of losses over the probability of the true class
     over_lead             their gradient over the lead of the favoured class
     phase_map             a quantity over the plane of initializations
@@ -62,6 +66,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from igbviz.charts.animation import gif
+    from igbviz.charts.classes.alive import alive
+    from igbviz.charts.classes.first_epoch import first_epoch
+    from igbviz.charts.classes.lasting_bias import lasting_bias
+    from igbviz.charts.classes.who_steers import who_steers
     from igbviz.charts.comparison import grid as compare
     from igbviz.charts.comparison import overlay
     from igbviz.charts.confusion.difference import confusion_difference
@@ -97,6 +105,7 @@ CHARTS = {
     "curves": "run.curves",
     "bars": "run.bars",
     "wrong_labels": "run.wrong_labels",
+    "alive": "classes.alive.alive",
     "every_network": "network.every_network",
     "guesses": "ensemble.guesses",
     "gamma_by_depth": "ensemble.gamma_by_depth",
@@ -113,6 +122,8 @@ CHARTS = {
     "overlay": "comparison.overlay",
     "confusion_difference": "confusion.difference.confusion_difference",
     "escapes": "escape.escapes",
+    "lasting_bias": "classes.lasting_bias.lasting_bias",
+    "first_epoch": "classes.first_epoch.first_epoch",
     "roles": "paper.bands",
     "untrained_by_rank": "paper.untrained_by_rank",
     "group_means": "dynamics.groups.over_time",
@@ -123,6 +134,7 @@ CHARTS = {
     "trade_off": "robustness.trade_off",
     "escape_of_losses": "escape.picture",
     "escape_against_force": "spectrum.escape_against_force.escape_against_force",
+    "who_steers": "classes.who_steers.who_steers",
     "loss_curves": "losses.over_p",
     "over_lead": "losses.over_lead",
     "phase_map": "theory.phase_map",
@@ -141,6 +153,7 @@ __all__ = [
     "CHARTS",
     "CONFIG",
     "accuracy_against_gamma",
+    "alive",
     "architectures",
     "bars",
     "by_depth",
@@ -155,6 +168,7 @@ __all__ = [
     "escapes",
     "every_network",
     "gamma_against_mean",
+    "first_epoch",
     "gamma_by_depth",
     "gif",
     "gradients",
@@ -162,6 +176,7 @@ __all__ = [
     "guesses",
     "hidden_nodes",
     "imbalance_map",
+    "lasting_bias",
     "loss_curves",
     "losses_over_time",
     "outputs",
@@ -177,6 +192,7 @@ __all__ = [
     "trade_off",
     "trainability",
     "untrained_by_rank",
+    "who_steers",
     "wrong_labels",
 ]
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from igbviz.charts import comparison as comparison_charts
 from igbviz.charts import escape
 from igbviz.charts.browser import print_pdf
+from igbviz.charts.classes.of_runs import PICTURES
 from igbviz.charts.comparison import MAX_ROWS
 from igbviz.charts.interface.figures import to_html
 from igbviz.charts.run_export import csv_table
@@ -22,6 +23,7 @@ from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
 
 TABS = {"grid": "Side by side", "overlay": "One quantity", "confusion": "Confusion", "table": "Numbers"}
 ESCAPE = "escape"  # among the quantities of the overlay, though it is one number per run, not a curve
+NO_CURVES = {ESCAPE: "Time to escape"} | {name: picture.title for name, picture in PICTURES.items()}
 
 
 class View(NamedTuple):
@@ -58,6 +60,8 @@ def spec(settings: Sequence[Setting], view: View) -> dict[str, Any]:
     if view.tab == "overlay":
         if view.quantity == ESCAPE:
             return escape.escapes.spec(settings, view.unit)
+        if view.quantity in PICTURES:
+            return PICTURES[view.quantity].spec(settings, view.unit)
         return comparison_charts.overlay.spec(settings, view.quantity, view.unit, view.collapse)
     shown = [member.run for member in alike([member for setting in settings for member in setting.members])[0]]
     first = view.rows * MAX_ROWS
@@ -70,6 +74,8 @@ def frame(settings: Sequence[Setting], view: View) -> pd.DataFrame:
         return comparison.panel_frame(settings)
     if view.tab == "table" or view.quantity == ESCAPE:
         return comparison.run_table(settings)
+    if view.quantity in PICTURES:
+        return PICTURES[view.quantity].frame(settings)
     return comparison.band_frame(settings, view.quantity) if view.collapse else comparison.measure_frame(settings)
 
 

@@ -63,7 +63,7 @@ def _values(config: Config) -> Any:
 def _classes(trajectory: Trajectory) -> list[dict[str, Any]]:
     if not len(trajectory):
         return []
-    first, last = trajectory[:1], trajectory[-1:]
+    first, last, alive = trajectory[:1], trajectory[-1:], trajectory.alive_steps()
     return [
         {
             "name": name,
@@ -73,6 +73,7 @@ def _classes(trajectory: Trajectory) -> list[dict[str, Any]]:
             "accuracy_now": last.accuracy()[0, index],
             "guesses_at_init": first.guess_fraction()[0, index],
             "guesses_now": last.guess_fraction()[0, index],
+            "alive_step": alive[index],
         }
         for index, name in enumerate(trajectory.class_names)
     ]

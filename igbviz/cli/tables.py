@@ -17,6 +17,7 @@ OF_A_TRAINING = """\
 p: mean probability of the true class over the images of that class
 accuracy: fraction of the images of that class that are guessed right (recall)
 guesses: fraction of all images that are guessed as that class; 1/K without bias
+alive: the step from which on the accuracy is at least 1/K, chance, at every probe
 Init.: the untrained network; now: the last probe
 *: the class favoured at Init., with the highest mean probability over all images"""
 
@@ -58,11 +59,12 @@ def class_table(trajectory: Trajectory) -> str:
         return "no probe yet"
     probability, guesses = trajectory.true_class_probability(), trajectory.guess_fraction()
     values = zip(probability[0], probability[-1], trajectory[-1:].accuracy()[0], guesses[0], guesses[-1], strict=True)
-    lines = [f"{'class':>14}   p at Init.   p now  accuracy now  guesses at Init.  guesses now"]
+    lines = [f"{'class':>14}   p at Init.   p now  accuracy now  guesses at Init.  guesses now  alive"]
+    alive = ["never" if step is None else str(step) for step in trajectory.alive_steps()]
     for index, (name, numbers) in enumerate(zip(trajectory.class_names, values, strict=True)):
         star = "*" if index == trajectory.favoured() else " "
         cells = (f"{value:{width}.3f}" for value, width in zip(numbers, (10, 6, 12, 16, 11), strict=True))
-        lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}")
+        lines.append(f"{name[:14]:>14}{star}  {'  '.join(cells)}  {alive[index]:>5}")
     accuracy = trajectory[-1:].balanced_accuracy()[0]
     when = f"epoch {trajectory.epoch[-1]:.3g}" if trajectory.has_epochs else f"step {trajectory.step[-1]:,}"
     return "\n".join([*lines, f"{when}, mean accuracy {accuracy:.3f}", OF_A_TRAINING])

@@ -104,6 +104,18 @@ def pulls(loss: Loss, p: np.ndarray, classes: int) -> np.ndarray:
     return np.where(np.abs(force) < ZERO_GRADIENT_FRACTION, 0.0, np.sign(force) * share)
 
 
+def gradient_norm(loss: LossOfP, log_p: np.ndarray) -> np.ndarray:
+    """The training signal of an image: the norm of the gradient on all logits, where one wrong class has the rest.
+
+    Cross-entropy's gradient is the probabilities minus the one-hot label, so its norm is √2 (1 - p) there; a loss of p
+    multiplies it by |w(p)|. Were the rest spread over all K - 1 wrong classes, it would be smaller by √(K / (2K - 2)).
+
+    >>> igbviz.losses.force.gradient_norm(igbviz.losses.CrossEntropy().of_p, np.log([1e-9]))
+    array([1.41421356])
+    """
+    return np.sqrt(2) * -np.expm1(log_p) * np.abs(loss.weight(log_p, np))
+
+
 def ranking(classes: int) -> list[dict[str, Any]]:
     """One row per loss at its defaults, the strongest force on an improbable class first."""
     # Just under 1/K: a cutoff at 1/K counts p = 1/K as below it, which rounding must not decide.

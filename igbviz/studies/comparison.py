@@ -37,6 +37,8 @@ OUTCOMES = {
     "classes_at_zero": ("classes at zero", "{:.3g}".format),
     "silent": ("ignored images", format_fraction),
     "escape": ("escape step", format_step),
+    "alive": ("every class alive", format_step),
+    "classes_alive": ("classes alive", "{:.3g}".format),
 }
 ESCAPE_IN_WORDS = (
     "Escape: the first probe, in optimizer steps, from which on the entropy of the guess fractions is at least "

@@ -59,7 +59,8 @@ def _example(stored: Mapping[str, Any]) -> Example:
     configs = {config.id: config for config in sweep.configs()}
     members = []
     for row in stored["runs"]:
-        result, step = Outcome(**row["outcome"]), np.array(row["step"])
+        result = Outcome(**row["outcome"] | {"alive_steps": tuple(row["outcome"].get("alive_steps", ()))})
+        step = np.array(row["step"])
         epoch, seconds = step / stored["steps_per_epoch"], np.full(len(step), np.nan)
         measures = {name: np.array(values, np.float32) for name, values in row["measures"].items()}
         members.append(

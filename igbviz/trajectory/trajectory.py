@@ -85,13 +85,17 @@ def thin(step: np.ndarray, per_decade: int = POINTS_PER_DECADE) -> np.ndarray:
     return first if first[-1] == len(step) - 1 else np.append(first, len(step) - 1)
 
 
+def lasting(holds: np.ndarray) -> np.ndarray:
+    """The index of the first probe from which on `holds` (T, ...) is true to the last probe; T where it ends false."""
+    return len(holds) - np.logical_and.accumulate(holds[::-1], axis=0).sum(0)
+
+
 def escape_step(step: ArrayLike, evenness: ArrayLike, threshold: float = EVENNESS_THRESHOLD) -> int | None:
     """The first step from which on the evenness stays at least `threshold` to the end.
 
     None if the last probe is below the threshold, or if there is no probe.
     """
-    step, uneven = np.asarray(step), np.flatnonzero(np.asarray(evenness) < threshold)
-    first = uneven[-1] + 1 if len(uneven) else 0
+    step, first = np.asarray(step), lasting(~(np.asarray(evenness) < threshold))
     return int(step[first]) if first < len(step) else None
 
 
@@ -217,6 +221,12 @@ class Trajectory(Recorded):
         """(T, K) fraction of the probe set that is guessed as each class (G_k in the theory of IGB); rows sum to 1."""
         return self.confusion.sum(1) / self.confusion.sum((1, 2))[:, None]
 
+    def error_fraction(self) -> np.ndarray:
+        """(T, K) fraction of all wrong guesses that are of each class; rows sum to 1, NaN where all are right."""
+        wrong = self.confusion.sum(1) - np.diagonal(self.confusion, axis1=1, axis2=2)
+        errors = wrong.sum(-1, keepdims=True)
+        return np.where(errors > 0, wrong / np.maximum(errors, 1), np.nan)
+
     def largest_guess(self) -> np.ndarray:
         """(T,) guess fraction of the most guessed class: 1/K without bias, 1 if every image gets the same guess."""
         return self.guess_fraction().max(-1)
@@ -249,6 +259,20 @@ class Trajectory(Recorded):
         None if the last probe is below the threshold, or if there is no probe; 0 if no probe is below it.
         """
         return escape_step(self.step, self.guess_entropy(), threshold)
+
+    def alive(self) -> np.ndarray:
+        """(T, K) whether the accuracy of a class is at chance or above: at least 1/K of its images guessed right."""
+        right, sizes = np.diagonal(self.confusion, axis1=1, axis2=2), self.class_sizes()
+        return (sizes > 0) & (right * self.classes >= sizes)  # whole numbers, so that no rounding decides
+
+    def alive_steps(self) -> tuple[int | None, ...]:
+        """When each class comes alive: the first step from which on it is `alive()` to the last probe; None for never.
+
+        >>> igbviz.submit("first-look").trajectory().alive_steps()
+        (16, 33, 33, 5, 9, 169, 134, 18, 6, 9)
+        """
+        first = lasting(self.alive())
+        return tuple(int(self.step[probe]) if probe < len(self) else None for probe in first)
 
     def favoured(self) -> int | None:
         """The class with the highest mean probability at Init. (largest bar of Fig. 1); None before the first probe."""

@@ -12,7 +12,6 @@ import numpy as np
 
 from igbviz.trajectory.trajectory import Trajectory
 
-ALIVE = 0.01  # a class is alive while more than this fraction of its images is guessed right
 MAX_NAMED = 3  # longer lists of classes are counted, not named
 
 
@@ -23,7 +22,7 @@ class Verdict:
     sentence: str
     stuck: bool
     escape_step: int | None
-    never_alive: tuple[str, ...]  # classes that were alive at no probe
+    never_alive: tuple[str, ...]  # classes whose accuracy was at chance, 1/K, or above at no probe
     lost: tuple[str, ...]  # classes that were alive at an earlier probe, but not at the last one
     ended: bool = True
     diverged: bool = False
@@ -43,7 +42,7 @@ def verdict(trajectory: Trajectory, *, ended: bool = True, diverged: bool = Fals
 
     `ended`: no more probes will follow. A diverged run counts as stuck, however even its guesses.
     """
-    alive = trajectory.accuracy() > ALIVE
+    alive = trajectory.alive()
     names = np.array(trajectory.class_names, dtype=object)
     never, lost = names[~alive.any(0)], names[alive.any(0) & ~alive[-1]]
     guesses = trajectory[-1:].guess_fraction()[0]

@@ -144,14 +144,15 @@ def test_the_table_compares_the_same_quantities_at_init_and_now(tiny: RunConfig,
     text = table(stored(tiny, tmp_path, probes, names=["a", "b", "c"]))
     header, *lines, epoch, explanation = text.split("\n", 5)
     assert [column.strip() for column in re.split(r"  +", header.strip())] == [
-        "class", "p at Init.", "p now", "accuracy now", "guesses at Init.", "guesses now",
+        "class", "p at Init.", "p now", "accuracy now", "guesses at Init.", "guesses now", "alive",
     ]  # fmt: skip
     rows = [line.replace("*", " ").split() for line in lines]
     assert [row[0] for row in rows] == ["a", "b", "c"]
     probability, guesses = probes.true_class_probability(), probes.guess_fraction()
     columns = (probability[0], probability[-1], probes.accuracy()[-1], guesses[0], guesses[-1])
-    np.testing.assert_allclose(np.array([row[1:] for row in rows], float).T, columns, atol=6e-4)
+    np.testing.assert_allclose(np.array([row[1:-1] for row in rows], float).T, columns, atol=6e-4)
     assert [line.find("*") >= 0 for line in lines].index(True) == probes.favoured() and text.count("*") == 2
+    assert [row[-1] for row in rows] == ["never" if step is None else str(step) for step in probes.alive_steps()]
     assert epoch.startswith("epoch ") and "mean accuracy" in epoch
     assert "p: mean probability of the true class over the images of that class" in explanation
     assert "guesses: fraction of all images that are guessed as that class" in explanation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ def test_with_a_run(tiny: RunConfig, own_cache: Path) -> None:
     test = page(PAGE, run=run.id)
     assert not test.info
     fractions, family = (table.value for table in test.dataframe)
+    assert re.search(
+        r"\*\*Images with p up to 0.1 are \d+ % of all at Init\., and \d+ % at step \d+\. Their part", captions(test)
+    )
     assert len(fractions) == 3 and fractions.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([100, 100, 100])
     assert len(family) == len(LOSSES) and "force at 1/3" not in family  # column names stay, only headings change
     test.select_slider(key="moment").set_value(5).run()

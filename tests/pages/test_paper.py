@@ -97,6 +97,15 @@ def test_both_figures_of_a_seed(own_cache: Path) -> None:
     assert second["words"].startswith("4 runs side by side")
 
 
+def test_before_and_after_the_first_epoch(own_cache: Path) -> None:
+    family(own_cache, 3, last=20)
+    test = look(view="after", seed="1")
+    bars, left = charts(test)[-2:]
+    assert bars["words"].count("airplane 1") == 4 and "Piecewise-zero: airplane" in bars["words"]
+    assert left["words"].startswith("Of all guesses, the class favoured at Init. has in the end")
+    assert f"**{left['words']}**" in text(test) and "one network, seed 1" in text(test) and "epochs." in text(test)
+
+
 def test_the_page_has_one_title_and_no_heading_is_skipped(own_cache: Path) -> None:
     family(own_cache, 1)
     for view in paper_view.VIEWS:

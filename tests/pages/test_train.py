@@ -12,6 +12,7 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.run import Run
 from igbviz.runs.status import Status
 from igbviz.runs.submit import submit
+from igbviz.trajectory.outcome import ALIVE_IN_WORDS
 from igbviz.ui.provenance import ROUNDING
 from tests.support import ROOT
 from tests.support.pages import as_read, page
@@ -26,6 +27,15 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
     assert ("stop" in buttons) == (state == "queued")
     assert ("resume" in buttons) == (state in ("stopped", "failed"))
     assert len(test.get("bidi_component")) == 2, "the stage, and the chart of what it does not show"
+
+
+def test_when_each_class_comes_alive(tiny: RunConfig, own_cache: Path) -> None:
+    run = finished(tiny, own_cache)
+    test = page(ROOT / "pages/Train.py", run=run.id, chart="alive")
+    (caption,) = [caption.value for caption in test.caption if ALIVE_IN_WORDS in caption.value]
+    came = sum(step is not None for step in run.trajectory().alive_steps())
+    assert caption.startswith({0: "No class", 1: "Only", 3: "All 3"}.get(came, f"{came} of 3"))
+    assert len(test.get("bidi_component")) == 2
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])

@@ -28,8 +28,8 @@ NAMES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "
 # The charts of one run, of an ensemble and of several runs, which take them in every form; the others take names.
 OF_A_RUN = ("curves", "bars", "wrong_labels")
 OF_AN_ENSEMBLE = ("every_network", "guesses", "gamma_by_depth", "outputs", "class_probabilities")
-OF_RUNS = ("compare", "overlay", "escapes", "roles", "untrained_by_rank", "group_means", "result_against_start",
-           "losses_over_time", "trade_off")  # fmt: skip
+OF_RUNS = ("alive", "lasting_bias", "compare", "overlay", "escapes", "roles", "untrained_by_rank", "group_means",
+           "result_against_start", "losses_over_time", "trade_off")  # fmt: skip
 
 
 @dataclass
@@ -80,6 +80,8 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         **dict.fromkeys(OF_AN_ENSEMBLE, (made.ensemble,)),
         **{name: (made.several(name),) for name in OF_RUNS},
         "confusion_difference": (made.runs[0], made.runs[1]),
+        "first_epoch": ({"one": made.runs[0], "two": made.runs[1].trajectory()},),
+        "who_steers": (made.run, ["cross-entropy", "blurry"]),
         "architectures": ({"a run": made.ensemble, "its networks": made.ensemble.ensemble()},),
         "centres": (made.ensemble, 1),
         "gradients": (made.ensemble,),

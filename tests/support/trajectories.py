@@ -34,6 +34,8 @@ def trajectory(
     records["signal"], records["silent"] = rng.random((2, len(step), classes))
     if noisy:
         records["memorised"], records["resisted"], records["otherwise"] = rng.dirichlet(np.ones(3), len(step)).T
+    bins = records["p_hist"].shape[-1]
+    records["p_hist"] = rng.multinomial(50, np.full(bins, 1 / bins), (len(step), classes))
     return Trajectory(records)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from igbviz.losses.force import ZONES, zones
 from igbviz.studies.paper.experiment import SETS
 from igbviz.trajectory import Trajectory
+from igbviz.trajectory.trajectory import lasting
 from igbviz.trajectory.zones import images_by_zone
 
 Check = tuple[bool | None, str]  # the verdict, None where the precondition never occurred; and the measured number
@@ -41,9 +42,8 @@ def _first(condition: np.ndarray) -> int | None:
 
 def _lasting(condition: np.ndarray) -> int | None:
     """The first probe from which on the condition holds to the last one."""
-    failing = np.flatnonzero(~condition)
-    first = failing[-1] + 1 if len(failing) else 0
-    return int(first) if first < len(condition) else None
+    first = int(lasting(condition))
+    return first if first < len(condition) else None
 
 
 def _others(t: Trajectory, values: np.ndarray) -> np.ndarray:

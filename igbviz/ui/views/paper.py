@@ -1,8 +1,8 @@
 """The page "The paper": its experiment in one click, its figures and claims with our measurements, and our choices.
 
-The address holds the view: `set` (quick, full, small), `view` (figures, claims, choices), `seed` (a number, or all),
-`unit`, and `with`, an alternative that is shown beside our choice. Viewers share the figures: the keys are the lengths
-of the runs' files.
+The address holds the view: `set` (quick, full, small), `view` (figures, after, claims, choices), `seed` (a number, or
+all), `unit`, and `with`, an alternative that is shown beside our choice. Viewers share the figures: the keys are the
+lengths of the runs' files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from igbviz.ui.members import member_of, sentence
 from igbviz.ui.provenance import ROUNDING, ROUNDING_MEASURED
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
+from igbviz.ui.views.aftermath import paper as aftermath
 
-VIEWS = {"figures": "Figures 1 and 2", "claims": "Claims", "choices": "Choices"}
+VIEWS = {"figures": "Figures 1 and 2", "after": "Before and after", "claims": "Claims", "choices": "Choices"}
 ALL = "all"
 EVERY = 2.0  # seconds between redraws while a run is active
 
@@ -64,6 +65,10 @@ def draw(cache: Path) -> None:
         elif view == "claims":
             st.header("Claims", anchor=False)
             paper_tables.draw_claims(runs_by_variant)
+        elif view == "after":
+            titles = {(loss, variant): _row_title(loss, variant) for loss in LOSSES for variant in runs_by_variant}
+            members = {variant: _members(runs) for variant, runs in runs_by_variant.items()}
+            aftermath.draw(aftermath.rows_of(members, titles), seed)
         else:
             _figure_2(runs_by_variant, seed, unit)
         _show_provenance(set_name, runs_by_variant)
@@ -128,7 +133,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
             format_func=VIEWS.get,
             label_visibility="collapsed",
         )
-        if view == "figures":
+        if view in ("figures", "after"):
             if len(seeds) > 0:
                 seed = st.segmented_control(
                     "Seed",
@@ -139,6 +144,7 @@ def _options(seeds: Sequence[int]) -> tuple[str, str, Unit]:
                     format_func=lambda name: "all seeds" if name == ALL else f"seed {name}",
                     label_visibility="collapsed",
                 )
+        if view == "figures":
             unit = forms.time_unit("paper-unit")
     set_query(
         view=view if view != "figures" else None,

@@ -9,7 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from igbviz.charts import run_export
+from igbviz.charts.classes.alive import alive
 from igbviz.charts.run import WRONG_LABELS_CHART, run_curves
+from igbviz.charts.time_axis import Unit
 from igbviz.config import RecordedConfig, RunConfig
 from igbviz.config.interventions import suggested
 from igbviz.config.presets import look_for
@@ -19,9 +21,14 @@ from igbviz.runs import shipped, sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
+from igbviz.studies.alive import sentence
+from igbviz.studies.comparison import Setting
 from igbviz.trajectory import quantities
+from igbviz.trajectory.outcome import ALIVE_IN_WORDS
+from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD
 from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.members import Stamp, member_of
 from igbviz.ui.messages import plain
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.race.buttons import race_buttons
@@ -31,7 +38,8 @@ from igbviz.ui.share import hidden
 from igbviz.ui.stage import stage
 from igbviz.ui.views import interventions
 
-MORE = ("signal", "silent", "guess_entropy", "train_loss")  # quantities that the stage does not show
+ALIVE = "alive"  # in place of a quantity: the picture of when each class comes alive
+MORE = ("signal", "silent", ALIVE, "guess_entropy", "train_loss")  # what the stage does not show
 OF_LOSS = ("signal", "silent")  # these of them need the loss
 NO_LOSS = (
     "The probe did not know the loss of this training, so its training signal and the images it ignores are unknown."
@@ -134,7 +142,9 @@ def _more(run: Run, status: Status) -> None:
             default=from_query("chart", more, more[0]),
             required=True,
             key="chart",
-            format_func=lambda name: quantities.QUANTITIES[name].title,
+            format_func=lambda name: "Time to come alive" if name == ALIVE else quantities.QUANTITIES[name].title,
+            help=f"{ALIVE_IN_WORDS} An image is ignored (silent) where the loss has zero gradient. Guesses are even "
+            f"where their entropy is at least {EVENNESS_THRESHOLD:g} of its maximum.",
         )
         unit = forms.time_unit("unit", hide_label=False, has_epochs=so_far.has_epochs)
     set_query(chart=quantity if quantity != more[0] else None)
@@ -147,8 +157,13 @@ def _more(run: Run, status: Status) -> None:
                     _curves(str(run.path), size, WRONG_LABELS_CHART, unit), key="chart-wrong-labels", height=HEIGHT
                 )
                 st.caption(quantities.WRONG_LABELS.caption)
-            live_chart(_curves(str(run.path), size, quantity, unit), key="chart-more", height=HEIGHT)
-            st.caption(quantities.QUANTITIES[quantity].caption)
+            if quantity == ALIVE:
+                figure, height, sentence = _alive(Stamp.of(run, now.state), unit)
+                live_chart(figure, key="chart-alive", height=height)
+                st.caption(f"{sentence} {ALIVE_IN_WORDS} A bar is the time until then.")
+            else:
+                live_chart(_curves(str(run.path), size, quantity, unit), key="chart-more", height=HEIGHT)
+                st.caption(quantities.QUANTITIES[quantity].caption)
         return refresh.pace(now)
 
     refresh.fragment(follow, refresh.pace(status))
@@ -162,6 +177,14 @@ def _curves(path: str, size: int, quantity: str, unit: str) -> str:
     shown, run = shown_trajectory(path, size), Run(Path(path))
     options = {"steps_per_epoch": run.steps_per_epoch, "height": HEIGHT}
     return payload(run_curves(shown, run.config, quantity, unit, **options))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _alive(stamp: Stamp, unit: Unit) -> tuple[str, int, str]:
+    """When each class comes alive, from all probes, not only the drawn ones: the picture, its height and a sentence."""
+    setting = Setting("", 0, tuple(filter(None, [member_of(stamp)])))
+    figure = alive.spec([setting], unit)
+    return payload(figure), figure["layout"]["height"], sentence(setting.members)
 
 
 def _exports(run: Run, has_records: bool) -> None:

@@ -15,13 +15,15 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts.browser import find_chromium
+from igbviz.charts.classes.of_runs import PICTURES
 from igbviz.charts.comparison import MAX_ROWS
-from igbviz.charts.comparison_export import ESCAPE, FORMATS, TABS, View, alike, spec
+from igbviz.charts.comparison_export import ESCAPE, FORMATS, NO_CURVES, TABS, View, alike, spec
 from igbviz.charts.time_axis import UNITS
 from igbviz.config import RecordedConfig
 from igbviz.runs.run import Run, RunError
 from igbviz.studies import comparison
 from igbviz.studies.comparison import ESCAPE_IN_WORDS, OUTCOMES, Member, Setting
+from igbviz.trajectory.outcome import ALIVE_IN_WORDS
 from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
@@ -87,7 +89,7 @@ def draw(cache: Path) -> None:
 def _options(members: Sequence[Member]) -> View:
     """One row with all that can be set."""
     tab = from_query("tab", TABS, "grid")
-    quantity = from_query("quantity", [*MEASURES, ESCAPE], "balanced_accuracy")
+    quantity = from_query("quantity", [*MEASURES, *NO_CURVES], "balanced_accuracy")
     collapse, page = st.query_params.get("collapse") != "no", 0
     with st.container(key="options", horizontal=True, vertical_alignment="center"):
         tab = st.segmented_control(
@@ -100,12 +102,12 @@ def _options(members: Sequence[Member]) -> View:
             label_visibility="collapsed",
         )
         if tab == "overlay":
-            quantities = [*_measured(members), ESCAPE]
+            quantities = [*_measured(members), *NO_CURVES]
             quantity = st.selectbox(
                 "Quantity",
                 quantities,
                 index=quantities.index(quantity) if quantity in quantities else 0,
-                format_func=lambda name: "Time to escape" if name == ESCAPE else MEASURES[name].title,
+                format_func=lambda name: NO_CURVES.get(name) or MEASURES[name].title,
                 key="compare-quantity",
                 label_visibility="collapsed",
                 width=230,
@@ -115,7 +117,7 @@ def _options(members: Sequence[Member]) -> View:
         linked_unit = from_query("unit", UNITS, "epoch")
         unit = linked_unit if tab in ("table", "confusion") else forms.time_unit("compare-unit", has_epochs=has_epochs)
         has_seeds = len({member.config.group for member in members}) < len(members)
-        if tab == "table" or (tab == "overlay" and quantity != ESCAPE and has_seeds):
+        if tab == "table" or (tab == "overlay" and quantity not in NO_CURVES and has_seeds):
             help_ = (
                 "Runs that differ only in the seed become one line: their median, with a band from the minimum to the "
                 "maximum."
@@ -201,6 +203,8 @@ def _caption(view: View, settings: Sequence[Setting]) -> str:
         )
     if view.quantity == ESCAPE:
         return f"One dot per seed, a vertical line at the median. {ESCAPE_IN_WORDS}"
+    if view.quantity in PICTURES:
+        return PICTURES[view.quantity].caption(settings)
     band = " Line: median over the seeds; band: minimum to maximum; where a seed ended early, n is smaller."
     caption = MEASURES[view.quantity].caption
     if view.quantity == "silent":
@@ -229,10 +233,11 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
             key="compare-outcomes",
             column_config=_pinned() | headings,
         )
-        st.caption(f"Median (minimum–maximum) over n seeds. {ESCAPE_IN_WORDS}")
+        st.caption(f"Median (minimum–maximum) over n seeds. {ESCAPE_IN_WORDS} {ALIVE_IN_WORDS}")
         return
     table = comparison.run_table(settings)
-    table["escape"] = [step if step < float("inf") else None for step in table["escape"]]
+    for name in ("escape", "alive"):
+        table[name] = [step if step < float("inf") else None for step in table[name]]
     table["run"] = [f"Train?run={name}" for name in table["run"]]
     table.insert(2, "verdict", table.pop("verdict"))
     number = {name: st.column_config.NumberColumn(title, format="%.3g") for name, (title, _) in OUTCOMES.items()}
@@ -240,7 +245,7 @@ def _tables(settings: Sequence[Setting], collapse: bool) -> None:
     looks = _pinned() | number | opened | {"verdict": st.column_config.TextColumn("what came of it", width="large")}
     looks |= {"last_step": st.column_config.NumberColumn("last step")}
     st.dataframe(table, hide_index=True, key="compare-outcomes-runs", column_config=looks, placeholder="never")
-    st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS}")
+    st.caption(f"At the last probe of each run. {ESCAPE_IN_WORDS} {ALIVE_IN_WORDS}")
 
 
 def _pinned() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from igbviz.trajectory.trajectory import P_EDGES
 from igbviz.ui import escape
 from igbviz.ui.live_chart import live_chart
 from igbviz.ui.query import from_query
-from igbviz.ui.views.losses import cards, link, tables
+from igbviz.ui.views.losses import cards, link, steering, tables
 from igbviz.ui.views.losses.run_choice import Shown, choose_run
 
 AXES = {"log": "log axis", "linear": "linear axis"}
@@ -46,6 +46,7 @@ def draw(cache: Path) -> None:
         shown = _picture(names, chosen, cache)
     st.markdown(INTRODUCTION)
     tables.contributions(shown)
+    steering.draw(chosen, shown)
     tables.over_lead(chosen)
     tables.table(shown.trajectory.classes if shown.trajectory is not None else 10)
     escape.draw()
