@@ -19,6 +19,7 @@ Of untrained networks
     outputs               the logits of one network
     class_probabilities   its mean probabilities
     architectures         several architectures: largest guess fraction, and gamma
+    by_architecture       the same of many known ones, as the program ships it
 
 Of several runs
     compare               a row for each: probability of the true class, accuracy
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
+    from igbviz.charts.untrained.by_architecture import by_architecture
 
 # Where each chart is drawn, as "module.function".
 CHARTS = {
@@ -81,6 +83,7 @@ CHARTS = {
     "outputs": "network.outputs",
     "class_probabilities": "network.class_probabilities",
     "architectures": "untrained.architectures.architectures",
+    "by_architecture": "untrained.by_architecture.by_architecture",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
     "escapes": "escape.escapes",
@@ -110,6 +113,7 @@ __all__ = [
     "CONFIG",
     "architectures",
     "bars",
+    "by_architecture",
     "by_depth",
     "class_probabilities",
     "compare",

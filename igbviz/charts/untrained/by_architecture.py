@@ -1,0 +1,142 @@
+"""The shipped measurement of many architectures: largest guess fraction and gamma, on noise and on CIFAR-10.
+
+One row per architecture. Colour is the data; filled circles are networks as they are built, with BatchNorm, if any, in
+eval mode, and open diamonds the same networks with batch statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT, class_style, shade
+from igbviz.charts.interface.figures import chart
+from igbviz.charts.style import AXIS, SMALL, annotation, literal, titled_figure, vertical_line
+from igbviz.ensembles.verdict import chance_largest_guess, format_percent, with_error
+from igbviz.spec import ConfigError, short
+from igbviz.studies.architectures import DATASETS, STATISTICS, Row, read, summary
+from igbviz.theory import REGIMES, regime_cuts
+
+ROW, HEAD, FOOT = 40, 84, 104  # pixels: of an architecture, above all of them and below
+LOW, HIGH = 0.01, 1000.0  # ends of the axis of gamma; values beyond are triangles there
+COLORS = {data: class_style(place).color for place, data in enumerate(DATASETS)}
+SYMBOLS = {"eval": "circle", "batch": "diamond-open"}
+CAPTION = (
+    "Dots are means over untrained networks on the same images, bars are standard errors over networks. Left: the "
+    "fraction of the images that a network guesses as the class it favours; the dashed line is what networks without "
+    "bias would have. Right: γ of the logits, the variance of their centres over networks in units of their variance "
+    "over images, on a log scale; triangles are beyond it."
+)
+
+
+@chart
+def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False) -> dict[str, Any]:
+    """Compare architectures before training, on noise and on CIFAR-10, with both kinds of BatchNorm statistics.
+
+    >>> figure = igbviz.charts.by_architecture()
+    >>> figure.layout.xaxis2.type
+    'log'
+
+    `rows` come from `igbviz.studies.architectures.read`, by default those that the program ships; with `pretrained`,
+    the networks with trained weights below a new last layer. Raises ConfigError if there are none.
+    """
+    shown = [row for row in (read() if rows is None else rows) if row.pretrained == pretrained]
+    if not shown:
+        raise ConfigError((("rows",), f"is {short(rows)}, allowed: rows of architectures, at least one"))
+    names = list(dict.fromkeys(row.architecture for row in shown))
+    traces = []
+    for statistics in STATISTICS:
+        for data in DATASETS:
+            of_kind = [row for row in shown if (row.data, row.statistics) == (data, statistics)]
+            if of_kind:
+                traces += _marks(of_kind, names, data, statistics)
+    figure = titled_figure(traces, "Architectures before training", summary(shown), HEAD + FOOT + ROW * len(names))
+    layout, last = figure["layout"], len(names) - 0.4
+    layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [f"<b>{literal(name)}</b>" for name in names]}
+    layout["yaxis"] |= {"range": [last, -0.6], "automargin": True, "ticks": "", "showgrid": False}
+    layout["xaxis"] |= {"domain": [0, 0.46], "range": [-0.02, 1.04], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    layout["xaxis"] |= {"ticktext": ["0", "25 %", "50 %", "75 %", "100 %"], "tickangle": 0}
+    decades = np.arange(np.log10(LOW), np.log10(HIGH) + 0.01)
+    layout["xaxis2"] = AXIS | {"domain": [0.52, 1], "type": "log", "range": [decades[0], decades[-1]], "tickangle": 0}
+    layout["xaxis2"] |= {"tickvals": (10.0**decades).tolist(), "ticktext": [f"{10.0**d:g}" for d in decades]}
+    layout["annotations"] += [
+        annotation("<b>guesses for the favoured class</b>", 0, 1, yanchor="bottom", yshift=24),
+        annotation("<b>bias γ of the logits</b>", 0.52, 1, yanchor="bottom", yshift=24),
+        *_regime_names(shown[0].classes),
+    ]
+    chance = chance_largest_guess(shown[0].classes, shown[0].inputs)
+    layout["shapes"] += [vertical_line(chance, "dash"), *_bands(shown[0].classes)]
+    layout["shapes"] += [_row_line(place) for place in range(1, len(names))]
+    layout["margin"] |= {"t": HEAD, "b": FOOT, "r": 24}
+    return figure
+
+
+def _marks(rows: list[Row], names: list[str], data: str, statistics: str) -> list[dict[str, Any]]:
+    """The dots of one kind in both panels. Networks whose logits are all equal have a word instead of a dot."""
+    place = list(STATISTICS).index(statistics) * len(DATASETS) + list(DATASETS).index(data)
+    offset = {0: -0.27, 1: -0.09, 2: 0.09, 3: 0.27}[place]
+    y = [names.index(row.architecture) + offset for row in rows]
+    guesses = [row.largest_guess if row.gamma else (np.nan, np.nan) for row in rows]
+    gammas = [row.gamma or (np.nan, np.nan) for row in rows]
+    symbol, color = SYMBOLS[statistics], COLORS[data]
+    title = f"{data}, {STATISTICS[statistics]}"
+    value, error = (np.array(column) for column in zip(*gammas, strict=True))
+    edges = LOW * 1.12, HIGH / 1.12
+    symbols = np.where(value < edges[0], "triangle-left", np.where(value > edges[1], "triangle-right", symbol))
+    inside = (value >= edges[0]) & (value <= edges[1])
+    error = np.where(inside, error, 0)
+    hover = [
+        f"<b>{literal(row.architecture)}</b>, {title}<br>largest guess {_percent(row)}, "
+        f"γ of the logits {with_error(*row.gamma)}<br>{row.networks} networks, {row.inputs} images"
+        if row.gamma
+        else f"<b>{literal(row.architecture)}</b>, {title}<br>all logits equal: no guess"
+        for row in rows
+    ]
+    common = {"type": "scatter", "mode": "markers", "y": y, "hovertext": hover, "hoverinfo": "text", "name": title}
+    common |= {"legendgroup": title, "cliponaxis": False}
+    bars = {"type": "data", "thickness": 1.5, "width": 0, "color": color}
+    marker = {"color": color, "size": 10, "line": {"width": 2, "color": color}}
+    mean, deviation = (np.array(column) for column in zip(*guesses, strict=True))
+    left = common | {"x": mean, "error_x": bars | {"array": deviation}, "marker": marker | {"symbol": symbol}}
+    right = common | {"x": np.clip(value, *edges), "xaxis": "x2", "showlegend": False}
+    right |= {"error_x": bars | {"symmetric": False, "array": error, "arrayminus": np.minimum(error, value - LOW)}}
+    right |= {"marker": marker | {"symbol": symbols.tolist()}}
+    empty = [row for row in rows if not row.gamma]
+    words = [
+        common
+        | {"mode": "text", "x": [0.02] * len(empty), "y": [names.index(row.architecture) + offset for row in empty]}
+        | {"text": ["all logits equal: no guess"] * len(empty), "textposition": "middle right", "showlegend": False}
+        | {"textfont": {"color": color, "size": SMALL}, "hoverinfo": "skip", "hovertext": None}
+    ]
+    return [left, right, *(words if empty else [])]
+
+
+def _percent(row: Row) -> str:
+    mean, error = row.largest_guess
+    return f"{format_percent(mean)} ± {format_percent(error)}"
+
+
+def _bands(classes: int) -> list[dict[str, Any]]:
+    """The regime of prejudice shaded; left of it networks are neutral, right of it deeply prejudiced."""
+    first, last = regime_cuts(classes)
+    band = {"type": "rect", "xref": "x2", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
+    return [band | {"x0": first, "x1": last, "fillcolor": LIGHT_NEUTRAL}]
+
+
+def _regime_names(classes: int) -> list[dict[str, Any]]:
+    first, last = regime_cuts(classes)
+    ends = np.log10([LOW, first, last, HIGH])
+    text = {"y": 1, "yref": "paper", "xref": "x2", "yanchor": "bottom", "yshift": 4, "showarrow": False}
+    text |= {"font": {"size": SMALL, "color": NEUTRAL_TEXT}}
+    return [
+        text | {"text": name.replace("deeply prejudiced", "deeply"), "x": float(middle), "xanchor": "center"}
+        for name, middle in zip(REGIMES, (ends[1:] + ends[:-1]) / 2, strict=True)
+    ]
+
+
+def _row_line(place: int) -> dict[str, Any]:
+    """A faint line between two rows, over both panels."""
+    line = {"color": shade(NEUTRAL, 0.3), "width": 1}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": place - 0.5, "y1": place - 0.5, "line": line}
