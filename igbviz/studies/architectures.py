@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from igbviz.config import RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.ensembles.config import NUMERICS
 from igbviz.ensembles.verdict import format_percent, has_guesses
@@ -59,6 +60,22 @@ ARCHITECTURES = {
 NOISE = {"name": "gaussian-noise", "channels": 3, "size": SIDE, "train_examples": 1000, "test_examples": 500}
 DATASETS = {"noise": NOISE, "CIFAR-10": {"name": "cifar10"}}
 STATISTICS = {"eval": "eval mode", "batch": "batch statistics"}
+_SHORT = RunConfig(
+    dataset={"name": "fashion-mini", "size": 16},
+    initialization={"name": "pytorch"},
+    optimizer={"name": "adam", "learning_rate": 0.0005},
+    epochs=0.5,
+    probes={"size": 500, "count": 22},
+)
+TRAININGS = {  # shipped
+    f"{title}, {loss}": _SHORT.with_(model={"name": model}, loss={"name": loss})
+    for title, model in (("CNN", "cnn"), ("ViT", "vit_tiny"))
+    for loss in ("cross-entropy", "piecewise-zero")
+}
+
+
+def has_batch_norm(architecture: str) -> bool:
+    return any(cell.statistics == "batch" for cell in cells({architecture: ARCHITECTURES[architecture]}))
 
 
 @dataclass(frozen=True)
@@ -114,11 +131,11 @@ class Row:
         return float(self.largest.mean()), float(self.largest.std(ddof=1) / self.networks**0.5)
 
 
-def cells(architectures: dict[str, Architecture] = ARCHITECTURES, pretrained: Iterable[str] = ()) -> list[Cell]:
+def cells(architectures: dict[str, Architecture] | None = None, pretrained: Iterable[str] = ()) -> list[Cell]:
     """All ensembles, and after the untrained ones those of these models with trained weights, as they are used: with
     the running statistics of their training."""
     planned = []
-    for label, (model, initialization, networks) in architectures.items():
+    for label, (model, initialization, networks) in (architectures or ARCHITECTURES).items():
         plain = EnsembleConfig(
             model=model, initialization={"name": initialization}, networks=networks, inputs=INPUTS, seed=0
         )
@@ -186,26 +203,26 @@ def _loaded(source: Any) -> Any:
     return source.load("cpu")
 
 
-def read(path: Path = DATA) -> list[Row]:
-    """The rows of a file; none if it does not exist. Raises RunError for any other content."""
+def read(path: Path | None = None) -> list[Row]:
+    """The rows of a file, by default the shipped one; none without a file. Raises RunError for any other content."""
     try:
-        rows = json.loads(path.read_text())["rows"]
+        rows = json.loads((path or DATA).read_text())["rows"]
         return [Row(**{name: _frozen(value) for name, value in row.items()}) for row in rows]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is not a file of architectures: {error}") from None
+        raise RunError(f"{path or DATA} is not a file of architectures: {error}") from None
 
 
 def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def provenance(path: Path = DATA) -> dict[str, Any]:
-    return json.loads(path.read_text())["provenance"]
+def provenance(path: Path | None = None) -> dict[str, Any]:
+    return json.loads((path or DATA).read_text())["provenance"]
 
 
-def write(rows: list[Row], images: str, path: Path = DATA) -> None:
+def write(rows: list[Row], images: str, path: Path | None = None) -> None:
     """Replace the file: provenance first, then one row per line, so that versions can be compared with diff.
 
     `images` says in which form CIFAR-10 was read.
@@ -230,23 +247,29 @@ def write(rows: list[Row], images: str, path: Path = DATA) -> None:
         "CIFAR-10": images,
     }
     lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False, separators=(",", ":")) for row in rows)
-    write_text(path, f'{{"provenance": {json.dumps(facts, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n')
+    write_text(
+        path or DATA, f'{{"provenance": {json.dumps(facts, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n'
+    )
 
 
-def summary(rows: list[Row]) -> str:
-    """What came of it, in a paragraph; no sentence on what was not measured."""
-    untrained = [row for row in rows if not row.pretrained]
-    parts = (_who_is_prejudiced(untrained), _batch_statistics(untrained), _data(untrained), _equal_logits(untrained))
-    return " ".join(filter(None, parts))
+def summary(rows: Sequence[Row]) -> str:
+    """What came of it, in a paragraph."""
+    return " ".join(findings(rows))
 
 
-def of_kind(rows: list[Row], data: str, statistics: str = "eval") -> dict[str, Row]:
+def findings(rows: Sequence[Row]) -> list[str]:
+    """What came of it, in sentences; none on what was not measured."""
+    parts = (_who_is_prejudiced(rows), _batch_statistics(rows), _data(rows), _equal_logits(rows))
+    return [sentence for sentence in parts if sentence]
+
+
+def of_kind(rows: Sequence[Row], data: str, statistics: str = "eval") -> dict[str, Row]:
     """The rows with guesses, by architecture."""
     chosen = (row for row in rows if row.data == data and row.statistics == statistics and row.gamma)
     return {row.architecture: row for row in chosen}
 
 
-def _who_is_prejudiced(rows: list[Row]) -> str:
+def _who_is_prejudiced(rows: Sequence[Row]) -> str:
     data = list(DATASETS)[-1] if of_kind(rows, list(DATASETS)[-1]) else next(iter(DATASETS))
     by_name = of_kind(rows, data)
     if not by_name:
@@ -263,7 +286,7 @@ def _who_is_prejudiced(rows: list[Row]) -> str:
     return f"{text}; neutral: {', '.join(neutral)}." if neutral else f"{text}."
 
 
-def _batch_statistics(rows: list[Row]) -> str:
+def _batch_statistics(rows: Sequence[Row]) -> str:
     ends = []
     for data in DATASETS:
         before, after = of_kind(rows, data), of_kind(rows, data, "batch")
@@ -273,10 +296,15 @@ def _batch_statistics(rows: list[Row]) -> str:
             means = [np.mean([group[name].largest_guess[0] for name in both]) for group in (before, after)]
             change = f"from {format_percent(means[0])} to {format_percent(means[1])}"
             ends.append(f"{change} on {data} (lower in {lower} of {len(both)})")
-    return f"Batch statistics take the favoured class of networks with BatchNorm {' and '.join(ends)}." if ends else ""
+    if not ends:
+        return ""
+    return (
+        "In eval mode a fresh BatchNorm subtracts 0 and divides by 1; batch statistics take the favoured class of the "
+        f"networks with BatchNorm, on average, {' and '.join(ends)}."
+    )
 
 
-def _data(rows: list[Row]) -> str:
+def _data(rows: Sequence[Row]) -> str:
     """How gamma on noise and on images compare, beyond two standard errors of their difference."""
     noise, images = (of_kind(rows, data) for data in DATASETS)
     both = [name for name in noise if name in images]
@@ -295,7 +323,7 @@ def _data(rows: list[Row]) -> str:
     return f"γ is {', '.join(filter(None, parts))}."
 
 
-def _equal_logits(rows: list[Row]) -> str:
+def _equal_logits(rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(row.architecture for row in rows if row.gamma is None))
     if not names:
         return ""

@@ -19,7 +19,8 @@ from igbviz.spec import ConfigError, short
 from igbviz.studies.architectures import DATASETS, STATISTICS, Row, read, summary
 from igbviz.theory import REGIMES, regime_cuts
 
-ROW, HEAD, FOOT = 40, 84, 104  # pixels: of an architecture, above all of them and below
+ROW, HEAD, FOOT = 38, 84, 104  # pixels: of an architecture, above all of them and below
+LEFT, RIGHT = 0.45, 0.56  # end of the left panel and start of the right one; a phone has no room for more labels
 LOW, HIGH = 0.01, 1000.0  # ends of the axis of gamma; values beyond are triangles there
 COLORS = {data: class_style(place).color for place, data in enumerate(DATASETS)}
 SYMBOLS = {"eval": "circle", "batch": "diamond-open"}
@@ -27,7 +28,8 @@ CAPTION = (
     "Dots are means over untrained networks on the same images, bars are standard errors over networks. Left: the "
     "fraction of the images that a network guesses as the class it favours; the dashed line is what networks without "
     "bias would have. Right: γ of the logits, the variance of their centres over networks in units of their variance "
-    "over images, on a log scale; triangles are beyond it."
+    "over images, on a log scale; left of the shaded range networks are neutral, right of it deeply prejudiced, and "
+    "triangles are beyond the scale."
 )
 
 
@@ -54,17 +56,20 @@ def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False)
                 traces += _marks(of_kind, names, data, statistics)
     figure = titled_figure(traces, "Architectures before training", summary(shown), HEAD + FOOT + ROW * len(names))
     layout, last = figure["layout"], len(names) - 0.4
-    layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [f"<b>{literal(name)}</b>" for name in names]}
+    layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [_in_lines(name) for name in names]}
     layout["yaxis"] |= {"range": [last, -0.6], "automargin": True, "ticks": "", "showgrid": False}
-    layout["xaxis"] |= {"domain": [0, 0.46], "range": [-0.02, 1.04], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    layout["xaxis"] |= {"ticktext": ["0", "25 %", "50 %", "75 %", "100 %"], "tickangle": 0}
-    decades = np.arange(np.log10(LOW), np.log10(HIGH) + 0.01)
-    layout["xaxis2"] = AXIS | {"domain": [0.52, 1], "type": "log", "range": [decades[0], decades[-1]], "tickangle": 0}
-    layout["xaxis2"] |= {"tickvals": (10.0**decades).tolist(), "ticktext": [f"{10.0**d:g}" for d in decades]}
+    layout["yaxis"] |= {"tickfont": {"size": SMALL}}
+    layout["xaxis"] |= {"domain": [0, LEFT], "range": [-0.02, 1.04], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    layout["xaxis"] |= {"ticktext": ["0", "", "50 %", "", "100 %"], "tickangle": 0}
+    ends = np.log10([LOW, HIGH])
+    decades = np.arange(ends[0], ends[1] + 0.01)
+    layout["xaxis2"] = AXIS | {"domain": [RIGHT, 1], "type": "log", "range": ends.tolist(), "tickangle": 0}
+    layout["xaxis2"] |= {"tickvals": (10.0**decades).tolist()}
+    layout["xaxis2"] |= {"ticktext": ["" if i % 2 else f"{10.0**d:g}" for i, d in enumerate(decades)]}
     layout["annotations"] += [
-        annotation("<b>guesses for the favoured class</b>", 0, 1, yanchor="bottom", yshift=24),
-        annotation("<b>bias γ of the logits</b>", 0.52, 1, yanchor="bottom", yshift=24),
-        *_regime_names(shown[0].classes),
+        annotation("<b>largest guess</b>", 0, 1, yanchor="bottom", yshift=24),
+        annotation("<b>γ of the logits</b>", RIGHT, 1, yanchor="bottom", yshift=24),
+        _name_of_band(shown[0].classes),
     ]
     chance = chance_largest_guess(shown[0].classes, shown[0].inputs)
     layout["shapes"] += [vertical_line(chance, "dash"), *_bands(shown[0].classes)]
@@ -125,15 +130,17 @@ def _bands(classes: int) -> list[dict[str, Any]]:
     return [band | {"x0": first, "x1": last, "fillcolor": LIGHT_NEUTRAL}]
 
 
-def _regime_names(classes: int) -> list[dict[str, Any]]:
-    first, last = regime_cuts(classes)
-    ends = np.log10([LOW, first, last, HIGH])
-    text = {"y": 1, "yref": "paper", "xref": "x2", "yanchor": "bottom", "yshift": 4, "showarrow": False}
-    text |= {"font": {"size": SMALL, "color": NEUTRAL_TEXT}}
-    return [
-        text | {"text": name.replace("deeply prejudiced", "deeply"), "x": float(middle), "xanchor": "center"}
-        for name, middle in zip(REGIMES, (ends[1:] + ends[:-1]) / 2, strict=True)
-    ]
+def _name_of_band(classes: int) -> dict[str, Any]:
+    middle = float(np.log10(regime_cuts(classes)).mean())
+    text = {"text": REGIMES[1], "x": middle, "y": 1, "yref": "paper", "xref": "x2", "yanchor": "bottom", "yshift": 4}
+    return text | {"showarrow": False, "font": {"size": SMALL, "color": NEUTRAL_TEXT}}
+
+
+def _in_lines(name: str) -> str:
+    """The name of an architecture, and below it in what it differs, so that a phone has room for the panels."""
+    first, space, rest = name.partition(" (" if "(" in name else " with ")
+    lines = [literal(first), literal(rest.rstrip(")"))] if space else [literal(first)]
+    return "<br>".join([f"<b>{lines[0]}</b>", *lines[1:]])
 
 
 def _row_line(place: int) -> dict[str, Any]:
