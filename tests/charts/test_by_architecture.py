@@ -8,7 +8,7 @@ import pytest
 from igbviz.charts.untrained.by_architecture import HIGH, LOW, by_architecture
 from igbviz.spec import ConfigError
 from igbviz.studies.architectures import read
-from tests.studies.test_architectures import ROWS, STRONG, row
+from tests.support.architecture_rows import ROWS, STRONG, row
 
 
 def drawn(rows, name: str, axis: str = "x") -> dict:

@@ -15,26 +15,9 @@ from igbviz.datasets import GaussianNoise, probe_indices
 from igbviz.losses import LOSSES
 from igbviz.runs.run import RunError
 from igbviz.studies import architectures as study
-from igbviz.studies.architectures import Architecture, Row, cells, current, findings, missing, read
+from igbviz.studies.architectures import Architecture, cells, current, findings, missing, read
 from igbviz.training.seeds import ENSEMBLE_WEIGHTS, derived_seed
-
-
-def row(name: str, data: str, statistics: str, counts: list[list[int]], gamma: tuple[float, float] | None) -> Row:
-    return Row(
-        name, data, statistics, False, f"{name}-{data}-{statistics}", gamma, gamma, tuple(map(tuple, counts)), 1.0
-    )
-
-
-STRONG, EVEN = [[95, 5], [85, 15]], [[50, 50], [52, 48]]
-ROWS = [
-    row("net", "noise", "eval", STRONG, (9.0, 1.0)),
-    row("net", "CIFAR-10", "eval", STRONG, (4.0, 1.0)),
-    row("net", "noise", "batch", EVEN, (0.1, 0.1)),
-    row("net", "CIFAR-10", "batch", EVEN, (0.1, 0.1)),
-    row("even", "noise", "eval", EVEN, (0.2, 0.1)),
-    row("even", "CIFAR-10", "eval", EVEN, (0.3, 0.1)),
-    row("zero", "noise", "eval", [[100, 0], [100, 0]], None),
-]
+from tests.support.architecture_rows import ROWS
 
 
 def test_the_mlp_on_noise_by_hand() -> None:
