@@ -13,9 +13,11 @@ import pandas as pd
 import streamlit as st
 
 from igbviz.charts.untrained.by_architecture import CAPTION, by_architecture
-from igbviz.ensembles.verdict import with_error
+from igbviz.ensembles.verdict import format_percent, with_error
+from igbviz.runs.run import Run
 from igbviz.runs.shipped import shipped_run
 from igbviz.studies import architectures as study
+from igbviz.trajectory.outcome import outcome
 from igbviz.ui import shell
 from igbviz.ui.live_chart import live_chart, payload
 
@@ -104,9 +106,8 @@ def _draw_again() -> None:
 
 
 def _then_train(cache: Path) -> None:
-    """Links to the shipped trainings of two of the architectures."""
-    trained = [(title, shipped_run(config, cache)) for title, config in study.TRAININGS.items()]
-    trained = [(title, run) for title, run in trained if run]
+    """Links to the shipped trainings of two of the architectures, and how they ended."""
+    trained = {title: run for title, config in study.TRAININGS.items() if (run := shipped_run(config, cache))}
     if not trained:
         return
     st.subheader("Then train one", anchor=False)
@@ -115,9 +116,20 @@ def _then_train(cache: Path) -> None:
         "piecewise-zero: the same images, half a pass over the training set. All layers are drawn by PyTorch's "
         "defaults: with its own head of zeros ViT begins with p = 1/K exactly, where piecewise-zero has no gradient."
     )
+    st.markdown("\n".join(f"- {title}: {_ended(run.path)}." for title, run in trained.items()))
     with st.container(horizontal=True):
-        for title, run in trained:
+        for title, run in trained.items():
             shell.link("pages/Train.py", title, ":material/play_circle:", run=run.id)
         if len(trained) > 1:
-            runs = ",".join(run.id for _, run in trained)
+            runs = ",".join(run.id for run in trained.values())
             shell.link("pages/Compare.py", "All beside each other", ":material/compare:", runs=runs)
+
+
+@lru_cache(maxsize=16)
+def _ended(folder: Path) -> str:
+    """In words, where a training began and ended."""
+    trajectory = Run(folder).trajectory()
+    start, end = trajectory.largest_guess()[[0, -1]]
+    accuracy = format_percent(outcome(trajectory).balanced_accuracy)
+    change = f"the largest guess goes from {format_percent(start)} to {format_percent(end)}"
+    return f"{change} in {trajectory.step[-1]:,} steps, accuracy {accuracy}"
