@@ -7,8 +7,10 @@ import sys
 from typing import Any
 
 from igbviz.cli.arguments import add_command
-from igbviz.datasets import DATASETS
+from igbviz.datasets import CIFAR10, DATASETS
+from igbviz.datasets.errors import some
 from igbviz.disk.places import TREE
+from igbviz.spec import ConfigError
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -41,7 +43,7 @@ def architectures(options: argparse.Namespace) -> int:
             for cell in bar:
                 bar.set_description(f"{cell.architecture}, {cell.data}, {study.STATISTICS[cell.statistics]}")
                 rows = study.current([*rows, study.measure(cell, cifar10)])
-                study.write(rows, images or "left out")
+                study.write(rows, images or study.source_of_cifar10())
     except KeyboardInterrupt:
         print("\nstopped: run the same command again to continue", file=sys.stderr)
         raise
@@ -53,7 +55,10 @@ def _cifar10(folder: str | None) -> tuple[Any, str | None]:
     """The data set, and in which form it comes; None if it is not at hand."""
     if folder:
         dataset = DATASETS["image-folder"](folder=folder)
-        dataset.facts()  # raises DataError for a folder without images
+        if (found := dataset.facts().class_names) != CIFAR10:
+            raise ConfigError(
+                (("cifar10",), f"is {folder} with {some(found)}, allowed: a folder with CIFAR-10's classes")
+            )
         return dataset, "as a folder of images"
     dataset = DATASETS["cifar10"]()
     return dataset, "as published" if dataset.is_at_hand() else None

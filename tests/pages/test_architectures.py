@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import pytest
+
 from igbviz.ensembles import EnsembleConfig
 from igbviz.studies import architectures as study
+from igbviz.ui.views.architectures import page as view
 from tests.support import ROOT
 from tests.support.pages import page
 
@@ -42,3 +46,16 @@ def test_the_shipped_trainings(own_cache: Path) -> None:
     found = links(page(PAGE))
     assert [found[title]["run"] for title in study.TRAININGS] == [[name] for name in names]
     assert found["All beside each other"]["runs"] == [",".join(names)]
+
+
+def test_trained_weights_have_a_switch(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = study.read()
+    trained = replace(first[0], pretrained=True, gamma=(0.5, 0.1))
+    monkeypatch.setattr(study, "read", lambda: [*first, trained])
+    for cached in (view._figure, view._table):
+        cached.cache_clear()
+    shown = page(PAGE)
+    shown.segmented_control(key="weights").set_value(True).run()
+    assert not shown.exception and "1 of 1" in shown.markdown[0].value
+    for cached in (view._figure, view._table):
+        cached.cache_clear()

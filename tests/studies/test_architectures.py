@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from igbviz.cli import main
 from igbviz.datasets import GaussianNoise, probe_indices
@@ -117,6 +118,15 @@ def test_measures_resumes_and_says_what_it_left_out(
     assert (
         current([replace(rows[0], architecture="an old name"), replace(rows[0], run="of other settings")]) == rows[:1]
     )
+
+
+def test_another_folder_than_cifar10_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / split / name / "0.png")
+    assert main(["architectures", "--cifar10", str(tmp_path)]) == 2
+    assert "with cat, dog, allowed: a folder with CIFAR-10's classes" in capsys.readouterr().err
 
 
 def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ COLORS = {data: class_style(place).color for place, data in enumerate(DATASETS)}
 SYMBOLS = {"eval": "circle", "batch": "diamond-open"}
 CAPTION = (
     "Dots are means over untrained networks on the same images, bars are standard errors over networks. Left: the "
-    "fraction of the images that a network guesses as the class it favours; the dashed line is what networks without "
-    "bias would have. Right: γ of the logits, the variance of their centres over networks in units of their variance "
-    "over images, on a log scale; left of the shaded range networks are neutral, right of it deeply prejudiced, and "
-    "triangles are beyond the scale."
+    "fraction of the images that a network guesses as the class it favours; the dashed line is chance, what networks "
+    "without bias would have. Right: γ of the logits, the variance of their centres over networks in units of their "
+    "variance over images, on a log scale; left of the shaded range networks are neutral, right of it deeply "
+    "prejudiced, and triangles are beyond the scale."
 )
 
 
@@ -66,12 +66,13 @@ def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False)
     layout["xaxis2"] = AXIS | {"domain": [RIGHT, 1], "type": "log", "range": ends.tolist(), "tickangle": 0}
     layout["xaxis2"] |= {"tickvals": (10.0**decades).tolist()}
     layout["xaxis2"] |= {"ticktext": ["" if i % 2 else f"{10.0**d:g}" for i, d in enumerate(decades)]}
+    chance = chance_largest_guess(shown[0].classes, shown[0].inputs)
     layout["annotations"] += [
         annotation("<b>largest guess</b>", 0, 1, yanchor="bottom", yshift=24),
         annotation("<b>γ of the logits</b>", RIGHT, 1, yanchor="bottom", yshift=24),
-        _name_of_band(shown[0].classes),
+        _above("chance", chance, "x"),
+        _above(REGIMES[1], float(np.log10(regime_cuts(shown[0].classes)).mean()), "x2"),
     ]
-    chance = chance_largest_guess(shown[0].classes, shown[0].inputs)
     layout["shapes"] += [vertical_line(chance, "dash"), *_bands(shown[0].classes)]
     layout["shapes"] += [_row_line(place) for place in range(1, len(names))]
     layout["margin"] |= {"t": HEAD, "b": FOOT, "r": 24}
@@ -130,10 +131,10 @@ def _bands(classes: int) -> list[dict[str, Any]]:
     return [band | {"x0": first, "x1": last, "fillcolor": LIGHT_NEUTRAL}]
 
 
-def _name_of_band(classes: int) -> dict[str, Any]:
-    middle = float(np.log10(regime_cuts(classes)).mean())
-    text = {"text": REGIMES[1], "x": middle, "y": 1, "yref": "paper", "xref": "x2", "yanchor": "bottom", "yshift": 4}
-    return text | {"showarrow": False, "font": {"size": SMALL, "color": NEUTRAL_TEXT}}
+def _above(text: str, x: float, axis: str) -> dict[str, Any]:
+    """A word on top of a panel, over the line or the range that it names."""
+    place = {"x": x, "xref": axis, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 4}
+    return {"text": text, "showarrow": False, "font": {"size": SMALL, "color": NEUTRAL_TEXT}} | place
 
 
 def _in_lines(name: str) -> str:

@@ -80,6 +80,7 @@ def _measured() -> str:
     )
 
 
+@lru_cache(maxsize=2)
 def _table(pretrained: bool) -> pd.DataFrame:
     return pd.DataFrame(
         {
