@@ -325,7 +325,7 @@ def _data(rows: Sequence[Row]) -> str:
     parts += [f"smaller in {', '.join(smaller)}" if smaller else ""]
     parts += [f"within two standard errors the same in the other {rest}" if rest and (larger or smaller) else ""]
     parts += ["on noise and on CIFAR-10 within two standard errors the same in all" if rest == len(both) else ""]
-    return f"γ is {', '.join(filter(None, parts))}."
+    return f"γ of the logits is {'; '.join(filter(None, parts))}."
 
 
 def _equal_logits(rows: Sequence[Row]) -> str:

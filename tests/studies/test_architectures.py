@@ -84,7 +84,9 @@ def test_what_came_of_it() -> None:
         "90 ± 5\u00a0% in net down to 51 ± 1\u00a0% in even; neutral: even."
     )
     assert "from 90\u00a0% to 51\u00a0% on noise (lower in 1 of 1) and from 90" in batch
-    assert data == ("γ is larger on noise than on CIFAR-10 in net, within two standard errors the same in the other 1.")
+    assert data == (
+        "γ of the logits is larger on noise than on CIFAR-10 in net; within two standard errors the same in the other 1."
+    )
     assert zero.startswith("zero: torchvision sets the last layer to zero")
     (alone,) = findings(ROWS[:1])
     assert alone.startswith("On noise, 1 of 1")
