@@ -339,6 +339,7 @@ def _equal_logits(rows: Sequence[Row]) -> str:
 
 
 def with_percent(row: Row) -> str:
-    """'62 ± 4 %'"""
+    """'62 ± 4 %', '14.2 ± 0.5 %'"""
     mean, error = row.largest_guess
-    return f"{100 * mean:.0f} ± {100 * error:.0f}\u00a0%"
+    decimals = 0 if error >= 0.0095 else 1
+    return f"{100 * mean:.{decimals}f} ± {100 * error:.{decimals}f}\u00a0%"

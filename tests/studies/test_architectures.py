@@ -85,7 +85,8 @@ def test_what_came_of_it() -> None:
     )
     assert "from 90\u00a0% to 51\u00a0% on noise (lower in 1 of 1) and from 90" in batch
     assert data == (
-        "γ of the logits is larger on noise than on CIFAR-10 in net; within two standard errors the same in the other 1."
+        "γ of the logits is larger on noise than on CIFAR-10 in net; "
+        "within two standard errors the same in the other 1."
     )
     assert zero.startswith("zero: torchvision sets the last layer to zero")
     (alone,) = findings(ROWS[:1])

@@ -14,9 +14,9 @@ import numpy as np
 from igbviz.charts.colors import LIGHT_NEUTRAL, NEUTRAL, NEUTRAL_TEXT, class_style, shade
 from igbviz.charts.interface.figures import chart
 from igbviz.charts.style import AXIS, SMALL, annotation, literal, titled_figure, vertical_line
-from igbviz.ensembles.verdict import chance_largest_guess, format_percent, with_error
+from igbviz.ensembles.verdict import chance_largest_guess, with_error
 from igbviz.spec import ConfigError, short
-from igbviz.studies.architectures import DATASETS, STATISTICS, Row, read, summary
+from igbviz.studies.architectures import DATASETS, STATISTICS, Row, read, summary, with_percent
 from igbviz.theory import REGIMES, regime_cuts
 
 ROW, HEAD, FOOT = 38, 84, 104  # pixels: of an architecture, above all of them and below
@@ -94,7 +94,7 @@ def _marks(rows: list[Row], names: list[str], data: str, statistics: str) -> lis
     inside = (value >= edges[0]) & (value <= edges[1])
     error = np.where(inside, error, 0)
     hover = [
-        f"<b>{literal(row.architecture)}</b>, {title}<br>largest guess {_percent(row)}, "
+        f"<b>{literal(row.architecture)}</b>, {title}<br>largest guess {with_percent(row)}, "
         f"γ of the logits {with_error(*row.gamma)}<br>{row.networks} networks, {row.inputs} images"
         if row.gamma
         else f"<b>{literal(row.architecture)}</b>, {title}<br>all logits equal: no guess"
@@ -117,11 +117,6 @@ def _marks(rows: list[Row], names: list[str], data: str, statistics: str) -> lis
         | {"textfont": {"color": color, "size": SMALL}, "hoverinfo": "skip", "hovertext": None}
     ]
     return [left, right, *(words if empty else [])]
-
-
-def _percent(row: Row) -> str:
-    mean, error = row.largest_guess
-    return f"{format_percent(mean)} ± {format_percent(error)}"
 
 
 def _bands(classes: int) -> list[dict[str, Any]]:
