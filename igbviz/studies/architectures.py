@@ -284,7 +284,7 @@ def _who_is_prejudiced(rows: Sequence[Row]) -> str:
     neutral = [name for name in order if by_name[name].regime == REGIMES[0]]
     most, least = order[0], order[-1]
     text = (
-        f"On {data}, {len(above)} of {len(order)} architectures give more than half of their guesses to one class "
+        f"On {data}, {len(above)} of {len(order)} kinds of networks give more than half of their guesses to one class "
         f"before training, from {with_percent(by_name[most])} in {most} down to {with_percent(by_name[least])} in "
         f"{least}"
     )
@@ -297,10 +297,11 @@ def _batch_statistics(rows: Sequence[Row]) -> str:
         before, after = of_kind(rows, data), of_kind(rows, data, "batch")
         both = [name for name in before if name in after]
         if both:
-            lower = sum(after[name].largest_guess[0] < before[name].largest_guess[0] for name in both)
+            higher = [name for name in both if after[name].largest_guess[0] >= before[name].largest_guess[0]]
+            lower = f"lower in all but {', '.join(higher)}" if higher else f"lower in all {len(both)}"
             means = [np.mean([group[name].largest_guess[0] for name in both]) for group in (before, after)]
             change = f"from {format_percent(means[0])} to {format_percent(means[1])}"
-            ends.append(f"{change} on {data} (lower in {lower} of {len(both)})")
+            ends.append(f"{change} on {data} ({lower})")
     if not ends:
         return ""
     return (

@@ -80,10 +80,10 @@ def test_the_cells() -> None:
 def test_what_came_of_it() -> None:
     first, batch, data, zero = findings(ROWS)
     assert first == (
-        "On CIFAR-10, 2 of 2 architectures give more than half of their guesses to one class before training, from "
+        "On CIFAR-10, 2 of 2 kinds of networks give more than half of their guesses to one class before training, from "
         "90 ± 5\u00a0% in net down to 51 ± 1\u00a0% in even; neutral: even."
     )
-    assert "from 90\u00a0% to 51\u00a0% on noise (lower in 1 of 1) and from 90" in batch
+    assert "from 90\u00a0% to 51\u00a0% on noise (lower in all 1) and from 90" in batch
     assert data == (
         "γ of the logits is larger on noise than on CIFAR-10 in net; "
         "within two standard errors the same in the other 1."

@@ -75,8 +75,8 @@ def _measured() -> str:
         f"Measured on {facts['date']} with `igbviz architectures`: {facts['device']}, torch {facts['torch']}, "
         f"torchvision {facts['torchvision']}, CIFAR-10 {facts['CIFAR-10']}, seed {facts['seed']}. ± is the standard "
         "error over networks. γ of the guesses comes from how often two images get the same guess; where nearly all "
-        "do, it is large and uncertain. γ of the logits gives images with large logits more weight. A network without BatchNorm has one kind of statistics only. ViT has six "
-        "layers, on patches of 4 x 4 pixels."
+        "do, it is large and uncertain. γ of the logits gives images with large logits more weight. A network without "
+        "BatchNorm has one kind of statistics only. ViT has six layers, on patches of 4 x 4 pixels."
     )
 
 
