@@ -54,6 +54,7 @@ def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False)
             of_kind = [row for row in shown if (row.data, row.statistics) == (data, statistics)]
             if of_kind:
                 traces += _marks(of_kind, names, data, statistics)
+    traces.append(_words(shown, names))
     figure = titled_figure(traces, "Architectures before training", summary(shown), HEAD + FOOT + ROW * len(names))
     layout, last = figure["layout"], len(names) - 0.4
     layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [_in_lines(name) for name in names]}
@@ -80,7 +81,7 @@ def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False)
 
 
 def _marks(rows: list[Row], names: list[str], data: str, statistics: str) -> list[dict[str, Any]]:
-    """The dots of one kind in both panels. Networks whose logits are all equal have a word instead of a dot."""
+    """The dots of one kind in both panels."""
     place = list(STATISTICS).index(statistics) * len(DATASETS) + list(DATASETS).index(data)
     offset = {0: -0.27, 1: -0.09, 2: 0.09, 3: 0.27}[place]
     y = [names.index(row.architecture) + offset for row in rows]
@@ -107,23 +108,17 @@ def _marks(rows: list[Row], names: list[str], data: str, statistics: str) -> lis
     mean, deviation = (np.array(column) for column in zip(*guesses, strict=True))
     left = common | {"x": mean, "error_x": bars | {"array": deviation}, "marker": marker | {"symbol": symbol}}
     right = common | {"x": np.clip(value, *edges), "xaxis": "x2", "showlegend": False}
-    right |= {"error_x": bars | {"symmetric": False, "array": error, "arrayminus": np.minimum(error, value - LOW)}}
+    right |= {"error_x": bars | {"symmetric": False, "array": error, "arrayminus": np.clip(value - LOW, 0, error)}}
     right |= {"marker": marker | {"symbol": symbols.tolist()}}
-    empty = [row for row in rows if not row.gamma]
-    words = [
-        common
-        | {"mode": "text", "x": [0.02] * len(empty), "y": [names.index(row.architecture) + offset for row in empty]}
-        | {"text": ["all logits equal: no guess"] * len(empty), "textposition": "middle right", "showlegend": False}
-        | {"textfont": {"color": color, "size": SMALL}, "hoverinfo": "skip", "hovertext": None}
-    ]
-    return [left, right, *(words if empty else [])]
+    return [left, right]
 
 
-def _bands(classes: int) -> list[dict[str, Any]]:
-    """The regime of prejudice shaded; left of it networks are neutral, right of it deeply prejudiced."""
-    first, last = regime_cuts(classes)
-    band = {"type": "rect", "xref": "x2", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
-    return [band | {"x0": first, "x1": last, "fillcolor": LIGHT_NEUTRAL}]
+def _words(rows: list[Row], names: list[str]) -> dict[str, Any]:
+    """What is written in the rows of networks that have no guess at all."""
+    empty = [name for name in names if all(row.gamma is None for row in rows if row.architecture == name)]
+    text = {"type": "scatter", "mode": "text", "x": [0.0] * len(empty), "y": [names.index(name) for name in empty]}
+    text |= {"text": ["all logits equal: no guess"] * len(empty), "textposition": "middle right", "name": "no guess"}
+    return text | {"textfont": {"color": NEUTRAL_TEXT, "size": SMALL}, "hoverinfo": "skip", "showlegend": False}
 
 
 def _above(text: str, x: float, axis: str) -> dict[str, Any]:
