@@ -74,7 +74,7 @@ def by_architecture(rows: Sequence[Row] | None = None, pretrained: bool = False)
         _above("chance", chance, "x"),
         _above(REGIMES[1], float(np.log10(regime_cuts(shown[0].classes)).mean()), "x2"),
     ]
-    layout["shapes"] += [vertical_line(chance, "dash"), *_bands(shown[0].classes)]
+    layout["shapes"] += [vertical_line(chance, "dash"), _band(shown[0].classes)]
     layout["shapes"] += [_row_line(place) for place in range(1, len(names))]
     layout["margin"] |= {"t": HEAD, "b": FOOT, "r": 24}
     return figure
@@ -119,6 +119,13 @@ def _words(rows: list[Row], names: list[str]) -> dict[str, Any]:
     text = {"type": "scatter", "mode": "text", "x": [0.0] * len(empty), "y": [names.index(name) for name in empty]}
     text |= {"text": ["all logits equal: no guess"] * len(empty), "textposition": "middle right", "name": "no guess"}
     return text | {"textfont": {"color": NEUTRAL_TEXT, "size": SMALL}, "hoverinfo": "skip", "showlegend": False}
+
+
+def _band(classes: int) -> dict[str, Any]:
+    """The regime of prejudice shaded."""
+    first, last = regime_cuts(classes)
+    shape = {"type": "rect", "xref": "x2", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
+    return shape | {"x0": first, "x1": last, "fillcolor": LIGHT_NEUTRAL}
 
 
 def _above(text: str, x: float, axis: str) -> dict[str, Any]:
