@@ -31,7 +31,7 @@ def test_the_figure_what_came_of_it_and_one_ensemble(own_cache: Path) -> None:
     first, *others = study.findings([row for row in study.read() if not row.pretrained])
     assert shown.markdown[0].value == f"**{first}**" and all(f"- {text}" in shown.markdown[1].value for text in others)
     assert "6 to 20 networks of each architecture, 200 colour images" in shown.caption[0].value
-    assert not shown.subheader, "no run is shipped in an empty cache"
+    assert not shown.header, "no run is shipped in an empty cache"
     shown.selectbox(key="architecture").select("ResNet-18").run()
     (form,) = links(shown)["Draw these networks on noise"]["form"]
     assert EnsembleConfig.model_validate(json.loads(form)).id == next(

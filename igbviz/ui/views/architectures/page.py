@@ -111,7 +111,7 @@ def _then_train(cache: Path) -> None:
     trained = {title: run for title, config in study.TRAININGS.items() if (run := shipped_run(config, cache))}
     if not trained:
         return
-    st.subheader("Then train one", anchor=False)
+    st.header("Then train one", anchor=False)
     st.markdown(
         "A plain CNN and a small vision transformer, both prejudiced at the start, with cross-entropy and with "
         "piecewise-zero: the same images, half a pass over the training set. All layers are drawn by PyTorch's "
