@@ -26,6 +26,7 @@ Of untrained networks
     gradients             the gradient of each layer, beside theory
     regimes               neutral, prejudiced and deeply prejudiced networks side by side
     architectures         several architectures: largest guess fraction, and gamma
+    by_architecture       the same of many known ones, as the program ships it
 
 Of several runs
     compare               a row for each: probability of the true class, accuracy
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from igbviz.charts.spectrum.escape_against_force import escape_against_force
     from igbviz.charts.theory import by_depth, phase_map
     from igbviz.charts.untrained.architectures import architectures
+    from igbviz.charts.untrained.by_architecture import by_architecture
     from igbviz.charts.untrained.centres import centres
     from igbviz.charts.untrained.gradients import gradients
     from igbviz.charts.untrained.hidden_nodes import hidden_nodes
@@ -118,6 +120,7 @@ CHARTS = {
     "gradients": "untrained.gradients.gradients",
     "regimes": "untrained.regimes.regimes",
     "architectures": "untrained.architectures.architectures",
+    "by_architecture": "untrained.by_architecture.by_architecture",
     "compare": "comparison.grid",
     "overlay": "comparison.overlay",
     "confusion_difference": "confusion.difference.confusion_difference",
@@ -156,6 +159,7 @@ __all__ = [
     "alive",
     "architectures",
     "bars",
+    "by_architecture",
     "by_depth",
     "centres",
     "class_probabilities",

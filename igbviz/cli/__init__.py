@@ -77,6 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     from igbviz import __version__
     from igbviz.cli import (
         app,
+        architectures,
         changes,
         choices,
         clean,
@@ -112,6 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
         changes,
         choices,
         escape,
+        architectures,
         clean,
         doctor,
         notebooks,

@@ -19,6 +19,8 @@ from igbviz.trajectory.stream import Stream
 if TYPE_CHECKING:
     import torch
 
+    from igbviz.datasets import Data
+
 __all__ = [
     "Ensemble",
     "EnsembleConfig",
@@ -46,12 +48,15 @@ class EnsembleStream(Stream):
         return f"<EnsembleStream: {self._count:,} of {len(self):,} networks>"
 
 
-def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None) -> EnsembleStream:
+def initialize(
+    config: EnsembleConfig | dict[str, Any], device: str | torch.device | None = None, data: Data | None = None
+) -> EnsembleStream:
     """Draw the networks of this configuration; yields one record of `ensemble_dtype` per network, in order.
 
     The first record is yielded at once, later ones in batches of growing size, which do not affect their values.
-    `device` is 'cpu', 'cuda', 'mps' or None for the best one available. Raises ConfigError if the ensemble cannot be
-    drawn on this machine, DataError if the data cannot be loaded, Overflow if a network's outputs are non-finite.
+    `device` is 'cpu', 'cuda', 'mps' or None for the best one available. `data` spares loading the data set of the
+    configuration once more, for many ensembles on the same one. Raises ConfigError if the ensemble cannot be drawn on
+    this machine, DataError if the data cannot be loaded, Overflow if a network's outputs are non-finite.
 
     >>> stream = igbviz.initialize({"networks": 5, "inputs": 100}, device="cpu")
     >>> igbviz.Ensemble.of(stream).guess_fraction().shape
@@ -60,6 +65,6 @@ def initialize(config: EnsembleConfig | dict[str, Any], device: str | torch.devi
     from igbviz.ensembles.networks import network_sampler
     from igbviz.training.devices import device_of
 
-    sampler = network_sampler(config := EnsembleConfig.model_validate(config), device_of(device))
+    sampler = network_sampler(config := EnsembleConfig.model_validate(config), device_of(device), data)
     records = (record for batch in sampler.record_batches() for record in batch)
     return EnsembleStream(records, sampler.dtype, config.networks, sampler.data.class_names)

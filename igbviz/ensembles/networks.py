@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,13 @@ class Overflow(ArithmeticError):
         )
 
 
-def network_sampler(config: EnsembleConfig, device: torch.device) -> NetworkSampler:
-    """What draws and measures the networks of this ensemble. Raises ConfigError if memory or test images lack."""
+def network_sampler(config: EnsembleConfig, device: torch.device, data: Data | None = None) -> NetworkSampler:
+    """What draws and measures the networks of this ensemble. Raises ConfigError if memory or test images lack.
+
+    `data` is the data set of the configuration, if it has been loaded already.
+    """
     require_room(config, config.dataset.facts())
-    return (StackedNetworks if isinstance(config.model, Mlp) else SingleNetworks)(config, device)
+    return (StackedNetworks if isinstance(config.model, Mlp) else SingleNetworks)(config, device, data)
 
 
 def record_batches(
@@ -73,9 +77,9 @@ class NetworkSampler:
     max_batch = 1  # networks drawn and measured at once
     measures_layers = False
 
-    def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
+    def __init__(self, config: EnsembleConfig, device: torch.device, data: Data | None = None) -> None:
         self.config, self.device = config, device
-        self.data: Data = config.dataset.load(device)
+        self.data: Data = data or config.dataset.load(device)
         self.shape, self.classes = self.data.shape, self.data.classes
         chosen = probe_indices(self.data.test_labels.cpu(), config.inputs, config.seed).to(device)
         self.images, self.labels = self.data.test_images[chosen], self.data.test_labels[chosen]
@@ -140,8 +144,8 @@ class StackedNetworks(NetworkSampler):
 
     measures_layers = True
 
-    def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
-        super().__init__(config, device)
+    def __init__(self, config: EnsembleConfig, device: torch.device, data: Data | None = None) -> None:
+        super().__init__(config, device, data)
         outputs = config.inputs * config.model.width * config.model.max_pool
         weights = int(config.model.weights(self.shape, self.classes))
         self.max_batch = max(
@@ -191,8 +195,8 @@ class StackedNetworks(NetworkSampler):
 class SingleNetworks(NetworkSampler):
     """All other networks, one by one: a convolution of a hundred images already keeps the device busy."""
 
-    def __init__(self, config: EnsembleConfig, device: torch.device) -> None:
-        super().__init__(config, device)
+    def __init__(self, config: EnsembleConfig, device: torch.device, data: Data | None = None) -> None:
+        super().__init__(config, device, data)
         side = config.model.side(self.shape) if hasattr(config.model, "side") else max(self.shape[1:])
         self.batch_size = max(1, min(BATCH_SIZE, MAX_BATCH_PIXELS // side**2))
         self.pretrained_weights = _pretrained_weights(config.model.name) if config.pretrained else None
@@ -251,16 +255,22 @@ def _weights(network: nn.Module) -> Iterator[Tensor]:
     return (layer.weight for layer in network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
 
 
-def _pretrained_weights(name: str) -> dict[str, Tensor]:
-    """torchvision's default trained weights, from torch hub's folder; downloads nothing."""
-    from pathlib import Path
-
+def trained_file(name: str) -> tuple[Path, str]:
+    """Where torch hub keeps torchvision's default trained weights of a network, and from where they come."""
     from igbviz._torchvision import torchvision
 
+    url = torchvision.models.get_model_weights(name).DEFAULT.url
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1], url
+
+
+def _pretrained_weights(name: str) -> dict[str, Tensor]:
+    """torchvision's default trained weights, from torch hub's folder; downloads nothing."""
+    from igbviz._torchvision import torchvision
+
+    file, url = trained_file(name)
+    if not file.is_file():
+        raise ConfigError((("pretrained",), f"is true, but {file.parent} has no {file.name}: put it there, from {url}"))
     weights: Any = torchvision.models.get_model_weights(name).DEFAULT
-    folder, file = Path(torch.hub.get_dir()) / "checkpoints", weights.url.rsplit("/", 1)[-1]
-    if not (folder / file).is_file():
-        raise ConfigError((("pretrained",), f"is true, but {folder} has no {file}: put it there, from {weights.url}"))
     return torchvision.models.get_model(name, weights=weights).state_dict()
 
 

@@ -31,6 +31,7 @@ GROUPS = {  # in the order of the menu; paths are addresses that people have boo
     "Understand": {
         "pages/Losses.py": Page("Losses", ":material/trending_down:"),
         "pages/Initialisation.py": Page("Before training", ":material/casino:"),
+        "pages/Architectures.py": Page("Architectures", ":material/account_tree:"),
         "pages/Dynamics.py": Page("From bias to training", ":material/scatter_plot:"),
         "pages/Phases.py": Page("Phase diagram", ":material/gradient:"),
         "pages/Lessons.py": Page("Lessons", ":material/school:"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from igbviz.config import PRESETS, RunConfig
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.kinds import parse_config
+from igbviz.studies.architectures import TRAININGS
 
 GALLERY = Path(__file__).parents[2] / "cache" / "gallery"
 
@@ -57,6 +58,7 @@ def test_only_a_shift_of_the_activation_makes_another_run() -> None:
 
 def test_the_shipped_runs() -> None:
     names = {folder.parent.name for folder in GALLERY.glob("*/config.json")}
-    assert len(names) == 50
+    assert len(names) == 54
+    assert {config.id for config in TRAININGS.values()} <= names
     assert names == {parse_config((GALLERY / name / "config.json").read_bytes()).id for name in names}
     assert {PRESET_IDS[f"first-look-{loss}"] for loss in ("cross-entropy", "piecewise-zero", "blurry")} <= names

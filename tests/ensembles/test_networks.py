@@ -137,3 +137,11 @@ class TestSingleNetworks:
         )
         assert not torch.equal(first.fc.weight, second.fc.weight)
         assert len(Ensemble.of(initialize(config, "cpu"))) == 2
+
+
+def test_data_that_is_loaded_already_gives_the_same_networks() -> None:
+    config = EnsembleConfig(dataset={"name": "gaussian-noise", "size": 8, "train_examples": 10, "data_seed": 3})
+    config = config.with_(networks=2, inputs=50, model={"name": "mlp", "width": 8})
+    data = config.dataset.load("cpu")
+    alone, given = (Ensemble.of(initialize(config, "cpu", source)).records for source in (None, data))
+    assert (alone == given).all()

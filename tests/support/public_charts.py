@@ -86,6 +86,7 @@ def arguments_of(made: Made) -> dict[str, tuple[Any, ...]]:
         "centres": (made.ensemble, 1),
         "gradients": (made.ensemble,),
         "regimes": ({"a run": made.ensemble, "its networks": made.ensemble.ensemble()},),
+        "by_architecture": (),
         "gamma_by_depth": (made.ensemble, predicted_gamma(made.ensemble.config)),
         "result_against_start": (made.runs, "balanced_accuracy", 100),
         "trainability": (plane_of(sweep, short, "balanced_accuracy"), "tanh", "balanced_accuracy", 100),

@@ -35,6 +35,7 @@ VIEWS = (
     View(f"Train?sweep={SWEEP.id}", LANES),
     View("Race", LANES),
     View("Initialisation", _chart("every_network-0")),
+    View("Architectures", _chart("by-architecture")),
     View("Dynamics", _chart("bias-plane")),
     View("Dynamics?view=starts", _chart("bias-time")),
     View("Dynamics?view=majority", _chart("bias-majority")),

@@ -1,0 +1,1 @@
+"""The page of known architectures before training."""
