@@ -1,4 +1,5 @@
-"""No page breaks a rule of axe-core: WCAG A and AA and its best practices, contrast included, in both color schemes."""
+"""Every page opens on its picture, and breaks no rule of axe-core: WCAG A and AA and its best practices, contrast
+included, in both color schemes."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ pytestmark = pytest.mark.browser
 
 LAPTOP, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 ON_A_PHONE = ("", FIRST_LOOK, "Losses")
+HIGHEST = 330  # pixels from the top of a window of 1280x720 at which the picture begins, at the latest
+LARGE = ("Initialisation", "Dynamics", "Dynamics?view=starts", "Dynamics?view=majority")
 # Colors alone differ between the schemes.
 COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 STILL = "*, ::before, ::after {transition: none !important; animation: none !important}"
@@ -56,9 +59,13 @@ def turn(page, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: "-".join(filter(None, [view.address or "Home", view.press])))
-def test_no_rule_is_broken(view: View, server: str, page) -> None:
+def test_it_opens_on_its_picture_and_no_rule_is_broken(view: View, server: str, page) -> None:
     turn(page, "light") if page.url != "about:blank" else None
     show(page, server, view)
+    box = page.locator(view.picture).first.bounding_box()
+    assert view.press or 0 < box["y"] <= HIGHEST, box
+    assert view.address not in LARGE or box["height"] >= 400, box
+    assert not page.locator("[data-testid=stException], [data-testid=stSidebar] input").count()
     assert not broken(page)
     assert page.locator("h1:visible").count() == 1
     turn(page, "dark")

@@ -114,8 +114,9 @@ def test_reload_stop_resume_and_a_server_that_restarts(app, serve, browser) -> N
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_open_without_an_error(serve, browser, cache: Path, artefacts: Path, theme: str) -> None:
     address = serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(cache)}, theme=theme)
+    page = visit(browser, "about:blank")
     for name in ("", "Train", "Runs"):
-        page = visit(browser, f"{address}/{name}")
+        page.goto(f"{address}/{name}")
         page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
         page.get_by_text("igbviz").first.wait_for()
         assert page.get_by_role("dialog").count() == 0 and page.locator("[data-testid=stException]").count() == 0

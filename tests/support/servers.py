@@ -45,7 +45,7 @@ def servers(folder: Path) -> Iterator[Callable[..., str]]:
         )
         started.append((server, output))
         address = f"http://127.0.0.1:{port}/{base}".rstrip("/")
-        until(lambda: server.poll() is not None or healthy(address), 60, f"the start of {app}")
+        until(lambda: server.poll() is not None or healthy(address), 120, f"the start of {app}")
         assert server.poll() is None, f"the server ended: {Path(output.name).read_text()}"
         return address
 
