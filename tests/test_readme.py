@@ -15,6 +15,7 @@ from PIL import Image
 
 import igbviz
 from igbviz.cli import main
+from igbviz.ui.shell import PAGES
 from tests.support import ROOT, first_look_picture
 from tests.support.processes import until
 from tests.support.servers import free_port, healthy
@@ -101,6 +102,14 @@ def test_every_command_is_listed(capsys: pytest.CaptureFixture) -> None:
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "igbviz" / "docs" / "commands.md").read_text(), re.M)
     assert {name for row in rows for name in re.findall(r"`([a-z]+)", row)} == existing
     assert {name for path in TEXTS for name in re.findall(r"`igbviz ([a-z]+)", path.read_text())} <= existing
+
+
+@pytest.mark.parametrize("path", [README, ROOT / "igbviz" / "docs" / "app.md"], ids=lambda path: path.stem)
+def test_every_page_is_listed(path: Path) -> None:
+    """Under its title, so that a reader finds it in the menu; Home is what opens."""
+    table = path.read_text().split("| page | what it answers |")[1].split("\n\n")[0]
+    names = [name for row in re.findall(r"^\| (\w.*?) \|", table, re.M) for name in row.split(", ")]
+    assert sorted([*names, "Home"]) == sorted(page.title for page in PAGES.values())
 
 
 @pytest.mark.worker
