@@ -11,7 +11,7 @@ CROSS_ENTROPY, PIECEWISE_ZERO = (
 
 def claim(key: str) -> Place:
     """One of the paper's claims, with our verdict."""
-    name = key.replace("-", " ").replace("ce ", "cross-entropy ").replace("pz ", "piecewise-zero ")
+    name = key.replace("-", " ").replace("ce ", "cross-entropy ").replace("pz", "piecewise-zero")
     return place("pages/Paper.py", CLAIMS[key].text, f"Verdict: {name}", view="claims")
 
 
