@@ -11,7 +11,8 @@ CROSS_ENTROPY, PIECEWISE_ZERO = (
 
 def claim(key: str) -> Place:
     """One of the paper's claims, with our verdict."""
-    return place("pages/Paper.py", CLAIMS[key].text, f"Verdict: {key}", view="claims")
+    name = key.replace("-", " ").replace("ce ", "cross-entropy ").replace("pz", "piecewise-zero")
+    return place("pages/Paper.py", CLAIMS[key].text, f"Verdict: {name}", view="claims")
 
 
 def choice(text: str) -> Place:
@@ -53,3 +54,28 @@ PLANE = place("pages/Dynamics.py", "over the phase diagram of tanh", "Trainabili
 STARTS = place("pages/Dynamics.py", "mean of each group over log time", "Neutral or prejudiced", view="starts")
 MAJORITY = place("pages/Dynamics.py", "favoured class in the majority", "Class imbalance", view="majority")
 DEPTH_LESSON = lesson("edge-of-chaos", "Twenty layers")
+
+# Untrained networks.
+TANH = "gaussian-noise-mlp-he-normal-n100-s0-8c90437665"  # 20 layers, with gradients
+WIDTHS = place("pages/Initialisation.py", "The two widths that γ compares", "Outputs over centres", more="centres")
+REGIMES = place("pages/Initialisation.py", "Neutral, weak and deep prejudice", "Three regimes", more="regimes")
+GRADIENTS = place(
+    "pages/Initialisation.py", "Gradient by layer", "Measured gradients by layer", run=TANH, more="gradients"
+)
+RULE = place("pages/Initialisation.py", "Bias against the mean of a node", "The rule, with a slider", inside="rule")
+NODES = place("pages/Initialisation.py", "Nodes of the last hidden layer", "Nodes of two networks", inside="nodes")
+ARCHITECTURES = place("pages/Architectures.py", "Architectures before training", "14 architectures")
+TRAINED_ARCHITECTURES = place("pages/Architectures.py", "Then train one", "A CNN and a transformer, trained")
+GRADIENT_BY_DEPTH = place("pages/Phases.py", "Squared gradient, layer 1 over l", "Theory by depth")
+BRIDGE = place("pages/Phases.py", "γ and c: one theory, two languages", "c against γ, measured")
+LINE = place("pages/Phases.py", "Do networks train best where they begin prejudiced?", "Accuracy against γ")
+
+# Trained networks.
+IMBALANCE = place("pages/Dynamics.py", "With other ratios and depths", "Map of ratio and depth", view="majority")
+EPOCH = place("pages/Paper.py", "After the first epoch", "Before and after an epoch", view="after")
+LASTING = place("pages/Paper.py", "What is left of the bias", "What is left of the bias", view="after")
+STEERS = place("pages/Losses.py", "Who steers the training", "Gradient by p")
+ALIVE = place("pages/Train.py", "When each class comes alive", "Time to come alive", run=PIECEWISE_ZERO, chart="alive")
+CONFUSION = place(
+    "pages/Compare.py", "confusion", "Confusion of two runs", runs=f"{CROSS_ENTROPY},{PIECEWISE_ZERO}", tab="confusion"
+)
