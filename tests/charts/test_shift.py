@@ -54,6 +54,7 @@ def test_the_sentences_follow_the_numbers() -> None:
     assert "never negative" in shift.advice("relu", "shift", 2.0, 0.0)
     assert "every shift triggers a bias" in shift.advice("tanh", "shift", 2.0, 0.0)
     assert "zero at a = 0.56" in shift.advice("relu", "offset", 2.0, 0.0)
+    assert shift.advice("relu", "offset", 2.0, 0.1).endswith("but for what comes from the random biases.")
 
 
 def test_every_node_has_a_ridge_and_its_mean() -> None:
