@@ -156,7 +156,7 @@ def test_one_more_picture_at_a_time_and_the_address_says_which(own_cache: Path) 
     run = drawn(EnsembleConfig(**SMALL), own_cache)
     shown = page(PAGE, run=run.id, more="regimes")
     titles = [figure["layout"]["title"]["text"] for figure in sent(shown)]
-    assert titles[-1] == "Neutral, weak and deep prejudice" and len(titles) == 6
+    assert titles[-1] == "Neutral to deeply prejudiced" and len(titles) == 6
     assert any("deeply prejudiced" in text.value for text in shown.markdown)
     shown.button(key="open-ReLU, 3 layers").click().run()
     assert "".join(shown.query_params["run"]) == REGIMES["ReLU, 3 layers"].id

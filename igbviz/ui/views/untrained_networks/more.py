@@ -71,12 +71,14 @@ def _gradients(stamps: Stamps, network: int) -> None:
         _beside(drawn, "gradients", OF_GRADIENTS)
         st.caption(of_gradients.CAPTION)
         return
-    st.markdown("These networks were drawn without their gradients.")
+    st.markdown("These networks were drawn without their gradients. Draw them again, or open some that have theirs:")
     run = Run(Path(stamps[0][0]))
-    if st.button("Draw them again, with gradients", icon=":material/casino:", key="with-gradients") and (
-        other := start_run(run.config.with_(gradients=True), run.cache)
-    ):
-        turn_to(run=other.id, more="gradients")
+    with st.container(horizontal=True):
+        if st.button("Draw them again, with gradients", icon=":material/casino:", key="with-gradients") and (
+            other := start_run(run.config.with_(gradients=True), run.cache)
+        ):
+            turn_to(run=other.id, more="gradients")
+        _openers(regimes.read(run.cache), more="gradients")
 
 
 def _regimes(stamps: Stamps, network: int) -> None:
@@ -90,9 +92,13 @@ def _regimes(stamps: Stamps, network: int) -> None:
     live_chart(figure, key="regimes", height=OF_REGIMES)
     st.caption(f"{of_regimes.CAPTION} {regimes.CONDITIONS}")
     with st.container(horizontal=True):
-        for name, run in runs.items():
-            if st.button(f"Open {name}", key=f"open-{name}"):
-                turn_to(run=run.id)
+        _openers(runs)
+
+
+def _openers(runs: dict[str, Run], **query: str) -> None:
+    for name, run in runs.items():
+        if st.button(f"Open {name}", key=f"open-{name}"):
+            turn_to(run=run.id, **query)
 
 
 # The switch. Each of the first draws its picture from the ensembles of the page and the number of the network shown,
