@@ -310,6 +310,7 @@ def _on_line(mean: np.ndarray, gamma: np.ndarray, text: str, color: str, outside
     towards, level = (side, 0.2) if low else (-side, 0.6)  # of the text, seen from the line
     k = int(np.nanargmin(np.where(np.isfinite(height), np.abs(height - level) + (side * mean < 0), np.nan)))
     place = annotation(f"<b>{text}</b>", float(mean[k]), float(height[k]), xref="x", yref="y", xshift=10 * towards)
+    place["yanchor"] = ("top" if low else "bottom") if outside else "middle"
     return place | {"xanchor": "left" if towards > 0 else "right", "font": {"size": SMALL, "color": color}}
 
 
