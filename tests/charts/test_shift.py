@@ -36,6 +36,7 @@ def test_the_function_is_drawn_with_its_mean() -> None:
     mean = 1 / np.sqrt(np.pi) - 0.3  # E relu over N(0, 2)
     assert spec["layout"]["shapes"][-1]["y0"] == pytest.approx(mean, abs=1e-6)
     assert "mean over the data: 0.26" in spec["layout"]["annotations"][-2]["text"]
+    assert spec["layout"]["title"]["text"] == "ReLU(x) − 0.30"
     line = named(spec, "φ(x) − 0.30")
     assert np.allclose(line["y"], np.maximum(line["x"], 0) - 0.3)
 

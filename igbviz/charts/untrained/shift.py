@@ -73,7 +73,7 @@ def shifted_activation(
         _line(x, plain(x), NEUTRAL, 2, "φ(x)", "2px,4px"),
         _line(x, y, NODE, 3.5, _formula(of, amount)),
     ]
-    figure = titled_figure(traces, f"{name}: {_formula(of, amount)}", words, height)
+    figure = titled_figure(traces, _named(activation, of, amount), words, height)
     layout = figure["layout"]
     layout["showlegend"] = False
     layout["xaxis"] |= {"title": {"text": "pre-activation x of a node"}, "range": [float(x[0]), float(x[-1])]}
@@ -312,6 +312,14 @@ def _on_line(mean: np.ndarray, gamma: np.ndarray, text: str, color: str, outside
     place = annotation(f"<b>{text}</b>", float(mean[k]), float(height[k]), xref="x", yref="y", xshift=10 * towards)
     place["yanchor"] = ("top" if low else "bottom") if outside else "middle"
     return place | {"xanchor": "left" if towards > 0 else "right", "font": {"size": SMALL, "color": color}}
+
+
+def _named(activation: str, of: Of, amount: float) -> str:
+    """The formula with the name of the function, short enough to stand beside a tool bar: 'tanh(x − 0.50)'."""
+    formula = _formula(of, amount)
+    if activation == "abs":
+        return formula.replace("φ(", "|").replace(")", "|")
+    return formula.replace("φ", name_of(activation))
 
 
 def _formula(of: Of, amount: float) -> str:

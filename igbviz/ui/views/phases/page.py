@@ -60,7 +60,8 @@ def draw(cache: Path) -> None:
     with st.expander("What is true, and what is simplified", icon=":material/fact_check:"):
         st.markdown(CAVEATS)
     _write_link(point, quantity)
-    if clicked:
+    if clicked:  # the map may be out of sight
+        st.toast(f"On the map: {clicked.activation}, σ²w = {clicked.sigma_w2:g}, σ²b = {clicked.sigma_b2:g}")
         _choose(clicked._asdict())
 
 
