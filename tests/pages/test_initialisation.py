@@ -88,6 +88,7 @@ def test_the_link_restores_the_form(own_cache: Path) -> None:
     shown.selectbox(key="tanh-initialization-name").select("gaussian").run()
     link = {name: "".join(value) for name, value in shown.query_params.items()}
     again = page(PAGE, **link)
+    assert "The networks of the link are in the form" in again.info[0].value
     again.button(key="initialize").click().run()
     (made,) = list_runs(own_cache)
     wanted = STARTS["tanh"].config

@@ -44,16 +44,18 @@ def draw(cache: Path) -> None:
         if name in st.query_params and (run := open_run(st.query_params[name], cache, UNTRAINED))
     ]
     opened = runs[0] if runs else None
-    first = opened or ensemble_form.default_run(cache)
+    link = linked_base("form", EnsembleConfig.model_validate)
+    first = opened or (None if link else ensemble_form.default_run(cache))  # not other networks than those of a link
     with st.container(key="form-bar"):
-        described = ensemble_form.draw(cache, opened, linked_base("form", EnsembleConfig.model_validate))
+        described = ensemble_form.draw(cache, opened, link)
     if described:
         is_shown = first is not None and described.id == first.id
         write_form("form", None if is_shown else described.canonical(incidental=True))
     if first:
         _view(runs or [first])
     else:
-        st.info("No ensemble has been drawn here yet: press **Draw the networks**.", icon=":material/casino:")
+        why = "The networks of the link are in the form" if link else "No ensemble has been drawn here yet"
+        st.info(f"{why}: press **Draw the networks**.", icon=":material/casino:")
         warm_up()
     st.caption(
         "Before they have learned anything, many networks favour one class over all inputs. This is called initial "
