@@ -49,7 +49,15 @@ def test_two_networks_say_what_their_nodes_do(own_cache: Path) -> None:
 
 
 def test_one_switch_has_the_pictures_of_ensembles_and_of_nodes(own_cache: Path) -> None:
-    shown = page(PAGE, run=drawn(EnsembleConfig(**SMALL | {"networks": 2}), own_cache).id, inside="rule")
+    run = drawn(EnsembleConfig(**SMALL | {"networks": 2}), own_cache)
+    empty = drawn(EnsembleConfig(**SMALL), own_cache, 0)
+    shown = page(PAGE, run=run.id, inside="rule")
+    for other in (empty, run):  # the picture stays while the first network is drawn
+        shown.query_params.clear()
+        shown.query_params["run"] = other.id
+        shown.run()
+        assert shown.slider(key="rule-a")
+    assert "".join(shown.query_params["inside"]) == "rule"
     assert "squared ratio" not in texts(shown) and shown.slider(key="rule-a")
     shown.segmented_control(key="more").set_value("nodes").run()
     assert "tanh: the spread" in texts(shown) and "over the data" not in texts(shown)

@@ -31,11 +31,14 @@ HEIGHT, OF_GRADIENTS, OF_REGIMES = 600, 460, 640  # pixels
 
 
 def choose() -> str:
-    """The picture chosen, at first that of the address; to be called before `draw` on every run of the whole page."""
-    if "more" not in st.session_state:
-        linked = from_query("inside", INSIDE, "")
-        st.session_state["more"] = linked or from_query("more", OF_ENSEMBLES, FIRST)
-    return st.session_state["more"]
+    """The picture chosen, or that of a link just opened; to be called before `draw` on every run of the whole page."""
+    state = st.session_state
+    linked = from_query("inside", INSIDE, "") or from_query("more", OF_ENSEMBLES, "")
+    if linked and linked != state.get("more-written"):
+        state["more"] = state["more-written"] = linked
+    else:  # set anew: a choice is forgotten while there is no switch, before the first network
+        state["more"] = state.get("more", FIRST)
+    return state["more"]
 
 
 def draw(stamps: Stamps, network: int, chosen: str) -> None:
@@ -48,6 +51,7 @@ def draw(stamps: Stamps, network: int, chosen: str) -> None:
         inside=now if now in INSIDE else None,
         **({} if now == "rule" else dict.fromkeys(rule.SETTINGS)),
     )
+    st.session_state["more-written"] = now
     if now != chosen and {now, chosen} & INSIDE.keys():
         st.rerun()  # what is below this part of the page changes
     if now in OF_ENSEMBLES:
