@@ -36,8 +36,8 @@ def choose() -> str:
     linked = from_query("inside", INSIDE, "") or from_query("more", OF_ENSEMBLES, "")
     if linked and linked != state.get("more-written"):
         state["more"] = state["more-written"] = linked
-    else:  # set anew: a choice is forgotten while there is no switch, before the first network
-        state["more"] = state.get("more", FIRST)
+    elif "more" not in state:  # forgotten where there was no switch, as before the first network
+        state["more"] = state.get("more-written", FIRST)
     return state["more"]
 
 
