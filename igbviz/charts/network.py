@@ -111,7 +111,7 @@ def outputs(ensemble: OfEnsemble, network: int = 0, height: int = 420, relative:
         traces += _others(centre[rest], spread[rest], densities(record)[rest], POSITIONS)
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
-        label = f"<b>{names[k]} ★ {fraction[k]:.0%}</b>" if first else f"{names[k]} {fraction[k]:.0%}"
+        label = f"<b>{names[k]} ★ {fraction[k]:.0%}</b>" if first else f"{names[k]}: {fraction[k]:.0%}"
         hover = (
             f"<b>{names[k]}</b> {fraction[k]:.1%} of the guesses<br>"
             f"centre {centre[k]:.4g}, standard deviation {spread[k]:.3g}"

@@ -86,12 +86,14 @@ def chance_largest_guess(classes: int, inputs: int) -> float:
 
 
 def with_error(value: float, error: float) -> str:
-    """The value with as many decimals as its error needs for two digits; without an error, three digits."""
+    """The value with as many decimals as its error needs for two digits, or 0; without an error, three digits."""
     if not (np.isfinite(error) and np.isfinite(value)):
         return "∞" if value == np.inf else f"{value:.3g}"
     if error < 1e-6:
         return f"{value:.3g} ± {error:.1g}"
     decimals = max(0, int(1 - np.floor(np.log10(error))))
+    if not round(value, decimals):
+        return f"0 ± {error:,.{decimals}f}"
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 

@@ -285,10 +285,16 @@ def _who_is_prejudiced(rows: Sequence[Row]) -> str:
     most, least = order[0], order[-1]
     text = (
         f"On {data}, {len(above)} of {len(order)} kinds of networks give more than half of their guesses to one class "
-        f"before training, from {with_percent(by_name[most])} in {most} down to {with_percent(by_name[least])} in "
-        f"{least}"
+        f"before training, on average; it gets from {with_percent(by_name[most])} in {most} down to "
+        f"{with_percent(by_name[least])} in {least} (n = {_range(by_name)} networks, BatchNorm in eval mode)"
     )
     return f"{text}; neutral: {', '.join(neutral)}." if neutral else f"{text}."
+
+
+def _range(by_name: dict[str, Row]) -> str:
+    """'6 to 20', the numbers of networks."""
+    numbers = sorted({row.networks for row in by_name.values()})
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def _batch_statistics(rows: Sequence[Row]) -> str:

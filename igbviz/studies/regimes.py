@@ -14,7 +14,7 @@ from igbviz.ensembles import EnsembleConfig
 from igbviz.runs import shipped
 from igbviz.runs.run import Run
 
-TITLE = "Neutral, weak and deep prejudice"
+TITLE = "Neutral to deeply prejudiced"
 _BASE = EnsembleConfig(
     dataset={"name": "gaussian-noise", "classes": 2, "train_examples": 1000}, networks=100, gradients=True
 )

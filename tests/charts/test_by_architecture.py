@@ -38,7 +38,7 @@ def test_what_has_no_place_on_the_axes() -> None:
     assert marks["x"][0] < HIGH and marks["x"][1] > LOW and list(marks["error_x"]["array"][:2]) == [0, 0]
     assert np.isnan(marks["x"][2]) and np.isnan(drawn([*beyond, ROWS[-1]], "noise, eval mode")["x"][2])
     words = [trace for trace in by_architecture.spec([*beyond, ROWS[-1]])["data"] if trace["mode"] == "text"]
-    assert words[0]["text"] == ["all logits equal: no guess"] and round(words[0]["y"][0]) == 2
+    assert words[0]["text"] == ["equal logits"] and round(words[0]["y"][0]) == 2
 
 
 def test_every_shipped_row_is_a_dot() -> None:

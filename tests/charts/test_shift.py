@@ -36,6 +36,7 @@ def test_the_function_is_drawn_with_its_mean() -> None:
     mean = 1 / np.sqrt(np.pi) - 0.3  # E relu over N(0, 2)
     assert spec["layout"]["shapes"][-1]["y0"] == pytest.approx(mean, abs=1e-6)
     assert "mean over the data: 0.26" in spec["layout"]["annotations"][-2]["text"]
+    assert spec["layout"]["title"]["text"] == "ReLU(x) − 0.30"
     line = named(spec, "φ(x) − 0.30")
     assert np.allclose(line["y"], np.maximum(line["x"], 0) - 0.3)
 
@@ -54,6 +55,7 @@ def test_the_sentences_follow_the_numbers() -> None:
     assert "never negative" in shift.advice("relu", "shift", 2.0, 0.0)
     assert "every shift triggers a bias" in shift.advice("tanh", "shift", 2.0, 0.0)
     assert "zero at a = 0.56" in shift.advice("relu", "offset", 2.0, 0.0)
+    assert shift.advice("relu", "offset", 2.0, 0.1).endswith("but for what comes from the random biases.")
 
 
 def test_every_node_has_a_ridge_and_its_mean() -> None:

@@ -82,4 +82,5 @@ def test_chance_is_what_even_guesses_give(classes: int, inputs: int) -> None:
 def test_numbers() -> None:
     percent = [format_percent(value).replace("\u00a0", " ") for value in (1, 0.623, 0.0996, 0.013, 0.0055)]
     assert percent == ["100 %", "62 %", "10 %", "1.3 %", "0.55 %"]
+    assert with_error(-3e-7, 0.00024) == "0 ± 0.00024"
     assert with_error(2.3141, 0.213) == "2.31 ± 0.21" and with_error(np.inf, np.inf) == "∞"

@@ -88,6 +88,7 @@ def test_the_link_restores_the_form(own_cache: Path) -> None:
     shown.selectbox(key="tanh-initialization-name").select("gaussian").run()
     link = {name: "".join(value) for name, value in shown.query_params.items()}
     again = page(PAGE, **link)
+    assert "The networks of the link are in the form" in again.info[0].value
     again.button(key="initialize").click().run()
     (made,) = list_runs(own_cache)
     wanted = STARTS["tanh"].config
@@ -156,7 +157,7 @@ def test_one_more_picture_at_a_time_and_the_address_says_which(own_cache: Path) 
     run = drawn(EnsembleConfig(**SMALL), own_cache)
     shown = page(PAGE, run=run.id, more="regimes")
     titles = [figure["layout"]["title"]["text"] for figure in sent(shown)]
-    assert titles[-1] == "Neutral, weak and deep prejudice" and len(titles) == 6
+    assert titles[-1] == "Neutral to deeply prejudiced" and len(titles) == 6
     assert any("deeply prejudiced" in text.value for text in shown.markdown)
     shown.button(key="open-ReLU, 3 layers").click().run()
     assert "".join(shown.query_params["run"]) == REGIMES["ReLU, 3 layers"].id

@@ -44,4 +44,24 @@ def test_two_networks_say_what_their_nodes_do(own_cache: Path) -> None:
     run = drawn(EnsembleConfig(**SMALL | {"model": {"name": "cnn"}, "networks": 2}), own_cache)
     text = texts(page(PAGE, run=run.id, inside="nodes"))
     assert "tanh: the spread of the nodes' means is 0.03" in text and "ReLU: the spread" in text
-    assert "mean 0.56 over the data" in texts(page(PAGE, run=run.id, inside="rule")), "of an MLP where it is none"
+    shown = page(PAGE, run=run.id, inside="rule")
+    assert "mean 0.56 over the data" in texts(shown), "of an MLP where it is none"
+
+
+def test_one_switch_has_the_pictures_of_ensembles_and_of_nodes(own_cache: Path) -> None:
+    run = drawn(EnsembleConfig(**SMALL | {"networks": 2}), own_cache)
+    empty = drawn(EnsembleConfig(**SMALL), own_cache, 0)
+    shown = page(PAGE, run=run.id, inside="rule")
+    for other in (empty, run):  # the picture stays while the first network is drawn
+        shown.query_params.clear()
+        shown.query_params["run"] = other.id
+        shown.run()
+        assert shown.slider(key="rule-a")
+    assert "".join(shown.query_params["inside"]) == "rule"
+    assert "squared ratio" not in texts(shown) and shown.slider(key="rule-a")
+    shown.segmented_control(key="more").set_value("nodes").run()
+    assert "tanh: the spread" in texts(shown) and "over the data" not in texts(shown)
+    assert "".join(shown.query_params["inside"]) == "nodes" and "a" not in shown.query_params
+    shown.segmented_control(key="more").set_value("centres").run()
+    assert "squared ratio" in texts(shown) and "tanh: the spread" not in texts(shown)
+    assert not {"more", "inside"} & set(shown.query_params) and not shown.exception

@@ -80,8 +80,9 @@ def test_the_cells() -> None:
 def test_what_came_of_it() -> None:
     first, batch, data, zero = findings(ROWS)
     assert first == (
-        "On CIFAR-10, 2 of 2 kinds of networks give more than half of their guesses to one class before training, from "
-        "90 ± 5\u00a0% in net down to 51 ± 1\u00a0% in even; neutral: even."
+        "On CIFAR-10, 2 of 2 kinds of networks give more than half of their guesses to one class before training, on "
+        "average; it gets from 90 ± 5\u00a0% in net down to 51 ± 1\u00a0% in even (n = 2 networks, BatchNorm in eval "
+        "mode); neutral: even."
     )
     assert "from 90\u00a0% to 51\u00a0% on noise (lower in all 1) and from 90" in batch
     assert data == (

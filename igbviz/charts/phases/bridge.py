@@ -16,6 +16,7 @@ from igbviz.theory.phases import phase_name
 
 SYMBOLS = {"tanh": "circle", "relu": "square", "gelu": "diamond"}
 LOW, HIGH = 0.008, 3000.0
+TWO = "for two classes"  # of more, networks are prejudiced at a smaller gamma
 
 
 @chart
@@ -61,8 +62,8 @@ def correlation_against_gamma(rows: Sequence[Row] | None = None, height: int = 5
             "annotations": [
                 words("<b>c = γ / (1 + γ)</b>", -0.55, 0.26, xanchor="right"),
                 *(_drifted(row) for row in rows if row.norms_drifted),
-                words("neutral, γ < 1", 0, 1.02, xanchor="right", xshift=-6),
-                words("prejudice, γ > 1", 0, 0.04, xanchor="left", xshift=6),
+                words(f"γ < 1: neutral<br>{TWO}", 0, 1.03, xanchor="right", yanchor="top", align="right", xshift=-6),
+                words(f"γ > 1: prejudiced<br>{TWO}", 0, 0, xanchor="left", yanchor="bottom", align="left", xshift=6),
                 words("c = 1/2", 1, 0.5, xref="paper", xanchor="right", yanchor="bottom"),
             ],
             "hovermode": "closest",

@@ -31,7 +31,8 @@ CAPTION = (
     "density of wide networks, N(μ, Var), equally wide for all classes. Below: the centres of all classes in all "
     "networks as bars, with those of the network above as marks; the curve is theory's N(0, Var(μ)) with Var(μ) = "
     "γ Var, and 1/D more, since a mean over D inputs fluctuates. In deep networks of finite width outputs differ in "
-    "size from input to input, so that this ratio stays below theory's."
+    "size from input to input, so that this ratio stays below theory's. Tables of γ subtract the mean over the classes "
+    "first, which no guess depends on."
 )
 
 
@@ -63,9 +64,9 @@ def sentence(ensemble: Ensemble, gamma: float | None = None) -> str:
     more = ("more" if width.gamma > 1 else "less") if far else "about as much"
     lead = f"an output differs {more} from network to network {'than' if far else 'as'} from input to input"
     return (
-        f"Over the inputs, an output of one network spreads by ± 1 around its centre; over {len(ensemble):,} networks, "
-        f"the centres spread by ± {between:.2g}. γ is the squared ratio of these widths, {between:.2g}² / 1² less 1/D "
-        f"for the {ensemble.inputs:,} inputs: **γ = {measured}**{expected}. So {lead}."
+        f"Over the inputs, an output of a network spreads by ± 1 around its centre (on average, the unit here); over "
+        f"{len(ensemble):,} networks, the centres spread by ± {between:.2g}. γ is the squared ratio of these widths, "
+        f"{between:.2g}² / 1², less 1/D for the {ensemble.inputs:,} inputs: **γ = {measured}**{expected}. So {lead}."
     )
 
 
@@ -127,7 +128,7 @@ def _outputs(ensemble: Ensemble, record: np.void, unit: float) -> tuple[list[dic
     traces: list[dict[str, Any]] = []
     for k in sorted(drawn, key=lambda k: k == favoured):  # on top of the others
         style, first = class_style(k), k == favoured
-        text = f"{names[k]} {fraction[k]:.0%}"
+        text = f"{names[k]}: {fraction[k]:.0%}"
         hover = f"<b>{names[k]}</b> {fraction[k]:.1%} of the guesses<br>centre {centre[k]:.3g}<extra></extra>"
         common = {"type": "scatter", "mode": "lines", "legendgroup": names[k], "hovertemplate": hover}
         width = 3 if first else 2

@@ -24,13 +24,14 @@ LOWERED = hidden.NETWORKS["lowered"][1].model.offset
 GAP = 0.06  # between two panels
 CAPTION = (
     "Each row is one node of the last hidden layer: the distribution of its pre-activation over the inputs, and its "
-    "mean as an orange bar; a line reaches one standard deviation to each side. The unit is the layer's root mean "
+    "mean as an upright bar; a line reaches one standard deviation to each side. The unit is the layer's root mean "
     "square. In a neutral network the nodes' means are small compared with their spread: a node is positive for some "
     "inputs and negative for others. In a prejudiced one the means lie far apart, so a node says nearly the same of "
-    "all inputs, and so does the network. A lowered ReLU is relu(x) − {lowered:.3g}, whose mean is 0. The networks "
-    "have the same random weights, up to one factor: {layers} hidden layers of {nodes} nodes, no biases, {inputs:,} "
-    "noise inputs; the first {shown} nodes of the last one, nothing selected."
+    "all inputs, and so does the network. {lowered}The networks have the same random weights, up to one factor: "
+    "{layers} hidden layers of {nodes} nodes, no biases, {inputs:,} noise inputs; the first {shown} nodes of the last "
+    "one, nothing selected."
 )
+OF_LOWERED = f"A lowered ReLU is relu(x) − {LOWERED:.3g}, whose mean is 0. "
 
 
 @chart
@@ -75,16 +76,16 @@ def hidden_nodes(
 def sentence(layer: Layer) -> str:
     """What the nodes of one network do, from its numbers."""
     return (
-        f"{layer.title}: the spread of the nodes' means is {layer.between / layer.within:.2g} times that of a node "
-        f"over the inputs; {_percent(layer.one_sided)} of the {layer.nodes} nodes have one sign for 95\u00a0% of the "
-        f"inputs or more, and the favoured class gets {_percent(layer.favoured)} of the guesses."
+        f"{layer.title}: the spread of the nodes' means is {layer.between / layer.within:.2g} times the spread of "
+        f"a node over the inputs; {_percent(layer.one_sided)} of the {layer.nodes} nodes have the same sign for "
+        f"95\u00a0% of the inputs or more, and the favoured class gets {_percent(layer.favoured)} of the guesses."
     )
 
 
 def caption(names: Sequence[str]) -> str:
     layer, config = hidden.read()[names[0]], hidden.NETWORKS[names[0]][1]
     sizes = {"layers": config.model.depth, "nodes": layer.nodes, "inputs": layer.inputs}
-    return CAPTION.format(**sizes, shown=hidden.NODES, lowered=LOWERED)
+    return CAPTION.format(**sizes, shown=hidden.NODES, lowered=OF_LOWERED if "lowered" in names else "")
 
 
 def _percent(fraction: float) -> str:

@@ -31,7 +31,7 @@ LETTERS = 42  # that fit beside each other above all columns, on a phone
 CAPTION = (
     "Top: the outputs of one network for each class over the inputs, in units of their standard deviation; lines mark "
     "the centres. It is the network whose largest guess fraction is the median of its ensemble. Middle: the fraction "
-    "of the inputs that it guesses as each class; dotted, 1/K. Bottom: the guess fraction of the first of two classes "
+    "of the inputs that it guesses as each class; dashed, 1/K. Bottom: the guess fraction of the first of two classes "
     "(of the favoured class where there are more) in all networks; the line is theory at the γ of the logits."
 )
 
@@ -181,7 +181,7 @@ def _guesses(ensemble: Ensemble, record: np.void) -> list[dict[str, Any]]:
     chance = {
         "type": "scatter", "mode": "lines", "x": np.float32([-0.6, classes - 0.4]),
         "y": np.float32([1 / classes] * 2), "showlegend": False, "hoverinfo": "skip",
-        "line": {"color": NEUTRAL, "dash": "dot", "width": 1.5},
+        "line": {"color": NEUTRAL, "dash": "dash", "width": 1.5},
     }  # fmt: skip
     numbers = {
         "type": "scatter", "mode": "text", "x": np.arange(classes), "y": fraction.astype(np.float32),

@@ -73,7 +73,7 @@ def shifted_activation(
         _line(x, plain(x), NEUTRAL, 2, "φ(x)", "2px,4px"),
         _line(x, y, NODE, 3.5, _formula(of, amount)),
     ]
-    figure = titled_figure(traces, f"{name}: {_formula(of, amount)}", words, height)
+    figure = titled_figure(traces, _named(activation, of, amount), words, height)
     layout = figure["layout"]
     layout["showlegend"] = False
     layout["xaxis"] |= {"title": {"text": "pre-activation x of a node"}, "range": [float(x[0]), float(x[-1])]}
@@ -86,7 +86,7 @@ def shifted_activation(
     layout["annotations"] += [
         annotation(f"<b>mean over the data: {number(mean)}</b>", 0.02, mean, yref="y")
         | {"yanchor": "bottom" if above else "top", "font": {"size": SMALL, "color": LOGITS}},
-        annotation("how often x occurs", 0.02, low - room, yref="y", yanchor="bottom")
+        annotation("how often x occurs", 0.5, low - room, yref="y", xanchor="center", yanchor="bottom")
         | {"font": {"size": SMALL, "color": NEUTRAL_TEXT}},
     ]
     return figure
@@ -149,7 +149,7 @@ def gamma_against_mean(
     layout["annotations"] += [
         annotation("mean zero", 0.0, 1.0, xref="x", yref="paper", xanchor="center", yanchor="bottom")
         | {"font": {"size": SMALL, "color": NEUTRAL_TEXT}},
-        _on_line(curve.mean, curve.gamma, "after the first hidden layer", NODE),
+        _on_line(curve.mean, curve.gamma, "after the first<br>hidden layer", NODE, outside=True),
         *([_on_line(curve.mean, curve.logit_gamma, "logits", LOGITS)] if depth > 1 else []),
         *(_name(float(point.mean), float(point.gamma), *label[1:]) for point, label in zip(plain, labels, strict=True)),
     ]
@@ -187,7 +187,11 @@ def advice(activation: str, of: Of, sigma_w2: float, sigma_b2: float) -> str:
         )
     if abs(zero) < ZERO:
         return f"{name} has mean zero as it is: every shift triggers a bias."
-    return f"{name} has mean zero at a = {number(zero)}: there the shift eliminates the bias of the first hidden layer."
+    left = ", but for what comes from the random biases" if sigma_b2 else ""
+    return (
+        f"{name} has mean zero at a = {number(zero)}: there the shift eliminates the bias of the first hidden layer"
+        f"{left}."
+    )
 
 
 def caption() -> str:
@@ -297,13 +301,25 @@ def _name(mean: float, gamma: float, text: str, color: str) -> dict[str, Any]:
     return place | {"font": {"size": SMALL, "color": color}}
 
 
-def _on_line(mean: np.ndarray, gamma: np.ndarray, text: str, color: str) -> dict[str, Any]:
-    """The name of a line, inside the valley: on its left side if it has one."""
+def _on_line(mean: np.ndarray, gamma: np.ndarray, text: str, color: str, outside: bool = False) -> dict[str, Any]:
+    """The name of a line, on its left side if it has one: inside the valley, or low outside of it, where on the right
+    there are the functions without a shift."""
     height = np.where(np.abs(mean) < WIDEST, _height(gamma), np.nan)
     side = -1 if np.isfinite(height[mean < -0.3]).any() else 1
-    k = int(np.nanargmin(np.where(np.isfinite(height), np.abs(height - 0.6) + (side * mean < 0), np.nan)))
-    place = annotation(f"<b>{text}</b>", float(mean[k]), float(height[k]), xref="x", yref="y", xshift=-10 * side)
-    return place | {"xanchor": "left" if side < 0 else "right", "font": {"size": SMALL, "color": color}}
+    low = outside and side < 0
+    towards, level = (side, 0.2) if low else (-side, 0.6)  # of the text, seen from the line
+    k = int(np.nanargmin(np.where(np.isfinite(height), np.abs(height - level) + (side * mean < 0), np.nan)))
+    place = annotation(f"<b>{text}</b>", float(mean[k]), float(height[k]), xref="x", yref="y", xshift=10 * towards)
+    place["yanchor"] = ("top" if low else "bottom") if outside else "middle"
+    return place | {"xanchor": "left" if towards > 0 else "right", "font": {"size": SMALL, "color": color}}
+
+
+def _named(activation: str, of: Of, amount: float) -> str:
+    """The formula with the name of the function, short enough to stand beside a tool bar: 'tanh(x − 0.50)'."""
+    formula = _formula(of, amount)
+    if activation == "abs":
+        return formula.replace("φ(", "|").replace(")", "|")
+    return formula.replace("φ", name_of(activation))
 
 
 def _formula(of: Of, amount: float) -> str:

@@ -75,16 +75,23 @@ def verdict(line: Line, activation: str, rate: float) -> str:
     name, gamma = phase_name(top.start.chi_1), top.start.gamma
     guess = float(theory.expected_max_guess(gamma, CLASSES))
     error = values.std(ddof=1) / np.sqrt(len(values))
-    peak = "yes" if gamma >= deep else "no"
+    regime = theory.regime(gamma, CLASSES)
+    if gamma >= deep:
+        peak = "yes:**" if min(alike) >= deep else "yes, but not beyond the errors:**"
+    else:
+        peak = "no:**" if max(alike) < deep else "no, but within the errors it may:**"
     sentences = [
         f"After {STEPS[number]} steps {LABELS[activation]} networks are most accurate at **γ = {gamma:.3g}**, "
         f"{_side(name)}: {values.mean():.3f} ± {error:.3f} (n = {len(values)}). {_plateau(alike)}",
-        f"**Does trainability peak at deep prejudice? Here {peak}:** at this γ the favoured class begins with "
-        f"{100 * guess:.0f} % of the guesses, and with ten classes prejudice is deep from γ = {deep:.0f} (90 %) on.",
+        f"**Does trainability peak at deep prejudice? Here {peak} at this γ networks are {regime}: the favoured class "
+        f"begins with {100 * guess:.0f} % of the guesses on average (theory). With ten classes prejudice is deep from "
+        f"γ = {deep:.0f} (90 %) on.",
     ]
     low = [place.start.gamma for place in found if place.start.chi_1 < 1 and place.mean(number) < 1.5 / CLASSES]
     if low:
-        sentences.append(f"From γ = {min(low):,.0f} on the networks stay near chance.")
+        first = f"γ = {float(f'{min(low):.2g}'):,.0f}"
+        there = f"At {first}" if len(low) == 1 else f"From {first} on"
+        sentences.append(f"{there} the networks stay near chance.")
     sentences += _at_one_gamma([p for p in found if phase_name(p.start.chi_1) != "ordered"], number)
     if lost := [place for place in found if place.diverged]:
         sentences.append(

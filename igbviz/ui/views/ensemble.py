@@ -22,7 +22,6 @@ from igbviz.ui.live_chart import live_chart, payload, warm_up
 from igbviz.ui.query import set_query, turn_to
 from igbviz.ui.runs import open_run, start_run
 from igbviz.ui.views import ensemble_form
-from igbviz.ui.views.node_means import switch as node_means
 from igbviz.ui.views.untrained_networks import more
 
 HEIGHT, MAIN_HEIGHT = 400, 430  # pixels
@@ -45,16 +44,18 @@ def draw(cache: Path) -> None:
         if name in st.query_params and (run := open_run(st.query_params[name], cache, UNTRAINED))
     ]
     opened = runs[0] if runs else None
-    first = opened or ensemble_form.default_run(cache)
+    link = linked_base("form", EnsembleConfig.model_validate)
+    first = opened or (None if link else ensemble_form.default_run(cache))  # not other networks than those of a link
     with st.container(key="form-bar"):
-        described = ensemble_form.draw(cache, opened, linked_base("form", EnsembleConfig.model_validate))
+        described = ensemble_form.draw(cache, opened, link)
     if described:
         is_shown = first is not None and described.id == first.id
         write_form("form", None if is_shown else described.canonical(incidental=True))
     if first:
         _view(runs or [first])
     else:
-        st.info("No ensemble has been drawn here yet: press **Draw the networks**.", icon=":material/casino:")
+        why = "The networks of the link are in the form" if link else "No ensemble has been drawn here yet"
+        st.info(f"{why}: press **Draw the networks**.", icon=":material/casino:")
         warm_up()
     st.caption(
         "Before they have learned anything, many networks favour one class over all inputs. This is called initial "
@@ -75,6 +76,8 @@ def _view(runs: list[Run]) -> None:
         st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
         return
 
+    chosen = more.choose()
+
     def update() -> float | None:
         now = [run.status for run in runs]
         stamps = tuple((str(run.path), run.record_bytes) for run in runs)
@@ -83,12 +86,12 @@ def _view(runs: list[Run]) -> None:
             with column:
                 progress.draw(run, status, key=f"{place}-")
         _what_if(runs[0], configs[0])
-        _charts(stamps, min(config.networks for config in configs))
+        _charts(stamps, min(config.networks for config in configs), chosen)
         return refresh.pace(*now)
 
     refresh.fragment(update, refresh.pace(*statuses))
+    more.inside(chosen, runs[0])
     _train_these(configs[0])
-    node_means.draw(runs[0])
     for run in runs:
         if schema := run.schema:
             inputs, weights = (
@@ -158,7 +161,7 @@ def _main_pictures(stamps: Stamps, configs: list[EnsembleConfig]) -> None:
     st.caption(ensemble_charts.CAPTIONS[MAIN])
 
 
-def _charts(stamps: Stamps, networks: int) -> None:
+def _charts(stamps: Stamps, networks: int, chosen: str) -> None:
     """Charts at fixed positions while networks arrive: two per row, or the same chart of two ensembles."""
     if not any(_drawn(stamps, 0)):
         return
@@ -181,7 +184,7 @@ def _charts(stamps: Stamps, networks: int) -> None:
             with column:
                 st.dataframe(pd.DataFrame(charts["table"]), hide_index=True)
                 st.caption(charts["basis"])
-    more.draw(stamps, network)
+    more.draw(stamps, network, chosen)
 
 
 def _rows(kinds: tuple[str, ...], drawn: Sequence[dict[str, Any]]) -> None:

@@ -96,7 +96,7 @@ def _bridge() -> tuple[str, int, str, str]:
         f"its variance over {origin['inputs']} inputs of noise ({origin['networks']} networks); c is the mean cosine "
         f"of two inputs, in {origin['networks']} other networks. Bars are standard errors over networks. At finite "
         "width the norms of the inputs drift apart from layer to layer, which lowers γ, but no cosine: most in deep "
-        f"ReLU networks. A click on a dot chooses its point on the map. {origin['device']}, torch {origin['torch']}, "
-        f"{origin['date']}."
+        "GELU and ReLU networks. A click on a dot chooses its point on the map. "
+        f"{origin['device']}, torch {origin['torch']}, {origin['date']}."
     )
     return payload(figure), figure["layout"]["height"], bridge.verdict(rows), caption

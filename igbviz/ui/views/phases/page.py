@@ -60,7 +60,11 @@ def draw(cache: Path) -> None:
     with st.expander("What is true, and what is simplified", icon=":material/fact_check:"):
         st.markdown(CAVEATS)
     _write_link(point, quantity)
-    if clicked:
+    if said := st.session_state.pop("phase-said", None):
+        st.toast(said)
+    if clicked:  # the map may be out of sight
+        at = f"{clicked.activation}, σ²w = {clicked.sigma_w2:g}, σ²b = {clicked.sigma_b2:g}"
+        st.session_state["phase-said"] = f"Chosen on the map: {at}, {clicked.depth} layers"
         _choose(clicked._asdict())
 
 

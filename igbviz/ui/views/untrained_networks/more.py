@@ -1,4 +1,8 @@
-"""Further pictures of untrained networks behind a switch, of which one is drawn at a time; the address says which."""
+"""Further pictures of untrained networks behind a switch, of which one is drawn at a time; the address says which.
+
+Those of the ensembles on the page are drawn below the switch, in the part of the page that follows the drawing of
+networks. Those of hidden nodes do not change with it, and have parts of their own: the page draws them with `inside`.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,45 @@ from igbviz.studies import regimes
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.runs import start_run
+from igbviz.ui.views.node_means import nodes, rule
 
 Stamps = tuple[tuple[str, int], ...]  # path and bytes of records of each ensemble
 Drawn = list[dict[str, Any]]  # of each ensemble the payload of a figure and its sentence; empty where there is none
 HEIGHT, OF_GRADIENTS, OF_REGIMES = 600, 460, 640  # pixels
 
 
-def draw(stamps: Stamps, network: int) -> None:
-    """The switch and the picture chosen, of one ensemble or of two beside each other."""
-    first = next(iter(PICTURES))
-    chosen = st.segmented_control(
-        "More pictures", list(PICTURES), default=from_query("more", PICTURES, first), required=True, key="more",
-        format_func=lambda name: PICTURES[name][0],
-    )  # fmt: skip
-    set_query(more=None if chosen == first else chosen)
-    PICTURES[chosen][1](stamps, network)
+def choose() -> str:
+    """The picture chosen, or that of a link just opened; to be called before `draw` on every run of the whole page."""
+    state = st.session_state
+    linked = from_query("inside", INSIDE, "") or from_query("more", OF_ENSEMBLES, "")
+    if linked and linked != state.get("more-written"):
+        state["more"] = state["more-written"] = linked
+    elif "more" not in state:  # forgotten where there was no switch, as before the first network
+        state["more"] = state.get("more-written", FIRST)
+    return state["more"]
+
+
+def draw(stamps: Stamps, network: int, chosen: str) -> None:
+    """The switch, and its picture if that is one of the ensembles; `chosen` is what `choose` has returned."""
+    titles = {name: title for name, (title, _) in (OF_ENSEMBLES | INSIDE).items()}
+    now = st.segmented_control("More pictures", list(titles), required=True, key="more", format_func=titles.get,
+                               wrap=True)  # fmt: skip
+    set_query(
+        more=now if now in OF_ENSEMBLES and now != FIRST else None,
+        inside=now if now in INSIDE else None,
+        **({} if now == "rule" else dict.fromkeys(rule.SETTINGS)),
+    )
+    st.session_state["more-written"] = now
+    if now != chosen and {now, chosen} & INSIDE.keys():
+        st.rerun()  # what is below this part of the page changes
+    if now in OF_ENSEMBLES:
+        OF_ENSEMBLES[now][1](stamps, network)
+
+
+def inside(chosen: str, run: Run) -> None:
+    """The picture of hidden nodes, if one is chosen."""
+    if chosen in INSIDE:
+        INSIDE[chosen][1](run)
 
 
 def _centres(stamps: Stamps, network: int) -> None:
@@ -47,12 +75,14 @@ def _gradients(stamps: Stamps, network: int) -> None:
         _beside(drawn, "gradients", OF_GRADIENTS)
         st.caption(of_gradients.CAPTION)
         return
-    st.markdown("These networks were drawn without their gradients.")
+    st.markdown("These networks were drawn without their gradients. Draw them again, or open some that have theirs:")
     run = Run(Path(stamps[0][0]))
-    if st.button("Draw them again, with gradients", icon=":material/casino:", key="with-gradients") and (
-        other := start_run(run.config.with_(gradients=True), run.cache)
-    ):
-        turn_to(run=other.id, more="gradients")
+    with st.container(horizontal=True):
+        if st.button("Draw them again, with gradients", icon=":material/casino:", key="with-gradients") and (
+            other := start_run(run.config.with_(gradients=True), run.cache)
+        ):
+            turn_to(run=other.id, more="gradients")
+        _openers(regimes.read(run.cache), more="gradients")
 
 
 def _regimes(stamps: Stamps, network: int) -> None:
@@ -66,17 +96,27 @@ def _regimes(stamps: Stamps, network: int) -> None:
     live_chart(figure, key="regimes", height=OF_REGIMES)
     st.caption(f"{of_regimes.CAPTION} {regimes.CONDITIONS}")
     with st.container(horizontal=True):
-        for name, run in runs.items():
-            if st.button(f"Open {name}", key=f"open-{name}"):
-                turn_to(run=run.id)
+        _openers(runs)
 
 
-# The switch. Each draws its picture from the ensembles of the page and the number of the network shown.
-PICTURES: dict[str, tuple[str, Callable[[Stamps, int], None]]] = {
+def _openers(runs: dict[str, Run], **query: str) -> None:
+    for name, run in runs.items():
+        if st.button(f"Open {name}", key=f"open-{name}"):
+            turn_to(run=run.id, **query)
+
+
+# The switch. Each of the first draws its picture from the ensembles of the page and the number of the network shown,
+# each of the others from the first ensemble.
+OF_ENSEMBLES: dict[str, tuple[str, Callable[[Stamps, int], None]]] = {
     "centres": ("Two widths: γ", _centres),
     "regimes": ("Neutral, weak, deep", _regimes),
     "gradients": ("Gradients by layer", _gradients),
 }
+INSIDE: dict[str, tuple[str, Callable[[Run], None]]] = {
+    "rule": ("The mean of a node decides", rule.draw),
+    "nodes": ("Nodes of two networks", nodes.draw),
+}
+FIRST = next(iter(OF_ENSEMBLES))
 
 
 def _beside(drawn: Drawn, kind: str, height: int) -> None:
