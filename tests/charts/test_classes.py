@@ -91,6 +91,13 @@ def test_a_run_that_goes_on() -> None:
     assert sentence(members((0, None, 1), state="running")).endswith("1 has not yet.")
 
 
+def test_the_first_epoch_of_a_list_of_runs(tmp_path: Path) -> None:
+    runs = [stored(BASE.with_(seed=seed), tmp_path, story(seed)) for seed in range(2)]
+    titles = [note["text"].split("<br>")[0] for note in first_epoch.spec(runs)["layout"]["annotations"]]
+    assert titles == ["<b>seed 0</b>", "<b>seed 1</b>"], "of one loss, yet both are shown"
+    assert len(first_epoch.spec(runs[0])["data"]) == 2
+
+
 def test_before_and_after_the_first_epoch() -> None:
     long, short = story(seed=3, even_from=20), story(seed=3, even_from=None, steps=np.array([0, 1, 50]))
     spec = first_epoch.spec({"a": long, "b": short})
