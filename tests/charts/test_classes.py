@@ -74,13 +74,8 @@ def members(*runs: tuple[int | None, ...], state: str = "done") -> list[Member]:
     ("runs", "words"),
     [
         ([(0, 1, 10)], "All 3 classes came alive for good: half by step 1, C last, at step 10."),
-        (
-            [(0, 100, None)],
-            (
-                [(0, 100, None)],
-                "2 of 3 classes came alive for good: half by step 100, B last, only at the last probe, step 100; 1 did not.",
-            ),
-        ),
+        ([(0, 10, None)], "2 of 3 classes came alive for good: half by step 10, B last, at step 10; 1 did not."),
+        ([(0, 100)], "All 2 classes came alive for good: half by step 50, B last, only at the last probe, step 100."),
         ([(None, 1, None)], "Only B came alive for good, at step 1; 2 did not."),
         ([(None, None)], "No class came alive for good."),
         (
