@@ -136,9 +136,8 @@ def test_a_link_shows_its_view(own_cache: Path) -> None:
     assert "Escape: 2 of 6" in chart(link(*runs, tab="overlay", quantity="escape"))["words"]
     assert "half by step" in chart(link(*runs, tab="overlay", quantity="alive"))["words"]
     left = link(*runs, tab="overlay", quantity="lasting-bias")
-    assert chart(left)["words"].startswith("Of all guesses, the class favoured at Init.") and "Student's t" in captions(
-        left
-    )
+    assert chart(left)["words"].startswith("Of all guesses in the end, the class") and "Student's t" in captions(left)
+    assert not [control for control in left.segmented_control if control.key == "compare-unit"], "it has no time axis"
     test = link(*runs, tab="table")
     assert not test.get("bidi_component") and len(test.dataframe) == 2
     assert test.dataframe[1].value["n"].tolist() == [2, 2, 2]
