@@ -87,7 +87,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
         layout["annotations"].append(note | {"text": "<br>".join(headings[place])})
     ticks, tick_labels = axis.ticks()
     all_ended = all(member.ended for member in members)
-    title = "optimizer steps" if axis.unit == "step" else "epochs"
+    title = "steps" if axis.unit == "step" else "epochs"  # short: on a phone there is room for little more
     words = " ".join(f"{setting.label}: {sentence(setting.members)}".removeprefix(": ") for setting in settings)
     return {
         "data": traces,
