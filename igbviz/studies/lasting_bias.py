@@ -56,9 +56,11 @@ class Share:
 
     @property
     def in_words(self) -> str:
-        """'34 ± 6 %', or without an error '34 %'."""
-        error = f" ± {100 * self.error:.0f}" if self.n > 1 else ""
-        return f"{100 * self.mean:.0f}{error} %"
+        """'34 ± 6 %', '9.7 ± 0.2 %', or without an error '34 %'."""
+        if self.n < 2:
+            return f"{100 * self.mean:.0f} %"
+        digits = 0 if 100 * self.error >= 0.5 else 1
+        return f"{100 * self.mean:.{digits}f} ± {100 * self.error:.{digits}f} %"
 
 
 def shares(settings: Sequence[Setting], part: Part) -> list[Share]:

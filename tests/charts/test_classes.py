@@ -42,6 +42,9 @@ def test_seeds_are_dots_and_settings_are_panels(tmp_path: Path) -> None:
     assert at["1"] == pytest.approx(10**-0.5) and at["0"] == STEPS[STEPS >= 30][0]
     first, second = spec["layout"]["yaxis"]["domain"], spec["layout"]["yaxis2"]["domain"]
     assert first[0] > second[1] > second[0] == 0 and first[1] < 1
+    assert [note["text"] for note in spec["layout"]["annotations"]].count("<b>never</b>") == 1, (
+        "beside that of the axis"
+    )
     assert "★" not in "".join(spec["layout"]["yaxis"]["ticktext"]), "each seed favours another class"
 
 

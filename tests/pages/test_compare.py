@@ -122,7 +122,9 @@ def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) ->
 
     assert said(*runs[:2]) == (2, "")
     assert said(runs[0], few)[1].startswith("Confusion is compared between two runs with the same classes: ")
-    assert said(*runs) == (6, "Confusion is compared between the first 6 of these 9 runs.")
+    assert said(*runs) == (6, "Confusion is compared between 6 of these 9 runs, one of each setting first.")
+    first = comparable(members([*runs]))[0][:3]
+    assert len({member.config.group for member in first}) == 3 and {member.config.seed for member in first} == {0}
     assert said(many, runs[0]) == (0, f"Confusion is shown of at most 20 classes, and run {many.id} has 21.")
 
 

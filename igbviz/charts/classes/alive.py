@@ -54,6 +54,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
     ]
     inner, used = sum(heights), 0.0
     traces: list[dict[str, Any]] = []
+    column_name = NEVER if all(member.ended for member in members) else NOT_YET
     column = {"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
     upright = [
         *axis.decorations()[0][:2],
@@ -85,8 +86,15 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
         note = {"x": 0, "xref": "paper", "xanchor": "left", "align": "left", "showarrow": False, "yshift": 4}
         note |= {"y": top, "yref": "paper", "yanchor": "bottom", "font": {"size": SMALL}}
         layout["annotations"].append(note | {"text": "<br>".join(headings[place])})
+        if place < len(settings) - 1:  # the axis that names the column may be out of sight
+            above_column = {
+                "x": float(np.log10(never)),
+                "xref": "x",
+                "xanchor": "center",
+                "text": f"<b>{column_name}</b>",
+            }
+            layout["annotations"].append(note | above_column)
     ticks, tick_labels = axis.ticks()
-    all_ended = all(member.ended for member in members)
     title = "steps" if axis.unit == "step" else "epochs"  # short: on a phone there is room for little more
     words = " ".join(f"{setting.label}: {sentence(setting.members)}".removeprefix(": ") for setting in settings)
     return {
@@ -99,7 +107,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
-                "ticktext": [*tick_labels, f"<b>{NEVER if all_ended else NOT_YET}</b>"],
+                "ticktext": [*tick_labels, f"<b>{column_name}</b>"],
                 "title": {"text": f"{title} until a class stays alive (log scale)", "standoff": 6},
                 "anchor": f"y{len(settings)}" if len(settings) > 1 else "y",
             },

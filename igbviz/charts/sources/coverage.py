@@ -12,7 +12,7 @@ from igbviz.studies.sources import Source, State, Statement
 
 PER_ROW, ROW, GAP = 13, 44, 0.5  # squares; pixels; part of a row between two sources
 FILLED, TOUCH = 0.44, 24  # half the side of a square, in columns and rows; pixels that answer to the pointer
-TOP, BOTTOM = 32, 56  # pixels: of the buttons of plotly, and of the legend
+TOP, BOTTOM = 32, 40  # pixels: of the buttons of plotly, and of the legend
 WIDTH = 44  # characters of a line of what the pointer tells, on a phone
 STATES: dict[State, dict[str, Any]] = {
     "shown": {"fillcolor": shade(LIGHT[0], 0.3), "line": {"width": 2, "color": LIGHT[0]}},

@@ -177,7 +177,7 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
     else:
         figure, height = _figure(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
-        if view.tab == "overlay":
+        if view.tab == "overlay" and view.quantity not in PICTURES:
             _verdicts(settings)
         st.caption(_caption(view, settings))
     st.caption("; ".join(parts) + ".")
