@@ -19,10 +19,11 @@ from igbviz.ui.race.lanes import MAX_LANES, lanes
 def draw(members: Sequence[Member], cache: Path) -> None:
     """Draw the runs, or update them while they train; of more than two, the viewer chooses A and B."""
     same, problem = comparable(members)
-    if problem:
-        st.info(plain(problem), icon=":material/info:")
     if len(same) < 2:
+        st.info(plain(problem), icon=":material/info:")
         return
+    if problem:
+        st.caption(plain(problem))  # a box would push the player out of sight
     titles = comparison.titles(comparison.settings(same))
     names = [member.run for member in same]
     found = members_of(names, cache)
