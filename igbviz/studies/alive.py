@@ -35,9 +35,12 @@ def sentence(members: Sequence[Member]) -> str:
     if not came.size:
         return f"No class{of_runs} came alive for good."
     rest = "did not" if all(member.ended for member in members) else f"{'has' if missing == 1 else 'have'} not yet"
-    last = f"the last {_at(came.max())}"
+    ends = [member.step[-1] == came.max() for member, own in zip(members, steps, strict=True) if came.max() in own]
+    # alive at a single probe: whether it lasts is not known
+    when = f"only at the last probe, step {came.max():,.0f}" if came.max() and all(ends) else _at(came.max())
+    last = f"the last {when}"
     if len(members) == 1:
-        last = f"{members[0].class_names[int((steps[0] == came.max()).argmax())]} last, {_at(came.max())}"
+        last = f"{members[0].class_names[int((steps[0] == came.max()).argmax())]} last, {when}"
         if came.size == 1:
             return f"Only {last.replace(' last,', ' came alive for good,')}; {missing} {rest}."
     half = np.median(steps)

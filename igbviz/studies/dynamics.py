@@ -272,6 +272,7 @@ def _judged(difference: float, error: float) -> str:
         if np.isfinite(size)
         else f"{difference:+.3f} in every seed"
     )
+    phrase = phrase.replace("-", "−")
     if size < 2:
         return f"{phrase}: these seeds do not show a difference."
     return f"{phrase}: more than chance alone usually gives, for this setting and this step."

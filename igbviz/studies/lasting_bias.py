@@ -20,7 +20,7 @@ CONFIDENCE = 0.95
 IN_WORDS = (
     "A ring is the mean part of the guesses at Init.; small dots are runs at their last probe, large ones their mean "
     "with its standard error over n seeds. It is surely more where chance lies below the 95 % interval of the mean "
-    "(Student's t): with three seeds the interval reaches 4.3 standard errors to each side."
+    "(Student's t): with three seeds the interval reaches 4.3 standard errors to each side, and a single run has none."
 )
 Part = Literal["guesses", "errors"]
 PARTS: tuple[Part, ...] = ("guesses", "errors")
@@ -56,9 +56,11 @@ class Share:
 
     @property
     def in_words(self) -> str:
-        """'34 ± 6 %', or without an error '34 %'."""
-        error = f" ± {100 * self.error:.0f}" if self.n > 1 else ""
-        return f"{100 * self.mean:.0f}{error} %"
+        """'34 ± 6 %', '9.7 ± 0.2 %', or without an error '34 %'."""
+        if self.n < 2:
+            return f"{100 * self.mean:.0f} %"
+        digits = 0 if 100 * self.error >= 0.5 else 1
+        return f"{100 * self.mean:.{digits}f} ± {100 * self.error:.{digits}f} %"
 
 
 def shares(settings: Sequence[Setting], part: Part) -> list[Share]:
@@ -85,26 +87,20 @@ def frame(settings: Sequence[Setting]) -> pd.DataFrame:
 
 
 def sentence(settings: Sequence[Setting]) -> str:
-    """For the guesses and for the errors: under which losses or settings the favoured class has more than chance."""
+    """For the guesses and for the errors: what the favoured class has, and where that is more than chance."""
     return " ".join(filter(None, (_sentence(shares(settings, part), part) for part in PARTS)))
 
 
 def _sentence(of_settings: Sequence[Share], part: Part) -> str:
     if not of_settings:
         return ""
-    chances = {share.chance for share in of_settings}
-    chance = f"chance, {100 * chances.pop():.3g} %," if len(chances) == 1 else "chance"
-    surely, not_surely, single = (
-        [f"{share.label} ({share.in_words})" for share in of_settings if share.lasts is lasts]
-        for lasts in (True, False, None)
-    )
+    found = "; ".join(f"{share.label} {share.in_words}" for share in of_settings)
     counts = sorted({share.n for share in of_settings})
     n = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
-    clauses = [f"surely more than {chance} under {_listed(surely) or 'none of these'}"]
-    clauses += [f"not surely under {_listed(not_surely)}"] * bool(not_surely)
-    clauses += [f"of {_listed(single)} there is one run only"] * bool(single)
-    return f"Of all {part}, the class favoured at Init. has in the end {'; '.join(clauses)} ({n})."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    chances = {share.chance for share in of_settings}
+    chance = f"; chance is {100 * chances.pop():.3g} %" if len(chances) == 1 else ""
+    surely = [share.label for share in of_settings if share.lasts]
+    judged = sum(share.lasts is not None for share in of_settings)
+    which = "; ".join(surely) or ("none of them" if judged > 1 else "not even this one")
+    verdict = f" Surely more than chance: {which}." if judged else ""
+    return f"Of all {part} in the end, the class favoured at Init. has: {found} ({n}{chance}).{verdict}"

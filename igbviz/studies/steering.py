@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from igbviz.losses.base import Loss, LossOfP
-from igbviz.losses.force import gradient_norm
+from igbviz.losses.force import gradient_norm, zones
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 
@@ -93,5 +93,14 @@ def sentence(losses: Mapping[str, Loss], trajectory: Trajectory, index: int) -> 
     later = f", and {of_images[1]} at step {trajectory.step[index]:,}." if len(probes) > 1 else ""
     return (
         f"Images with p up to {LOW:g} are {of_images[0]} of all at Init.{later} "
-        f"Their part of the gradient: {'; '.join(parts.values())}."
+        f"Their part of the gradient: {'; '.join(parts.values())}.{_wrong_ways(losses)}"
     )
+
+
+def _wrong_ways(losses: Mapping[str, Loss]) -> str:
+    """Which losses push an image away from its class, since a norm does not say so."""
+    found = {
+        name: [zone.describe() for zone in zones(loss.of_p) if zone.kind == "wrong"] for name, loss in losses.items()
+    }
+    wrong = [f"{name} {' and '.join(ways)}" for name, ways in found.items() if ways]
+    return f" A norm has no direction: {'; '.join(wrong)}." if wrong else ""

@@ -12,7 +12,7 @@ from igbviz.charts.classes.first_epoch import first_epoch
 from igbviz.charts.interface.inputs import settings_of
 from igbviz.spec import ConfigError
 from igbviz.studies.alive import sentence
-from igbviz.studies.comparison import Member
+from igbviz.studies.comparison import Member, Setting
 from igbviz.trajectory import Trajectory, snapshot_dtype
 from tests.support.stored_runs import BASE, STEPS, stored, story
 
@@ -42,6 +42,9 @@ def test_seeds_are_dots_and_settings_are_panels(tmp_path: Path) -> None:
     assert at["1"] == pytest.approx(10**-0.5) and at["0"] == STEPS[STEPS >= 30][0]
     first, second = spec["layout"]["yaxis"]["domain"], spec["layout"]["yaxis2"]["domain"]
     assert first[0] > second[1] > second[0] == 0 and first[1] < 1
+    assert [note["text"] for note in spec["layout"]["annotations"]].count("<b>never</b>") == 1, (
+        "beside that of the axis"
+    )
     assert "★" not in "".join(spec["layout"]["yaxis"]["ticktext"]), "each seed favours another class"
 
 
@@ -50,8 +53,9 @@ def test_many_classes_keep_their_height() -> None:
     records["step"], records["confusion"][:, :, 7] = (0, 1), 10
     spec = alive.spec(Trajectory(records))
     assert spec["layout"]["height"] < 700 and len(spec["layout"]["yaxis"]["ticktext"]) <= 3
-    with pytest.raises(ConfigError, match="runs"):
-        alive(3)
+    for wrong in (3, np.zeros(3)):
+        with pytest.raises(ConfigError, match="runs is "):
+            alive(wrong)
 
 
 def members(*runs: tuple[int | None, ...], state: str = "done") -> list[Member]:
@@ -73,7 +77,8 @@ def members(*runs: tuple[int | None, ...], state: str = "done") -> list[Member]:
     ("runs", "words"),
     [
         ([(0, 1, 10)], "All 3 classes came alive for good: half by step 1, C last, at step 10."),
-        ([(0, 100, None)], "2 of 3 classes came alive for good: half by step 100, B last, at step 100; 1 did not."),
+        ([(0, 10, None)], "2 of 3 classes came alive for good: half by step 10, B last, at step 10; 1 did not."),
+        ([(0, 100)], "All 2 classes came alive for good: half by step 50, B last, only at the last probe, step 100."),
         ([(None, 1, None)], "Only B came alive for good, at step 1; 2 did not."),
         ([(None, None)], "No class came alive for good."),
         (
@@ -88,7 +93,18 @@ def test_the_sentence(runs: list[tuple[int | None, ...]], words: str) -> None:
 
 
 def test_a_run_that_goes_on() -> None:
-    assert sentence(members((0, None, 1), state="running")).endswith("1 has not yet.")
+    going = members((0, None, 1), state="running")
+    assert sentence(going).endswith("1 has not yet.")
+    spec = alive.spec([Setting("", 0, tuple(going))])
+    assert spec["layout"]["xaxis"]["ticktext"][-1] == "<b>not yet</b>", "it may come alive later"
+    assert spec["data"][-1]["hovertext"][-1] == "<b>B</b>  is not alive yet"
+
+
+def test_the_first_epoch_of_a_list_of_runs(tmp_path: Path) -> None:
+    runs = [stored(BASE.with_(seed=seed), tmp_path, story(seed)) for seed in range(2)]
+    titles = [note["text"].split("<br>")[0] for note in first_epoch.spec(runs)["layout"]["annotations"]]
+    assert titles == ["<b>seed 0</b>", "<b>seed 1</b>"], "of one loss, yet both are shown"
+    assert len(first_epoch.spec(runs[0])["data"]) == 2
 
 
 def test_before_and_after_the_first_epoch() -> None:

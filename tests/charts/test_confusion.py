@@ -65,6 +65,7 @@ def test_snapshots_take_the_names_of_the_other_run() -> None:
         ((A, B, -1), "step is -1, allowed: a whole number from 0 on, or None for the last step of both"),
         ((A, B, 1.5), "step is 1.5, allowed: a whole number"),
         ((A, B, 3, "AB"), "names is 'AB', allowed: two texts"),
+        ((A, B, 3, None), "names is None, allowed: two texts"),
         ((A, B, 3, ("A",)), "names is ('A',), allowed: two texts"),
     ],
 )

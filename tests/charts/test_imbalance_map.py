@@ -10,7 +10,7 @@ import pytest
 
 from igbviz.charts.dynamics.imbalance_map import FAINT_INK, INK, NOISE, SCALE, imbalance_map
 from igbviz.spec import ConfigError
-from igbviz.studies.imbalance_map import QUANTITIES, cells, read
+from igbviz.studies.imbalance_map import QUANTITIES, Measured, cells, read
 from igbviz.ui.live_chart import payload
 from tests.support.colors import contrast
 from tests.support.imbalance_rows import measured
@@ -49,6 +49,16 @@ def test_the_numbers_can_be_read_on_every_color() -> None:
     assert min(contrast(INK, color) for _, color in SCALE) > 6 and contrast(FAINT_INK, NOISE) > 4.5
 
 
-def test_another_quantity_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="quantity is 'luck', allowed: one of accuracy, alive, majority, minority"):
-        imbalance_map("luck")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("luck",), "quantity is 'luck', allowed: one of accuracy, alive, majority, minority"),
+        (("accuracy", 3), "measured is 3, allowed: what igbviz.studies.imbalance_map.read returns"),
+        (("accuracy", Measured((), {}, {})), "measured has fewer than two networks that are trained in every cell"),
+        (("accuracy", Measured(read().rows[:1], {}, {})), "measured has fewer than two networks"),
+    ],
+)
+def test_wrong_input_is_one_sentence(arguments: tuple, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        imbalance_map(*arguments)
+    assert str(error.value).startswith(sentence) and "\n" not in str(error.value)

@@ -114,7 +114,7 @@ def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) ->
     test = link(runs[0], few, runs[1], tab="confusion")
     (sent,) = [json.loads(part.proto.json) for part in test.get("bidi_component")]
     assert sent["confusion"] and [scene["run"] for scene in sent["scenes"]] == [runs[0].id, runs[1].id]
-    assert as_read(test.info[0]) == "1 run has other classes than the first and is left out here."
+    assert "1 run has other classes than the first and is left out here." in [as_read(part) for part in test.caption]
 
     def said(*runs: Run) -> tuple[int, str]:
         same, sentence = comparable(members([*runs]))
@@ -122,7 +122,9 @@ def test_confusion_is_compared_of_runs_with_the_same_classes(own_cache: Path) ->
 
     assert said(*runs[:2]) == (2, "")
     assert said(runs[0], few)[1].startswith("Confusion is compared between two runs with the same classes: ")
-    assert said(*runs) == (6, "Confusion is compared between the first 6 of these 9 runs.")
+    assert said(*runs) == (6, "Confusion is compared between 6 of these 9 runs, one of each setting first.")
+    first = comparable(members([*runs]))[0][:3]
+    assert len({member.config.group for member in first}) == 3 and {member.config.seed for member in first} == {0}
     assert said(many, runs[0]) == (0, f"Confusion is shown of at most 20 classes, and run {many.id} has 21.")
 
 
@@ -136,9 +138,8 @@ def test_a_link_shows_its_view(own_cache: Path) -> None:
     assert "Escape: 2 of 6" in chart(link(*runs, tab="overlay", quantity="escape"))["words"]
     assert "half by step" in chart(link(*runs, tab="overlay", quantity="alive"))["words"]
     left = link(*runs, tab="overlay", quantity="lasting-bias")
-    assert chart(left)["words"].startswith("Of all guesses, the class favoured at Init.") and "Student's t" in captions(
-        left
-    )
+    assert chart(left)["words"].startswith("Of all guesses in the end, the class") and "Student's t" in captions(left)
+    assert not [control for control in left.segmented_control if control.key == "compare-unit"], "it has no time axis"
     test = link(*runs, tab="table")
     assert not test.get("bidi_component") and len(test.dataframe) == 2
     assert test.dataframe[1].value["n"].tolist() == [2, 2, 2]

@@ -57,6 +57,7 @@ def test_a_click_on_a_cell_opens_its_setting(own_cache: Path, monkeypatch: pytes
     monkeypatch.setattr(view, "live_chart", lambda *_, **__: clicks.pop() if clicks else None)
     test.run()
     assert not test.exception and setting(test) == (30, 40)
+    assert [toast.value for toast in test.toast] == ["The form at the top of the page now has 30 to 1 and depth 40."]
     assert address(test) | {"view": "majority", "depth": "40", "ratio": "30", "map": "alive"} == address(test)
 
 

@@ -102,7 +102,7 @@ def test_before_and_after_the_first_epoch(own_cache: Path) -> None:
     test = look(view="after", seed="1")
     bars, left = charts(test)[-2:]
     assert bars["words"].count("airplane 1") == 4 and "Piecewise-zero: airplane" in bars["words"]
-    assert left["words"].startswith("Of all guesses, the class favoured at Init. has in the end")
+    assert left["words"].startswith("Of all guesses in the end, the class favoured at Init. has: Cross-entropy")
     assert f"**{left['words']}**" in text(test) and "one network, seed 1" in text(test) and "epochs." in text(test)
 
 

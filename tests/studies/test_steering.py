@@ -100,6 +100,9 @@ def test_the_figure_and_its_sentence() -> None:
     words = sentence({"CE": LOSSES["cross-entropy"](), "PZ": LOSSES["piecewise-zero"]()}, trajectory, 0)
     assert words.startswith(f"Images with p up to 0.1 are {low:.0f} % of all at Init. Their")
     assert "CE 9" in words and "PZ 0 %." in words
+    assert "direction" not in words
+    words = sentence({"B": LOSSES["blurry"]()}, trajectory, 0)
+    assert words.endswith("A norm has no direction: B pushes the wrong way from p = 0.00013 to 0.24.")
     with pytest.raises(ConfigError, match="chosen"):
         who_steers(trajectory, ["logit-norm"])
     with pytest.raises(ConfigError, match="run has no recorded probabilities"):

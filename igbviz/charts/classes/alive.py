@@ -10,7 +10,7 @@ import numpy as np
 
 from igbviz.charts.colors import LIGHT_NEUTRAL, class_style, shade
 from igbviz.charts.interface.figures import chart
-from igbviz.charts.interface.inputs import OfRun, OfRuns, members_of, one_of, settings_of
+from igbviz.charts.interface.inputs import OfRun, OfRuns, members_of, one_of, settings_of, trajectory_of
 from igbviz.charts.run import MAX_LINES
 from igbviz.charts.shared_axis import loss_change_marks, positions, shared_axis
 from igbviz.charts.style import AXIS, SMALL, frame, literal
@@ -23,6 +23,7 @@ from igbviz.trajectory import Trajectory
 ROW, MAX_ROWS_HEIGHT = 24, 20 * 24  # pixels of a class, and of all where there are many
 LINE, GAP, BOTTOM = 18, 14, 58  # pixels of a line above a panel, above these lines, and below the last panel
 WIDTH = 46  # characters that fit into the plot on a phone
+NEVER, NOT_YET = "never", "not yet"  # the name of the column, the second one while a run goes on
 MAX_SEEDS_APART = 0.3  # of a row, above and below its middle
 
 
@@ -38,7 +39,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
     allowed, RunError for a run that cannot be read.
     """
     one_of("unit", unit, UNITS)
-    settings = settings_of({"": runs} if _is_one(runs) else runs)
+    settings = settings_of({"": trajectory_of(runs, "runs")} if _is_one(runs) else runs)
     members = members_of(settings)
     if not all(member.outcome.alive_steps for member in members):
         raise ConfigError((("runs",), "hold one that does not say when its classes came alive, allowed: runs that do"))
@@ -53,6 +54,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
     ]
     inner, used = sum(heights), 0.0
     traces: list[dict[str, Any]] = []
+    column_name = NEVER if all(member.ended for member in members) else NOT_YET
     column = {"type": "rect", "x0": wall, "x1": edge, "y0": 0, "y1": 1, "yref": "paper", "line": {"width": 0}}
     upright = [
         *axis.decorations()[0][:2],
@@ -84,9 +86,17 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
         note = {"x": 0, "xref": "paper", "xanchor": "left", "align": "left", "showarrow": False, "yshift": 4}
         note |= {"y": top, "yref": "paper", "yanchor": "bottom", "font": {"size": SMALL}}
         layout["annotations"].append(note | {"text": "<br>".join(headings[place])})
+        if place < len(settings) - 1:  # the axis that names the column may be out of sight
+            above_column = {
+                "x": float(np.log10(never)),
+                "xref": "x",
+                "xanchor": "center",
+                "text": f"<b>{column_name}</b>",
+            }
+            layout["annotations"].append(note | above_column)
     ticks, tick_labels = axis.ticks()
-    title = "optimizer steps" if axis.unit == "step" else "epochs"
-    words = "; ".join(f"{setting.label}: {sentence(setting.members)}".removeprefix(": ") for setting in settings)
+    title = "steps" if axis.unit == "step" else "epochs"  # short: on a phone there is room for little more
+    words = " ".join(f"{setting.label}: {sentence(setting.members)}".removeprefix(": ") for setting in settings)
     return {
         "data": traces,
         "layout": frame(round(inner + BOTTOM))
@@ -97,7 +107,7 @@ def alive(runs: OfRuns | OfRun, unit: Unit = "epoch") -> dict[str, Any]:
             | {
                 "range": [axis.left, float(np.log10(edge))],
                 "tickvals": [*ticks, never],
-                "ticktext": [*tick_labels, "<b>never</b>"],
+                "ticktext": [*tick_labels, f"<b>{column_name}</b>"],
                 "title": {"text": f"{title} until a class stays alive (log scale)", "standoff": 6},
                 "anchor": f"y{len(settings)}" if len(settings) > 1 else "y",
             },
@@ -160,7 +170,8 @@ def _panel(
     n = len(members)
     shifts = np.linspace(-MAX_SEEDS_APART, MAX_SEEDS_APART, n) if n > 1 and is_named else np.zeros(n)
     for member, shift, own in zip(members, shifts, steps, strict=True):
-        when = ["never" if np.isinf(step) else f"step {step:,.0f}" if step else "Init." for step in own]
+        missing = "never stays alive" if member.ended else "is not alive yet"
+        when = [missing if np.isinf(step) else f"alive from {f'step {step:,.0f}' if step else 'Init.'}" for step in own]
         seed = f"<br>{member.seed_in_words}" if n > 1 else ""
         traces.append({
             "type": "scatter",
@@ -174,8 +185,7 @@ def _panel(
                 "line": {"width": 0},
             },
             "cliponaxis": False,
-            "hovertext": [f"<b>{literal(member.class_names[k])}</b>  alive from {when[k]}{seed}".replace(
-                "alive from never", "never stays alive") for k in order],
+            "hovertext": [f"<b>{literal(member.class_names[k])}</b>  {when[k]}{seed}" for k in order],
             "hovertemplate": "%{hovertext}<extra></extra>",
         })  # fmt: skip
     return traces

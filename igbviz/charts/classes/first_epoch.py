@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from igbviz.charts.colors import class_style, shade
 from igbviz.charts.interface.figures import chart
-from igbviz.charts.interface.inputs import OfRun, one_of, trajectory_of, wrong
+from igbviz.charts.interface.inputs import OfRun, one_of, settings_of, trajectory_of, wrong
 from igbviz.charts.run import MAX_LINES
 from igbviz.charts.style import AXIS, FRACTION_TICKS, SMALL, chance_line, frame, literal
 from igbviz.runs.run import Run
+from igbviz.studies.comparison import titles
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.quantities import QUANTITIES
 
@@ -21,15 +22,15 @@ PANEL, GAP, BOTTOM = 150, 62, 106  # pixels
 
 
 @chart
-def first_epoch(runs: Mapping[str, OfRun], quantity: str = "guess_fraction") -> dict[str, Any]:
+def first_epoch(runs: Mapping[str, OfRun] | Sequence[Run], quantity: str = "guess_fraction") -> dict[str, Any]:
     """One panel per run: of each class a pale bar at Init. and a full one after the first epoch, the favoured first.
 
     >>> runs = {loss: igbviz.submit(f"first-look-{loss}") for loss in ("cross-entropy", "blurry")}
     >>> figure = igbviz.charts.first_epoch(runs)
 
-    `runs` maps names, as of losses, to a Run, Trajectory or list of snapshots each; `quantity` is "guess_fraction" or
-    "predicted_probability". A run that has not got so far is shown at its last probe. Raises ConfigError, one sentence,
-    for an argument that is not allowed.
+    `runs` maps names, as of losses, to a Run, Trajectory or list of snapshots each; a list of Runs is named by what
+    differs between them. `quantity` is "guess_fraction" or "predicted_probability". A run that has not got so far is
+    shown at its last probe. Raises ConfigError, one sentence, for an argument that is not allowed.
     """
     one_of("quantity", quantity, OF_ALL)
     shown = _by_name(runs)
@@ -95,9 +96,11 @@ def first_epoch(runs: Mapping[str, OfRun], quantity: str = "guess_fraction") -> 
 
 
 def _by_name(runs: Any) -> dict[str, Trajectory]:
-    allowed = "a mapping of names to a Run, a Trajectory or a list of snapshots each"
+    allowed = "a list of Runs, or a mapping of names to a Run, a Trajectory or a list of snapshots each"
+    runs = [runs] if isinstance(runs, Run) else runs
     if isinstance(runs, list | tuple) and runs and all(isinstance(run, Run) for run in runs):
-        runs = {run.config.loss.title: run for run in runs}
+        names = titles(settings_of(runs))
+        runs = {names[run.id]: run for run in runs if run.id in names}
     if not isinstance(runs, Mapping) or not runs:
         raise wrong("runs", runs, allowed)
     found = {str(name): trajectory_of(run, f"runs[{name!r}]") for name, run in runs.items()}

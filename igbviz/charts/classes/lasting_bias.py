@@ -54,7 +54,11 @@ def lasting_bias(runs: OfRuns) -> dict[str, Any]:
                 "range": [-0.02, 1.04],
                 "tickformat": ".0%",
                 "nticks": 6,
-                "title": {"text": "part of the favoured class, at the end", "standoff": 6, "font": {"size": SMALL}},
+                "title": {
+                    "text": "part of the class favoured at Init., in the end",
+                    "standoff": 6,
+                    "font": {"size": SMALL},
+                },
             },
             "yaxis": AXIS
             | {

@@ -21,6 +21,7 @@ class Picture(NamedTuple):
     spec: Callable[[Sequence[Setting], Unit], dict[str, Any]]
     frame: Callable[[Sequence[Setting]], pd.DataFrame]
     caption: Callable[[Sequence[Setting]], str]
+    has_time: bool = True  # on an axis
 
 
 PICTURES = {
@@ -35,5 +36,6 @@ PICTURES = {
         lambda settings, _: lasting_bias.spec(settings),
         bias_study.frame,
         lambda settings: f"**{bias_study.sentence(settings)}** {bias_study.IN_WORDS}",
+        has_time=False,
     ),
 }

@@ -16,7 +16,7 @@ from igbviz.spec import ConfigError
 from igbviz.studies.steering import BINS, norm_of_formula, sentence, steering
 from igbviz.trajectory import Trajectory
 
-PANEL, GAP, TOP, BOTTOM = 136, 46, 8, 104  # pixels
+PANEL, GAP, TOP, BOTTOM = 136, 46, 40, 64  # pixels
 IMAGES = ClassStyle(NEUTRAL, (), "")  # of the bars that count images
 
 
@@ -93,8 +93,7 @@ def who_steers(run: OfRun, chosen: OfLosses, index: int = -1) -> dict[str, Any]:
             },
             "barmode": "group",
             "bargap": 0.2,
-            "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
-            | {"font": {"size": SMALL}},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": SMALL}},
             "margin": {"l": 64, "r": 16, "t": TOP, "b": BOTTOM},
             "hovermode": "closest",
             "uirevision": "kept",

@@ -40,7 +40,7 @@ def confusion_difference(
     a, b = _runs(trajectory_of(run_a, "run_a"), trajectory_of(run_b, "run_b"))
     if not (step is None or isinstance(step, int | np.integer) and not isinstance(step, bool) and step >= 0):
         raise wrong("step", step, "a whole number from 0 on, or None for the last step of both")
-    if isinstance(names, str) or len(names) != 2 or not all(isinstance(name, str) for name in names):
+    if not (isinstance(names, list | tuple) and len(names) == 2 and all(isinstance(name, str) for name in names)):
         raise wrong("names", names, "two texts")
     found = difference(a, b, step)
     title = [f"{letter}: {literal(name)}" if name != letter else name for letter, name in zip("AB", names, strict=True)]

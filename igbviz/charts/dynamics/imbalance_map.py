@@ -10,10 +10,11 @@ import numpy as np
 from igbviz.charts.colors import NEUTRAL
 from igbviz.charts.dynamics.layout import framed
 from igbviz.charts.interface.figures import chart
-from igbviz.charts.interface.inputs import one_of
+from igbviz.charts.interface.inputs import one_of, wrong
 from igbviz.charts.style import SMALL, annotation
+from igbviz.spec import ConfigError
 from igbviz.studies.dynamics import STEPS
-from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read, signed
+from igbviz.studies.imbalance_map import QUANTITIES, Cell, Measured, Quantity, cells, read, signed, values
 
 HEIGHT = 500  # pixels
 # From worse to better with the favoured class in the majority. All colors, and that of noise, are so light that the
@@ -28,14 +29,19 @@ def imbalance_map(quantity: str = "accuracy", measured: Measured | None = None) 
 
     Each cell trains the same networks with either majority; gray cells are within noise. `quantity` is "accuracy",
     "minority", "majority" or "alive"; `measured` comes from `igbviz.studies.imbalance_map.read`, by default what the
-    program ships. Raises ConfigError for another quantity.
+    program ships. Raises ConfigError, one sentence, for an argument that is not allowed.
 
     >>> figure = igbviz.charts.imbalance_map("minority")
     >>> figure.layout.yaxis.ticktext[0]
     '2 to 1'
     """
     one_of("quantity", quantity, QUANTITIES)
-    measured = measured or read()
+    measured = read() if measured is None else measured
+    if not isinstance(measured, Measured):
+        raise wrong("measured", measured, "what igbviz.studies.imbalance_map.read returns")
+    if not measured.rows or len(values(measured.rows, quantity)) < 2:
+        missing = "has fewer than two networks that are trained in every cell, allowed: two or more"
+        raise ConfigError((("measured",), missing))
     shown, found = QUANTITIES[quantity], cells(measured.rows, quantity)
     depths, ratios = (sorted({getattr(cell, name) for cell in found}) for name in ("depth", "ratio"))
     z, noise = (np.full((len(ratios), len(depths)), np.nan) for _ in range(2))

@@ -48,7 +48,7 @@ export class Confusion {
 
   show(values) {
     values.forEach((value, k) => {
-      const percent = Math.round(100 * value);
+      const percent = Math.sign(value) * Math.round(100 * Math.abs(value)); // −0.105 as 0.105
       if (this.now[k] === percent || !this.cells[k]) return;
       this.now[k] = percent;
       this.cells[k].textContent = this._written(percent);

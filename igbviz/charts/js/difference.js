@@ -28,6 +28,9 @@ const TEMPLATE = `
   <div class="tip" aria-hidden="true" hidden></div>`;
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+// Rounded as in the cells, which have whole percentages: 0.105 is 0.11, not 0.10.
+const fraction = (value) => (Math.round(100 * value) / 100).toFixed(2);
+
 export class Difference {
   chosen = null; // by a click or a key
   pointed = null; // by the mouse or the keyboard
@@ -99,7 +102,7 @@ export class Difference {
 
   // 'Shirt guessed as Pullover: 0.42 in A, 0.10 in B'
   said(cell) {
-    const [a, b] = this.now.map((values) => values[cell].toFixed(2));
+    const [a, b] = this.now.map((values) => fraction(values[cell]));
     return `${this._named(cell)}: ${a} in A, ${b} in B`;
   }
 
@@ -180,7 +183,7 @@ export class Difference {
     const { cell } = this;
     this.curve.show(this.place, this.now.map((values) => values[cell]));
     [...this.root.querySelectorAll(".cell .of")].forEach((line, k) => {
-      line.textContent = `${this.now[k][cell].toFixed(2)} in ${"AB"[k]}`;
+      line.textContent = `${fraction(this.now[k][cell])} in ${"AB"[k]}`;
     });
     this._label();
   }

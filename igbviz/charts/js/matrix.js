@@ -33,7 +33,7 @@ export class Matrix extends Confusion {
   _written(percent) {
     if (!percent) return "";
     const text = (Math.abs(percent) / 100).toFixed(2);
-    return (percent < 0 ? "−" : "") + (this.full ? text : text.replace(/^0/, ""));
+    return (percent < 0 ? "−" : "") + (this.full ? text : text.replace(/^0|\.00$/, ""));
   }
 
   _shades(theme) {

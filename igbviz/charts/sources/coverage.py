@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from igbviz.charts.colors import LIGHT, NEUTRAL, shade
 from igbviz.charts.style import AXIS, SMALL, frame, literal
-from igbviz.studies.sources import Source, State
+from igbviz.studies.sources import Source, State, Statement
 
 PER_ROW, ROW, GAP = 13, 44, 0.5  # squares; pixels; part of a row between two sources
 FILLED, TOUCH = 0.44, 24  # half the side of a square, in columns and rows; pixels that answer to the pointer
+TOP, BOTTOM = 32, 40  # pixels: of the buttons of plotly, and of the legend
+WIDTH = 44  # characters of a line of what the pointer tells, on a phone
 STATES: dict[State, dict[str, Any]] = {
     "shown": {"fillcolor": shade(LIGHT[0], 0.3), "line": {"width": 2, "color": LIGHT[0]}},
     "in part": {"fillcolor": "rgba(0,0,0,0)", "line": {"width": 3, "color": LIGHT[1]}},
@@ -23,7 +26,7 @@ def coverage(sources: Mapping[str, Source]) -> dict[str, Any]:
     places, names = squares(sources)
     traces = [trace for state in STATES for trace in _numbers(state, sources, places)]
     rows = max(y for _, y in places.values()) + 1
-    height = int(rows * ROW) + 64
+    height = int(rows * ROW) + TOP + BOTTOM
     total = sum(len(source.statements) for source in sources.values())
     shown = sum(source.count("shown") for source in sources.values())
     axes = AXIS | {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
@@ -31,7 +34,7 @@ def coverage(sources: Mapping[str, Source]) -> dict[str, Any]:
         "data": traces,
         "layout": frame(height)
         | {
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 40},
+            "margin": {"l": 8, "r": 8, "t": TOP, "b": BOTTOM},
             "xaxis": axes | {"range": [-0.6, PER_ROW - 0.4], "showticklabels": False},
             "yaxis": axes
             | {
@@ -91,9 +94,18 @@ def _numbers(
         "textfont": {"size": SMALL},
         "marker": {"symbol": "square", "size": TOUCH, "opacity": 0},
         "hovertemplate": "%{hovertext}<extra></extra>",
-        "hovertext": [f"{literal(each.where)}<br>{literal(each.says)}" for _, _, each in chosen],
+        "hoverlabel": {"align": "left"},
+        "hovertext": [_told(each) for _, _, each in chosen],
         "showlegend": False,
     }
     symbol = {"symbol": "square", "size": 14, "color": look["fillcolor"], "line": look["line"] | {"dash": None}}
     entry = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": f"{state} ({len(chosen)})"}
     return [numbers, entry | {"marker": symbol}]
+
+
+def _told(statement: Statement) -> str:
+    """Where it stands, what it says and, after a dash, what is missing, in lines that a phone has room for."""
+    missing = [f"– {statement.missing}"] * bool(statement.missing)
+    return "<br>".join(
+        literal(line) for text in (statement.where, statement.says, *missing) for line in wrap(text, WIDTH)
+    )

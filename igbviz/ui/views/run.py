@@ -21,7 +21,6 @@ from igbviz.runs import shipped, sweep_config
 from igbviz.runs.listing import listed
 from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import Status
-from igbviz.studies.alive import sentence
 from igbviz.studies.comparison import Setting
 from igbviz.trajectory import quantities
 from igbviz.trajectory.outcome import ALIVE_IN_WORDS
@@ -158,9 +157,9 @@ def _more(run: Run, status: Status) -> None:
                 )
                 st.caption(quantities.WRONG_LABELS.caption)
             if quantity == ALIVE:
-                figure, height, sentence = _alive(Stamp.of(run, now.state), unit)
+                figure, height = _alive(Stamp.of(run, now.state), unit)
                 live_chart(figure, key="chart-alive", height=height)
-                st.caption(f"{sentence} {ALIVE_IN_WORDS} A bar is the time until then.")
+                st.caption(f"{ALIVE_IN_WORDS} A bar is the time until then.")
             else:
                 live_chart(_curves(str(run.path), size, quantity, unit), key="chart-more", height=HEIGHT)
                 st.caption(quantities.QUANTITIES[quantity].caption)
@@ -180,11 +179,11 @@ def _curves(path: str, size: int, quantity: str, unit: str) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _alive(stamp: Stamp, unit: Unit) -> tuple[str, int, str]:
-    """When each class comes alive, from all probes, not only the drawn ones: the picture, its height and a sentence."""
+def _alive(stamp: Stamp, unit: Unit) -> tuple[str, int]:
+    """When each class comes alive, from all probes, not only the drawn ones: the picture and its height."""
     setting = Setting("", 0, tuple(filter(None, [member_of(stamp)])))
     figure = alive.spec([setting], unit)
-    return payload(figure), figure["layout"]["height"], sentence(setting.members)
+    return payload(figure), figure["layout"]["height"]
 
 
 def _exports(run: Run, has_records: bool) -> None:

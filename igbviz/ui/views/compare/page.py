@@ -115,7 +115,10 @@ def _options(members: Sequence[Member]) -> View:
         # a table has no axis, but what is exported from it may have one
         has_epochs = all(member.has_epochs for member in members)
         linked_unit = from_query("unit", UNITS, "epoch")
-        unit = linked_unit if tab in ("table", "confusion") else forms.time_unit("compare-unit", has_epochs=has_epochs)
+        is_timeless = tab in ("table", "confusion") or (
+            tab == "overlay" and quantity in PICTURES and not PICTURES[quantity].has_time
+        )
+        unit = linked_unit if is_timeless else forms.time_unit("compare-unit", has_epochs=has_epochs)
         has_seeds = len({member.config.group for member in members}) < len(members)
         if tab == "table" or (tab == "overlay" and quantity not in NO_CURVES and has_seeds):
             help_ = (
@@ -174,7 +177,7 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
     else:
         figure, height = _figure(tuple(stamps), view)
         live_chart(figure, key=f"compare-{view.tab}", height=height)
-        if view.tab == "overlay":
+        if view.tab == "overlay" and view.quantity not in PICTURES:
             _verdicts(settings)
         st.caption(_caption(view, settings))
     st.caption("; ".join(parts) + ".")

@@ -17,7 +17,7 @@ from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.query import from_query, set_query, turn_to, with_hidden
 from igbviz.ui.views.dynamics import form
 
-KEY = "imbalance-map"
+KEY, PICKED = "imbalance-map", "imbalance-map-picked"  # the second one holds the setting of the cell clicked last
 
 
 def draw() -> None:
@@ -31,7 +31,10 @@ def draw() -> None:
     st.markdown(sentence)
     if clicked := live_chart(figure, key=KEY, height=height, on_click=True):
         form.start_anew()
-        turn_to(**_setting(RATIOS[round(clicked["y"])], DEPTHS[round(clicked["x"])], quantity))
+        ratio, depth = st.session_state[PICKED] = RATIOS[round(clicked["y"])], DEPTHS[round(clicked["x"])]
+        turn_to(**_setting(ratio, depth, quantity))
+    if picked := st.session_state.pop(PICKED, None):  # the form is out of sight, above
+        st.toast("The form at the top of the page now has {} to 1 and depth {}.".format(*picked))
     st.caption(caption)
     with st.expander("The numbers, as links to their settings", icon=":material/table:"):
         st.markdown(_table(quantity, **with_hidden({})))

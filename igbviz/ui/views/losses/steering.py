@@ -23,7 +23,7 @@ def draw(chosen: dict[str, Loss], shown: Shown) -> None:
     figure, height, sentence = _figure(tuple(drawn), str(shown.run.path), shown.run.record_bytes, later)
     live_chart(figure, key="losses-steering", height=height)
     images = int(shown.trajectory.class_sizes()[shown.index].sum())
-    more = f" The first {MAX_DRAWN} of the chosen losses." if len(chosen) > len(drawn) == MAX_DRAWN else ""
+    more = f" Shown are the first {MAX_DRAWN} of the chosen losses." if len(chosen) > len(drawn) == MAX_DRAWN else ""
     st.caption(
         f"**{sentence}** Top: the norm of the gradient on the logits of one image, from the formula, where one wrong "
         f"class has the rest of the probability. Below: how many of the run's {images:,} test images have this p "
