@@ -44,7 +44,9 @@ class Shifted(Activation):
     """
 
     def __init__(self, activation: str | Activation, shift: Array = 0.0, offset: Array = 0.0) -> None:
-        self.base, self.shift, self.offset = kernel(activation), np.asarray(shift, float), np.asarray(offset, float)
+        self.base: Activation = kernel(activation)
+        self.shift: np.ndarray = np.asarray(shift, float)
+        self.offset: np.ndarray = np.asarray(offset, float)
         for field, value in (("shift", self.shift), ("offset", self.offset)):
             require(np.isfinite(value), field, value, "a finite number")
         self.asymptotically_kinked: bool = self.base.asymptotically_kinked
