@@ -47,7 +47,7 @@ def accuracy_against_gamma(
     edge = min(found, key=lambda place: abs(place.start.chi_1 - 1)).start.gamma
     deep = theory.regime_cuts(CLASSES)[1]
     notes = [
-        words("edge of chaos, χ₁ = 1", np.log10(edge), 0, yref="paper", textangle=-90, xanchor="right",
+        words("edge of chaos, χ₁ = 1", np.log10(edge), 0, yref="paper", textangle=-90, xanchor="left",
               yanchor="bottom", yshift=34),
         words(f"chance, {1 / CLASSES:g}", 0, 1 / CLASSES, xref="paper", xanchor="left", xshift=4, yanchor="bottom"),
         words("● γ as measured", 1, STRIP, xref="paper", xanchor="right", yanchor="bottom", yshift=6),
