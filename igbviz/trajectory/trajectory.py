@@ -135,8 +135,9 @@ class Trajectory(Recorded):
 
     @property
     def has_loss(self) -> bool:
-        """Whether `signal` and `silent` are known, for which a probe needs the loss of the training."""
-        return not np.isnan(self.signal[-1:]).all()
+        """Whether `signal` and `silent` are known, for which a probe needs the loss of the training. Before the first
+        probe nothing says that they are not."""
+        return len(self) == 0 or not np.isnan(self.signal[-1]).all()
 
     @property
     def steps_per_epoch(self) -> float:

@@ -17,7 +17,7 @@ from igbviz.trajectory.outcome import ALIVE_IN_WORDS
 from igbviz.ui.provenance import ROUNDING
 from tests.support import ROOT
 from tests.support.pages import as_read, page
-from tests.support.stored_runs import finished
+from tests.support.stored_runs import BASE, finished, stored, story
 
 
 @pytest.mark.parametrize("state", ["done", "stopped", "failed", "diverged", "queued"])
@@ -28,6 +28,14 @@ def test_a_run_in_every_state(state: str, tiny: RunConfig, own_cache: Path) -> N
     assert ("stop" in buttons) == (state == "queued")
     assert ("resume" in buttons) == (state in ("stopped", "failed"))
     assert len(test.get("bidi_component")) == 2, "the stage, and the chart of what it does not show"
+
+
+def test_before_the_first_probe_the_loss_is_not_said_to_be_unknown(own_cache: Path) -> None:
+    run = stored(BASE, own_cache, story()[:0], "queued")
+    test = page(ROOT / "pages/Train.py", run=run.id)
+    (quantity,) = [group for group in test.button_group if group.label == "Quantity"]
+    assert quantity.value == "signal"
+    assert not [part.value for part in test.caption if "did not know" in part.value]
 
 
 def test_when_each_class_comes_alive(tiny: RunConfig, own_cache: Path) -> None:

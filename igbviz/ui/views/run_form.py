@@ -66,7 +66,9 @@ def draw(cache: Path, shown: Run | None) -> RunConfig | None:
         # another drawer, and so a closed one, once a run or a sweep is started
         opened = st.query_params.get("sweep") or st.query_params.get("run") or "none"
         drawer = st.popover("All settings", icon=":material/tune:", key=f"form-drawer-{opened}")
-        action = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+        action = st.container(
+            key="form-action", horizontal=True, vertical_alignment="center", gap="small", width="content"
+        )
     choices, formula, more = _choices(st.session_state["form-start"], first, loss, drawer, cache)
     try:
         config = RunConfig(**choices)
