@@ -29,7 +29,7 @@ from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD
 from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, member_of
-from igbviz.ui.messages import plain
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.race.lanes import verdict_of
@@ -54,7 +54,7 @@ def view(run: Run) -> None:
         if problem := listed(run.path).problem:  # recorded files are missing
             raise RunError(f"run {run.id} cannot be read: {problem}")
     except RunError as error:
-        st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
+        show_error(f"{error}. The other runs are not affected", icon=":material/broken_image:")
         return
 
     def follow() -> float | None:
@@ -160,7 +160,7 @@ def _more(run: Run, status: Status) -> None:
             if quantity == ALIVE:
                 figure, height, sentence = _alive(Stamp.of(run, now.state), unit)
                 live_chart(figure, key="chart-alive", height=height)
-                st.caption(f"{sentence} {ALIVE_IN_WORDS} A bar is the time until then.")
+                st.caption(f"{plain(sentence)} {ALIVE_IN_WORDS} A bar is the time until then.")
             else:
                 live_chart(_curves(str(run.path), size, quantity, unit), key="chart-more", height=HEIGHT)
                 st.caption(quantities.QUANTITIES[quantity].caption)
