@@ -15,8 +15,6 @@ REPLACED = re.compile(
     r"(https?://|www\.)[-.\w]+|[-.\w+]+@[-\w]+(\.[-\w]+)+|:[\w+-][\w+/-]*:|(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)", re.I
 )
 OTHERS = "HTTPS://E.example WWW.E.example a+b@c.example :smile: :+1: :100: :streamlit: a -> b <- c -- d <-> e >= f"
-    "HTTPS://E.example WWW.E.example mailto:a+b@c.example :smile: :+1: :100: :streamlit: a -> b <- c -- d <-> e >= f"
-)
 
 
 @pytest.mark.parametrize("escape", [plain, quoting])
