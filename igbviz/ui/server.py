@@ -27,6 +27,7 @@ from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
 from igbviz.ui.guard import offline
+from igbviz.ui.guard.uploads import BoundedUploads
 from igbviz.ui.share.routes import routes
 from igbviz.ui.worksheet import serve as worksheets
 
@@ -60,7 +61,7 @@ def parts() -> dict[str, list]:
             *routes(place),
             Route(f"{place}/{worksheets.FOLDER}/{{name}}", worksheets.serve),
         ],
-        "middleware": [Middleware(DressedIndex, head=head())],
+        "middleware": [Middleware(DressedIndex, head=head()), Middleware(BoundedUploads)],
     }
 
 

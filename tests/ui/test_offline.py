@@ -6,10 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import requests
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from streamlit import config, net_util
+from streamlit.runtime import Runtime
 from streamlit.web import bootstrap
 from streamlit.web.server.starlette import App
 
@@ -20,17 +20,11 @@ from tests.support import ROOT
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path: Path) -> list[str]:
-    """What is asked of the internet, by a process that has made our server."""
+    """Calls of Streamlit's function that asks the internet for our address, unless our server replaces it."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)  # given back at the end
-    monkeypatch.setattr(net_util, "_external_ip", None)
+    monkeypatch.setattr(Runtime, "_instance", None)
     found: list[str] = []
-
-    def get(url: str, **_: object) -> None:
-        found.append(url)
-        raise OSError("no route")
-
-    monkeypatch.setattr(requests, "get", get)
+    monkeypatch.setattr(net_util, "get_external_ip", lambda: found.append("asked"))
     return found
 
 
