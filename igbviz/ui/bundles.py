@@ -82,7 +82,7 @@ def import_form(cache: Path, redraw: Callable[[], None]) -> None:
             pressed = st.form_submit_button("Import", key="bring-in")
         if pressed:
             st.session_state.pop("library-taken", None)  # the result of the bundle before
-        if pressed and (file is None or file.closed):
+        if pressed and (file is None or not file.getbuffer().nbytes):
             show_error(refusal() or "The bundle is missing, allowed: a zip made by Export", icon=":material/error:")
         elif pressed:
             try:
@@ -94,7 +94,7 @@ def import_form(cache: Path, redraw: Callable[[], None]) -> None:
                 st.session_state["library-tick"] = taken.new
                 redraw()
             finally:
-                free(file)
+                free(file, "archive-file")
         if taken := st.session_state.get("library-taken"):
             counts = {"Imported": taken.new, "Already here, unchanged": taken.known, "Rejected": taken.refused}
             st.markdown(". ".join(f"{label}: **{len(names)}**" for label, names in counts.items() if names) + ".")

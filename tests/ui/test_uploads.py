@@ -79,8 +79,10 @@ def test_room_is_made_by_a_page_that_is_done_with_its_file(receiving: Server, mo
     visiting(receiving, monkeypatch, "ann")
     (record,) = receiving.manager.get_files("ann", ["a"])
     file = UploadedFile(record, None)
-    uploads.free(file)
-    assert file.closed and receiving.put("bob", "b", 4000) == 204
+    monkeypatch.setattr(uploads.st, "session_state", {"box": UploadedFile(record, None)})
+    uploads.free(file, "box")
+    assert not file.getvalue() and not uploads.st.session_state["box"].getvalue()
+    assert receiving.put("bob", "b", 4000) == 204
     visiting(receiving, monkeypatch, "bob")
     assert uploads.refusal() is None, "the second try went well"
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import streamlit as st
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -108,12 +109,14 @@ def refusal() -> str | None:
     return _refused.pop(context.session_id, None) if context else None
 
 
-def free(file: UploadedFile) -> None:
-    """Forget a file now: Streamlit would keep it until its session ends."""
+def free(file: UploadedFile, key: str) -> None:
+    """Forget the file of the widget with this key now: Streamlit would keep it until the session ends."""
     context = get_script_run_ctx()
     if context is not None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-    file.close()
+    for each in (file, st.session_state.get(key)):  # a page gets a copy of what the widget keeps
+        if isinstance(each, UploadedFile):
+            each.truncate(0)  # not closed: Streamlit copies it at every redraw
 
 
 def _manager() -> MemoryUploadedFileManager:

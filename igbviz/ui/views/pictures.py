@@ -61,12 +61,13 @@ def _drop(key: str, cache: Path) -> None:
     if files.read_only(cache):
         return  # the page says so at its top
     state = st.session_state
+    box = f"{key}-upload-{state.get(f'{key}-boxes', 0)}"
     limit = min(uploads.MAX_UPLOAD // uploads.MB, st.get_option("server.maxUploadSize"))
     file = st.file_uploader(
         "Drop a zip, one folder for each class",
         "zip",
         max_upload_size=limit,
-        key=f"{key}-upload-{state.get(f'{key}-boxes', 0)}",
+        key=box,
         help=f"At least 2 folders with at least {uploads.MIN_IMAGES} pictures each; a part is left for testing unless "
         "there are folders train and test. The pictures stay on this server until they are deleted on the page Runs.",
     )
@@ -82,7 +83,7 @@ def _drop(key: str, cache: Path) -> None:
             state.pop(refused, None)
             state[f"{key}-uploads"] = state.get(f"{key}-uploads", 0) + 1
             state[f"{key}-uploaded"] = str(pictures.folder)
-        free(file)
+        free(file, box)
     if problem:
         state[refused] = problem
     if file is not None or problem:
