@@ -13,7 +13,8 @@ from igbviz.datasets.errors import some
 from igbviz.runs import archive
 from igbviz.runs.files import Stamp, stamp
 from igbviz.runs.run import Run
-from igbviz.ui.messages import plain
+from igbviz.ui.guard.uploads import free, refusal
+from igbviz.ui.messages import show_error
 
 
 def export_button(runs: list[Run]) -> str:
@@ -81,16 +82,19 @@ def import_form(cache: Path, redraw: Callable[[], None]) -> None:
             pressed = st.form_submit_button("Import", key="bring-in")
         if pressed:
             st.session_state.pop("library-taken", None)  # the result of the bundle before
-        if pressed and file is None:
-            st.error("The bundle is missing, allowed: a zip file made by Export.", icon=":material/error:")
+        if pressed and (file is None or not file.getbuffer().nbytes):
+            show_error(refusal() or "The bundle is missing, allowed: a zip made by Export", icon=":material/error:")
         elif pressed:
             try:
                 with st.spinner("Unpacking and checking ..."):
                     st.session_state["library-taken"] = taken = archive.import_runs(file, cache)
+            except (archive.ArchiveError, OSError) as error:
+                show_error(error, icon=":material/error:")
+            else:
                 st.session_state["library-tick"] = taken.new
                 redraw()
-            except (archive.ArchiveError, OSError) as error:
-                st.error(plain(f"{error}."), icon=":material/error:")
+            finally:
+                free(file, "archive-file")
         if taken := st.session_state.get("library-taken"):
             counts = {"Imported": taken.new, "Already here, unchanged": taken.known, "Rejected": taken.refused}
             st.markdown(". ".join(f"{label}: **{len(names)}**" for label, names in counts.items() if names) + ".")

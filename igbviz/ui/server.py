@@ -26,6 +26,8 @@ from igbviz.runs.files import ADDRESS, NewerCache, claim, read, write_text
 from igbviz.runs.images.files import SPRITE
 from igbviz.runs.run import Run, RunError
 from igbviz.ui import assets, previews
+from igbviz.ui.guard import offline
+from igbviz.ui.guard.uploads import BoundedUploads
 from igbviz.ui.share.routes import routes
 from igbviz.ui.worksheet import serve as worksheets
 
@@ -46,6 +48,8 @@ Send = Callable[[Message], Awaitable[None]]
 def parts() -> dict[str, list]:
     """The arguments of `st.App`: our routes and our middleware."""
     assets.served = True
+    offline.ask_nobody()
+    offline.print_address()
     Thread(target=_prepare, daemon=True).start()
     place = assets.prefix()
     _note_address(cache_folder())
@@ -57,7 +61,7 @@ def parts() -> dict[str, list]:
             *routes(place),
             Route(f"{place}/{worksheets.FOLDER}/{{name}}", worksheets.serve),
         ],
-        "middleware": [Middleware(DressedIndex, head=head())],
+        "middleware": [Middleware(DressedIndex, head=head()), Middleware(BoundedUploads)],
     }
 
 

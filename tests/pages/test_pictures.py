@@ -56,7 +56,7 @@ def test_a_dropped_zip_is_chosen_and_trained_on(own_cache: Path) -> None:
 def test_a_refused_zip_is_reported_and_another_may_be_dropped(own_cache: Path) -> None:
     test = drop(opened(), zipped({"cat/1.png": b"no"}).getvalue())
     assert any("has 1 folder with pictures (cat), allowed" in as_read(error) for error in test.error)
-    drop(test, zipped(pets()).getvalue())
+    drop(test, zipped(pets()).getvalue(), number=1)
     assert len(uploads.sets(own_cache)) == 1 and not test.error
 
 

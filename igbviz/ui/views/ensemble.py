@@ -19,6 +19,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.ui import forms, progress, provenance, refresh, shell
 from igbviz.ui.form_link import linked_base, write_form
 from igbviz.ui.live_chart import live_chart, payload, warm_up
+from igbviz.ui.messages import show_error
 from igbviz.ui.query import set_query, turn_to
 from igbviz.ui.runs import open_run, start_run
 from igbviz.ui.views import ensemble_form
@@ -73,7 +74,7 @@ def _view(runs: list[Run]) -> None:
         for run in runs:
             run.ensemble()  # raises if the schema cannot be read
     except RunError as error:
-        st.error(f"{error}. The others are not affected.", icon=":material/broken_image:")
+        show_error(f"{error}. The others are not affected", icon=":material/broken_image:")
         return
 
     chosen = more.choose()

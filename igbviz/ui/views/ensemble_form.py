@@ -18,7 +18,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import duration_in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms
-from igbviz.ui.messages import show_error
+from igbviz.ui.messages import quoting, show_error
 from igbviz.ui.query import turn_to
 from igbviz.ui.runs import start_run
 from igbviz.ui.views import pictures
@@ -166,6 +166,6 @@ def _base(shown: Run | None, link: EnsembleConfig | None) -> tuple[str, Ensemble
         try:
             return f"run-{shown.id}", shipped.config_to_repeat(shown), ""
         except RunError as error:
-            st.warning(f"{error}.")
+            st.warning(quoting(f"{error}."))
             name = next(iter(STARTS))
     return name, STARTS[name].config, STARTS[name].look_for

@@ -22,6 +22,7 @@ from igbviz.studies.paper.experiment import ALTERNATIVES, LOSSES, SETS, TITLES, 
 from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import member_of, sentence
+from igbviz.ui.messages import quoting
 from igbviz.ui.provenance import ROUNDING, ROUNDING_MEASURED
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views import paper_runs, paper_tables
@@ -50,7 +51,7 @@ def draw(cache: Path) -> None:
         place = st.container()
         runs_and_problems = {variant: paper_runs.measured_runs(cache, set_name, variant) for variant in variants}
         for problem in (problem for _, problems in runs_and_problems.values() for problem in problems):
-            place.warning(sentence(problem), icon=":material/broken_image:")
+            place.warning(quoting(sentence(problem)), icon=":material/broken_image:")
         runs_by_variant = {variant: runs for variant, (runs, _) in runs_and_problems.items()}
         has_runs = any(runs_by_variant.values())
         if has_runs:

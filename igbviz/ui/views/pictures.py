@@ -21,6 +21,7 @@ from igbviz.runs.run import RunError
 from igbviz.runs.trash import delete_pictures
 from igbviz.spec import ConfigError, Spec
 from igbviz.ui import forms
+from igbviz.ui.guard.uploads import free, refusal
 from igbviz.ui.messages import plain, show_error
 
 ELSEWHERE = ""  # among the uploaded sets: a folder that is typed
@@ -56,33 +57,40 @@ def choose_data(start: Spec, key: str, cache: Path) -> dict[str, Any]:
 
 
 def _drop(key: str, cache: Path) -> None:
-    """The box for a zip. What was dropped is unpacked at once and chosen; the next box is empty."""
+    """The box for a zip. What was dropped is unpacked at once, chosen and forgotten; the next box is empty."""
     if files.read_only(cache):
         return  # the page says so at its top
     state = st.session_state
+    box = f"{key}-upload-{state.get(f'{key}-boxes', 0)}"
     limit = min(uploads.MAX_UPLOAD // uploads.MB, st.get_option("server.maxUploadSize"))
     file = st.file_uploader(
         "Drop a zip, one folder for each class",
         "zip",
         max_upload_size=limit,
-        key=f"{key}-upload-{state.get(f'{key}-uploads', 0)}",
+        key=box,
         help=f"At least 2 folders with at least {uploads.MIN_IMAGES} pictures each; a part is left for testing unless "
         "there are folders train and test. The pictures stay on this server until they are deleted on the page Runs.",
     )
-    if file is None:
-        return
     refused = f"{key}-refused"
-    if state.get(refused, ("", ""))[0] != file.file_id:
+    problem = refusal() if file is None else None
+    if file is not None:
         try:
             with st.spinner("Unpacking, and looking at every picture ..."):
                 pictures = uploads.add(file, file.name, cache)
         except (ArchiveError, DataError, OSError) as error:
-            state[refused] = file.file_id, error
+            problem = files.in_words(error) if isinstance(error, OSError) else str(error)  # without the frames
         else:
+            state.pop(refused, None)
             state[f"{key}-uploads"] = state.get(f"{key}-uploads", 0) + 1
             state[f"{key}-uploaded"] = str(pictures.folder)
-            st.rerun()
-    show_error(state[refused][1], icon=":material/error:")
+        free(file, box)
+    if problem:
+        state[refused] = problem
+    if file is not None or problem:
+        state[f"{key}-boxes"] = state.get(f"{key}-boxes", 0) + 1
+        st.rerun()
+    if refused in state:
+        show_error(state[refused], icon=":material/error:")
 
 
 def _place(start: str, key: str, cache: Path) -> tuple[uploads.Pictures | None, str]:

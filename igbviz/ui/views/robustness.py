@@ -260,7 +260,7 @@ def _show(view: str, sweep: Sweep, unit: Unit, cache: Path) -> None:
                 show_progress(group, progress_of(str(group.path)))
         contents, problems = _contents(view, sweep.to_json(), tuple(stamps), unit)
         for problem in problems:
-            text.warning(f"{problem}.", icon=":material/broken_image:")
+            text.warning(quoting(f"{problem}."), icon=":material/broken_image:")
         _draw(contents, len(stamps) < len(sweep.configs()) or active, picture, text, rest)
         if group is None:
             rest.caption(_provenance(sweep, stamps))

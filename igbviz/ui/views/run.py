@@ -28,7 +28,7 @@ from igbviz.trajectory.trajectory import EVENNESS_THRESHOLD
 from igbviz.ui import forms, progress, provenance, refresh
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, member_of
-from igbviz.ui.messages import plain
+from igbviz.ui.messages import plain, show_error
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.race.buttons import race_buttons
 from igbviz.ui.race.lanes import verdict_of
@@ -53,7 +53,7 @@ def view(run: Run) -> None:
         if problem := listed(run.path).problem:  # recorded files are missing
             raise RunError(f"run {run.id} cannot be read: {problem}")
     except RunError as error:
-        st.error(f"{error}. The other runs are not affected.", icon=":material/broken_image:")
+        show_error(f"{error}. The other runs are not affected", icon=":material/broken_image:")
         return
 
     def follow() -> float | None:

@@ -28,7 +28,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.runs.status import duration_in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, sliders
-from igbviz.ui.messages import plain, show_dead_link, show_error
+from igbviz.ui.messages import plain, quoting, show_dead_link, show_error
 from igbviz.ui.query import from_query, set_query, turn_to
 from igbviz.ui.run_query import FIELDS, form_from_query, form_to_query
 from igbviz.ui.runs import start_run
@@ -125,7 +125,7 @@ def _repeatable(run: Run | None) -> Run | None:
         try:
             shipped.config_to_repeat(run)
         except RunError as error:
-            st.warning(f"{error}.")
+            st.warning(quoting(f"{error}."))
             return None
     return run
 

@@ -28,7 +28,7 @@ from igbviz.trajectory.quantities import MEASURES
 from igbviz.ui import forms, refresh, shell
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, members_of, sentence, stamps_of, without_probe
-from igbviz.ui.messages import plain
+from igbviz.ui.messages import plain, quoting
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.runs import run_rows, shipped_by_loss
 from igbviz.ui.views.compare import confusion, select
@@ -73,7 +73,7 @@ def draw(cache: Path) -> None:
         # one container, so that the charts keep their position on the page, and with it their zoom
         place = st.container()
         for text in [*map(sentence, problems), *overlapping]:
-            place.warning(text, icon=":material/info:")
+            place.warning(quoting(text), icon=":material/info:")
         if members and view.tab == "confusion":
             confusion.draw(members, cache)
         elif members:
@@ -180,7 +180,7 @@ def _show(members: Sequence[Member], stamps: Sequence[Stamp], view: View) -> Non
         if view.tab == "overlay" and view.quantity not in PICTURES:
             _verdicts(settings)
         st.caption(_caption(view, settings))
-    st.caption("; ".join(parts) + ".")
+    st.caption(quoting("; ".join(parts) + "."))
     configs = [setting.members[0].config for setting in settings]
     if outside := dict.fromkeys(config.title for config in configs if isinstance(config, RecordedConfig)):
         st.caption(f"Recorded outside igbviz: {plain(', '.join(outside))}.")

@@ -24,6 +24,7 @@ from igbviz.ui import refresh, shell
 from igbviz.ui.groups import progress_of, show_progress, sweep_of
 from igbviz.ui.live_chart import live_chart, payload
 from igbviz.ui.members import Stamp, member_of
+from igbviz.ui.messages import show_error
 from igbviz.ui.query import from_query, set_query
 from igbviz.ui.views.dynamics.questions import VIEWS
 
@@ -34,7 +35,7 @@ def show_group(view: str, group: Group, sweep: Sweep) -> None:
         progress, config = progress_of(str(group.path)), sweep.configs()[-1]
         steps = dynamics.probed_steps(config)
     except (RunError, DataError, OSError) as error:
-        st.error(f"{error}.", icon=":material/broken_image:")
+        show_error(error, icon=":material/broken_image:")
         return
     picture = st.container()
     quantity, step = _choose_quantity(view, steps)

@@ -35,6 +35,7 @@ from igbviz.studies.lessons.results import find, is_finished
 from igbviz.trajectory.verdict import verdict
 from igbviz.ui import refresh
 from igbviz.ui.live_chart import live_chart, payload
+from igbviz.ui.messages import quoting
 from igbviz.ui.race.lanes import lanes
 from igbviz.ui.runs import loss_title, shipped_by_loss
 from igbviz.ui.stage import stage
@@ -74,7 +75,7 @@ def draw_charts(
         live_chart(chart, key=f"lesson-chart-{place}-{picture.kind}", height=height)
         is_last = picture.run not in {later.run for later in pictures[place + 1 :]}
         if with_verdicts and run is not None and run.kind is TRAINED and is_last:
-            st.caption(_verdict(str(run.path), run.record_bytes, run.status.state))
+            st.caption(quoting(_verdict(str(run.path), run.record_bytes, run.status.state)))
 
 
 def _on_stage(lesson: Lesson, picture: Picture, runs: Mapping[str, Run]) -> None:

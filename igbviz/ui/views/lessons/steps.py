@@ -33,7 +33,7 @@ from igbviz.studies.lessons.parts import (
     verdict,
 )
 from igbviz.ui import refresh, shell
-from igbviz.ui.messages import plain, show_error
+from igbviz.ui.messages import plain, quoting, show_error
 from igbviz.ui.progress import state_badge
 from igbviz.ui.runs import start_run
 from igbviz.ui.views.lessons import pictures
@@ -196,7 +196,7 @@ def _offer(lesson: Lesson, step: Step, waiting: list[str], statuses: Mapping[str
         queue.expect_race(cache, len(step.runs))
     for key in waiting:
         if key in statuses:
-            st.caption(f"The last attempt ended early: {statuses[key].message}")
+            st.caption(f"The last attempt ended early: {quoting(statuses[key].message)}")
     if st.button("Run", icon=":material/play_arrow:", type="primary", key="lesson-run"):
         configs = [lesson.runs[key] for key in waiting]
         if isinstance(step, Go) and step.race:

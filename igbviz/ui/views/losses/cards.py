@@ -14,7 +14,7 @@ from igbviz.losses import LOSSES, Custom, Loss
 from igbviz.plugins.part import in_words
 from igbviz.spec import ConfigError
 from igbviz.ui import forms, shell
-from igbviz.ui.messages import plain, show_error
+from igbviz.ui.messages import plain, quoting, show_error
 from igbviz.ui.query import loss_to_query
 
 IN_A_ROW = 3
@@ -47,7 +47,7 @@ def _card(name: str, start: dict[str, Any]) -> Loss | None:
     formula.latex(forms.stacked_formula(loss))
     if isinstance(loss, Custom):
         for finding in loss.checks():
-            st.warning(f"It {finding.text}.", icon=":material/warning:")
+            st.warning(quoting(f"It {finding.text}."), icon=":material/warning:")
     effect = f"Effect on a class with low probability: {kind.effect}." if kind.effect else ""
     source = f"*{kind.source}*" if kind.source else plain(in_words(loss.package))
     st.caption("  \n".join(filter(None, (effect, source))))

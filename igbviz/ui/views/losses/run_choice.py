@@ -15,7 +15,7 @@ from igbviz.runs.run import Run, RunError
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.trajectory import P_EDGES
 from igbviz.ui import shell
-from igbviz.ui.messages import show_dead_link
+from igbviz.ui.messages import quoting, show_dead_link
 from igbviz.ui.query import from_query
 from igbviz.ui.runs import loss_title, run_rows, shown_trajectory
 from igbviz.ui.views.losses.link import begin, probe_of_link
@@ -79,7 +79,7 @@ def choose_run(cache: Path) -> Choice:
         run = Run.open(name, cache)
         trajectory, _ = shown_trajectory(str(run.path), run.record_bytes), run.config  # both can be unreadable
     except RunError as error:
-        st.warning(f"{error}.", icon=":material/broken_image:")
+        st.warning(quoting(f"{error}."), icon=":material/broken_image:")
         return nothing
     columns = trajectory.records.dtype
     if not len(trajectory) or "p_hist" not in columns.names or columns["p_hist"].shape[1] != len(P_EDGES) - 1:
