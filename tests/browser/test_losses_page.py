@@ -1,4 +1,4 @@
-"""The page of losses in a browser: change a hyperparameter and the probe, follow the link to train; in both themes."""
+"""The page of losses in a browser: change a hyperparameter and the probe, follow the link to train."""
 
 from __future__ import annotations
 
@@ -30,18 +30,10 @@ def opened(browser, address: str, **options):
     return page
 
 
-def photograph(page, path: Path) -> None:
-    """The whole page: Streamlit scrolls one element, so the window is made as high as that element."""
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": 1400, "height": height})
-    page.wait_for_timeout(1500)
-    page.screenshot(path=path)
-
-
 def test_hyperparameters_and_the_probe_change_the_chart(serve, browser, own_cache: Path) -> None:
     finished(PRESETS["first-look-piecewise-zero"].config.with_(epochs=0.2), own_cache)
     page = opened(browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}))
-
+    assert page.locator(f"{MAP} .legend").count() >= 1 and page.locator(MAP).bounding_box()["width"] > 500
     line = f"document.querySelector('{MAP}')._fullData.find(trace => trace.name === 'Blurry')"
     trough = f"(line => line.x[line.y.indexOf(Math.min(...line.y))])({line})"
     before = drawn(page, MAP)
@@ -63,15 +55,3 @@ def test_hyperparameters_and_the_probe_change_the_chart(serve, browser, own_cach
     page.get_by_role("button", name="Train", exact=True).wait_for(timeout=30_000)
     assert page.locator("[class*=st-key][class*=gamma] input").last.input_value() == "0.2", "the loss as it was set"
     assert page.locator("[data-testid=stException]").count() == 0 and not page.outside
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_screenshot(serve, browser, own_cache: Path, artefacts: Path, theme: str) -> None:
-    finished(PRESETS["first-look-blurry"].config.with_(epochs=0.05), own_cache)
-    page = opened(
-        browser, serve(ROOT / "app.py", env={"IGBVIZ_CACHE": str(own_cache)}, theme=theme), color_scheme=theme
-    )
-    photograph(page, artefacts / f"losses_{theme}.png")
-    assert page.locator("[data-testid=stException]").count() == 0 and not page.outside
-    box = page.locator(MAP).bounding_box()
-    assert page.locator(f"{MAP} .legend").count() >= 1 and box["width"] > 500
