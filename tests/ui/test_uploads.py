@@ -64,7 +64,7 @@ def test_bytes_are_bounded_and_who_comes_too_late_is_told_why(receiving: Server,
     visiting(receiving, monkeypatch, "ann")
     assert uploads.refusal() is None
     visiting(receiving, monkeypatch, "eve")
-    assert uploads.refusal().startswith("The server is busy with the uploads of others, 2 files with 0 MB, allowed: ")
+    assert uploads.refusal().startswith("The server is busy with uploads, 2 files with 0 MB, allowed: ")
     assert uploads.refusal() is None, "said once"
 
 
