@@ -60,6 +60,16 @@ def test_a_refused_zip_is_reported_and_another_may_be_dropped(own_cache: Path) -
     assert len(uploads.sets(own_cache)) == 1 and not test.error
 
 
+def test_who_comes_too_late_reads_why_and_may_try_again(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test, reasons = opened(), iter(["The server is busy"])
+    monkeypatch.setattr(view, "refusal", lambda: next(reasons, None))
+    for _ in range(2):
+        test.run()
+        assert "The server is busy." in map(as_read, test.error)
+    drop(test, zipped(pets()).getvalue(), number=1)
+    assert len(uploads.sets(own_cache)) == 1 and not test.error
+
+
 def test_the_settings_follow_the_pictures_that_are_chosen(own_cache: Path) -> None:
     squares = {name: picture(seed, size=(28, 28)) for seed, name in enumerate(pets(2))}
     large, small = (uploads.add(zipped(files), "pets.zip", own_cache) for files in (pets(2), squares))

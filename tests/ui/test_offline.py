@@ -13,7 +13,7 @@ from streamlit.runtime import Runtime
 from streamlit.web import bootstrap
 from streamlit.web.server.starlette import App
 
-from igbviz.ui import server
+from igbviz.ui import assets, server
 from igbviz.ui.guard import offline
 from tests.support import ROOT
 
@@ -23,6 +23,7 @@ def asked(monkeypatch, tmp_path: Path) -> list[str]:
     """Calls of Streamlit's function that asks the internet for our address, unless our server replaces it."""
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr(Runtime, "_instance", None)
+    monkeypatch.setattr(assets, "served", False)  # both given back at the end
     found: list[str] = []
     monkeypatch.setattr(net_util, "get_external_ip", lambda: found.append("asked"))
     return found

@@ -15,7 +15,7 @@ from streamlit.web.server.starlette import starlette_routes
 
 from igbviz.datasets import uploads as pictures
 from igbviz.runs.archive import limits
-from igbviz.ui import server
+from igbviz.ui import assets, server
 from igbviz.ui.guard import uploads
 
 SESSIONS = ("ann", "bob", "eve")
@@ -64,7 +64,7 @@ def test_bytes_are_bounded_and_who_comes_too_late_is_told_why(receiving: Server,
     visiting(receiving, monkeypatch, "ann")
     assert uploads.refusal() is None
     visiting(receiving, monkeypatch, "eve")
-    assert uploads.refusal().startswith("The server is busy with the uploads of others, 2 files with 0 MB, allowed: ")
+    assert uploads.refusal().startswith("The server is busy with uploads, 2 files with 0 MB, allowed: ")
     assert uploads.refusal() is None, "said once"
 
 
@@ -146,4 +146,5 @@ def test_what_streamlit_refuses_takes_no_room(receiving: Server) -> None:
 def test_the_largest_file_fits_and_our_server_has_the_bound(monkeypatch, tmp_path) -> None:
     assert uploads.MAX_BYTES > max(pictures.MAX_UPLOAD, limits.MAX_ARCHIVE) + uploads.MB  # and the form around it
     monkeypatch.setenv("IGBVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(assets, "served", False)  # given back at the end
     assert uploads.BoundedUploads in [part.cls for part in server.parts()["middleware"]]

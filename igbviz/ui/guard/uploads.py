@@ -75,8 +75,8 @@ class BoundedUploads:
             return None
         sizes = [*held.values(), *self.arriving.values()]
         return (
-            f"The server is busy with the uploads of others, {len(sizes)} files with {sum(sizes) / MB:,.0f} MB, "
-            f"allowed: at most {MAX_FILES} files and {MAX_BYTES // MB} MB at a time; try again in a minute"
+            f"The server is busy with uploads, {len(sizes)} file{'s' * (len(sizes) > 1)} with {sum(sizes) / MB:,.0f} "
+            f"MB, allowed: at most {MAX_FILES} files and {MAX_BYTES // MB} MB at a time; try again in a minute"
         )
 
     def _is_full(self, held: dict[Key, int], length: int) -> bool:
@@ -87,7 +87,9 @@ class BoundedUploads:
         """The bytes of all files in memory."""
         sessions = _manager().file_storage.copy()
         held = {
-            (session, name): len(file.data) for session, files in sessions.items() for name, file in [*files.items()]
+            (session, name): len(file.data)
+            for session, files in sessions.items()
+            for name, file in files.copy().items()
         }
         now = time.monotonic()
         self.since = {key: self.since.get(key, now) for key in held}
