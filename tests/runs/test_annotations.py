@@ -124,13 +124,15 @@ def test_a_deleted_run_is_not_brought_back_by_a_label(run: Run) -> None:
 
 def test_plain_escapes_all_markdown() -> None:
     text = "[x](http://evil) ![](pixel) <b> *b* _c_ `d` # t 1. one $x$ :red[x] ~s~ a|b \\ naïve"
-    plain = messages.plain(text)
+    plain = messages.plain(text).replace(JOINER, "")
     assert re.sub(r"\\(.)", r"\1", plain) == text
     assert not set(re.sub(r"\\.", "", plain)) & set(string.punctuation), (
         "every character with a meaning in Markdown is escaped"
     )
     assert messages.plain("a\n\n# b") == r"a \# b"
 
+
+JOINER = "\u2060"  # invisible; keeps an address, an icon's name or an arrow from being read as one
 
 TYPED = [
     "-p**g*log(p)**2",
@@ -157,7 +159,7 @@ def test_a_sentence_quotes_typed_text(typed: str) -> None:
         ", allowed: a number from 1e-05 to 100"
     )
     assert (
-        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", sentence)
+        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", sentence).replace(JOINER, "")
         == f"optimizer.learning_rate is {typed}, allowed: a number from 1e-05 to 100"
     )
     bare = re.sub(r"\\.", "", sentence.removeprefix("optimizer.learning_rate"))

@@ -58,7 +58,7 @@ DEPTH_LESSON = lesson("edge-of-chaos", "Twenty layers")
 # Untrained networks.
 TANH = "gaussian-noise-mlp-he-normal-n100-s0-8c90437665"  # 20 layers, with gradients
 WIDTHS = place("pages/Initialisation.py", "The two widths that γ compares", "Outputs over centres", more="centres")
-REGIMES = place("pages/Initialisation.py", "Neutral, weak and deep prejudice", "Three regimes", more="regimes")
+REGIMES = place("pages/Initialisation.py", "Neutral to deeply prejudiced", "Three regimes", more="regimes")
 GRADIENTS = place(
     "pages/Initialisation.py", "Gradient by layer", "Measured gradients by layer", run=TANH, more="gradients"
 )
