@@ -57,7 +57,8 @@ def draw(cache: Path) -> None:
         if has_runs:
             if view == "figures":
                 st.caption(paper_tables.summary(runs_by_variant[""], SETS[set_name].title))
-            _figure_1s(runs_by_variant, seed)
+            if view != "after":  # whose own pictures begin with Init.
+                _figure_1s(runs_by_variant, seed)
         if view == "choices":
             st.header("Choices", anchor=False)
             paper_tables.draw_choices(set_name, other, folder, cache)
