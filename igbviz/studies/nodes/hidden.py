@@ -47,7 +47,7 @@ class Layer:
     nodes: int  # of the layer
     inputs: int
     favoured: float  # the largest guess fraction of the network
-    between: float  # standard deviation over all nodes of their means
+    between: float  # root mean square over all nodes of their means, which theory expects around 0
     within: float  # root mean square over all nodes of their spreads
     one_sided: float  # fraction of all nodes that have one sign for at least 95 % of the inputs
     mean: tuple[float, ...]
