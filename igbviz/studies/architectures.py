@@ -8,7 +8,6 @@ architectures.json. Each cell is one `EnsembleConfig`, so that everybody can dra
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +24,7 @@ from igbviz.ensembles.verdict import format_percent, has_guesses
 from igbviz.models import Torchvision
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
-from igbviz.studies.escape import processor
+from igbviz.studies.provenance import this_machine
 from igbviz.theory import REGIMES
 from igbviz.theory.guess_fractions import MAX_NEUTRAL_GUESS, MIN_DEEP_GUESS
 
@@ -232,17 +231,13 @@ def write(rows: list[Row], images: str, path: Path | None = None) -> None:
 
     `images` says in which form CIFAR-10 was read.
     """
-    import torch
-
     from igbviz._torchvision import torchvision
 
+    machine = this_machine()
     facts = {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": f"cpu ({processor()}), 1 thread",
-        "torch": torch.__version__,
+        **machine,
+        "device": f"{machine['device']}, 1 thread",
         "torchvision": torchvision.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
         "numerics": NUMERICS,
         "networks": {label: architecture.networks for label, architecture in ARCHITECTURES.items()},
         "inputs": INPUTS,

@@ -8,8 +8,6 @@ gradients, so every loss is trained at two rates: the preset's, and one matched 
 from __future__ import annotations
 
 import json
-import platform
-import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +24,7 @@ from igbviz.config.run import NUMERICS
 from igbviz.losses import LOSSES, Loss, Mixed, PiecewiseZero, SoftPiecewiseZero
 from igbviz.runs.files import write_text
 from igbviz.runs.run import RunError
+from igbviz.studies.provenance import this_machine
 from igbviz.studies.seed_summary import Spread, format_fraction, format_spread, format_step, median_and_range
 from igbviz.trajectory import Trajectory
 from igbviz.trajectory.outcome import outcome
@@ -195,32 +194,16 @@ def read(path: Path = DATA) -> list[Row]:
 
 def write(rows: list[Row], path: Path = DATA, base: RunConfig = BASE) -> None:
     """Replace the file: provenance first, then one row per line, so that versions can be compared with diff."""
-    import torch
-
-    provenance = {
+    facts = {
         "definition": DEFINITION,
         "rates": RATES,
         "seeds": sorted({row.seed for row in rows}),
-        "date": time.strftime("%Y-%m-%d"),
-        "device": f"cpu ({processor()})",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
+        **this_machine(),
         "numerics": NUMERICS,
         "base": json.loads(base.to_json()),
     }
     lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in rows)
-    write_text(
-        path, f'{{"provenance": {json.dumps(provenance, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n'
-    )
-
-
-def processor() -> str:
-    """The model name of this machine's processor, "unknown" where the system does not give it."""
-    try:
-        return re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1].strip()
-    except (OSError, TypeError):
-        return platform.processor() or "unknown"
+    write_text(path, f'{{"provenance": {json.dumps(facts, indent=1, ensure_ascii=False)},\n"rows": [\n{lines}\n]}}\n')
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ imbalance_map.json. A network's two runs are compared with each other; n counts 
 from __future__ import annotations
 
 import json
-import platform
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -25,7 +23,7 @@ from igbviz.config.run import NUMERICS
 from igbviz.runs.files import write_text
 from igbviz.runs.sweep_config import Sweep
 from igbviz.studies import dynamics
-from igbviz.studies.escape import processor
+from igbviz.studies.provenance import this_machine
 from igbviz.trajectory import Trajectory
 
 DATA = Path(__file__).with_suffix(".json")
@@ -137,19 +135,13 @@ def read(path: Path = DATA) -> Measured:
 
 def write(rows: Iterable[Row], gamma: dict[int, Gamma], path: Path = DATA) -> None:
     """Replace the file: provenance first, then one row per line, so that versions can be compared with diff."""
-    import torch
-
-    provenance = {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": f"cpu ({processor()})",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
+    facts = {
+        **this_machine(),
         "numerics": NUMERICS,
         "networks": NETWORKS,
     }
     lines = ",\n".join(json.dumps(asdict(row), separators=(",", ":")) for row in rows)
-    head = f'"provenance": {json.dumps(provenance)},\n"gamma": {json.dumps(gamma)}'
+    head = f'"provenance": {json.dumps(facts)},\n"gamma": {json.dumps(gamma)}'
     write_text(path, f'{{{head},\n"rows": [\n{lines}\n]}}\n')
 
 

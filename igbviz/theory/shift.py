@@ -196,8 +196,10 @@ def zero_mean_shift(activation: str | Activation, q: float, of: str = "offset") 
     if of == "offset":
         return float(Shifted(activation).mean(q))
     ends = np.linspace(-LARGEST_SHIFT, LARGEST_SHIFT, 41)
-    means = Shifted(activation, ends).mean(q)
-    if exact := ends[np.abs(means) < 1e-14].tolist():
+    phi = Shifted(activation, ends)
+    means = phi.mean(q)
+    # far out on its flat side a function has a mean that is small, or 0 in floating point, as all of its values are
+    if exact := ends[np.abs(means) < 1e-14 * np.sqrt(phi.moment(q))].tolist():
         return min(exact, key=abs) + 0.0
     places = np.flatnonzero(means[:-1] * means[1:] < 0)
     if not len(places):

@@ -44,7 +44,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from igbviz.config import PRESETS, RunConfig
 from igbviz.datasets import Cifar10, Data, Images, first_of_each_class, probe_indices
-from igbviz.studies.escape import processor
+from igbviz.studies.provenance import processor
 from igbviz.training.cuda_graphs import WARMUP_CALLS, is_enabled
 from igbviz.training.loop import Training
 from igbviz.training.network import build_network, evaluation_mode

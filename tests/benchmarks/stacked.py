@@ -24,7 +24,7 @@ from igbviz.config import PRESETS, RunConfig
 from igbviz.runs.submit import submit
 from igbviz.runs.sweep_config import Sweep
 from igbviz.runs.sweeps import submit_sweep
-from igbviz.studies.escape import processor
+from igbviz.studies.provenance import processor
 from igbviz.training.devices import best_device
 from igbviz.training.loop import CHECK_STEPS, Training
 from igbviz.training.stacked import Stack, max_runs

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from igbviz import charts
+from igbviz.charts.confusion import difference as scale
 from igbviz.spec import ConfigError
 from igbviz.trajectory import Trajectory
 from tests.support.trajectories import trajectory
@@ -41,6 +43,13 @@ def test_the_scale_is_symmetric_in_lightness() -> None:
     light = [weights @ ((np.array(re.findall(r"\d+", color), float) / 255) ** 2.2) for color in colors]
     assert light[20] == pytest.approx(1) and (np.diff(light[:21]) > 0).all() and (np.diff(light[20:]) < 0).all()
     assert abs(light[0] - light[-1]) < 0.1
+
+
+def test_the_view_in_a_browser_has_the_same_scale() -> None:
+    script = (Path(charts.__file__).parent / "js/diverging.js").read_text()
+    light = re.search(r"LIGHT = .*", script)[0]
+    colors = [tuple(map(int, found)) for found in re.findall(r"(\d+), (\d+), (\d+)", light)]
+    assert colors == [scale.MIDDLE, scale.ORANGE, scale.BLUE] and f"** {scale.EXPONENT:g};" in script
 
 
 def test_many_classes_have_neither_numbers_nor_names() -> None:

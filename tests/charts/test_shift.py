@@ -53,6 +53,8 @@ def test_the_sentences_follow_the_numbers() -> None:
     assert "comes from the random biases" in said("tanh", "offset", 0.0, 2.0, 0.1, 10)
     assert "the signal dies" in said("relu", "shift", 1.0, 2.0, 0.0, 10)
     assert "never negative" in shift.advice("relu", "shift", 2.0, 0.0)
+    assert "zero, up to 10." in shift.advice("gelu", "shift", 25.0, 0.0), "its outputs are negative somewhere"
+    assert "zero at a = 0.87" in shift.advice("gelu", "shift", 1.0, 0.0)
     assert "every shift triggers a bias" in shift.advice("tanh", "shift", 2.0, 0.0)
     assert "zero at a = 0.56" in shift.advice("relu", "offset", 2.0, 0.0)
     assert shift.advice("relu", "offset", 2.0, 0.1).endswith("but for what comes from the random biases.")

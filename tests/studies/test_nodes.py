@@ -11,7 +11,7 @@ from igbviz.studies.nodes import hidden, shifts
 
 def test_every_setting_is_measured_once() -> None:
     assert {row.key: row.run for row in shifts.read()} == {key: config.id for key, config in shifts.configs().items()}
-    assert shifts.conditions().keys() >= {"date", "device", "torch", "numpy", "networks", "inputs"}
+    assert shifts.conditions().keys() >= {"date", "device", "torch", "networks", "inputs"}
     assert {name: layer.run for name, layer in hidden.read().items()} == {
         name: config.id for name, (_, config) in hidden.NETWORKS.items()
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import erf
+from scipy.stats import norm
 
 from igbviz import theory
 
@@ -79,6 +81,18 @@ def test_the_rule_no_bias_if_and_only_if_the_mean_is_zero() -> None:
     assert theory.zero_mean_shift("relu", 2.0) == pytest.approx(np.sqrt(2 / (2 * np.pi)), rel=1e-8)
     # Random biases leave a bias even there.
     assert theory.shift_curve("tanh", sigma_b2=0.1).gamma > 0.05
+
+
+@pytest.mark.parametrize("q", [0.05, 0.5, 1.0, 5.0])
+def test_a_flat_side_is_not_taken_for_a_mean_of_zero(q: float) -> None:
+    """Far to the right of all pre-activations ReLU and GELU are 0 in floating point, whatever the variance."""
+    assert theory.zero_mean_shift("relu", q, "shift") is None
+
+    def mean(shift: float) -> float:  # of GELU, with y = u - shift: E y Phi(y) = E y E Phi(y) + q E Phi'(y)
+        z = shift / np.sqrt(1 + q)
+        return -shift * norm.cdf(-z) + q / np.sqrt(1 + q) * norm.pdf(z)
+
+    assert theory.zero_mean_shift("gelu", q, "shift") == pytest.approx(brentq(mean, 0, 2 * q), abs=1e-9)
 
 
 def test_the_curve_is_what_drawn_networks_have() -> None:

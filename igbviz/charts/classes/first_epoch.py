@@ -41,7 +41,7 @@ def first_epoch(runs: Mapping[str, OfRun] | Sequence[Run], quantity: str = "gues
     for place, (name, trajectory) in enumerate(shown.items()):
         number = str(place + 1) if place else ""
         before, after = before_and_after(trajectory, quantity)
-        end = after_first_epoch(trajectory)
+        end, said = after_first_epoch(trajectory), became(trajectory, quantity)
         order = favoured_first(trajectory)
         names = [literal(trajectory.class_names[k]) for k in order]
         labels = [f"<b>{names[0]} ★</b>", *names[1:]]
@@ -74,10 +74,10 @@ def first_epoch(runs: Mapping[str, OfRun] | Sequence[Run], quantity: str = "gues
         layout["shapes"].append(chance_line(1 / len(order), f"x{number} domain", yref=f"y{number}"))
         note = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "bottom"}
         layout["annotations"].append(note | {
-            "text": f"<b>{literal(name)}</b><br>{literal(became(trajectory, quantity))}", "showarrow": False,
+            "text": f"<b>{literal(name)}</b><br>{literal(said)}", "showarrow": False,
             "align": "left", "font": {"size": SMALL}, "yshift": 4,
         })  # fmt: skip
-        words.append(f"{name}: {became(trajectory, quantity)}")
+        words.append(f"{name}: {said}")
     return {
         "data": traces,
         "layout": frame(inner + BOTTOM)

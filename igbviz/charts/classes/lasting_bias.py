@@ -40,7 +40,7 @@ def lasting_bias(runs: OfRuns) -> dict[str, Any]:
     traces = [_start(settings)]
     for part, of_settings in found.items():
         traces += _dots(part, of_settings, places)
-    chances = {1 / len(setting.members[0].class_names): setting for setting in settings}
+    chances = list(dict.fromkeys(1 / len(setting.members[0].class_names) for setting in settings))
     names = ["<br>".join(map(literal, wrap(setting.label, NAME_WIDTH))) for setting in settings]
     upright = {"type": "line", "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     dotted = {"color": NEUTRAL, "dash": "dot", "width": 1.5}
@@ -74,7 +74,7 @@ def lasting_bias(runs: OfRuns) -> dict[str, Any]:
             "shapes": [upright | {"x0": chance, "x1": chance, "line": dotted} for chance in chances],
             "annotations": [
                 note | {"x": chance, "text": "chance, 1/K", "font": {"size": SMALL, "color": NEUTRAL_TEXT}}
-                for chance in list(chances)[:1]
+                for chance in chances[:1]
             ],
             "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": SMALL}},
             "margin": {"l": 48, "r": 24, "t": TOP, "b": BOTTOM},

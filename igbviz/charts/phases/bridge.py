@@ -31,10 +31,8 @@ def correlation_against_gamma(rows: Sequence[Row] | None = None, height: int = 5
     'log'
     """
     rows = read()[0] if rows is None else rows
-    low, high = (
-        bound(limit, 0.6 * min(row.gamma for row in rows), 3 * max(row.gamma for row in rows))
-        for bound, limit in ((lambda a, b, _: min(a, b), LOW), (lambda a, _, b: max(a, b), HIGH))
-    )
+    gammas = [row.gamma for row in rows]
+    low, high = min(LOW, 0.6 * min(gammas)), max(HIGH, 3 * max(gammas))
     gamma = np.logspace(*np.log10([low, high]), 200)
     curve = {
         "type": "scatter",

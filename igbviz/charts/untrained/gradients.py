@@ -60,7 +60,7 @@ def sentence(ensemble: Ensemble, factors: np.ndarray | None = None) -> str:
         )
     return (
         f"On its way back through {found.layers} layer{'s' * (found.layers > 1)} the gradient **{found.name}**: its "
-        f"mean square changes by a factor of {with_error(found.factor, found.error)} per layer{expected}, and of "
+        f"mean square changes by a factor of {with_error(found.factor, found.error)} per layer{expected}, and by "
         f"{_in_words(found.total)} in all (n = {len(ensemble):,} networks)."
     )
 

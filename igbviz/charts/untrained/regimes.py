@@ -1,7 +1,7 @@
 """Regimes of initial guessing bias beside each other: neutral, weakly prejudiced, deeply prejudiced.
 
 A column for each ensemble. From top to bottom: the outputs of one network, what it guesses, and how the guesses are
-distributed over all networks, with what theory gives at the gamma of the logits.
+distributed over all networks, with what theory gives at the measured gamma.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ CAPTION = (
     "Top: the outputs of one network for each class over the inputs, in units of their standard deviation; lines mark "
     "the centres. It is the network whose largest guess fraction is the median of its ensemble. Middle: the fraction "
     "of the inputs that it guesses as each class; dashed, 1/K. Bottom: the guess fraction of the first of two classes "
-    "(of the favoured class where there are more) in all networks; the line is theory at the γ of the logits."
+    "(of the favoured class where there are more) in all networks; the line is theory at the γ that the mean cosine of "
+    "two inputs' logits gives. With two classes this cosine counts equal guesses: the line is fitted, not predicted."
 )
 
 

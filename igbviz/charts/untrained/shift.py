@@ -181,9 +181,11 @@ def advice(activation: str, of: Of, sigma_w2: float, sigma_b2: float) -> str:
     name = name_of(activation)
     zero = theory.zero_mean_shift(activation, sigma_w2 + sigma_b2, of)
     if zero is None:
+        is_positive = theory.kernel(activation)(np.linspace(-10, 10, 201)).min() >= 0
+        why = ": its outputs are never negative" if is_positive else f", up to {theory.LARGEST_SHIFT:g}"
         return (
-            f"No shift of its inputs brings the mean of {name} to zero: its outputs are never negative. Lowering them "
-            f"does, by {number(theory.zero_mean_shift(activation, sigma_w2 + sigma_b2))}."
+            f"No shift of its inputs brings the mean of {name} to zero{why}. Lowering its outputs does, by "
+            f"{number(theory.zero_mean_shift(activation, sigma_w2 + sigma_b2))}."
         )
     if abs(zero) < ZERO:
         return f"{name} has mean zero as it is: every shift triggers a bias."

@@ -15,9 +15,9 @@ import numpy as np
 
 from igbviz.ensembles import EnsembleConfig
 from igbviz.runs.files import write_text
-from igbviz.studies.nodes.provenance import FOLDER, provenance
+from igbviz.studies.provenance import this_machine
 
-DATA = FOLDER / "hidden.json"
+DATA = Path(__file__).with_suffix(".json")
 NODES = 12  # shown of each network: the first ones, since no node differs from another before its weights are drawn
 EDGES = np.linspace(-4, 4, 65)  # of the histograms, in units of the layer's root mean square
 _NOISE = {"name": "gaussian-noise", "train_examples": 1000}
@@ -47,7 +47,7 @@ class Layer:
     nodes: int  # of the layer
     inputs: int
     favoured: float  # the largest guess fraction of the network
-    between: float  # standard deviation over all nodes of their means
+    between: float  # root mean square over all nodes of their means, which theory expects around 0
     within: float  # root mean square over all nodes of their spreads
     one_sided: float  # fraction of all nodes that have one sign for at least 95 % of the inputs
     mean: tuple[float, ...]
@@ -98,7 +98,7 @@ def measure(name: str) -> Layer:
 
 def write(layers: dict[str, Layer], path: Path = DATA) -> None:
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(asdict(layer))}" for name, layer in layers.items())
-    write_text(path, f'{json.dumps(provenance())[:-1]}, "networks": {{\n{lines}\n}}}}\n')
+    write_text(path, f'{json.dumps(this_machine())[:-1]}, "networks": {{\n{lines}\n}}}}\n')
     read.cache_clear()
 
 

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from igbviz.ensembles import Ensemble, EnsembleConfig
 from igbviz.runs.files import write_text
-from igbviz.studies.nodes.provenance import FOLDER, provenance
+from igbviz.studies.provenance import this_machine
 
 Of = Literal["offset", "shift"]
-DATA = FOLDER / "shifts.json"
+DATA = Path(__file__).with_suffix(".json")
 BASE = EnsembleConfig(
     dataset={"name": "gaussian-noise", "train_examples": 1000},
     model={"name": "mlp", "depth": 10},
@@ -93,7 +93,7 @@ def measure(rows: Iterable[Measured] = ()) -> Iterator[Measured]:
 
 
 def write(rows: Iterable[Measured], path: Path = DATA) -> None:
-    facts = provenance() | {"networks": BASE.networks, "inputs": BASE.inputs, "depth": BASE.model.depth}
+    facts = this_machine() | {"networks": BASE.networks, "inputs": BASE.inputs, "depth": BASE.model.depth}
     facts |= {"width": BASE.model.width, "initialization": BASE.initialization.name}
     lines = ",\n".join(json.dumps(asdict(row)) for row in rows)
     write_text(path, f'{json.dumps(facts)[:-1]}, "measured": [\n{lines}\n]}}\n')

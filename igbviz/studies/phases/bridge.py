@@ -111,12 +111,14 @@ def read(path: Path = DATA) -> tuple[tuple[Row, ...], dict[str, Any]]:
 
 
 def write(rows: Sequence[Row], path: Path = DATA) -> None:
+    """Replace the file by these rows and the conditions of today."""
     origin = files.provenance(
         networks=NETWORKS, inputs=INPUTS, width=WIDTH, data="independent Gaussian noise",
         gamma="ratio of variances minus 1/inputs, jackknife over networks",
         c="mean cosine of two inputs' pre-activations, of other networks",
     )  # fmt: skip
     files.write(path, origin, {"rows": rows})
+    read.cache_clear()
 
 
 def verdict(rows: Sequence[Row]) -> str:

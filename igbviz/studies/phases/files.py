@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from igbviz.runs.files import write_text
-from igbviz.studies.escape import processor
+from igbviz.studies.provenance import this_machine
 
 
 def provenance(**conditions: Any) -> dict[str, Any]:
     """Date, device and versions of a measurement that ends now, and its conditions."""
-    import torch
-
-    return conditions | {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": f"cpu ({processor()})",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+    return conditions | this_machine()
 
 
 def write(path: Path, origin: Mapping[str, Any], lists: Mapping[str, Sequence[Any]]) -> None:

@@ -166,12 +166,14 @@ def image_moments() -> tuple[float, float]:
 
 @lru_cache(maxsize=1)
 def read(path: Path = DATA) -> Line:
+    """What a file holds; nothing if it does not exist."""
     stored = files.read(path)
     rows = (Row(**row | {"accuracy": tuple(row["accuracy"])}) for row in stored.get("rows", ()))
     return Line(tuple(Start(**start) for start in stored.get("starts", ())), tuple(rows), stored.get("provenance", {}))
 
 
 def write(starts: Sequence[Start], rows: Sequence[Row], path: Path = DATA) -> None:
+    """Replace the file by these measurements and the conditions of today."""
     q0, c0 = image_moments()
     origin = files.provenance(
         data=BASE.dataset.name, mean_square=files.five(q0), correlation=files.five(c0), sigma_b2=SIGMA_B2,
@@ -179,3 +181,4 @@ def write(starts: Sequence[Start], rows: Sequence[Row], path: Path = DATA) -> No
         seeds=sorted({row.seed for row in rows}), networks=NETWORKS, inputs=INPUTS, numerics=NUMERICS,
     )  # fmt: skip
     files.write(path, origin, {"starts": starts, "rows": rows})
+    read.cache_clear()

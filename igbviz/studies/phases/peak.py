@@ -129,7 +129,7 @@ def over_rates(line: Line, activation: str) -> str:
     each = (
         f"{f'γ = {top.start.gamma:.3g}' if top else 'no γ'} (rate {rate:g}, {steps} steps)" for rate, steps, top in tops
     )
-    return f"Where the highest mean is depends on the learning rate and on the steps: at {_and(each)}."
+    return f"Which γ has the highest mean depends on the learning rate and the steps: {_and(each)}."
 
 
 def _and(words: Iterable[str]) -> str:

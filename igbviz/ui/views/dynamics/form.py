@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def draw(view: str, shown: Sweep | None, cache: Path) -> Callable[[], Sweep]:
         )  # fmt: skip
         return dynamics.with_steps(changed, forms.in_range("Optimizer steps", steps, 1, MAX_STEPS))
 
+    @lru_cache(maxsize=1)  # the button and the page ask for it; a sweep checks all of its runs, up to 500
     def describe() -> Sweep:
         return axes_of(run_config())
 
