@@ -9,6 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from igbviz.charts.sources import coverage
+from igbviz.studies.phases import line
+from igbviz.studies.phases.peak import verdict
 from igbviz.studies.sources import SOURCES
 from tests.support import ROOT
 from tests.support.pages import as_read, page
@@ -75,3 +77,18 @@ def test_places_differ_in_what_they_are_called() -> None:
         for statement in source.statements:
             labels = [place.label for place in statement.places]
             assert len(set(labels)) == len(labels), statement.says
+
+
+def test_what_was_found_otherwise_is_what_the_pictures_say() -> None:
+    found = {statement.says: statement.found for source in SOURCES.values() for statement in source.statements}
+    data, peak = (sentence for sentence in found.values() if sentence)
+    gammas: dict[str, dict[str, float]] = {}
+    for row in json.loads((ROOT / "igbviz/studies/architectures.json").read_text())["rows"]:
+        if row["statistics"] == "eval" and row["gamma"] and not row["pretrained"]:
+            gammas.setdefault(row["architecture"], {})[row["data"]] = row["gamma"][0]
+    on_noise = [of["noise"] > of["CIFAR-10"] for of in gammas.values()]
+    assert ("most architectures: their γ is larger on noise" in data) == (sum(on_noise) > len(on_noise) / 2)
+    shown = line.read()
+    verdicts = [verdict(shown, activation, rate) for activation in ("tanh", "relu") for rate in line.RATES]
+    assert ("no line that was measured" in peak) == all("Here no" in each for each in verdicts)
+    assert data in everything(page(ROOT / "pages/Sources.py", source="talk"))

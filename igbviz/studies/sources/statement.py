@@ -28,13 +28,15 @@ def place(page: str, sees: str, label: str, **query: str) -> Place:
 class Statement:
     """One statement, equation, figure or experiment of a source in our words, at `where` in it.
 
-    `missing` says what the program does not show of it; an empty one claims that nothing is missing.
+    `missing` says what the program does not show of it; an empty one claims that nothing is missing. `found` is what
+    the measurements shown there say where they do not agree with it.
     """
 
     where: str
     says: str
     places: tuple[Place, ...] = ()
     missing: str = ""
+    found: str = ""
 
     @property
     def state(self) -> State:

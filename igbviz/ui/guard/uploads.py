@@ -101,7 +101,7 @@ class BoundedUploads:
         try:
             yield
         finally:
-            del self.arriving[key]
+            self.arriving.pop(key, None)  # gone if the same file was sent twice at once
             self._held()  # notes the time
 
 

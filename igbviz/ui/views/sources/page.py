@@ -55,9 +55,9 @@ def _open(clicked: dict[str, Any]) -> None:
 
 def _row(number: int, statement: Statement) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"source-{number}"):
-        missing = f" *{statement.missing}*" if statement.missing else ""
+        remarks = "".join(f" *{remark}*" for remark in (statement.found, statement.missing) if remark)
         st.markdown(
-            f"{ICONS[statement.state]} **{number}** :small[{statement.where}] {statement.says}.{missing}",
+            f"{ICONS[statement.state]} **{number}** :small[{statement.where}] {statement.says}.{remarks}",
             width="content",
         )
         for place in statement.places:
