@@ -40,9 +40,10 @@ def sentence(members: Sequence[Member]) -> str:
     when = f"only at the last probe, step {came.max():,.0f}" if came.max() and all(ends) else _at(came.max())
     last = f"the last {when}"
     if len(members) == 1:
-        last = f"{members[0].class_names[int((steps[0] == came.max()).argmax())]} last, {when}"
+        name = members[0].class_names[int((steps[0] == came.max()).argmax())]
+        last = f"{name} last, {when}"
         if came.size == 1:
-            return f"Only {last.replace(' last,', ' came alive for good,')}; {missing} {rest}."
+            return f"Only {name} came alive for good, {when}; {missing} {rest}."
     half = np.median(steps)
     middle = f"half {_at(half, 'by')}, " if np.isfinite(half) else ""
     if not missing:

@@ -118,7 +118,9 @@ def record(path: Path = DATA) -> None:
     by_run = {row.run: row for row in stored.rows}
     rows = [by_run[config.id] for config in planned if config.id in by_run]
     gamma = dict(stored.gamma)
-    gamma |= {depth: measure_gamma(depth) for depth in DEPTHS if depth not in gamma}
+    for depth in (depth for depth in DEPTHS if depth not in stored.gamma):
+        gamma[depth] = measure_gamma(depth)
+        write(rows, gamma, path)
     for config in tqdm([config for config in planned if config.id not in by_run], unit="run", disable=None):
         rows.append(measure(config))
         write(rows, gamma, path)

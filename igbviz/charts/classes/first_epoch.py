@@ -70,7 +70,7 @@ def first_epoch(runs: Mapping[str, OfRun] | Sequence[Run], quantity: str = "gues
             "showline": False, "tickfont": {"size": SMALL},
         }  # fmt: skip
         if place == len(shown) - 1:
-            layout[f"xaxis{number}"]["title"] = {"text": "pale: Init.; full: after the first epoch", "standoff": 6}
+            layout[f"xaxis{number}"]["title"] = {"text": "pale: Init.; full: the moment named above", "standoff": 6}
         layout["shapes"].append(chance_line(1 / len(order), f"x{number} domain", yref=f"y{number}"))
         note = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "bottom"}
         layout["annotations"].append(note | {

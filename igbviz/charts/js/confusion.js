@@ -1,8 +1,9 @@
 // The confusion matrix at the cursor, as a table that a screen reader can read. Every row sums to 100 %. What is written
 // in a cell, and its color, can be another matter: see matrix.js.
 
+import { shades } from "./diverging.js";
 import { widthOf } from "./text.js";
-import { luminance, textScale } from "./theme.js";
+import { textScale } from "./theme.js";
 
 export class Confusion {
   constructor(holder) {
@@ -62,20 +63,9 @@ export class Confusion {
 
   // A function from a percentage to the colors of its cell.
   _shades(theme) {
-    const known = shades(theme);
-    return (percent) => known[percent];
+    const shade = shades(theme); // the half of it that goes from the color of the page to blue
+    return (percent) => shade(-percent);
   }
-}
-
-// A background for every percentage, from the page's own to blue, and the better of black and white for the number.
-function shades(theme) {
-  const from = theme.dark ? [23, 22, 20] : [255, 255, 255];
-  const to = theme.dark ? [122, 160, 250] : [36, 80, 190];
-  return Array.from({ length: 101 }, (_, percent) => {
-    const color = from.map((value, i) => Math.round(value + (percent / 100) ** 0.7 * (to[i] - value)));
-    const background = `rgb(${color})`;
-    return { background, color: luminance(background) > 0.18 ? "#000000" : "#ffffff" };
-  });
 }
 
 const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);

@@ -27,6 +27,7 @@ def main() -> None:
     starts = [start for start in stored.starts if (start.activation, start.sigma_w2) in points]
     if len(starts) < len(points):
         starts = list(tqdm(line.measure_starts(), "gamma at Init.", len(points), unit="point"))
+        line.write(starts, rows)
     done = {row.run for row in rows}
     for configs in tqdm([configs for configs in planned if configs[0].id not in done], "training", unit="line"):
         rows += line.train(configs)
